@@ -1,0 +1,271 @@
+//! The processor: `faer` for products, `rayon` for threads, run-time dispatched vector code for element-wise loops.
+
+mod elementwise;
+mod product;
+
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::operations::{AdamUpdate, Operations, Order, Pointwise, Product};
+use super::tile::{Tile, TileMut};
+use crate::scalar::Scalar;
+
+/// What a tile may occupy: the second-level cache of the smallest machines this runs on.
+pub(super) const CACHE_BYTES: usize = 1 << 20;
+
+/// Runs a loop compiled for the best vector unit of the machine (AVX-512, AVX2 + FMA, else the baseline).
+#[inline(always)]
+pub(crate) fn vectorized<R>(work: impl FnOnce() -> R) -> R {
+    pulp::Arch::new().dispatch(work)
+}
+
+/// Runs a task on every chunk of `size` elements, side by side where there are threads.
+pub(crate) fn for_each_chunk<T: Send>(threads: usize, data: &mut [T], size: usize, task: impl Fn(usize, &mut [T]) + Sync) {
+    let size = size.max(1);
+    if threads == 1 || data.len() <= size {
+        data.chunks_mut(size).enumerate().for_each(|(at, chunk)| task(at, chunk));
+    } else {
+        data.par_chunks_mut(size).enumerate().for_each(|(at, chunk)| task(at, chunk));
+    }
+}
+
+/// The processor as a device.
+#[derive(Debug)]
+pub(super) struct Cpu {
+    pool: Option<Arc<rayon::ThreadPool>>,
+}
+
+impl Cpu {
+    pub(super) fn with_threads(threads: usize) -> Self {
+        let threads = match threads {
+            0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            n => n,
+        };
+        // A machine that refuses to start threads still computes, on the caller's.
+        let pool = (threads > 1)
+            .then(|| rayon::ThreadPoolBuilder::new().num_threads(threads).build().ok().map(Arc::new))
+            .flatten();
+        Self { pool }
+    }
+
+    pub(super) fn with_pool(pool: Arc<rayon::ThreadPool>) -> Self {
+        Self { pool: Some(pool) }
+    }
+
+    pub(super) fn threads(&self) -> usize {
+        self.pool.as_ref().map_or(1, |pool| pool.current_num_threads())
+    }
+
+    pub(super) fn install<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+        match &self.pool {
+            Some(pool) => pool.install(work),
+            None => work(),
+        }
+    }
+
+    pub(super) fn for_each<T: Scalar, I: Send>(
+        self: &Arc<Self>,
+        threads: usize,
+        items: Vec<I>,
+        task: impl Fn(&dyn Operations<T>, I) + Sync,
+    ) {
+        if threads > 1 && items.len() >= threads {
+            let alone = CpuOperations::new(self, 1);
+            self.install(|| items.into_par_iter().with_max_len(1).for_each(|item| task(&alone, item)));
+        } else {
+            let operations = CpuOperations::new(self, threads);
+            for item in items {
+                task(&operations, item);
+            }
+        }
+    }
+}
+
+/// Operations on some number of threads of a processor.
+#[derive(Debug)]
+pub(super) struct CpuOperations {
+    cpu: Arc<Cpu>,
+    threads: usize,
+}
+
+impl CpuOperations {
+    pub(super) fn new(cpu: &Arc<Cpu>, threads: usize) -> Self {
+        Self { cpu: cpu.clone(), threads }
+    }
+
+    /// Threads worth waking for this many elementary operations.
+    fn threads_for(&self, operations: usize) -> usize {
+        const WORTH_A_THREAD: usize = 1 << 16;
+        self.threads.min(operations / WORTH_A_THREAD).max(1)
+    }
+
+    /// Runs `work` on each piece, side by side where that is worth threads.
+    fn pieces<I: Send>(&self, threads: usize, pieces: Vec<I>, work: impl Fn(I) + Sync + Send) {
+        if threads == 1 {
+            pieces.into_iter().for_each(work);
+        } else {
+            self.cpu.install(|| pieces.into_par_iter().with_max_len(1).for_each(work));
+        }
+    }
+
+    /// Runs `work` on row blocks of `out`; the block's first row comes along.
+    fn by_rows<T: Scalar>(&self, out: TileMut<'_, T>, cost: usize, work: impl Fn(usize, TileMut<'_, T>) + Sync) {
+        let (rows, columns) = (out.rows(), out.columns());
+        let threads = self.threads_for(rows * columns * cost).min(rows.max(1));
+        if threads == 1 {
+            return work(0, out);
+        }
+        let block = rows.div_ceil(threads);
+        self.cpu.install(|| {
+            out.into_host().par_chunks_mut(block * columns).enumerate().for_each(|(at, chunk)| {
+                let rows = chunk.len() / columns;
+                work(at * block, TileMut::new(chunk, rows, columns));
+            });
+        });
+    }
+}
+
+impl<T: Scalar> Operations<T> for CpuOperations {
+    fn product(&self, out: TileMut<'_, T>, mode: Product, alpha: T, a: Tile<'_, T>, b: Tile<'_, T>) {
+        product::product(self, out, mode, alpha, a, b);
+    }
+
+    fn fill_rows(&self, out: TileMut<'_, T>, row: Tile<'_, T>) {
+        assert_eq!(row.columns(), out.columns(), "columns of fill_rows");
+        self.by_rows(out, 1, |_, mut out| {
+            for line in out.host().chunks_exact_mut(row.columns().max(1)) {
+                line.copy_from_slice(row.host());
+            }
+        });
+    }
+
+    fn pointwise(&self, f: &dyn Pointwise<T>, order: Order, z: Tile<'_, T>, out: TileMut<'_, T>) {
+        assert_eq!((z.rows(), z.columns()), (out.rows(), out.columns()), "shape of pointwise");
+        self.by_rows(out, 4, |first, mut out| {
+            let z = z.row_range(first..first + out.rows());
+            f.evaluate(order, z.host(), out.host());
+        });
+    }
+
+    fn pointwise_backward(&self, f: &dyn Pointwise<T>, z: Tile<'_, T>, delta: TileMut<'_, T>) {
+        let repeat = repeats(delta.rows(), z.rows());
+        self.by_rows(delta, 4, |first, mut delta| {
+            let (rows, columns) = (delta.rows(), delta.columns());
+            if repeat == 1 {
+                f.backward(z.row_range(first..first + rows).host(), delta.host());
+                return;
+            }
+            // The slope of a sample is computed once and serves all its outputs.
+            let mut slope = vec![T::ZERO; columns];
+            let mut sample = usize::MAX;
+            for (at, line) in delta.host().chunks_exact_mut(columns.max(1)).enumerate() {
+                let i = (first + at) / repeat;
+                if i != sample {
+                    sample = i;
+                    f.evaluate(Order::First, z.row_range(i..i + 1).host(), &mut slope);
+                }
+                elementwise::multiply(line, &slope);
+            }
+        });
+    }
+
+    fn multiply(&self, out: TileMut<'_, T>, factor: Tile<'_, T>) {
+        let repeat = repeats(out.rows(), factor.rows());
+        self.by_rows(out, 1, |first, mut out| {
+            let columns = out.columns();
+            for (at, line) in out.host().chunks_exact_mut(columns.max(1)).enumerate() {
+                let i = (first + at) / repeat;
+                elementwise::multiply(line, factor.row_range(i..i + 1).host());
+            }
+        });
+    }
+
+    fn axpby(&self, out: TileMut<'_, T>, beta: T, alpha: T, x: Tile<'_, T>) {
+        let (x, mut flat) = (x.host(), flatten(out));
+        assert_eq!(flat.rows(), x.len(), "elements of axpby");
+        self.by_rows(flat.reborrow(), 1, |first, mut out| {
+            let length = out.rows();
+            elementwise::axpby(out.host(), beta, alpha, &x[first..first + length]);
+        });
+    }
+
+    fn combine_outputs(&self, out: TileMut<'_, T>, c: Tile<'_, T>, deltas: Tile<'_, T>) {
+        let outputs = repeats(deltas.rows(), out.rows());
+        assert_eq!(c.rows() * c.columns(), deltas.rows(), "weights of combine_outputs");
+        self.by_rows(out, outputs, |first, mut out| {
+            let columns = out.columns();
+            for (at, line) in out.host().chunks_exact_mut(columns.max(1)).enumerate() {
+                let rows = (first + at) * outputs..(first + at + 1) * outputs;
+                let rows_of_sample = deltas.row_range(rows.clone()).host();
+                elementwise::weighted_sum(line, &c.host()[rows], rows_of_sample);
+            }
+        });
+    }
+
+    fn row_dots(&self, out: TileMut<'_, T>, y: Tile<'_, T>, deltas: Tile<'_, T>) {
+        let outputs = repeats(deltas.rows(), y.rows());
+        assert_eq!((out.rows(), out.columns()), (y.rows(), outputs), "shape of row_dots");
+        self.by_rows(out, y.columns(), |first, mut out| {
+            for (at, value) in out.host().iter_mut().enumerate() {
+                let row = first * outputs + at;
+                let (i, d) = (row / outputs, deltas.row_range(row..row + 1));
+                *value += elementwise::dot(y.row_range(i..i + 1).host(), d.host());
+            }
+        });
+    }
+
+    fn column_sums(&self, mut out: TileMut<'_, T>, alpha: T, rows: Tile<'_, T>) {
+        assert_eq!(out.columns(), rows.columns(), "columns of column_sums");
+        elementwise::column_sums(out.host(), alpha, rows.host());
+    }
+
+    fn gram_accumulate(&self, out: TileMut<'_, T>, scale: T, shift: T, aa: Tile<'_, T>, dd: Tile<'_, T>) {
+        assert_eq!((dd.rows(), dd.columns()), (out.rows(), out.columns()), "shape of gram_accumulate");
+        let (k, q) = (repeats(out.rows(), aa.rows()), repeats(out.columns(), aa.columns()));
+        self.by_rows(out, 1, |first, mut out| {
+            let columns = out.columns();
+            for (at, line) in out.host().chunks_exact_mut(columns.max(1)).enumerate() {
+                let row = first + at;
+                let aa = aa.row_range(row / k..row / k + 1).host();
+                elementwise::gram_accumulate(line, scale, shift, aa, q, dd.row_range(row..row + 1).host());
+            }
+        });
+    }
+
+    fn momentum_update(&self, theta: TileMut<'_, T>, velocity: TileMut<'_, T>, learning_rate: T, momentum: T) {
+        let (theta, velocity) = (theta.into_host(), velocity.into_host());
+        let threads = self.threads_for(velocity.len());
+        let block = velocity.len().div_ceil(threads).max(1);
+        let pieces = theta.chunks_mut(block).zip(velocity.chunks_mut(block)).collect();
+        self.pieces(threads, pieces, |(theta, velocity)| {
+            elementwise::momentum_update(theta, velocity, learning_rate, momentum);
+        });
+    }
+
+    fn adam_update(&self, state: AdamUpdate<'_, T>, gradient: Tile<'_, T>) {
+        let AdamUpdate { theta, first, second, decay, correction, learning_rate, epsilon } = state;
+        let gradient = gradient.host();
+        let threads = self.threads_for(gradient.len() * 4);
+        let block = gradient.len().div_ceil(threads).max(1);
+        let constants = elementwise::AdamConstants { decay, correction, learning_rate, epsilon };
+        let moments = first.into_host().chunks_mut(block).zip(second.into_host().chunks_mut(block));
+        let pieces = theta.into_host().chunks_mut(block).zip(moments).zip(gradient.chunks(block)).collect();
+        self.pieces(threads, pieces, |((theta, (first, second)), gradient)| {
+            elementwise::adam_update(theta, first, second, gradient, &constants);
+        });
+    }
+}
+
+/// A matrix as one column, so that element-wise work is cut anywhere.
+fn flatten<T: Scalar>(tile: TileMut<'_, T>) -> TileMut<'_, T> {
+    let data = tile.into_host();
+    let length = data.len();
+    TileMut::new(data, length, 1)
+}
+
+/// How many rows of the larger matrix belong to one of the smaller.
+fn repeats(rows: usize, samples: usize) -> usize {
+    assert!(samples == 0 || rows.is_multiple_of(samples), "{rows} rows for {samples} samples");
+    rows.checked_div(samples).unwrap_or(1).max(1)
+}

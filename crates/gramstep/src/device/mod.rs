@@ -1,0 +1,93 @@
+//! Where the arithmetic runs: a device is a run-time value, its memory is opaque, and layers speak to it in operations
+//! on tiles of samples.
+//!
+//! A *tile* is a block of consecutive samples that walks through all layers before the next one starts. The CPU takes
+//! tiles that fit its caches and runs several at once, or the whole batch with parallel operations where the weights
+//! are larger than the caches; a GPU would take the whole batch.
+
+mod cpu;
+mod operations;
+mod tile;
+
+pub use operations::{AdamUpdate, Operations, Order, Pointwise, Product};
+pub use tile::{Buffer, Tile, TileMut};
+
+use std::sync::Arc;
+
+use crate::scalar::Scalar;
+
+pub(crate) use cpu::{for_each_chunk, vectorized};
+
+/// Multiplications below which waking another thread costs more than it gains.
+const WORTH_THREADS: f64 = 2e6;
+
+/// A place to compute.
+///
+/// ```
+/// use gramstep::Device;
+/// let device = Device::cpu(2);
+/// assert_eq!(device.threads(), 2);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Device(Arc<cpu::Cpu>);
+
+impl Device {
+    /// The processor, with a number of threads (0: all that the machine offers).
+    ///
+    /// Results are the same bits for the same number of threads on the same machine.
+    #[must_use]
+    pub fn cpu(threads: usize) -> Self {
+        Self(Arc::new(cpu::Cpu::with_threads(threads)))
+    }
+
+    /// The processor, on a thread pool of the caller's.
+    #[must_use]
+    pub fn cpu_in(pool: Arc<rayon::ThreadPool>) -> Self {
+        Self(Arc::new(cpu::Cpu::with_pool(pool)))
+    }
+
+    /// Number of threads.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        self.0.threads()
+    }
+
+    /// Operations that use all threads of the device.
+    #[must_use]
+    pub fn operations<T: Scalar>(&self) -> impl Operations<T> + use<T> {
+        cpu::CpuOperations::new(&self.0, self.threads())
+    }
+
+    /// Runs `work` among the device's threads if it is large (`multiplications`), else right here: a small network
+    /// must not pay for waking threads. `work` is told how many threads it has.
+    pub(crate) fn enter<R: Send>(&self, multiplications: f64, work: impl FnOnce(usize) -> R + Send) -> R {
+        let threads = self.threads();
+        if threads > 1 && multiplications > WORTH_THREADS { self.0.install(|| work(threads)) } else { work(1) }
+    }
+
+    /// Runs one task per item, in any order, each on operations of its own. With at least as many items as threads
+    /// the items run side by side on one thread each; fewer items run one after the other on all threads, and little
+    /// work (`multiplications`) runs right here.
+    pub(crate) fn for_each<T: Scalar, I: Send>(
+        &self,
+        multiplications: f64,
+        items: Vec<I>,
+        task: impl Fn(&dyn Operations<T>, I) + Sync,
+    ) {
+        self.0.for_each(if multiplications > WORTH_THREADS { self.threads() } else { 1 }, items, task);
+    }
+
+    /// Number of samples in a tile, for a network of `parameters` weights and `values` numbers per sample.
+    ///
+    /// Weights beyond the second-level cache are read once per tile: then tiles are large and each operation runs on
+    /// all threads. Otherwise tiles are as large as keeps their values in that cache.
+    pub(crate) fn tile_samples<T>(&self, samples: usize, parameters: usize, values: usize) -> usize {
+        let size = size_of::<T>();
+        if parameters * size > cpu::CACHE_BYTES {
+            return samples.clamp(1, 1024);
+        }
+        let fitting = cpu::CACHE_BYTES / (values * size).max(1);
+        let shared = samples.div_ceil(self.threads());
+        shared.clamp(1, fitting.max(32))
+    }
+}

@@ -1,0 +1,102 @@
+//! The vocabulary in which layers, tangent features and optimisers speak to a device.
+
+use super::tile::{Tile, TileMut};
+use crate::scalar::Scalar;
+
+/// Which derivative of a pointwise function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// φ
+    Value,
+    /// φ′
+    First,
+    /// φ″
+    Second,
+}
+
+/// A function applied to every number on its own. Activations implement it; so can a user's function.
+pub trait Pointwise<T: Scalar>: Send + Sync + std::fmt::Debug {
+    /// out_i = φ(z_i), φ′(z_i) or φ″(z_i).
+    fn evaluate(&self, order: Order, z: &[T], out: &mut [T]);
+
+    /// delta_i ← delta_i · φ′(z_i).
+    fn backward(&self, z: &[T], delta: &mut [T]) {
+        let mut slope = [T::ZERO; 256];
+        for (z, delta) in z.chunks(256).zip(delta.chunks_mut(256)) {
+            let slope = &mut slope[..z.len()];
+            self.evaluate(Order::First, z, slope);
+            for (d, s) in delta.iter_mut().zip(slope) {
+                *d *= *s;
+            }
+        }
+    }
+}
+
+/// How a product meets what is already there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Product {
+    /// out = α·A·B
+    Replace,
+    /// out = out + α·A·B
+    Accumulate,
+}
+
+/// Operations on tiles. Shapes are checked by assertion: a mismatch is a bug of the caller, not of the user.
+///
+/// "Row (i, a)" of a tile with n·k rows is row i·k + a: sample i, output (or cotangent) a.
+pub trait Operations<T: Scalar>: Sync {
+    /// out = α·A·B, or out += α·A·B. A: m×k, B: k×n, out: m×n.
+    fn product(&self, out: TileMut<'_, T>, mode: Product, alpha: T, a: Tile<'_, T>, b: Tile<'_, T>);
+
+    /// Every row of `out` = `row` (1×d).
+    fn fill_rows(&self, out: TileMut<'_, T>, row: Tile<'_, T>);
+
+    /// out = φ⁽ᵒ⁾(z), element by element.
+    fn pointwise(&self, f: &dyn Pointwise<T>, order: Order, z: Tile<'_, T>, out: TileMut<'_, T>);
+
+    /// delta\[(i,a)\] ← delta\[(i,a)\] ∘ φ′(z_i). z: n×d, delta: n·q×d.
+    fn pointwise_backward(&self, f: &dyn Pointwise<T>, z: Tile<'_, T>, delta: TileMut<'_, T>);
+
+    /// out\[(i,a)\] ← out\[(i,a)\] ∘ factor_i. factor: n×d, out: n·q×d.
+    fn multiply(&self, out: TileMut<'_, T>, factor: Tile<'_, T>);
+
+    /// out ← β·out + α·x, element by element (β = 0 ignores what was there).
+    fn axpby(&self, out: TileMut<'_, T>, beta: T, alpha: T, x: Tile<'_, T>);
+
+    /// out_i = Σ_a c_ia D_ia. c: n×k, deltas: n·k×d, out: n×d.
+    fn combine_outputs(&self, out: TileMut<'_, T>, c: Tile<'_, T>, deltas: Tile<'_, T>);
+
+    /// out_ia += y_i · D_ia. y: n×d, deltas: n·k×d, out: n×k.
+    fn row_dots(&self, out: TileMut<'_, T>, y: Tile<'_, T>, deltas: Tile<'_, T>);
+
+    /// out += α Σ_i row_i. rows: n×d, out: 1×d.
+    fn column_sums(&self, out: TileMut<'_, T>, alpha: T, rows: Tile<'_, T>);
+
+    /// out\[(i,a),(j,b)\] += (scale·aa_ij + shift)·dd\[(i,a),(j,b)\]. aa: n×m; dd, out: n·k×m·q.
+    fn gram_accumulate(&self, out: TileMut<'_, T>, scale: T, shift: T, aa: Tile<'_, T>, dd: Tile<'_, T>);
+
+    /// Heavy-ball update: θ ← θ − η·v, then v ← μ·v, in one pass.
+    fn momentum_update(&self, theta: TileMut<'_, T>, velocity: TileMut<'_, T>, learning_rate: T, momentum: T);
+
+    /// Adam update in one pass: m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g², θ ← θ − η·(m/c₁)/(√(v/c₂) + ε).
+    fn adam_update(&self, state: AdamUpdate<'_, T>, gradient: Tile<'_, T>);
+}
+
+/// The arrays and constants of one Adam update.
+#[derive(Debug)]
+pub struct AdamUpdate<'a, T> {
+    /// θ, 1×p.
+    pub theta: TileMut<'a, T>,
+    /// First moment m, 1×p.
+    pub first: TileMut<'a, T>,
+    /// Second moment v, 1×p.
+    pub second: TileMut<'a, T>,
+    /// (β₁, β₂).
+    pub decay: (T, T),
+    /// (c₁, c₂) = (1 − β₁ᵗ, 1 − β₂ᵗ).
+    pub correction: (T, T),
+    /// η
+    pub learning_rate: T,
+    /// ε
+    pub epsilon: T,
+}

@@ -1,0 +1,107 @@
+//! The one error type of the crate: every variant carries the numbers that explain it.
+
+/// What went wrong, with its numbers. [`Error::hint`] says what to do about it.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// An array has the wrong length or shape.
+    #[error("{what}: expected {expected}, got {got}")]
+    Shape {
+        /// Which array of which operation.
+        what: &'static str,
+        /// The extent that was needed.
+        expected: usize,
+        /// The extent that was given.
+        got: usize,
+    },
+    /// A value is infinite or not a number.
+    #[error("non-finite value in {what}{}", .layer.as_ref().map(|l| format!(" of layer `{l}`")).unwrap_or_default())]
+    NonFinite {
+        /// Which quantity.
+        what: &'static str,
+        /// The layer whose output is the first to be non-finite, where one is.
+        layer: Option<String>,
+    },
+    /// A setting is outside its range.
+    #[error("{name} = {value}: {range}")]
+    Setting {
+        /// Name of the setting.
+        name: &'static str,
+        /// The value given.
+        value: String,
+        /// What it has to be.
+        range: &'static str,
+    },
+    /// A specification or its text form cannot be understood.
+    #[error("model `{text}`: {reason}")]
+    Specification {
+        /// The text or the layer at fault.
+        text: String,
+        /// Why it cannot be built.
+        reason: String,
+    },
+    /// Targets do not fit the loss.
+    #[error("{loss} loss: target {value} of sample {sample} {reason}")]
+    Target {
+        /// Name of the loss.
+        loss: &'static str,
+        /// Row of the batch.
+        sample: usize,
+        /// The target.
+        value: f64,
+        /// Why it does not fit.
+        reason: &'static str,
+    },
+    /// A linear system could not be solved by any of the methods tried.
+    #[error("{solver} failed on a system of size {size}: {reason}")]
+    Solve {
+        /// The last method tried.
+        solver: &'static str,
+        /// Number of equations.
+        size: usize,
+        /// What happened.
+        reason: String,
+    },
+    /// A step would not fit in the memory budget.
+    #[error("{what} needs {needed} bytes, the budget is {budget}")]
+    Memory {
+        /// Which array.
+        what: &'static str,
+        /// Bytes needed.
+        needed: usize,
+        /// Bytes allowed.
+        budget: usize,
+    },
+    /// A saved state belongs to something else.
+    #[error("state of `{found}` given to `{expected}`")]
+    State {
+        /// What was to be restored.
+        expected: String,
+        /// What the state says it is.
+        found: String,
+    },
+    /// Another process of a distributed run failed.
+    #[error("communication: {0}")]
+    Communication(String),
+}
+
+impl Error {
+    /// What a user can do about it, in one sentence.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Shape { .. } => "rows are samples; check the number of columns against the model's input and output",
+            Self::NonFinite { .. } => "lower the learning rate, raise the damping, or look for huge values in the data",
+            Self::Setting { .. } => "see the documentation of this setting for its range",
+            Self::Specification { .. } => "write for example mlp:256,256:gelu or linear",
+            Self::Target { .. } => "use squared loss for real targets, cross-entropy for one-hot ones, logistic for 0 and 1",
+            Self::Solve { .. } => "raise the damping; duplicate samples or dead units make the Gram matrix singular",
+            Self::Memory { .. } => "use a smaller batch, or raise the memory budget",
+            Self::State { .. } => "resume with the optimiser and the model that wrote the checkpoint",
+            Self::Communication(_) => "see the message of the process that failed first",
+        }
+    }
+}
+
+/// Result of this crate.
+pub type Result<T> = std::result::Result<T, Error>;

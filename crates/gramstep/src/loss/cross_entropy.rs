@@ -1,0 +1,59 @@
+//! Softmax cross-entropy with the exact factor of its curvature.
+
+use super::{Curvature, Loss};
+
+/// Softmax cross-entropy: ℓ = −Σ_a y_a ln p_a, p = softmax(f); y one-hot or any distribution.
+///
+/// Q = diag(p) − p pᵀ = B Bᵀ with B = diag(√p) − p √pᵀ exactly, and z_a = (p_a − y_a)/√p_a solves B z = p − y:
+/// the sum √p·z vanishes. √p is computed as exp(½·max(ln p, −600)), so that z stays finite when p underflows.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CrossEntropyLoss;
+
+fn log_normaliser(f: &[f64]) -> f64 {
+    let largest = f.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    largest + f.iter().map(|f| (f - largest).exp()).sum::<f64>().ln()
+}
+
+impl Loss for CrossEntropyLoss {
+    fn name(&self) -> &'static str {
+        "cross-entropy"
+    }
+
+    fn value(&self, f: &[f64], y: &[f64]) -> f64 {
+        let log_sum = log_normaliser(f);
+        f.iter().zip(y).filter(|(_, y)| **y != 0.0).map(|(f, y)| y * (log_sum - f)).sum()
+    }
+
+    fn gradient(&self, f: &[f64], y: &[f64], g: &mut [f64]) {
+        let log_sum = log_normaliser(f);
+        for ((g, f), y) in g.iter_mut().zip(f).zip(y) {
+            *g = (f - log_sum).exp() - y;
+        }
+    }
+
+    fn curvature(&self) -> Curvature {
+        Curvature::Full
+    }
+
+    fn factor(&self, f: &[f64], y: &[f64], factor: &mut [f64], z: &mut [f64]) {
+        let k = f.len();
+        let log_sum = log_normaliser(f);
+        let root = |f: f64| (0.5 * (f - log_sum).max(-600.0)).exp();
+        for (a, row) in factor.chunks_exact_mut(k).enumerate() {
+            let root_a = root(f[a]);
+            for (b, entry) in row.iter_mut().enumerate() {
+                *entry = -root_a * root_a * root(f[b]);
+            }
+            row[a] += root_a;
+            z[a] = ((f[a] - log_sum).exp() - y[a]) / root_a;
+        }
+    }
+
+    fn objection(&self, y: &[f64]) -> Option<(f64, &'static str)> {
+        if let Some(&y) = y.iter().find(|y| !(0.0..=1.0).contains(*y)) {
+            return Some((y, "is no probability"));
+        }
+        let sum: f64 = y.iter().sum();
+        ((sum - 1.0).abs() > 1e-6).then_some((sum, "is what the probabilities sum to, not 1"))
+    }
+}

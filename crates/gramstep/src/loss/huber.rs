@@ -1,0 +1,64 @@
+//! Huber's loss: quadratic near the target, linear far from it.
+
+use super::{Curvature, Loss};
+use crate::error::{Error, Result};
+
+/// Huber loss: per output ½r² for |r| ≤ δ, δ|r| − ½δ² beyond (Huber 1964).
+///
+/// Its curvature is that of the re-weighted squared loss, q = min(1, δ/|r|), which is positive where the true second
+/// derivative is 0.
+#[derive(Clone, Copy, Debug)]
+pub struct HuberLoss {
+    delta: f64,
+}
+
+impl HuberLoss {
+    /// The loss with its corner at |r| = `delta` > 0, in units of the target.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if `delta` is not a positive number.
+    pub fn new(delta: f64) -> Result<Self> {
+        if delta > 0.0 && delta.is_finite() {
+            Ok(Self { delta })
+        } else {
+            Err(Error::Setting { name: "huber delta", value: delta.to_string(), range: "a positive number" })
+        }
+    }
+
+    fn weight(self, r: f64) -> f64 {
+        if r.abs() <= self.delta { 1.0 } else { self.delta / r.abs() }
+    }
+}
+
+impl Loss for HuberLoss {
+    fn name(&self) -> &'static str {
+        "huber"
+    }
+
+    fn value(&self, f: &[f64], y: &[f64]) -> f64 {
+        let one = |r: f64| if r.abs() <= self.delta { 0.5 * r * r } else { self.delta * (r.abs() - 0.5 * self.delta) };
+        f.iter().zip(y).map(|(f, y)| one(f - y)).sum()
+    }
+
+    fn reported(&self, f: &[f64], y: &[f64]) -> f64 {
+        2.0 * self.value(f, y) / f.len() as f64
+    }
+
+    fn gradient(&self, f: &[f64], y: &[f64], g: &mut [f64]) {
+        for ((g, f), y) in g.iter_mut().zip(f).zip(y) {
+            *g = (f - y) * self.weight(f - y);
+        }
+    }
+
+    fn curvature(&self) -> Curvature {
+        Curvature::Diagonal
+    }
+
+    fn factor(&self, f: &[f64], y: &[f64], factor: &mut [f64], z: &mut [f64]) {
+        for (((b, z), f), y) in factor.iter_mut().zip(z).zip(f).zip(y) {
+            let r = f - y;
+            *b = self.weight(r).sqrt();
+            *z = *b * r;
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Losses as the optimisers see them: a value, a gradient, and the factor of their curvature.
+//!
+//! With Q = ∂²ℓ/∂f² (or a positive semi-definite stand-in) and Q = B Bᵀ, B z = g = ∂ℓ/∂f, a generalised Gauss–Newton
+//! step is a least-squares step on z with the Jacobian Bᵀ J (MATH: the squared loss has B = 1, z = r).
+
+mod cross_entropy;
+mod curvature;
+mod huber;
+mod logistic;
+mod squared;
+
+pub use cross_entropy::CrossEntropyLoss;
+pub use curvature::{Curvature, Linearization};
+pub use huber::HuberLoss;
+pub use logistic::LogisticLoss;
+pub use squared::SquaredLoss;
+
+use std::fmt::Debug;
+
+/// A loss ℓ(f, y) of one sample's outputs f ∈ ℝᵏ and targets y ∈ ℝᵏ.
+///
+/// ```
+/// use gramstep::loss::{Loss, SquaredLoss};
+/// assert_eq!(SquaredLoss.value(&[3.0], &[1.0]), 2.0); // ½·2²
+/// assert_eq!(SquaredLoss.reported(&[3.0], &[1.0]), 4.0); // what people see: r²
+/// ```
+pub trait Loss: Send + Sync + Debug {
+    /// Its name, for messages.
+    fn name(&self) -> &'static str;
+
+    /// ℓ(f, y).
+    fn value(&self, f: &[f64], y: &[f64]) -> f64;
+
+    /// The contribution of a sample to the loss that people see, whose mean over samples is reported.
+    fn reported(&self, f: &[f64], y: &[f64]) -> f64 {
+        self.value(f, y)
+    }
+
+    /// g ← ∂ℓ/∂f.
+    fn gradient(&self, f: &[f64], y: &[f64], g: &mut [f64]);
+
+    /// The form that B takes.
+    fn curvature(&self) -> Curvature;
+
+    /// B (k entries if diagonal, k·k row-major if full, none if the identity) and z with B z = g.
+    fn factor(&self, f: &[f64], y: &[f64], factor: &mut [f64], z: &mut [f64]);
+
+    /// Why these targets do not fit this loss, and which of them, if they do not.
+    fn objection(&self, _y: &[f64]) -> Option<(f64, &'static str)> {
+        None
+    }
+}

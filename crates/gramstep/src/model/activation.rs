@@ -1,0 +1,287 @@
+//! Activation functions with their first and second derivatives, in one place.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::device::{Order, Pointwise, vectorized};
+use crate::error::Error;
+use crate::scalar::{Scalar, elementary as e};
+
+/// A pointwise nonlinearity φ.
+///
+/// Second derivatives are those almost everywhere: 0 for piecewise linear functions.
+///
+/// ```
+/// use gramstep::Activation;
+/// assert_eq!(Activation::SquaredRelu.value(3.0), 9.0);
+/// assert_eq!(Activation::SquaredRelu.derivative(3.0), 6.0);
+/// assert_eq!("leaky-relu".parse(), Ok(Activation::LeakyRelu));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Activation {
+    /// z
+    Identity,
+    /// max(z, 0)
+    Relu,
+    /// max(z, 0) + 0.01·min(z, 0)
+    LeakyRelu,
+    /// |z|
+    Abs,
+    /// max(z, 0)², the quadratic ReLU of gao2019
+    #[serde(alias = "quadratic-relu")]
+    SquaredRelu,
+    /// z·Φ(z), Φ the normal distribution function (the exact form, not the tanh approximation)
+    Gelu,
+    /// z·σ(z), also called swish
+    Silu,
+    /// tanh z
+    Tanh,
+    /// σ(z) = 1/(1 + e^−z)
+    Sigmoid,
+    /// ln(1 + e^z)
+    Softplus,
+    /// erf z = 2/√π ∫₀ᶻ e^−t² dt
+    Erf,
+    /// sin z
+    Sin,
+    /// cos z
+    Cos,
+}
+
+const LEAK: f64 = 0.01;
+
+impl Activation {
+    /// Every activation, for tables and tests.
+    pub const ALL: [Self; 13] = [
+        Self::Identity,
+        Self::Relu,
+        Self::LeakyRelu,
+        Self::Abs,
+        Self::SquaredRelu,
+        Self::Gelu,
+        Self::Silu,
+        Self::Tanh,
+        Self::Sigmoid,
+        Self::Softplus,
+        Self::Erf,
+        Self::Sin,
+        Self::Cos,
+    ];
+
+    /// The name that a user writes.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Identity => "identity",
+            Self::Relu => "relu",
+            Self::LeakyRelu => "leaky-relu",
+            Self::Abs => "abs",
+            Self::SquaredRelu => "squared-relu",
+            Self::Gelu => "gelu",
+            Self::Silu => "silu",
+            Self::Tanh => "tanh",
+            Self::Sigmoid => "sigmoid",
+            Self::Softplus => "softplus",
+            Self::Erf => "erf",
+            Self::Sin => "sin",
+            Self::Cos => "cos",
+        }
+    }
+
+    /// φ(z).
+    #[must_use]
+    pub fn value(self, z: f64) -> f64 {
+        self.at(Order::Value, z)
+    }
+
+    /// φ′(z).
+    #[must_use]
+    pub fn derivative(self, z: f64) -> f64 {
+        self.at(Order::First, z)
+    }
+
+    /// φ″(z).
+    #[must_use]
+    pub fn second_derivative(self, z: f64) -> f64 {
+        self.at(Order::Second, z)
+    }
+
+    /// sup |φ″|, where it is finite: β of the quadratic bound of `cai2019`.
+    #[must_use]
+    pub fn curvature_bound(self) -> Option<f64> {
+        match self {
+            Self::Identity => Some(0.0),
+            Self::Relu | Self::LeakyRelu | Self::Abs => None,
+            Self::SquaredRelu => Some(2.0),
+            // |pdf(z)·(2 − z²)| is largest at 0.
+            Self::Gelu => Some((2.0 / std::f64::consts::PI).sqrt()),
+            Self::Silu => Some(0.5),
+            Self::Tanh => Some(4.0 / (3.0 * 3.0_f64.sqrt())),
+            Self::Sigmoid => Some(1.0 / (6.0 * 3.0_f64.sqrt())),
+            Self::Softplus => Some(0.25),
+            // |erf″| = 4/√π·z·e^−z² at z = 1/√2.
+            Self::Erf => Some(4.0 / std::f64::consts::PI.sqrt() * 0.5_f64.sqrt() * (-0.5_f64).exp()),
+            Self::Sin | Self::Cos => Some(1.0),
+        }
+    }
+
+    /// Whether the gain of He initialisation (variance 2/fan-in) suits it.
+    #[must_use]
+    pub fn is_rectifier(self) -> bool {
+        matches!(self, Self::Relu | Self::LeakyRelu | Self::SquaredRelu | Self::Gelu | Self::Silu)
+    }
+
+    fn at(self, order: Order, z: f64) -> f64 {
+        let mut out = [0.0];
+        Pointwise::<f64>::evaluate(&self, order, &[z], &mut out);
+        out[0]
+    }
+}
+
+impl fmt::Display for Activation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Activation {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let name = if text == "quadratic-relu" { "squared-relu" } else { text };
+        Self::ALL.into_iter().find(|activation| activation.name() == name).ok_or_else(|| Error::Specification {
+            text: text.to_owned(),
+            reason: format!("no such activation; there are {}", Self::ALL.map(Self::name).join(", ")),
+        })
+    }
+}
+
+impl<T: Scalar> Pointwise<T> for Activation {
+    fn evaluate(&self, order: Order, z: &[T], out: &mut [T]) {
+        use Order::{First, Second, Value};
+        let (zero, one, two) = (T::ZERO, T::ONE, T::ONE + T::ONE);
+        let half = T::from_f64(0.5);
+        let leak = T::from_f64(LEAK);
+        // Not a number counts as above, so that it reaches the output and is noticed.
+        let step = |z: T, below: T, above: T| if z <= zero { below } else { above };
+        match (self, order) {
+            (Self::Identity, Value) => out.copy_from_slice(z),
+            (Self::Identity, First) => out.fill(one),
+            (Self::Identity | Self::Relu | Self::LeakyRelu | Self::Abs, Second) => out.fill(zero),
+            (Self::Relu, Value) => map(z, out, |z| step(z, zero, z)),
+            (Self::Relu, First) => map(z, out, |z| step(z, zero, one)),
+            (Self::LeakyRelu, Value) => map(z, out, |z| step(z, leak * z, z)),
+            (Self::LeakyRelu, First) => map(z, out, |z| step(z, leak, one)),
+            (Self::Abs, Value) => map(z, out, Scalar::abs),
+            (Self::Abs, First) => map(z, out, |z| step(z, -one, one)),
+            (Self::SquaredRelu, Value) => map(z, out, |z| step(z, zero, z * z)),
+            (Self::SquaredRelu, First) => map(z, out, |z| step(z, zero, two * z)),
+            (Self::SquaredRelu, Second) => map(z, out, |z| step(z, zero, two)),
+            (Self::Gelu, Value) => map(z, out, |z| z * e::normal_cdf(z)),
+            (Self::Gelu, First) => map(z, out, |z| z.mul_add(e::normal_density(z), e::normal_cdf(z))),
+            (Self::Gelu, Second) => map(z, out, |z| e::normal_density(z) * (two - z * z)),
+            (Self::Silu, Value) => map(z, out, |z| z * e::sigmoid(z)),
+            (Self::Silu, First) => map(z, out, |z| z.mul_add(e::sigmoid_slope(z), e::sigmoid(z))),
+            (Self::Silu, Second) => {
+                map(z, out, |z| e::sigmoid_slope(z) * (two - z * e::tanh(half * z)));
+            }
+            (Self::Tanh, Value) => map(z, out, |z| e::tanh(z)),
+            (Self::Tanh, First) => map(z, out, |z| two * two * e::sigmoid_slope(two * z)),
+            (Self::Tanh, Second) => {
+                map(z, out, |z| -two * e::tanh(z) * two * two * e::sigmoid_slope(two * z));
+            }
+            (Self::Sigmoid, Value) | (Self::Softplus, First) => map(z, out, |z| e::sigmoid(z)),
+            (Self::Sigmoid, First) | (Self::Softplus, Second) => map(z, out, |z| e::sigmoid_slope(z)),
+            (Self::Sigmoid, Second) => map(z, out, |z| -e::sigmoid_slope(z) * e::tanh(half * z)),
+            (Self::Softplus, Value) => map(z, out, |z| e::softplus(z)),
+            (Self::Erf, Value) => map(z, out, |z| e::erf(z)),
+            (Self::Erf, First) => map(z, out, |z| e::erf_slope(z)),
+            (Self::Erf, Second) => map(z, out, |z| -two * z * e::erf_slope(z)),
+            (Self::Sin, Value) => map(z, out, Scalar::sin),
+            (Self::Sin, First) | (Self::Cos, Value) => map(z, out, Scalar::cos),
+            (Self::Sin, Second) | (Self::Cos, First) => map(z, out, |z| -z.sin()),
+            (Self::Cos, Second) => map(z, out, |z| -z.cos()),
+        }
+    }
+
+    fn backward(&self, z: &[T], delta: &mut [T]) {
+        if *self == Self::Identity {
+            return;
+        }
+        if *self == Self::Relu {
+            return vectorized(
+                #[inline(always)]
+                || {
+                    for (d, &z) in delta.iter_mut().zip(z) {
+                        *d = if z <= T::ZERO { T::ZERO } else { *d };
+                    }
+                },
+            );
+        }
+        let mut slope = [T::ZERO; 512];
+        for (z, delta) in z.chunks(512).zip(delta.chunks_mut(512)) {
+            let slope = &mut slope[..z.len()];
+            self.evaluate(Order::First, z, slope);
+            vectorized(
+                #[inline(always)]
+                || {
+                    for (d, s) in delta.iter_mut().zip(slope) {
+                        *d *= *s;
+                    }
+                },
+            );
+        }
+    }
+}
+
+fn map<T: Scalar>(z: &[T], out: &mut [T], f: impl Fn(T) -> T) {
+    vectorized(
+        #[inline(always)]
+        || {
+            for (o, &z) in out.iter_mut().zip(z) {
+                *o = f(z);
+            }
+        },
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn derivatives_agree_with_central_differences() {
+        for activation in Activation::ALL {
+            for i in -40..=40 {
+                let (z, h) = (f64::from(i) * 0.15 + 0.011, 1e-5);
+                let slope = (activation.value(z + h) - activation.value(z - h)) / (2.0 * h);
+                let bend = (activation.derivative(z + h) - activation.derivative(z - h)) / (2.0 * h);
+                assert!((activation.derivative(z) - slope).abs() < 1e-8, "{activation}′({z})");
+                assert!((activation.second_derivative(z) - bend).abs() < 1e-8, "{activation}″({z})");
+            }
+        }
+    }
+
+    #[test]
+    fn curvature_bounds_are_attained_and_never_exceeded() {
+        for activation in Activation::ALL {
+            let Some(bound) = activation.curvature_bound() else { continue };
+            let largest = (-60_000..=60_000)
+                .map(|i| activation.second_derivative(f64::from(i) * 1e-4).abs())
+                .fold(0.0, f64::max);
+            assert!(largest <= bound * (1.0 + 1e-12), "{activation}: {largest} > {bound}");
+            assert!(largest >= bound * (1.0 - 1e-6), "{activation}: {largest} < {bound}");
+        }
+    }
+
+    #[test]
+    fn names_are_read_back() {
+        for activation in Activation::ALL {
+            assert_eq!(activation.name().parse(), Ok(activation));
+        }
+        assert!("swoosh".parse::<Activation>().is_err());
+    }
+}

@@ -1,0 +1,42 @@
+//! Σ_i α_i x_i: sums, differences and constant factors.
+
+use super::{Call, Layer};
+use crate::device::{Product, Tile, TileMut};
+use crate::scalar::Scalar;
+
+/// A linear combination of inputs of the same length with constant coefficients.
+#[derive(Clone, Debug)]
+pub struct Combine {
+    length: usize,
+    coefficients: Vec<f64>,
+}
+
+impl Combine {
+    /// Σ_i α_i x_i for inputs x_i of `length` values.
+    #[must_use]
+    pub fn new(length: usize, coefficients: Vec<f64>) -> Self {
+        Self { length, coefficients }
+    }
+}
+
+impl<T: Scalar> Layer<T> for Combine {
+    fn kind(&self) -> &'static str {
+        "combine"
+    }
+
+    fn output_len(&self) -> usize {
+        self.length
+    }
+
+    fn forward(&self, call: &Call<'_, T>, inputs: &[Tile<'_, T>], mut out: TileMut<'_, T>, _: bool, mode: Product) {
+        for (i, (input, &coefficient)) in inputs.iter().zip(&self.coefficients).enumerate() {
+            let beta = if i == 0 && mode == Product::Replace { T::ZERO } else { T::ONE };
+            call.operations.axpby(out.reborrow(), beta, T::from_f64(coefficient), *input);
+        }
+    }
+
+    fn backward(&self, call: &Call<'_, T>, which: usize, delta: Tile<'_, T>, into: TileMut<'_, T>, mode: Product) {
+        let beta = if mode == Product::Replace { T::ZERO } else { T::ONE };
+        call.operations.axpby(into, beta, T::from_f64(self.coefficients[which]), delta);
+    }
+}

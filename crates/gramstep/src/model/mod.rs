@@ -1,0 +1,323 @@
+//! Networks: a specification, a flat parameter vector with named spans, and layers that know nothing of training.
+
+mod activation;
+mod architecture;
+pub mod layer;
+mod network;
+mod parameters;
+mod specification;
+pub(crate) mod walk;
+
+pub use activation::Activation;
+pub use architecture::Architecture;
+pub use parameters::{Distribution, ParameterRequest, Span};
+pub use specification::{
+    DenseSpecification, Initialization, LayerSpecification, Parameterization, Scheme, Shape, Specification,
+};
+
+use std::sync::Arc;
+
+use crate::device::{Buffer, Device};
+use crate::error::{Error, Result};
+use crate::scalar::Scalar;
+use crate::view::{Matrix, MatrixView};
+use layer::Layer;
+use network::{Compiler, Network};
+use walk::{Seed, Walker};
+
+/// A network with its parameters on a device.
+///
+/// ```
+/// use gramstep::{Activation, Matrix, Model};
+/// let model = Model::<f64>::mlp(&[3, 16, 1], Activation::Tanh).seed(7).build()?;
+/// let x = Matrix::from_vec(2, 3, vec![0.1, 0.2, 0.3, -0.1, 0.0, 0.5])?;
+/// let f = model.predict(&x)?;
+/// assert_eq!((f.rows(), f.columns()), (2, 1));
+/// assert_eq!(model.parameter_count(), 3 * 16 + 16 + 16 + 1);
+/// # Ok::<(), gramstep::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Model<T> {
+    specification: Option<Specification>,
+    network: Arc<Network<T>>,
+    spans: Vec<Span>,
+    theta: Buffer<T>,
+    device: Device,
+    seed: u64,
+}
+
+/// Builds a [`Model`]: seed and device.
+#[derive(Debug)]
+pub struct ModelBuilder<T> {
+    source: Source<T>,
+    seed: u64,
+    device: Option<Device>,
+}
+
+#[derive(Debug)]
+enum Source<T> {
+    Specification(Specification),
+    Layers { inputs: usize, layers: Vec<Box<dyn Layer<T>>> },
+}
+
+impl<T: Scalar> Model<T> {
+    /// A multi-layer perceptron; `sizes` = inputs, hidden widths, outputs.
+    #[must_use]
+    pub fn mlp(sizes: &[usize], activation: Activation) -> ModelBuilder<T> {
+        Self::builder(Specification::mlp(sizes, activation))
+    }
+
+    /// The network of a specification.
+    #[must_use]
+    pub fn builder(specification: Specification) -> ModelBuilder<T> {
+        ModelBuilder { source: Source::Specification(specification), seed: 0, device: None }
+    }
+
+    /// A network of layers of the caller's own, one after the other.
+    #[must_use]
+    pub fn from_layers(inputs: usize, layers: Vec<Box<dyn Layer<T>>>) -> ModelBuilder<T> {
+        ModelBuilder { source: Source::Layers { inputs, layers }, seed: 0, device: None }
+    }
+
+    /// What the network is; `None` for one made of the caller's own layers.
+    #[must_use]
+    pub fn specification(&self) -> Option<&Specification> {
+        self.specification.as_ref()
+    }
+
+    /// The seed of the initial parameters.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// p, the number of parameters.
+    #[must_use]
+    pub fn parameter_count(&self) -> usize {
+        self.theta.len()
+    }
+
+    /// Number of values of one sample.
+    #[must_use]
+    pub fn inputs(&self) -> usize {
+        self.network.inputs()
+    }
+
+    /// k, the number of outputs of one sample.
+    #[must_use]
+    pub fn outputs(&self) -> usize {
+        self.network.outputs()
+    }
+
+    /// The named stretches of θ, in order.
+    #[must_use]
+    pub fn spans(&self) -> &[Span] {
+        &self.spans
+    }
+
+    /// Sets the weight of a span in G and in steps; 0 freezes it.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if the weight is negative or not finite, [`Error::Specification`] if no span has the name.
+    pub fn set_span_weight(&mut self, name: &str, weight: f64) -> Result<()> {
+        if !(weight >= 0.0 && weight.is_finite()) {
+            return Err(Error::Setting { name: "span weight", value: weight.to_string(), range: "finite and ≥ 0" });
+        }
+        let span = self.spans.iter_mut().find(|span| span.name == name).ok_or_else(|| Error::Specification {
+            text: name.to_owned(),
+            reason: "no span has this name".to_owned(),
+        })?;
+        span.weight = weight;
+        if let Some(specification) = &mut self.specification {
+            specification.span_weights.insert(name.to_owned(), weight);
+        }
+        Ok(())
+    }
+
+    /// The device it lives on.
+    #[must_use]
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// A copy of θ.
+    #[must_use]
+    pub fn theta(&self) -> Vec<T> {
+        self.theta.download()
+    }
+
+    /// Replaces θ.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the length is not p.
+    pub fn set_theta(&mut self, theta: &[T]) -> Result<()> {
+        if theta.len() != self.parameter_count() {
+            return Err(Error::Shape { what: "parameters", expected: self.parameter_count(), got: theta.len() });
+        }
+        self.theta = Buffer::upload(theta.to_vec());
+        Ok(())
+    }
+
+    /// f(θ, x), n×k. x: n×inputs.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if x has the wrong number of columns, [`Error::NonFinite`] naming the layer if an output is
+    /// infinite or not a number.
+    pub fn predict<'x>(&self, x: impl Into<MatrixView<'x, T>>) -> Result<Matrix<T>> {
+        let (x, samples) = self.upload(x.into())?;
+        let outputs = self.enter(samples, 1, || self.walker().forward(&x, samples));
+        let outputs = Matrix::from_vec(samples, self.outputs(), outputs.into_host())?;
+        if outputs.as_slice().iter().all(|value| value.is_finite()) {
+            Ok(outputs)
+        } else {
+            Err(self.non_finite(&x, samples))
+        }
+    }
+
+    /// f(θ, x) and J v, both n×k, by forward differentiation: the value and the slope of the network along v.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if x or v does not fit the network.
+    pub fn predict_tangent<'x>(&self, x: impl Into<MatrixView<'x, T>>, v: &[T]) -> Result<(Matrix<T>, Matrix<T>)> {
+        let (x, samples) = self.upload(x.into())?;
+        let v = self.direction(v)?;
+        let (f, jv) = self.enter(samples, 2, || self.walker().forward_tangent(&v, &x, samples));
+        let matrix = |buffer: Buffer<T>| Matrix::from_vec(samples, self.outputs(), buffer.into_host());
+        Ok((matrix(f)?, matrix(jv)?))
+    }
+
+    /// ∂⟨u_i, f(θ, x_i)⟩/∂x_i for every sample, n×inputs. u: n×k.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if x or u does not fit the network.
+    pub fn input_gradient<'x>(&self, x: impl Into<MatrixView<'x, T>>, u: &Matrix<T>) -> Result<Matrix<T>> {
+        let (x, samples) = self.upload(x.into())?;
+        self.check_cotangents(u, samples)?;
+        let k = self.outputs();
+        let seed = |rows: std::ops::Range<usize>, _: crate::device::Tile<'_, T>, mut out: crate::device::TileMut<'_, T>| {
+            out.host().copy_from_slice(&u.as_slice()[rows.start * k..rows.end * k]);
+        };
+        let trace = self.enter(samples, 2, || self.walker().trace(x, samples, Seed::Given(&seed), false, true));
+        let gradient = trace.input_deltas.map_or_else(Vec::new, Buffer::into_host);
+        Matrix::from_vec(samples, self.inputs(), gradient)
+    }
+
+    /// ∂⟨u_i, (J(x_i) v)⟩/∂x_i for every sample, n×inputs: the input gradient of the linearised network's tangent
+    /// term. Needs φ″. u: n×k.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if x, v or u does not fit the network.
+    pub fn tangent_input_gradient<'x>(
+        &self,
+        x: impl Into<MatrixView<'x, T>>,
+        v: &[T],
+        u: &Matrix<T>,
+    ) -> Result<Matrix<T>> {
+        let (x, samples) = self.upload(x.into())?;
+        self.check_cotangents(u, samples)?;
+        let (v, u) = (self.direction(v)?, Buffer::upload(u.as_slice().to_vec()));
+        let gradient = self.enter(samples, 6, || self.walker().tangent_input_gradient(&v, &x, &u, samples));
+        Matrix::from_vec(samples, self.inputs(), gradient.into_host())
+    }
+
+    pub(crate) fn walker(&self) -> Walker<'_, T> {
+        Walker { network: &self.network, device: &self.device, theta: &self.theta }
+    }
+
+    pub(crate) fn network(&self) -> &Network<T> {
+        &self.network
+    }
+
+    pub(crate) fn theta_buffer(&self) -> &Buffer<T> {
+        &self.theta
+    }
+
+    pub(crate) fn theta_buffer_mut(&mut self) -> &mut Buffer<T> {
+        &mut self.theta
+    }
+
+    /// Runs work worth `passes` forward passes of `samples` samples among the device's threads, if it is large.
+    pub(crate) fn enter<R: Send>(&self, samples: usize, passes: usize, work: impl FnOnce() -> R + Send) -> R {
+        self.device.enter(self.network.cost() * (samples * passes) as f64, |_| work())
+    }
+
+    /// x as device memory, its number of samples, and a check of its shape.
+    pub(crate) fn upload(&self, x: MatrixView<'_, T>) -> Result<(Arc<Buffer<T>>, usize)> {
+        if x.columns() != self.inputs() {
+            return Err(Error::Shape { what: "columns of the input", expected: self.inputs(), got: x.columns() });
+        }
+        Ok((Arc::new(Buffer::upload(x.to_vec())), x.rows()))
+    }
+
+    /// The error that names the first layer whose output is not finite.
+    pub(crate) fn non_finite(&self, x: &Buffer<T>, samples: usize) -> Error {
+        if !x.tile(0, 1, x.len()).host().iter().all(|value| value.is_finite()) {
+            return Error::NonFinite { what: "input", layer: None };
+        }
+        if let Some(span) = self.spans.iter().find(|span| {
+            !self.theta.tile(span.offset, 1, span.len()).host().iter().all(|value| value.is_finite())
+        }) {
+            return Error::NonFinite { what: "parameters", layer: Some(span.name.clone()) };
+        }
+        let layer = self.walker().first_non_finite(x, samples);
+        Error::NonFinite { what: "output", layer }
+    }
+
+    fn direction(&self, v: &[T]) -> Result<Buffer<T>> {
+        if v.len() == self.parameter_count() {
+            Ok(Buffer::upload(v.to_vec()))
+        } else {
+            Err(Error::Shape { what: "direction in parameter space", expected: self.parameter_count(), got: v.len() })
+        }
+    }
+
+    fn check_cotangents(&self, u: &Matrix<T>, samples: usize) -> Result<()> {
+        if u.rows() != samples {
+            return Err(Error::Shape { what: "rows of the cotangents", expected: samples, got: u.rows() });
+        }
+        if u.columns() != self.outputs() {
+            return Err(Error::Shape { what: "columns of the cotangents", expected: self.outputs(), got: u.columns() });
+        }
+        Ok(())
+    }
+}
+
+impl<T: Scalar> ModelBuilder<T> {
+    /// Seed of the initial parameters (default 0).
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Device (default: the processor with all its threads).
+    #[must_use]
+    pub fn device(mut self, device: Device) -> Self {
+        self.device = Some(device);
+        self
+    }
+
+    /// Builds the network and draws its parameters.
+    ///
+    /// # Errors
+    /// [`Error::Specification`] if the specification cannot be built.
+    pub fn build(self) -> Result<Model<T>> {
+        let (specification, (network, spans)) = match self.source {
+            Source::Specification(specification) => {
+                let compiled = network::compile(&specification)?;
+                (Some(specification), compiled)
+            }
+            Source::Layers { inputs, layers } => {
+                let mut compiler = Compiler::new(inputs);
+                for (at, layer) in layers.into_iter().enumerate() {
+                    let from = compiler.last();
+                    compiler.push(&format!("layers.{at}"), layer, vec![from]);
+                }
+                (None, compiler.finish())
+            }
+        };
+        let theta = Buffer::upload(parameters::initial(&spans, self.seed));
+        let device = self.device.unwrap_or_else(|| Device::cpu(0));
+        Ok(Model { specification, network: Arc::new(network), spans, theta, device, seed: self.seed })
+    }
+}

@@ -1,0 +1,136 @@
+//! Adam (Kingma and Ba 2015) with decoupled weight decay (AdamW).
+
+use serde::{Deserialize, Serialize};
+
+use super::sgd::gradient_features;
+use super::{Batch, Optimizer, OptimizerState, Schedule, StepInfo, setting, widen};
+use crate::device::{AdamUpdate, Buffer, Operations};
+use crate::error::Result;
+use crate::model::Model;
+use crate::scalar::Scalar;
+
+/// Settings of [`Adam`].
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct AdamConfig {
+    /// η > 0.
+    pub learning_rate: f64,
+    /// Factor on η over steps.
+    pub schedule: Schedule,
+    /// β₁ in 0..1.
+    pub beta1: f64,
+    /// β₂ in 0..1.
+    pub beta2: f64,
+    /// ε > 0.
+    pub epsilon: f64,
+    /// κ ≥ 0: θ ← θ − ηκθ beside the step.
+    pub weight_decay: f64,
+}
+
+impl Default for AdamConfig {
+    fn default() -> Self {
+        Self {
+            learning_rate: 1e-3,
+            schedule: Schedule::Constant,
+            beta1: 0.9,
+            beta2: 0.999,
+            epsilon: 1e-8,
+            weight_decay: 0.0,
+        }
+    }
+}
+
+/// Adam: m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g², θ ← θ − η·m̂/(√v̂ + ε), m̂ and v̂ corrected for their start at 0.
+///
+/// g is the gradient of the weighted mean loss, as in [`super::Sgd`].
+#[derive(Clone, Debug)]
+pub struct Adam<T> {
+    config: AdamConfig,
+    step: u64,
+    moments: Option<(Buffer<T>, Buffer<T>)>,
+}
+
+impl<T: Scalar> Adam<T> {
+    /// An optimiser at rest.
+    ///
+    /// # Errors
+    /// [`crate::Error::Setting`] if a setting is out of range.
+    pub fn new(config: AdamConfig) -> Result<Self> {
+        setting("learning rate", config.learning_rate, config.learning_rate > 0.0, "> 0")?;
+        for (name, beta) in [("beta1", config.beta1), ("beta2", config.beta2)] {
+            setting(name, beta, (0.0..1.0).contains(&beta), "at least 0, below 1")?;
+        }
+        setting("epsilon", config.epsilon, config.epsilon > 0.0, "> 0")?;
+        let decay = config.weight_decay;
+        setting("weight decay", decay, decay >= 0.0 && decay.is_finite(), "finite and ≥ 0")?;
+        config.schedule.check()?;
+        Ok(Self { config, step: 0, moments: None })
+    }
+}
+
+impl<T: Scalar> Optimizer<T> for Adam<T> {
+    fn name(&self) -> &'static str {
+        "adam"
+    }
+
+    fn step(&mut self, model: &mut Model<T>, batch: &Batch<'_, T>) -> Result<StepInfo> {
+        let (features, loss) = gradient_features(model, batch)?;
+        let config = self.config;
+        let learning_rate = config.learning_rate * config.schedule.factor(self.step);
+        let p = model.parameter_count();
+        let device = model.device().clone();
+        let (first, second) = self.moments.get_or_insert_with(|| (Buffer::zeros(p), Buffer::zeros(p)));
+        let theta = model.theta_buffer_mut();
+        let time = i32::try_from(self.step + 1).unwrap_or(i32::MAX);
+        device.enter(p as f64 * 1e3, |_| {
+            let operations = device.operations::<T>();
+            let mut gradient = Buffer::zeros(p);
+            features.add_vjp(T::ONE, None, &mut gradient);
+            if config.weight_decay > 0.0 {
+                let keep = T::from_f64(1.0 - learning_rate * config.weight_decay);
+                operations.axpby(theta.tile_mut(0, 1, p), keep, T::ZERO, gradient.tile(0, 1, p));
+            }
+            let update = AdamUpdate {
+                theta: theta.tile_mut(0, 1, p),
+                first: first.tile_mut(0, 1, p),
+                second: second.tile_mut(0, 1, p),
+                decay: (T::from_f64(config.beta1), T::from_f64(config.beta2)),
+                correction: (
+                    T::from_f64(1.0 - config.beta1.powi(time)),
+                    T::from_f64(1.0 - config.beta2.powi(time)),
+                ),
+                learning_rate: T::from_f64(learning_rate),
+                epsilon: T::from_f64(config.epsilon),
+            };
+            operations.adam_update(update, gradient.tile(0, 1, p));
+        });
+        self.step += 1;
+        Ok(StepInfo {
+            loss,
+            loss_after: None,
+            learning_rate,
+            damping: None,
+            gain_ratio: None,
+            accepted: true,
+            solve: None,
+        })
+    }
+
+    fn state(&self) -> OptimizerState {
+        let mut vectors = Vec::new();
+        if let Some((first, second)) = &self.moments {
+            vectors.push(("first".to_owned(), widen(first)));
+            vectors.push(("second".to_owned(), widen(second)));
+        }
+        let optimizer = Optimizer::<T>::name(self).to_owned();
+        OptimizerState { optimizer, step: self.step, numbers: Vec::new(), vectors }
+    }
+
+    fn restore(&mut self, state: OptimizerState) -> Result<()> {
+        state.expect(Optimizer::<T>::name(self))?;
+        self.step = state.step;
+        self.moments = state.vector("first").zip(state.vector("second"));
+        Ok(())
+    }
+}

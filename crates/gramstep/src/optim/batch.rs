@@ -1,0 +1,135 @@
+//! What a step looks at: inputs, targets, a loss and sample weights.
+
+use crate::error::{Error, Result};
+use crate::loss::{Linearization, Loss, SquaredLoss};
+use crate::model::Model;
+use crate::scalar::Scalar;
+use crate::view::{Matrix, MatrixView};
+
+/// A batch of samples.
+///
+/// ```
+/// use gramstep::{Matrix, optim::Batch};
+/// let x = Matrix::from_vec(2, 1, vec![0.0, 1.0])?;
+/// let y = Matrix::from_vec(2, 1, vec![1.0, 3.0])?;
+/// let batch = Batch::new(&x, &y).with_weights(&[1.0, 0.5]);
+/// assert_eq!(batch.samples(), 2);
+/// # Ok::<(), gramstep::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Batch<'a, T> {
+    inputs: MatrixView<'a, T>,
+    targets: MatrixView<'a, T>,
+    loss: &'a dyn Loss,
+    weights: Option<&'a [f64]>,
+}
+
+impl<'a, T: Scalar> Batch<'a, T> {
+    /// Inputs (n×d) and targets (n×k), under the squared loss with equal weights.
+    #[must_use]
+    pub fn new(inputs: impl Into<MatrixView<'a, T>>, targets: impl Into<MatrixView<'a, T>>) -> Self {
+        Self { inputs: inputs.into(), targets: targets.into(), loss: &SquaredLoss, weights: None }
+    }
+
+    /// The same batch under another loss.
+    #[must_use]
+    pub fn with_loss(mut self, loss: &'a dyn Loss) -> Self {
+        self.loss = loss;
+        self
+    }
+
+    /// The same batch with a weight ≥ 0 for every sample.
+    #[must_use]
+    pub fn with_weights(mut self, weights: &'a [f64]) -> Self {
+        self.weights = Some(weights);
+        self
+    }
+
+    /// n
+    #[must_use]
+    pub fn samples(&self) -> usize {
+        self.inputs.rows()
+    }
+
+    /// Inputs, n×d.
+    #[must_use]
+    pub fn inputs(&self) -> MatrixView<'a, T> {
+        self.inputs
+    }
+
+    /// The loss of a model on this batch, in the units that people see.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] or [`Error::Target`] if the batch does not fit.
+    pub fn loss(&self, model: &Model<T>) -> Result<f64> {
+        let targets = self.check(model)?;
+        Ok(self.evaluate(&model.predict(self.inputs)?.cast(), &targets).reported)
+    }
+
+    /// Checks shapes, targets and weights; returns the targets.
+    pub(super) fn check(&self, model: &Model<T>) -> Result<Matrix<f64>> {
+        let (n, k) = (self.samples(), model.outputs());
+        let equal = |what, expected, got| {
+            if expected == got { Ok(()) } else { Err(Error::Shape { what, expected, got }) }
+        };
+        if n == 0 {
+            return Err(Error::Shape { what: "samples of a batch (at least)", expected: 1, got: 0 });
+        }
+        equal("rows of the targets", n, self.targets.rows())?;
+        equal("columns of the targets", k, self.targets.columns())?;
+        if let Some(weights) = self.weights {
+            equal("sample weights", n, weights.len())?;
+            if let Some(weight) = weights.iter().find(|weight| !(**weight >= 0.0 && weight.is_finite())) {
+                return Err(Error::Setting { name: "sample weight", value: weight.to_string(), range: "finite and ≥ 0" });
+            }
+        }
+        let targets = Matrix::from_fn(n, k, |i, a| self.targets.get(i, a).to_f64());
+        for i in 0..n {
+            let not_finite = targets.row(i).iter().find(|y| !y.is_finite()).map(|&y| (y, "is not finite"));
+            if let Some((value, reason)) = not_finite.or_else(|| self.loss.objection(targets.row(i))) {
+                return Err(Error::Target { loss: self.loss.name(), sample: i, value, reason });
+            }
+        }
+        Ok(targets)
+    }
+
+    pub(super) fn evaluate(&self, f: &Matrix<f64>, y: &Matrix<f64>) -> LossValue {
+        let mut value = LossValue { objective: 0.0, reported: 0.0 };
+        let mut total = 0.0;
+        for i in 0..f.rows() {
+            let weight = self.weights.map_or(1.0, |weights| weights[i]);
+            value.objective += weight * self.loss.value(f.row(i), y.row(i));
+            value.reported += weight * self.loss.reported(f.row(i), y.row(i));
+            total += weight;
+        }
+        if total > 0.0 {
+            value.reported /= total;
+        }
+        value
+    }
+
+    pub(super) fn linearize(&self, f: &Matrix<f64>, y: &Matrix<f64>) -> Linearization {
+        Linearization::new(self.loss, f, y, self.weights)
+    }
+
+    /// scale·w_i·∂ℓ/∂f of one sample.
+    pub(super) fn output_gradient(&self, i: usize, scale: f64, f: &[f64], y: &[f64], g: &mut [f64]) {
+        self.loss.gradient(f, y, g);
+        let factor = scale * self.weights.map_or(1.0, |weights| weights[i]);
+        g.iter_mut().for_each(|g| *g *= factor);
+    }
+
+    /// Σ w, by which first-order methods divide.
+    pub(super) fn total_weight(&self) -> f64 {
+        self.weights.map_or(self.samples() as f64, |weights| weights.iter().sum())
+    }
+}
+
+/// The loss of a batch.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LossValue {
+    /// Σ w ℓ, what a step decreases.
+    pub(super) objective: f64,
+    /// The weighted mean that people see.
+    pub(super) reported: f64,
+}

@@ -1,0 +1,75 @@
+//! How much is added to the diagonal of G, and how that adapts.
+
+use serde::{Deserialize, Serialize};
+
+use super::setting;
+use crate::error::Result;
+
+/// The damping λ of a Gram-Gauss-Newton step.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Damping {
+    /// λ = F · mean diag G.
+    Relative(f64),
+    /// λ itself.
+    Absolute(f64),
+    /// Levenberg–Marquardt: F rises when a step fails and falls when the linearisation predicts well. Full batch
+    /// only: on mini-batches the gain ratio of the step's own batch stays near 1 and drives λ to 0.
+    Adaptive(AdaptiveDamping),
+}
+
+impl Default for Damping {
+    fn default() -> Self {
+        Self::Relative(1e-2)
+    }
+}
+
+/// Levenberg–Marquardt damping, relative to the mean diagonal of G.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct AdaptiveDamping {
+    /// F of the first step.
+    pub initial: f64,
+    /// Smallest F.
+    pub floor: f64,
+    /// Largest F; a step that fails there is given up.
+    pub ceiling: f64,
+    /// Factor on F after a rejected step, and after an accepted one whose gain ratio is below ¼.
+    pub raise: f64,
+    /// Factor on F after a step whose gain ratio is above ¾.
+    pub lower: f64,
+}
+
+impl Default for AdaptiveDamping {
+    fn default() -> Self {
+        Self { initial: 1e-2, floor: 1e-12, ceiling: 1e8, raise: 4.0, lower: 0.5 }
+    }
+}
+
+impl AdaptiveDamping {
+    /// Other values of F at the start.
+    #[must_use]
+    pub fn starting_at(initial: f64) -> Self {
+        Self { initial, ..Self::default() }
+    }
+}
+
+impl Damping {
+    pub(super) fn check(self) -> Result<()> {
+        match self {
+            Self::Relative(f) | Self::Absolute(f) => {
+                setting("damping", f, f >= 0.0 && f.is_finite(), "finite and ≥ 0")
+            }
+            Self::Adaptive(adaptive) => {
+                let AdaptiveDamping { initial, floor, ceiling, raise, lower } = adaptive;
+                setting("initial damping", initial, initial >= floor && initial <= ceiling, "between floor and ceiling")?;
+                setting("damping floor", floor, floor > 0.0, "> 0")?;
+                setting("damping ceiling", ceiling, ceiling.is_finite(), "finite")?;
+                setting("damping raise", raise, raise > 1.0 && raise.is_finite(), "> 1")?;
+                setting("damping lower", lower, lower > 0.0 && lower <= 1.0, "above 0, at most 1")
+            }
+        }
+    }
+}

@@ -1,0 +1,428 @@
+//! Gram-Gauss-Newton: θ ← θ − η Jᵀ(G + λI)⁻¹r, full batch and mini-batch alike (cai2019).
+
+mod system;
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use self::system::{Direction, System};
+use super::{AdaptiveDamping, Batch, Damping, Optimizer, OptimizerState, Schedule, StepInfo, setting, widen};
+use crate::communicator::{Communicator, Serial};
+use crate::device::{Buffer, Operations};
+use crate::error::{Error, Result};
+use crate::loss::Linearization;
+use crate::model::Model;
+use crate::scalar::Scalar;
+use crate::solve::{ConjugateGradient, SolveInfo, Solver, dot};
+use crate::tangent::TangentFeatures;
+use crate::view::Matrix;
+
+/// Settings of [`GramGaussNewton`].
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct GramGaussNewtonConfig {
+    /// η > 0; 1 is the full Gauss–Newton step.
+    pub learning_rate: f64,
+    /// Factor on η over steps.
+    pub schedule: Schedule,
+    /// λ on the diagonal of G.
+    pub damping: Damping,
+    /// κ ≥ 0: weight decay ½κ‖θ‖² beside the summed loss ½Σr² (Jθ and θ of trainable spans).
+    pub ridge: f64,
+    /// μ of SPRING (goldshlager2024), in 0..1; 0 is off.
+    pub momentum: f64,
+    /// Largest Euclidean length of a step.
+    pub max_step_norm: Option<f64>,
+    /// Method of solving; chosen from sizes and memory where it is not set.
+    pub solver: Option<Solver>,
+    /// Bytes that the matrices of a dense solve may occupy.
+    pub memory_budget: usize,
+}
+
+impl Default for GramGaussNewtonConfig {
+    fn default() -> Self {
+        Self {
+            learning_rate: 1.0,
+            schedule: Schedule::Constant,
+            damping: Damping::default(),
+            ridge: 0.0,
+            momentum: 0.0,
+            max_step_norm: None,
+            solver: None,
+            memory_budget: 4 << 30,
+        }
+    }
+}
+
+impl GramGaussNewtonConfig {
+    /// The same settings with another damping.
+    #[must_use]
+    pub fn with_damping(mut self, damping: Damping) -> Self {
+        self.damping = damping;
+        self
+    }
+
+    /// The same settings with another learning rate.
+    #[must_use]
+    pub fn with_learning_rate(mut self, learning_rate: f64) -> Self {
+        self.learning_rate = learning_rate;
+        self
+    }
+
+    /// The same settings with another ridge.
+    #[must_use]
+    pub fn with_ridge(mut self, ridge: f64) -> Self {
+        self.ridge = ridge;
+        self
+    }
+
+    /// The same settings with SPRING momentum.
+    #[must_use]
+    pub fn with_momentum(mut self, momentum: f64) -> Self {
+        self.momentum = momentum;
+        self
+    }
+
+    fn check(&self) -> Result<()> {
+        let rate = self.learning_rate;
+        setting("learning rate", rate, rate > 0.0 && rate.is_finite(), "> 0")?;
+        setting("ridge", self.ridge, self.ridge >= 0.0 && self.ridge.is_finite(), "finite and ≥ 0")?;
+        setting("momentum", self.momentum, (0.0..1.0).contains(&self.momentum), "at least 0, below 1")?;
+        if let Some(norm) = self.max_step_norm {
+            setting("largest step norm", norm, norm > 0.0, "> 0")?;
+        }
+        self.schedule.check()?;
+        self.damping.check()
+    }
+}
+
+/// The Gram-Gauss-Newton optimiser.
+///
+/// With r the residual (z of a general loss), J̃ = BᵀJ, k = κ + λ and the anchor m = (λμφ + κθ)/k, a step solves
+///
+/// ```text
+/// φ ← m + J̃ᵀ(J̃J̃ᵀ + kI)⁻¹(z − J̃m),    θ ← θ − η φ/√(1 − μ²ᵗ)
+/// ```
+///
+/// which is θ − ηJᵀ(G + λI)⁻¹r for κ = μ = 0. Differs from the paper: damping is relative to the mean diagonal of G
+/// by default, and the smaller of the nk×nk and the p×p system is solved.
+///
+/// ```
+/// use gramstep::optim::{Batch, Damping, GramGaussNewton, GramGaussNewtonConfig, Optimizer};
+/// use gramstep::{Activation, Matrix, Model};
+/// let mut model = Model::<f64>::mlp(&[1, 64, 1], Activation::Softplus).seed(3).build()?;
+/// let x = Matrix::from_vec(4, 1, vec![-1.0, -0.3, 0.4, 1.0])?;
+/// let y = Matrix::from_vec(4, 1, vec![1.0, -1.0, 0.5, 2.0])?;
+/// let config = GramGaussNewtonConfig::default().with_damping(Damping::Absolute(1e-9));
+/// let mut optimizer = GramGaussNewton::new(config)?;
+/// for _ in 0..20 {
+///     optimizer.step(&mut model, &Batch::new(&x, &y))?;
+/// }
+/// assert!(Batch::new(&x, &y).loss(&model)? < 1e-8);
+/// # Ok::<(), gramstep::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct GramGaussNewton<T> {
+    config: GramGaussNewtonConfig,
+    communicator: Arc<dyn Communicator>,
+    step: u64,
+    /// F of adaptive damping.
+    adaptive: f64,
+    /// φ of SPRING.
+    momentum: Option<Buffer<T>>,
+}
+
+/// A tried step: φ, and what led to it.
+struct Proposal {
+    direction: Direction,
+    /// (κ + λ, mean diagonal of the matrix).
+    damping: f64,
+    solve: SolveInfo,
+}
+
+/// What a step knows of its batch, over all processes.
+struct Problem<T> {
+    tangent: TangentFeatures<T>,
+    linear: Linearization,
+    /// Σ w ℓ before the step.
+    objective: f64,
+    /// The loss before the step as people see it.
+    reported: f64,
+}
+
+impl<T: Scalar> GramGaussNewton<T> {
+    /// An optimiser at rest.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if a setting is out of range.
+    pub fn new(config: GramGaussNewtonConfig) -> Result<Self> {
+        config.check()?;
+        let adaptive = match config.damping {
+            Damping::Adaptive(adaptive) => adaptive.initial,
+            Damping::Relative(_) | Damping::Absolute(_) => 0.0,
+        };
+        Ok(Self { config, communicator: Arc::new(Serial), step: 0, adaptive, momentum: None })
+    }
+
+    /// The same optimiser in a distributed run: every process steps on its own rows of one batch.
+    #[must_use]
+    pub fn with_communicator(mut self, communicator: Arc<dyn Communicator>) -> Self {
+        self.communicator = communicator;
+        self
+    }
+
+    /// The method by which a batch of `samples` samples will be solved.
+    #[must_use]
+    pub fn plan(&self, model: &Model<T>, samples: usize) -> Solver {
+        let trainable = model.spans().iter().filter(|span| span.weight > 0.0).map(crate::model::Span::len).sum();
+        let choose = || Solver::choose(samples * model.outputs(), trainable, self.config.memory_budget);
+        self.config.solver.unwrap_or_else(choose)
+    }
+
+    fn problem(&self, model: &Model<T>, batch: &Batch<'_, T>) -> Result<Problem<T>> {
+        let targets = batch.check(model)?;
+        let tangent = model.tangent(batch.inputs())?;
+        let f: Matrix<f64> = tangent.predictions().cast();
+        let loss = batch.evaluate(&f, &targets);
+        let linear = batch.linearize(&f, &targets);
+        if self.communicator.size() == 1 {
+            return Ok(Problem { tangent, linear, objective: loss.objective, reported: loss.reported });
+        }
+        let communicator = &*self.communicator;
+        let weight = batch.total_weight();
+        let mut sums = [loss.objective, loss.reported * weight, weight];
+        communicator.all_reduce_sum(&mut sums)?;
+        Ok(Problem {
+            tangent: tangent.gather(communicator)?,
+            linear: linear.gather(communicator)?,
+            objective: sums[0],
+            reported: sums[1] / sums[2],
+        })
+    }
+
+    /// The batch's objective and reported loss with the parameters as they are now, over all processes.
+    fn evaluate(&self, model: &Model<T>, batch: &Batch<'_, T>) -> Result<(f64, f64)> {
+        let targets = batch.check(model)?;
+        let loss = match model.predict(batch.inputs()) {
+            Ok(f) => batch.evaluate(&f.cast(), &targets),
+            Err(Error::NonFinite { .. }) => super::batch::LossValue { objective: f64::INFINITY, reported: f64::INFINITY },
+            Err(error) => return Err(error),
+        };
+        let weight = batch.total_weight();
+        let mut sums = [loss.objective, loss.reported * weight, weight];
+        self.communicator.all_reduce_sum(&mut sums)?;
+        Ok((sums[0], sums[1] / sums[2]))
+    }
+
+    /// The anchor m = (λμφ + κθ)/k of trainable spans; `None` if it is 0.
+    fn anchor(&self, model: &Model<T>, damping: f64) -> Option<Buffer<T>> {
+        let (ridge, total) = (self.config.ridge, self.config.ridge + damping);
+        if total == 0.0 || (ridge == 0.0 && self.momentum.is_none()) {
+            return None;
+        }
+        let p = model.parameter_count();
+        let operations = model.device().operations::<T>();
+        let mut anchor = Buffer::zeros(p);
+        for span in model.spans().iter().filter(|span| span.weight > 0.0) {
+            let mut add = |factor: f64, from: &Buffer<T>| {
+                let (out, from) = (anchor.tile_mut(span.offset, 1, span.len()), from.tile(span.offset, 1, span.len()));
+                operations.axpby(out, T::ONE, T::from_f64(factor), from);
+            };
+            add(ridge / total, model.theta_buffer());
+            if let Some(momentum) = &self.momentum {
+                add(damping * self.config.momentum / total, momentum);
+            }
+        }
+        Some(anchor)
+    }
+
+    /// Solves for φ at damping λ.
+    fn propose(&self, model: &Model<T>, problem: &Problem<T>, system: &System<'_, T>, damping: f64) -> Result<Proposal> {
+        let anchor = self.anchor(model, damping);
+        let mut rhs = problem.linear.z.clone();
+        if let Some(anchor) = &anchor {
+            let image = problem.linear.apply_transpose(widen(&problem.tangent.jvp_buffer(anchor)));
+            rhs.iter_mut().zip(image).for_each(|(r, image)| *r -= image);
+        }
+        let (direction, solve) = system.solve(&rhs, self.config.ridge + damping)?;
+        let direction = match anchor {
+            None => direction,
+            Some(mut anchor) => {
+                system.add_direction(&direction, T::ONE, &mut anchor);
+                Direction::Parameters(widen(&anchor))
+            }
+        };
+        Ok(Proposal { direction, damping, solve })
+    }
+
+    /// η of this step: the schedule's, corrected for the start of the momentum, cut to the largest step norm.
+    fn length(&self, system: &System<'_, T>, proposal: &Proposal) -> f64 {
+        let mut length = self.config.learning_rate * self.config.schedule.factor(self.step);
+        if self.config.momentum > 0.0 {
+            let power = self.config.momentum.powf(2.0 * (self.step + 1) as f64);
+            length /= (1.0 - power).sqrt();
+        }
+        if let Some(cap) = self.config.max_step_norm {
+            let norm = system.norm(&proposal.direction);
+            if norm * length > cap {
+                length = cap / norm;
+            }
+        }
+        length
+    }
+
+    fn fixed_step(&mut self, model: &mut Model<T>, problem: &Problem<T>, system: &System<'_, T>) -> Result<StepInfo> {
+        let mean = system.mean_diagonal();
+        let damping = match self.config.damping {
+            Damping::Relative(relative) => relative * mean,
+            Damping::Absolute(absolute) => absolute,
+            Damping::Adaptive(_) => self.adaptive * mean,
+        };
+        let proposal = self.propose(model, problem, system, damping)?;
+        let length = self.length(system, &proposal);
+        system.add_direction(&proposal.direction, T::from_f64(-length), model.theta_buffer_mut());
+        self.remember(model, system, proposal.direction);
+        Ok(StepInfo {
+            loss: problem.reported,
+            loss_after: None,
+            learning_rate: length,
+            damping: relative(proposal.damping, mean),
+            gain_ratio: None,
+            accepted: true,
+            solve: Some(proposal.solve),
+        })
+    }
+
+    /// Tries steps at rising damping until the loss falls.
+    fn adaptive_step(
+        &mut self,
+        model: &mut Model<T>,
+        batch: &Batch<'_, T>,
+        problem: &Problem<T>,
+        system: &System<'_, T>,
+        settings: AdaptiveDamping,
+    ) -> Result<StepInfo> {
+        let mean = system.mean_diagonal();
+        let before = problem.objective + self.penalty(model);
+        let start = model.theta_buffer().clone();
+        loop {
+            let used = self.adaptive;
+            let proposal = self.propose(model, problem, system, used * mean)?;
+            let length = self.length(system, &proposal);
+            let mut theta = start.clone();
+            system.add_direction(&proposal.direction, T::from_f64(-length), &mut theta);
+            let moved = system.image(&proposal.direction);
+            *model.theta_buffer_mut() = theta;
+            let (objective, reported) = self.evaluate(model, batch)?;
+            let penalty = self.penalty(model);
+            let (z, actual) = (&problem.linear.z, before - objective - penalty);
+            // The model of the loss: ½‖z − ηJ̃φ‖² in place of ½‖z‖².
+            let predicted = length * dot(z, &moved) - 0.5 * length * length * dot(&moved, &moved)
+                + (before - problem.objective - penalty);
+            let noise = 8.0 * T::EPSILON.to_f64() * before.abs();
+            let gain = actual / predicted;
+            let converged = predicted.abs() <= noise && actual >= -noise;
+            let accepted = objective.is_finite() && (converged || (actual > 0.0 && predicted > 0.0));
+            if !converged {
+                let factor = match (accepted, gain) {
+                    (false, _) => settings.raise,
+                    (true, gain) if gain < 0.25 => settings.raise,
+                    (true, gain) if gain > 0.75 => settings.lower,
+                    (true, _) => 1.0,
+                };
+                self.adaptive = (self.adaptive * factor).clamp(settings.floor, settings.ceiling);
+            }
+            let given_up = !accepted && used >= settings.ceiling;
+            if !accepted {
+                *model.theta_buffer_mut() = start.clone();
+            }
+            if accepted || given_up {
+                if accepted {
+                    self.remember(model, system, proposal.direction);
+                }
+                return Ok(StepInfo {
+                    loss: problem.reported,
+                    loss_after: Some(if accepted { reported } else { problem.reported }),
+                    learning_rate: length,
+                    damping: relative(proposal.damping, mean),
+                    gain_ratio: (!converged).then_some(gain).filter(|gain| gain.is_finite()),
+                    accepted,
+                    solve: Some(proposal.solve),
+                });
+            }
+        }
+    }
+
+    /// ½κ‖θ‖² of trainable spans, each divided by its weight.
+    fn penalty(&self, model: &Model<T>) -> f64 {
+        if self.config.ridge == 0.0 {
+            return 0.0;
+        }
+        let squares = model.spans().iter().filter(|span| span.weight > 0.0).map(|span| {
+            let values = model.theta_buffer().tile(span.offset, 1, span.len());
+            let squares: f64 = values.host().iter().map(|v| v.to_f64() * v.to_f64()).sum();
+            squares / span.weight
+        });
+        0.5 * self.config.ridge * squares.sum::<f64>()
+    }
+
+    /// Keeps φ, where there is momentum.
+    fn remember(&mut self, model: &Model<T>, system: &System<'_, T>, direction: Direction) {
+        if self.config.momentum > 0.0 {
+            let mut phi = Buffer::zeros(model.parameter_count());
+            system.add_direction(&direction, T::ONE, &mut phi);
+            self.momentum = Some(phi);
+        }
+    }
+}
+
+fn relative(damping: f64, mean_diagonal: f64) -> Option<f64> {
+    (mean_diagonal > 0.0).then(|| damping / mean_diagonal)
+}
+
+impl<T: Scalar> Optimizer<T> for GramGaussNewton<T> {
+    fn name(&self) -> &'static str {
+        "gram-gauss-newton"
+    }
+
+    fn step(&mut self, model: &mut Model<T>, batch: &Batch<'_, T>) -> Result<StepInfo> {
+        let problem = self.problem(model, batch)?;
+        let solver = self.plan(model, problem.tangent.samples());
+        let mut smallest = match self.config.damping {
+            Damping::Relative(relative) => relative,
+            Damping::Absolute(absolute) => absolute / system::mean(&problem.tangent.diagonal()),
+            Damping::Adaptive(_) => self.adaptive,
+        };
+        if self.config.ridge > 0.0 {
+            smallest += self.config.ridge / system::mean(&problem.tangent.diagonal());
+        }
+        let budget = self.config.memory_budget;
+        let system = System::new(&problem.tangent, &problem.linear, solver, smallest, budget)?
+            .with_iterations(ConjugateGradient::default());
+        let info = match self.config.damping {
+            Damping::Adaptive(settings) => self.adaptive_step(model, batch, &problem, &system, settings)?,
+            Damping::Relative(_) | Damping::Absolute(_) => self.fixed_step(model, &problem, &system)?,
+        };
+        self.step += 1;
+        Ok(info)
+    }
+
+    fn state(&self) -> OptimizerState {
+        OptimizerState {
+            optimizer: Optimizer::<T>::name(self).to_owned(),
+            step: self.step,
+            numbers: vec![("adaptive".to_owned(), self.adaptive)],
+            vectors: self.momentum.iter().map(|phi| ("momentum".to_owned(), widen(phi))).collect(),
+        }
+    }
+
+    fn restore(&mut self, state: OptimizerState) -> Result<()> {
+        state.expect(Optimizer::<T>::name(self))?;
+        self.step = state.step;
+        self.adaptive = state.number("adaptive").unwrap_or(self.adaptive);
+        self.momentum = state.vector("momentum");
+        Ok(())
+    }
+}

@@ -1,0 +1,107 @@
+//! Optimisers: one file each, one trait for all. A step looks at one batch and changes the model's parameters.
+
+mod adam;
+mod batch;
+mod damping;
+mod gram_gauss_newton;
+mod schedule;
+mod sgd;
+
+pub use adam::{Adam, AdamConfig};
+pub use batch::Batch;
+pub use damping::{AdaptiveDamping, Damping};
+pub use gram_gauss_newton::{GramGaussNewton, GramGaussNewtonConfig};
+pub use schedule::Schedule;
+pub use sgd::{Sgd, SgdConfig};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::model::Model;
+use crate::scalar::Scalar;
+use crate::solve::SolveInfo;
+
+/// An optimiser. Its state is a plain value that can be saved and restored.
+pub trait Optimizer<T: Scalar>: Send {
+    /// Its name, as a user writes it.
+    fn name(&self) -> &'static str;
+
+    /// One step on one batch.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] or [`Error::Target`] if the batch does not fit the model or the loss, [`Error::NonFinite`]
+    /// naming the layer if the network's outputs are not finite, [`Error::Solve`] or [`Error::Memory`] from the solve.
+    /// The model is left as it was.
+    fn step(&mut self, model: &mut Model<T>, batch: &Batch<'_, T>) -> Result<StepInfo>;
+
+    /// Everything that the next step depends on, apart from the model.
+    fn state(&self) -> OptimizerState;
+
+    /// Continues from a saved state.
+    ///
+    /// # Errors
+    /// [`Error::State`] if the state is another optimiser's.
+    fn restore(&mut self, state: OptimizerState) -> Result<()>;
+}
+
+/// What a step did.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct StepInfo {
+    /// Loss of the batch before the step, in the units that people see (squared loss: mean of r²).
+    pub loss: f64,
+    /// Loss of the batch after the step, where the method needed to know it.
+    pub loss_after: Option<f64>,
+    /// Learning rate of this step.
+    pub learning_rate: f64,
+    /// Damping relative to the mean diagonal of G.
+    pub damping: Option<f64>,
+    /// Actual over predicted decrease of the loss.
+    pub gain_ratio: Option<f64>,
+    /// Whether the step was taken; a rejected one leaves the parameters exactly as they were.
+    pub accepted: bool,
+    /// What the solve did.
+    pub solve: Option<SolveInfo>,
+}
+
+/// The state of an optimiser.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct OptimizerState {
+    /// Name of the optimiser.
+    pub optimizer: String,
+    /// Steps taken.
+    pub step: u64,
+    /// Named numbers.
+    pub numbers: Vec<(String, f64)>,
+    /// Named vectors of length p, exact also for `f32`.
+    pub vectors: Vec<(String, Vec<f64>)>,
+}
+
+impl OptimizerState {
+    fn expect(&self, optimizer: &str) -> Result<()> {
+        if self.optimizer == optimizer {
+            Ok(())
+        } else {
+            Err(Error::State { expected: optimizer.to_owned(), found: self.optimizer.clone() })
+        }
+    }
+
+    fn number(&self, name: &str) -> Option<f64> {
+        self.numbers.iter().find(|(key, _)| key == name).map(|(_, value)| *value)
+    }
+
+    fn vector<T: Scalar>(&self, name: &str) -> Option<crate::device::Buffer<T>> {
+        let (_, values) = self.vectors.iter().find(|(key, _)| key == name)?;
+        Some(crate::device::Buffer::upload(values.iter().map(|&v| T::from_f64(v)).collect()))
+    }
+}
+
+/// A device vector as exact `f64` numbers.
+fn widen<T: Scalar>(buffer: &crate::device::Buffer<T>) -> Vec<f64> {
+    buffer.tile(0, 1, buffer.len()).host().iter().map(|v| v.to_f64()).collect()
+}
+
+/// Checks a setting.
+fn setting(name: &'static str, value: f64, valid: bool, range: &'static str) -> Result<()> {
+    if valid { Ok(()) } else { Err(Error::Setting { name, value: value.to_string(), range }) }
+}

@@ -1,0 +1,151 @@
+//! Stochastic gradient descent on the mean loss, with momentum, Nesterov's form and weight decay.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Batch, Optimizer, OptimizerState, Schedule, StepInfo, setting, widen};
+use crate::device::{Buffer, Operations, Tile, TileMut};
+use crate::error::Result;
+use crate::model::Model;
+use crate::scalar::Scalar;
+use crate::tangent::TangentFeatures;
+
+/// Settings of [`Sgd`].
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct SgdConfig {
+    /// η > 0, on the gradient of the mean loss.
+    pub learning_rate: f64,
+    /// Factor on η over steps.
+    pub schedule: Schedule,
+    /// μ in 0..1.
+    pub momentum: f64,
+    /// Whether the gradient is taken as if after the momentum's step.
+    pub nesterov: bool,
+    /// κ ≥ 0: κθ is added to the gradient.
+    pub weight_decay: f64,
+}
+
+impl Default for SgdConfig {
+    fn default() -> Self {
+        Self { learning_rate: 0.01, schedule: Schedule::Constant, momentum: 0.9, nesterov: false, weight_decay: 0.0 }
+    }
+}
+
+/// Stochastic gradient descent: v ← μv + g, θ ← θ − ηv; with Nesterov θ ← θ − η(g + μv).
+///
+/// g = ∇[(1/Σw) Σ w_i ℓ_i] with ℓ = ½r² for the squared loss (PyTorch's `MSELoss` is twice that).
+#[derive(Clone, Debug)]
+pub struct Sgd<T> {
+    config: SgdConfig,
+    step: u64,
+    /// μ·v of the step before: scaled when it was used last, so that a step passes over it once.
+    velocity: Option<Buffer<T>>,
+}
+
+impl<T: Scalar> Sgd<T> {
+    /// An optimiser at rest.
+    ///
+    /// # Errors
+    /// [`crate::Error::Setting`] if a setting is out of range.
+    pub fn new(config: SgdConfig) -> Result<Self> {
+        setting("learning rate", config.learning_rate, config.learning_rate > 0.0, "> 0")?;
+        setting("momentum", config.momentum, (0.0..1.0).contains(&config.momentum), "at least 0, below 1")?;
+        let decay = config.weight_decay;
+        setting("weight decay", decay, decay >= 0.0 && decay.is_finite(), "finite and ≥ 0")?;
+        config.schedule.check()?;
+        Ok(Self { config, step: 0, velocity: None })
+    }
+}
+
+/// The features whose rows add up to the gradient of the mean loss, and the loss.
+pub(super) fn gradient_features<T: Scalar>(
+    model: &Model<T>,
+    batch: &Batch<'_, T>,
+) -> Result<(TangentFeatures<T>, f64)> {
+    let targets = batch.check(model)?;
+    let scale = 1.0 / batch.total_weight().max(f64::MIN_POSITIVE);
+    let k = model.outputs();
+    let seed = |rows: std::ops::Range<usize>, f: Tile<'_, T>, mut out: TileMut<'_, T>| {
+        let (mut f64s, mut g) = (vec![0.0; k], vec![0.0; k]);
+        for ((i, f), out) in rows.zip(f.host().chunks_exact(k)).zip(out.host().chunks_exact_mut(k)) {
+            f64s.iter_mut().zip(f).for_each(|(wide, f)| *wide = f.to_f64());
+            batch.output_gradient(i, scale, &f64s, targets.row(i), &mut g);
+            out.iter_mut().zip(&g).for_each(|(out, &g)| *out = T::from_f64(g));
+        }
+    };
+    let features = model.functional(batch.inputs(), &seed)?;
+    let loss = batch.evaluate(&features.predictions().cast(), &targets).reported;
+    if loss.is_finite() {
+        Ok((features, loss))
+    } else {
+        let (x, samples) = model.upload(batch.inputs())?;
+        Err(model.non_finite(&x, samples))
+    }
+}
+
+impl<T: Scalar> Optimizer<T> for Sgd<T> {
+    fn name(&self) -> &'static str {
+        "sgd"
+    }
+
+    fn step(&mut self, model: &mut Model<T>, batch: &Batch<'_, T>) -> Result<StepInfo> {
+        let (features, loss) = gradient_features(model, batch)?;
+        let config = self.config;
+        let learning_rate = config.learning_rate * config.schedule.factor(self.step);
+        let (eta, mu) = (T::from_f64(learning_rate), T::from_f64(config.momentum));
+        let p = model.parameter_count();
+        let device = model.device().clone();
+        let plain = !config.nesterov && config.weight_decay == 0.0;
+        if plain && config.momentum == 0.0 {
+            features.add_vjp(-eta, None, model.theta_buffer_mut());
+        } else {
+            let velocity = self.velocity.get_or_insert_with(|| Buffer::zeros(p));
+            let theta = model.theta_buffer_mut();
+            device.enter(p as f64 * 1e3, |_| {
+                let operations = device.operations::<T>();
+                if plain {
+                    features.add_vjp(T::ONE, None, velocity);
+                } else {
+                    let mut gradient = Buffer::zeros(p);
+                    features.add_vjp(T::ONE, None, &mut gradient);
+                    let decay = T::from_f64(config.weight_decay);
+                    operations.axpby(gradient.tile_mut(0, 1, p), T::ONE, decay, theta.tile(0, 1, p));
+                    operations.axpby(velocity.tile_mut(0, 1, p), T::ONE, T::ONE, gradient.tile(0, 1, p));
+                    if config.nesterov {
+                        // θ − η(g + μv): the velocity's share below is scaled to μ, g comes extra.
+                        operations.axpby(theta.tile_mut(0, 1, p), T::ONE, -eta, gradient.tile(0, 1, p));
+                    }
+                }
+                let share = if config.nesterov { eta * mu } else { eta };
+                operations.momentum_update(theta.tile_mut(0, 1, p), velocity.tile_mut(0, 1, p), share, mu);
+            });
+        }
+        self.step += 1;
+        Ok(StepInfo {
+            loss,
+            loss_after: None,
+            learning_rate,
+            damping: None,
+            gain_ratio: None,
+            accepted: true,
+            solve: None,
+        })
+    }
+
+    fn state(&self) -> OptimizerState {
+        OptimizerState {
+            optimizer: Optimizer::<T>::name(self).to_owned(),
+            step: self.step,
+            numbers: Vec::new(),
+            vectors: self.velocity.iter().map(|v| ("velocity".to_owned(), widen(v))).collect(),
+        }
+    }
+
+    fn restore(&mut self, state: OptimizerState) -> Result<()> {
+        state.expect(Optimizer::<T>::name(self))?;
+        self.step = state.step;
+        self.velocity = state.vector("velocity");
+        Ok(())
+    }
+}

@@ -1,0 +1,41 @@
+//! Counter-based random numbers: every stream is named by (seed, purpose, sample, step), so that a result does not
+//! depend on the order, the thread or the machine that draws it.
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+/// What a stream of random numbers is for. Streams of different purposes are independent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Purpose {
+    /// Initial parameters.
+    Initialisation,
+    /// Order of the samples in an epoch.
+    Shuffle,
+    /// Division of data into training, validation and test rows.
+    Split,
+    /// Random perturbations of inputs: augmentation, random starts of attacks.
+    Perturbation,
+    /// Synthetic data.
+    Data,
+}
+
+/// The random stream of (seed, purpose, sample, step).
+///
+/// ```
+/// use gramstep::random::{stream, Purpose};
+/// use rand::Rng;
+/// let draw = |sample| stream(7, Purpose::Data, sample, 0).next_u64();
+/// assert_eq!(draw(3), draw(3));
+/// assert_ne!(draw(3), draw(4));
+/// ```
+#[must_use]
+pub fn stream(seed: u64, purpose: Purpose, sample: u64, step: u64) -> ChaCha8Rng {
+    let mut key = [0_u8; 32];
+    key[..8].copy_from_slice(&seed.to_le_bytes());
+    key[8..16].copy_from_slice(&(purpose as u64).to_le_bytes());
+    key[16..24].copy_from_slice(&step.to_le_bytes());
+    let mut generator = ChaCha8Rng::from_seed(key);
+    generator.set_stream(sample);
+    generator
+}

@@ -1,0 +1,100 @@
+//! Cholesky factorisation G + λI = L Lᵀ, by `faer`: sequential for small systems, on all threads for large ones.
+
+use faer::dyn_stack::{MemBuffer, MemStack};
+use faer::linalg::cholesky::llt;
+use faer::linalg::triangular_solve::{solve_lower_triangular_in_place, solve_upper_triangular_in_place};
+use faer::{MatMut, MatRef, Par};
+
+use crate::view::Matrix;
+
+/// Size from which a factorisation gains from a second thread.
+const WORTH_THREADS: usize = 256;
+
+/// The lower triangular factor L, column-major.
+#[derive(Debug)]
+pub(super) struct Cholesky {
+    factor: Vec<f64>,
+    size: usize,
+    threads: usize,
+}
+
+fn parallelism(size: usize, threads: usize) -> Par {
+    if size >= WORTH_THREADS && threads > 1 { Par::rayon(threads) } else { Par::Seq }
+}
+
+impl Cholesky {
+    /// `None` if a pivot is not positive, or so small that what is left of it is rounding.
+    pub(super) fn factor(matrix: &Matrix<f64>, damping: f64, threads: usize) -> Option<Self> {
+        let size = matrix.rows();
+        // The lower triangle by rows is the upper one by columns; faer wants the lower one by columns.
+        let mut factor = vec![0.0; size * size];
+        let mut target = MatMut::from_column_major_slice_mut(&mut factor, size, size);
+        let source = MatRef::from_row_major_slice(matrix.as_slice(), size, size);
+        target.copy_from_triangular_lower(source);
+        for i in 0..size {
+            target[(i, i)] += damping;
+        }
+        let par = parallelism(size, threads);
+        let scratch = llt::factor::cholesky_in_place_scratch::<f64>(size, par, Default::default());
+        let mut memory = MemBuffer::try_new(scratch).ok()?;
+        let stack = MemStack::new(&mut memory);
+        llt::factor::cholesky_in_place(target, Default::default(), par, stack, Default::default()).ok()?;
+        let factor = Self { factor, size, threads };
+        let (smallest, largest) = factor.pivots();
+        let trusted = smallest.is_finite() && smallest > largest * f64::EPSILON * size as f64;
+        (trusted || size == 0).then_some(factor)
+    }
+
+    /// Smallest and largest squared pivot.
+    pub(super) fn pivots(&self) -> (f64, f64) {
+        let squares = self.factor.iter().step_by(self.size + 1).map(|pivot| pivot * pivot);
+        squares.fold((f64::INFINITY, 0.0), |(low, high), square| {
+            // A NaN pivot makes the smallest one NaN, which is noticed.
+            (if square < low || square.is_nan() { square } else { low }, f64::max(high, square))
+        })
+    }
+
+    pub(super) fn solve(&self, rhs: &[f64]) -> Vec<f64> {
+        let mut solution = rhs.to_vec();
+        let factor = MatRef::from_column_major_slice(&self.factor, self.size, self.size);
+        let mut column = MatMut::from_column_major_slice_mut(&mut solution, self.size, 1);
+        let par = parallelism(self.size, self.threads);
+        solve_lower_triangular_in_place(factor, column.as_mut(), par);
+        solve_upper_triangular_in_place(factor.transpose(), column, par);
+        solution
+    }
+}
+
+/// G x from the lower triangle of a row-major G.
+pub(super) fn symmetric_product(matrix: &Matrix<f64>, x: &[f64]) -> Vec<f64> {
+    let mut out = vec![0.0; x.len()];
+    for i in 0..x.len() {
+        let row = &matrix.row(i)[..i];
+        let xi = x[i];
+        let mut sum = matrix[(i, i)] * xi;
+        crate::device::vectorized(
+            #[inline(always)]
+            || {
+                let mut sums = [0.0; 8];
+                let (head, tail) = row.as_chunks::<8>();
+                let (x_head, x_tail) = x[..i].as_chunks::<8>();
+                let (out_head, out_tail) = out[..i].as_chunks_mut::<8>();
+                for ((g, x), o) in head.iter().zip(x_head).zip(out_head) {
+                    for lane in 0..8 {
+                        sums[lane] = g[lane].mul_add(x[lane], sums[lane]);
+                        o[lane] = g[lane].mul_add(xi, o[lane]);
+                    }
+                }
+                for ((g, x), o) in tail.iter().zip(x_tail).zip(out_tail) {
+                    sum += g * x;
+                    *o += g * xi;
+                }
+                for lane in sums {
+                    sum += lane;
+                }
+            },
+        );
+        out[i] += sum;
+    }
+    out
+}

@@ -1,0 +1,86 @@
+//! Conjugate gradients (Hestenes and Stiefel 1952) on (G + λI) c = r, through products alone.
+
+use super::{SolveInfo, Solver, dot, norm};
+use crate::error::{Error, Result};
+
+/// When to stop.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct ConjugateGradient {
+    /// Relative residual ‖r − (G + λI)c‖/‖r‖ that is good enough.
+    pub tolerance: f64,
+    /// Largest number of products.
+    pub iterations: usize,
+}
+
+impl Default for ConjugateGradient {
+    fn default() -> Self {
+        Self { tolerance: 1e-10, iterations: 500 }
+    }
+}
+
+/// Solves (G + λI) c = `rhs`, where `product` computes G x.
+///
+/// Running out of iterations is not an error: the iterate so far is a descent direction, and the residual says how
+/// good it is.
+///
+/// # Errors
+/// Those of `product`, and [`Error::Solve`] if G is found to be indefinite beyond rounding or not finite.
+pub fn conjugate_gradient(
+    mut product: impl FnMut(&[f64]) -> Result<Vec<f64>>,
+    damping: f64,
+    rhs: &[f64],
+    settings: ConjugateGradient,
+) -> Result<(Vec<f64>, SolveInfo)> {
+    let size = rhs.len();
+    let mut solution = vec![0.0; size];
+    let mut residual = rhs.to_vec();
+    let mut direction = rhs.to_vec();
+    let target = norm(rhs) * settings.tolerance;
+    let mut square = dot(&residual, &residual);
+    // Rayleigh quotients of search directions: they lie between the extreme eigenvalues.
+    let (mut smallest, mut largest) = (f64::INFINITY, 0.0_f64);
+    let mut iterations = 0;
+    while iterations < settings.iterations && square.sqrt() > target {
+        let mut image = product(&direction)?;
+        for (image, d) in image.iter_mut().zip(&direction) {
+            *image += damping * d;
+        }
+        let curvature = dot(&direction, &image);
+        let quotient = curvature / dot(&direction, &direction);
+        if !quotient.is_finite() {
+            let reason = "a product is not finite".to_owned();
+            return Err(Error::Solve { solver: "conjugate gradients", size, reason });
+        }
+        if quotient <= 0.0 {
+            // The rest of the residual lies in the null space, up to rounding.
+            break;
+        }
+        (smallest, largest) = (smallest.min(quotient), largest.max(quotient));
+        let step = square / curvature;
+        for ((c, r), (d, image)) in solution.iter_mut().zip(&mut residual).zip(direction.iter().zip(&image)) {
+            *c += step * d;
+            *r -= step * image;
+        }
+        let next = dot(&residual, &residual);
+        let momentum = next / square;
+        square = next;
+        for (d, r) in direction.iter_mut().zip(&residual) {
+            *d = r + momentum * *d;
+        }
+        iterations += 1;
+    }
+    let norm = norm(rhs);
+    let info = SolveInfo {
+        solver: Solver::ConjugateGradient,
+        size,
+        damping,
+        residual: if norm == 0.0 { 0.0 } else { square.sqrt() / norm },
+        smallest: if smallest.is_finite() { smallest } else { 0.0 },
+        largest,
+        rank: None,
+        iterations,
+        repaired: false,
+    };
+    Ok((solution, info))
+}

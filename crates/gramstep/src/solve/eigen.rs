@@ -1,0 +1,82 @@
+//! Eigen-decomposition of a symmetric positive semi-definite matrix: the fallback of a failed factorisation, and the
+//! spectrum for those who want to look at it.
+
+use faer::dyn_stack::{MemBuffer, MemStack};
+use faer::linalg::evd::{ComputeEigenvectors, self_adjoint_evd, self_adjoint_evd_scratch};
+use faer::{Mat, MatRef, Par};
+
+use crate::error::{Error, Result};
+use crate::view::Matrix;
+
+/// G = V diag(w) Vᵀ.
+#[derive(Debug)]
+pub struct Eigen {
+    /// w, ascending. Eigenvalues of a semi-definite matrix that come out negative are rounding.
+    pub values: Vec<f64>,
+    /// V, column j belongs to w_j.
+    vectors: Mat<f64>,
+}
+
+/// The eigen-decomposition of a symmetric matrix, of which the lower triangle is read.
+///
+/// # Errors
+/// [`Error::Solve`] if the matrix holds infinite values or NaN, or the iteration does not converge.
+pub fn eigen(matrix: &Matrix<f64>, threads: usize) -> Result<Eigen> {
+    let size = matrix.rows();
+    let fail = |reason: &str| Error::Solve { solver: "eigen-decomposition", size, reason: reason.to_owned() };
+    if !(0..size).all(|i| matrix.row(i)[..=i].iter().all(|v| v.is_finite())) {
+        return Err(fail("the matrix holds infinite values or NaN"));
+    }
+    let par = if size >= 256 && threads > 1 { Par::rayon(threads) } else { Par::Seq };
+    let mut values = faer::Col::<f64>::zeros(size);
+    let mut vectors = Mat::zeros(size, size);
+    let scratch = self_adjoint_evd_scratch::<f64>(size, ComputeEigenvectors::Yes, par, Default::default());
+    let mut memory = MemBuffer::try_new(scratch).map_err(|_| fail("not enough memory"))?;
+    let source = MatRef::from_row_major_slice(matrix.as_slice(), size, size);
+    let stack = MemStack::new(&mut memory);
+    self_adjoint_evd(source, values.as_diagonal_mut(), Some(vectors.as_mut()), par, stack, Default::default())
+        .map_err(|_| fail("the iteration did not converge"))?;
+    Ok(Eigen { values: values.iter().copied().collect(), vectors })
+}
+
+impl Eigen {
+    /// The size below which an eigenvalue is rounding: n·ε·λ_max.
+    #[must_use]
+    pub fn rounding(&self) -> f64 {
+        self.values.len() as f64 * f64::EPSILON * self.values.last().copied().unwrap_or(0.0).max(0.0)
+    }
+
+    /// Number of eigenvalues above rounding.
+    #[must_use]
+    pub fn rank(&self) -> usize {
+        let rounding = self.rounding();
+        self.values.iter().filter(|&&value| value > rounding).count()
+    }
+
+    /// Vᵀx.
+    #[must_use]
+    pub fn project(&self, x: &[f64]) -> Vec<f64> {
+        let column = faer::ColRef::from_slice(x);
+        let projected = self.vectors.transpose() * column;
+        projected.iter().copied().collect()
+    }
+
+    /// V q.
+    #[must_use]
+    pub fn expand(&self, q: &[f64]) -> Vec<f64> {
+        let expanded = &self.vectors * faer::ColRef::from_slice(q);
+        expanded.iter().copied().collect()
+    }
+
+    /// (G₊ + λI)⁺ r with negative eigenvalues clipped to 0; directions of no eigenvalue and no damping are left out.
+    #[must_use]
+    pub fn solve(&self, damping: f64, rhs: &[f64]) -> Vec<f64> {
+        let rounding = self.rounding();
+        let mut q = self.project(rhs);
+        for (q, &value) in q.iter_mut().zip(&self.values) {
+            let shifted = value.max(0.0) + damping;
+            *q = if shifted > rounding { *q / shifted } else { 0.0 };
+        }
+        self.expand(&q)
+    }
+}

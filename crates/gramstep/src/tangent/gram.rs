@@ -1,0 +1,311 @@
+//! G = J S Jᵀ and its cross form K(X, X′), panel by panel of rows.
+//!
+//! A panel is a few samples; it is multiplied with all samples up to itself (symmetric) or with all (cross). Panels
+//! are independent, so threads share them, and their temporaries stay in cache: no n×n array but the result.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use super::TangentFeatures;
+use super::part::{ExplicitPart, LinearPart, Part};
+use crate::device::{Operations, Product, Tile, TileMut, for_each_chunk};
+use crate::error::{Error, Result};
+use crate::scalar::Scalar;
+use crate::view::Matrix;
+
+/// Rows of a panel.
+const PANEL: usize = 96;
+/// Columns that a panel meets at a time.
+const STRIPE: usize = 768;
+
+impl<T: Scalar> TangentFeatures<T> {
+    /// G = J S Jᵀ, n·k×n·k, symmetric positive semi-definite up to rounding; rows and columns (sample, output).
+    #[must_use]
+    pub fn gram(&self) -> Matrix<T> {
+        let mut gram = self.lower_gram();
+        let size = self.rows();
+        self.device().enter(self.cost(), |threads| mirror(gram.as_mut_slice(), size, 0..size, threads));
+        gram
+    }
+
+    /// K(X, X′) = J S J′ᵀ, n·k×n′·k, between this batch (rows) and another batch of the same network (columns).
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the other features do not come from the same network.
+    pub fn cross_gram(&self, other: &Self) -> Result<Matrix<T>> {
+        let same = |what, expected, got| {
+            if expected == got { Ok(()) } else { Err(Error::Shape { what, expected, got }) }
+        };
+        same("parts of the other features", self.parts.len(), other.parts.len())?;
+        same("parameters of the other features", self.parameters, other.parameters)?;
+        for (part, theirs) in self.parts.iter().zip(&other.parts) {
+            match (part, theirs) {
+                (Part::Linear(part), Part::Linear(theirs)) => {
+                    same("inputs of a part", part.inputs, theirs.inputs)?;
+                    same("outputs of a part", part.outputs, theirs.outputs)?;
+                }
+                (Part::Explicit(part), Part::Explicit(theirs)) => same("length of a part", part.length, theirs.length)?,
+                _ => return Err(Error::Shape { what: "kind of a part", expected: 0, got: 1 }),
+            }
+        }
+        Ok(self.panels(other, false))
+    }
+
+    /// The diagonal of G, n·k numbers, without G.
+    #[must_use]
+    pub fn diagonal(&self) -> Vec<T> {
+        let k = self.outputs;
+        let mut diagonal = vec![T::ZERO; self.rows()];
+        let square = |row: &[T]| row.iter().map(|&v| v * v).sum::<T>();
+        for part in &self.parts {
+            match part {
+                Part::Linear(part) if part.places == 1 => {
+                    let a = part.activation_rows(0..self.samples).host();
+                    let d = part.delta_rows(0..self.samples, k).host();
+                    let (weight, bias) = factors(part);
+                    let rows = diagonal.iter_mut().zip(d.chunks_exact(part.outputs));
+                    for (row, (out, d)) in rows.enumerate() {
+                        let a = &a[(row / k) * part.inputs..][..part.inputs];
+                        *out += (weight * square(a) + bias) * square(d);
+                    }
+                }
+                Part::Linear(part) => {
+                    let explicit = per_sample_gradients(part, self.samples, k);
+                    add_squares(&mut diagonal, &explicit);
+                }
+                Part::Explicit(part) => add_squares(&mut diagonal, part),
+            }
+        }
+        diagonal
+    }
+
+    /// The k×k diagonal block of G of every sample, n·k·k numbers.
+    pub(crate) fn diagonal_blocks(&self) -> Vec<T> {
+        let parts = prepare(self);
+        let k = self.outputs;
+        let mut blocks = vec![T::ZERO; self.samples * k * k];
+        let items: Vec<_> = blocks.chunks_mut((k * k).max(1)).enumerate().collect();
+        self.device().for_each(self.cost(), items, |operations, (i, out): (usize, &mut [T])| {
+            let block = Block { rows: i..i + 1, columns: i..i + 1, k, q: k };
+            out.copy_from_slice(&block.compute(operations, &parts, &parts));
+        });
+        blocks
+    }
+
+    /// G with all entries up to the end of each sample's diagonal block; what lies above is 0.
+    pub(crate) fn lower_gram(&self) -> Matrix<T> {
+        self.panels(self, true)
+    }
+
+    fn panels(&self, columns: &Self, lower: bool) -> Matrix<T> {
+        let ours = prepare(self);
+        let theirs = if lower { Cow::Borrowed(&ours) } else { Cow::Owned(prepare(columns)) };
+        let (k, q) = (self.outputs, columns.outputs);
+        let panel = panel_samples(self.samples, k, self.device().threads());
+        let mut gram = Matrix::zeros(self.rows(), columns.rows());
+        let row_length = columns.rows();
+        let mut panels: Vec<_> = gram
+            .as_mut_slice()
+            .chunks_mut((panel * k * row_length).max(1))
+            .enumerate()
+            .map(|(at, out)| (at * panel..((at + 1) * panel).min(self.samples), out))
+            .collect();
+        // The last panels of a triangle are the longest: they go first.
+        panels.reverse();
+        self.device().enter(self.cost(), |_| {
+            self.device().for_each(self.cost(), panels, |operations, (rows, out): (Range<usize>, &mut [T])| {
+                let end = if lower { rows.end } else { columns.samples };
+                let stripe = (STRIPE / q).max(1);
+                for start in (0..end).step_by(stripe) {
+                    let block = Block { rows: rows.clone(), columns: start..(start + stripe).min(end), k, q };
+                    let values = block.compute(operations, &ours, &theirs);
+                    let width = block.columns.len() * q;
+                    for (line, values) in out.chunks_exact_mut(row_length).zip(values.chunks_exact(width)) {
+                        line[start * q..start * q + width].copy_from_slice(values);
+                    }
+                }
+            });
+        });
+        gram
+    }
+}
+
+/// Samples of a panel: enough panels to share among threads, large enough to multiply well.
+fn panel_samples(samples: usize, k: usize, threads: usize) -> usize {
+    let shared = (samples * k).div_ceil(2 * threads).next_multiple_of(16);
+    (shared.min(PANEL) / k).max(1)
+}
+
+/// A part in the form in which it is cheaper: as it is, or as per-sample gradients.
+fn prepare<T: Scalar>(features: &TangentFeatures<T>) -> Vec<Cow<'_, Part<T>>> {
+    let (n, k) = (features.samples, features.outputs);
+    let form = |part| match part {
+        &Part::Linear(ref linear) if !positions_are_cheaper(linear, n, k) => {
+            Cow::Owned(Part::Explicit(per_sample_gradients(linear, n, k)))
+        }
+        _ => Cow::Borrowed(part),
+    };
+    features.parts.iter().map(form).collect()
+}
+
+/// n²T²d_in/2 + (nk)²T²d_out/2 against nkT·d_in·d_out + (nk)²·d_in·d_out/2 multiplications.
+fn positions_are_cheaper<T>(part: &LinearPart<T>, samples: usize, outputs: usize) -> bool {
+    if part.places == 1 {
+        return true;
+    }
+    let [n, k, t] = [samples, outputs, part.places].map(|v| v as f64);
+    let [d_in, d_out] = [part.inputs, part.outputs].map(|v| v as f64);
+    let positions = n * n * t * t * d_in / 2.0 + (n * k).powi(2) * t * t * d_out / 2.0;
+    let gradients = n * k * t * d_in * d_out + (n * k).powi(2) * d_in * d_out / 2.0;
+    positions < gradients
+}
+
+/// P_ia = √s·(scale·Σ_t D_iat ⊗ A_it, bias scale·Σ_t D_iat), n·k×(d_out·d_in + d_out if bias).
+fn per_sample_gradients<T: Scalar>(part: &LinearPart<T>, samples: usize, k: usize) -> ExplicitPart<T> {
+    let (weight, bias) = factors(part);
+    let (weight, bias) = (weight.sqrt(), bias.sqrt());
+    let bias_length = if part.bias.is_some() { part.outputs } else { 0 };
+    let length = part.weight_len() + bias_length;
+    let mut gradients = vec![T::ZERO; samples * k * length];
+    for (row, gradient) in gradients.chunks_exact_mut(length).enumerate() {
+        let i = row / k;
+        let a = part.activation_rows(i..i + 1).host();
+        let d = &part.delta_rows(i..i + 1, k).host()[(row % k) * part.places * part.outputs..];
+        for place in 0..part.places {
+            let a = &a[place * part.inputs..][..part.inputs];
+            let d = &d[place * part.outputs..][..part.outputs];
+            for (line, &d) in gradient.chunks_exact_mut(part.inputs).zip(d) {
+                for (out, &a) in line.iter_mut().zip(a) {
+                    *out += weight * d * a;
+                }
+            }
+            for (out, &d) in gradient[part.weight_len()..].iter_mut().zip(d) {
+                *out += bias * d;
+            }
+        }
+    }
+    ExplicitPart::new(length, gradients, super::Term::at(0))
+}
+
+/// Factors of the weight's and of the bias's contribution to G.
+fn factors<T: Scalar>(part: &LinearPart<T>) -> (T, T) {
+    (T::from_f64(part.weight.in_gram()), T::from_f64(part.bias.map_or(0.0, super::Term::in_gram)))
+}
+
+fn add_squares<T: Scalar>(diagonal: &mut [T], part: &ExplicitPart<T>) {
+    let factor = T::from_f64(part.term.in_gram());
+    let gradients = part.gradients.tile(0, diagonal.len(), part.length).host();
+    for (out, gradient) in diagonal.iter_mut().zip(gradients.chunks_exact(part.length.max(1))) {
+        *out += factor * gradient.iter().map(|&g| g * g).sum::<T>();
+    }
+}
+
+/// A rectangle of G in samples, with k and q Jacobian rows per sample.
+struct Block {
+    rows: Range<usize>,
+    columns: Range<usize>,
+    k: usize,
+    q: usize,
+}
+
+impl Block {
+    fn compute<T: Scalar>(
+        &self,
+        operations: &dyn Operations<T>,
+        ours: &[Cow<'_, Part<T>>],
+        theirs: &[Cow<'_, Part<T>>],
+    ) -> Vec<T> {
+        let (height, width) = (self.rows.len() * self.k, self.columns.len() * self.q);
+        let mut out = vec![T::ZERO; height * width];
+        let mut aa = Vec::new();
+        let mut dd = Vec::new();
+        for (part, other) in ours.iter().zip(theirs) {
+            match (part.as_ref(), other.as_ref()) {
+                (Part::Linear(part), Part::Linear(other)) if !part.is_frozen() => {
+                    let (weight, bias) = factors(part);
+                    let (t, s) = (part.places, other.places);
+                    aa.resize(self.rows.len() * t * self.columns.len() * s, T::ZERO);
+                    dd.resize(height * t * width * s, T::ZERO);
+                    let (a_rows, a_columns) = (self.rows.len() * t, self.columns.len() * s);
+                    if weight != T::ZERO {
+                        let a = part.activation_rows(self.rows.clone());
+                        let b = other.activation_rows(self.columns.clone());
+                        let out = TileMut::new(&mut aa, a_rows, a_columns);
+                        operations.product(out, Product::Replace, T::ONE, a, b.t());
+                    }
+                    let a = part.delta_rows(self.rows.clone(), self.k);
+                    let b = other.delta_rows(self.columns.clone(), self.q);
+                    operations.product(TileMut::new(&mut dd, height * t, width * s), Product::Replace, T::ONE, a, b.t());
+                    let aa = Tile::new(&aa, a_rows, a_columns);
+                    if t == 1 && s == 1 {
+                        let dd = Tile::new(&dd, height, width);
+                        operations.gram_accumulate(TileMut::new(&mut out, height, width), weight, bias, aa, dd);
+                    } else {
+                        self.contract_places(&mut out, (weight, bias), (t, s), aa.host(), &dd);
+                    }
+                }
+                (Part::Explicit(part), Part::Explicit(other)) if part.term.weight > 0.0 => {
+                    let a = part.gradients.tile(self.rows.start * self.k * part.length, height, part.length);
+                    let b = other.gradients.tile(self.columns.start * self.q * part.length, width, part.length);
+                    let factor = T::from_f64(part.term.in_gram());
+                    operations.product(TileMut::new(&mut out, height, width), Product::Accumulate, factor, a, b.t());
+                }
+                _ => {}
+            }
+        }
+        out
+    }
+
+    /// out\[(i,a),(j,b)\] += Σ_{t,s} (weight·aa\[(i,t),(j,s)\] + bias)·dd\[(i,a,t),(j,b,s)\].
+    fn contract_places<T: Scalar>(
+        &self,
+        out: &mut [T],
+        (weight, bias): (T, T),
+        (t, s): (usize, usize),
+        aa: &[T],
+        dd: &[T],
+    ) {
+        let width = self.columns.len() * self.q;
+        for (row, line) in out.chunks_exact_mut(width).enumerate() {
+            let i = row / self.k;
+            for (column, value) in line.iter_mut().enumerate() {
+                let j = column / self.q;
+                let mut sum = T::ZERO;
+                for place in 0..t {
+                    let aa = &aa[(i * t + place) * self.columns.len() * s + j * s..][..s];
+                    let dd = &dd[(row * t + place) * width * s + column * s..][..s];
+                    sum += aa.iter().zip(dd).map(|(&a, &d)| weight.mul_add(a, bias) * d).sum::<T>();
+                }
+                *value += sum;
+            }
+        }
+    }
+}
+
+/// Copies the lower triangle of rows and columns `range` to the upper one. `rows` holds these rows.
+fn mirror<T: Scalar>(rows: &mut [T], size: usize, range: Range<usize>, threads: usize) {
+    const SQUARE: usize = 16;
+    let (from, count) = (range.start, range.len());
+    if count <= 4 * SQUARE {
+        for i in 0..count {
+            for j in 0..i {
+                rows[j * size + from + i] = rows[i * size + from + j];
+            }
+        }
+        return;
+    }
+    let half = count / 2;
+    let (top, bottom) = rows.split_at_mut(half * size);
+    // The rectangle right of the top half is the transpose of the one below it.
+    for_each_chunk(threads, top, SQUARE * size, |chunk, lines| {
+        for column in (0..count - half).step_by(SQUARE) {
+            for (j, line) in lines.chunks_exact_mut(size).enumerate() {
+                for i in column..(column + SQUARE).min(count - half) {
+                    line[from + half + i] = bottom[i * size + from + chunk * SQUARE + j];
+                }
+            }
+        }
+    });
+    mirror(top, size, from..from + half, threads);
+    mirror(bottom, size, from + half..from + count, threads);
+}

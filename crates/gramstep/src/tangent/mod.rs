@@ -1,0 +1,221 @@
+//! Tangent features of a batch: everything that the Jacobian J = ∂f/∂θ can do, without J.
+//!
+//! A parametric layer is a linear map used at T places of a sample. With its inputs A (n·T×d_in) and the deltas
+//! D = ∂f/∂(layer output) (n·k·T×d_out), rows ordered (sample, place) and (sample, output, place), a layer adds
+//!
+//! ```text
+//! G[(i,a),(j,b)] += Σ_{t,s} (A_it·A_js + 1 if bias)·(D_iat·D_jbs)
+//! Jᵀc            += Σ_{i,a,t} c_ia D_iat ⊗ A_it
+//! (J v)_ia       += Σ_t D_iat·(V A_it)
+//! ```
+//!
+//! Every span of parameters has a weight s ≥ 0: G = Σ s·(its part) and `vjp` = S Jᵀ, so that G = jvp ∘ vjp always
+//! holds; 0 freezes a span.
+
+mod gather;
+mod gram;
+mod jacobian;
+mod part;
+mod products;
+
+use std::sync::Arc;
+
+pub use part::{ExplicitPart, LinearPart, Part, Term};
+
+use crate::device::{Buffer, Device};
+use crate::error::{Error, Result};
+use crate::model::Model;
+use crate::model::walk::{Seed, SeedFunction, Trace};
+use crate::scalar::Scalar;
+use crate::view::{Matrix, MatrixView};
+
+/// The outputs of a network on a batch, and the parts (A_l, D_l, span) that make up its Jacobian.
+///
+/// ```
+/// use gramstep::{Activation, Matrix, Model};
+/// let model = Model::<f64>::mlp(&[2, 8, 1], Activation::Tanh).seed(1).build()?;
+/// let x = Matrix::from_vec(3, 2, vec![0.0, 1.0, 0.5, -0.5, 1.0, 0.2])?;
+/// let tangent = model.tangent(&x)?;
+/// let (gram, jacobian) = (tangent.gram(), tangent.jacobian());
+/// let by_hand: f64 = jacobian.row(0).iter().zip(jacobian.row(1)).map(|(a, b)| a * b).sum();
+/// assert!((gram[(0, 1)] - by_hand).abs() < 1e-12);
+/// # Ok::<(), gramstep::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct TangentFeatures<T> {
+    device: Device,
+    samples: usize,
+    outputs: usize,
+    parameters: usize,
+    predictions: Matrix<T>,
+    parts: Vec<Part<T>>,
+}
+
+impl<T: Scalar> TangentFeatures<T> {
+    /// Tangent features from parts made elsewhere: by another framework's hooks, on another machine, in a test.
+    ///
+    /// `predictions` is f, n×k; `parameters` is p. A part's terms say where in θ its parameters lie.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if a part does not have n samples and k outputs, or its parameters lie outside θ.
+    pub fn from_parts(
+        device: Device,
+        parameters: usize,
+        predictions: Matrix<T>,
+        parts: Vec<Part<T>>,
+    ) -> Result<Self> {
+        let (samples, outputs) = (predictions.rows(), predictions.columns());
+        for part in &parts {
+            part.check(samples, outputs, parameters)?;
+        }
+        Ok(Self { device, samples, outputs, parameters, predictions, parts })
+    }
+
+    /// n, the number of samples.
+    #[must_use]
+    pub fn samples(&self) -> usize {
+        self.samples
+    }
+
+    /// k, the number of Jacobian rows per sample.
+    #[must_use]
+    pub fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    /// n·k, the number of rows of J and of G.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.samples * self.outputs
+    }
+
+    /// p, the number of columns of J.
+    #[must_use]
+    pub fn parameter_count(&self) -> usize {
+        self.parameters
+    }
+
+    /// f(θ, x), n×k.
+    #[must_use]
+    pub fn predictions(&self) -> &Matrix<T> {
+        &self.predictions
+    }
+
+    /// The parts.
+    #[must_use]
+    pub fn parts(&self) -> &[Part<T>] {
+        &self.parts
+    }
+
+    /// √s of every parameter's span, p.
+    pub(crate) fn root_weights(&self) -> Vec<f64> {
+        let mut roots = vec![1.0; self.parameters];
+        let mut fill = |term: Term, length: usize| roots[term.offset..term.offset + length].fill(term.weight.sqrt());
+        for part in &self.parts {
+            match part {
+                Part::Linear(part) => {
+                    fill(part.weight, part.weight_len());
+                    part.bias.into_iter().for_each(|bias| fill(bias, part.outputs));
+                }
+                Part::Explicit(part) => fill(part.term, part.length),
+            }
+        }
+        roots
+    }
+
+    pub(crate) fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// The same features in another scalar type, for products that need more digits.
+    #[must_use]
+    pub fn cast<U: Scalar>(&self) -> TangentFeatures<U> {
+        TangentFeatures {
+            device: self.device.clone(),
+            samples: self.samples,
+            outputs: self.outputs,
+            parameters: self.parameters,
+            predictions: self.predictions.cast(),
+            parts: self.parts.iter().map(Part::cast).collect(),
+        }
+    }
+
+    /// Multiplications of one product over all parts, about: what decides whether threads are worth waking.
+    fn cost(&self) -> f64 {
+        (self.rows() * self.parameters) as f64
+    }
+
+    fn check_rows(&self, what: &'static str, length: usize) -> Result<()> {
+        if length == self.rows() { Ok(()) } else { Err(Error::Shape { what, expected: self.rows(), got: length }) }
+    }
+}
+
+impl<T: Scalar> Model<T> {
+    /// The tangent features of a batch: one forward and one backward walk. x: n×inputs.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if x has the wrong number of columns, [`Error::NonFinite`] naming the layer if an output is
+    /// infinite or not a number.
+    pub fn tangent<'x>(&self, x: impl Into<MatrixView<'x, T>>) -> Result<TangentFeatures<T>> {
+        let (x, samples) = self.upload(x.into())?;
+        let k = self.outputs();
+        let trace = self.enter(samples, 1 + k, || self.walker().trace(x.clone(), samples, Seed::Outputs, true, false));
+        let features = self.features(trace, samples, k)?;
+        if features.predictions.as_slice().iter().all(|value| value.is_finite()) {
+            Ok(features)
+        } else {
+            Err(self.non_finite(&x, samples))
+        }
+    }
+
+    /// Tangent features of one linear functional of the outputs per sample: row i of their Jacobian is u_iᵀ J_i with
+    /// the cotangents u that `seed` writes. Σ_i of the rows is the gradient of a loss whose output gradients are u.
+    pub(crate) fn functional(
+        &self,
+        x: MatrixView<'_, T>,
+        seed: &SeedFunction<'_, T>,
+    ) -> Result<TangentFeatures<T>> {
+        let (x, samples) = self.upload(x)?;
+        let trace = self.enter(samples, 2, || self.walker().trace(x, samples, Seed::Given(seed), true, false));
+        self.features(trace, samples, 1)
+    }
+
+    fn features(&self, trace: Trace<T>, samples: usize, rows_per_sample: usize) -> Result<TangentFeatures<T>> {
+        let spans = self.spans();
+        let term = |index: usize, scale: f64| Term {
+            offset: spans[index].offset,
+            scale,
+            weight: spans[index].weight,
+        };
+        let parts = self
+            .network()
+            .linear_nodes()
+            .zip(trace.activations)
+            .zip(trace.deltas)
+            .map(|(((_, node, linear), activations), deltas)| {
+                Part::Linear(LinearPart {
+                    places: 1,
+                    inputs: linear.inputs,
+                    outputs: linear.outputs,
+                    activations,
+                    deltas: Arc::new(deltas),
+                    weight: term(node.spans.start, linear.scale),
+                    bias: linear.bias_scale.map(|scale| term(node.spans.start + 1, scale)),
+                })
+            })
+            .collect();
+        Ok(TangentFeatures {
+            device: self.device().clone(),
+            samples,
+            outputs: rows_per_sample,
+            parameters: self.parameter_count(),
+            predictions: Matrix::from_vec(samples, self.outputs(), trace.outputs.into_host())?,
+            parts,
+        })
+    }
+}
+
+/// A vector of rows as the device's memory.
+fn upload<T: Scalar>(values: &[T]) -> Buffer<T> {
+    Buffer::upload(values.to_vec())
+}
