@@ -24,7 +24,8 @@ pub(super) fn axpby<T: Scalar>(out: &mut [T], beta: T, alpha: T, x: &[T]) {
                 }
             } else {
                 for (o, &x) in out.iter_mut().zip(x) {
-                    *o = alpha.mul_add(x, beta * *o);
+                    // Not fused: ½a − ½a has to be 0 to the bit (symmetric starts).
+                    *o = alpha * x + beta * *o;
                 }
             }
         },

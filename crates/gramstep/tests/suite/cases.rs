@@ -1,0 +1,83 @@
+//! The table of networks over which identities are tested, and small tools of the tests.
+
+use gramstep::model::Parameterization;
+use gramstep::random::{Purpose, stream};
+use gramstep::{Activation, Device, Matrix, Model, Scalar, Specification};
+use rand_distr::{Distribution, StandardNormal};
+
+/// A network with a name for messages.
+pub(crate) struct Case {
+    pub(crate) name: String,
+    pub(crate) specification: Specification,
+}
+
+pub(crate) const INPUTS: usize = 5;
+
+/// Every activation, one and two hidden layers, with and without bias, both parameterisations, the symmetric start,
+/// an output scale, frozen and weighted spans, k ∈ {1, 3, 10}.
+pub(crate) fn cases() -> Vec<Case> {
+    let ntk = Parameterization::Ntk { weight_variance: 2.0, bias_variance: 0.1 };
+    let mut cases: Vec<Case> = Activation::ALL
+        .into_iter()
+        .zip([1, 3, 10].into_iter().cycle())
+        .map(|(activation, k)| Case {
+            name: format!("mlp {activation}, k = {k}"),
+            specification: Specification::mlp(&[INPUTS, 7, 6, k], activation),
+        })
+        .collect();
+    let mut add = |name: &str, specification| cases.push(Case { name: name.to_owned(), specification });
+    add("linear", Specification::mlp(&[INPUTS, 3], Activation::Identity));
+    add("no bias", Specification::mlp(&[INPUTS, 8, 1], Activation::Tanh).with_bias(false));
+    add("ntk", Specification::mlp(&[INPUTS, 9, 8, 3], Activation::Gelu).with_parameterization(ntk.clone()));
+    add("symmetric", Specification::mlp(&[INPUTS, 6, 2], Activation::Silu).with_symmetric_start());
+    add("lazy", Specification::mlp(&[INPUTS, 6, 1], Activation::Softplus).with_output_scale(8.0));
+    add("two-layer theory network", Specification::two_layer(INPUTS, 16, Activation::SquaredRelu));
+    add(
+        "weighted spans",
+        Specification::mlp(&[INPUTS, 6, 3], Activation::Tanh)
+            .with_parameterization(ntk)
+            .with_span_weight("layers.0.weight", 0.25)
+            .with_span_weight("layers.0.bias", 0.0)
+            .with_span_weight("layers.2.bias", 3.0),
+    );
+    cases
+}
+
+pub(crate) fn model<T: Scalar>(case: &Case, seed: u64) -> Model<T> {
+    let mut model = Model::builder(case.specification.clone()).seed(seed).device(Device::cpu(2)).build().unwrap();
+    // Away from the symmetric start and from zero biases, which would hide mistakes.
+    let noise: Vec<T> = normal(seed + 1000, model.parameter_count());
+    let theta: Vec<T> = model.theta().iter().zip(noise).map(|(&t, e)| t + e * T::from_f64(0.1)).collect();
+    model.set_theta(&theta).unwrap();
+    model
+}
+
+pub(crate) fn normal<T: Scalar>(seed: u64, count: usize) -> Vec<T> {
+    let mut generator = stream(seed, Purpose::Data, 0, 0);
+    (0..count)
+        .map(|_| {
+            let draw: f64 = StandardNormal.sample(&mut generator);
+            T::from_f64(draw)
+        })
+        .collect()
+}
+
+pub(crate) fn matrix<T: Scalar>(seed: u64, rows: usize, columns: usize) -> Matrix<T> {
+    Matrix::from_vec(rows, columns, normal(seed, rows * columns)).unwrap()
+}
+
+pub(crate) fn dot<T: Scalar>(x: &[T], y: &[T]) -> f64 {
+    x.iter().zip(y).map(|(a, b)| a.to_f64() * b.to_f64()).sum()
+}
+
+pub(crate) fn norm<T: Scalar>(x: &[T]) -> f64 {
+    dot(x, x).sqrt()
+}
+
+/// ‖x − y‖ ≤ multiple·ε·‖y‖, ε that of the type.
+pub(crate) fn assert_close<T: Scalar>(x: &[T], y: &[T], multiple: f64, what: &str) {
+    assert_eq!(x.len(), y.len(), "{what}: lengths");
+    let difference: Vec<T> = x.iter().zip(y).map(|(&a, &b)| a - b).collect();
+    let (error, allowed) = (norm(&difference), multiple * T::EPSILON.to_f64() * norm(y).max(1e-30));
+    assert!(error <= allowed, "{what}: error {error:e} > {allowed:e}");
+}

@@ -1,0 +1,10 @@
+//! One test binary: claims about the whole library, over one table of cases.
+
+mod cases;
+mod distributed;
+mod imports;
+mod initialisation;
+mod losses;
+mod optimisers;
+mod quadratic;
+mod tangent;
