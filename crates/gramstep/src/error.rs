@@ -94,7 +94,9 @@ impl Error {
             Self::NonFinite { .. } => "lower the learning rate, raise the damping, or look for huge values in the data",
             Self::Setting { .. } => "see the documentation of this setting for its range",
             Self::Specification { .. } => "write for example mlp:256,256:gelu or linear",
-            Self::Target { .. } => "use squared loss for real targets, cross-entropy for one-hot ones, logistic for 0 and 1",
+            Self::Target { .. } => {
+                "use squared loss for real targets, cross-entropy for one-hot ones, logistic for 0 and 1"
+            }
             Self::Solve { .. } => "raise the damping; duplicate samples or dead units make the Gram matrix singular",
             Self::Memory { .. } => "use a smaller batch, or raise the memory budget",
             Self::State { .. } => "resume with the optimiser and the model that wrote the checkpoint",

@@ -157,11 +157,8 @@ impl<'a, T: Scalar> MatrixView<'a, T> {
         row_stride: usize,
         column_stride: usize,
     ) -> Result<Self> {
-        let needed = if rows == 0 || columns == 0 {
-            0
-        } else {
-            (rows - 1) * row_stride + (columns - 1) * column_stride + 1
-        };
+        let needed =
+            if rows == 0 || columns == 0 { 0 } else { (rows - 1) * row_stride + (columns - 1) * column_stride + 1 };
         if needed > data.len() {
             return Err(Error::Shape { what: "entries of a strided view", expected: needed, got: data.len() });
         }

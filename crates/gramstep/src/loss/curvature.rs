@@ -68,6 +68,11 @@ impl Linearization {
         Self { z, outputs: k, factor }
     }
 
+    /// Whether B = 1.
+    pub(crate) fn is_plain(&self) -> bool {
+        matches!(self.factor, Factor::Identity)
+    }
+
     /// B c, n·k.
     #[must_use]
     pub fn apply(&self, mut c: Vec<f64>) -> Vec<f64> {

@@ -269,9 +269,8 @@ mod tests {
     fn curvature_bounds_are_attained_and_never_exceeded() {
         for activation in Activation::ALL {
             let Some(bound) = activation.curvature_bound() else { continue };
-            let largest = (-60_000..=60_000)
-                .map(|i| activation.second_derivative(f64::from(i) * 1e-4).abs())
-                .fold(0.0, f64::max);
+            let largest =
+                (-60_000..=60_000).map(|i| activation.second_derivative(f64::from(i) * 1e-4).abs()).fold(0.0, f64::max);
             assert!(largest <= bound * (1.0 + 1e-12), "{activation}: {largest} > {bound}");
             assert!(largest >= bound * (1.0 - 1e-6), "{activation}: {largest} < {bound}");
         }

@@ -194,9 +194,10 @@ impl<T: Scalar> Model<T> {
         let (x, samples) = self.upload(x.into())?;
         self.check_cotangents(u, samples)?;
         let k = self.outputs();
-        let seed = |rows: std::ops::Range<usize>, _: crate::device::Tile<'_, T>, mut out: crate::device::TileMut<'_, T>| {
-            out.host().copy_from_slice(&u.as_slice()[rows.start * k..rows.end * k]);
-        };
+        let seed =
+            |rows: std::ops::Range<usize>, _: crate::device::Tile<'_, T>, mut out: crate::device::TileMut<'_, T>| {
+                out.host().copy_from_slice(&u.as_slice()[rows.start * k..rows.end * k]);
+            };
         let trace = self.enter(samples, 2, || self.walker().trace(x, samples, Seed::Given(&seed), false, true));
         let gradient = trace.input_deltas.map_or_else(Vec::new, Buffer::into_host);
         Matrix::from_vec(samples, self.inputs(), gradient)
@@ -254,9 +255,11 @@ impl<T: Scalar> Model<T> {
         if !x.tile(0, 1, x.len()).host().iter().all(|value| value.is_finite()) {
             return Error::NonFinite { what: "input", layer: None };
         }
-        if let Some(span) = self.spans.iter().find(|span| {
-            !self.theta.tile(span.offset, 1, span.len()).host().iter().all(|value| value.is_finite())
-        }) {
+        if let Some(span) = self
+            .spans
+            .iter()
+            .find(|span| !self.theta.tile(span.offset, 1, span.len()).host().iter().all(|value| value.is_finite()))
+        {
             return Error::NonFinite { what: "parameters", layer: Some(span.name.clone()) };
         }
         let layer = self.walker().first_non_finite(x, samples);

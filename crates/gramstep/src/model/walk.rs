@@ -67,7 +67,14 @@ impl<T: Scalar> Walker<'_, T> {
     }
 
     /// One forward and one backward walk that keep A_l and D_l (if `parts`) and the deltas of the input (if `input`).
-    pub(crate) fn trace(&self, x: Arc<Buffer<T>>, samples: usize, seed: Seed<'_, T>, parts: bool, input: bool) -> Trace<T> {
+    pub(crate) fn trace(
+        &self,
+        x: Arc<Buffer<T>>,
+        samples: usize,
+        seed: Seed<'_, T>,
+        parts: bool,
+        input: bool,
+    ) -> Trace<T> {
         let network = self.network;
         let last = network.slots.len() - 1;
         let cotangents = match seed {
@@ -154,18 +161,28 @@ impl<T: Scalar> Walker<'_, T> {
     }
 
     /// f(θ, x) and J v, both n×k, by one forward walk of values and their tangents.
-    pub(crate) fn forward_tangent(&self, direction: &Buffer<T>, x: &Buffer<T>, samples: usize) -> (Buffer<T>, Buffer<T>) {
+    pub(crate) fn forward_tangent(
+        &self,
+        direction: &Buffer<T>,
+        x: &Buffer<T>,
+        samples: usize,
+    ) -> (Buffer<T>, Buffer<T>) {
         let outputs = self.network.outputs();
         let mut values = Buffer::zeros(samples * outputs);
         let mut tangents = Buffer::zeros(samples * outputs);
         let rows = self.tile_rows(samples, 1);
-        let works: Vec<_> = values.row_blocks(rows, outputs).into_iter().zip(tangents.row_blocks(rows, outputs)).collect();
-        self.device.for_each(self.cost(samples), works.into_iter().enumerate().collect(), |operations, (at, (mut f, mut jv))| {
-            let start = at * rows;
-            let pair = self.tangent_tile(operations, direction, self.input(x, &(start..start + f.rows())));
-            f.host().copy_from_slice(pair.values.last().map_or(&[], Vec::as_slice));
-            jv.host().copy_from_slice(pair.tangents.last().map_or(&[], Vec::as_slice));
-        });
+        let works: Vec<_> =
+            values.row_blocks(rows, outputs).into_iter().zip(tangents.row_blocks(rows, outputs)).collect();
+        self.device.for_each(
+            self.cost(samples),
+            works.into_iter().enumerate().collect(),
+            |operations, (at, (mut f, mut jv))| {
+                let start = at * rows;
+                let pair = self.tangent_tile(operations, direction, self.input(x, &(start..start + f.rows())));
+                f.host().copy_from_slice(pair.values.last().map_or(&[], Vec::as_slice));
+                jv.host().copy_from_slice(pair.tangents.last().map_or(&[], Vec::as_slice));
+            },
+        );
         (values, tangents)
     }
 
@@ -193,7 +210,8 @@ impl<T: Scalar> Walker<'_, T> {
 
     /// The first layer whose output is infinite or not a number for one of the samples.
     pub(crate) fn first_non_finite(&self, x: &Buffer<T>, samples: usize) -> Option<String> {
-        let mut storage: Vec<_> = self.network.slots[1..].iter().map(|&length| vec![T::ZERO; samples * length]).collect();
+        let mut storage: Vec<_> =
+            self.network.slots[1..].iter().map(|&length| vec![T::ZERO; samples * length]).collect();
         let mut kept: Vec<_> = storage.iter().map(|_| None).collect();
         let mut values = join(&mut kept, &mut storage, samples, &self.network.slots[1..]);
         self.forward_tile(&self.device.operations::<T>(), self.input(x, &(0..samples)), &mut values);

@@ -96,10 +96,7 @@ impl<T: Scalar> Optimizer<T> for Adam<T> {
                 first: first.tile_mut(0, 1, p),
                 second: second.tile_mut(0, 1, p),
                 decay: (T::from_f64(config.beta1), T::from_f64(config.beta2)),
-                correction: (
-                    T::from_f64(1.0 - config.beta1.powi(time)),
-                    T::from_f64(1.0 - config.beta2.powi(time)),
-                ),
+                correction: (T::from_f64(1.0 - config.beta1.powi(time)), T::from_f64(1.0 - config.beta2.powi(time))),
                 learning_rate: T::from_f64(learning_rate),
                 epsilon: T::from_f64(config.epsilon),
             };

@@ -80,7 +80,11 @@ impl<'a, T: Scalar> Batch<'a, T> {
         if let Some(weights) = self.weights {
             equal("sample weights", n, weights.len())?;
             if let Some(weight) = weights.iter().find(|weight| !(**weight >= 0.0 && weight.is_finite())) {
-                return Err(Error::Setting { name: "sample weight", value: weight.to_string(), range: "finite and ≥ 0" });
+                return Err(Error::Setting {
+                    name: "sample weight",
+                    value: weight.to_string(),
+                    range: "finite and ≥ 0",
+                });
             }
         }
         let targets = Matrix::from_fn(n, k, |i, a| self.targets.get(i, a).to_f64());

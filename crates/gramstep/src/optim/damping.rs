@@ -59,12 +59,15 @@ impl AdaptiveDamping {
 impl Damping {
     pub(super) fn check(self) -> Result<()> {
         match self {
-            Self::Relative(f) | Self::Absolute(f) => {
-                setting("damping", f, f >= 0.0 && f.is_finite(), "finite and ≥ 0")
-            }
+            Self::Relative(f) | Self::Absolute(f) => setting("damping", f, f >= 0.0 && f.is_finite(), "finite and ≥ 0"),
             Self::Adaptive(adaptive) => {
                 let AdaptiveDamping { initial, floor, ceiling, raise, lower } = adaptive;
-                setting("initial damping", initial, initial >= floor && initial <= ceiling, "between floor and ceiling")?;
+                setting(
+                    "initial damping",
+                    initial,
+                    initial >= floor && initial <= ceiling,
+                    "between floor and ceiling",
+                )?;
                 setting("damping floor", floor, floor > 0.0, "> 0")?;
                 setting("damping ceiling", ceiling, ceiling.is_finite(), "finite")?;
                 setting("damping raise", raise, raise > 1.0 && raise.is_finite(), "> 1")?;

@@ -19,6 +19,14 @@ impl Default for ConjugateGradient {
     }
 }
 
+impl ConjugateGradient {
+    /// Stops at another relative residual.
+    #[must_use]
+    pub fn to_tolerance(tolerance: f64) -> Self {
+        Self { tolerance, ..Self::default() }
+    }
+}
+
 /// Solves (G + λI) c = `rhs`, where `product` computes G x.
 ///
 /// Running out of iterations is not an error: the iterate so far is a descent direction, and the residual says how

@@ -235,7 +235,13 @@ impl Block {
                     }
                     let a = part.delta_rows(self.rows.clone(), self.k);
                     let b = other.delta_rows(self.columns.clone(), self.q);
-                    operations.product(TileMut::new(&mut dd, height * t, width * s), Product::Replace, T::ONE, a, b.t());
+                    operations.product(
+                        TileMut::new(&mut dd, height * t, width * s),
+                        Product::Replace,
+                        T::ONE,
+                        a,
+                        b.t(),
+                    );
                     let aa = Tile::new(&aa, a_rows, a_columns);
                     if t == 1 && s == 1 {
                         let dd = Tile::new(&dd, height, width);

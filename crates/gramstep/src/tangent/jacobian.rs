@@ -48,7 +48,8 @@ impl<T: Scalar> TangentFeatures<T> {
                 }
                 Part::Explicit(part) => {
                     let scale = T::from_f64(part.term.scale * factor(part.term.weight));
-                    let gradients = part.gradients.tile(samples.start * k * part.length, samples.len() * k, part.length);
+                    let gradients =
+                        part.gradients.tile(samples.start * k * part.length, samples.len() * k, part.length);
                     for (row, gradient) in gradients.host().chunks_exact(part.length.max(1)).enumerate() {
                         let line = &mut jacobian.row_mut(row)[part.term.offset..][..part.length];
                         for (out, &g) in line.iter_mut().zip(gradient) {

@@ -58,12 +58,7 @@ impl<T: Scalar> TangentFeatures<T> {
     ///
     /// # Errors
     /// [`Error::Shape`] if a part does not have n samples and k outputs, or its parameters lie outside θ.
-    pub fn from_parts(
-        device: Device,
-        parameters: usize,
-        predictions: Matrix<T>,
-        parts: Vec<Part<T>>,
-    ) -> Result<Self> {
+    pub fn from_parts(device: Device, parameters: usize, predictions: Matrix<T>, parts: Vec<Part<T>>) -> Result<Self> {
         let (samples, outputs) = (predictions.rows(), predictions.columns());
         for part in &parts {
             part.check(samples, outputs, parameters)?;
@@ -170,11 +165,7 @@ impl<T: Scalar> Model<T> {
 
     /// Tangent features of one linear functional of the outputs per sample: row i of their Jacobian is u_iᵀ J_i with
     /// the cotangents u that `seed` writes. Σ_i of the rows is the gradient of a loss whose output gradients are u.
-    pub(crate) fn functional(
-        &self,
-        x: MatrixView<'_, T>,
-        seed: &SeedFunction<'_, T>,
-    ) -> Result<TangentFeatures<T>> {
+    pub(crate) fn functional(&self, x: MatrixView<'_, T>, seed: &SeedFunction<'_, T>) -> Result<TangentFeatures<T>> {
         let (x, samples) = self.upload(x)?;
         let trace = self.enter(samples, 2, || self.walker().trace(x, samples, Seed::Given(seed), true, false));
         self.features(trace, samples, 1)
@@ -182,11 +173,7 @@ impl<T: Scalar> Model<T> {
 
     fn features(&self, trace: Trace<T>, samples: usize, rows_per_sample: usize) -> Result<TangentFeatures<T>> {
         let spans = self.spans();
-        let term = |index: usize, scale: f64| Term {
-            offset: spans[index].offset,
-            scale,
-            weight: spans[index].weight,
-        };
+        let term = |index: usize, scale: f64| Term { offset: spans[index].offset, scale, weight: spans[index].weight };
         let parts = self
             .network()
             .linear_nodes()

@@ -81,3 +81,24 @@ pub(crate) fn assert_close<T: Scalar>(x: &[T], y: &[T], multiple: f64, what: &st
     let (error, allowed) = (norm(&difference), multiple * T::EPSILON.to_f64() * norm(y).max(1e-30));
     assert!(error <= allowed, "{what}: error {error:e} > {allowed:e}");
 }
+
+/// Solves a dense system by Gaussian elimination with row pivoting: the independent twin of the solvers.
+pub(crate) fn eliminate(mut a: Vec<Vec<f64>>, mut b: Vec<f64>) -> Vec<f64> {
+    let n = b.len();
+    for column in 0..n {
+        let pivot = (column..n).max_by(|&i, &j| a[i][column].abs().total_cmp(&a[j][column].abs())).unwrap();
+        a.swap(column, pivot);
+        b.swap(column, pivot);
+        for row in column + 1..n {
+            let factor = a[row][column] / a[column][column];
+            let (above, below) = a.split_at_mut(row);
+            below[0].iter_mut().zip(&above[column]).skip(column).for_each(|(x, y)| *x -= factor * y);
+            b[row] -= factor * b[column];
+        }
+    }
+    for row in (0..n).rev() {
+        let known: f64 = (row + 1..n).map(|j| a[row][j] * b[j]).sum();
+        b[row] = (b[row] - known) / a[row][row];
+    }
+    b
+}

@@ -71,7 +71,8 @@ fn specifications_that_cannot_be_built_are_refused() {
     assert!(built(Specification::mlp(&[3], Activation::Relu)).is_err());
     assert!(built(Specification::mlp(&[3, 1], Activation::Relu).with_output_scale(f64::NAN)).is_err());
     assert!(built(Specification::mlp(&[3, 1], Activation::Relu).with_span_weight("layers.7.weight", 0.0)).is_err());
-    let only = Specification::new(gramstep::model::Shape::Vector(3), vec![LayerSpecification::Activation(Activation::Tanh)]);
+    let only =
+        Specification::new(gramstep::model::Shape::Vector(3), vec![LayerSpecification::Activation(Activation::Tanh)]);
     assert!(built(only).is_ok());
 }
 

@@ -1,1 +1,128 @@
-//! to come
+//! Losses against differences, and their curvature factors against the curvature.
+
+use gramstep::loss::{CrossEntropyLoss, Curvature, HuberLoss, LogisticLoss, Loss, SquaredLoss};
+
+use super::cases::normal;
+
+/// Losses with outputs and targets that suit them; logits with gaps up to 3000.
+fn table() -> Vec<(Box<dyn Loss>, Vec<f64>, Vec<f64>)> {
+    let mut rows: Vec<(Box<dyn Loss>, Vec<f64>, Vec<f64>)> = Vec::new();
+    for k in [1, 3, 10] {
+        let f = normal::<f64>(k as u64, k);
+        rows.push((Box::new(SquaredLoss), f.clone(), normal(7, k)));
+        rows.push((Box::new(HuberLoss::new(0.7).unwrap()), f.iter().map(|v| 3.0 * v).collect(), vec![0.1; k]));
+        rows.push((Box::new(LogisticLoss), f.clone(), (0..k).map(|a| f64::from(u8::from(a % 2 == 0))).collect()));
+    }
+    for k in [2, 3, 10] {
+        let mut y = vec![0.0; k];
+        y[k / 2] = 1.0;
+        rows.push((Box::new(CrossEntropyLoss), normal(k as u64, k), y.clone()));
+        let soft: Vec<f64> = (0..k).map(|a| (a + 1) as f64 * 2.0 / (k * (k + 1)) as f64).collect();
+        rows.push((Box::new(CrossEntropyLoss), normal(k as u64, k), soft));
+    }
+    rows
+}
+
+#[test]
+fn gradients_agree_with_central_differences() {
+    for (loss, f, y) in table() {
+        let mut g = vec![0.0; f.len()];
+        loss.gradient(&f, &y, &mut g);
+        for a in 0..f.len() {
+            let at = |h: f64| {
+                let mut moved = f.clone();
+                moved[a] += h;
+                loss.value(&moved, &y)
+            };
+            let slope = (at(1e-5) - at(-1e-5)) / 2e-5;
+            assert!((g[a] - slope).abs() < 1e-8, "{}: {} {slope}", loss.name(), g[a]);
+        }
+    }
+}
+
+fn factor(loss: &dyn Loss, f: &[f64], y: &[f64]) -> (Vec<Vec<f64>>, Vec<f64>) {
+    let k = f.len();
+    let mut z = vec![0.0; k];
+    let mut entries = vec![
+        0.0;
+        match loss.curvature() {
+            Curvature::Identity => 0,
+            Curvature::Diagonal => k,
+            Curvature::Full => k * k,
+        }
+    ];
+    loss.factor(f, y, &mut entries, &mut z);
+    let entry = |a: usize, b: usize| match loss.curvature() {
+        Curvature::Identity => f64::from(u8::from(a == b)),
+        Curvature::Diagonal => {
+            if a == b {
+                entries[a]
+            } else {
+                0.0
+            }
+        }
+        Curvature::Full => entries[a * k + b],
+    };
+    ((0..k).map(|a| (0..k).map(|b| entry(a, b)).collect()).collect(), z)
+}
+
+#[test]
+fn factors_reproduce_gradient_and_curvature() {
+    for (loss, f, y) in table() {
+        let k = f.len();
+        let (b, z) = factor(&*loss, &f, &y);
+        let mut g = vec![0.0; k];
+        loss.gradient(&f, &y, &mut g);
+        for a in 0..k {
+            let bz: f64 = b[a].iter().zip(&z).map(|(b, z)| b * z).sum();
+            assert!((bz - g[a]).abs() < 1e-12, "{}: B z = {bz}, g = {}", loss.name(), g[a]);
+        }
+        if loss.name() == "huber" {
+            continue; // Its factor is that of the re-weighted squared loss, not of the second derivative.
+        }
+        for column in 0..k {
+            let gradient = |h: f64| {
+                let (mut moved, mut g) = (f.clone(), vec![0.0; k]);
+                moved[column] += h;
+                loss.gradient(&moved, &y, &mut g);
+                g
+            };
+            let (up, down) = (gradient(1e-5), gradient(-1e-5));
+            for row in 0..k {
+                let q: f64 = (0..k).map(|c| b[row][c] * b[column][c]).sum();
+                let bend = (up[row] - down[row]) / 2e-5;
+                assert!((q - bend).abs() < 1e-8, "{}: Q = {q}, difference {bend}", loss.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn extreme_logits_stay_finite() {
+    for gap in [40.0, 800.0, 3000.0] {
+        for (loss, f, y) in [
+            (&CrossEntropyLoss as &dyn Loss, vec![gap, 0.0, -gap], vec![0.0, 0.0, 1.0]),
+            (&LogisticLoss, vec![-gap], vec![1.0]),
+            (&LogisticLoss, vec![gap], vec![0.0]),
+        ] {
+            let (b, z) = factor(loss, &f, &y);
+            assert!(loss.value(&f, &y).is_finite());
+            assert!(b.iter().flatten().chain(&z).all(|v| v.is_finite()), "{} {gap}: {b:?} {z:?}", loss.name());
+            let mut g = vec![0.0; f.len()];
+            loss.gradient(&f, &y, &mut g);
+            for a in 0..f.len() {
+                let bz: f64 = b[a].iter().zip(&z).map(|(b, z)| b * z).sum();
+                assert!((bz - g[a]).abs() < 1e-9, "{} {gap}: B z = {bz}, g = {}", loss.name(), g[a]);
+            }
+        }
+    }
+}
+
+#[test]
+fn targets_that_do_not_fit_are_refused() {
+    assert!(CrossEntropyLoss.objection(&[0.5, 0.6]).is_some());
+    assert!(CrossEntropyLoss.objection(&[1.0, 0.0]).is_none());
+    assert!(LogisticLoss.objection(&[2.0]).is_some());
+    assert!(HuberLoss::new(0.0).is_err());
+    assert!(HuberLoss::new(f64::NAN).is_err());
+}

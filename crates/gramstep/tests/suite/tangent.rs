@@ -72,8 +72,8 @@ fn products_agree_with_the_twin<T: Scalar>() {
         assert_close(&vjp, &twin, 300.0, &format!("{}: vjp", case.name));
         // ⟨u, J v⟩ = ⟨Jᵀu, v⟩, in the inner product of the span weights.
         let left = dot(&u, &jvp);
-        let right: f64 = vjp.iter().zip(&v).zip(&s).filter(|(_, s)| **s > 0.0)
-            .map(|((a, b), s)| a.to_f64() * b.to_f64() / s).sum();
+        let right: f64 =
+            vjp.iter().zip(&v).zip(&s).filter(|(_, s)| **s > 0.0).map(|((a, b), s)| a.to_f64() * b.to_f64() / s).sum();
         let scale = norm(&u) * norm(&jvp) + 1e-30;
         assert!((left - right).abs() <= 300.0 * T::EPSILON.to_f64() * scale, "{}: adjoint", case.name);
         // G u = J (S Jᵀ u).
@@ -100,7 +100,8 @@ fn jvp_is_the_slope_of_the_network_along_a_direction() {
         let mut model = model::<f64>(&case, 21);
         let x = matrix(22, 4, INPUTS);
         let (theta, s) = (model.theta(), weights(&model));
-        let v: Vec<f64> = normal::<f64>(23, theta.len()).iter().zip(&s).map(|(v, &s)| if s > 0.0 { *v } else { 0.0 }).collect();
+        let v: Vec<f64> =
+            normal::<f64>(23, theta.len()).iter().zip(&s).map(|(v, &s)| if s > 0.0 { *v } else { 0.0 }).collect();
         let jvp = model.tangent(&x).unwrap().jvp(&v).unwrap();
         let (f, slope) = model.predict_tangent(&x, &v).unwrap();
         assert_close(f.as_slice(), model.predict(&x).unwrap().as_slice(), 4.0, &format!("{}: value", case.name));
@@ -127,16 +128,29 @@ fn input_gradients_are_slopes_of_outputs_and_of_jvps() {
         let h = 1e-5;
         for j in 0..INPUTS {
             let at = |step: f64| {
-                let moved = Matrix::from_fn(4, INPUTS, |i, column| x[(i, column)] + if column == j { step } else { 0.0 });
+                let moved =
+                    Matrix::from_fn(4, INPUTS, |i, column| x[(i, column)] + if column == j { step } else { 0.0 });
                 model.predict_tangent(&moved, &v).unwrap()
             };
             let (up, down) = (at(h), at(-h));
             for i in 0..4 {
-                let slope = |up: &Matrix<f64>, down: &Matrix<f64>| (dot(u.row(i), up.row(i)) - dot(u.row(i), down.row(i))) / (2.0 * h);
+                let slope = |up: &Matrix<f64>, down: &Matrix<f64>| {
+                    (dot(u.row(i), up.row(i)) - dot(u.row(i), down.row(i))) / (2.0 * h)
+                };
                 let (first_order, second_order) = (slope(&up.0, &down.0), slope(&up.1, &down.1));
                 let close = |a: f64, b: f64| (a - b).abs() <= 1e-6 * (1.0 + a.abs());
-                assert!(close(gradient[(i, j)], first_order), "{}: ∂f/∂x {} {first_order}", case.name, gradient[(i, j)]);
-                assert!(close(second[(i, j)], second_order), "{}: ∂(Jv)/∂x {} {second_order}", case.name, second[(i, j)]);
+                assert!(
+                    close(gradient[(i, j)], first_order),
+                    "{}: ∂f/∂x {} {first_order}",
+                    case.name,
+                    gradient[(i, j)]
+                );
+                assert!(
+                    close(second[(i, j)], second_order),
+                    "{}: ∂(Jv)/∂x {} {second_order}",
+                    case.name,
+                    second[(i, j)]
+                );
             }
         }
     }
@@ -148,7 +162,8 @@ fn permuting_samples_permutes_the_gram_matrix() {
         let model = model::<f64>(&case, 41);
         let x = matrix(42, 6, INPUTS);
         let order = [3, 0, 5, 1, 4, 2];
-        let (gram, permuted) = (model.tangent(&x).unwrap().gram(), model.tangent(&x.select_rows(&order)).unwrap().gram());
+        let (gram, permuted) =
+            (model.tangent(&x).unwrap().gram(), model.tangent(&x.select_rows(&order)).unwrap().gram());
         let k = model.outputs();
         let expected = Matrix::from_fn(6 * k, 6 * k, |r, c| gram[(order[r / k] * k + r % k, order[c / k] * k + c % k)]);
         assert_close(permuted.as_slice(), expected.as_slice(), 20.0, &case.name);

@@ -21,7 +21,12 @@ pub(crate) fn vectorized<R>(work: impl FnOnce() -> R) -> R {
 }
 
 /// Runs a task on every chunk of `size` elements, side by side where there are threads.
-pub(crate) fn for_each_chunk<T: Send>(threads: usize, data: &mut [T], size: usize, task: impl Fn(usize, &mut [T]) + Sync) {
+pub(crate) fn for_each_chunk<T: Send>(
+    threads: usize,
+    data: &mut [T],
+    size: usize,
+    task: impl Fn(usize, &mut [T]) + Sync,
+) {
     let size = size.max(1);
     if threads == 1 || data.len() <= size {
         data.chunks_mut(size).enumerate().for_each(|(at, chunk)| task(at, chunk));

@@ -47,21 +47,22 @@ impl<T: Scalar> Layer<T> for Dense {
             shape: vec![self.outputs, self.inputs],
             distribution: self.distribution,
         };
-        let bias =
-            ParameterRequest { name: "bias", shape: vec![self.outputs], distribution: self.bias_distribution };
+        let bias = ParameterRequest { name: "bias", shape: vec![self.outputs], distribution: self.bias_distribution };
         if self.bias_scale.is_some() { vec![weight, bias] } else { vec![weight] }
     }
 
     fn linear_use(&self) -> Option<LinearUse> {
-        Some(LinearUse {
-            inputs: self.inputs,
-            outputs: self.outputs,
-            scale: self.scale,
-            bias_scale: self.bias_scale,
-        })
+        Some(LinearUse { inputs: self.inputs, outputs: self.outputs, scale: self.scale, bias_scale: self.bias_scale })
     }
 
-    fn forward(&self, call: &Call<'_, T>, inputs: &[Tile<'_, T>], mut out: TileMut<'_, T>, affine: bool, mode: Product) {
+    fn forward(
+        &self,
+        call: &Call<'_, T>,
+        inputs: &[Tile<'_, T>],
+        mut out: TileMut<'_, T>,
+        affine: bool,
+        mode: Product,
+    ) {
         let weight = call.matrix(0, self.outputs, self.inputs);
         let mut mode = mode;
         if let (Some(scale), true) = (self.bias_scale, affine) {

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::loss::Linearization;
 use crate::model::Model;
 use crate::scalar::Scalar;
-use crate::solve::{ConjugateGradient, SolveInfo, Solver, dot};
+use crate::solve::{SolveInfo, Solver, dot};
 use crate::tangent::TangentFeatures;
 use crate::view::Matrix;
 
@@ -207,7 +207,9 @@ impl<T: Scalar> GramGaussNewton<T> {
         let targets = batch.check(model)?;
         let loss = match model.predict(batch.inputs()) {
             Ok(f) => batch.evaluate(&f.cast(), &targets),
-            Err(Error::NonFinite { .. }) => super::batch::LossValue { objective: f64::INFINITY, reported: f64::INFINITY },
+            Err(Error::NonFinite { .. }) => {
+                super::batch::LossValue { objective: f64::INFINITY, reported: f64::INFINITY }
+            }
             Err(error) => return Err(error),
         };
         let weight = batch.total_weight();
@@ -239,7 +241,13 @@ impl<T: Scalar> GramGaussNewton<T> {
     }
 
     /// Solves for φ at damping λ.
-    fn propose(&self, model: &Model<T>, problem: &Problem<T>, system: &System<'_, T>, damping: f64) -> Result<Proposal> {
+    fn propose(
+        &self,
+        model: &Model<T>,
+        problem: &Problem<T>,
+        system: &System<'_, T>,
+        damping: f64,
+    ) -> Result<Proposal> {
         let anchor = self.anchor(model, damping);
         let mut rhs = problem.linear.z.clone();
         if let Some(anchor) = &anchor {
@@ -399,8 +407,7 @@ impl<T: Scalar> Optimizer<T> for GramGaussNewton<T> {
             smallest += self.config.ridge / system::mean(&problem.tangent.diagonal());
         }
         let budget = self.config.memory_budget;
-        let system = System::new(&problem.tangent, &problem.linear, solver, smallest, budget)?
-            .with_iterations(ConjugateGradient::default());
+        let system = System::new(&problem.tangent, &problem.linear, solver, smallest, budget)?;
         let info = match self.config.damping {
             Damping::Adaptive(settings) => self.adaptive_step(model, batch, &problem, &system, settings)?,
             Damping::Relative(_) | Damping::Absolute(_) => self.fixed_step(model, &problem, &system)?,

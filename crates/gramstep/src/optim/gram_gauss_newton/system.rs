@@ -28,7 +28,6 @@ pub(super) struct System<'a, T> {
     linear: &'a Linearization,
     form: Form,
     mean_diagonal: f64,
-    iterations: ConjugateGradient,
 }
 
 impl<'a, T: Scalar> System<'a, T> {
@@ -75,12 +74,7 @@ impl<'a, T: Scalar> System<'a, T> {
         if !mean_diagonal.is_finite() {
             return Err(Error::NonFinite { what: "Gram matrix", layer: None });
         }
-        Ok(Self { tangent, linear, form, mean_diagonal, iterations: ConjugateGradient::default() })
-    }
-
-    pub(super) fn with_iterations(mut self, iterations: ConjugateGradient) -> Self {
-        self.iterations = iterations;
-        self
+        Ok(Self { tangent, linear, form, mean_diagonal })
     }
 
     /// Mean diagonal of J̃J̃ᵀ.
@@ -94,9 +88,10 @@ impl<'a, T: Scalar> System<'a, T> {
         let (direction, info) = match &self.form {
             Form::Dual(gram) => {
                 let work = (gram.rows() as f64).powi(3) / 6.0;
-                let solved = self.tangent.device().enter(work, |threads| {
-                    Damped::factor(gram, damping, threads)?.solve(rhs, Solver::Dual)
-                });
+                let solved = self
+                    .tangent
+                    .device()
+                    .enter(work, |threads| Damped::factor(gram, damping, threads)?.solve(rhs, Solver::Dual));
                 solved.map(|(c, info)| (Direction::Rows(c), info))?
             }
             Form::Primal { matrix, roots } => {
@@ -111,18 +106,7 @@ impl<'a, T: Scalar> System<'a, T> {
                 solution.iter_mut().zip(roots).for_each(|(value, root)| *value *= root);
                 (Direction::Parameters(solution), info)
             }
-            Form::Products => {
-                let (c, info) = conjugate_gradient(
-                    |c| {
-                        let lifted = Buffer::upload(self.pull(c)?.into_iter().map(T::from_f64).collect());
-                        Ok(self.linear.apply_transpose(super::widen(&self.tangent.jvp_buffer(&lifted))))
-                    },
-                    damping,
-                    rhs,
-                    self.iterations,
-                )?;
-                (Direction::Rows(c), info)
-            }
+            Form::Products => self.iterate(rhs, damping).map(|(c, info)| (Direction::Rows(c), info))?,
         };
         let values = match &direction {
             Direction::Rows(values) | Direction::Parameters(values) => values,
@@ -132,6 +116,25 @@ impl<'a, T: Scalar> System<'a, T> {
         } else {
             Err(Error::Solve { solver: "the solve", size: rhs.len(), reason: "the solution is not finite".to_owned() })
         }
+    }
+
+    /// Conjugate gradients on c. Where B is not the identity z may be huge (a probability that underflows) in
+    /// entries that hardly count; c = rhs/k + e leaves a moderate system for e.
+    fn iterate(&self, rhs: &[f64], damping: f64) -> Result<(Vec<f64>, SolveInfo)> {
+        // Products in f32 carry rounding of their own, which no residual falls below.
+        let settings = ConjugateGradient::to_tolerance((8.0 * T::EPSILON.to_f64()).max(1e-12));
+        let product = |c: &[f64]| {
+            let lifted = Buffer::upload(self.pull(c)?.into_iter().map(T::from_f64).collect());
+            Ok(self.linear.apply_transpose(super::widen(&self.tangent.jvp_buffer(&lifted))))
+        };
+        if self.linear.is_plain() || damping == 0.0 {
+            return conjugate_gradient(product, damping, rhs, settings);
+        }
+        let start: Vec<f64> = rhs.iter().map(|r| r / damping).collect();
+        let remainder: Vec<f64> = product(&start)?.into_iter().map(|image| -image).collect();
+        let (mut c, info) = conjugate_gradient(product, damping, &remainder, settings)?;
+        c.iter_mut().zip(start).for_each(|(c, start)| *c += start);
+        Ok((c, info))
     }
 
     /// S Jᵀ B c, p.
@@ -207,7 +210,11 @@ fn primal_matrix<T: Scalar>(tangent: &TangentFeatures<T>, linear: &Linearization
                 let (first, height) = (at * PANEL, out.len() / p);
                 let width = first + height;
                 let mut product = vec![0.0; height * width];
-                let a = Tile::new(&transposed.as_slice()[first * rows.rows()..][..height * rows.rows()], height, rows.rows());
+                let a = Tile::new(
+                    &transposed.as_slice()[first * rows.rows()..][..height * rows.rows()],
+                    height,
+                    rows.rows(),
+                );
                 let b = Tile::new(&transposed.as_slice()[..width * rows.rows()], width, rows.rows());
                 operations.product(TileMut::new(&mut product, height, width), Product::Replace, 1.0, a, b.t());
                 for (out, product) in out.chunks_exact_mut(p).zip(product.chunks_exact(width)) {
