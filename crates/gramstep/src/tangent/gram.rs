@@ -13,10 +13,12 @@ use crate::error::{Error, Result};
 use crate::scalar::Scalar;
 use crate::view::Matrix;
 
-/// Rows of a panel.
-const PANEL: usize = 96;
+/// Rows of a panel: many, so that the columns it meets are packed rarely.
+const PANEL: usize = 192;
 /// Columns that a panel meets at a time.
 const STRIPE: usize = 768;
+/// Rows of a panel that meet its own diagonal at a time: few, since half of that square is computed for nothing.
+const DIAGONAL: usize = 48;
 
 impl<T: Scalar> TangentFeatures<T> {
     /// G = J S Jᵀ, n·k×n·k, symmetric positive semi-definite up to rounding; rows and columns (sample, output).
@@ -114,14 +116,17 @@ impl<T: Scalar> TangentFeatures<T> {
         panels.reverse();
         self.device().enter(self.cost(), |_| {
             self.device().for_each(self.cost(), panels, |operations, (rows, out): (Range<usize>, &mut [T])| {
-                let end = if lower { rows.end } else { columns.samples };
-                let stripe = (STRIPE / q).max(1);
-                for start in (0..end).step_by(stripe) {
-                    let block = Block { rows: rows.clone(), columns: start..(start + stripe).min(end), k, q };
+                let left = if lower { rows.start } else { columns.samples };
+                let stripes = pieces(0..left, STRIPE / q).map(|columns| (rows.clone(), columns));
+                let diagonal = pieces(rows.clone(), DIAGONAL / k).map(|sub| (sub.clone(), rows.start..sub.end));
+                for (sub, columns) in stripes.chain(diagonal.take_while(|_| lower)) {
+                    let block = Block { rows: sub, columns, k, q };
                     let values = block.compute(operations, &ours, &theirs);
-                    let width = block.columns.len() * q;
-                    for (line, values) in out.chunks_exact_mut(row_length).zip(values.chunks_exact(width)) {
-                        line[start * q..start * q + width].copy_from_slice(values);
+                    let (top, left, width) =
+                        ((block.rows.start - rows.start) * k, block.columns.start * q, block.columns.len() * q);
+                    let lines = out[top * row_length..].chunks_exact_mut(row_length);
+                    for (line, values) in lines.zip(values.chunks_exact(width)) {
+                        line[left..left + width].copy_from_slice(values);
                     }
                 }
             });
@@ -134,6 +139,12 @@ impl<T: Scalar> TangentFeatures<T> {
 fn panel_samples(samples: usize, k: usize, threads: usize) -> usize {
     let shared = (samples * k).div_ceil(2 * threads).next_multiple_of(16);
     (shared.min(PANEL) / k).max(1)
+}
+
+/// A range cut into pieces of `length` (at least 1).
+fn pieces(range: Range<usize>, length: usize) -> impl Iterator<Item = Range<usize>> {
+    let end = range.end;
+    range.step_by(length.max(1)).map(move |start| start..(start + length.max(1)).min(end))
 }
 
 /// A part in the form in which it is cheaper: as it is, or as per-sample gradients.
