@@ -21,7 +21,7 @@ use crate::device::{Buffer, Device};
 use crate::error::{Error, Result};
 use crate::scalar::Scalar;
 use crate::view::{Matrix, MatrixView};
-use layer::Layer;
+use layer::Stage;
 use network::{Compiler, Network};
 use walk::{Seed, Walker};
 
@@ -57,7 +57,7 @@ pub struct ModelBuilder<T> {
 #[derive(Debug)]
 enum Source<T> {
     Specification(Specification),
-    Layers { inputs: usize, layers: Vec<Box<dyn Layer<T>>> },
+    Stages { inputs: usize, stages: Vec<Stage<T>> },
 }
 
 impl<T: Scalar> Model<T> {
@@ -73,10 +73,10 @@ impl<T: Scalar> Model<T> {
         ModelBuilder { source: Source::Specification(specification), seed: 0, device: None }
     }
 
-    /// A network of layers of the caller's own, one after the other.
+    /// A network of the caller's own layers and functions, one after the other.
     #[must_use]
-    pub fn from_layers(inputs: usize, layers: Vec<Box<dyn Layer<T>>>) -> ModelBuilder<T> {
-        ModelBuilder { source: Source::Layers { inputs, layers }, seed: 0, device: None }
+    pub fn from_stages(inputs: usize, stages: Vec<Stage<T>>) -> ModelBuilder<T> {
+        ModelBuilder { source: Source::Stages { inputs, stages }, seed: 0, device: None }
     }
 
     /// What the network is; `None` for one made of the caller's own layers.
@@ -198,7 +198,7 @@ impl<T: Scalar> Model<T> {
             |rows: std::ops::Range<usize>, _: crate::device::Tile<'_, T>, mut out: crate::device::TileMut<'_, T>| {
                 out.host().copy_from_slice(&u.as_slice()[rows.start * k..rows.end * k]);
             };
-        let trace = self.enter(samples, 2, || self.walker().trace(x, samples, Seed::Given(&seed), false, true));
+        let trace = self.enter(samples, 2, || self.walker().trace(&x, samples, Seed::Given(&seed), false, true));
         let gradient = trace.input_deltas.map_or_else(Vec::new, Buffer::into_host);
         Matrix::from_vec(samples, self.inputs(), gradient)
     }
@@ -310,11 +310,11 @@ impl<T: Scalar> ModelBuilder<T> {
                 let compiled = network::compile(&specification)?;
                 (Some(specification), compiled)
             }
-            Source::Layers { inputs, layers } => {
+            Source::Stages { inputs, stages } => {
                 let mut compiler = Compiler::new(inputs);
-                for (at, layer) in layers.into_iter().enumerate() {
+                for (at, stage) in stages.into_iter().enumerate() {
                     let from = compiler.last();
-                    compiler.push(&format!("layers.{at}"), layer, vec![from]);
+                    compiler.push(&format!("layers.{at}"), stage, vec![from]);
                 }
                 (None, compiler.finish())
             }

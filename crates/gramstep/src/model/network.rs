@@ -3,17 +3,17 @@
 
 use std::sync::Arc;
 
-use super::layer::{Combine, Dense, Elementwise, Layer, LinearUse};
+use super::layer::{Combine, Dense, LinearUse, Stage};
 use super::parameters::{Distribution, Span, Start};
 use super::specification::{DenseSpecification, LayerSpecification, Parameterization, Scheme, Specification};
 use crate::error::{Error, Result};
 use crate::scalar::Scalar;
 
-/// A layer at its place in the network.
+/// A stage at its place in the network.
 #[derive(Debug)]
 pub(crate) struct Node<T> {
     pub(crate) name: String,
-    pub(crate) layer: Box<dyn Layer<T>>,
+    pub(crate) stage: Stage<T>,
     /// Slots that it reads.
     pub(crate) inputs: Vec<usize>,
     /// Indices of its spans.
@@ -22,7 +22,7 @@ pub(crate) struct Node<T> {
     pub(crate) theta: std::ops::Range<usize>,
 }
 
-/// Layers in the order in which they run.
+/// Stages in the order in which they run.
 #[derive(Debug)]
 pub(crate) struct Network<T> {
     pub(crate) nodes: Vec<Node<T>>,
@@ -50,7 +50,10 @@ impl<T: Scalar> Network<T> {
 
     /// Nodes with parameters and how they use them.
     pub(crate) fn linear_nodes(&self) -> impl Iterator<Item = (usize, &Node<T>, LinearUse)> {
-        self.nodes.iter().enumerate().filter_map(|(at, node)| node.layer.linear_use().map(|linear| (at, node, linear)))
+        self.nodes.iter().enumerate().filter_map(|(at, node)| match &node.stage {
+            Stage::Layer(layer) => layer.linear_use().map(|linear| (at, node, linear)),
+            Stage::Pointwise(_) => None,
+        })
     }
 }
 
@@ -72,10 +75,14 @@ impl<T: Scalar> Compiler<T> {
         self.slots.len() - 1
     }
 
-    /// Appends a layer that reads `inputs`, and returns the slot it writes.
-    pub(crate) fn push(&mut self, name: &str, layer: Box<dyn Layer<T>>, inputs: Vec<usize>) -> usize {
+    /// Appends a stage that reads `inputs`, and returns the slot it writes.
+    pub(crate) fn push(&mut self, name: &str, stage: Stage<T>, inputs: Vec<usize>) -> usize {
+        let (length, requests) = match &stage {
+            Stage::Pointwise(_) => (self.slots[inputs[0]], Vec::new()),
+            Stage::Layer(layer) => (layer.output_len(), layer.parameters()),
+        };
         let (first_span, first_parameter) = (self.spans.len(), self.parameters);
-        for request in layer.parameters() {
+        for request in requests {
             let span = Span {
                 name: format!("{name}.{}", request.name),
                 offset: self.parameters,
@@ -86,10 +93,10 @@ impl<T: Scalar> Compiler<T> {
             self.parameters += span.len();
             self.spans.push(span);
         }
-        self.slots.push(layer.output_len());
+        self.slots.push(length);
         self.nodes.push(Node {
             name: name.to_owned(),
-            layer,
+            stage,
             inputs,
             spans: first_span..self.spans.len(),
             theta: first_parameter..self.parameters,
@@ -107,7 +114,7 @@ impl<T: Scalar> Compiler<T> {
         let mut homes: Vec<usize> = (0..self.slots.len()).collect();
         for (at, node) in self.nodes.iter().enumerate() {
             let input = node.inputs[0];
-            if node.layer.pointwise().is_some() && readers[input] == 1 {
+            if matches!(node.stage, Stage::Pointwise(_)) && readers[input] == 1 {
                 homes[at + 1] = homes[input];
             }
         }
@@ -130,12 +137,12 @@ pub(crate) fn compile<T: Scalar>(specification: &Specification) -> Result<(Netwo
         }
         let half = 0.5_f64.sqrt() * specification.output_scale;
         let difference = Combine::new(compiler.slots[second], vec![half, -half]);
-        compiler.push("difference", Box::new(difference), vec![first, second]);
+        compiler.push("difference", Stage::Layer(Arc::new(difference)), vec![first, second]);
     } else {
         output = stack(&mut compiler, specification, "")?.max(output);
         if specification.output_scale != 1.0 {
             let scale = Combine::new(compiler.slots[output], vec![specification.output_scale]);
-            compiler.push("scale", Box::new(scale), vec![output]);
+            compiler.push("scale", Stage::Layer(Arc::new(scale)), vec![output]);
         }
     }
     let (network, mut spans) = compiler.finish();
@@ -180,8 +187,8 @@ fn stack<T: Scalar>(compiler: &mut Compiler<T>, specification: &Specification, p
     for (at, layer) in specification.layers.iter().enumerate() {
         let name = format!("{prefix}layers.{at}");
         let length = compiler.slots[slot];
-        let layer: Box<dyn Layer<T>> = match layer {
-            LayerSpecification::Activation(activation) => Box::new(Elementwise::new(length, Arc::new(*activation))),
+        let stage = match layer {
+            LayerSpecification::Activation(activation) => Stage::Pointwise(Arc::new(*activation)),
             LayerSpecification::Dense(dense) => {
                 if dense.units == 0 {
                     let reason = "a dense layer needs at least one unit".to_owned();
@@ -192,10 +199,10 @@ fn stack<T: Scalar>(compiler: &mut Compiler<T>, specification: &Specification, p
                     Some(LayerSpecification::Activation(activation)) if activation.is_rectifier()
                 );
                 let zero = specification.initialization.zero_last && last_dense == Some(at);
-                Box::new(self::dense(specification, dense, length, rectified, zero))
+                Stage::Layer(Arc::new(self::dense(specification, dense, length, rectified, zero)))
             }
         };
-        slot = compiler.push(&name, layer, vec![slot]);
+        slot = compiler.push(&name, stage, vec![slot]);
     }
     Ok(slot)
 }

@@ -120,7 +120,9 @@ impl<'a, T: Scalar> Batch<'a, T> {
     pub(super) fn output_gradient(&self, i: usize, scale: f64, f: &[f64], y: &[f64], g: &mut [f64]) {
         self.loss.gradient(f, y, g);
         let factor = scale * self.weights.map_or(1.0, |weights| weights[i]);
-        g.iter_mut().for_each(|g| *g *= factor);
+        for g in g {
+            *g *= factor;
+        }
     }
 
     /// Σ w, by which first-order methods divide.

@@ -54,18 +54,25 @@ pub trait Scalar:
     /// Whether the value is neither infinite nor NaN.
     fn is_finite(self) -> bool;
     /// Absolute value.
+    #[must_use]
     fn abs(self) -> Self;
     /// `self · factor + summand`, fused where the processor can.
+    #[must_use]
     fn mul_add(self, factor: Self, summand: Self) -> Self;
     /// The larger of the two (the other one if one is NaN).
+    #[must_use]
     fn max(self, other: Self) -> Self;
     /// The smaller of the two (the other one if one is NaN).
+    #[must_use]
     fn min(self, other: Self) -> Self;
     /// Square root.
+    #[must_use]
     fn sqrt(self) -> Self;
     /// Sine.
+    #[must_use]
     fn sin(self) -> Self;
     /// Cosine.
+    #[must_use]
     fn cos(self) -> Self;
     /// The value as little-endian bytes.
     fn to_bytes(self) -> Vec<u8>;
@@ -135,6 +142,7 @@ macro_rules! scalar {
             }
             #[inline(always)]
             fn exp_parts(self) -> (Self, Self) {
+                const SERIES: &[$float] = &$series;
                 // Branch-free, so that a loop over it becomes vector code. Rounding to the nearest integer by
                 // adding 1.5·2^mantissa leaves the integer in the low bits. The clamp keeps 2ⁿ normal.
                 let x = if self < $underflow { $underflow } else { self };
@@ -142,7 +150,6 @@ macro_rules! scalar {
                 let n = shifted - $magic;
                 let r = n.mul_add(-$ln2_lo, n.mul_add(-$ln2_hi, x));
                 // q = r + r²/2 + r³/6 + …, to the last bit for |r| ≤ ½ ln 2.
-                const SERIES: &[$float] = &$series;
                 let mut q = SERIES[0];
                 let mut i = 1;
                 while i < SERIES.len() {
@@ -162,8 +169,8 @@ scalar!(
     u64,
     "f64",
     -708.0,
-    6.931_471_803_691_238_16e-1,
-    1.908_214_929_270_587_70e-10,
+    6.931_471_803_691_238e-1,
+    1.908_214_929_270_587_7e-10,
     6_755_399_441_055_744.0,
     1023,
     52,
@@ -187,7 +194,7 @@ scalar!(
     u32,
     "f32",
     -87.0,
-    0.693_359_375,
+    0.693_359_4,
     -2.121_944_4e-4,
     12_582_912.0,
     127,

@@ -3,7 +3,7 @@
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::cholesky::llt;
 use faer::linalg::triangular_solve::{solve_lower_triangular_in_place, solve_upper_triangular_in_place};
-use faer::{MatMut, MatRef, Par};
+use faer::{MatMut, MatRef, Par, Spec};
 
 use crate::view::Matrix;
 
@@ -35,10 +35,11 @@ impl Cholesky {
             target[(i, i)] += damping;
         }
         let par = parallelism(size, threads);
-        let scratch = llt::factor::cholesky_in_place_scratch::<f64>(size, par, Default::default());
+        let scratch = llt::factor::cholesky_in_place_scratch::<f64>(size, par, Spec::default());
         let mut memory = MemBuffer::try_new(scratch).ok()?;
         let stack = MemStack::new(&mut memory);
-        llt::factor::cholesky_in_place(target, Default::default(), par, stack, Default::default()).ok()?;
+        llt::factor::cholesky_in_place(target, llt::factor::LltRegularization::default(), par, stack, Spec::default())
+            .ok()?;
         let factor = Self { factor, size, threads };
         let (smallest, largest) = factor.pivots();
         let trusted = smallest.is_finite() && smallest > largest * f64::EPSILON * size as f64;

@@ -3,7 +3,7 @@
 
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::evd::{ComputeEigenvectors, self_adjoint_evd, self_adjoint_evd_scratch};
-use faer::{Mat, MatRef, Par};
+use faer::{Mat, MatRef, Par, Spec};
 
 use crate::error::{Error, Result};
 use crate::view::Matrix;
@@ -30,11 +30,11 @@ pub fn eigen(matrix: &Matrix<f64>, threads: usize) -> Result<Eigen> {
     let par = if size >= 256 && threads > 1 { Par::rayon(threads) } else { Par::Seq };
     let mut values = faer::Col::<f64>::zeros(size);
     let mut vectors = Mat::zeros(size, size);
-    let scratch = self_adjoint_evd_scratch::<f64>(size, ComputeEigenvectors::Yes, par, Default::default());
+    let scratch = self_adjoint_evd_scratch::<f64>(size, ComputeEigenvectors::Yes, par, Spec::default());
     let mut memory = MemBuffer::try_new(scratch).map_err(|_| fail("not enough memory"))?;
     let source = MatRef::from_row_major_slice(matrix.as_slice(), size, size);
     let stack = MemStack::new(&mut memory);
-    self_adjoint_evd(source, values.as_diagonal_mut(), Some(vectors.as_mut()), par, stack, Default::default())
+    self_adjoint_evd(source, values.as_diagonal_mut(), Some(vectors.as_mut()), par, stack, Spec::default())
         .map_err(|_| fail("the iteration did not converge"))?;
     Ok(Eigen { values: values.iter().copied().collect(), vectors })
 }

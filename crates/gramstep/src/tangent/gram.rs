@@ -150,13 +150,16 @@ fn pieces(range: Range<usize>, length: usize) -> impl Iterator<Item = Range<usiz
 /// A part in the form in which it is cheaper: as it is, or as per-sample gradients.
 fn prepare<T: Scalar>(features: &TangentFeatures<T>) -> Vec<Cow<'_, Part<T>>> {
     let (n, k) = (features.samples, features.outputs);
-    let form = |part| match part {
-        &Part::Linear(ref linear) if !positions_are_cheaper(linear, n, k) => {
-            Cow::Owned(Part::Explicit(per_sample_gradients(linear, n, k)))
-        }
-        _ => Cow::Borrowed(part),
-    };
-    features.parts.iter().map(form).collect()
+    features
+        .parts
+        .iter()
+        .map(|part| match part {
+            Part::Linear(linear) if !positions_are_cheaper(linear, n, k) => {
+                Cow::Owned(Part::Explicit(per_sample_gradients(linear, n, k)))
+            }
+            _ => Cow::Borrowed(part),
+        })
+        .collect()
 }
 
 /// n²T²d_in/2 + (nk)²T²d_out/2 against nkT·d_in·d_out + (nk)²·d_in·d_out/2 multiplications.

@@ -154,7 +154,7 @@ impl<T: Scalar> Model<T> {
     pub fn tangent<'x>(&self, x: impl Into<MatrixView<'x, T>>) -> Result<TangentFeatures<T>> {
         let (x, samples) = self.upload(x.into())?;
         let k = self.outputs();
-        let trace = self.enter(samples, 1 + k, || self.walker().trace(x.clone(), samples, Seed::Outputs, true, false));
+        let trace = self.enter(samples, 1 + k, || self.walker().trace(&x, samples, Seed::Outputs, true, false));
         let features = self.features(trace, samples, k)?;
         if features.predictions.as_slice().iter().all(|value| value.is_finite()) {
             Ok(features)
@@ -167,7 +167,7 @@ impl<T: Scalar> Model<T> {
     /// the cotangents u that `seed` writes. Σ_i of the rows is the gradient of a loss whose output gradients are u.
     pub(crate) fn functional(&self, x: MatrixView<'_, T>, seed: &SeedFunction<'_, T>) -> Result<TangentFeatures<T>> {
         let (x, samples) = self.upload(x)?;
-        let trace = self.enter(samples, 2, || self.walker().trace(x, samples, Seed::Given(seed), true, false));
+        let trace = self.enter(samples, 2, || self.walker().trace(&x, samples, Seed::Given(seed), true, false));
         self.features(trace, samples, 1)
     }
 

@@ -28,7 +28,7 @@ pub(crate) fn cases() -> Vec<Case> {
     let mut add = |name: &str, specification| cases.push(Case { name: name.to_owned(), specification });
     add("linear", Specification::mlp(&[INPUTS, 3], Activation::Identity));
     add("no bias", Specification::mlp(&[INPUTS, 8, 1], Activation::Tanh).with_bias(false));
-    add("ntk", Specification::mlp(&[INPUTS, 9, 8, 3], Activation::Gelu).with_parameterization(ntk.clone()));
+    add("ntk", Specification::mlp(&[INPUTS, 9, 8, 3], Activation::Gelu).with_parameterization(ntk));
     add("symmetric", Specification::mlp(&[INPUTS, 6, 2], Activation::Silu).with_symmetric_start());
     add("lazy", Specification::mlp(&[INPUTS, 6, 1], Activation::Softplus).with_output_scale(8.0));
     add("two-layer theory network", Specification::two_layer(INPUTS, 16, Activation::SquaredRelu));

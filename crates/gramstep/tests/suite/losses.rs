@@ -4,9 +4,11 @@ use gramstep::loss::{CrossEntropyLoss, Curvature, HuberLoss, LogisticLoss, Loss,
 
 use super::cases::normal;
 
-/// Losses with outputs and targets that suit them; logits with gaps up to 3000.
-fn table() -> Vec<(Box<dyn Loss>, Vec<f64>, Vec<f64>)> {
-    let mut rows: Vec<(Box<dyn Loss>, Vec<f64>, Vec<f64>)> = Vec::new();
+/// A loss with outputs and targets that suit it.
+type Row = (Box<dyn Loss>, Vec<f64>, Vec<f64>);
+
+fn table() -> Vec<Row> {
+    let mut rows: Vec<Row> = Vec::new();
     for k in [1, 3, 10] {
         let f = normal::<f64>(k as u64, k);
         rows.push((Box::new(SquaredLoss), f.clone(), normal(7, k)));

@@ -2,6 +2,7 @@
 
 mod cases;
 mod distributed;
+mod extensions;
 mod imports;
 mod initialisation;
 mod losses;

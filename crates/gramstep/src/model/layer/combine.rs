@@ -20,10 +20,6 @@ impl Combine {
 }
 
 impl<T: Scalar> Layer<T> for Combine {
-    fn kind(&self) -> &'static str {
-        "combine"
-    }
-
     fn output_len(&self) -> usize {
         self.length
     }

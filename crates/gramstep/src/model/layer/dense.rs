@@ -33,10 +33,6 @@ impl Dense {
 }
 
 impl<T: Scalar> Layer<T> for Dense {
-    fn kind(&self) -> &'static str {
-        "dense"
-    }
-
     fn output_len(&self) -> usize {
         self.outputs
     }

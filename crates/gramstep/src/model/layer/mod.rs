@@ -1,26 +1,32 @@
-//! Layers: one file each. A layer is either a pointwise function or a map that is linear in its input and affine in
-//! its parameters; that is all that tangent features need to know.
+//! Layers: one file each. A stage of a network is either a pointwise function or a layer that is linear in its input
+//! and affine in its parameters; that is all that tangent features need to know.
 
 mod combine;
 mod dense;
-mod elementwise;
 
 pub use combine::Combine;
 pub use dense::Dense;
-pub use elementwise::Elementwise;
+
+use std::sync::Arc;
 
 use super::parameters::ParameterRequest;
 use crate::device::{Operations, Pointwise, Product, Tile, TileMut};
 use crate::scalar::Scalar;
 
+/// A stage of a network.
+#[derive(Clone, Debug)]
+pub enum Stage<T> {
+    /// A function applied number by number: an [`Activation`](crate::Activation) or one of the user's.
+    Pointwise(Arc<dyn Pointwise<T>>),
+    /// A layer.
+    Layer(Arc<dyn Layer<T>>),
+}
+
 /// A layer: `output = layer(parameters, inputs)` for a tile of samples, one row per sample.
 ///
-/// All layers but [pointwise](Layer::pointwise) ones are *bilinear*: linear in the inputs for fixed parameters, and
+/// Layers are *bilinear*: linear in the inputs for fixed parameters, and
 /// affine in the parameters for fixed inputs. Deltas have q rows per sample, in the order (sample, cotangent).
 pub trait Layer<T: Scalar>: Send + Sync + std::fmt::Debug {
-    /// What kind of layer this is, for messages and names.
-    fn kind(&self) -> &'static str;
-
     /// Number of values per sample that it puts out.
     fn output_len(&self) -> usize;
 
@@ -31,11 +37,6 @@ pub trait Layer<T: Scalar>: Send + Sync + std::fmt::Debug {
 
     /// Where its parameters enter as a linear map, if it has any.
     fn linear_use(&self) -> Option<LinearUse> {
-        None
-    }
-
-    /// The function, if the layer applies one number by number. The driver then does all the work.
-    fn pointwise(&self) -> Option<&dyn Pointwise<T>> {
         None
     }
 

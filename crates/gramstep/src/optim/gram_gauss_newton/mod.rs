@@ -291,7 +291,7 @@ impl<T: Scalar> GramGaussNewton<T> {
         let proposal = self.propose(model, problem, system, damping)?;
         let length = self.length(system, &proposal);
         system.add_direction(&proposal.direction, T::from_f64(-length), model.theta_buffer_mut());
-        self.remember(model, system, proposal.direction);
+        self.remember(model, system, &proposal.direction);
         Ok(StepInfo {
             loss: problem.reported,
             loss_after: None,
@@ -348,7 +348,7 @@ impl<T: Scalar> GramGaussNewton<T> {
             }
             if accepted || given_up {
                 if accepted {
-                    self.remember(model, system, proposal.direction);
+                    self.remember(model, system, &proposal.direction);
                 }
                 return Ok(StepInfo {
                     loss: problem.reported,
@@ -377,10 +377,10 @@ impl<T: Scalar> GramGaussNewton<T> {
     }
 
     /// Keeps φ, where there is momentum.
-    fn remember(&mut self, model: &Model<T>, system: &System<'_, T>, direction: Direction) {
+    fn remember(&mut self, model: &Model<T>, system: &System<'_, T>, direction: &Direction) {
         if self.config.momentum > 0.0 {
             let mut phi = Buffer::zeros(model.parameter_count());
-            system.add_direction(&direction, T::ONE, &mut phi);
+            system.add_direction(direction, T::ONE, &mut phi);
             self.momentum = Some(phi);
         }
     }

@@ -1,0 +1,133 @@
+//! A user brings a function, a layer and a loss of their own; nothing else has to change.
+
+use std::sync::Arc;
+
+use gramstep::device::{Order, Pointwise, Product, Tile, TileMut};
+use gramstep::loss::{Curvature, Loss};
+use gramstep::model::Distribution;
+use gramstep::model::layer::{Call, Dense, Layer, Stage};
+use gramstep::optim::{AdaptiveDamping, Batch, Damping, GramGaussNewton, GramGaussNewtonConfig, Optimizer};
+use gramstep::{Device, Matrix, Model};
+
+use super::cases::{assert_close, dot, matrix, normal};
+
+/// z + z³/10
+#[derive(Debug)]
+struct Cubic;
+
+impl Pointwise<f64> for Cubic {
+    fn evaluate(&self, order: Order, z: &[f64], out: &mut [f64]) {
+        for (out, z) in out.iter_mut().zip(z) {
+            *out = match order {
+                Order::Value => z + 0.1 * z.powi(3),
+                Order::First => 1.0 + 0.3 * z * z,
+                Order::Second => 0.6 * z,
+            };
+        }
+    }
+}
+
+/// Turns the values of a sample around.
+#[derive(Debug)]
+struct Reverse(usize);
+
+impl Reverse {
+    fn turn(from: Tile<'_, f64>, mut to: TileMut<'_, f64>, mode: Product) {
+        let width = from.columns();
+        for (from, to) in from.host().chunks_exact(width).zip(to.host().chunks_exact_mut(width)) {
+            for (from, to) in from.iter().rev().zip(to) {
+                *to = if mode == Product::Replace { *from } else { *to + from };
+            }
+        }
+    }
+}
+
+impl Layer<f64> for Reverse {
+    fn output_len(&self) -> usize {
+        self.0
+    }
+    fn forward(&self, _: &Call<'_, f64>, inputs: &[Tile<'_, f64>], out: TileMut<'_, f64>, _: bool, mode: Product) {
+        Self::turn(inputs[0], out, mode);
+    }
+    fn backward(&self, _: &Call<'_, f64>, _: usize, delta: Tile<'_, f64>, into: TileMut<'_, f64>, mode: Product) {
+        Self::turn(delta, into, mode);
+    }
+}
+
+/// Σ ln cosh r, with the re-weighted curvature tanh(r)/r.
+#[derive(Debug)]
+struct LogCosh;
+
+impl Loss for LogCosh {
+    fn name(&self) -> &'static str {
+        "log-cosh"
+    }
+    fn value(&self, f: &[f64], y: &[f64]) -> f64 {
+        f.iter().zip(y).map(|(f, y)| (f - y).cosh().ln()).sum()
+    }
+    fn gradient(&self, f: &[f64], y: &[f64], g: &mut [f64]) {
+        g.iter_mut().zip(f.iter().zip(y)).for_each(|(g, (f, y))| *g = (f - y).tanh());
+    }
+    fn curvature(&self) -> Curvature {
+        Curvature::Diagonal
+    }
+    fn factor(&self, f: &[f64], y: &[f64], factor: &mut [f64], z: &mut [f64]) {
+        for ((b, z), (f, y)) in factor.iter_mut().zip(z).zip(f.iter().zip(y)) {
+            let r = f - y;
+            *b = if r == 0.0 { 1.0 } else { (r.tanh() / r).sqrt() };
+            *z = r.tanh() / *b;
+        }
+    }
+}
+
+fn network() -> Model<f64> {
+    let dense = |inputs, outputs: usize| {
+        let dense = Dense::new(inputs, outputs, 1.0, Distribution::Normal(0.4)).with_bias(1.0, Distribution::Zeros);
+        Stage::Layer(Arc::new(dense))
+    };
+    let stages = vec![
+        Stage::Pointwise(Arc::new(Cubic)),
+        dense(4, 20),
+        Stage::Layer(Arc::new(Reverse(20))),
+        Stage::Pointwise(Arc::new(Cubic)),
+        dense(20, 2),
+    ];
+    Model::from_stages(4, stages).seed(3).device(Device::cpu(2)).build().unwrap()
+}
+
+#[test]
+fn tangent_identities_hold_for_a_users_own_stages() {
+    let model = network();
+    let (x, v) = (matrix(1, 6, 4), normal::<f64>(2, model.parameter_count()));
+    let tangent = model.tangent(&x).unwrap();
+    let jacobian = tangent.jacobian();
+    let twin = Matrix::from_fn(12, 12, |i, j| dot(jacobian.row(i), jacobian.row(j)));
+    assert_close(tangent.gram().as_slice(), twin.as_slice(), 100.0, "gram");
+    let (_, slope) = model.predict_tangent(&x, &v).unwrap();
+    assert_close(&tangent.jvp(&v).unwrap(), slope.as_slice(), 100.0, "jvp");
+    let u = matrix(4, 6, 2);
+    let (first, second) = (model.input_gradient(&x, &u).unwrap(), model.tangent_input_gradient(&x, &v, &u).unwrap());
+    let moved = |step: f64| Matrix::from_fn(6, 4, |i, j| x[(i, j)] + if j == 2 { step } else { 0.0 });
+    let (up, down) =
+        (model.predict_tangent(&moved(1e-5), &v).unwrap(), model.predict_tangent(&moved(-1e-5), &v).unwrap());
+    for i in 0..6 {
+        let slope =
+            |up: &Matrix<f64>, down: &Matrix<f64>| (dot(u.row(i), up.row(i)) - dot(u.row(i), down.row(i))) / 2e-5;
+        assert!((first[(i, 2)] - slope(&up.0, &down.0)).abs() < 1e-6);
+        assert!((second[(i, 2)] - slope(&up.1, &down.1)).abs() < 1e-6);
+    }
+}
+
+#[test]
+fn a_users_own_loss_is_minimised() {
+    let mut model = network();
+    let (x, y) = (matrix(5, 10, 4), matrix(6, 10, 2));
+    let batch = Batch::new(&x, &y).with_loss(&LogCosh);
+    let config = GramGaussNewtonConfig::default().with_damping(Damping::Adaptive(AdaptiveDamping::default()));
+    let mut optimizer = GramGaussNewton::new(config).unwrap();
+    let first = batch.loss(&model).unwrap();
+    for _ in 0..15 {
+        optimizer.step(&mut model, &batch).unwrap();
+    }
+    assert!(batch.loss(&model).unwrap() < 1e-6 * first);
+}
