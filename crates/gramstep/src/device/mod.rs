@@ -21,6 +21,9 @@ pub(crate) use cpu::{for_each_chunk, vectorized};
 /// Multiplications below which waking another thread costs more than it gains.
 const WORTH_THREADS: f64 = 2e6;
 
+/// Samples of the largest tile.
+const LARGEST_TILE: usize = 1024;
+
 /// A place to compute.
 ///
 /// ```
@@ -83,11 +86,16 @@ impl Device {
     /// all threads. Otherwise tiles are as large as keeps their values in that cache.
     pub(crate) fn tile_samples<T>(&self, samples: usize, parameters: usize, values: usize) -> usize {
         let size = size_of::<T>();
-        if parameters * size > cpu::CACHE_BYTES {
-            return samples.clamp(1, 1024);
-        }
-        let fitting = cpu::CACHE_BYTES / (values * size).max(1);
-        let shared = samples.div_ceil(self.threads());
-        shared.clamp(1, fitting.max(32))
+        let largest = if parameters * size > cpu::CACHE_BYTES {
+            LARGEST_TILE
+        } else {
+            (cpu::CACHE_BYTES / (values * size).max(1)).clamp(32, LARGEST_TILE)
+        };
+        let tiles = samples.div_ceil(largest);
+        // Several tiles: equal ones, the same number for every thread. One tile runs on all threads at once; that
+        // pays for large weights, which one thread each would read whole.
+        let tiles =
+            if tiles > 1 || parameters * size <= cpu::CACHE_BYTES { tiles.next_multiple_of(self.threads()) } else { 1 };
+        samples.div_ceil(tiles).max(1)
     }
 }

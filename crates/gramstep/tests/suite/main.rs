@@ -7,5 +7,6 @@ mod imports;
 mod initialisation;
 mod losses;
 mod optimisers;
+mod properties;
 mod quadratic;
 mod tangent;

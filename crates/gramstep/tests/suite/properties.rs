@@ -1,0 +1,100 @@
+//! Identities that quantify over all networks and batches, on drawn ones.
+
+use gramstep::model::Parameterization;
+use gramstep::optim::{Batch, Damping, GramGaussNewton, GramGaussNewtonConfig, Optimizer};
+use gramstep::solve::Solver;
+use gramstep::{Activation, Device, Matrix, Model, Specification};
+use proptest::prelude::*;
+
+use super::cases::{assert_close, dot, matrix, norm, normal};
+
+/// A drawn network and batch.
+#[derive(Clone, Debug)]
+struct Drawn {
+    specification: Specification,
+    samples: usize,
+    seed: u64,
+    threads: usize,
+}
+
+fn drawn() -> impl Strategy<Value = Drawn> {
+    let sizes = prop::collection::vec(1..12_usize, 2..5);
+    let activation = prop::sample::select(Activation::ALL.to_vec());
+    let flags = (any::<bool>(), any::<bool>(), any::<bool>());
+    (sizes, activation, flags, 1..24_usize, 0..1000_u64, 1..3_usize).prop_map(
+        |(sizes, activation, (bias, ntk, symmetric), samples, seed, threads)| {
+            let mut specification = Specification::mlp(&sizes, activation).with_bias(bias);
+            if ntk {
+                let ntk = Parameterization::Ntk { weight_variance: 1.5, bias_variance: 0.2 };
+                specification = specification.with_parameterization(ntk);
+            }
+            if symmetric {
+                specification = specification.with_symmetric_start();
+            }
+            Drawn { specification, samples, seed, threads }
+        },
+    )
+}
+
+impl Drawn {
+    fn model(&self) -> Model<f64> {
+        let device = Device::cpu(self.threads);
+        let mut model = Model::builder(self.specification.clone()).seed(self.seed).device(device).build().unwrap();
+        let noise = normal::<f64>(self.seed + 1, model.parameter_count());
+        let theta: Vec<f64> = model.theta().iter().zip(noise).map(|(t, e)| t + 0.2 * e).collect();
+        model.set_theta(&theta).unwrap();
+        model
+    }
+
+    fn x(&self, model: &Model<f64>) -> Matrix<f64> {
+        matrix(self.seed + 2, self.samples, model.inputs())
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn jvp_and_vjp_are_adjoint_and_make_up_the_gram_matrix(drawn in drawn()) {
+        let model = drawn.model();
+        let tangent = model.tangent(&drawn.x(&model)).unwrap();
+        let (u, v) = (normal::<f64>(drawn.seed + 3, tangent.rows()), normal::<f64>(drawn.seed + 4, model.parameter_count()));
+        let (pushed, pulled) = (tangent.jvp(&v).unwrap(), tangent.vjp(&u).unwrap());
+        let scale = norm(&u) * norm(&pushed) + norm(&pulled) * norm(&v) + 1e-30;
+        prop_assert!((dot(&u, &pushed) - dot(&pulled, &v)).abs() <= 1e-13 * scale);
+        let gram = tangent.gram();
+        let image: Vec<f64> = (0..u.len()).map(|i| dot(gram.row(i), &u)).collect();
+        assert_close(&tangent.jvp(&pulled).unwrap(), &image, 1e4, "G u = J Jᵀ u");
+        let jacobian = tangent.jacobian();
+        let twin = Matrix::from_fn(u.len(), u.len(), |i, j| dot(jacobian.row(i), jacobian.row(j)));
+        assert_close(gram.as_slice(), twin.as_slice(), 1e3, "G = J Jᵀ");
+    }
+
+    #[test]
+    fn the_gram_matrix_is_positive_semi_definite(drawn in drawn()) {
+        let model = drawn.model();
+        let gram = model.tangent(&drawn.x(&model)).unwrap().gram();
+        let spectrum = gramstep::solve::eigen(&gram, 1).unwrap();
+        prop_assert!(spectrum.values[0] >= -spectrum.rounding().max(1e-300));
+    }
+
+    #[test]
+    fn the_step_does_not_depend_on_the_method_that_solves_for_it(drawn in drawn(), relative in 1e-4..10.0_f64) {
+        let model = drawn.model();
+        let (x, y) = (drawn.x(&model), matrix(drawn.seed + 5, drawn.samples, model.outputs()));
+        let step = |solver| {
+            let mut config = GramGaussNewtonConfig::default().with_damping(Damping::Relative(relative));
+            config.solver = Some(solver);
+            let mut moved = model.clone();
+            let info = GramGaussNewton::new(config).unwrap().step(&mut moved, &Batch::new(&x, &y)).unwrap();
+            let step: Vec<f64> = moved.theta().iter().zip(model.theta()).map(|(a, b)| a - b).collect();
+            (step, info.loss)
+        };
+        let ((dual, loss), (primal, same)) = (step(Solver::Dual), step(Solver::Primal));
+        prop_assert_eq!(loss, same);
+        // θ itself carries rounding of its own size into the difference.
+        let floor = 1e-14 * norm(&model.theta());
+        let difference: Vec<f64> = dual.iter().zip(&primal).map(|(a, b)| a - b).collect();
+        prop_assert!(norm(&difference) <= 1e-9 * norm(&dual) + floor, "{} of {}", norm(&difference), norm(&dual));
+    }
+}
