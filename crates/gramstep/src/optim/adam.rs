@@ -103,15 +103,7 @@ impl<T: Scalar> Optimizer<T> for Adam<T> {
             operations.adam_update(update, gradient.tile(0, 1, p));
         });
         self.step += 1;
-        Ok(StepInfo {
-            loss,
-            loss_after: None,
-            learning_rate,
-            damping: None,
-            gain_ratio: None,
-            accepted: true,
-            solve: None,
-        })
+        Ok(StepInfo::first_order(loss, learning_rate))
     }
 
     fn state(&self) -> OptimizerState {

@@ -64,6 +64,13 @@ pub struct StepInfo {
     pub solve: Option<SolveInfo>,
 }
 
+impl StepInfo {
+    /// A step that used the gradient alone.
+    fn first_order(loss: f64, learning_rate: f64) -> Self {
+        Self { loss, loss_after: None, learning_rate, damping: None, gain_ratio: None, accepted: true, solve: None }
+    }
+}
+
 /// The state of an optimiser.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct OptimizerState {

@@ -122,15 +122,7 @@ impl<T: Scalar> Optimizer<T> for Sgd<T> {
             });
         }
         self.step += 1;
-        Ok(StepInfo {
-            loss,
-            loss_after: None,
-            learning_rate,
-            damping: None,
-            gain_ratio: None,
-            accepted: true,
-            solve: None,
-        })
+        Ok(StepInfo::first_order(loss, learning_rate))
     }
 
     fn state(&self) -> OptimizerState {

@@ -1,0 +1,87 @@
+//! Settings of a Gram-Gauss-Newton optimiser.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Result;
+use crate::optim::{Damping, Schedule, setting};
+use crate::solve::Solver;
+
+/// Settings of [`GramGaussNewton`](super::GramGaussNewton).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct GramGaussNewtonConfig {
+    /// η > 0; 1 is the full Gauss–Newton step.
+    pub learning_rate: f64,
+    /// Factor on η over steps.
+    pub schedule: Schedule,
+    /// λ on the diagonal of G.
+    pub damping: Damping,
+    /// κ ≥ 0: weight decay ½κ‖θ‖² beside the summed loss ½Σr² (Jθ and θ of trainable spans).
+    pub ridge: f64,
+    /// μ of SPRING (goldshlager2024), in 0..1; 0 is off.
+    pub momentum: f64,
+    /// Largest Euclidean length of a step.
+    pub max_step_norm: Option<f64>,
+    /// Method of solving; chosen from sizes and memory where it is not set.
+    pub solver: Option<Solver>,
+    /// Bytes that the matrices of a dense solve may occupy.
+    pub memory_budget: usize,
+}
+
+impl Default for GramGaussNewtonConfig {
+    fn default() -> Self {
+        Self {
+            learning_rate: 1.0,
+            schedule: Schedule::Constant,
+            damping: Damping::default(),
+            ridge: 0.0,
+            momentum: 0.0,
+            max_step_norm: None,
+            solver: None,
+            memory_budget: 4 << 30,
+        }
+    }
+}
+
+impl GramGaussNewtonConfig {
+    /// The same settings with another damping.
+    #[must_use]
+    pub fn with_damping(mut self, damping: Damping) -> Self {
+        self.damping = damping;
+        self
+    }
+
+    /// The same settings with another learning rate.
+    #[must_use]
+    pub fn with_learning_rate(mut self, learning_rate: f64) -> Self {
+        self.learning_rate = learning_rate;
+        self
+    }
+
+    /// The same settings with another ridge.
+    #[must_use]
+    pub fn with_ridge(mut self, ridge: f64) -> Self {
+        self.ridge = ridge;
+        self
+    }
+
+    /// The same settings with SPRING momentum.
+    #[must_use]
+    pub fn with_momentum(mut self, momentum: f64) -> Self {
+        self.momentum = momentum;
+        self
+    }
+
+    pub(super) fn check(&self) -> Result<()> {
+        let rate = self.learning_rate;
+        setting("learning rate", rate, rate > 0.0 && rate.is_finite(), "> 0")?;
+        setting("ridge", self.ridge, self.ridge >= 0.0 && self.ridge.is_finite(), "finite and ≥ 0")?;
+        setting("momentum", self.momentum, (0.0..1.0).contains(&self.momentum), "at least 0, below 1")?;
+        if let Some(norm) = self.max_step_norm {
+            setting("largest step norm", norm, norm > 0.0, "> 0")?;
+        }
+        self.schedule.check()?;
+        self.damping.check()
+    }
+}
