@@ -1,0 +1,52 @@
+//! `gramstep compare`.
+
+use std::io::{Write, stdout};
+use std::path::PathBuf;
+
+use clap::Args;
+use gramstep_train::compare::{Entry, compare};
+use gramstep_train::settings::OptimizerName;
+
+use crate::options::{TalkOptions, TrainingOptions, parse, stop_flag};
+use crate::outcome::{Outcome, Result};
+use crate::progress::Progress;
+use crate::text;
+
+/// Train by several methods from the same start, on the same rows, for the same time.
+#[derive(Args)]
+#[command(
+    args_override_self = true,
+    after_help = "Each method trains until the time limit (10s unless given), or until --epochs or --patience \
+                        where given.\nExample: gramstep compare --data builtin:diabetes --optimizers gram-gauss-newton,adam"
+)]
+pub(crate) struct Compare {
+    #[command(flatten)]
+    options: TrainingOptions,
+    /// The methods to compare
+    #[arg(long, value_name = "NAME,..", value_delimiter = ',', value_parser = parse::<OptimizerName>,
+          default_value = "gram-gauss-newton,adam", help_heading = "Method")]
+    optimizers: Vec<OptimizerName>,
+    /// Keep every run in a folder of this one [default: keep nothing]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    talk: TalkOptions,
+}
+
+impl Compare {
+    pub(crate) fn run(self) -> Result {
+        let config = self.options.config()?;
+        let stop = stop_flag();
+        let mut progress = Progress::new(self.talk.quiet);
+        let comparison = compare(&config, &self.optimizers, self.out.as_deref(), &stop, &mut progress)?;
+        let mut out = stdout().lock();
+        if self.talk.json {
+            writeln!(out, "{}", text::json(&comparison)?)?;
+        } else {
+            out.write_all(text::comparison(&comparison).as_bytes())?;
+        }
+        let interrupted =
+            comparison.runs.iter().any(|run| matches!(run, Entry::Done(report) if report.is_interrupted()));
+        Ok(if interrupted { Outcome::Interrupted } else { Outcome::Done })
+    }
+}

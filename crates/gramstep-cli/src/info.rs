@@ -1,0 +1,37 @@
+//! `gramstep info`.
+
+use std::io::{Write, stdout};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::Args;
+use gramstep::Device;
+use gramstep_train::info::{ProgramInfo, RunInfo};
+
+use crate::outcome::{Outcome, Result};
+use crate::text;
+
+/// Show the program and the machine, or a run.
+#[derive(Args)]
+#[command(args_override_self = true)]
+pub(crate) struct Info {
+    /// The folder that train wrote
+    run: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+impl Info {
+    pub(crate) fn run(self) -> Result {
+        let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let text = match (self.run, self.json) {
+            (None, false) => text::program(&ProgramInfo::new(threads)),
+            (None, true) => text::json(&ProgramInfo::new(threads))? + "\n",
+            (Some(run), false) => text::run(&RunInfo::load(&run, Device::cpu(threads))?),
+            (Some(run), true) => text::json(&RunInfo::load(&run, Device::cpu(threads))?)? + "\n",
+        };
+        stdout().lock().write_all(text.as_bytes())?;
+        Ok(Outcome::Done)
+    }
+}

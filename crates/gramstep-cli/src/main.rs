@@ -1,0 +1,42 @@
+//! The command `gramstep`: arguments in, results on stdout, talk on stderr.
+
+mod compare;
+mod info;
+mod options;
+mod outcome;
+mod predict;
+mod progress;
+mod text;
+mod train;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Train overparameterised networks with Gram-Gauss-Newton, a second-order method at about the price of gradient
+/// descent.
+#[derive(Parser)]
+#[command(name = "gramstep", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(args_override_self = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Train(train::Train),
+    Predict(predict::Predict),
+    Compare(compare::Compare),
+    Info(info::Info),
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Train(command) => command.run(),
+        Command::Predict(command) => command.run(),
+        Command::Compare(command) => command.run(),
+        Command::Info(command) => command.run(),
+    };
+    outcome::exit_code(result)
+}

@@ -1,0 +1,68 @@
+//! The progress of a run on stderr: notes, and a bar where there is a terminal.
+
+use std::io::{IsTerminal, stderr};
+use std::time::Duration;
+
+use gramstep_train::Result;
+use gramstep_train::observer::{EpochEvent, Observer, Start, StepEvent};
+use gramstep_train::report::Report;
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// An observer that shows a progress bar.
+pub(crate) struct Progress {
+    quiet: bool,
+    bar: ProgressBar,
+}
+
+impl Progress {
+    pub(crate) fn new(quiet: bool) -> Self {
+        Self { quiet, bar: ProgressBar::hidden() }
+    }
+}
+
+impl Observer for Progress {
+    fn note(&mut self, text: &str) {
+        if !self.quiet {
+            self.bar.suspend(|| eprintln!("note: {text}"));
+        }
+    }
+
+    fn start(&mut self, start: &Start<'_>) -> Result<()> {
+        if self.quiet || !stderr().is_terminal() {
+            return Ok(());
+        }
+        let timed = start.settings.epochs > 1_000_000;
+        let template =
+            if timed { "{prefix} {elapsed} {pos} epochs {msg}" } else { "{prefix} {bar:16} {pos}/{len} {msg}" };
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        self.bar = ProgressBar::new(start.settings.epochs as u64).with_style(style);
+        self.bar.set_prefix(start.settings.optimizer.to_string());
+        self.bar.enable_steady_tick(Duration::from_millis(200));
+        Ok(())
+    }
+
+    fn step(&mut self, event: &StepEvent<'_>) -> Result<()> {
+        if event.epoch == 1 {
+            self.bar.set_message(format!("loss {:.3e}", event.info.loss));
+        }
+        Ok(())
+    }
+
+    fn epoch(&mut self, event: &EpochEvent) -> Result<()> {
+        self.bar.set_position(event.epoch as u64);
+        let validation = event.validation_loss.map_or_else(String::new, |loss| format!(" validation {loss:.3e}"));
+        self.bar.set_message(format!("train {:.3e}{validation}", event.train_loss));
+        Ok(())
+    }
+
+    fn finish(&mut self, _report: &Report) -> Result<()> {
+        self.bar.finish_and_clear();
+        Ok(())
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}

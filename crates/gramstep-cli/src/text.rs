@@ -1,0 +1,246 @@
+//! Results as text for people: aligned, readable at 60 columns; and as JSON for programs.
+
+use std::fmt::Write;
+
+use gramstep_train::compare::{Comparison, Entry};
+use gramstep_train::info::{ProgramInfo, RunInfo};
+use gramstep_train::metrics::{Metrics, RegressionMetrics};
+use gramstep_train::report::Report;
+use serde::Serialize;
+
+/// One JSON object on one line.
+pub(crate) fn json(value: &impl Serialize) -> std::io::Result<String> {
+    serde_json::to_string(value).map_err(std::io::Error::other)
+}
+
+/// A number with five significant digits, in plain notation where that is short.
+pub(crate) fn number(value: f64) -> String {
+    if value == 0.0 {
+        return "0".to_owned();
+    }
+    let exponent = value.abs().log10().floor();
+    if !exponent.is_finite() || !(-4.0..7.0).contains(&exponent) {
+        return format!("{value:.4e}");
+    }
+    #[allow(clippy::cast_sign_loss)] // at least 0
+    let decimals = (4.0 - exponent).max(0.0) as usize;
+    format!("{value:.decimals$}")
+}
+
+fn seconds(value: f64) -> String {
+    if value < 100.0 { format!("{value:.2} s") } else { format!("{value:.0} s") }
+}
+
+/// A count with thin groups of thousands: `68 609`.
+fn count(value: usize) -> String {
+    let digits = value.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(' ');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Rows of cells: the first column to the left, the others to the right.
+fn table(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |j: usize| rows.iter().filter_map(|row| row.get(j)).map(|cell| cell.chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let mut text = String::new();
+    for row in rows {
+        let cells = row.iter().zip(&widths).enumerate().map(|(j, (cell, &width))| match j {
+            0 => format!("{cell:<width$}"),
+            _ => format!("{cell:>width$}"),
+        });
+        let line = cells.collect::<Vec<_>>().join("  ");
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// The names and the values of metrics, in order.
+fn entries(metrics: &Metrics) -> Vec<(String, f64)> {
+    let mut entries = vec![("loss".to_owned(), metrics.loss)];
+    if let Some(RegressionMetrics { rmse, mae, r2, .. }) = &metrics.regression {
+        entries.push(("rmse".to_owned(), *rmse));
+        entries.push(("mae".to_owned(), *mae));
+        entries.push(("r2".to_owned(), r2.unwrap_or(f64::NAN)));
+    }
+    for target in &metrics.per_target {
+        entries.push((format!("rmse {}", target.target), target.errors.rmse));
+    }
+    if let Some(classification) = &metrics.classification {
+        entries.push(("accuracy".to_owned(), classification.accuracy));
+    }
+    entries
+}
+
+/// Metrics in one line.
+pub(crate) fn judgement(metrics: &Metrics) -> String {
+    let entries = entries(metrics).into_iter().map(|(name, value)| format!("{name} {}", number(value)));
+    format!("{} rows with known target: {}", count(metrics.rows), entries.collect::<Vec<_>>().join(", "))
+}
+
+/// The metrics of a report, one column a part of the data.
+fn metrics_table(report: &Report) -> String {
+    let parts: Vec<(&str, &Metrics)> =
+        [("train", Some(&report.train)), ("validation", report.validation.as_ref()), ("test", report.test.as_ref())]
+            .into_iter()
+            .filter_map(|(name, metrics)| Some((name, metrics?)))
+            .collect();
+    let row = |name: &str, cells: Vec<String>| std::iter::once(name.to_owned()).chain(cells).collect::<Vec<_>>();
+    let mut rows = vec![
+        row("", parts.iter().map(|(name, _)| (*name).to_owned()).collect()),
+        row("rows", parts.iter().map(|(_, metrics)| count(metrics.rows)).collect()),
+    ];
+    for (i, (name, _)) in entries(&report.train).into_iter().enumerate() {
+        rows.push(row(&name, parts.iter().map(|(_, metrics)| number(entries(metrics)[i].1)).collect()));
+    }
+    table(&rows)
+}
+
+/// What `train` prints.
+pub(crate) fn report(report: &Report) -> String {
+    let mut text = format!(
+        "{} by {}\n{}, {} parameters, {}\n{} epochs, {} steps, {} ({}",
+        report.task,
+        report.optimizer,
+        report.model,
+        count(report.parameters),
+        report.precision,
+        count(report.epochs),
+        count(report.steps),
+        seconds(report.seconds),
+        report.stop_reason,
+    );
+    if let Some(best) = report.best_epoch.filter(|&best| best != report.epochs) {
+        let _ = write!(text, "; kept epoch {}", count(best));
+    }
+    text.push_str(")\n\n");
+    text.push_str(&metrics_table(report));
+    if let Some(run) = &report.run {
+        let _ = write!(text, "\nkept in {run}\n");
+    }
+    text
+}
+
+/// What `compare` prints.
+pub(crate) fn comparison(comparison: &Comparison) -> String {
+    let done =
+        || comparison.runs.iter().filter_map(|run| if let Entry::Done(report) = run { Some(report) } else { None });
+    let regression = done().any(|report| report.train.regression.is_some());
+    let quality = |metrics: Option<&Metrics>| {
+        let value = metrics.and_then(|metrics| match (&metrics.regression, &metrics.classification) {
+            (Some(regression), _) => Some(regression.rmse),
+            (_, Some(classification)) => Some(classification.accuracy),
+            _ => None,
+        });
+        value.map_or_else(|| "-".to_owned(), number)
+    };
+    let header = ["", "epochs", "train loss", "validation", "test", if regression { "test rmse" } else { "accuracy" }];
+    let mut rows = vec![header.map(str::to_owned).to_vec()];
+    let mut failures = String::new();
+    for run in &comparison.runs {
+        match run {
+            Entry::Done(report) => {
+                let loss = |metrics: Option<&Metrics>| metrics.map_or_else(|| "-".to_owned(), |m| number(m.loss));
+                rows.push(vec![
+                    report.optimizer.to_string(),
+                    count(report.epochs),
+                    number(report.lowest_train_loss),
+                    loss(report.validation.as_ref()),
+                    loss(report.test.as_ref()),
+                    quality(report.test.as_ref()),
+                ]);
+            }
+            Entry::Failed { optimizer, error } => {
+                rows.push(vec![optimizer.to_string(), "failed".to_owned()]);
+                let _ = writeln!(failures, "{optimizer}: {error}");
+            }
+            _ => {}
+        }
+    }
+    let mut text = String::new();
+    if let Some(report) = done().next() {
+        let longest = done().map(|report| report.seconds).fold(0.0, f64::max);
+        let _ = writeln!(
+            text,
+            "{}, {} parameters, {}; {} rows, {} each\n",
+            report.model,
+            count(report.parameters),
+            report.precision,
+            count(report.train.rows),
+            seconds(longest),
+        );
+    }
+    text.push_str(&table(&rows));
+    text.push_str(&failures);
+    text.push_str("\ntrain loss: lowest reached; the others: at the lowest\nvalidation loss\n");
+    text
+}
+
+/// What `info` prints.
+pub(crate) fn program(info: &ProgramInfo) -> String {
+    format!(
+        "gramstep {}\n{}\nthreads  {}\nsimd     {}\n",
+        info.version,
+        format_args!("machine  {} {}", info.architecture, info.system),
+        info.threads,
+        if info.simd.is_empty() { "none known".to_owned() } else { info.simd.join(" ") },
+    )
+}
+
+/// What `info RUN` prints.
+pub(crate) fn run(info: &RunInfo) -> String {
+    let mut text = format!("{}, written by {}\n", info.run, info.program);
+    let _ = writeln!(text, "{} of {} from {} columns", info.task, info.target.join(", "), info.columns.len());
+    if let Some(classes) = &info.classes {
+        let _ = writeln!(text, "classes  {}", classes.join(", "));
+    }
+    let _ = writeln!(text, "columns  {}", info.columns.join(", "));
+    if let Some(report) = &info.report {
+        text.push('\n');
+        text.push_str(&self::report(report));
+    } else {
+        let _ = writeln!(text, "{}, {} parameters, {}", info.model, count(info.parameters), info.precision);
+        text.push_str("this run did not come to its end\n");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_five_digits_at_any_size() {
+        let cases = [
+            (0.0, "0"),
+            (3.0, "3.0000"),
+            (49_712.345, "49712"),
+            (0.012_345_678, "0.012346"),
+            (-2.5, "-2.5000"),
+            (1.5e-9, "1.5000e-9"),
+            (1e12, "1.0000e12"),
+            (f64::NAN, "NaN"),
+        ];
+        for (value, text) in cases {
+            assert_eq!(number(value), text);
+        }
+    }
+
+    #[test]
+    fn counts_are_grouped_by_thousands() {
+        assert_eq!([0, 999, 1000, 1_234_567].map(count), ["0", "999", "1 000", "1 234 567"]);
+    }
+
+    #[test]
+    fn tables_are_aligned() {
+        let rows = [vec!["a".to_owned(), "1".to_owned()], vec!["bcd".to_owned(), "23".to_owned()]];
+        assert_eq!(table(&rows), "a     1\nbcd  23\n");
+    }
+}

@@ -1,0 +1,46 @@
+//! `gramstep train`.
+
+use std::io::{Write, stdout};
+use std::path::PathBuf;
+
+use clap::Args;
+use gramstep_train::run::{Keep, train};
+use gramstep_train::settings::OptimizerName;
+
+use crate::options::{TalkOptions, TrainingOptions, parse, stop_flag};
+use crate::outcome::{Outcome, Result};
+use crate::progress::Progress;
+use crate::text;
+
+/// Train a network on a table and keep it in a folder.
+#[derive(Args)]
+#[command(args_override_self = true, after_help = "Example: gramstep train --data builtin:diabetes")]
+pub(crate) struct Train {
+    #[command(flatten)]
+    options: TrainingOptions,
+    /// gram-gauss-newton, sgd or adam [default: gram-gauss-newton]
+    #[arg(long, value_parser = parse::<OptimizerName>, help_heading = "Method")]
+    optimizer: Option<OptimizerName>,
+    /// The folder of the run [default: runs/NAME-N, a new one]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    talk: TalkOptions,
+}
+
+impl Train {
+    pub(crate) fn run(self) -> Result {
+        let mut config = self.options.config()?;
+        config.optimizer = self.optimizer.or(config.optimizer);
+        let keep = self.out.as_deref().map_or(Keep::Fresh, Keep::Folder);
+        let stop = stop_flag();
+        let report = train(&config, keep, &stop, &mut Progress::new(self.talk.quiet))?;
+        let mut out = stdout().lock();
+        if self.talk.json {
+            writeln!(out, "{}", text::json(&report)?)?;
+        } else {
+            out.write_all(text::report(&report).as_bytes())?;
+        }
+        Ok(if report.is_interrupted() { Outcome::Interrupted } else { Outcome::Done })
+    }
+}

@@ -1,0 +1,195 @@
+use super::{Bench, columns, numbers, smooth_table};
+
+const TRAIN: &str = "train --data t.csv --model mlp:24:gelu --epochs 15 --seed 4 --quiet --json";
+
+fn table_bench() -> Bench {
+    let bench = Bench::new();
+    bench.write("t.csv", smooth_table(120));
+    bench
+}
+
+#[test]
+fn the_json_object_has_what_others_rely_on() {
+    let bench = table_bench();
+    let report = bench.json(&format!("{TRAIN} --out run"));
+    for key in [
+        "schema_version",
+        "run",
+        "task",
+        "optimizer",
+        "model",
+        "parameters",
+        "train",
+        "validation",
+        "test",
+        "epochs",
+        "steps",
+        "seconds",
+        "stop_reason",
+        "seed",
+        "precision",
+    ] {
+        assert!(!report[key].is_null(), "{key}");
+    }
+    for key in ["loss", "rmse", "mae", "r2"] {
+        assert!(report["test"][key].is_f64(), "{key}");
+    }
+    assert_eq!(report["optimizer"], "gram-gauss-newton");
+    assert_eq!(report["task"], "regression");
+    assert_eq!(report["run"], "run");
+    assert_eq!(report["seed"], 4);
+    for file in ["config.toml", "record.jsonl", "model.safetensors"] {
+        assert!(bench.path("run").join(file).is_file(), "{file}");
+    }
+}
+
+#[test]
+fn a_smooth_function_is_learned_far_below_its_variance() {
+    let report = table_bench().json(&format!("{TRAIN} --epochs 60"));
+    assert!(report["test"]["r2"].as_f64().unwrap() > 0.99, "{report}");
+}
+
+#[test]
+fn predictions_of_the_test_file_have_the_error_that_training_reported() {
+    for precision in ["f64", "f32"] {
+        let bench = table_bench();
+        let table = smooth_table(200);
+        let test = table.lines().enumerate().filter(|(i, _)| *i == 0 || *i > 120);
+        bench.write("test.csv", test.map(|(_, line)| format!("{line}\n")).collect::<Vec<_>>().concat());
+        let report = bench.json(&format!("{TRAIN} --test test.csv --precision {precision} --out run"));
+        let run = bench.run("predict run --data test.csv --out p.csv");
+        assert_eq!((run.code, run.stdout.as_str()), (0, ""), "{}", run.stderr);
+        let (expected, predicted) = (columns(&bench.path("test.csv")), columns(&bench.path("p.csv")));
+        assert_eq!(predicted[0].0, "predicted_y");
+        let (y, f) = (numbers(&expected[3]), numbers(&predicted[0]));
+        let squares: f64 = y.iter().zip(&f).map(|(y, f)| (y - f).powi(2)).sum();
+        let (rmse, reported) = ((squares / y.len() as f64).sqrt(), report["test"]["rmse"].as_f64().unwrap());
+        let tolerance = if precision == "f64" { 1e-12 } else { 1e-4 };
+        assert!((rmse - reported).abs() < tolerance * reported.max(1e-3), "{precision}: {rmse} {reported}");
+    }
+}
+
+#[test]
+fn predictions_go_to_stdout_unless_a_file_is_named() {
+    let bench = table_bench();
+    bench.json(&format!("{TRAIN} --out run"));
+    bench.run("predict run --data t.csv --out p.csv");
+    let run = bench.run("predict run --data t.csv");
+    assert_eq!(run.stdout, std::fs::read_to_string(bench.path("p.csv")).unwrap());
+    assert!(run.stderr.contains("120 rows with known target: loss "), "{}", run.stderr);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bits_and_another_seed_does_not() {
+    let bench = table_bench();
+    let options = "--batch-size 30 --damping 0.1 --threads 2";
+    for (run, seed) in [("a", 4), ("b", 4), ("c", 5)] {
+        bench.json(&format!("{TRAIN} {options} --seed {seed} --out {run}").replace("--seed 4 --quiet", "--quiet"));
+    }
+    let model = |run: &str| std::fs::read(bench.path(run).join("model.safetensors")).unwrap();
+    assert!(model("a") == model("b"));
+    assert!(model("a") != model("c"));
+    let record = |run: &str| {
+        let text = std::fs::read_to_string(bench.path(run).join("record.jsonl")).unwrap();
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .map(|mut line: serde_json::Value| {
+                line.as_object_mut().unwrap().remove("seconds");
+                if let Some(report) = line.get_mut("report").and_then(serde_json::Value::as_object_mut) {
+                    report.remove("seconds");
+                    report.remove("run");
+                }
+                line
+            })
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(record("a"), record("b"));
+    assert_ne!(record("a"), record("c"));
+}
+
+#[test]
+fn the_written_configuration_repeats_the_run() {
+    let bench = table_bench();
+    let first = bench.json(&format!("{TRAIN} --validation 0.2 --ridge 0.01 --out a"));
+    let second = bench.json("train --config a/config.toml --out b --json --quiet");
+    assert_eq!(first["test"], second["test"]);
+    assert_eq!(first["steps"], second["steps"]);
+}
+
+#[test]
+fn the_record_has_one_line_a_step_and_one_an_epoch_between_start_and_end() {
+    let bench = table_bench();
+    let report = bench.json(&format!("{TRAIN} --batch-size 40 --damping 0.1 --out run"));
+    let text = std::fs::read_to_string(bench.path("run/record.jsonl")).unwrap();
+    let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let count = |kind: &str| lines.iter().filter(|line| line["kind"] == kind).count() as u64;
+    assert_eq!(count("step"), report["steps"].as_u64().unwrap());
+    assert_eq!(count("epoch"), report["epochs"].as_u64().unwrap());
+    assert_eq!((&lines[0]["kind"], &lines[0]["format_version"]), (&"run".into(), &1.into()));
+    assert_eq!(lines.last().unwrap()["report"], report);
+}
+
+#[test]
+fn without_out_every_run_gets_a_folder_of_its_own() {
+    let bench = table_bench();
+    assert_eq!(bench.json(TRAIN)["run"], "runs/t-1");
+    assert_eq!(bench.json(TRAIN)["run"], "runs/t-2");
+}
+
+#[test]
+fn several_targets_are_learned_and_reported_one_by_one() {
+    let bench = table_bench();
+    let report = bench.json(&format!("{TRAIN} --target b,y --out run"));
+    assert_eq!(report["test"]["per_target"][0]["target"], "b");
+    assert!(report["test"]["per_target"][1]["rmse"].is_f64());
+    bench.run("predict run --data t.csv --out p.csv");
+    let names: Vec<String> = columns(&bench.path("p.csv")).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["predicted_b", "predicted_y"]);
+}
+
+#[test]
+fn training_without_validation_and_test_leaves_them_null() {
+    let report = table_bench().json(&format!("{TRAIN} --test 0 --validation 0"));
+    assert!(report["test"].is_null() && report["validation"].is_null());
+    assert_eq!(report["train"]["rows"], 120);
+}
+
+#[test]
+fn every_optimizer_lowers_the_loss() {
+    for optimizer in ["gram-gauss-newton", "sgd", "adam"] {
+        let report = table_bench().json(&format!("{TRAIN} --optimizer {optimizer} --epochs 200"));
+        assert!(report["train"]["loss"].as_f64().unwrap() < 0.5, "{report}");
+    }
+}
+
+#[test]
+fn a_time_limit_ends_a_run() {
+    let report = table_bench()
+        .json(&format!("{TRAIN} --epochs 100000000 --optimizer sgd --patience 100000000 --time-limit 200ms"));
+    assert_eq!(report["stop_reason"], "time-limit");
+    assert!(report["seconds"].as_f64().unwrap() < 2.0);
+}
+
+#[test]
+fn the_summary_for_people_fits_sixty_columns() {
+    let bench = table_bench();
+    for arguments in ["train --data t.csv --model mlp:24:gelu --epochs 5 --out run", "info run", "info"] {
+        let run = bench.run(arguments);
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        assert!(run.stdout.lines().all(|line| line.chars().count() <= 60), "{}", run.stdout);
+    }
+    let info = bench.json("info run --json");
+    assert_eq!(info["target"][0], "y");
+    assert_eq!(info["columns"].as_array().unwrap().len(), 3);
+    assert!(info["report"]["test"]["rmse"].is_f64());
+    assert!(bench.json("info --json")["threads"].as_u64().unwrap() >= 1);
+}
+
+#[test]
+fn the_built_in_sets_are_there() {
+    for name in ["diabetes", "winequality"] {
+        let report =
+            Bench::new().json(&format!("train --data builtin:{name} --model mlp:8:tanh --epochs 3 --json --quiet"));
+        assert!(report["test"]["rmse"].as_f64().unwrap() > 0.0);
+    }
+}

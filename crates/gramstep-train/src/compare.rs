@@ -1,0 +1,86 @@
+//! Several methods on the same data, split, initial parameters and time.
+
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+use serde::Serialize;
+
+use crate::data::Problem;
+use crate::error::{Error, Result};
+use crate::observer::Observer;
+use crate::report::{Report, SCHEMA_VERSION};
+use crate::run::{Keep, train_on};
+use crate::settings::{Config, OptimizerName, TimeLimit};
+
+/// Every method may train so long unless the user says otherwise.
+const TIME_LIMIT: &str = "10s";
+
+/// One method in a comparison.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+#[non_exhaustive]
+pub enum Entry {
+    /// It came to an end.
+    Done(Box<Report>),
+    /// It failed.
+    Failed {
+        /// The method.
+        optimizer: OptimizerName,
+        /// Why.
+        error: String,
+    },
+}
+
+/// The result of a comparison.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Comparison {
+    /// Version of this object.
+    pub schema_version: u32,
+    /// One entry a method, in the order asked for.
+    pub runs: Vec<Entry>,
+}
+
+/// Trains each method from the same initial parameters with the same split. A method that diverges is an entry of the
+/// result, not an error. Each method goes on until the time limit, unless epochs or patience are set. With `out`, each
+/// run is kept in `OUT/METHOD`.
+///
+/// # Errors
+/// When the configuration or the data are wrong, or a file cannot be written.
+pub fn compare(
+    config: &Config,
+    optimizers: &[OptimizerName],
+    out: Option<&Path>,
+    stop: &AtomicBool,
+    observer: &mut dyn Observer,
+) -> Result<Comparison> {
+    config.validate()?;
+    let mut config = config.clone();
+    let limit: TimeLimit = TIME_LIMIT.parse()?;
+    config.time_limit.get_or_insert(limit);
+    config.epochs.get_or_insert(usize::MAX / 2);
+    config.patience.get_or_insert(usize::MAX / 2);
+    let problem = Problem::load(&config)?;
+    problem.notes.iter().for_each(|note| observer.note(note));
+
+    let damping = config.damping;
+    let mut runs = Vec::with_capacity(optimizers.len());
+    for &optimizer in optimizers {
+        config.optimizer = Some(optimizer);
+        config.damping = damping.filter(|_| optimizer == OptimizerName::GramGaussNewton);
+        let folder = out.map(|out| out.join(optimizer.to_string()));
+        let keep = folder.as_deref().map_or(Keep::Nothing, Keep::Folder);
+        match train_on(&problem, &config, keep, true, stop, observer) {
+            Ok(report) => {
+                let interrupted = report.is_interrupted();
+                runs.push(Entry::Done(Box::new(report)));
+                if interrupted {
+                    break;
+                }
+            }
+            Err(error @ Error::NonFinite { .. }) => runs.push(Entry::Failed { optimizer, error: error.to_string() }),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(Comparison { schema_version: SCHEMA_VERSION, runs })
+}

@@ -1,0 +1,26 @@
+//! From a file to matrices: source → table → split → preprocessing → dataset.
+
+mod builtin;
+mod dataset;
+mod delimited;
+mod inputs;
+mod problem;
+mod source;
+mod split;
+mod standardisation;
+mod table;
+mod targets;
+
+pub use builtin::Builtin;
+pub use dataset::Dataset;
+pub use inputs::{Category, Encoding, InputColumn, Inputs};
+pub use problem::{Preprocessing, Problem};
+pub(crate) use problem::{TEST, VALIDATION};
+pub use source::Source;
+pub use split::{Portion, Split};
+pub use standardisation::Standardisation;
+pub use table::{Cells, Column, Table, TextCells};
+pub use targets::{Targets, Task};
+
+#[cfg(test)]
+pub(crate) use delimited::table_of;

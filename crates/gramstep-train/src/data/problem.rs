@@ -1,0 +1,156 @@
+//! A table turned into what training needs: preprocessing and the three datasets.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Dataset, Inputs, Portion, Source, Split, Table, Targets, Task};
+use crate::error::{Error, Result};
+use crate::settings::Config;
+
+/// Share of the rows that is kept for the test, unless the user says otherwise.
+pub(crate) const TEST: f64 = 0.2;
+/// Share of the rows that decides when to stop, unless the user says otherwise.
+pub(crate) const VALIDATION: f64 = 0.1;
+
+/// Everything that was decided on the training rows; stored with the model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Preprocessing {
+    /// From columns to the network's input.
+    pub inputs: Inputs,
+    /// From columns to the network's targets.
+    pub targets: Targets,
+}
+
+impl Preprocessing {
+    /// Inputs and targets of rows that have a value in every target.
+    ///
+    /// # Errors
+    /// For a wrong set of columns and for cells that do not fit.
+    pub fn dataset(&self, table: &Table, rows: &[usize], notes: &mut Vec<String>) -> Result<Dataset<f64>> {
+        Dataset::new(self.inputs.apply(table, rows, notes)?, self.targets.apply(table, rows)?)
+    }
+}
+
+/// A learning problem, ready to train on.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Problem {
+    /// Short name of the data.
+    pub name: String,
+    /// Decided on the training rows.
+    pub preprocessing: Preprocessing,
+    /// Rows to fit.
+    pub train: Dataset<f64>,
+    /// Rows that choose when to stop.
+    pub validation: Option<Dataset<f64>>,
+    /// Rows that are only judged at the end.
+    pub test: Option<Dataset<f64>>,
+    /// What was guessed, repaired or left out, in sentences.
+    pub notes: Vec<String>,
+}
+
+impl Problem {
+    /// Reads the data that a configuration names, splits them and decides the preprocessing.
+    ///
+    /// # Errors
+    /// When data cannot be read or do not make a learning problem.
+    pub fn load(config: &Config) -> Result<Self> {
+        let source: Source = config.data.as_deref().ok_or(Error::NoData)?.parse()?;
+        let table = source.read()?;
+        let mut notes = table.notes().to_vec();
+
+        let columns = target_columns(&table, config, &mut notes)?;
+        let guess = Targets::guess(&table, &columns)?;
+        if config.task.is_none() && guess == Task::Classification {
+            notes.push(format!("`{}` is text: --task classification", columns.join("`, `")));
+        }
+        let task = config.task.unwrap_or(guess);
+
+        let rows = usable_rows(&table, &columns, &mut notes)?;
+        let (test, test_file) = portion(config.test.as_ref(), TEST)?;
+        let (validation, validation_file) = portion(config.validation.as_ref(), VALIDATION)?;
+        let split = Split::new(table.origin(), &rows, test, validation, config.seed.unwrap_or_default())?;
+
+        let targets = Targets::fit(&table, &split.train, &columns, task)?;
+        let inputs = Inputs::fit(&table, &split.train, &columns, &config.drop, &mut notes)?;
+        let preprocessing = Preprocessing { inputs, targets };
+
+        let mut part = |rows: &[usize], file: Option<Source>| match file {
+            Some(source) => {
+                let table = source.read()?;
+                notes.extend_from_slice(table.notes());
+                let rows = usable_rows(&table, &columns, &mut notes)?;
+                preprocessing.dataset(&table, &rows, &mut notes).map(Some)
+            }
+            None if rows.is_empty() => Ok(None),
+            None => preprocessing.dataset(&table, rows, &mut notes).map(Some),
+        };
+        let validation = part(&split.validation, validation_file)?;
+        let test = part(&split.test, test_file)?;
+        let train = preprocessing.dataset(&table, &split.train, &mut notes)?;
+        Ok(Self { name: source.name(), preprocessing, train, validation, test, notes })
+    }
+}
+
+fn target_columns(table: &Table, config: &Config, notes: &mut Vec<String>) -> Result<Vec<String>> {
+    for name in config.target.iter().chain(&config.drop) {
+        table.require(name)?;
+    }
+    if let Some(name) = config.target.iter().find(|name| config.drop.contains(name)) {
+        return Err(Error::Target { column: name.clone(), reason: "also among the dropped columns".to_owned() });
+    }
+    if let Some(name) = config.target.iter().enumerate().find(|(i, name)| config.target[..*i].contains(name)) {
+        return Err(Error::Target { column: name.1.clone(), reason: "named twice".to_owned() });
+    }
+    if !config.target.is_empty() {
+        return Ok(config.target.clone());
+    }
+    let last = table.columns().iter().rev().find(|column| !config.drop.contains(&column.name));
+    let last = last.ok_or_else(|| Error::NoInputs { origin: table.origin().to_owned(), reason: String::new() })?;
+    notes.push(format!("the target is the last column, `{}`", last.name));
+    Ok(vec![last.name.clone()])
+}
+
+fn usable_rows(table: &Table, columns: &[String], notes: &mut Vec<String>) -> Result<Vec<usize>> {
+    let rows = Targets::rows(table, columns)?;
+    let without = table.rows() - rows.len();
+    if without > 0 {
+        notes.push(format!(
+            "{}: {without} {} no target and {} not used",
+            table.origin(),
+            if without == 1 { "row has" } else { "rows have" },
+            if without == 1 { "is" } else { "are" }
+        ));
+    }
+    if rows.is_empty() {
+        let purpose = "any use: the target is empty".to_owned();
+        return Err(Error::TooFewRows { origin: table.origin().to_owned(), rows: 0, purpose });
+    }
+    Ok(rows)
+}
+
+/// The fraction to cut off the data, or the source to read instead.
+fn portion(portion: Option<&Portion>, default: f64) -> Result<(f64, Option<Source>)> {
+    Ok(match portion {
+        None => (default, None),
+        Some(Portion::Fraction(fraction)) => (*fraction, None),
+        Some(Portion::File(path)) => (0.0, Some(path.display().to_string().parse()?)),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_preprocessing_does_not_see_validation_and_test_rows() {
+        let config = Config { data: Some("builtin:diabetes".to_owned()), ..Config::default() };
+        let problem = Problem::load(&config).unwrap();
+        let (train, test) = (&problem.train, problem.test.as_ref().unwrap());
+        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+        assert!(mean(train.targets.as_slice()).abs() < 1e-12);
+        assert!(mean(test.targets.as_slice()).abs() > 1e-6);
+        assert_eq!((train.rows(), test.rows()), (309, 88));
+        assert!(problem.notes[0].contains("`progression`"));
+    }
+}

@@ -1,0 +1,109 @@
+//! Mean 0 and variance 1, column by column.
+
+use serde::{Deserialize, Serialize};
+
+/// The map v ↦ (v − mean) / scale of every column, and back.
+///
+/// ```
+/// use gramstep_train::data::Standardisation;
+/// let standardisation = Standardisation::fit([[1.0, 3.0].as_slice(), &[5.0, 5.0]]);
+/// let mut row = [3.0, 7.0];
+/// standardisation.apply(&mut row);
+/// assert_eq!(row, [1.0, 2.0]); // a constant column is only centred
+/// standardisation.invert(&mut row);
+/// assert_eq!(row, [3.0, 7.0]);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Standardisation {
+    /// Mean of every column.
+    pub mean: Vec<f64>,
+    /// Standard deviation of every column (divisor n); 1 for a constant column.
+    pub scale: Vec<f64>,
+}
+
+impl Standardisation {
+    /// Mean and standard deviation of columns of finite numbers.
+    #[must_use]
+    pub fn fit<'a>(columns: impl IntoIterator<Item = &'a [f64]>) -> Self {
+        let mut fitted = Self::default();
+        for column in columns {
+            let (mean, scale) = moments(column);
+            fitted.mean.push(mean);
+            fitted.scale.push(scale);
+        }
+        fitted
+    }
+
+    /// Number of columns.
+    #[must_use]
+    pub fn columns(&self) -> usize {
+        self.mean.len()
+    }
+
+    /// Standardises rows stored one after another.
+    pub fn apply(&self, values: &mut [f64]) {
+        self.each(values, |value, mean, scale| (value - mean) / scale);
+    }
+
+    /// Undoes [`Standardisation::apply`].
+    pub fn invert(&self, values: &mut [f64]) {
+        self.each(values, |value, mean, scale| value.mul_add(scale, mean));
+    }
+
+    fn each(&self, values: &mut [f64], f: impl Fn(f64, f64, f64) -> f64) {
+        if self.mean.is_empty() {
+            return;
+        }
+        for row in values.chunks_mut(self.mean.len()) {
+            for ((value, &mean), &scale) in row.iter_mut().zip(&self.mean).zip(&self.scale) {
+                *value = f(*value, mean, scale);
+            }
+        }
+    }
+}
+
+/// Whether values differ by no more than rounding.
+pub(super) fn is_constant(values: &[f64]) -> bool {
+    let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+    for &value in values {
+        low = low.min(value);
+        high = high.max(value);
+    }
+    values.is_empty() || high - low <= 1e-12 * low.abs().max(high.abs())
+}
+
+/// Mean and standard deviation; relative to the largest value, so that squares do not overflow.
+fn moments(values: &[f64]) -> (f64, f64) {
+    let largest = values.iter().fold(0.0_f64, |largest, v| largest.max(v.abs()));
+    if largest == 0.0 || values.is_empty() {
+        return (0.0, 1.0);
+    }
+    let n = values.len() as f64;
+    let mean = values.iter().map(|v| v / largest).sum::<f64>() / n;
+    if is_constant(values) {
+        return (mean * largest, 1.0);
+    }
+    let variance = values.iter().map(|v| (v / largest - mean).powi(2)).sum::<f64>() / n;
+    (mean * largest, variance.sqrt() * largest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn huge_and_tiny_values_keep_their_scale() {
+        for size in [1e-300, 1.0, 1e300] {
+            let fitted = Standardisation::fit([[-size, size].as_slice()]);
+            assert_eq!((fitted.mean[0], fitted.scale[0]), (0.0, size));
+        }
+    }
+
+    #[test]
+    fn values_that_differ_by_rounding_are_constant() {
+        assert!(is_constant(&[0.1 + 0.2, 0.3]));
+        assert!(!is_constant(&[0.3, 0.300_001]));
+        assert!(is_constant(&[0.0, 0.0]));
+    }
+}

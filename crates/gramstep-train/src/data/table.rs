@@ -1,0 +1,149 @@
+//! A table as it was read: columns of numbers or of text, with the line of every row for messages.
+
+use crate::error::{Error, Result};
+
+/// A table, column by column.
+#[derive(Clone, Debug)]
+pub struct Table {
+    pub(crate) origin: String,
+    pub(crate) columns: Vec<Column>,
+    /// Line of every row in the file.
+    pub(crate) lines: Vec<u64>,
+    pub(crate) notes: Vec<String>,
+}
+
+/// One named column.
+#[derive(Clone, Debug)]
+pub struct Column {
+    /// Name from the header.
+    pub name: String,
+    /// The values.
+    pub cells: Cells,
+}
+
+/// The values of a column.
+#[derive(Clone, Debug)]
+pub enum Cells {
+    /// Numbers; a missing value is NaN.
+    Numbers(Vec<f64>),
+    /// Text.
+    Text(TextCells),
+}
+
+/// A column of text as codes into a list of distinct values.
+#[derive(Clone, Debug)]
+pub struct TextCells {
+    /// Distinct values in order of appearance. A value that is a number is in its shortest form (`007` is `7`).
+    pub values: Vec<String>,
+    /// For every row the place in `values`, or [`TextCells::MISSING`].
+    pub codes: Vec<u32>,
+    /// How many cells are numbers: most of them, if the column was meant to be numeric.
+    pub numbers: usize,
+    /// First row whose cell is text and not a number.
+    pub first_text: usize,
+}
+
+impl TextCells {
+    /// The code of a missing value.
+    pub const MISSING: u32 = u32::MAX;
+
+    /// The value of a row, or none where it is missing.
+    #[must_use]
+    pub fn get(&self, row: usize) -> Option<&str> {
+        self.values.get(self.codes[row] as usize).map(String::as_str)
+    }
+
+    /// Whether more than half of the values are numbers: then the text is taken for a mistake.
+    #[must_use]
+    pub fn is_mostly_numbers(&self) -> bool {
+        let present = self.codes.iter().filter(|&&code| code != Self::MISSING).count();
+        2 * self.numbers > present
+    }
+}
+
+impl Table {
+    /// Where the table was read from, for messages.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// Number of rows.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// The columns, in the order of the file.
+    #[must_use]
+    pub fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    /// What was repaired while reading, in sentences.
+    #[must_use]
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// The column of that name.
+    #[must_use]
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// The column of that name.
+    ///
+    /// # Errors
+    /// [`Error::UnknownColumn`] with the names that there are.
+    pub fn require(&self, name: &str) -> Result<&Column> {
+        self.column(name).ok_or_else(|| Error::UnknownColumn {
+            origin: self.origin.clone(),
+            column: name.to_owned(),
+            available: self.columns.iter().map(|column| column.name.clone()).collect(),
+        })
+    }
+
+    /// The numbers of a column that has to be numeric; missing values are NaN.
+    ///
+    /// # Errors
+    /// [`Error::TextInNumbers`] or [`Error::Infinite`] with the line of the first such cell.
+    pub fn numbers<'a>(&self, column: &'a Column) -> Result<&'a [f64]> {
+        match &column.cells {
+            Cells::Numbers(values) => match values.iter().position(|v| v.is_infinite()) {
+                None => Ok(values),
+                Some(row) => Err(Error::Infinite {
+                    origin: self.origin.clone(),
+                    line: self.lines[row],
+                    column: column.name.clone(),
+                }),
+            },
+            Cells::Text(text) => Err(Error::TextInNumbers {
+                origin: self.origin.clone(),
+                line: self.lines[text.first_text],
+                column: column.name.clone(),
+                value: text.get(text.first_text).unwrap_or_default().to_owned(),
+            }),
+        }
+    }
+}
+
+impl Column {
+    /// The value of a row as text (numbers in their shortest form), or none where it is missing.
+    #[must_use]
+    pub fn text(&self, row: usize) -> Option<String> {
+        match &self.cells {
+            Cells::Numbers(values) => (!values[row].is_nan()).then(|| values[row].to_string()),
+            Cells::Text(text) => text.get(row).map(str::to_owned),
+        }
+    }
+
+    /// Whether the value of a row is missing.
+    #[must_use]
+    pub fn is_missing(&self, row: usize) -> bool {
+        match &self.cells {
+            Cells::Numbers(values) => values[row].is_nan(),
+            Cells::Text(text) => text.codes[row] == TextCells::MISSING,
+        }
+    }
+}

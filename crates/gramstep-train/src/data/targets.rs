@@ -1,0 +1,244 @@
+//! From target columns to what a network is trained on, and back: standardised numbers, or one-hot classes.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use gramstep::Matrix;
+use serde::{Deserialize, Serialize};
+
+use super::standardisation::is_constant;
+use super::{Cells, Standardisation, Table};
+use crate::error::{Error, Result};
+
+/// What is learned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Task {
+    /// Numbers.
+    Regression,
+    /// One of several classes.
+    Classification,
+}
+
+impl fmt::Display for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Regression => "regression",
+            Self::Classification => "classification",
+        })
+    }
+}
+
+/// How targets become outputs of a network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "task", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Targets {
+    /// One output for each target, standardised.
+    Regression {
+        /// Names of the targets.
+        columns: Vec<String>,
+        /// Of the targets.
+        standardisation: Standardisation,
+    },
+    /// One output for each class.
+    Classification {
+        /// Name of the target.
+        column: String,
+        /// The classes, in the order of the outputs.
+        classes: Vec<String>,
+    },
+}
+
+impl Targets {
+    /// Which task a table's targets suggest: classification for text, regression for numbers.
+    ///
+    /// # Errors
+    /// When a target is not there.
+    pub fn guess(table: &Table, columns: &[String]) -> Result<Task> {
+        for name in columns {
+            if let Cells::Text(text) = &table.require(name)?.cells
+                && !text.is_mostly_numbers()
+            {
+                return Ok(Task::Classification);
+            }
+        }
+        Ok(Task::Regression)
+    }
+
+    /// The rows that have a value in every target.
+    ///
+    /// # Errors
+    /// When a target is not there.
+    pub fn rows(table: &Table, columns: &[String]) -> Result<Vec<usize>> {
+        let columns = columns.iter().map(|name| table.require(name)).collect::<Result<Vec<_>>>()?;
+        Ok((0..table.rows()).filter(|&row| !columns.iter().any(|column| column.is_missing(row))).collect())
+    }
+
+    /// Decides from the given rows, which must have a value in every target.
+    ///
+    /// # Errors
+    /// When the columns do not fit the task, or a target is constant.
+    pub fn fit(table: &Table, rows: &[usize], columns: &[String], task: Task) -> Result<Self> {
+        match task {
+            Task::Regression => fit_regression(table, rows, columns),
+            Task::Classification => fit_classification(table, rows, columns),
+        }
+    }
+
+    /// The task.
+    #[must_use]
+    pub fn task(&self) -> Task {
+        match self {
+            Self::Regression { .. } => Task::Regression,
+            Self::Classification { .. } => Task::Classification,
+        }
+    }
+
+    /// Names of the target columns.
+    #[must_use]
+    pub fn columns(&self) -> &[String] {
+        match self {
+            Self::Regression { columns, .. } => columns,
+            Self::Classification { column, .. } => std::slice::from_ref(column),
+        }
+    }
+
+    /// The classes of a classification.
+    #[must_use]
+    pub fn classes(&self) -> Option<&[String]> {
+        match self {
+            Self::Regression { .. } => None,
+            Self::Classification { classes, .. } => Some(classes),
+        }
+    }
+
+    /// Number of outputs of the network.
+    #[must_use]
+    pub fn outputs(&self) -> usize {
+        match self {
+            Self::Regression { columns, .. } => columns.len(),
+            Self::Classification { classes, .. } => classes.len(),
+        }
+    }
+
+    /// Standardised targets, or one-hot classes, of the given rows.
+    ///
+    /// # Errors
+    /// For a missing column, a cell that is not a number, or an unknown class.
+    pub fn apply(&self, table: &Table, rows: &[usize]) -> Result<Matrix<f64>> {
+        let outputs = self.outputs();
+        let mut values = vec![0.0; rows.len() * outputs];
+        match self {
+            Self::Regression { columns, standardisation } => {
+                for (j, name) in columns.iter().enumerate() {
+                    let numbers = table.numbers(table.require(name)?)?;
+                    for (&row, out) in rows.iter().zip(values.chunks_mut(outputs)) {
+                        out[j] = numbers[row];
+                    }
+                }
+                standardisation.apply(&mut values);
+            }
+            Self::Classification { column: name, classes } => {
+                let column = table.require(name)?;
+                let places: HashMap<&str, usize> = classes.iter().map(String::as_str).zip(0..).collect();
+                for (&row, out) in rows.iter().zip(values.chunks_mut(outputs)) {
+                    let class = column.text(row).unwrap_or_default();
+                    let place = *places.get(class.as_str()).ok_or_else(|| Error::UnknownClass {
+                        origin: table.origin().to_owned(),
+                        line: table.lines[row],
+                        column: name.clone(),
+                        class: class.clone(),
+                    })?;
+                    out[place] = 1.0;
+                }
+            }
+        }
+        Ok(Matrix::from_vec(rows.len(), outputs, values)?)
+    }
+}
+
+fn fit_regression(table: &Table, rows: &[usize], columns: &[String]) -> Result<Targets> {
+    let mut training = Vec::with_capacity(columns.len());
+    for name in columns {
+        let numbers = table.numbers(table.require(name)?)?;
+        let values: Vec<f64> = rows.iter().map(|&row| numbers[row]).collect();
+        if is_constant(&values) {
+            return Err(Error::ConstantTarget { origin: table.origin().to_owned(), column: name.clone() });
+        }
+        training.push(values);
+    }
+    let standardisation = Standardisation::fit(training.iter().map(Vec::as_slice));
+    Ok(Targets::Regression { columns: columns.to_vec(), standardisation })
+}
+
+fn fit_classification(table: &Table, rows: &[usize], columns: &[String]) -> Result<Targets> {
+    let [name] = columns else {
+        return Err(Error::Target { column: columns.join(", "), reason: "a classification has one target".to_owned() });
+    };
+    let column = table.require(name)?;
+    let mut classes: Vec<String> = rows.iter().filter_map(|&row| column.text(row)).collect();
+    classes.sort_unstable_by(|a, b| match (a.parse::<f64>(), b.parse::<f64>()) {
+        (Ok(a), Ok(b)) => a.total_cmp(&b),
+        _ => a.cmp(b),
+    });
+    classes.dedup();
+    if classes.len() < 2 {
+        return Err(Error::ConstantTarget { origin: table.origin().to_owned(), column: name.clone() });
+    }
+    if 2 * classes.len() > rows.len() {
+        return Err(Error::Target {
+            column: name.clone(),
+            reason: format!("{} different values in {} training rows are not classes", classes.len(), rows.len()),
+        });
+    }
+    Ok(Targets::Classification { column: name.clone(), classes })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::table_of;
+
+    fn names(text: &str) -> Vec<String> {
+        text.split(',').map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn text_targets_are_classes_and_numbers_are_not() {
+        let table = table_of("a,b\nx,1\ny,2\nx,3\ny,4\n");
+        assert_eq!(Targets::guess(&table, &names("a")).unwrap(), Task::Classification);
+        assert_eq!(Targets::guess(&table, &names("b")).unwrap(), Task::Regression);
+        let targets = Targets::fit(&table, &[0, 1, 2, 3], &names("a"), Task::Classification).unwrap();
+        assert_eq!(targets.apply(&table, &[1, 0]).unwrap().as_slice(), [0.0, 1.0, 1.0, 0.0]);
+    }
+
+    #[test]
+    fn numeric_classes_are_in_numeric_order() {
+        let table = table_of("c\n10\n9\n10\n9\n-1\n-1\n");
+        let targets = Targets::fit(&table, &[0, 1, 2, 3, 4, 5], &names("c"), Task::Classification).unwrap();
+        let Targets::Classification { classes, .. } = targets else { panic!("a classification") };
+        assert_eq!(classes, ["-1", "9", "10"]);
+    }
+
+    #[test]
+    fn rows_without_a_target_are_not_used() {
+        let table = table_of("a,b\n1,1\n,2\n3,\n4,4\n");
+        assert_eq!(Targets::rows(&table, &names("a,b")).unwrap(), [0, 3]);
+    }
+
+    #[test]
+    fn targets_that_cannot_be_learned_are_refused() {
+        let table = table_of("a,b,c\n1,x,p\n1,y,q\n1,z,r\n1,w,p\n");
+        let rows = [0, 1, 2, 3];
+        let fit = |columns: &str, task| Targets::fit(&table, &rows, &names(columns), task).unwrap_err();
+        assert!(matches!(fit("a", Task::Regression), Error::ConstantTarget { .. }));
+        assert!(matches!(fit("a", Task::Classification), Error::ConstantTarget { .. }));
+        assert!(matches!(fit("b", Task::Classification), Error::Target { .. }));
+        assert!(matches!(fit("b,c", Task::Classification), Error::Target { .. }));
+        assert!(matches!(fit("b", Task::Regression), Error::TextInNumbers { .. }));
+        let two = Targets::fit(&table, &[0, 1, 3, 1, 0, 3], &names("c"), Task::Classification).unwrap();
+        assert!(matches!(two.apply(&table, &[2]), Err(Error::UnknownClass { line: 4, .. })));
+    }
+}

@@ -1,0 +1,310 @@
+//! The one error type of the crate. A message says what and where (file, line, column), [`Error::hint`] what to do.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Result of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What went wrong, with its data.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file cannot be read.
+    #[error("cannot read {}: {source}", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// A file or folder cannot be written.
+    #[error("cannot write {}: {source}", .path.display())]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The text is neither a built-in set nor a kind of file that is read.
+    #[error("`{source_text}` is not a data source")]
+    UnknownSource {
+        /// What was given.
+        source_text: String,
+    },
+    /// There is no built-in data set of that name.
+    #[error("no built-in data set `{name}`")]
+    UnknownBuiltin {
+        /// What was given.
+        name: String,
+    },
+    /// No data were named.
+    #[error("no data given")]
+    NoData,
+    /// A file without a single cell.
+    #[error("{origin}: the file is empty")]
+    EmptyFile {
+        /// The file.
+        origin: String,
+    },
+    /// A file with a header and no rows.
+    #[error("{origin}: a header and no rows")]
+    HeaderOnly {
+        /// The file.
+        origin: String,
+    },
+    /// Bytes that are not UTF-8 text.
+    #[error("{origin}:{line}: not UTF-8 text")]
+    NotText {
+        /// The file.
+        origin: String,
+        /// Line of the first such byte.
+        line: u64,
+    },
+    /// A row with another number of cells.
+    #[error("{origin}:{line}: {found} {} where the first line has {expected}", if *.found == 1 { "cell" } else { "cells" })]
+    Ragged {
+        /// The file.
+        origin: String,
+        /// Line of the row.
+        line: u64,
+        /// Cells of the first line.
+        expected: usize,
+        /// Cells of this row.
+        found: usize,
+    },
+    /// Two columns with one name.
+    #[error("{origin}: two columns are called `{column}`")]
+    DuplicateColumn {
+        /// The file.
+        origin: String,
+        /// The name.
+        column: String,
+    },
+    /// A column that is not there.
+    #[error("{origin}: no column `{column}`")]
+    UnknownColumn {
+        /// The table.
+        origin: String,
+        /// The name that was asked for.
+        column: String,
+        /// The names that there are.
+        available: Vec<String>,
+    },
+    /// Columns that a trained model needs are not there.
+    #[error("{origin}: the model needs {} that the table lacks: {}", plural(.missing.len(), "column"), .missing.join(", "))]
+    MissingColumns {
+        /// The table.
+        origin: String,
+        /// The columns that are missing.
+        missing: Vec<String>,
+    },
+    /// Text in a column that is otherwise numeric.
+    #[error("{origin}:{line}: column `{column}`: `{value}` is not a number")]
+    TextInNumbers {
+        /// The table.
+        origin: String,
+        /// Line of the first such cell.
+        line: u64,
+        /// Name of the column.
+        column: String,
+        /// The text.
+        value: String,
+    },
+    /// An infinite value.
+    #[error("{origin}:{line}: column `{column}`: infinite value")]
+    Infinite {
+        /// The table.
+        origin: String,
+        /// Line of the first such cell.
+        line: u64,
+        /// Name of the column.
+        column: String,
+    },
+    /// No column is left to learn from.
+    #[error("{origin}: no input column is left{reason}")]
+    NoInputs {
+        /// The table.
+        origin: String,
+        /// What happened to the columns.
+        reason: String,
+    },
+    /// Too few rows for the parts asked for.
+    #[error("{origin}: {rows} usable {}, too few for {purpose}", if *.rows == 1 { "row" } else { "rows" })]
+    TooFewRows {
+        /// The table.
+        origin: String,
+        /// Rows that can be used.
+        rows: usize,
+        /// What they would be needed for.
+        purpose: String,
+    },
+    /// The target has one value in all training rows.
+    #[error("{origin}: the target `{column}` has the same value in every training row")]
+    ConstantTarget {
+        /// The table.
+        origin: String,
+        /// The target.
+        column: String,
+    },
+    /// Text columns as targets of a regression, or several targets of a classification.
+    #[error("target `{column}`: {reason}")]
+    Target {
+        /// The target.
+        column: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A class that the training rows do not have.
+    #[error("{origin}:{line}: target `{column}`: the class `{class}` is not in the training rows")]
+    UnknownClass {
+        /// The table.
+        origin: String,
+        /// Line of the first such row.
+        line: u64,
+        /// The target.
+        column: String,
+        /// The class.
+        class: String,
+    },
+    /// A setting outside its range.
+    #[error("{name} = {value}: {range}")]
+    Setting {
+        /// Name of the setting, as on the command line without dashes.
+        name: &'static str,
+        /// What was given.
+        value: String,
+        /// What it has to be.
+        range: String,
+    },
+    /// A configuration file that cannot be understood.
+    #[error("{}: {reason}", .path.display())]
+    Configuration {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        reason: String,
+    },
+    /// A format version that this program does not read.
+    #[error("{}: format version {found}, this program reads version {supported}", .path.display())]
+    FormatVersion {
+        /// The file.
+        path: PathBuf,
+        /// The version in the file.
+        found: u32,
+        /// The version that is read.
+        supported: u32,
+    },
+    /// A file that is not a gramstep model, or a damaged one.
+    #[error("{}: {reason}", .path.display())]
+    ModelFile {
+        /// The file.
+        path: PathBuf,
+        /// Why it cannot be used.
+        reason: String,
+    },
+    /// A run folder that is already in use.
+    #[error("{} already holds a run", .path.display())]
+    FolderInUse {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A loss or a parameter became infinite or NaN.
+    #[error("step {step} (epoch {epoch}): {what} is not finite{}", rescued(.kept.as_ref()))]
+    NonFinite {
+        /// The step, counted from 1.
+        step: usize,
+        /// The epoch, counted from 1.
+        epoch: usize,
+        /// Which quantity, with the parameter's name where it is known.
+        what: String,
+        /// The file with the best parameters before that step.
+        kept: Option<PathBuf>,
+    },
+    /// An error of the mathematics.
+    #[error(transparent)]
+    Core(#[from] gramstep::Error),
+}
+
+fn plural(count: usize, noun: &str) -> String {
+    if count == 1 { format!("a {noun}") } else { format!("{count} {noun}s") }
+}
+
+fn rescued(path: Option<&PathBuf>) -> String {
+    path.map_or_else(String::new, |path| format!("; the best parameters so far are in {}", path.display()))
+}
+
+impl Error {
+    /// What a user can do about it, in one sentence.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        let fixed = match self {
+            Self::UnknownColumn { column, available, .. } => return Some(nearest(column, available)),
+            Self::Core(error) => return Some(error.hint().to_owned()),
+            Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => "check the path",
+            Self::Write { .. } => "choose another place with --out, or free some space",
+            Self::UnknownSource { .. } => "give a .csv or .tsv file, or builtin:diabetes, builtin:winequality",
+            Self::UnknownBuiltin { .. } => "there are builtin:diabetes and builtin:winequality",
+            Self::NoData => "try --data builtin:diabetes, or give a file: --data table.csv",
+            Self::EmptyFile { .. } | Self::HeaderOnly { .. } => {
+                "give a table with a header and one row for each sample"
+            }
+            Self::NotText { .. } => "save the table as UTF-8 text with comma- or tab-separated cells",
+            Self::Ragged { .. } => "look for a missing or unquoted separator in that line",
+            Self::DuplicateColumn { .. } => "rename one of them",
+            Self::MissingColumns { .. } => "predict needs the input columns of the training data, under the same names",
+            Self::TextInNumbers { .. } => {
+                "leave the cell empty (or NA) if the value is missing, or leave out the column with --drop"
+            }
+            Self::Infinite { .. } => "leave the cell empty (or NA) if the value is not known, or drop the row",
+            Self::NoInputs { .. } => "check --drop and --target",
+            Self::TooFewRows { .. } => "give more rows, or a smaller --test and --validation (0 for none)",
+            Self::ConstantTarget { .. } => "choose another column with --target",
+            Self::Target { .. } => "choose the columns with --target and the task with --task",
+            Self::UnknownClass { .. } => {
+                "every class needs a training row: merge rare classes, or take another --seed or a smaller --test"
+            }
+            Self::Setting { .. } => "see gramstep train --help",
+            Self::Configuration { .. } => "config.toml of any run folder shows every setting",
+            Self::FormatVersion { .. } => "use the version of gramstep that wrote it",
+            Self::ModelFile { .. } => "give the folder that gramstep train wrote",
+            Self::FolderInUse { .. } => "give another folder with --out, or remove this one",
+            Self::NonFinite { .. } => "lower --learning-rate, raise --damping, or look for huge values in the data",
+            Self::Read { .. } => return None,
+        };
+        Some(fixed.to_owned())
+    }
+
+    /// Whether the command was given wrongly, rather than its work having failed.
+    #[must_use]
+    pub fn is_usage(&self) -> bool {
+        match self {
+            Self::Core(error) => {
+                matches!(error, gramstep::Error::Setting { .. } | gramstep::Error::Specification { .. })
+            }
+            Self::UnknownSource { .. }
+            | Self::UnknownBuiltin { .. }
+            | Self::NoData
+            | Self::UnknownColumn { .. }
+            | Self::Target { .. }
+            | Self::Setting { .. }
+            | Self::Configuration { .. }
+            | Self::FolderInUse { .. } => true,
+            _ => false,
+        }
+    }
+}
+
+/// The column that was probably meant, or the list of them.
+fn nearest(column: &str, available: &[String]) -> String {
+    let wanted = column.to_lowercase();
+    let alike = available.iter().find(|name| {
+        let name = name.to_lowercase();
+        name == wanted || name.contains(&wanted) || wanted.contains(&name)
+    });
+    match alike {
+        Some(name) => format!("did you mean `{name}`?"),
+        None if available.len() <= 12 => format!("the columns are {}", available.join(", ")),
+        None => format!("the columns are {}, .. ({} in all)", available[..12].join(", "), available.len()),
+    }
+}

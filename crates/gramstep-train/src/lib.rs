@@ -1,0 +1,38 @@
+//! Training with [`gramstep`] on real tables: everything that touches the world.
+//!
+//! The way of the data: [`data::Source`] → [`data::Table`] → [`data::Problem`] (split, preprocessing, datasets) →
+//! [`trainer::Trainer`] → [`report::Report`] and the files of a [`run_folder::RunFolder`] → [`TrainedModel`].
+//!
+//! ```no_run
+//! use std::sync::atomic::AtomicBool;
+//! use gramstep_train::{observer::Silent, run::{self, Keep}, settings::Config};
+//! let config = Config { data: Some("builtin:diabetes".to_owned()), ..Config::default() };
+//! let report = run::train(&config, Keep::Nothing, &AtomicBool::new(false), &mut Silent)?;
+//! println!("{:?}", report.test);
+//! # Ok::<(), gramstep_train::Error>(())
+//! ```
+
+mod batches;
+pub mod compare;
+pub mod data;
+mod error;
+pub mod info;
+pub mod metrics;
+pub mod model_file;
+pub mod observer;
+pub mod optimizer;
+mod random;
+pub mod record;
+pub mod report;
+mod ridge_path;
+pub mod run;
+pub mod run_folder;
+pub mod settings;
+mod stop_reason;
+mod text_or_number;
+mod trained;
+pub mod trainer;
+
+pub use error::{Error, Result};
+pub use stop_reason::StopReason;
+pub use trained::{Predictions, TrainedModel};

@@ -1,0 +1,79 @@
+//! From settings to an optimiser and a loss.
+//!
+//! `ridge` κ is the κ of ½Σr² + ½κ‖θ‖² over all n training rows, whatever the method: a batch gets the share of κ that
+//! its rows have of n, and methods on the mean loss get κ/n.
+
+use gramstep::Scalar;
+use gramstep::loss::{CrossEntropyLoss, Loss, SquaredLoss};
+use gramstep::optim::{
+    Adam, AdamConfig, AdaptiveDamping, Damping, GramGaussNewton, GramGaussNewtonConfig, Optimizer, Sgd, SgdConfig,
+};
+
+use crate::batches::batch_count;
+use crate::data::Task;
+use crate::error::Result;
+use crate::ridge_path::RidgePath;
+use crate::settings::{DampingChoice, OptimizerName, RidgeChoice, Settings};
+
+/// Relative damping of mini-batches, unless the user says otherwise.
+const MINI_BATCH_DAMPING: f64 = 1e-2;
+
+/// The loss of a task.
+#[must_use]
+pub fn loss_of(task: Task) -> Box<dyn Loss> {
+    match task {
+        Task::Regression => Box::new(SquaredLoss),
+        Task::Classification => Box::new(CrossEntropyLoss),
+    }
+}
+
+/// The damping of Gram-Gauss-Newton: adaptive on full batches only, where the gain ratio means something.
+fn damping(settings: &Settings, samples: usize) -> Damping {
+    match settings.damping {
+        Some(DampingChoice::Fixed(value)) => Damping::Relative(value),
+        _ if settings.is_full_batch(samples) => Damping::Adaptive(AdaptiveDamping::default()),
+        _ => Damping::Relative(MINI_BATCH_DAMPING),
+    }
+}
+
+/// The optimiser of a run on `samples` training rows with `outputs` outputs each.
+///
+/// # Errors
+/// When a setting is outside its range.
+pub fn build<T: Scalar>(settings: &Settings, samples: usize, outputs: usize) -> Result<Box<dyn Optimizer<T>>> {
+    let ridge = match settings.ridge {
+        RidgeChoice::Fixed(ridge) => ridge,
+        RidgeChoice::Auto => 0.0,
+    };
+    let ridge_of_mean = ridge / samples as f64;
+    Ok(match settings.optimizer {
+        OptimizerName::GramGaussNewton => {
+            let batches = batch_count(samples, settings.batch_size) as f64;
+            let config = GramGaussNewtonConfig::default()
+                .with_learning_rate(settings.learning_rate)
+                .with_damping(damping(settings, samples))
+                .with_ridge(ridge / batches)
+                .with_momentum(settings.momentum);
+            match settings.ridge {
+                RidgeChoice::Auto if settings.is_full_batch(samples) => {
+                    Box::new(RidgePath::new(config, samples * outputs)?)
+                }
+                _ => Box::new(GramGaussNewton::new(config)?),
+            }
+        }
+        OptimizerName::Sgd => {
+            let mut config = SgdConfig::default();
+            config.learning_rate = settings.learning_rate;
+            config.momentum = settings.momentum;
+            config.weight_decay = ridge_of_mean;
+            Box::new(Sgd::new(config)?)
+        }
+        OptimizerName::Adam => {
+            let mut config = AdamConfig::default();
+            config.learning_rate = settings.learning_rate;
+            config.beta1 = settings.momentum;
+            config.weight_decay = ridge_of_mean;
+            Box::new(Adam::new(config)?)
+        }
+    })
+}

@@ -1,0 +1,121 @@
+//! `record.jsonl`: what happened in a run, one JSON object a line.
+//!
+//! The first line is of kind `run` and names the format's version; then follow lines of kind `step` and `epoch`; a run
+//! that came to its end has a last line of kind `end` with the report. All but the times are the same for the same
+//! seed.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value, json};
+
+use crate::error::{Error, Result};
+use crate::observer::{EpochEvent, Observer, Start, StepEvent};
+use crate::report::Report;
+
+/// Version of `record.jsonl`.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// An observer that writes the record.
+#[derive(Debug)]
+pub struct Record {
+    path: PathBuf,
+    out: BufWriter<File>,
+}
+
+impl Record {
+    /// Begins a record.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn create(path: &Path) -> Result<Self> {
+        let file = File::create(path).map_err(|source| Error::Write { path: path.to_owned(), source })?;
+        Ok(Self { path: path.to_owned(), out: BufWriter::new(file) })
+    }
+
+    fn line(&mut self, value: &Value) -> Result<()> {
+        writeln!(self.out, "{value}").map_err(|source| Error::Write { path: self.path.clone(), source })
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        self.out.flush().map_err(|source| Error::Write { path: self.path.clone(), source })
+    }
+
+    /// The report at the end of a record; none if the run did not come to its end.
+    ///
+    /// # Errors
+    /// [`Error::Read`].
+    pub fn report(path: &Path) -> Result<Option<Report>> {
+        let wrong = |source| Error::Read { path: path.to_owned(), source };
+        let mut last = String::new();
+        for line in BufReader::new(File::open(path).map_err(wrong)?).lines() {
+            last = line.map_err(wrong)?;
+        }
+        let value: Option<Value> = serde_json::from_str(&last).ok();
+        Ok(value.and_then(|mut value| serde_json::from_value(value.get_mut("report")?.take()).ok()))
+    }
+}
+
+/// JSON object without the entries that are null.
+fn present(value: Value) -> Value {
+    match value {
+        Value::Object(entries) => {
+            Value::Object(entries.into_iter().filter(|(_, value)| !value.is_null()).collect::<Map<String, Value>>())
+        }
+        other => other,
+    }
+}
+
+impl Observer for Record {
+    fn start(&mut self, start: &Start<'_>) -> Result<()> {
+        let settings = start.settings;
+        self.line(&json!({
+            "kind": "run",
+            "format_version": FORMAT_VERSION,
+            "program": concat!("gramstep ", env!("CARGO_PKG_VERSION")),
+            "optimizer": settings.optimizer,
+            "model": settings.model.to_string(),
+            "parameters": start.parameters,
+            "samples": start.samples,
+            "steps_per_epoch": start.steps_per_epoch,
+            "seed": settings.seed,
+        }))?;
+        self.flush()
+    }
+
+    fn step(&mut self, event: &StepEvent<'_>) -> Result<()> {
+        let info = event.info;
+        self.line(&present(json!({
+            "kind": "step",
+            "epoch": event.epoch,
+            "step": event.step,
+            "seconds": event.seconds,
+            "loss": info.loss,
+            "loss_after": info.loss_after,
+            "learning_rate": info.learning_rate,
+            "damping": info.damping,
+            "gain_ratio": info.gain_ratio,
+            "accepted": info.accepted,
+            "solve": info.solve,
+        })))
+    }
+
+    fn epoch(&mut self, event: &EpochEvent) -> Result<()> {
+        self.line(&present(json!({
+            "kind": "epoch",
+            "epoch": event.epoch,
+            "step": event.step,
+            "seconds": event.seconds,
+            "train_loss": event.train_loss,
+            "validation_loss": event.validation_loss,
+            "improved": event.improved,
+        })))?;
+        self.flush()
+    }
+
+    fn finish(&mut self, report: &Report) -> Result<()> {
+        self.line(&json!({ "kind": "end", "report": report }))?;
+        self.flush()
+    }
+}

@@ -1,0 +1,100 @@
+//! Gram-Gauss-Newton along a path of falling ridge: each step starts where the last one ended, with a weaker ridge.
+//!
+//! On a full batch a few undamped steps interpolate the training rows, noise included; early stopping would choose
+//! among three or four models. Along the path it chooses among many, from a smooth function to interpolation, and each
+//! costs one step: the continuation that computes the regularisation path of a linear model. Start and rate were
+//! chosen on inner validation rows of six sets of 277 to 1599 rows.
+
+use gramstep::optim::{Batch, GramGaussNewton, GramGaussNewtonConfig, Optimizer, OptimizerState, StepInfo};
+use gramstep::{Model, Result, Scalar};
+
+/// The largest κ of a first step. From 100 on, deep networks fall to θ = 0 and stay there, where J = 0.
+const MOST: f64 = 10.0;
+/// So much κ for each residual, while that is less.
+const PER_RESIDUAL: f64 = 0.05;
+/// Factor on κ after a step.
+const RATE: f64 = 0.7;
+/// Below this κ there is no ridge.
+const END: f64 = 1e-8;
+
+/// The name of κ in a saved state.
+const RIDGE: &str = "ridge";
+
+/// Gram-Gauss-Newton whose ridge falls from step to step.
+#[derive(Debug)]
+pub(crate) struct RidgePath<T> {
+    config: GramGaussNewtonConfig,
+    optimizer: GramGaussNewton<T>,
+    ridge: f64,
+}
+
+impl<T: Scalar> RidgePath<T> {
+    /// At the start of the path for so many residuals; the ridge of `config` is not used.
+    pub(crate) fn new(config: GramGaussNewtonConfig, residuals: usize) -> Result<Self> {
+        let ridge = (PER_RESIDUAL * residuals as f64).min(MOST);
+        let optimizer = GramGaussNewton::new(config.with_ridge(ridge))?;
+        Ok(Self { config, optimizer, ridge })
+    }
+
+    fn continue_with(&mut self, ridge: f64, state: OptimizerState) -> Result<()> {
+        self.ridge = ridge;
+        self.optimizer = GramGaussNewton::new(self.config.with_ridge(ridge))?;
+        self.optimizer.restore(state)
+    }
+}
+
+impl<T: Scalar> Optimizer<T> for RidgePath<T> {
+    fn name(&self) -> &'static str {
+        Optimizer::<T>::name(&self.optimizer)
+    }
+
+    fn step(&mut self, model: &mut Model<T>, batch: &Batch<'_, T>) -> Result<StepInfo> {
+        let info = self.optimizer.step(model, batch)?;
+        if info.accepted && self.ridge > 0.0 {
+            let ridge = self.ridge * RATE;
+            let state = self.optimizer.state();
+            self.continue_with(if ridge < END { 0.0 } else { ridge }, state)?;
+        }
+        Ok(info)
+    }
+
+    fn state(&self) -> OptimizerState {
+        let mut state = self.optimizer.state();
+        state.numbers.push((RIDGE.to_owned(), self.ridge));
+        state
+    }
+
+    fn restore(&mut self, mut state: OptimizerState) -> Result<()> {
+        let ridge = state.numbers.iter().position(|(name, _)| name == RIDGE);
+        let ridge = ridge.map_or(0.0, |at| state.numbers.remove(at).1);
+        self.continue_with(ridge, state)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gramstep::{Activation, Matrix};
+
+    use super::*;
+
+    #[test]
+    fn a_restored_path_goes_on_bit_for_bit_and_ends_in_interpolation() {
+        let x = Matrix::from_fn(6, 1, |i, _| i as f64 / 3.0 - 1.0);
+        let y = Matrix::from_fn(6, 1, |i, _| (i as f64 / 3.0).exp() - 2.0);
+        let mut model = Model::<f64>::mlp(&[1, 32, 1], Activation::Tanh).seed(1).build().unwrap();
+        let config = GramGaussNewtonConfig::default();
+        let mut path = RidgePath::new(config, 6).unwrap();
+        let first = path.step(&mut model, &Batch::new(&x, &y)).unwrap();
+        let mut other = RidgePath::new(config, 6).unwrap();
+        other.restore(path.state()).unwrap();
+        let mut copy = model.clone();
+        for _ in 0..100 {
+            path.step(&mut model, &Batch::new(&x, &y)).unwrap();
+            other.step(&mut copy, &Batch::new(&x, &y)).unwrap();
+        }
+        assert_eq!(model.theta(), copy.theta());
+        assert!(first.loss > 0.1);
+        assert!(Batch::new(&x, &y).loss(&model).unwrap() < 1e-6);
+        assert_eq!(path.ridge, 0.0);
+    }
+}

@@ -1,0 +1,131 @@
+//! The folder of a run: `config.toml`, `record.jsonl`, `model.safetensors`.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::settings::Settings;
+
+/// A folder that holds one run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunFolder {
+    path: PathBuf,
+}
+
+impl RunFolder {
+    /// Makes the folder; it may exist but must not hold a run.
+    ///
+    /// # Errors
+    /// [`Error::FolderInUse`], or [`Error::Write`] if it cannot be made.
+    pub fn create(path: &Path) -> Result<Self> {
+        let folder = Self::open(path);
+        if [folder.config(), folder.record(), folder.model()].iter().any(|file| file.exists()) {
+            return Err(Error::FolderInUse { path: path.to_owned() });
+        }
+        fs::create_dir_all(path).map_err(|source| Error::Write { path: path.to_owned(), source })?;
+        Ok(folder)
+    }
+
+    /// Makes a new folder `parent/name-N` with the first N that is free.
+    ///
+    /// # Errors
+    /// [`Error::Write`] if it cannot be made.
+    pub fn fresh(parent: &Path, name: &str) -> Result<Self> {
+        let wrong = |path: &Path, source| Error::Write { path: path.to_owned(), source };
+        fs::create_dir_all(parent).map_err(|source| wrong(parent, source))?;
+        for number in 1_u32.. {
+            let path = parent.join(format!("{name}-{number}"));
+            match fs::create_dir(&path) {
+                Ok(()) => return Ok(Self { path }),
+                Err(source) if source.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(source) => return Err(wrong(&path, source)),
+            }
+        }
+        Err(wrong(parent, std::io::ErrorKind::AlreadyExists.into()))
+    }
+
+    /// A folder that is there already.
+    #[must_use]
+    pub fn open(path: &Path) -> Self {
+        Self { path: path.to_owned() }
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Every setting of the run.
+    #[must_use]
+    pub fn config(&self) -> PathBuf {
+        self.path.join("config.toml")
+    }
+
+    /// One JSON object a step and one an epoch.
+    #[must_use]
+    pub fn record(&self) -> PathBuf {
+        self.path.join("record.jsonl")
+    }
+
+    /// Parameters and preprocessing.
+    #[must_use]
+    pub fn model(&self) -> PathBuf {
+        self.path.join("model.safetensors")
+    }
+
+    /// Writes `config.toml`.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn write_config(&self, settings: &Settings) -> Result<()> {
+        let path = self.config();
+        let text = toml::to_string(settings)
+            .map_err(|error| Error::Write { path: path.clone(), source: std::io::Error::other(error) })?;
+        write_atomically(&path, text.as_bytes())
+    }
+}
+
+/// Writes a file so that at every moment there is the old one or the whole new one.
+pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".tmp");
+    let temporary = PathBuf::from(temporary);
+    let write = || {
+        let mut file = File::create(&temporary)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)
+    };
+    write().map_err(|source| {
+        // What could not be written whole is of no use; the first error is the one to tell.
+        let _ = fs::remove_file(&temporary);
+        Error::Write { path: path.to_owned(), source }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fresh_folders_are_numbered_and_used_ones_are_refused() {
+        let parent = tempfile::tempdir().unwrap();
+        let first = RunFolder::fresh(parent.path(), "wine").unwrap();
+        let second = RunFolder::fresh(parent.path(), "wine").unwrap();
+        assert!(first.path().ends_with("wine-1") && second.path().ends_with("wine-2"));
+        assert!(RunFolder::create(first.path()).is_ok());
+        write_atomically(&first.model(), b"x").unwrap();
+        assert!(matches!(RunFolder::create(first.path()), Err(Error::FolderInUse { .. })));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_written_leaves_nothing_behind() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("taken");
+        fs::create_dir(&path).unwrap();
+        assert!(write_atomically(&path, b"x").is_err());
+        assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 1);
+    }
+}

@@ -1,0 +1,9 @@
+//! What a run is: the configuration that a user gives, and the settings that follow from it and the data.
+
+mod config;
+mod resolved;
+mod values;
+
+pub use config::{Config, FORMAT_VERSION};
+pub use resolved::{Facts, Settings};
+pub use values::{BatchSize, DampingChoice, OptimizerName, Precision, RidgeChoice, TimeLimit};

@@ -1,0 +1,213 @@
+//! The settings of one run: what the user gave, and for the rest what suits the data.
+
+use std::num::NonZeroUsize;
+
+use gramstep::Architecture;
+use serde::Serialize;
+
+use super::{BatchSize, Config, DampingChoice, FORMAT_VERSION, OptimizerName, Precision, RidgeChoice, TimeLimit};
+use crate::data::{Portion, Problem, Task};
+use crate::error::{Error, Result};
+
+/// Up to so many rows of G (samples × outputs) a full batch is cheap.
+const FULL_BATCH_ROWS: usize = 2048;
+
+/// What the choice of settings depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::exhaustive_structs)]
+pub struct Facts {
+    /// Training rows.
+    pub samples: usize,
+    /// Outputs of the network.
+    pub outputs: usize,
+    /// Regression or classification.
+    pub task: Task,
+    /// Whether there are validation rows.
+    pub validation: bool,
+}
+
+impl Facts {
+    /// Of a problem.
+    #[must_use]
+    pub fn of(problem: &Problem) -> Self {
+        Self {
+            samples: problem.train.rows(),
+            outputs: problem.preprocessing.targets.outputs(),
+            task: problem.preprocessing.targets.task(),
+            validation: problem.validation.is_some(),
+        }
+    }
+}
+
+/// Every setting of a run. Written to `config.toml`, it is a [`Config`] that repeats the run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Settings {
+    /// Version of the file's format.
+    pub format_version: u32,
+    /// Where the data are.
+    pub data: String,
+    /// The columns to learn.
+    pub target: Vec<String>,
+    /// The columns that the user left out.
+    pub drop: Vec<String>,
+    /// Regression or classification.
+    pub task: Task,
+    /// Rows that are only judged at the end.
+    pub test: Portion,
+    /// Rows that choose when to stop.
+    pub validation: Portion,
+    /// The architecture.
+    #[serde(serialize_with = "as_text")]
+    pub model: Architecture,
+    /// The method of training.
+    pub optimizer: OptimizerName,
+    /// η.
+    pub learning_rate: f64,
+    /// λ relative to the mean diagonal of G.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub damping: Option<DampingChoice>,
+    /// κ: weight decay.
+    pub ridge: RidgeChoice,
+    /// μ.
+    pub momentum: f64,
+    /// Rows of one step.
+    pub batch_size: BatchSize,
+    /// The most epochs.
+    pub epochs: usize,
+    /// The longest time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time_limit: Option<TimeLimit>,
+    /// Epochs without a better validation loss before training stops.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub patience: Option<usize>,
+    /// Of initialisation, shuffles and split.
+    pub seed: u64,
+    /// Number type of the parameters.
+    pub precision: Precision,
+    /// Threads.
+    pub threads: usize,
+}
+
+fn as_text<S: serde::Serializer>(value: &Architecture, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
+}
+
+/// The settings of training that depend on the method and on the size of the data.
+struct Defaults {
+    learning_rate: f64,
+    momentum: f64,
+    batch_size: BatchSize,
+    epochs: usize,
+    patience: usize,
+}
+
+impl Defaults {
+    fn of(optimizer: OptimizerName, facts: &Facts) -> Self {
+        let full = facts.samples * facts.outputs <= FULL_BATCH_ROWS;
+        match optimizer {
+            OptimizerName::GramGaussNewton if full => {
+                Self { learning_rate: 1.0, momentum: 0.0, batch_size: BatchSize::Full, epochs: 200, patience: 20 }
+            }
+            OptimizerName::GramGaussNewton => {
+                let batch_size = BatchSize::Rows((1024 / facts.outputs).max(32));
+                Self { learning_rate: 0.5, momentum: 0.0, batch_size, epochs: 100, patience: 10 }
+            }
+            OptimizerName::Sgd => {
+                Self { learning_rate: 0.01, momentum: 0.9, batch_size: BatchSize::Rows(64), epochs: 500, patience: 30 }
+            }
+            OptimizerName::Adam => {
+                Self { learning_rate: 1e-3, momentum: 0.9, batch_size: BatchSize::Rows(64), epochs: 500, patience: 30 }
+            }
+        }
+    }
+}
+
+impl Settings {
+    /// Completes a configuration for a problem.
+    ///
+    /// # Errors
+    /// When a setting is outside its range, or does not belong to the method.
+    pub fn resolve(config: &Config, problem: &Problem) -> Result<Self> {
+        config.validate()?;
+        let facts = Facts::of(problem);
+        let optimizer = config.optimizer.unwrap_or(OptimizerName::GramGaussNewton);
+        let gram = optimizer == OptimizerName::GramGaussNewton;
+        if config.damping.is_some() && !gram {
+            return Err(Error::Setting {
+                name: "damping",
+                value: format!("with {optimizer}"),
+                range: "a setting of gram-gauss-newton alone".to_owned(),
+            });
+        }
+        let defaults = Defaults::of(optimizer, &facts);
+        let default_model = "mlp:256,256:gelu";
+        Ok(Self {
+            format_version: FORMAT_VERSION,
+            data: config.data.clone().ok_or(Error::NoData)?,
+            target: problem.preprocessing.targets.columns().to_vec(),
+            drop: config.drop.clone(),
+            task: facts.task,
+            test: config.test.clone().unwrap_or(Portion::Fraction(crate::data::TEST)),
+            validation: config.validation.clone().unwrap_or(Portion::Fraction(crate::data::VALIDATION)),
+            model: config.model.as_deref().unwrap_or(default_model).parse()?,
+            optimizer,
+            learning_rate: config.learning_rate.unwrap_or(defaults.learning_rate),
+            damping: gram.then(|| config.damping.unwrap_or(DampingChoice::Auto)),
+            ridge: config.ridge.unwrap_or(RidgeChoice::Auto),
+            momentum: config.momentum.unwrap_or(defaults.momentum),
+            batch_size: config.batch_size.unwrap_or(defaults.batch_size),
+            epochs: config.epochs.unwrap_or(defaults.epochs),
+            time_limit: config.time_limit,
+            patience: facts.validation.then(|| config.patience.unwrap_or(defaults.patience)),
+            seed: config.seed.unwrap_or(0),
+            precision: config.precision.unwrap_or(Precision::F64),
+            threads: config.threads.unwrap_or_else(threads),
+        })
+    }
+
+    /// Whether every step sees all training rows.
+    #[must_use]
+    pub fn is_full_batch(&self, samples: usize) -> bool {
+        match self.batch_size {
+            BatchSize::Full => true,
+            BatchSize::Rows(rows) => rows >= samples,
+        }
+    }
+}
+
+/// The processors of this machine.
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem() -> (Config, Problem) {
+        let config = Config { data: Some("builtin:diabetes".to_owned()), ..Config::default() };
+        let problem = Problem::load(&config).unwrap();
+        (config, problem)
+    }
+
+    #[test]
+    fn written_settings_are_a_configuration_that_repeats_the_run() {
+        let (mut config, problem) = problem();
+        for &optimizer in OptimizerName::ALL {
+            config.optimizer = Some(optimizer);
+            config.time_limit = Some("1.5h".parse().unwrap());
+            let settings = Settings::resolve(&config, &problem).unwrap();
+            let read: Config = toml::from_str(&toml::to_string(&settings).unwrap()).unwrap();
+            assert_eq!(Settings::resolve(&read, &problem).unwrap(), settings);
+        }
+    }
+
+    #[test]
+    fn damping_belongs_to_gram_gauss_newton() {
+        let (mut config, problem) = problem();
+        config.optimizer = Some(OptimizerName::Adam);
+        config.damping = Some(DampingChoice::Fixed(0.1));
+        assert!(Settings::resolve(&config, &problem).unwrap_err().is_usage());
+    }
+}

@@ -1,0 +1,35 @@
+//! Every reason for which training ends.
+
+use serde::{Deserialize, Serialize};
+
+/// Why training ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum StopReason {
+    /// All epochs were made.
+    Epochs,
+    /// The time was over.
+    TimeLimit,
+    /// The validation loss did not get better for so many epochs.
+    Patience,
+    /// The training loss is zero up to rounding, or no step lowers it.
+    Converged,
+    /// The user asked for it.
+    Interrupted,
+    /// A loss or a parameter became infinite or NaN.
+    NonFinite,
+}
+
+impl std::fmt::Display for StopReason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Epochs => "all epochs made",
+            Self::TimeLimit => "time limit",
+            Self::Patience => "no better validation loss",
+            Self::Converged => "converged",
+            Self::Interrupted => "interrupted",
+            Self::NonFinite => "not finite",
+        })
+    }
+}

@@ -1,0 +1,134 @@
+//! A trained model that predicts from a raw table.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use gramstep::{Device, Matrix};
+
+use crate::data::{Preprocessing, Table, Targets};
+use crate::error::Result;
+use crate::metrics::{self, Metrics, largest, log_sum_exp};
+use crate::model_file::{self, Metadata, Network};
+use crate::run_folder::RunFolder;
+
+/// A network and the preprocessing that it was trained with.
+#[derive(Clone, Debug)]
+pub struct TrainedModel {
+    network: Network,
+    metadata: Metadata,
+}
+
+/// Predictions for the rows of a table.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Predictions {
+    /// Names of the columns: `predicted_TARGET`, for classes also `probability_CLASS`.
+    pub header: Vec<String>,
+    /// The predicted class of every row, of a classification.
+    pub classes: Option<Vec<String>>,
+    /// Predicted targets in their own units, or the probability of every class.
+    pub values: Matrix<f64>,
+    /// How good they are, if the table has the targets.
+    pub metrics: Option<Metrics>,
+    /// What the user should know, in sentences.
+    pub notes: Vec<String>,
+}
+
+impl TrainedModel {
+    /// Reads the model of a run folder.
+    ///
+    /// # Errors
+    /// When there is none or it cannot be used.
+    pub fn load(run: &Path, device: Device) -> Result<Self> {
+        let (network, metadata) = model_file::load(&RunFolder::open(run).model(), device)?;
+        Ok(Self { network, metadata })
+    }
+
+    /// What the model file says.
+    #[must_use]
+    pub fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    /// Length of θ.
+    #[must_use]
+    pub fn parameter_count(&self) -> usize {
+        match &self.network {
+            Network::F32(model) => model.parameter_count(),
+            Network::F64(model) => model.parameter_count(),
+        }
+    }
+
+    /// Predicts every row of a table with the input columns of the training data.
+    ///
+    /// # Errors
+    /// When columns are missing or cells do not fit.
+    pub fn predict(&self, table: &Table) -> Result<Predictions> {
+        let Preprocessing { inputs, targets } = &self.metadata.preprocessing;
+        let mut notes = table.notes().to_vec();
+        let rows: Vec<usize> = (0..table.rows()).collect();
+        let x = inputs.apply(table, &rows, &mut notes)?;
+        let outputs = match &self.network {
+            Network::F32(model) => metrics::outputs(model, &x.cast())?,
+            Network::F64(model) => metrics::outputs(model, &x)?,
+        };
+        let metrics = judge(table, &outputs, targets, &mut notes)?;
+        let mut values = outputs.as_slice().to_vec();
+        let (header, classes) = match targets {
+            Targets::Regression { columns, standardisation } => {
+                standardisation.invert(&mut values);
+                (columns.iter().map(|name| format!("predicted_{name}")).collect(), None)
+            }
+            Targets::Classification { column, classes } => {
+                for logits in values.chunks_mut(classes.len()) {
+                    let normaliser = log_sum_exp(logits);
+                    for logit in logits {
+                        *logit = (*logit - normaliser).exp();
+                    }
+                }
+                let chosen = (0..rows.len()).map(|i| classes[largest(outputs.row(i))].clone()).collect();
+                let header = (std::iter::once(format!("predicted_{column}")))
+                    .chain(classes.iter().map(|class| format!("probability_{class}")))
+                    .collect();
+                (header, Some(chosen))
+            }
+        };
+        let values = Matrix::from_vec(outputs.rows(), outputs.columns(), values)?;
+        Ok(Predictions { header, classes, values, metrics, notes })
+    }
+}
+
+/// Metrics over the rows that have a value in every target, if the table has the targets.
+fn judge(table: &Table, outputs: &Matrix<f64>, targets: &Targets, notes: &mut Vec<String>) -> Result<Option<Metrics>> {
+    if targets.columns().iter().any(|name| table.column(name).is_none()) {
+        return Ok(None);
+    }
+    let rows = Targets::rows(table, targets.columns())?;
+    if rows.is_empty() {
+        return Ok(None);
+    }
+    match targets.apply(table, &rows) {
+        Ok(expected) => Ok(Some(metrics::measure(&outputs.select_rows(&rows), &expected, targets))),
+        // Targets are not needed to predict: a table whose targets are no use is still predicted.
+        Err(error) => {
+            notes.push(format!("not judged: {error}"));
+            Ok(None)
+        }
+    }
+}
+
+impl Predictions {
+    /// Writes a CSV with a header; numbers so that they are read back to the last bit.
+    ///
+    /// # Errors
+    /// When `out` cannot be written.
+    pub fn write_csv(&self, out: impl Write) -> io::Result<()> {
+        let mut writer = csv::Writer::from_writer(out);
+        writer.write_record(&self.header)?;
+        for i in 0..self.values.rows() {
+            let class = self.classes.iter().map(|classes| classes[i].clone());
+            writer.write_record(class.chain(self.values.row(i).iter().map(f64::to_string)))?;
+        }
+        writer.flush()
+    }
+}

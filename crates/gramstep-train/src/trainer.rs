@@ -1,0 +1,242 @@
+//! The loop over epochs and batches, and every reason to end it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use gramstep::optim::{Batch, Optimizer, StepInfo};
+use gramstep::{Model, Scalar};
+
+use crate::batches::batches;
+use crate::data::{Dataset, Targets};
+use crate::error::{Error, Result};
+use crate::metrics;
+use crate::observer::{EpochEvent, Observer, StepEvent};
+use crate::optimizer::loss_of;
+use crate::settings::{BatchSize, Settings};
+use crate::stop_reason::StopReason;
+
+/// After so many steps in a row that gain nothing, training has converged.
+const MOST_FUTILE: usize = 3;
+
+/// What became of a training. The model has the best parameters that were seen.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Fit {
+    /// Epochs made; the last one may be cut short by time or user.
+    pub epochs: usize,
+    /// Steps made.
+    pub steps: usize,
+    /// Time it took.
+    pub seconds: f64,
+    /// Why it ended.
+    pub stop_reason: StopReason,
+    /// The epoch after which the model was best; none if no epoch was completed.
+    pub best_epoch: Option<usize>,
+    /// The lowest training loss after or during any epoch.
+    pub lowest_train_loss: f64,
+    /// What went wrong, if [`StopReason::NonFinite`].
+    pub failure: Option<Error>,
+}
+
+/// Trains a model by the settings of a run.
+#[derive(Clone, Copy, Debug)]
+pub struct Trainer<'a> {
+    settings: &'a Settings,
+    targets: &'a Targets,
+    stop: &'a AtomicBool,
+    exact_train_loss: bool,
+}
+
+/// Where a training stands.
+struct State<T> {
+    epoch: usize,
+    step: usize,
+    futile: usize,
+    lowest_train_loss: f64,
+    best: Option<Best<T>>,
+}
+
+struct Best<T> {
+    epoch: usize,
+    loss: f64,
+    theta: Vec<T>,
+}
+
+/// The losses of the steps of one epoch.
+#[derive(Default)]
+struct Running {
+    sum: f64,
+    rows: usize,
+    after: Option<f64>,
+}
+
+impl<'a> Trainer<'a> {
+    /// A trainer; training ends after the step during which `stop` becomes true.
+    #[must_use]
+    pub fn new(settings: &'a Settings, targets: &'a Targets, stop: &'a AtomicBool) -> Self {
+        Self { settings, targets, stop, exact_train_loss: false }
+    }
+
+    /// Evaluates the training loss after every epoch instead of averaging over its batches: comparable between
+    /// optimisers, for the price of a forward pass.
+    #[must_use]
+    pub fn with_exact_train_loss(mut self) -> Self {
+        self.exact_train_loss = true;
+        self
+    }
+
+    /// Trains until a reason to stop.
+    ///
+    /// # Errors
+    /// When a step or an observer fails; non-finite numbers are no error here but a [`StopReason`].
+    pub fn fit<T: Scalar>(
+        &self,
+        model: &mut Model<T>,
+        optimizer: &mut dyn Optimizer<T>,
+        train: &Dataset<T>,
+        validation: Option<&Dataset<T>>,
+        observer: &mut dyn Observer,
+    ) -> Result<Fit> {
+        let clock = Instant::now();
+        let mut state = State { epoch: 0, step: 0, futile: 0, lowest_train_loss: f64::INFINITY, best: None };
+        let mut failure = None;
+        let stop_reason = loop {
+            match self.epoch(model, optimizer, (train, validation), &mut state, observer, clock) {
+                Ok(None) => {}
+                Ok(Some(reason)) => break reason,
+                Err(error @ Error::NonFinite { .. }) => {
+                    failure = Some(error);
+                    break StopReason::NonFinite;
+                }
+                Err(error) => return Err(error),
+            }
+        };
+        if let Some(best) = &state.best {
+            model.set_theta(&best.theta)?;
+        }
+        Ok(Fit {
+            epochs: state.epoch,
+            steps: state.step,
+            seconds: clock.elapsed().as_secs_f64(),
+            stop_reason,
+            best_epoch: state.best.map(|best| best.epoch),
+            lowest_train_loss: state.lowest_train_loss,
+            failure,
+        })
+    }
+
+    /// One epoch; returns the reason to end, if there is one.
+    fn epoch<T: Scalar>(
+        &self,
+        model: &mut Model<T>,
+        optimizer: &mut dyn Optimizer<T>,
+        (train, validation): (&Dataset<T>, Option<&Dataset<T>>),
+        state: &mut State<T>,
+        observer: &mut dyn Observer,
+        clock: Instant,
+    ) -> Result<Option<StopReason>> {
+        state.epoch += 1;
+        let loss = loss_of(self.targets.task());
+        let mut running = Running::default();
+        let mut reason = None;
+        for rows in batches(train.rows(), self.settings.batch_size, self.settings.seed, state.epoch) {
+            let selected = rows.map(|rows| train.select(&rows));
+            let data = selected.as_ref().unwrap_or(train);
+            let batch = Batch::new(&data.inputs, &data.targets).with_loss(loss.as_ref());
+            state.step += 1;
+            let info = optimizer.step(model, &batch).map_err(|error| state.located(error))?;
+            running.add(&info, data.rows());
+            state.check(&info, model)?;
+            let seconds = clock.elapsed().as_secs_f64();
+            observer.step(&StepEvent { epoch: state.epoch, step: state.step, seconds, info: &info })?;
+            reason = self.stop_now(clock);
+            if reason.is_some() {
+                break;
+            }
+        }
+
+        let full = matches!(self.settings.batch_size, BatchSize::Full);
+        let train_loss = match running.after.filter(|_| full) {
+            Some(after) => after,
+            None if self.exact_train_loss || validation.is_none() => metrics::loss(model, train, self.targets)?,
+            None => running.sum / running.rows as f64,
+        };
+        let validation_loss = validation.map(|data| metrics::loss(model, data, self.targets)).transpose()?;
+        if !train_loss.is_finite() {
+            return Err(state.non_finite(culprit(model)));
+        }
+        state.lowest_train_loss = state.lowest_train_loss.min(train_loss);
+        let improved = state.judge(validation_loss.unwrap_or(train_loss), model);
+        let seconds = clock.elapsed().as_secs_f64();
+        let (epoch, step) = (state.epoch, state.step);
+        observer.epoch(&EpochEvent { epoch, step, seconds, train_loss, validation_loss, improved })?;
+
+        let waited = epoch - state.best.as_ref().map_or(0, |best| best.epoch);
+        Ok(match reason {
+            Some(reason) => Some(reason),
+            None if train_loss <= (4.0 * T::EPSILON.to_f64()).powi(2) => Some(StopReason::Converged),
+            None if state.futile >= MOST_FUTILE => Some(StopReason::Converged),
+            None if self.settings.patience.is_some_and(|patience| waited >= patience) => Some(StopReason::Patience),
+            None if epoch >= self.settings.epochs => Some(StopReason::Epochs),
+            None => self.stop_now(clock),
+        })
+    }
+
+    fn stop_now(&self, clock: Instant) -> Option<StopReason> {
+        if self.stop.load(Ordering::Relaxed) {
+            return Some(StopReason::Interrupted);
+        }
+        let limit = self.settings.time_limit?;
+        (clock.elapsed() >= limit.0).then_some(StopReason::TimeLimit)
+    }
+}
+
+impl Running {
+    fn add(&mut self, info: &StepInfo, rows: usize) {
+        self.sum += info.loss * rows as f64;
+        self.rows += rows;
+        self.after = info.loss_after;
+    }
+}
+
+impl<T: Scalar> State<T> {
+    /// Keeps the parameters if they are the best so far.
+    fn judge(&mut self, loss: f64, model: &Model<T>) -> bool {
+        let improved = loss.is_finite() && self.best.as_ref().is_none_or(|best| loss < best.loss);
+        if improved {
+            self.best = Some(Best { epoch: self.epoch, loss, theta: model.theta() });
+        }
+        improved
+    }
+
+    /// Looks at what a step says. Parameters that it made non-finite show in the next loss.
+    fn check(&mut self, info: &StepInfo, model: &Model<T>) -> Result<()> {
+        // Rejected at the highest damping, or (adaptive damping, no gain ratio) with a gain below rounding.
+        let futile = !info.accepted || (info.loss_after.is_some() && info.gain_ratio.is_none());
+        self.futile = if futile { self.futile + 1 } else { 0 };
+        if info.loss.is_finite() { Ok(()) } else { Err(self.non_finite(culprit(model))) }
+    }
+
+    fn non_finite(&self, what: String) -> Error {
+        Error::NonFinite { step: self.step, epoch: self.epoch, what, kept: None }
+    }
+
+    /// Adds step and epoch to an error of the mathematics about non-finite numbers.
+    fn located(&self, error: gramstep::Error) -> Error {
+        match error {
+            gramstep::Error::NonFinite { what, layer } => {
+                let layer = layer.map_or_else(String::new, |layer| format!(" of layer `{layer}`"));
+                self.non_finite(format!("{what}{layer}"))
+            }
+            error => error.into(),
+        }
+    }
+}
+
+/// The first parameter that is not finite, or the loss.
+fn culprit<T: Scalar>(model: &Model<T>) -> String {
+    let theta = model.theta();
+    let Some(at) = theta.iter().position(|value| !value.is_finite()) else { return "the loss".to_owned() };
+    let span = model.spans().iter().find(|span| span.range().contains(&at));
+    span.map_or_else(|| "a parameter".to_owned(), |span| format!("parameter `{}`", span.name))
+}
