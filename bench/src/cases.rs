@@ -1,8 +1,9 @@
 //! The cases by name.
 
+use gramstep::kernel::{InfiniteKernel, Which};
 use gramstep::optim::{Batch, Damping, GramGaussNewton, GramGaussNewtonConfig, Optimizer, Sgd, SgdConfig};
 use gramstep::solve::{Damped, Solver};
-use gramstep::{Matrix, Model};
+use gramstep::{Activation, Device, Matrix, Model, Scalar};
 use serde_json::{Value, json};
 
 use crate::Options;
@@ -10,7 +11,8 @@ use crate::networks::{MLP, MLP10, data, mlp};
 use crate::timing::{Operation, measure};
 
 /// All cases.
-pub(crate) const NAMES: [&str; 6] = ["step-mlp", "step-small", "gram-mlp", "gram-mlp10", "gram-mlp-4096", "cholesky"];
+pub(crate) const NAMES: [&str; 7] =
+    ["step-mlp", "step-small", "gram-mlp", "gram-mlp10", "gram-mlp-4096", "ntk-infinite", "cholesky"];
 
 type Outcome = Result<(), String>;
 
@@ -23,6 +25,10 @@ pub(crate) fn run(name: &str, options: &Options) -> Outcome {
         "gram-mlp10" => gram(name, &MLP10, 128, options),
         // For its peak memory.
         "gram-mlp-4096" => gram(name, &MLP, 4096, options),
+        "ntk-infinite" => {
+            infinite::<f32>(name, options)?;
+            infinite::<f64>(name, options)
+        }
         "cholesky" => cholesky(options),
         _ => Err(format!("no case `{name}`; there are {}", NAMES.join(", "))),
     }
@@ -69,6 +75,19 @@ fn gram(name: &str, sizes: &[usize], samples: usize, options: &Options) -> Outco
     };
     let operation = Operation { name: name.to_owned(), config: config(sizes, samples, options), run: Box::new(run) };
     measure(options.repeats, vec![operation]);
+    Ok(())
+}
+
+/// The tangent kernel of infinite width of 2000 points with 784 values, three hidden relu layers.
+fn infinite<T: Scalar>(name: &str, options: &Options) -> Outcome {
+    let kernel = InfiniteKernel::mlp(3, Activation::Relu, 2.0, 0.01).map_err(text)?;
+    let (x, device) = (data::<T>(2000, 784), Device::cpu(options.threads));
+    let run = || {
+        let points = kernel.points(&x, &device).expect("finite data have kernels");
+        std::hint::black_box(points.gram(Which::Ntk));
+    };
+    let config = json!({ "n": 2000, "inputs": 784, "hidden_layers": 3, "dtype": T::NAME, "threads": options.threads });
+    measure(options.repeats, vec![Operation { name: name.to_owned(), config, run: Box::new(run) }]);
     Ok(())
 }
 

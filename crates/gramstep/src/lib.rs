@@ -75,6 +75,7 @@
 //! | [`loss`] | squared, Huber, cross-entropy, logistic, or your own |
 //! | [`tangent`] | G, J v, Jᵀc from activations and deltas |
 //! | [`optim`] | Gram-Gauss-Newton, SGD, Adam |
+//! | [`kernel`] | kernels of infinite and finite width, what follows from them |
 //!
 //! A module uses only modules above it in this table. Matrices of public signatures are [`Matrix`] and [`MatrixView`],
 //! numbers are [`Scalar`]s (`f32` or `f64`), and everything that can fail returns an [`Error`] with its numbers and a
@@ -90,6 +91,7 @@
 pub mod communicator;
 pub mod device;
 mod error;
+pub mod kernel;
 pub mod loss;
 pub mod model;
 pub mod optim;
