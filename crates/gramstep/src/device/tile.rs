@@ -125,6 +125,13 @@ impl<'a, T: Scalar> Tile<'a, T> {
         self.data
     }
 
+    /// The same row-major elements with another number of columns.
+    #[must_use]
+    pub fn reshape(self, columns: usize) -> Self {
+        let data = self.host();
+        Self::new(data, data.len() / columns.max(1), columns)
+    }
+
     pub(super) fn parts(&self) -> (&'a [T], usize, usize) {
         (self.data, self.row_stride, self.column_stride)
     }
@@ -161,6 +168,13 @@ impl<'a, T: Scalar> TileMut<'a, T> {
     /// The same matrix for a shorter time.
     pub fn reborrow(&mut self) -> TileMut<'_, T> {
         TileMut { data: self.data, rows: self.rows, columns: self.columns }
+    }
+
+    /// The same elements with another number of columns.
+    #[must_use]
+    pub fn reshape(self, columns: usize) -> Self {
+        let rows = self.data.len() / columns.max(1);
+        Self::new(self.data, rows, columns)
     }
 
     /// The same matrix to read.

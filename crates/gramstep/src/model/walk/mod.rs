@@ -7,7 +7,7 @@ mod tangent;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::layer::{Call, Stage};
+use super::layer::{Call, ParameterUse, Stage};
 use super::network::{Network, Node};
 use crate::device::{Buffer, Device, Operations, Order, Product, Tile, TileMut};
 use crate::scalar::Scalar;
@@ -28,12 +28,18 @@ pub(crate) type SeedFunction<'a, T> = dyn Fn(Range<usize>, Tile<'_, T>, TileMut<
 pub(crate) struct Trace<T> {
     /// f, n×k.
     pub(crate) outputs: Buffer<T>,
-    /// A_l of every linear node, n×d_in.
-    pub(crate) activations: Vec<Arc<Buffer<T>>>,
-    /// D_l of every linear node, n·q×d_out.
-    pub(crate) deltas: Vec<Buffer<T>>,
+    /// What every node with parameters leaves, in order.
+    pub(crate) parts: Vec<TracePart<T>>,
     /// ∂⟨cotangent, f⟩/∂x, n·q×d.
     pub(crate) input_deltas: Option<Buffer<T>>,
+}
+
+/// What a node with parameters leaves behind.
+pub(crate) enum TracePart<T> {
+    /// The inputs A_l (n×input) and the deltas D_l (n·q×output) of a weight.
+    Linear { activations: Arc<Buffer<T>>, deltas: Buffer<T> },
+    /// The gradients themselves, n·q×p_l.
+    Explicit(Buffer<T>),
 }
 
 /// A network, its parameters and the device: what every walk needs.
@@ -50,6 +56,8 @@ struct TileWork<'a, T> {
     values: Vec<Option<TileMut<'a, T>>>,
     /// Deltas by home slot, where they are kept.
     deltas: Vec<Option<TileMut<'a, T>>>,
+    /// Written-out gradients by node, where there are some.
+    gradients: Vec<Option<TileMut<'a, T>>>,
 }
 
 impl<T: Scalar> Walker<'_, T> {
@@ -89,14 +97,17 @@ impl<T: Scalar> Walker<'_, T> {
         let mut kept_values: Vec<Option<Buffer<T>>> = (0..=last).map(|_| None).collect();
         let mut kept_deltas: Vec<Option<Buffer<T>>> = (0..=last).map(|_| None).collect();
         kept_values[last] = Some(Buffer::zeros(samples * network.outputs()));
-        if parts {
-            for (at, node, _) in network.linear_nodes() {
-                let (from, to) = (node.inputs[0], at + 1);
-                if from > 0 && kept_values[from].is_none() {
-                    kept_values[from] = Some(Buffer::zeros(samples * network.slots[from]));
-                }
-                kept_deltas[to] = Some(Buffer::zeros(samples * cotangents * network.slots[to]));
+        let mut gradients: Vec<Option<Buffer<T>>> = network.nodes.iter().map(|_| None).collect();
+        for (at, node, parameters) in network.parametric_nodes().filter(|_| parts) {
+            if parameters == ParameterUse::Explicit {
+                gradients[at] = Some(Buffer::zeros(samples * cotangents * node.theta.len()));
+                continue;
             }
+            let (from, to) = (node.inputs[0], at + 1);
+            if from > 0 && kept_values[from].is_none() {
+                kept_values[from] = Some(Buffer::zeros(samples * network.slots[from]));
+            }
+            kept_deltas[to] = Some(Buffer::zeros(samples * cotangents * network.slots[to]));
         }
         if input {
             kept_deltas[0] = Some(Buffer::zeros(samples * cotangents * network.inputs()));
@@ -109,6 +120,13 @@ impl<T: Scalar> Walker<'_, T> {
         for (slot, buffer) in kept_deltas.iter_mut().enumerate() {
             if let Some(buffer) = buffer {
                 attach(&mut works, buffer, rows * cotangents, network.slots[slot], |work| &mut work.deltas[slot]);
+            }
+        }
+
+        for (at, buffer) in gradients.iter_mut().enumerate() {
+            if let Some(buffer) = buffer {
+                let length = network.nodes[at].theta.len();
+                attach(&mut works, buffer, rows * cotangents, length, |work| &mut work.gradients[at]);
             }
         }
 
@@ -146,20 +164,21 @@ impl<T: Scalar> Walker<'_, T> {
                     Seed::Given(write) => write(work.samples.clone(), outputs, start.reborrow()),
                 }
             }
-            self.backward_tile(operations, x, &values, &mut deltas);
+            self.backward_tile(operations, x, &values, &mut deltas, &mut work.gradients);
         });
 
         let kept_values: Vec<_> = kept_values.into_iter().map(|kept| kept.map(Arc::new)).collect();
-        let mut activations = Vec::new();
-        let mut deltas = Vec::new();
-        if parts {
-            for (at, node, _) in network.linear_nodes() {
-                activations.push(kept_values[node.inputs[0]].clone().unwrap_or_else(|| x.clone()));
-                deltas.extend(kept_deltas[at + 1].take());
+        let mut left = Vec::new();
+        for (at, node, _) in network.parametric_nodes().filter(|_| parts) {
+            if let Some(gradients) = gradients[at].take() {
+                left.push(TracePart::Explicit(gradients));
+            } else if let Some(deltas) = kept_deltas[at + 1].take() {
+                let activations = kept_values[node.inputs[0]].clone().unwrap_or_else(|| x.clone());
+                left.push(TracePart::Linear { activations, deltas });
             }
         }
         let outputs = kept_values[last].as_deref().cloned().unwrap_or_else(|| Buffer::zeros(0));
-        Trace { outputs, activations, deltas, input_deltas: kept_deltas[0].take() }
+        Trace { outputs, parts: left, input_deltas: kept_deltas[0].take() }
     }
 
     /// The first layer whose output is infinite or not a number for one of the samples.
@@ -180,12 +199,13 @@ impl<T: Scalar> Walker<'_, T> {
 
     /// Multiplications of one pass.
     fn cost(&self, samples: usize) -> f64 {
-        self.network.cost() * samples as f64
+        self.network.cost * samples as f64
     }
 
     fn tile_rows(&self, samples: usize, cotangents: usize) -> usize {
         let values = self.network.slots.iter().sum::<usize>() * (1 + cotangents);
-        self.device.tile_samples::<T>(samples, self.network.parameters, values)
+        let widest = self.network.slots.iter().max().map_or(0, |&slot| slot * (1 + cotangents));
+        self.device.tile_samples::<T>(samples, self.network.parameters, values, widest)
     }
 
     fn works<'b>(&self, samples: usize, rows: usize) -> Vec<TileWork<'b, T>> {
@@ -194,6 +214,7 @@ impl<T: Scalar> Walker<'_, T> {
                 samples: tile * rows..((tile + 1) * rows).min(samples),
                 values: self.network.slots[1..].iter().map(|_| None).collect(),
                 deltas: self.network.slots.iter().map(|_| None).collect(),
+                gradients: self.network.nodes.iter().map(|_| None).collect(),
             })
             .collect()
     }
@@ -227,6 +248,7 @@ impl<T: Scalar> Walker<'_, T> {
         x: Tile<'_, T>,
         values: &[TileMut<'_, T>],
         deltas: &mut [Option<TileMut<'_, T>>],
+        gradients: &mut [Option<TileMut<'_, T>>],
     ) {
         let homes = &self.network.homes;
         let mut written = vec![false; homes.len()];
@@ -251,6 +273,9 @@ impl<T: Scalar> Walker<'_, T> {
                 }
                 Stage::Layer(layer) => {
                     let call = call(operations, node, self.theta);
+                    if let Some(out) = &mut gradients[at] {
+                        layer.gradients(&call, &read(node, x, values), delta.as_tile(), out.reborrow());
+                    }
                     for (which, &slot) in node.inputs.iter().enumerate() {
                         let target = homes[slot];
                         if let Some(into) = &mut deltas[target] {
