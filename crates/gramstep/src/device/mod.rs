@@ -6,6 +6,7 @@
 //! are larger than the caches; a GPU would take the whole batch.
 
 mod cpu;
+mod memory;
 mod operations;
 mod tile;
 mod window;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use crate::scalar::Scalar;
 
 pub(crate) use cpu::{for_each_chunk, vectorized};
+pub(crate) use memory::{Pool, carve};
 
 /// Multiplications below which waking another thread costs more than it gains.
 const WORTH_THREADS: f64 = 2e6;

@@ -127,7 +127,7 @@ impl<T: Scalar> Stacker<'_, T> {
                 LayerSpecification::Residual { layers, shortcut } => {
                     self.residual(&format!("{path}.{at}.layers"), &name, layers, *shortcut, place)?
                 }
-                LayerSpecification::JoinSide => self.join_side(&name, place)?,
+                LayerSpecification::JoinSide => self.join_side(&name, place),
                 single => self.single(&name, single, start, place)?,
             };
         }
@@ -217,14 +217,14 @@ impl<T: Scalar> Stacker<'_, T> {
     }
 
     /// The values so far and after them the side values of the sample.
-    fn join_side(&mut self, name: &str, place: Place) -> Result<Place> {
+    fn join_side(&mut self, name: &str, place: Place) -> Place {
         let input = self.specification.input;
         let side = input.side();
         let values = Embed::slice(input.len(), input.len() - side..input.len());
         let slot = self.compiler.push(&format!("{name}.side"), layer(values), vec![0]);
         let lengths = [place.shape.len(), side];
         let slot = self.compiler.push(name, layer(Embed::concatenation(&lengths)), vec![place.slot, slot]);
-        Ok(Place { slot, shape: Shape::Vector(lengths[0] + lengths[1]) })
+        Place { slot, shape: Shape::Vector(lengths[0] + lengths[1]) }
     }
 
     fn dense(&self, dense: &DenseSpecification, inputs: usize, start: WeightStart) -> Dense {

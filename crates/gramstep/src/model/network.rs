@@ -1,8 +1,11 @@
 //! A network as a list of nodes: node i reads earlier slots and writes slot i + 1; slot 0 is the input, the last slot
 //! the output.
 
+use std::sync::Arc;
+
 use super::layer::{ParameterUse, Stage};
 use super::parameters::{Span, Start};
+use crate::device::Pool;
 use crate::scalar::Scalar;
 
 /// A stage at its place in the network.
@@ -30,6 +33,8 @@ pub(crate) struct Network<T> {
     pub(crate) parameters: usize,
     /// Multiplications of one forward pass of one sample, about.
     pub(crate) cost: f64,
+    /// Memory of tiles and of what they leave behind.
+    pub(crate) memory: Arc<Pool<T>>,
 }
 
 impl<T: Scalar> Network<T> {
@@ -116,7 +121,14 @@ impl<T: Scalar> Compiler<T> {
             Stage::Layer(layer) => layer.cost(),
         });
         let cost = cost.sum::<usize>() as f64;
-        let network = Network { nodes: self.nodes, slots: self.slots, homes, parameters: self.parameters, cost };
+        let network = Network {
+            nodes: self.nodes,
+            slots: self.slots,
+            homes,
+            parameters: self.parameters,
+            cost,
+            memory: Arc::default(),
+        };
         (network, self.spans)
     }
 }

@@ -72,8 +72,10 @@ impl<T: Scalar> TangentFeatures<T> {
                     }
                 }
                 Part::Linear(part) => {
-                    let gradients = part.gradients(&self.device().operations::<T>(), self.samples, k);
-                    gradients.iter().for_each(|gradients| add_squares(&mut diagonal, gradients));
+                    let gradients = part.gradients(&self.device().operations::<T>(), &self.memory, (self.samples, k));
+                    for gradients in &gradients {
+                        add_squares(&mut diagonal, gradients);
+                    }
                 }
                 Part::Explicit(part) => add_squares(&mut diagonal, part),
             }
@@ -176,7 +178,7 @@ impl<T: Scalar> TangentFeatures<T> {
         let operations = self.device().operations::<T>();
         match part {
             Part::Linear(linear) if !self.positions_are_cheaper(linear, others) => {
-                let gradients = linear.gradients(&operations, self.samples, self.outputs);
+                let gradients = linear.gradients(&operations, &self.memory, (self.samples, self.outputs));
                 gradients.into_iter().map(Part::Explicit).collect()
             }
             Part::Linear(linear) if linear.window.is_some() => {
@@ -195,7 +197,7 @@ impl<T: Scalar> TangentFeatures<T> {
         let [n, m, k, t] = [self.samples, others, self.outputs, part.places].map(|v| v as f64);
         let [d_in, d_out] = [part.inputs, part.outputs].map(|v| v as f64);
         let positions = n * m * t * t * d_in / 2.0 + n * m * k * k * t * t * d_out / 2.0;
-        let gradients = (n + m) / 2.0 * k * t * d_in * d_out + n * m * k * k * d_in * d_out / 2.0;
+        let gradients = n.midpoint(m) * k * t * d_in * d_out + n * m * k * k * d_in * d_out / 2.0;
         positions < gradients
     }
 
@@ -211,7 +213,7 @@ impl<T: Scalar> TangentFeatures<T> {
                     let bytes = self.rows() * linear.weight_len() * size_of::<T>();
                     if bytes <= left {
                         left -= bytes;
-                        let gradients = linear.gradients(&operations, self.samples, self.outputs);
+                        let gradients = linear.gradients(&operations, &self.memory, (self.samples, self.outputs));
                         parts.extend(gradients.into_iter().map(Part::Explicit));
                     } else {
                         parts.push(Part::Linear(linear));

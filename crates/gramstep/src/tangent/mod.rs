@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 pub use part::{ExplicitPart, LinearPart, Part, Term};
 
-use crate::device::{Buffer, Device};
+use crate::device::{Buffer, Device, Pool};
 use crate::error::{Error, Result};
 use crate::model::layer::ParameterUse;
 use crate::model::network::Node;
@@ -53,6 +53,8 @@ pub struct TangentFeatures<T> {
     parts: Vec<Part<T>>,
     /// Bytes for gradients of convolutions written out at a time.
     memory_budget: usize,
+    /// Where these gradients lie.
+    memory: Arc<Pool<T>>,
 }
 
 /// Bytes for gradients written out, unless the caller says otherwise.
@@ -70,7 +72,16 @@ impl<T: Scalar> TangentFeatures<T> {
         for part in &parts {
             part.check(samples, outputs, parameters)?;
         }
-        Ok(Self { device, samples, outputs, parameters, predictions, parts, memory_budget: MEMORY_BUDGET })
+        Ok(Self {
+            device,
+            samples,
+            outputs,
+            parameters,
+            predictions,
+            parts,
+            memory_budget: MEMORY_BUDGET,
+            memory: Arc::default(),
+        })
     }
 
     /// The same features with another limit, in bytes, on the gradients of convolutions that are written out at a time
@@ -148,6 +159,7 @@ impl<T: Scalar> TangentFeatures<T> {
             predictions: self.predictions.cast(),
             parts: self.parts.iter().map(Part::cast).collect(),
             memory_budget: self.memory_budget,
+            memory: Arc::default(),
         }
     }
 
@@ -217,6 +229,7 @@ impl<T: Scalar> Model<T> {
             predictions: Matrix::from_vec(samples, self.outputs(), trace.outputs.into_host())?,
             parts,
             memory_budget: MEMORY_BUDGET,
+            memory: self.network().memory.clone(),
         })
     }
 
@@ -224,16 +237,16 @@ impl<T: Scalar> Model<T> {
     fn explicit_parts(&self, node: &Node<T>, gradients: Buffer<T>) -> Vec<Part<T>> {
         let spans = &self.spans()[node.spans.clone()];
         let width = node.theta.len();
-        let part = |offset: usize, weight: f64, length: usize, gradients: Vec<T>| {
-            Part::Explicit(ExplicitPart::new(length, gradients, Term { offset, scale: 1.0, weight }))
+        let part = |offset: usize, weight: f64, length: usize, gradients: Buffer<T>| {
+            Part::Explicit(ExplicitPart::from_buffer(length, gradients, Term { offset, scale: 1.0, weight }))
         };
         if let [span] = spans {
-            return vec![part(span.offset, span.weight, width, gradients.into_host())];
+            return vec![part(span.offset, span.weight, width, gradients)];
         }
         let rows = gradients.into_host();
         let columns = |span: &Span| {
             let from = span.offset - node.theta.start;
-            rows.chunks_exact(width).flat_map(|row| row[from..from + span.len()].to_vec()).collect()
+            Buffer::upload(rows.chunks_exact(width).flat_map(|row| row[from..from + span.len()].to_vec()).collect())
         };
         spans.iter().map(|span| part(span.offset, span.weight, span.len(), columns(span))).collect()
     }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::device::{Buffer, Operations, Product, Tile, TileMut, Window};
+use crate::device::{Buffer, Operations, Pool, Product, Tile, TileMut, Window};
 use crate::error::{Error, Result};
 use crate::scalar::Scalar;
 
@@ -139,28 +139,33 @@ impl<T: Scalar> LinearPart<T> {
     }
 
     /// The gradients of every (sample, output) written out: P_ia = Σ_t D_iat ⊗ A_it, and Σ_t D_iat for a bias.
-    pub(super) fn gradients(&self, operations: &dyn Operations<T>, samples: usize, k: usize) -> Vec<ExplicitPart<T>> {
+    pub(super) fn gradients(
+        &self,
+        operations: &dyn Operations<T>,
+        memory: &Arc<Pool<T>>,
+        (samples, k): (usize, usize),
+    ) -> Vec<ExplicitPart<T>> {
         let (rows, length) = (samples * k, self.weight_len());
         let deltas = self.wide_deltas(rows);
         let mut explicit = Vec::new();
         if self.weight.weight > 0.0 {
-            let mut gradients = vec![T::ZERO; rows * length];
+            let mut gradients = Buffer::lent(memory, rows * length);
             match &self.window {
                 Some(window) => {
-                    let out = TileMut::new(&mut gradients, rows, length);
+                    let out = gradients.tile_mut(0, rows, length);
                     operations.convolve_gradients(out, window, self.images(0..samples), deltas);
                 }
                 None => {
-                    for (row, gradient) in gradients.chunks_exact_mut(length.max(1)).enumerate() {
+                    for row in 0..rows {
                         let d = self.delta_rows(row / k..row / k + 1, k);
                         let d = d.row_range(row % k * self.places..(row % k + 1) * self.places);
                         let a = self.activation_rows(row / k..row / k + 1);
-                        let out = TileMut::new(gradient, self.outputs, self.inputs);
+                        let out = gradients.tile_mut(row * length, self.outputs, self.inputs);
                         operations.product(out, Product::Replace, T::ONE, d.t(), a);
                     }
                 }
             }
-            explicit.push(ExplicitPart::new(length, gradients, self.weight));
+            explicit.push(ExplicitPart::from_buffer(length, gradients, self.weight));
         }
         if let Some(bias) = self.bias.filter(|bias| bias.weight > 0.0) {
             let mut sums = vec![T::ZERO; rows * self.outputs];
@@ -207,7 +212,11 @@ impl<T: Scalar> ExplicitPart<T> {
     /// `gradients`: n·k×`length`, rows (sample, output).
     #[must_use]
     pub fn new(length: usize, gradients: Vec<T>, term: Term) -> Self {
-        Self { length, gradients: Arc::new(Buffer::upload(gradients)), term }
+        Self::from_buffer(length, Buffer::upload(gradients), term)
+    }
+
+    pub(super) fn from_buffer(length: usize, gradients: Buffer<T>, term: Term) -> Self {
+        Self { length, gradients: Arc::new(gradients), term }
     }
 }
 
