@@ -55,8 +55,8 @@ pub struct GramGaussNewton<T> {
     adaptive: f64,
     /// φ of SPRING.
     momentum: Option<Buffer<T>>,
-    /// t: how often φ was updated, rejected steps apart.
-    updates: u64,
+    /// How often φ was updated, rejected steps apart: a whole number.
+    updates: f64,
 }
 
 /// How a batch will be solved.
@@ -100,7 +100,7 @@ impl<T: Scalar> GramGaussNewton<T> {
             Damping::Adaptive(adaptive) => adaptive.initial,
             Damping::Relative(_) | Damping::Absolute(_) => 0.0,
         };
-        Ok(Self { config, communicator: Arc::new(Serial), step: 0, adaptive, momentum: None, updates: 0 })
+        Ok(Self { config, communicator: Arc::new(Serial), step: 0, adaptive, momentum: None, updates: 0.0 })
     }
 
     /// The same optimiser in a distributed run: every process steps on its own rows of one batch.
@@ -229,7 +229,7 @@ impl<T: Scalar> GramGaussNewton<T> {
     fn length(&self, system: &System<'_, T>, proposal: &Proposal) -> f64 {
         let mut length = self.config.learning_rate * self.config.schedule.factor(self.step);
         if self.config.momentum > 0.0 {
-            let power = self.config.momentum.powf(2.0 * (self.updates + 1) as f64);
+            let power = self.config.momentum.powf(2.0 * (self.updates + 1.0));
             length /= (1.0 - power).sqrt();
         }
         if let Some(cap) = self.config.max_step_norm {
@@ -354,7 +354,7 @@ impl<T: Scalar> GramGaussNewton<T> {
             let mut phi = Buffer::zeros(model.parameter_count());
             system.add_direction(direction, T::ONE, &mut phi);
             self.momentum = Some(phi);
-            self.updates += 1;
+            self.updates += 1.0;
         }
     }
 }
@@ -395,7 +395,7 @@ impl<T: Scalar> Optimizer<T> for GramGaussNewton<T> {
         OptimizerState {
             optimizer: Optimizer::<T>::name(self).to_owned(),
             step: self.step,
-            numbers: vec![("adaptive".to_owned(), self.adaptive), ("updates".to_owned(), self.updates as f64)],
+            numbers: vec![("adaptive".to_owned(), self.adaptive), ("updates".to_owned(), self.updates)],
             vectors: self.momentum.iter().map(|phi| ("momentum".to_owned(), widen(phi))).collect(),
         }
     }
@@ -406,8 +406,8 @@ impl<T: Scalar> Optimizer<T> for GramGaussNewton<T> {
         self.adaptive = state.number("adaptive").unwrap_or(self.adaptive);
         self.momentum = state.vector("momentum");
         // States of before updates were counted took every step for one.
-        let updates = if self.momentum.is_some() { state.number("updates").unwrap_or(state.step as f64) } else { 0.0 };
-        self.updates = updates as u64;
+        let updates = || state.number("updates").unwrap_or(state.step as f64);
+        self.updates = if self.momentum.is_some() { updates() } else { 0.0 };
         Ok(())
     }
 }
