@@ -1,6 +1,7 @@
 //! One test binary: claims about the whole library, over one table of cases.
 
 mod cases;
+mod contracts;
 mod distributed;
 mod extensions;
 mod imports;
