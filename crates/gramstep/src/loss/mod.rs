@@ -5,12 +5,14 @@
 
 mod cross_entropy;
 mod curvature;
+mod hinge;
 mod huber;
 mod logistic;
 mod squared;
 
 pub use cross_entropy::CrossEntropyLoss;
 pub use curvature::{Curvature, Linearization};
+pub use hinge::{HingeLoss, SquaredHingeLoss};
 pub use huber::HuberLoss;
 pub use logistic::LogisticLoss;
 pub use squared::SquaredLoss;

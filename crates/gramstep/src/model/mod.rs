@@ -2,6 +2,7 @@
 
 mod activation;
 mod architecture;
+mod differentiable;
 pub mod layer;
 mod network;
 mod parameters;
@@ -10,6 +11,7 @@ pub(crate) mod walk;
 
 pub use activation::Activation;
 pub use architecture::Architecture;
+pub use differentiable::{Cotangent, Differentiable, InputPass};
 pub use parameters::{Distribution, ParameterRequest, Span};
 pub use specification::{
     DenseSpecification, Initialization, LayerSpecification, Parameterization, Scheme, Shape, Specification,
