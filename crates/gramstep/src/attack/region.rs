@@ -245,8 +245,7 @@ fn shrinkage<T: Scalar>(x: &[T], centre: &[T], low: &[T], high: &[T], inverse_sc
             #[inline(always)]
             || {
                 let (mut cut, mut free, mut count) = (0.0, 0.0, 0.0);
-                for ((((&x, &c), &low), &high), &inverse) in
-                    x.iter().zip(centre).zip(low).zip(high).zip(inverse_scales)
+                for ((((&x, &c), &low), &high), &inverse) in x.iter().zip(centre).zip(low).zip(high).zip(inverse_scales)
                 {
                     let move_ = x.to_f64() - c.to_f64();
                     let room = if move_ > 0.0 { high.to_f64() - c.to_f64() } else { c.to_f64() - low.to_f64() };

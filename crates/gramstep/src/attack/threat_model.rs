@@ -243,6 +243,10 @@ fn check_interval(lower: f64, upper: f64) -> Result<()> {
     if lower <= upper {
         Ok(())
     } else {
-        Err(Error::Setting { name: "box", value: format!("{lower}..{upper}"), range: "its lower end at most its upper" })
+        Err(Error::Setting {
+            name: "box",
+            value: format!("{lower}..{upper}"),
+            range: "its lower end at most its upper",
+        })
     }
 }

@@ -120,4 +120,3 @@ impl<T: Scalar> Model<T> {
         Err(self.non_finite(&x, x.len() / Self::inputs(self).max(1)))
     }
 }
-
