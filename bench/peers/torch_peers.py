@@ -1,16 +1,18 @@
-"""PyTorch on the CPU: SGD, the Gram trick as a good PyTorch user would write it by hand, and Cholesky."""
+"""PyTorch on the CPU: SGD, the Gram trick as a good PyTorch user would write it by hand, Cholesky,
+and the attacks of foolbox and torchattacks."""
 
 from functools import partial
 
 import torch
 
+from pgd import pgd_mlp10
 from timing import Operation, measure, parse_arguments
 
 MLP = [784, 1024, 1024, 1024, 1]
 
 
 def main():
-    cases = {"step-mlp": step_mlp, "gram-mlp": gram_mlp, "cholesky": cholesky}
+    cases = {"step-mlp": step_mlp, "gram-mlp": gram_mlp, "cholesky": cholesky, "pgd-mlp10": pgd_mlp10}
     arguments = parse_arguments(__doc__, cases)
     torch.set_num_threads(arguments.threads)
     for case in arguments.cases:

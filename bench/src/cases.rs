@@ -10,7 +10,8 @@ use crate::networks::{MLP, MLP10, data, mlp};
 use crate::timing::{Operation, measure};
 
 /// All cases.
-pub(crate) const NAMES: [&str; 6] = ["step-mlp", "step-small", "gram-mlp", "gram-mlp10", "gram-mlp-4096", "cholesky"];
+pub(crate) const NAMES: [&str; 7] =
+    ["step-mlp", "step-small", "gram-mlp", "gram-mlp10", "gram-mlp-4096", "pgd-mlp10", "cholesky"];
 
 type Outcome = Result<(), String>;
 
@@ -23,6 +24,7 @@ pub(crate) fn run(name: &str, options: &Options) -> Outcome {
         "gram-mlp10" => gram(name, &MLP10, 128, options),
         // For its peak memory.
         "gram-mlp-4096" => gram(name, &MLP, 4096, options),
+        "pgd-mlp10" => crate::attack::pgd(name, options),
         "cholesky" => cholesky(options),
         _ => Err(format!("no case `{name}`; there are {}", NAMES.join(", "))),
     }
