@@ -17,7 +17,7 @@ pub trait Goal: Sync + Debug {
     /// The number, larger is better for the attacker.
     fn value(&self, f: &[f64], y: &[f64]) -> f64;
 
-    /// g ← ∂value/∂f.
+    /// g ← ∂value/∂f, or a direction that leads out of a plateau where that is 0.
     fn gradient(&self, f: &[f64], y: &[f64], g: &mut [f64]);
 
     /// Why these targets do not fit this goal, and which of them, if they do not.
@@ -40,7 +40,7 @@ impl Goal for LargestLoss<'_> {
     }
 
     fn gradient(&self, f: &[f64], y: &[f64], g: &mut [f64]) {
-        self.0.gradient(f, y, g);
+        self.0.ascent(f, y, g);
     }
 
     fn objection(&self, y: &[f64]) -> Option<(f64, &'static str)> {

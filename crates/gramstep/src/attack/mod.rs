@@ -19,28 +19,34 @@
 //! ```
 
 mod apgd;
+mod ball;
 mod candidates;
 mod fgsm;
 mod goal;
 mod pgd;
 mod problem;
 mod region;
+mod robust_fit;
 mod search;
 mod smallest;
 mod strongest;
 mod threat_model;
+mod training;
 mod transfer;
 
 pub use apgd::Apgd;
+pub use ball::{LayerDistance, ParameterBall};
 pub use candidates::Candidates;
 pub use fgsm::Fgsm;
 pub use goal::{Criterion, Goal, LargestLoss, Margin, Reach, Shift};
 pub use pgd::Pgd;
 pub use problem::Problem;
+pub use robust_fit::{RobustFit, RobustFitConfig, robust_fit};
 pub use search::Search;
 pub use smallest::{RadiusPoint, SmallestPerturbation, error_against_radius};
 pub use strongest::Strongest;
 pub use threat_model::{Norm, ThreatModel};
+pub use training::{AdversarialStep, AdversarialTraining};
 pub use transfer::transfer;
 
 use crate::error::Result;

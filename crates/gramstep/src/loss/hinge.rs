@@ -23,6 +23,13 @@ fn shortfall(f: f64, y: f64) -> f64 {
     (1.0 - y * f).max(0.0)
 }
 
+/// g ← −y where the gradient vanishes, with every margin kept: the way back to the hinge.
+fn leave_plateau(y: &[f64], g: &mut [f64]) {
+    if g.iter().all(|&g| g == 0.0) {
+        g.iter_mut().zip(y).for_each(|(g, y)| *g = -y);
+    }
+}
+
 fn no_sign(y: &[f64]) -> Option<(f64, &'static str)> {
     y.iter().find(|y| y.abs() != 1.0).map(|&y| (y, "is neither −1 nor 1"))
 }
@@ -44,6 +51,11 @@ impl Loss for HingeLoss {
         for ((g, &f), &y) in g.iter_mut().zip(f).zip(y) {
             *g = if shortfall(f, y) > 0.0 { -y } else { 0.0 };
         }
+    }
+
+    fn ascent(&self, f: &[f64], y: &[f64], g: &mut [f64]) {
+        self.gradient(f, y, g);
+        leave_plateau(y, g);
     }
 
     fn curvature(&self) -> Curvature {
@@ -83,6 +95,11 @@ impl Loss for SquaredHingeLoss {
         for ((g, &f), &y) in g.iter_mut().zip(f).zip(y) {
             *g = -y * shortfall(f, y);
         }
+    }
+
+    fn ascent(&self, f: &[f64], y: &[f64], g: &mut [f64]) {
+        self.gradient(f, y, g);
+        leave_plateau(y, g);
     }
 
     fn curvature(&self) -> Curvature {

@@ -1,5 +1,6 @@
 //! One test binary: claims about the whole library, over one table of cases.
 
+mod adversarial;
 mod attacks;
 mod cases;
 mod distributed;
