@@ -60,12 +60,11 @@ impl Apgd {
     /// Steps before which the step size is judged: first after 22 %, then at distances that shrink by 3 % of all
     /// steps down to 6 %.
     fn checkpoints(&self) -> Vec<usize> {
-        let at = |share: f64| (share * self.steps as f64).ceil() as usize;
-        let (mut before, mut share) = (0.0, 0.22);
+        let (mut before, mut percent) = (0, 22);
         let mut points = Vec::new();
-        while share < 1.0 {
-            points.push(at(share));
-            (before, share) = (share, share + (share - before - 0.03_f64).max(0.06));
+        while percent < 100 {
+            points.push((percent * self.steps).div_ceil(100));
+            (before, percent) = (percent, percent + (percent - before).saturating_sub(3).max(6));
         }
         points.dedup();
         points

@@ -14,10 +14,11 @@ pub struct LayerDistance {
     pub distance: f64,
 }
 
-/// The ball B = {θ : ‖W⁽ʰ⁾ − W₀⁽ʰ⁾‖_F ≤ ρ for every layer h} around the parameters that a model has when it is made (gao2019).
+/// The ball B = {θ : ‖W⁽ʰ⁾ − W₀⁽ʰ⁾‖_F ≤ ρ for every layer h} around the parameters that a model has when it is made
+/// (gao2019).
 ///
-/// The paper's layers have entries of size 1/√m and ρ = R/√m. In the NTK parameterisation, and for the two-layer network of the theory, whose
-/// entries are of size 1, the same ball has ρ = R.
+/// The paper's layers have entries of size 1/√m and ρ = R/√m. In the NTK parameterisation, and for the two-layer
+/// network of the theory, whose entries are of size 1, the same ball has ρ = R.
 ///
 /// ```
 /// use gramstep::attack::ParameterBall;
@@ -109,7 +110,7 @@ impl<T: Scalar> ParameterBall<T> {
     }
 }
 
-/// The trainable spans of every layer that has some; the twins of a symmetric network are one layer, since both start as one.
+/// The trainable spans of every layer that has some; the twins of a symmetric network are one layer.
 fn layers<T: Scalar>(model: &Model<T>) -> Vec<(String, Vec<Span>)> {
     let mut layers: Vec<(String, Vec<Span>)> = Vec::new();
     for span in model.spans().iter().filter(|span| span.weight > 0.0) {

@@ -51,8 +51,8 @@ impl Goal for LargestLoss<'_> {
 /// The margin by which another class beats the right one: max_{a≠c} f_a − f_c for one-hot y with y_c = 1.
 ///
 /// Defined from two classes on. One output is a decision between two classes by its sign: −f for y = 1, f for y = 0
-/// or −1. Unlike cross-entropy it does not fade where the network is sure. The ratio loss of croce2020 divides the margin by
-/// a gap of logits, which needs three classes and changes no direction of ascent that is normalised anyway.
+/// or −1. Unlike cross-entropy it does not fade where the network is sure. The ratio loss of croce2020 divides the
+/// margin by a gap of logits, which needs three classes; steps are normalised here without it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Margin;
 

@@ -1,8 +1,8 @@
 //! Adversarial attacks: the point near a sample at which a model does worst, for classifiers and regressors alike.
 //!
-//! A [`ThreatModel`] says what may be changed, a [`Goal`] what the attacker drives up, a [`Criterion`] when that counts as
-//! found. An [`Attack`] looks for the point, on anything [`Differentiable`](crate::model::Differentiable): networks,
-//! their linearisations, kernel regressors. Samples are attacked in tiles side by side, each step of a tile costs one
+//! A [`ThreatModel`] says what may be changed, a [`Goal`] what the attacker drives up, a [`Criterion`] when that counts
+//! as found. An [`Attack`] looks for the point, on anything [`Differentiable`](crate::model::Differentiable): networks,
+//! their linearisations, kernel regressors. Samples are attacked in tiles side by side; each step of a tile costs one
 //! forward and one backward pass with one cotangent a sample.
 //!
 //! ```

@@ -11,8 +11,8 @@ use crate::scalar::Scalar;
 /// x ← P(x + α·ε·direction),   direction = sign(v) for ℓ∞, v/‖v‖ for ℓ2,   v ← μ v + ∇/‖∇‖₁ (v = ∇ for μ = 0)
 /// ```
 ///
-/// The best point of all steps and restarts is kept, so more of either never does worse. Differs from common practice in
-/// that the step size is relative to the radius and does not depend on the number of steps.
+/// The best point of all steps and restarts is kept, so more of either never does worse. Differs from common practice
+/// in that the step size is relative to the radius and does not depend on the number of steps.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Pgd {

@@ -97,8 +97,8 @@ impl Differentiable<f64> for FirstOrder<'_> {
 /// The Δ of least norm with y·(f(θ₀, x) + J(x)Δ) ≥ 1 for all x in the balls around the samples, by cutting planes:
 /// solve for the points gathered so far, attack f_lin, add the points that miss the margin.
 ///
-/// x: n×d, y: n×1 of ±1, one output. The robust fit of gao2019 exists if this converges with a Δ that does not grow with the width;
-/// overlapping balls of different labels have none, and Δ grows until the rounds are spent.
+/// x: n×d, y: n×1 of ±1, one output. The robust fit of gao2019 exists if this converges with a Δ that does not grow
+/// with the width. Where balls of different labels overlap there is none, and Δ grows until the rounds are spent.
 ///
 /// # Errors
 /// [`Error::Shape`] if the model has several outputs, those of the attack, [`Error::Solve`] if no Δ meets the gathered

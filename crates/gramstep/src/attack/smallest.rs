@@ -8,8 +8,8 @@ use crate::scalar::Scalar;
 /// For every sample the smallest perturbation that meets the criterion, by bisection over the radius.
 ///
 /// The bracket of a sample is (largest radius at which the attack failed, size of the smallest perturbation found):
-/// an attack that succeeds may end well inside its ball. What is found is an upper bound of the true distance, as good as
-/// the attack.
+/// an attack that succeeds may end well inside its ball. What is found is an upper bound of the true distance,
+/// as good as the attack.
 ///
 /// ```
 /// use gramstep::attack::{Criterion, Pgd, Problem, Shift, SmallestPerturbation, ThreatModel};
@@ -96,9 +96,8 @@ pub fn error_against_radius<T: Scalar>(
     threat: &ThreatModel,
     radii: &[f64],
 ) -> Result<Vec<RadiusPoint>> {
-    if let Some(pair) = radii.windows(2).find(|pair| !(pair[0] <= pair[1])) {
-        let value = format!("{} before {}", pair[0], pair[1]);
-        return Err(Error::Setting { name: "radii", value, range: "ascending" });
+    if !radii.is_sorted() {
+        return Err(Error::Setting { name: "radii", value: format!("{radii:?}"), range: "ascending" });
     }
     let mut curve = Vec::with_capacity(radii.len());
     let mut best: Option<Attacked<T>> = None;

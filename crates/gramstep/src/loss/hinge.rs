@@ -11,7 +11,8 @@ pub struct HingeLoss;
 
 /// Squared hinge loss: ½ Σ_a max(0, 1 − y_a f_a)², y = ±1; reported as the mean over outputs of max(0, 1 − yf)².
 ///
-/// B = 1 and z = f − y on active outputs (1 − yf > 0), both 0 elsewhere: a Gram-Gauss-Newton step sees active rows only.
+/// B = 1 and z = f − y on active outputs (1 − yf > 0), both 0 elsewhere: a Gram-Gauss-Newton step sees active rows
+/// only.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SquaredHingeLoss;
 

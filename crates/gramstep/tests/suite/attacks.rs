@@ -49,7 +49,8 @@ fn inside<T: Scalar>(norm: Norm, radius: f64, seed: u64) {
     let scales = [1.0, 0.5, 2.0, 1.0, 0.1, 1.0];
     let limits = [(0.0, 1.0), (-0.1, 1.1), (0.0, 1.0), (-9.0, 9.0), (0.0, 2.0), (0.0, 1.0)];
     let threat = ThreatModel::new(norm, radius).unwrap().with_scales(scales.to_vec()).unwrap();
-    let threat = threat.with_column_box(limits.to_vec()).unwrap().with_frozen(&[1]).with_one_hot(&[4..6]);
+    let threat =
+        threat.with_column_box(limits.to_vec()).unwrap().with_frozen(&[1]).with_one_hot(std::slice::from_ref(&(4..6)));
     let epsilon = T::EPSILON.to_f64();
     for attack in attacks::<T>() {
         let attacked = attack.run(&Problem::new(&model, &x, &y), &threat).unwrap();
@@ -92,7 +93,8 @@ proptest! {
         let y = Matrix::zeros(1, 1);
         for norm in [Norm::Linf, Norm::L2] {
             let threat = ThreatModel::new(norm, radius).unwrap().with_column_box(limits.clone()).unwrap();
-            let goal = if dot(&model.theta()[..d], far.row(0)) > dot(&model.theta()[..d], x.row(0)) { Shift::up(0) } else { Shift::down(0) };
+            let rises = dot(&model.theta()[..d], far.row(0)) > dot(&model.theta()[..d], x.row(0));
+            let goal = if rises { Shift::up(0) } else { Shift::down(0) };
             let problem = Problem::new(&model, &x, &y).with_goal(&goal).with_criterion(Criterion::Moved(1e-12));
             let attacked = Candidates(far.clone()).run(&problem, &threat).unwrap();
             let p = attacked.inputs.row(0);

@@ -31,7 +31,11 @@ impl<T: Scalar> Walker<'_, T> {
         let mut rest = values;
         let mut values: Vec<TileMut<'_, T>> = Vec::with_capacity(last);
         for slot in 1..last {
-            values.push(cut(&mut rest, rows, network.slots[slot]));
+            values.push(TileMut::new(
+                rest.split_off_mut(..length(slot)).unwrap_or_default(),
+                rows,
+                network.slots[slot],
+            ));
         }
         values.push(TileMut::new(&mut pass.outputs, rows, outputs));
         self.forward_tile(operations, x, &mut values);
@@ -42,7 +46,8 @@ impl<T: Scalar> Walker<'_, T> {
         let mut deltas: Vec<Option<TileMut<'_, T>>> = Vec::with_capacity(last + 1);
         deltas.push(Some(TileMut::new(&mut pass.gradient, rows, inputs)));
         for slot in 1..=last {
-            deltas.push(has_delta(slot).then(|| cut(&mut rest, rows, network.slots[slot])));
+            let memory = if has_delta(slot) { rest.split_off_mut(..length(slot)) } else { None };
+            deltas.push(memory.map(|memory| TileMut::new(memory, rows, network.slots[slot])));
         }
         if let Some(start) = &mut deltas[network.homes[last]] {
             let f = values[last - 1].as_tile();
@@ -51,11 +56,4 @@ impl<T: Scalar> Walker<'_, T> {
         }
         self.backward_tile(operations, x, &values, &mut deltas);
     }
-}
-
-/// The next rows×columns numbers of the memory.
-fn cut<'a, T: Scalar>(rest: &mut &'a mut [T], rows: usize, columns: usize) -> TileMut<'a, T> {
-    let (tile, after) = std::mem::take(rest).split_at_mut(rows * columns);
-    *rest = after;
-    TileMut::new(tile, rows, columns)
 }
