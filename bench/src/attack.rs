@@ -6,20 +6,20 @@ use gramstep::{Matrix, Model};
 use serde_json::json;
 
 use crate::Options;
-use crate::networks::{MLP10, data, mlp};
+use crate::networks::{MLP10, data, mlp, model};
 use crate::timing::{Operation, measure};
 
 /// The same weights, samples and settings as in `peers/pgd.py`; the mean loss in `config` has to agree.
 pub(crate) fn pgd(name: &str, options: &Options) -> Result<(), String> {
     let text = |error: gramstep::Error| error.to_string();
-    let mut model = mlp::<f32>(&MLP10, options.threads)?;
-    model.set_theta(&weights(&model)).map_err(text)?;
+    let mut network = model::<f32>(mlp(&MLP10), options.threads)?;
+    network.set_theta(&weights(&network)).map_err(text)?;
     let samples = 512;
     let noise = data::<f32>(samples, MLP10[0]);
     let x = Matrix::from_fn(samples, MLP10[0], |i, j| 0.5 + 0.5 * noise[(i, j)]);
     let y = Matrix::from_fn(samples, 10, |i, a| if i % 10 == a { 1.0_f32 } else { 0.0 });
     let goal = LargestLoss(&CrossEntropyLoss);
-    let problem = Problem::new(&model, &x, &y).with_goal(&goal).with_criterion(Criterion::None);
+    let problem = Problem::new(&network, &x, &y).with_goal(&goal).with_criterion(Criterion::None);
     let threat = ThreatModel::linf(0.1).and_then(|threat| threat.with_box(0.0, 1.0)).map_err(text)?;
     let pgd = Pgd::new(20).with_step_size(0.25);
     let attacked = pgd.run(&problem, &threat).map_err(text)?;

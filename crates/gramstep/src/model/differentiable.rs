@@ -86,7 +86,7 @@ impl<T: Scalar> Differentiable<T> for Model<T> {
     }
 
     fn cost(&self) -> f64 {
-        self.network().cost()
+        self.network().cost
     }
 
     fn tile_samples(&self, samples: usize) -> usize {

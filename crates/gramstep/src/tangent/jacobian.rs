@@ -21,6 +21,7 @@ impl<T: Scalar> TangentFeatures<T> {
         for part in &self.parts {
             match part {
                 Part::Linear(part) => {
+                    let part = part.unfolded(&self.device.operations::<T>(), self.samples);
                     let (t, d_in, d_out) = (part.places, part.inputs, part.outputs);
                     let a = part.activation_rows(samples.clone()).host();
                     let d = part.delta_rows(samples.clone(), k).host();

@@ -21,7 +21,7 @@ fn gram_agrees_with_its_twin<T: Scalar>() {
     for case in cases() {
         for samples in [1, 2, 9, 70] {
             let model = model::<T>(&case, 3);
-            let (x, other) = (matrix(5, samples, INPUTS), matrix(6, 4, INPUTS));
+            let (x, other) = (matrix(5, samples, case.inputs()), matrix(6, 4, case.inputs()));
             let (tangent, theirs) = (model.tangent(&x).unwrap(), model.tangent(&other).unwrap());
             let (jacobian, s) = (tangent.jacobian(), weights(&model));
             let twin = gram_of_twin(&jacobian, &jacobian, &s);
@@ -54,7 +54,7 @@ fn gram_is_the_product_of_explicit_jacobians_in_f32() {
 fn products_agree_with_the_twin<T: Scalar>() {
     for case in cases() {
         let model = model::<T>(&case, 11);
-        let x = matrix(12, 9, INPUTS);
+        let x = matrix(12, 9, case.inputs());
         let tangent = model.tangent(&x).unwrap();
         let (jacobian, s) = (tangent.jacobian(), weights(&model));
         let (u, v) = (normal::<T>(13, tangent.rows()), normal::<T>(14, model.parameter_count()));
@@ -98,7 +98,7 @@ fn products_with_the_jacobian_are_adjoint_and_equal_the_twin_in_f32() {
 fn jvp_is_the_slope_of_the_network_along_a_direction() {
     for case in cases() {
         let mut model = model::<f64>(&case, 21);
-        let x = matrix(22, 4, INPUTS);
+        let x = matrix(22, 4, case.inputs());
         let (theta, s) = (model.theta(), weights(&model));
         let v: Vec<f64> =
             normal::<f64>(23, theta.len()).iter().zip(&s).map(|(v, &s)| if s > 0.0 { *v } else { 0.0 }).collect();
@@ -121,15 +121,16 @@ fn jvp_is_the_slope_of_the_network_along_a_direction() {
 fn input_gradients_are_slopes_of_outputs_and_of_jvps() {
     for case in cases() {
         let model = model::<f64>(&case, 31);
-        let (x, v) = (matrix(32, 4, INPUTS), normal::<f64>(33, model.parameter_count()));
+        let (x, v) = (matrix(32, 4, case.inputs()), normal::<f64>(33, model.parameter_count()));
         let u = matrix(34, 4, model.outputs());
         let gradient = model.input_gradient(&x, &u).unwrap();
         let second = model.tangent_input_gradient(&x, &v, &u).unwrap();
         let h = 1e-5;
-        for j in 0..INPUTS {
+        for j in 0..case.inputs() {
             let at = |step: f64| {
-                let moved =
-                    Matrix::from_fn(4, INPUTS, |i, column| x[(i, column)] + if column == j { step } else { 0.0 });
+                let moved = Matrix::from_fn(4, case.inputs(), |i, column| {
+                    x[(i, column)] + if column == j { step } else { 0.0 }
+                });
                 model.predict_tangent(&moved, &v).unwrap()
             };
             let (up, down) = (at(h), at(-h));
@@ -160,7 +161,7 @@ fn input_gradients_are_slopes_of_outputs_and_of_jvps() {
 fn permuting_samples_permutes_the_gram_matrix() {
     for case in cases() {
         let model = model::<f64>(&case, 41);
-        let x = matrix(42, 6, INPUTS);
+        let x = matrix(42, 6, case.inputs());
         let order = [3, 0, 5, 1, 4, 2];
         let (gram, permuted) =
             (model.tangent(&x).unwrap().gram(), model.tangent(&x.select_rows(&order)).unwrap().gram());
@@ -174,7 +175,7 @@ fn permuting_samples_permutes_the_gram_matrix() {
 fn a_split_batch_gives_the_blocks_of_the_whole_batch() {
     for case in cases() {
         let model = model::<f64>(&case, 51);
-        let x: Matrix<f64> = matrix(52, 7, INPUTS);
+        let x: Matrix<f64> = matrix(52, 7, case.inputs());
         let (first, second) = (x.select_rows(&[0, 1, 2]), x.select_rows(&[3, 4, 5, 6]));
         let [whole, first, second] = [&x, &first, &second].map(|x| model.tangent(x).unwrap());
         let (gram, cross, k) = (whole.gram(), first.cross_gram(&second).unwrap(), model.outputs());

@@ -1,7 +1,7 @@
 //! One tile forwards and backwards for the sake of its input gradient, in memory that is kept between calls.
 
 use super::{TileMut, Walker};
-use crate::device::{Operations, Tile};
+use crate::device::{Operations, Tile, carve};
 use crate::model::differentiable::{Cotangent, InputPass};
 use crate::scalar::Scalar;
 
@@ -46,14 +46,14 @@ impl<T: Scalar> Walker<'_, T> {
         let mut deltas: Vec<Option<TileMut<'_, T>>> = Vec::with_capacity(last + 1);
         deltas.push(Some(TileMut::new(&mut pass.gradient, rows, inputs)));
         for slot in 1..=last {
-            let memory = if has_delta(slot) { rest.split_off_mut(..length(slot)) } else { None };
-            deltas.push(memory.map(|memory| TileMut::new(memory, rows, network.slots[slot])));
+            deltas.push(has_delta(slot).then(|| carve(&mut rest, rows, network.slots[slot])));
         }
         if let Some(start) = &mut deltas[network.homes[last]] {
             let f = values[last - 1].as_tile();
             let rows = f.host().chunks_exact(outputs).zip(start.host().chunks_exact_mut(outputs));
             rows.enumerate().for_each(|(row, (f, u))| cotangent(row, f, u));
         }
-        self.backward_tile(operations, x, &values, &mut deltas);
+        let mut gradients: Vec<_> = network.nodes.iter().map(|_| None).collect();
+        self.backward_tile(operations, x, &values, &mut deltas, &mut gradients);
     }
 }

@@ -104,11 +104,12 @@ impl<T: Scalar> GramGaussNewton<T> {
 
     fn problem(&self, model: &Model<T>, batch: &Batch<'_, T>) -> Result<Problem<T>> {
         let targets = batch.check(model)?;
-        let tangent = model.tangent(batch.inputs())?;
+        let tangent = model.tangent(batch.inputs())?.with_memory_budget(self.config.memory_budget);
         let f: Matrix<f64> = tangent.predictions().cast();
         let loss = batch.evaluate(&f, &targets);
         let linear = batch.linearize(&f, &targets);
         if self.communicator.size() == 1 {
+            let tangent = tangent.with_gradients_kept();
             return Ok(Problem { tangent, linear, objective: loss.objective, reported: loss.reported });
         }
         let communicator = &*self.communicator;
@@ -116,7 +117,7 @@ impl<T: Scalar> GramGaussNewton<T> {
         let mut sums = [loss.objective, loss.reported * weight, weight];
         communicator.all_reduce_sum(&mut sums)?;
         Ok(Problem {
-            tangent: tangent.gather(communicator)?,
+            tangent: tangent.gather(communicator)?.with_gradients_kept(),
             linear: linear.gather(communicator)?,
             objective: sums[0],
             reported: sums[1] / sums[2],
