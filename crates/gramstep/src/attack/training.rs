@@ -26,8 +26,7 @@ use crate::scalar::Scalar;
 /// let mut model = Model::<f64>::mlp(&[1, 64, 1], Activation::Relu).seed(1).build()?;
 /// let x = Matrix::from_vec(4, 1, vec![-1.0, -0.4, 0.4, 1.0])?;
 /// let y = Matrix::from_vec(4, 1, vec![1.0, -1.0, 1.0, -1.0])?;
-/// let attack = Pgd::new(5);
-/// let mut training = AdversarialTraining::new(&attack, ThreatModel::linf(0.1)?);
+/// let mut training = AdversarialTraining::new(Pgd::new(5), ThreatModel::linf(0.1)?);
 /// let mut optimizer = GramGaussNewton::new(GramGaussNewtonConfig::default())?;
 /// let batch = Batch::new(&x, &y).with_loss(&SquaredHingeLoss);
 /// let first = training.step(&mut optimizer, &mut model, &batch)?;
@@ -37,8 +36,8 @@ use crate::scalar::Scalar;
 /// assert!(training.robust_loss(&model, &batch)? < 0.1 * first.robust_loss);
 /// # Ok::<(), gramstep::Error>(())
 /// ```
-pub struct AdversarialTraining<'a, T> {
-    attack: &'a dyn Attack<T>,
+pub struct AdversarialTraining<T> {
+    attack: Box<dyn Attack<T> + Send>,
     threat: ThreatModel,
     ball: Option<ParameterBall<T>>,
     step: u64,
@@ -58,11 +57,11 @@ pub struct AdversarialStep {
     pub distances: Vec<LayerDistance>,
 }
 
-impl<'a, T: Scalar> AdversarialTraining<'a, T> {
+impl<T: Scalar> AdversarialTraining<T> {
     /// Training against an attack within a threat model.
     #[must_use]
-    pub fn new(attack: &'a dyn Attack<T>, threat: ThreatModel) -> Self {
-        Self { attack, threat, ball: None, step: 0 }
+    pub fn new(attack: impl Attack<T> + Send + 'static, threat: ThreatModel) -> Self {
+        Self { attack: Box::new(attack), threat, ball: None, step: 0 }
     }
 
     /// The same training with every step projected on a ball.
@@ -72,11 +71,9 @@ impl<'a, T: Scalar> AdversarialTraining<'a, T> {
         self
     }
 
-    /// The same training continued after a number of steps: random starts depend on it.
-    #[must_use]
-    pub fn from_step(mut self, step: u64) -> Self {
+    /// Continues after a number of steps: random starts depend on it.
+    pub fn set_step(&mut self, step: u64) {
         self.step = step;
-        self
     }
 
     /// The inner attack on a batch: its inputs replaced by those of largest loss.

@@ -83,8 +83,7 @@ fn gradient_descent_on_attacked_samples_drives_the_robust_hinge_loss_to_zero_wit
     let radius = 1.5 * fit(&model, &x, &y, 0.2).norm;
     let ball = ParameterBall::around(&model, radius).unwrap();
     let mut optimizer = descent(&model, &x, 0.5);
-    let attack = inner();
-    let mut training = AdversarialTraining::new(&attack, threat(0.2)).within(ball);
+    let mut training = AdversarialTraining::new(inner(), threat(0.2)).within(ball);
     let batch = Batch::new(&x, &y).with_loss(&HingeLoss);
     let mut first = None;
     for step in 0..200 {
@@ -107,8 +106,7 @@ fn a_tight_ball_is_respected_and_keeps_the_robust_loss_up() {
     let radius = 0.5 * fit(&model, &x, &y, 0.2).norm;
     let ball = ParameterBall::around(&model, radius).unwrap();
     let mut optimizer = descent(&model, &x, 0.1);
-    let attack = inner();
-    let mut training = AdversarialTraining::new(&attack, threat(0.2)).within(ball.clone());
+    let mut training = AdversarialTraining::new(inner(), threat(0.2)).within(ball.clone());
     let batch = Batch::new(&x, &y).with_loss(&HingeLoss);
     let mut lowest = f64::INFINITY;
     for _ in 0..150 {
@@ -149,11 +147,10 @@ fn a_robust_fit_needs_a_longer_way_the_larger_the_radius() {
 fn gram_gauss_newton_as_the_outer_step_takes_a_few_steps_where_gradient_descent_takes_dozens() {
     let (x, y) = sphere(1, 0.6);
     let start = network(1024, 2);
-    let attack = inner();
     let batch = Batch::new(&x, &y).with_loss(&SquaredHingeLoss);
     let steps = |optimizer: &mut dyn Optimizer<f64>| {
         let mut model = start.clone();
-        let mut training = AdversarialTraining::new(&attack, threat(0.2));
+        let mut training = AdversarialTraining::new(inner(), threat(0.2));
         (0..300).find(|_| training.step(optimizer, &mut model, &batch).unwrap().robust_loss <= 1e-3)
     };
     let config = GramGaussNewtonConfig::default().with_damping(Damping::Relative(0.01));
@@ -182,13 +179,13 @@ fn opposite_twins_within_twice_the_radius_cannot_be_fitted_robustly_by_any_param
         };
         0.5 * (all[(i, c)] + partner(i, c))
     });
-    let attack = Strongest::new(vec![Box::new(inner()), Box::new(Candidates(middle))]);
+    let attack = || Strongest::new(vec![Box::new(inner()), Box::new(Candidates(middle.clone()))]);
     let batch = Batch::new(&all, &labels).with_loss(&HingeLoss);
     let bound = 2.0 * pairs as f64 / (SAMPLES + pairs) as f64;
     let lowest = |radius: f64| {
         let mut model = network(512, 2);
         let mut optimizer = descent(&model, &all, 0.5);
-        let mut training = AdversarialTraining::new(&attack, threat(radius));
+        let mut training = AdversarialTraining::new(attack(), threat(radius));
         let losses = (0..300).map(|_| training.step(&mut optimizer, &mut model, &batch).unwrap());
         losses
             .fold((f64::INFINITY, f64::INFINITY), |low, info| (low.0.min(info.robust_loss), low.1.min(info.clean_loss)))

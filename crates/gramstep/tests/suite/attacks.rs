@@ -4,11 +4,13 @@ use gramstep::attack::{
     Apgd, Attack, Attacked, Candidates, Criterion, Fgsm, LargestLoss, Margin, Norm, Pgd, Problem, Reach, Shift,
     SmallestPerturbation, Strongest, ThreatModel, error_against_radius, transfer,
 };
+use gramstep::device::Tile;
 use gramstep::loss::{CrossEntropyLoss, SquaredLoss};
+use gramstep::model::{Differentiable, InputPass};
 use gramstep::{Activation, Device, Error, Matrix, Model, Scalar};
 use proptest::prelude::*;
 
-use super::cases::{dot, matrix, normal};
+use super::cases::{assert_close, cases, dot, matrix, model, normal};
 
 fn network<T: Scalar>(sizes: &[usize], activation: Activation, seed: u64) -> Model<T> {
     Model::mlp(sizes, activation).seed(seed).device(Device::cpu(2)).build().unwrap()
@@ -132,6 +134,27 @@ proptest! {
             }
             prop_assert!(values(start).iter().all(|sample| sample.after >= sample.before));
         }
+    }
+}
+
+#[test]
+fn a_pass_of_every_network_gives_its_outputs_and_its_input_gradient() {
+    for case in cases() {
+        let model = model::<f64>(&case, 61);
+        let (n, k) = (3, model.outputs());
+        let (x, u) = (matrix::<f64>(62, n, model.inputs()), matrix::<f64>(63, n, k));
+        let mut pass = InputPass::default();
+        let operations = model.device().operations::<f64>();
+        let tile = Tile::new(x.as_slice(), n, model.inputs());
+        let mut cotangent = |row: usize, _: &[f64], out: &mut [f64]| out.copy_from_slice(u.row(row));
+        // Twice: the second pass works in memory that the first has left.
+        for _ in 0..2 {
+            model.pull_back(&operations, tile, &mut cotangent, &mut pass).unwrap();
+            assert_close(&pass.outputs, model.predict(&x).unwrap().as_slice(), 10.0, &case.name);
+            assert_close(&pass.gradient, model.input_gradient(&x, &u).unwrap().as_slice(), 10.0, &case.name);
+        }
+        model.evaluate(&operations, tile, &mut pass).unwrap();
+        assert_close(&pass.outputs, model.predict(&x).unwrap().as_slice(), 10.0, &case.name);
     }
 }
 
