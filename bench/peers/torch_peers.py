@@ -1,9 +1,11 @@
-"""PyTorch on the CPU: SGD, the Gram trick as a good PyTorch user would write it by hand, and Cholesky."""
+"""PyTorch on the CPU: SGD, the Gram trick as a good PyTorch user would write it by hand, Cholesky,
+and the attacks of foolbox and torchattacks."""
 
 from functools import partial
 
 import torch
 
+from pgd import pgd_mlp10
 from timing import Operation, measure, parse_arguments
 
 MLP = [784, 1024, 1024, 1024, 1]
@@ -16,6 +18,7 @@ def main():
         "gram-mlp": gram_mlp,
         "gram-cnn": gram_cnn,
         "cholesky": cholesky,
+        "pgd-mlp10": pgd_mlp10,
     }
     arguments = parse_arguments(__doc__, cases)
     torch.set_num_threads(arguments.threads)

@@ -10,8 +10,17 @@ use crate::networks::{MLP, MLP10, cnn, data, mlp, model, resnet32};
 use crate::timing::{Operation, measure};
 
 /// All cases.
-pub(crate) const NAMES: [&str; 8] =
-    ["step-mlp", "step-small", "step-resnet32", "gram-mlp", "gram-mlp10", "gram-mlp-4096", "gram-cnn", "cholesky"];
+pub(crate) const NAMES: [&str; 9] = [
+    "step-mlp",
+    "step-small",
+    "step-resnet32",
+    "gram-mlp",
+    "gram-mlp10",
+    "gram-mlp-4096",
+    "gram-cnn",
+    "pgd-mlp10",
+    "cholesky",
+];
 
 type Outcome = Result<(), String>;
 
@@ -26,6 +35,7 @@ pub(crate) fn run(name: &str, options: &Options) -> Outcome {
         // For its peak memory.
         "gram-mlp-4096" => gram(name, mlp(&MLP), 4096, options),
         "gram-cnn" => gram(name, cnn(), 128, options),
+        "pgd-mlp10" => crate::attack::pgd(name, options),
         "cholesky" => cholesky(options),
         _ => Err(format!("no case `{name}`; there are {}", NAMES.join(", "))),
     }

@@ -12,6 +12,8 @@
 //! # Ok::<(), gramstep_train::Error>(())
 //! ```
 
+pub mod adversarial;
+pub mod attack;
 mod batches;
 pub mod compare;
 pub mod data;

@@ -50,6 +50,12 @@ impl TrainedModel {
         &self.metadata
     }
 
+    /// The network.
+    #[must_use]
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
     /// Length of θ.
     #[must_use]
     pub fn parameter_count(&self) -> usize {

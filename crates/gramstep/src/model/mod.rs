@@ -3,6 +3,7 @@
 mod activation;
 mod architecture;
 mod compile;
+mod differentiable;
 mod images;
 pub mod layer;
 pub(crate) mod network;
@@ -12,6 +13,7 @@ pub(crate) mod walk;
 
 pub use activation::Activation;
 pub use architecture::Architecture;
+pub use differentiable::{Cotangent, Differentiable, InputPass};
 pub use parameters::{Distribution, ParameterRequest, Span};
 pub use specification::{
     ConvolutionSpecification, DenseSpecification, Initialization, LayerSpecification, Parameterization, Scheme, Shape,

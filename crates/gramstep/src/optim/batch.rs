@@ -58,6 +58,27 @@ impl<'a, T: Scalar> Batch<'a, T> {
         self.inputs
     }
 
+    /// Targets, n×k.
+    #[must_use]
+    pub fn targets(&self) -> MatrixView<'a, T> {
+        self.targets
+    }
+
+    /// The loss function.
+    #[must_use]
+    pub fn loss_function(&self) -> &'a dyn Loss {
+        self.loss
+    }
+
+    /// The same batch with other inputs in place of its own: perturbed or augmented ones.
+    #[must_use]
+    pub fn with_inputs<'b>(&self, inputs: impl Into<MatrixView<'b, T>>) -> Batch<'b, T>
+    where
+        'a: 'b,
+    {
+        Batch { inputs: inputs.into(), targets: self.targets, loss: self.loss, weights: self.weights }
+    }
+
     /// The loss of a model on this batch, in the units that people see.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 //!
 //! Whole-batch memory holds only what outlives the walk: outputs, and the A_l and D_l of layers with parameters.
 
+mod input;
 mod tangent;
 
 use std::ops::Range;
