@@ -335,7 +335,7 @@ impl Block {
 }
 
 /// Copies the lower triangle of rows and columns `range` to the upper one. `rows` holds these rows.
-fn mirror<T: Scalar>(rows: &mut [T], size: usize, range: Range<usize>, threads: usize) {
+pub(crate) fn mirror<T: Scalar>(rows: &mut [T], size: usize, range: Range<usize>, threads: usize) {
     const SQUARE: usize = 16;
     let (from, count) = (range.start, range.len());
     if count <= 4 * SQUARE {

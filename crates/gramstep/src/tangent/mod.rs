@@ -20,6 +20,7 @@ mod products;
 
 use std::sync::Arc;
 
+pub(crate) use gram::mirror;
 pub use part::{ExplicitPart, LinearPart, Part, Term};
 
 use crate::device::{Buffer, Device, Pool};

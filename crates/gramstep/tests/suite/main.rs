@@ -8,6 +8,7 @@ mod distributed;
 mod extensions;
 mod imports;
 mod initialisation;
+mod kernel_infinite;
 mod losses;
 mod optimisers;
 mod properties;

@@ -1,0 +1,26 @@
+//! Kernels of networks: of infinite width in closed form, of finite width from tangent features, and what can be done
+//! with them.
+
+pub mod infinite;
+
+pub use infinite::{DenseVariances, InfiniteKernel, InfiniteLayer, InfinitePoints};
+
+use crate::view::Matrix;
+
+/// Which kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// The neural tangent kernel Θ = J Jᵀ.
+    Ntk,
+    /// The covariance K of the outputs over the initial parameters.
+    Nngp,
+}
+
+/// Both kernels of one network.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Kernels<T> {
+    /// The neural tangent kernel.
+    pub ntk: Matrix<T>,
+    /// The covariance of the outputs over the initial parameters.
+    pub nngp: Matrix<T>,
+}
