@@ -121,7 +121,8 @@ fn a_batch_of_no_rows_gives_empty_results() {
 #[test]
 fn a_state_of_another_models_size_is_an_error_that_leaves_the_model() {
     let (x, y) = (matrix(2, 6, INPUTS), matrix(3, 6, 1));
-    let optimizers: [fn() -> Box<dyn Optimizer<f64>>; 3] = [
+    type Maker = fn() -> Box<dyn Optimizer<f64>>;
+    let optimizers: [Maker; 3] = [
         || Box::new(GramGaussNewton::new(absolute(0.1).with_momentum(0.9)).unwrap()),
         || Box::new(Sgd::new(SgdConfig::default()).unwrap()),
         || Box::new(Adam::new(AdamConfig::default()).unwrap()),
