@@ -3,32 +3,45 @@
 use gramstep::kernel::{InfiniteKernel, Which};
 use gramstep::optim::{Batch, Damping, GramGaussNewton, GramGaussNewtonConfig, Optimizer, Sgd, SgdConfig};
 use gramstep::solve::{Damped, Solver};
-use gramstep::{Activation, Device, Matrix, Model, Scalar};
+use gramstep::{Activation, Device, Matrix, Model, Scalar, Specification};
 use serde_json::{Value, json};
 
 use crate::Options;
-use crate::networks::{MLP, MLP10, data, mlp};
+use crate::networks::{MLP, MLP10, cnn, data, mlp, model, resnet32};
 use crate::timing::{Operation, measure};
 
 /// All cases.
-pub(crate) const NAMES: [&str; 7] =
-    ["step-mlp", "step-small", "gram-mlp", "gram-mlp10", "gram-mlp-4096", "ntk-infinite", "cholesky"];
+pub(crate) const NAMES: [&str; 10] = [
+    "step-mlp",
+    "step-small",
+    "step-resnet32",
+    "gram-mlp",
+    "gram-mlp10",
+    "gram-mlp-4096",
+    "gram-cnn",
+    "ntk-infinite",
+    "pgd-mlp10",
+    "cholesky",
+];
 
 type Outcome = Result<(), String>;
 
 /// Runs one case.
 pub(crate) fn run(name: &str, options: &Options) -> Outcome {
     match name {
-        "step-mlp" => step(name, &MLP, 128, options),
-        "step-small" => step(name, &[2, 32, 32, 1], 64, options),
-        "gram-mlp" => gram(name, &MLP, 512, options),
-        "gram-mlp10" => gram(name, &MLP10, 128, options),
+        "step-mlp" => step(name, mlp(&MLP), 128, options),
+        "step-small" => step(name, mlp(&[2, 32, 32, 1]), 64, options),
+        "step-resnet32" => step(name, resnet32(), 128, options),
+        "gram-mlp" => gram(name, mlp(&MLP), 512, options),
+        "gram-mlp10" => gram(name, mlp(&MLP10), 128, options),
         // For its peak memory.
-        "gram-mlp-4096" => gram(name, &MLP, 4096, options),
+        "gram-mlp-4096" => gram(name, mlp(&MLP), 4096, options),
+        "gram-cnn" => gram(name, cnn(), 128, options),
         "ntk-infinite" => {
             infinite::<f32>(name, options)?;
             infinite::<f64>(name, options)
         }
+        "pgd-mlp10" => crate::attack::pgd(name, options),
         "cholesky" => cholesky(options),
         _ => Err(format!("no case `{name}`; there are {}", NAMES.join(", "))),
     }
@@ -38,21 +51,21 @@ fn text(error: gramstep::Error) -> String {
     error.to_string()
 }
 
-fn config(sizes: &[usize], samples: usize, options: &Options) -> Value {
-    json!({ "network": sizes, "n": samples, "dtype": "f32", "threads": options.threads })
+fn config(samples: usize, options: &Options) -> Value {
+    json!({ "n": samples, "dtype": "f32", "threads": options.threads })
 }
 
 /// SGD with momentum and Gram-Gauss-Newton with fixed damping, in turn.
-fn step(name: &str, sizes: &[usize], samples: usize, options: &Options) -> Outcome {
-    let model = mlp::<f32>(sizes, options.threads)?;
-    let (x, y) = (data::<f32>(samples, sizes[0]), data::<f32>(samples, sizes[sizes.len() - 1]));
+fn step(name: &str, specification: Specification, samples: usize, options: &Options) -> Outcome {
+    let model = model::<f32>(specification, options.threads)?;
+    let (x, y) = (data::<f32>(samples, model.inputs()), data::<f32>(samples, model.outputs()));
     let mut sgd_config = SgdConfig::default();
     sgd_config.learning_rate = 1e-4;
     let ggn = GramGaussNewtonConfig::default().with_damping(Damping::Relative(0.1)).with_learning_rate(0.1);
     let batch = Batch::new(&x, &y);
     let timed = |optimizer: &str, mut stepper: Box<dyn Optimizer<f32>>, mut model: Model<f32>| Operation {
         name: format!("{name}/{optimizer}"),
-        config: config(sizes, samples, options),
+        config: config(samples, options),
         run: Box::new(move || {
             stepper.step(&mut model, &batch).expect("a step on finite data succeeds");
         }),
@@ -66,14 +79,14 @@ fn step(name: &str, sizes: &[usize], samples: usize, options: &Options) -> Outco
 }
 
 /// Tangent features and their whole Gram matrix.
-fn gram(name: &str, sizes: &[usize], samples: usize, options: &Options) -> Outcome {
-    let model = mlp::<f32>(sizes, options.threads)?;
-    let x = data::<f32>(samples, sizes[0]);
+fn gram(name: &str, specification: Specification, samples: usize, options: &Options) -> Outcome {
+    let model = model::<f32>(specification, options.threads)?;
+    let x = data::<f32>(samples, model.inputs());
     let run = || {
         let gram = model.tangent(&x).expect("finite data have tangent features").gram();
         std::hint::black_box(gram);
     };
-    let operation = Operation { name: name.to_owned(), config: config(sizes, samples, options), run: Box::new(run) };
+    let operation = Operation { name: name.to_owned(), config: config(samples, options), run: Box::new(run) };
     measure(options.repeats, vec![operation]);
     Ok(())
 }

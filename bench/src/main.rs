@@ -2,6 +2,7 @@
 //! JSON line a measured operation: `{op, config, median_s, min_s, max_s, repeats}`. Operations of a case are timed in
 //! turn, so that their ratio holds when the machine's speed drifts.
 
+mod attack;
 mod cases;
 mod networks;
 mod timing;

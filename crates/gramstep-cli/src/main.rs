@@ -6,6 +6,7 @@ mod options;
 mod outcome;
 mod predict;
 mod progress;
+mod report;
 mod text;
 mod train;
 
@@ -28,6 +29,7 @@ enum Command {
     Train(train::Train),
     Predict(predict::Predict),
     Compare(compare::Compare),
+    Report(report::Report),
     Info(info::Info),
 }
 
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
         Command::Train(command) => command.run(),
         Command::Predict(command) => command.run(),
         Command::Compare(command) => command.run(),
+        Command::Report(command) => command.run(),
         Command::Info(command) => command.run(),
     };
     outcome::exit_code(result)

@@ -221,6 +221,12 @@ pub enum Error {
         /// The file with the best parameters before that step.
         kept: Option<PathBuf>,
     },
+    /// A chart that the drawing library refuses.
+    #[error("a chart cannot be drawn: {reason}")]
+    Chart {
+        /// Why.
+        reason: String,
+    },
     /// An error of the mathematics.
     #[error(transparent)]
     Core(#[from] gramstep::Error),
@@ -270,7 +276,7 @@ impl Error {
             Self::ModelFile { .. } => "give the folder that gramstep train wrote",
             Self::FolderInUse { .. } => "give another folder with --out, or remove this one",
             Self::NonFinite { .. } => "lower --learning-rate, raise --damping, or look for huge values in the data",
-            Self::Read { .. } => return None,
+            Self::Read { .. } | Self::Chart { .. } => return None,
         };
         Some(fixed.to_owned())
     }

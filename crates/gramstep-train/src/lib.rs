@@ -12,6 +12,8 @@
 //! # Ok::<(), gramstep_train::Error>(())
 //! ```
 
+pub mod adversarial;
+pub mod attack;
 mod batches;
 pub mod compare;
 pub mod data;
@@ -29,6 +31,7 @@ pub mod run;
 pub mod run_folder;
 pub mod settings;
 mod stop_reason;
+pub mod text;
 mod text_or_number;
 mod trained;
 pub mod trainer;

@@ -13,7 +13,7 @@ use crate::model_file;
 use crate::observer::{Both, Observer, Silent, Start};
 use crate::optimizer::build;
 use crate::record::Record;
-use crate::report::{Report, SCHEMA_VERSION};
+use crate::report::{Report, SCHEMA_VERSION, write_run};
 use crate::run_folder::RunFolder;
 use crate::settings::{Config, Precision, Settings};
 use crate::stop_reason::StopReason;
@@ -110,14 +110,14 @@ impl Run<'_> {
             model_file::save(&folder.model(), &model, &settings.model.to_string(), preprocessing)?;
         }
         if let Some(failure) = fit.failure {
-            let path = folder.filter(|_| fit.best_epoch.is_some()).map(|folder| folder.model());
+            let path = folder.as_ref().filter(|_| fit.best_epoch.is_some()).map(RunFolder::model);
             return Err(kept_in(failure, path));
         }
         let judge = |data: &Dataset<T>| evaluate(&model, data, &preprocessing.targets);
         let test: Option<Dataset<T>> = problem.test.as_ref().map(Dataset::cast);
         let report = Report {
             schema_version: SCHEMA_VERSION,
-            run: folder.map(|folder| folder.path().display().to_string()),
+            run: folder.as_ref().map(|folder| folder.path().display().to_string()),
             task: settings.task,
             optimizer: settings.optimizer,
             model: settings.model.to_string(),
@@ -135,6 +135,9 @@ impl Run<'_> {
             lowest_train_loss: fit.lowest_train_loss,
         };
         observer.finish(&report)?;
+        if let Some(folder) = &folder {
+            write_run(folder, problem, model.device())?;
+        }
         Ok(report)
     }
 }

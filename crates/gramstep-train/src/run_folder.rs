@@ -1,4 +1,4 @@
-//! The folder of a run: `config.toml`, `record.jsonl`, `model.safetensors`.
+//! The folder of a run: `config.toml`, `record.jsonl`, `model.safetensors`, `report.html`.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -73,6 +73,12 @@ impl RunFolder {
     #[must_use]
     pub fn model(&self) -> PathBuf {
         self.path.join("model.safetensors")
+    }
+
+    /// The page about the run.
+    #[must_use]
+    pub fn report(&self) -> PathBuf {
+        self.path.join("report.html")
     }
 
     /// Writes `config.toml`.

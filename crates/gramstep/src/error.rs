@@ -52,6 +52,20 @@ pub enum Error {
         /// Why it does not fit.
         reason: &'static str,
     },
+    /// A sample lies outside the box that its perturbations are confined to.
+    #[error("value {value} of sample {sample}, column {column}, is outside the box from {lower} to {upper}")]
+    OutsideBox {
+        /// Row of the batch.
+        sample: usize,
+        /// Column of the input.
+        column: usize,
+        /// The value.
+        value: f64,
+        /// Lower end of the box.
+        lower: f64,
+        /// Upper end of the box.
+        upper: f64,
+    },
     /// A linear system could not be solved by any of the methods tried.
     #[error("{solver} failed on a system of size {size}: {reason}")]
     Solve {
@@ -97,6 +111,7 @@ impl Error {
             Self::Target { .. } => {
                 "use squared loss for real targets, cross-entropy for one-hot ones, logistic for 0 and 1"
             }
+            Self::OutsideBox { .. } => "widen the box, or take it from the data; its units are those of the data",
             Self::Solve { .. } => "raise the damping; duplicate samples or dead units make the Gram matrix singular",
             Self::Memory { .. } => "use a smaller batch, or raise the memory budget",
             Self::State { .. } => "resume with the optimiser and the model that wrote the checkpoint",

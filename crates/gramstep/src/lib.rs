@@ -72,9 +72,10 @@
 //! | [`random`] | random streams named by seed, purpose, sample and step |
 //! | [`solve`] | Cholesky with a reported fallback, eigen-decomposition, conjugate gradients |
 //! | [`model`] | specification, parameters, layers, activations, the walk through them |
-//! | [`loss`] | squared, Huber, cross-entropy, logistic, or your own |
+//! | [`loss`] | squared, Huber, hinge, cross-entropy, logistic, or your own |
 //! | [`tangent`] | G, J v, Jᵀc from activations and deltas |
 //! | [`optim`] | Gram-Gauss-Newton, SGD, Adam |
+//! | [`attack`] | threat models, adversarial attacks on classifiers and regressors |
 //! | [`kernel`] | kernels of infinite and finite width, what follows from them |
 //!
 //! A module uses only modules above it in this table. Matrices of public signatures are [`Matrix`] and [`MatrixView`],
@@ -88,6 +89,7 @@
 //! losses are means: of r² for the squared loss. The same seed gives the same bits on the same machine with the same
 //! number of threads.
 
+pub mod attack;
 pub mod communicator;
 pub mod device;
 mod error;

@@ -177,7 +177,7 @@ impl Inputs {
 }
 
 impl Encoding {
-    fn width(&self) -> usize {
+    pub(crate) fn width(&self) -> usize {
         match self {
             Self::Number { flag, .. } => 1 + usize::from(*flag),
             Self::Category(category) => category.width(),

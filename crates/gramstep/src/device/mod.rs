@@ -6,23 +6,30 @@
 //! are larger than the caches; a GPU would take the whole batch.
 
 mod cpu;
+mod memory;
 mod operations;
 mod tile;
+mod window;
 
 pub use operations::{AdamUpdate, Operations, Order, Pointwise, Product};
 pub use tile::{Buffer, Tile, TileMut};
+pub use window::Window;
 
 use std::sync::Arc;
 
 use crate::scalar::Scalar;
 
 pub(crate) use cpu::{for_each_chunk, vectorized};
+pub(crate) use memory::{Pool, carve};
 
 /// Multiplications below which waking another thread costs more than it gains.
 const WORTH_THREADS: f64 = 2e6;
 
 /// Samples of the largest tile.
 const LARGEST_TILE: usize = 1024;
+
+/// Samples below which a tile is smaller than is good for products with a dense layer's weights.
+const SMALLEST_TILE: usize = 32;
 
 /// A place to compute.
 ///
@@ -80,22 +87,27 @@ impl Device {
         self.0.for_each(if multiplications > WORTH_THREADS { self.threads() } else { 1 }, items, task);
     }
 
-    /// Number of samples in a tile, for a network of `parameters` weights and `values` numbers per sample.
+    /// Number of samples in a tile, for a network of `parameters` weights, `values` numbers per sample in all layers
+    /// together and `widest` in the largest one.
     ///
-    /// Weights beyond the second-level cache are read once per tile: then tiles are large and each operation runs on
-    /// all threads. Otherwise tiles are as large as keeps their values in that cache.
-    pub(crate) fn tile_samples<T>(&self, samples: usize, parameters: usize, values: usize) -> usize {
+    /// Weights beyond the second-level cache are read once per tile. Where they outweigh the values of a sample, tiles
+    /// are large and each operation runs on all threads. Otherwise tiles are as large as keeps their values in that
+    /// cache, or, of a deep network for images, those of a layer.
+    pub(crate) fn tile_samples<T>(&self, samples: usize, parameters: usize, values: usize, widest: usize) -> usize {
         let size = size_of::<T>();
-        let largest = if parameters * size > cpu::CACHE_BYTES {
+        let heavy = parameters * size > cpu::CACHE_BYTES && parameters > values;
+        let fitting = |values: usize| cpu::CACHE_BYTES / (values * size).max(1);
+        let largest = if heavy {
             LARGEST_TILE
+        } else if fitting(values) < SMALLEST_TILE {
+            fitting(2 * widest).clamp(1, SMALLEST_TILE)
         } else {
-            (cpu::CACHE_BYTES / (values * size).max(1)).clamp(32, LARGEST_TILE)
+            fitting(values).min(LARGEST_TILE)
         };
         let tiles = samples.div_ceil(largest);
         // Several tiles: equal ones, the same number for every thread. One tile runs on all threads at once; that
         // pays for large weights, which one thread each would read whole.
-        let tiles =
-            if tiles > 1 || parameters * size <= cpu::CACHE_BYTES { tiles.next_multiple_of(self.threads()) } else { 1 };
-        samples.div_ceil(tiles).max(1)
+        let tiles = if tiles > 1 || !heavy { tiles.next_multiple_of(self.threads()) } else { 1 };
+        samples.div_ceil(tiles.max(1)).max(1)
     }
 }

@@ -1,6 +1,9 @@
 //! The vocabulary in which layers, tangent features and optimisers speak to a device.
 
+use std::ops::Range;
+
 use super::tile::{Tile, TileMut};
+use super::window::Window;
 use crate::scalar::Scalar;
 
 /// Which derivative of a pointwise function.
@@ -71,6 +74,58 @@ pub trait Operations<T: Scalar>: Sync {
 
     /// out += α Σ_i row_i. rows: n×d, out: 1×d.
     fn column_sums(&self, out: TileMut<'_, T>, alpha: T, rows: Tile<'_, T>);
+
+    /// Convolution: out_it (+)= α·W·x_it, where x_it is window t of image i, flattened (row, column, channel).
+    /// images: n×(height·width·channels), weight: d_out×window length, out: n×(T·d_out).
+    fn convolve(
+        &self,
+        out: TileMut<'_, T>,
+        mode: Product,
+        alpha: T,
+        window: &Window,
+        images: Tile<'_, T>,
+        weight: Tile<'_, T>,
+    );
+
+    /// Its transpose in the image: `into`_i (+)= α·∂⟨δ_i, W ∗ x_i⟩/∂x_i. deltas: n×(T·d_out), `into`: n×image.
+    fn convolve_backward(
+        &self,
+        into: TileMut<'_, T>,
+        mode: Product,
+        alpha: T,
+        window: &Window,
+        deltas: Tile<'_, T>,
+        weight: Tile<'_, T>,
+    );
+
+    /// Its gradients in the weight: P_ia = Σ_t δ_iat ⊗ x_it. images: n×image, deltas: n·q×(T·d_out),
+    /// out: n·q×(d_out·window length).
+    fn convolve_gradients(&self, out: TileMut<'_, T>, window: &Window, images: Tile<'_, T>, deltas: Tile<'_, T>);
+
+    /// out += α Σ_ia P_ia, without the P_ia. out: d_out×window length.
+    fn convolve_gradient_sum(
+        &self,
+        out: TileMut<'_, T>,
+        alpha: T,
+        window: &Window,
+        images: Tile<'_, T>,
+        deltas: Tile<'_, T>,
+    );
+
+    /// The windows themselves: out_it = x_it. out: n·T×window length.
+    fn unfold(&self, out: TileMut<'_, T>, window: &Window, images: Tile<'_, T>);
+
+    /// out_it (+)= α times the sum over window t, channel by channel. images: n×image, out: n×(T·channels).
+    fn pool(&self, out: TileMut<'_, T>, mode: Product, alpha: T, window: &Window, images: Tile<'_, T>);
+
+    /// Its transpose. deltas: n×(T·channels), `into`: n×image.
+    fn pool_backward(&self, into: TileMut<'_, T>, mode: Product, alpha: T, window: &Window, deltas: Tile<'_, T>);
+
+    /// out\[:, to..\] (+)= x\[:, columns\], both seen as matrices of equally many rows.
+    fn copy_columns(&self, out: TileMut<'_, T>, mode: Product, to: usize, x: Tile<'_, T>, columns: Range<usize>);
+
+    /// out (+)= scale·x + shift, number by number.
+    fn scale_shift(&self, out: TileMut<'_, T>, mode: Product, scale: T, shift: T, x: Tile<'_, T>);
 
     /// out\[(i,a),(j,b)\] += (scale·aa_ij + shift)·dd\[(i,a),(j,b)\]. aa: n×m; dd, out: n·k×m·q.
     fn gram_accumulate(&self, out: TileMut<'_, T>, scale: T, shift: T, aa: Tile<'_, T>, dd: Tile<'_, T>);

@@ -1,24 +1,48 @@
 //! Opaque device memory and the rectangular pieces of it that operations work on.
 
+use std::sync::Arc;
+
+use super::memory::Pool;
 use crate::scalar::Scalar;
 
 /// Memory of a device. Its contents are reached through operations, [`Buffer::upload`] and [`Buffer::download`].
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Buffer<T> {
     data: Vec<T>,
+    /// Where the memory goes in the end.
+    pool: Option<Arc<Pool<T>>>,
+}
+
+impl<T: Clone> Clone for Buffer<T> {
+    fn clone(&self) -> Self {
+        Self { data: self.data.clone(), pool: None }
+    }
+}
+
+impl<T> Drop for Buffer<T> {
+    fn drop(&mut self) {
+        if let Some(pool) = &self.pool {
+            pool.give(std::mem::take(&mut self.data));
+        }
+    }
 }
 
 impl<T: Scalar> Buffer<T> {
     /// `length` zeros.
     #[must_use]
     pub fn zeros(length: usize) -> Self {
-        Self { data: vec![T::ZERO; length] }
+        Self { data: vec![T::ZERO; length], pool: None }
+    }
+
+    /// `length` numbers of any value, in memory that goes back to `pool`.
+    pub(crate) fn lent(pool: &Arc<Pool<T>>, length: usize) -> Self {
+        Self { data: pool.take(length), pool: Some(pool.clone()) }
     }
 
     /// A copy of host memory on the device.
     #[must_use]
     pub fn upload(values: Vec<T>) -> Self {
-        Self { data: values }
+        Self { data: values, pool: None }
     }
 
     /// A copy of the contents in host memory.
@@ -29,8 +53,9 @@ impl<T: Scalar> Buffer<T> {
 
     /// The contents as host memory, nothing copied where they are there already.
     #[must_use]
-    pub fn into_host(self) -> Vec<T> {
-        self.data
+    pub fn into_host(mut self) -> Vec<T> {
+        self.pool = None;
+        std::mem::take(&mut self.data)
     }
 
     /// Number of elements.
@@ -125,6 +150,13 @@ impl<'a, T: Scalar> Tile<'a, T> {
         self.data
     }
 
+    /// The same row-major elements with another number of columns.
+    #[must_use]
+    pub fn reshape(self, columns: usize) -> Self {
+        let data = self.host();
+        Self::new(data, data.len() / columns.max(1), columns)
+    }
+
     pub(super) fn parts(&self) -> (&'a [T], usize, usize) {
         (self.data, self.row_stride, self.column_stride)
     }
@@ -161,6 +193,13 @@ impl<'a, T: Scalar> TileMut<'a, T> {
     /// The same matrix for a shorter time.
     pub fn reborrow(&mut self) -> TileMut<'_, T> {
         TileMut { data: self.data, rows: self.rows, columns: self.columns }
+    }
+
+    /// The same elements with another number of columns.
+    #[must_use]
+    pub fn reshape(self, columns: usize) -> Self {
+        let rows = self.data.len() / columns.max(1);
+        Self::new(self.data, rows, columns)
     }
 
     /// The same matrix to read.

@@ -5,12 +5,14 @@
 
 mod cross_entropy;
 mod curvature;
+mod hinge;
 mod huber;
 mod logistic;
 mod squared;
 
 pub use cross_entropy::CrossEntropyLoss;
 pub use curvature::{Curvature, Linearization};
+pub use hinge::{HingeLoss, SquaredHingeLoss};
 pub use huber::HuberLoss;
 pub use logistic::LogisticLoss;
 pub use squared::SquaredLoss;
@@ -38,6 +40,12 @@ pub trait Loss: Send + Sync + Debug {
 
     /// g ← ∂ℓ/∂f.
     fn gradient(&self, f: &[f64], y: &[f64], g: &mut [f64]);
+
+    /// g ← a direction of f along which the loss rises in the end, for attacks: the gradient, but not 0 where the loss
+    /// is flat and could still rise.
+    fn ascent(&self, f: &[f64], y: &[f64], g: &mut [f64]) {
+        self.gradient(f, y, g);
+    }
 
     /// The form that B takes.
     fn curvature(&self) -> Curvature;

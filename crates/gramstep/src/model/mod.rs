@@ -2,17 +2,22 @@
 
 mod activation;
 mod architecture;
+mod compile;
+mod differentiable;
+mod images;
 pub mod layer;
-mod network;
+pub(crate) mod network;
 mod parameters;
 mod specification;
 pub(crate) mod walk;
 
 pub use activation::Activation;
 pub use architecture::Architecture;
+pub use differentiable::{Cotangent, Differentiable, InputPass};
 pub use parameters::{Distribution, ParameterRequest, Span};
 pub use specification::{
-    DenseSpecification, Initialization, LayerSpecification, Parameterization, Scheme, Shape, Specification,
+    ConvolutionSpecification, DenseSpecification, Initialization, LayerSpecification, Parameterization, Scheme, Shape,
+    Shortcut, Specification,
 };
 
 use std::sync::Arc;
@@ -134,6 +139,11 @@ impl<T: Scalar> Model<T> {
         Ok(())
     }
 
+    /// Where the parameters of weight > 0 lie in θ: in order, neighbours joined.
+    pub(crate) fn trainable(&self) -> Vec<std::ops::Range<usize>> {
+        parameters::trainable(&self.spans)
+    }
+
     /// The device it lives on.
     #[must_use]
     pub fn device(&self) -> &Device {
@@ -239,7 +249,7 @@ impl<T: Scalar> Model<T> {
 
     /// Runs work worth `passes` forward passes of `samples` samples among the device's threads, if it is large.
     pub(crate) fn enter<R: Send>(&self, samples: usize, passes: usize, work: impl FnOnce() -> R + Send) -> R {
-        self.device.enter(self.network.cost() * (samples * passes) as f64, |_| work())
+        self.device.enter(self.network.cost * (samples * passes) as f64, |_| work())
     }
 
     /// x as device memory, its number of samples, and a check of its shape.
@@ -307,7 +317,7 @@ impl<T: Scalar> ModelBuilder<T> {
     pub fn build(self) -> Result<Model<T>> {
         let (specification, (network, spans)) = match self.source {
             Source::Specification(specification) => {
-                let compiled = network::compile(&specification)?;
+                let compiled = compile::compile(&specification)?;
                 (Some(specification), compiled)
             }
             Source::Stages { inputs, stages } => {

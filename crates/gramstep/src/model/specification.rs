@@ -1,6 +1,7 @@
 //! What a network is, apart from its weights: a plain value that can be written to a file and read back.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -50,6 +51,18 @@ fn one() -> f64 {
 pub enum Shape {
     /// A vector of numbers.
     Vector(usize),
+    /// An image, row-major with channels innermost, and after it some numbers that belong to it.
+    Image {
+        /// Rows of pixels.
+        height: usize,
+        /// Pixels of a row.
+        width: usize,
+        /// Numbers of a pixel.
+        channels: usize,
+        /// Numbers after the image; [`LayerSpecification::JoinSide`] lets them in.
+        #[serde(default)]
+        side: usize,
+    },
 }
 
 impl Shape {
@@ -58,6 +71,7 @@ impl Shape {
     pub fn len(self) -> usize {
         match self {
             Self::Vector(length) => length,
+            Self::Image { height, width, channels, side } => height * width * channels + side,
         }
     }
 
@@ -65,6 +79,33 @@ impl Shape {
     #[must_use]
     pub fn is_empty(self) -> bool {
         self.len() == 0
+    }
+
+    /// Number of values after the image.
+    #[must_use]
+    pub fn side(self) -> usize {
+        match self {
+            Self::Vector(_) => 0,
+            Self::Image { side, .. } => side,
+        }
+    }
+}
+
+impl From<usize> for Shape {
+    fn from(length: usize) -> Self {
+        Self::Vector(length)
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Vector(length) => write!(f, "a vector of {length}"),
+            Self::Image { height, width, channels, side: 0 } => write!(f, "an image {height}×{width}×{channels}"),
+            Self::Image { height, width, channels, side } => {
+                write!(f, "an image {height}×{width}×{channels} with {side} numbers")
+            }
+        }
     }
 }
 
@@ -77,6 +118,96 @@ pub enum LayerSpecification {
     Dense(DenseSpecification),
     /// φ, number by number.
     Activation(Activation),
+    /// z_t = s·W x_t + s_b·b at every window x_t of an image.
+    Convolution(ConvolutionSpecification),
+    /// The mean over squares of pixels side by side.
+    AveragePool {
+        /// Side of a square.
+        kernel: usize,
+    },
+    /// The mean over all pixels: one number a channel.
+    GlobalAveragePool,
+    /// y = x + b, one number b for all (zhang2019fixup).
+    ScalarBias,
+    /// y = s·x, one number s for all (zhang2019fixup).
+    ScalarScale,
+    /// y = x + layers(x).
+    Residual {
+        /// The branch.
+        layers: Vec<LayerSpecification>,
+        /// How x gets the shape of the branch's result.
+        shortcut: Shortcut,
+    },
+    /// The values so far, and after them the numbers that came with the image.
+    JoinSide,
+}
+
+impl LayerSpecification {
+    /// Whether the layer is one with a weight matrix.
+    pub(super) fn has_weight(&self) -> bool {
+        matches!(self, Self::Dense(_) | Self::Convolution(_))
+    }
+}
+
+/// How the input of a residual branch gets the shape of its result.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Shortcut {
+    /// It has it.
+    #[default]
+    Identity,
+    /// By taking every s-th pixel, and with zeros for the new channels.
+    Pooled,
+}
+
+/// A convolution with square kernel; images keep their size with stride 1 and padding (kernel − 1)/2.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ConvolutionSpecification {
+    /// Channels of the result.
+    pub channels: usize,
+    /// Side of the kernel.
+    pub kernel: usize,
+    /// Pixels from one window to the next.
+    pub stride: usize,
+    /// Width of the border of zeros.
+    pub padding: usize,
+    /// Whether there is a bias for each channel.
+    pub bias: bool,
+    /// The distribution of W, where it is not the initialisation's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distribution: Option<Distribution>,
+}
+
+impl ConvolutionSpecification {
+    /// A convolution with stride 1, a border that keeps the size for odd kernels, and a bias.
+    #[must_use]
+    pub fn new(channels: usize, kernel: usize) -> Self {
+        Self { channels, kernel, stride: 1, padding: kernel.saturating_sub(1) / 2, bias: true, distribution: None }
+    }
+
+    /// The same with another stride.
+    #[must_use]
+    pub fn with_stride(mut self, stride: usize) -> Self {
+        self.stride = stride;
+        self
+    }
+
+    /// The same with another border.
+    #[must_use]
+    pub fn with_padding(mut self, padding: usize) -> Self {
+        self.padding = padding;
+        self
+    }
+
+    /// The same without bias and with weights drawn from a distribution.
+    #[must_use]
+    pub fn without_bias(mut self, distribution: Option<Distribution>) -> Self {
+        self.bias = false;
+        self.distribution = distribution;
+        self
+    }
 }
 
 /// A dense layer.
@@ -212,14 +343,20 @@ impl Specification {
         self
     }
 
-    /// The same network with or without biases in its dense layers.
+    /// The same network with or without biases in its dense layers and convolutions.
     #[must_use]
     pub fn with_bias(mut self, bias: bool) -> Self {
-        for layer in &mut self.layers {
-            if let LayerSpecification::Dense(dense) = layer {
-                dense.bias = bias;
+        fn set(layers: &mut [LayerSpecification], bias: bool) {
+            for layer in layers {
+                match layer {
+                    LayerSpecification::Dense(dense) => dense.bias = bias,
+                    LayerSpecification::Convolution(convolution) => convolution.bias = bias,
+                    LayerSpecification::Residual { layers, .. } => set(layers, bias),
+                    _ => {}
+                }
             }
         }
+        set(&mut self.layers, bias);
         self
     }
 

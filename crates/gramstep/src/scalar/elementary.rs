@@ -3,7 +3,8 @@
 
 use super::Scalar;
 
-/// eˣ for x ≤ 0 (0 below the range of normal numbers).
+/// eˣ for x ≤ 0. Below −708 (`f64`) or −87 (`f32`) it stays at the value there, the smallest power that is surely
+/// normal, not 0.
 #[inline(always)]
 pub(crate) fn exp_nonpositive<T: Scalar>(x: T) -> T {
     let (power, q) = x.exp_parts();

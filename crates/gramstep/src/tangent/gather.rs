@@ -43,6 +43,7 @@ impl<T: Scalar> TangentFeatures<T> {
         let predictions = gather_values(communicator, self.predictions.as_slice())?;
         let columns = self.predictions.columns();
         let predictions = Matrix::from_vec(predictions.len() / columns.max(1), columns, predictions)?;
-        Self::from_parts(self.device.clone(), self.parameters, predictions, parts)
+        let all = Self::from_parts(self.device.clone(), self.parameters, predictions, parts)?;
+        Ok(all.with_memory_budget(self.memory_budget))
     }
 }

@@ -40,14 +40,10 @@ impl<T: Scalar> TangentFeatures<T> {
         };
         same("parts of the other features", self.parts.len(), other.parts.len())?;
         same("parameters of the other features", self.parameters, other.parameters)?;
-        for (part, theirs) in self.parts.iter().zip(&other.parts) {
-            match (part, theirs) {
-                (Part::Linear(part), Part::Linear(theirs)) => {
-                    same("inputs of a part", part.inputs, theirs.inputs)?;
-                    same("outputs of a part", part.outputs, theirs.outputs)?;
-                }
-                (Part::Explicit(part), Part::Explicit(theirs)) => same("length of a part", part.length, theirs.length)?,
-                _ => return Err(Error::Shape { what: "kind of a part", expected: 0, got: 1 }),
+        for (at, (part, theirs)) in self.parts.iter().zip(&other.parts).enumerate() {
+            if !part.is_of_the_same_parameters(theirs) {
+                let what = "part that uses its parameters as the other's does (number of parts that agree)";
+                return Err(Error::Shape { what, expected: self.parts.len(), got: at });
             }
         }
         Ok(self.panels(other, false))
@@ -61,7 +57,7 @@ impl<T: Scalar> TangentFeatures<T> {
         let square = |row: &[T]| row.iter().map(|&v| v * v).sum::<T>();
         for part in &self.parts {
             match part {
-                Part::Linear(part) if part.places == 1 => {
+                Part::Linear(part) if part.places == 1 && part.window.is_none() => {
                     let a = part.activation_rows(0..self.samples).host();
                     let d = part.delta_rows(0..self.samples, k).host();
                     let (weight, bias) = factors(part);
@@ -72,8 +68,10 @@ impl<T: Scalar> TangentFeatures<T> {
                     }
                 }
                 Part::Linear(part) => {
-                    let explicit = per_sample_gradients(part, self.samples, k);
-                    add_squares(&mut diagonal, &explicit);
+                    let gradients = part.gradients(&self.device().operations::<T>(), &self.memory, (self.samples, k));
+                    for gradients in &gradients {
+                        add_squares(&mut diagonal, gradients);
+                    }
                 }
                 Part::Explicit(part) => add_squares(&mut diagonal, part),
             }
@@ -83,8 +81,8 @@ impl<T: Scalar> TangentFeatures<T> {
 
     /// The k×k diagonal block of G of every sample, n·k·k numbers.
     pub(crate) fn diagonal_blocks(&self) -> Vec<T> {
-        let parts = prepare(self);
         let k = self.outputs;
+        let parts: Vec<_> = self.parts.iter().flat_map(|part| self.prepare(part, self)).collect();
         let mut blocks = vec![T::ZERO; self.samples * k * k];
         let items: Vec<_> = blocks.chunks_mut((k * k).max(1)).enumerate().collect();
         self.device().for_each(self.cost(), items, |operations, (i, out): (usize, &mut [T])| {
@@ -100,11 +98,22 @@ impl<T: Scalar> TangentFeatures<T> {
     }
 
     fn panels(&self, columns: &Self, lower: bool) -> Matrix<T> {
-        let ours = prepare(self);
-        let theirs = if lower { Cow::Borrowed(&ours) } else { Cow::Owned(prepare(columns)) };
+        let mut gram = Matrix::zeros(self.rows(), columns.rows());
+        for parts in self.groups(columns) {
+            let prepare = |features: &Self, other: &Self| {
+                let parts = features.parts[parts.clone()].iter();
+                parts.flat_map(|part| features.prepare(part, other)).collect::<Vec<_>>()
+            };
+            let ours = prepare(self, columns);
+            let theirs = if lower { Cow::Borrowed(&ours) } else { Cow::Owned(prepare(columns, self)) };
+            self.add_panels(&mut gram, columns, lower, (&ours, &theirs));
+        }
+        gram
+    }
+
+    fn add_panels(&self, gram: &mut Matrix<T>, columns: &Self, lower: bool, (ours, theirs): (&[Part<T>], &[Part<T>])) {
         let (k, q) = (self.outputs, columns.outputs);
         let panel = panel_samples(self.samples, k, self.device().threads());
-        let mut gram = Matrix::zeros(self.rows(), columns.rows());
         let row_length = columns.rows();
         let mut panels: Vec<_> = gram
             .as_mut_slice()
@@ -121,17 +130,97 @@ impl<T: Scalar> TangentFeatures<T> {
                 let diagonal = pieces(rows.clone(), DIAGONAL / k).map(|sub| (sub.clone(), rows.start..sub.end));
                 for (sub, columns) in stripes.chain(diagonal.take_while(|_| lower)) {
                     let block = Block { rows: sub, columns, k, q };
-                    let values = block.compute(operations, &ours, &theirs);
+                    let values = block.compute(operations, ours, theirs);
                     let (top, left, width) =
                         ((block.rows.start - rows.start) * k, block.columns.start * q, block.columns.len() * q);
                     let lines = out[top * row_length..].chunks_exact_mut(row_length);
                     for (line, values) in lines.zip(values.chunks_exact(width)) {
-                        line[left..left + width].copy_from_slice(values);
+                        for (sum, &value) in line[left..left + width].iter_mut().zip(values) {
+                            *sum += value;
+                        }
                     }
                 }
             });
         });
-        gram
+    }
+
+    /// Parts in groups whose written-out gradients fit the memory budget together.
+    fn groups(&self, columns: &Self) -> Vec<Range<usize>> {
+        let mut groups: Vec<Range<usize>> = Vec::new();
+        let mut used = 0;
+        for (at, part) in self.parts.iter().enumerate() {
+            let bytes = match part {
+                Part::Linear(part) if !self.positions_are_cheaper(part, columns) => {
+                    (self.rows() + columns.rows()) * part.weight_len() * size_of::<T>()
+                }
+                _ => 0,
+            };
+            match groups.last_mut() {
+                Some(group) if used + bytes <= self.memory_budget => {
+                    group.end = at + 1;
+                    used += bytes;
+                }
+                _ => {
+                    groups.push(at..at + 1);
+                    used = bytes;
+                }
+            }
+        }
+        groups
+    }
+
+    /// A part in the form in which its block of G with other features is cheaper: as it is, or as gradients. Both sides
+    /// come to the same decision.
+    fn prepare(&self, part: &Part<T>, others: &Self) -> Vec<Part<T>> {
+        let operations = self.device().operations::<T>();
+        match part {
+            Part::Linear(linear) if !self.positions_are_cheaper(linear, others) => {
+                let gradients = linear.gradients(&operations, &self.memory, (self.samples, self.outputs));
+                gradients.into_iter().map(Part::Explicit).collect()
+            }
+            Part::Linear(linear) if linear.window.is_some() => {
+                vec![Part::Linear(linear.unfolded(&operations, self.samples).into_owned())]
+            }
+            _ => vec![part.clone()],
+        }
+    }
+
+    /// n·m·T²d_in/2 + (nk)(mq)T²d_out/2 against (nk + mq)/2·T·d_in·d_out + (nk)(mq)d_in·d_out/2 multiplications, for n
+    /// samples with k rows here and m with q there (the same: a symmetric G).
+    fn positions_are_cheaper(&self, part: &LinearPart<T>, others: &Self) -> bool {
+        if part.places == 1 && part.window.is_none() {
+            return true;
+        }
+        let [n, m, rows, columns] = [self.samples, others.samples, self.rows(), others.rows()].map(|v| v as f64);
+        let [t, d_in, d_out] = [part.places, part.inputs, part.outputs].map(|v| v as f64);
+        let positions = n * m * t * t * d_in / 2.0 + rows * columns * t * t * d_out / 2.0;
+        let gradients = rows.midpoint(columns) * t * d_in * d_out + rows * columns * d_in * d_out / 2.0;
+        positions < gradients
+    }
+
+    /// The same features with the gradients of convolutions written out and kept, as far as the memory budget goes:
+    /// every later product with J reads them instead of convolving again.
+    pub(crate) fn with_gradients_kept(mut self) -> Self {
+        let operations = self.device.operations::<T>();
+        let mut left = self.memory_budget;
+        let mut parts = Vec::with_capacity(self.parts.len());
+        for part in std::mem::take(&mut self.parts) {
+            match part {
+                Part::Linear(linear) if !self.positions_are_cheaper(&linear, &self) => {
+                    let bytes = self.rows() * linear.weight_len() * size_of::<T>();
+                    if bytes <= left {
+                        left -= bytes;
+                        let gradients = linear.gradients(&operations, &self.memory, (self.samples, self.outputs));
+                        parts.extend(gradients.into_iter().map(Part::Explicit));
+                    } else {
+                        parts.push(Part::Linear(linear));
+                    }
+                }
+                other => parts.push(other),
+            }
+        }
+        self.parts = parts;
+        self
     }
 }
 
@@ -145,60 +234,6 @@ fn panel_samples(samples: usize, k: usize, threads: usize) -> usize {
 fn pieces(range: Range<usize>, length: usize) -> impl Iterator<Item = Range<usize>> {
     let end = range.end;
     range.step_by(length.max(1)).map(move |start| start..(start + length.max(1)).min(end))
-}
-
-/// A part in the form in which it is cheaper: as it is, or as per-sample gradients.
-fn prepare<T: Scalar>(features: &TangentFeatures<T>) -> Vec<Cow<'_, Part<T>>> {
-    let (n, k) = (features.samples, features.outputs);
-    features
-        .parts
-        .iter()
-        .map(|part| match part {
-            Part::Linear(linear) if !positions_are_cheaper(linear, n, k) => {
-                Cow::Owned(Part::Explicit(per_sample_gradients(linear, n, k)))
-            }
-            _ => Cow::Borrowed(part),
-        })
-        .collect()
-}
-
-/// n²T²d_in/2 + (nk)²T²d_out/2 against nkT·d_in·d_out + (nk)²·d_in·d_out/2 multiplications.
-fn positions_are_cheaper<T>(part: &LinearPart<T>, samples: usize, outputs: usize) -> bool {
-    if part.places == 1 {
-        return true;
-    }
-    let [n, k, t] = [samples, outputs, part.places].map(|v| v as f64);
-    let [d_in, d_out] = [part.inputs, part.outputs].map(|v| v as f64);
-    let positions = n * n * t * t * d_in / 2.0 + (n * k).powi(2) * t * t * d_out / 2.0;
-    let gradients = n * k * t * d_in * d_out + (n * k).powi(2) * d_in * d_out / 2.0;
-    positions < gradients
-}
-
-/// P_ia = √s·(scale·Σ_t D_iat ⊗ A_it, bias scale·Σ_t D_iat), n·k×(d_out·d_in + d_out if bias).
-fn per_sample_gradients<T: Scalar>(part: &LinearPart<T>, samples: usize, k: usize) -> ExplicitPart<T> {
-    let (weight, bias) = factors(part);
-    let (weight, bias) = (weight.sqrt(), bias.sqrt());
-    let bias_length = if part.bias.is_some() { part.outputs } else { 0 };
-    let length = part.weight_len() + bias_length;
-    let mut gradients = vec![T::ZERO; samples * k * length];
-    for (row, gradient) in gradients.chunks_exact_mut(length).enumerate() {
-        let i = row / k;
-        let a = part.activation_rows(i..i + 1).host();
-        let d = &part.delta_rows(i..i + 1, k).host()[(row % k) * part.places * part.outputs..];
-        for place in 0..part.places {
-            let a = &a[place * part.inputs..][..part.inputs];
-            let d = &d[place * part.outputs..][..part.outputs];
-            for (line, &d) in gradient.chunks_exact_mut(part.inputs).zip(d) {
-                for (out, &a) in line.iter_mut().zip(a) {
-                    *out += weight * d * a;
-                }
-            }
-            for (out, &d) in gradient[part.weight_len()..].iter_mut().zip(d) {
-                *out += bias * d;
-            }
-        }
-    }
-    ExplicitPart::new(length, gradients, super::Term::at(0))
 }
 
 /// Factors of the weight's and of the bias's contribution to G.
@@ -223,18 +258,13 @@ struct Block {
 }
 
 impl Block {
-    fn compute<T: Scalar>(
-        &self,
-        operations: &dyn Operations<T>,
-        ours: &[Cow<'_, Part<T>>],
-        theirs: &[Cow<'_, Part<T>>],
-    ) -> Vec<T> {
+    fn compute<T: Scalar>(&self, operations: &dyn Operations<T>, ours: &[Part<T>], theirs: &[Part<T>]) -> Vec<T> {
         let (height, width) = (self.rows.len() * self.k, self.columns.len() * self.q);
         let mut out = vec![T::ZERO; height * width];
         let mut aa = Vec::new();
         let mut dd = Vec::new();
         for (part, other) in ours.iter().zip(theirs) {
-            match (part.as_ref(), other.as_ref()) {
+            match (part, other) {
                 (Part::Linear(part), Part::Linear(other)) if !part.is_frozen() => {
                     let (weight, bias) = factors(part);
                     let (t, s) = (part.places, other.places);
@@ -270,7 +300,9 @@ impl Block {
                     let factor = T::from_f64(part.term.in_gram());
                     operations.product(TileMut::new(&mut out, height, width), Product::Accumulate, factor, a, b.t());
                 }
-                _ => {}
+                // Frozen.
+                (Part::Linear(_), Part::Linear(_)) | (Part::Explicit(_), Part::Explicit(_)) => {}
+                _ => unreachable!("both sides take the same form"),
             }
         }
         out

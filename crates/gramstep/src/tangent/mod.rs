@@ -23,10 +23,12 @@ use std::sync::Arc;
 pub(crate) use gram::mirror;
 pub use part::{ExplicitPart, LinearPart, Part, Term};
 
-use crate::device::{Buffer, Device};
+use crate::device::{Buffer, Device, Pool};
 use crate::error::{Error, Result};
-use crate::model::Model;
-use crate::model::walk::{Seed, SeedFunction, Trace};
+use crate::model::layer::ParameterUse;
+use crate::model::network::Node;
+use crate::model::walk::{Seed, SeedFunction, Trace, TracePart};
+use crate::model::{Model, Span};
 use crate::scalar::Scalar;
 use crate::view::{Matrix, MatrixView};
 
@@ -50,7 +52,14 @@ pub struct TangentFeatures<T> {
     parameters: usize,
     predictions: Matrix<T>,
     parts: Vec<Part<T>>,
+    /// Bytes for gradients of convolutions written out at a time.
+    memory_budget: usize,
+    /// Where these gradients lie.
+    memory: Arc<Pool<T>>,
 }
+
+/// Bytes for gradients written out, unless the caller says otherwise.
+const MEMORY_BUDGET: usize = 1 << 30;
 
 impl<T: Scalar> TangentFeatures<T> {
     /// Tangent features from parts made elsewhere: by another framework's hooks, on another machine, in a test.
@@ -58,13 +67,33 @@ impl<T: Scalar> TangentFeatures<T> {
     /// `predictions` is f, n×k; `parameters` is p. A part's terms say where in θ its parameters lie.
     ///
     /// # Errors
-    /// [`Error::Shape`] if a part does not have n samples and k outputs, or its parameters lie outside θ.
+    /// [`Error::Shape`] if a part does not have n samples and k outputs, or its parameters lie outside θ or are those of
+    /// another part too (a weight used several times is one part with several places);
+    /// [`Error::Setting`] if a weight of a term is negative or not finite.
     pub fn from_parts(device: Device, parameters: usize, predictions: Matrix<T>, parts: Vec<Part<T>>) -> Result<Self> {
         let (samples, outputs) = (predictions.rows(), predictions.columns());
         for part in &parts {
             part.check(samples, outputs, parameters)?;
         }
-        Ok(Self { device, samples, outputs, parameters, predictions, parts })
+        check_terms(&parts)?;
+        Ok(Self {
+            device,
+            samples,
+            outputs,
+            parameters,
+            predictions,
+            parts,
+            memory_budget: MEMORY_BUDGET,
+            memory: Arc::default(),
+        })
+    }
+
+    /// The same features with another limit, in bytes, on the gradients of convolutions that are written out at a time
+    /// (1 GiB unless set). One layer's are always allowed.
+    #[must_use]
+    pub fn with_memory_budget(mut self, bytes: usize) -> Self {
+        self.memory_budget = bytes;
+        self
     }
 
     /// n, the number of samples.
@@ -106,15 +135,8 @@ impl<T: Scalar> TangentFeatures<T> {
     /// √s of every parameter's span, p.
     pub(crate) fn root_weights(&self) -> Vec<f64> {
         let mut roots = vec![1.0; self.parameters];
-        let mut fill = |term: Term, length: usize| roots[term.offset..term.offset + length].fill(term.weight.sqrt());
-        for part in &self.parts {
-            match part {
-                Part::Linear(part) => {
-                    fill(part.weight, part.weight_len());
-                    part.bias.into_iter().for_each(|bias| fill(bias, part.outputs));
-                }
-                Part::Explicit(part) => fill(part.term, part.length),
-            }
+        for (term, length) in self.parts.iter().flat_map(Part::terms) {
+            roots[term.offset..term.offset + length].fill(term.weight.sqrt());
         }
         roots
     }
@@ -133,6 +155,8 @@ impl<T: Scalar> TangentFeatures<T> {
             parameters: self.parameters,
             predictions: self.predictions.cast(),
             parts: self.parts.iter().map(Part::cast).collect(),
+            memory_budget: self.memory_budget,
+            memory: Arc::default(),
         }
     }
 
@@ -175,23 +199,25 @@ impl<T: Scalar> Model<T> {
     fn features(&self, trace: Trace<T>, samples: usize, rows_per_sample: usize) -> Result<TangentFeatures<T>> {
         let spans = self.spans();
         let term = |index: usize, scale: f64| Term { offset: spans[index].offset, scale, weight: spans[index].weight };
-        let parts = self
-            .network()
-            .linear_nodes()
-            .zip(trace.activations)
-            .zip(trace.deltas)
-            .map(|(((_, node, linear), activations), deltas)| {
-                Part::Linear(LinearPart {
-                    places: 1,
-                    inputs: linear.inputs,
-                    outputs: linear.outputs,
-                    activations,
-                    deltas: Arc::new(deltas),
-                    weight: term(node.spans.start, linear.scale),
-                    bias: linear.bias_scale.map(|scale| term(node.spans.start + 1, scale)),
-                })
-            })
-            .collect();
+        let mut parts = Vec::new();
+        for ((_, node, parameters), left) in self.network().parametric_nodes().zip(trace.parts) {
+            match (parameters, left) {
+                (ParameterUse::Linear(linear), TracePart::Linear { activations, deltas }) => {
+                    parts.push(Part::Linear(LinearPart {
+                        places: linear.places(),
+                        inputs: linear.inputs,
+                        outputs: linear.outputs,
+                        window: linear.window,
+                        activations,
+                        deltas: Arc::new(deltas),
+                        weight: term(node.spans.start, linear.scale),
+                        bias: linear.bias_scale.map(|scale| term(node.spans.start + 1, scale)),
+                    }));
+                }
+                (_, TracePart::Explicit(gradients)) => parts.extend(self.explicit_parts(node, gradients)),
+                (_, TracePart::Linear { .. }) => {}
+            }
+        }
         Ok(TangentFeatures {
             device: self.device().clone(),
             samples,
@@ -199,8 +225,49 @@ impl<T: Scalar> Model<T> {
             parameters: self.parameter_count(),
             predictions: Matrix::from_vec(samples, self.outputs(), trace.outputs.into_host())?,
             parts,
+            memory_budget: MEMORY_BUDGET,
+            memory: self.network().memory.clone(),
         })
     }
+
+    /// The written-out gradients of a node, span by span.
+    fn explicit_parts(&self, node: &Node<T>, gradients: Buffer<T>) -> Vec<Part<T>> {
+        let spans = &self.spans()[node.spans.clone()];
+        let width = node.theta.len();
+        let part = |offset: usize, weight: f64, length: usize, gradients: Buffer<T>| {
+            Part::Explicit(ExplicitPart::from_buffer(length, gradients, Term { offset, scale: 1.0, weight }))
+        };
+        if let [span] = spans {
+            return vec![part(span.offset, span.weight, width, gradients)];
+        }
+        let rows = gradients.into_host();
+        let columns = |span: &Span| {
+            let from = span.offset - node.theta.start;
+            Buffer::upload(rows.chunks_exact(width).flat_map(|row| row[from..from + span.len()].to_vec()).collect())
+        };
+        spans.iter().map(|span| part(span.offset, span.weight, span.len(), columns(span))).collect()
+    }
+}
+
+/// Weights are weights, and no parameter belongs to two parts.
+fn check_terms<T: Scalar>(parts: &[Part<T>]) -> Result<()> {
+    let mut terms: Vec<_> = parts.iter().flat_map(Part::terms).filter(|(_, length)| *length > 0).collect();
+    if let Some((term, _)) = terms.iter().find(|(term, _)| !(term.weight >= 0.0 && term.weight.is_finite())) {
+        return Err(Error::Setting {
+            name: "weight of a term",
+            value: term.weight.to_string(),
+            range: "finite and ≥ 0",
+        });
+    }
+    terms.sort_by_key(|(term, _)| term.offset);
+    for pair in terms.windows(2) {
+        let (end, next) = (pair[0].0.offset + pair[0].1, pair[1].0.offset);
+        if next < end {
+            let what = "first parameter of a part, after the end of the one before (used twice: make it one part)";
+            return Err(Error::Shape { what, expected: end, got: next });
+        }
+    }
+    Ok(())
 }
 
 /// A vector of rows as the device's memory.

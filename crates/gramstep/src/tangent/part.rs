@@ -1,8 +1,10 @@
 //! One layer's contribution to the Jacobian.
 
+use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 
-use crate::device::{Buffer, Tile};
+use crate::device::{Buffer, Operations, Pool, Product, Tile, TileMut, Window};
 use crate::error::{Error, Result};
 use crate::scalar::Scalar;
 
@@ -46,7 +48,9 @@ pub struct LinearPart<T> {
     pub(super) places: usize,
     pub(super) inputs: usize,
     pub(super) outputs: usize,
-    /// n·T×d_in
+    /// The windows that are the rows of A, where images are kept in their place.
+    pub(super) window: Option<Window>,
+    /// n·T×d_in, or n×image
     pub(super) activations: Arc<Buffer<T>>,
     /// n·k·T×d_out
     pub(super) deltas: Arc<Buffer<T>>,
@@ -65,17 +69,117 @@ impl<T: Scalar> LinearPart<T> {
         bias: Option<Term>,
     ) -> Self {
         let (activations, deltas) = (Arc::new(Buffer::upload(activations)), Arc::new(Buffer::upload(deltas)));
-        Self { places, inputs, outputs, activations, deltas, weight, bias }
+        Self { places, inputs, outputs, window: None, activations, deltas, weight, bias }
     }
 
-    /// A_l of some samples, one row per (sample, place).
-    pub(super) fn activation_rows(&self, samples: std::ops::Range<usize>) -> Tile<'_, T> {
+    /// A convolution: the rows of A are the windows of `images` (n×image). `deltas` as above, with T windows.
+    #[must_use]
+    pub fn convolution(
+        window: Window,
+        images: Vec<T>,
+        (outputs, deltas): (usize, Vec<T>),
+        weight: Term,
+        bias: Option<Term>,
+    ) -> Self {
+        let part = Self::new(window.places(), (window.len(), images), (outputs, deltas), weight, bias);
+        Self { window: Some(window), ..part }
+    }
+
+    /// Number of values of A that are kept for a sample.
+    pub(super) fn kept_activations(&self) -> usize {
+        self.window.map_or(self.places * self.inputs, |window| window.image_len())
+    }
+
+    /// The images whose windows are the rows of A.
+    pub(super) fn images(&self, samples: Range<usize>) -> Tile<'_, T> {
+        let row = self.kept_activations();
+        self.activations.tile(samples.start * row, samples.len(), row)
+    }
+
+    /// A_l of some samples, one row per (sample, place). Not of a part that keeps images: see [`Self::unfolded`].
+    pub(super) fn activation_rows(&self, samples: Range<usize>) -> Tile<'_, T> {
+        debug_assert!(self.window.is_none());
         let row = self.places * self.inputs;
         self.activations.tile(samples.start * row, samples.len() * self.places, self.inputs)
     }
 
+    /// The same part with the rows of A written out.
+    pub(super) fn unfolded(&self, operations: &dyn Operations<T>, samples: usize) -> Cow<'_, Self> {
+        let Some(window) = &self.window else { return Cow::Borrowed(self) };
+        let rows = samples * self.places;
+        let mut activations = Buffer::zeros(rows * self.inputs);
+        operations.unfold(activations.tile_mut(0, rows, self.inputs), window, self.images(0..samples));
+        Cow::Owned(Self { window: None, activations: Arc::new(activations), ..self.clone() })
+    }
+
+    /// y_it = scale·W A_it, or added to what is there. w: d_out×d_in, out: n·T×d_out.
+    pub(super) fn apply(&self, operations: &dyn Operations<T>, out: TileMut<'_, T>, w: Tile<'_, T>) {
+        let (scale, samples) = (T::from_f64(self.weight.scale), out.rows() / self.places);
+        match &self.window {
+            None => {
+                operations.product(out, Product::Accumulate, scale, self.activation_rows(0..samples), w.t());
+            }
+            Some(window) => {
+                let out = out.reshape(self.places * self.outputs);
+                operations.convolve(out, Product::Accumulate, scale, window, self.images(0..samples), w);
+            }
+        }
+    }
+
+    /// out += α Σ_it E_it ⊗ A_it. e: n·T×d_out, out: d_out×d_in.
+    pub(super) fn add_outer(&self, operations: &dyn Operations<T>, out: TileMut<'_, T>, alpha: T, e: Tile<'_, T>) {
+        let samples = e.rows() / self.places;
+        match &self.window {
+            None => operations.product(out, Product::Accumulate, alpha, e.t(), self.activation_rows(0..samples)),
+            Some(window) => {
+                let e = e.reshape(self.places * self.outputs);
+                operations.convolve_gradient_sum(out, alpha, window, self.images(0..samples), e);
+            }
+        }
+    }
+
+    /// The gradients of every (sample, output) written out: P_ia = Σ_t D_iat ⊗ A_it, and Σ_t D_iat for a bias.
+    pub(super) fn gradients(
+        &self,
+        operations: &dyn Operations<T>,
+        memory: &Arc<Pool<T>>,
+        (samples, k): (usize, usize),
+    ) -> Vec<ExplicitPart<T>> {
+        let (rows, length) = (samples * k, self.weight_len());
+        let deltas = self.wide_deltas(rows);
+        let mut explicit = Vec::new();
+        if self.weight.weight > 0.0 {
+            let mut gradients = Buffer::lent(memory, rows * length);
+            match &self.window {
+                Some(window) => {
+                    let out = gradients.tile_mut(0, rows, length);
+                    operations.convolve_gradients(out, window, self.images(0..samples), deltas);
+                }
+                None => {
+                    for row in 0..rows {
+                        let d = self.delta_rows(row / k..row / k + 1, k);
+                        let d = d.row_range(row % k * self.places..(row % k + 1) * self.places);
+                        let a = self.activation_rows(row / k..row / k + 1);
+                        let out = gradients.tile_mut(row * length, self.outputs, self.inputs);
+                        operations.product(out, Product::Replace, T::ONE, d.t(), a);
+                    }
+                }
+            }
+            explicit.push(ExplicitPart::from_buffer(length, gradients, self.weight));
+        }
+        if let Some(bias) = self.bias.filter(|bias| bias.weight > 0.0) {
+            let mut sums = vec![T::ZERO; rows * self.outputs];
+            for (out, d) in sums.chunks_exact_mut(self.outputs).zip(deltas.host().chunks_exact(deltas.columns())) {
+                let d = Tile::new(d, self.places, self.outputs);
+                operations.column_sums(TileMut::new(out, 1, self.outputs), T::ONE, d);
+            }
+            explicit.push(ExplicitPart::new(self.outputs, sums, bias));
+        }
+        explicit
+    }
+
     /// D_l of some samples with k Jacobian rows each, one row per (sample, output, place).
-    pub(super) fn delta_rows(&self, samples: std::ops::Range<usize>, k: usize) -> Tile<'_, T> {
+    pub(super) fn delta_rows(&self, samples: Range<usize>, k: usize) -> Tile<'_, T> {
         let row = k * self.places * self.outputs;
         self.deltas.tile(samples.start * row, samples.len() * k * self.places, self.outputs)
     }
@@ -108,11 +212,37 @@ impl<T: Scalar> ExplicitPart<T> {
     /// `gradients`: n·k×`length`, rows (sample, output).
     #[must_use]
     pub fn new(length: usize, gradients: Vec<T>, term: Term) -> Self {
-        Self { length, gradients: Arc::new(Buffer::upload(gradients)), term }
+        Self::from_buffer(length, Buffer::upload(gradients), term)
+    }
+
+    pub(super) fn from_buffer(length: usize, gradients: Buffer<T>, term: Term) -> Self {
+        Self { length, gradients: Arc::new(gradients), term }
     }
 }
 
 impl<T: Scalar> Part<T> {
+    /// Whether another part is the same layer's: same use of the same parameters, whatever the samples.
+    pub(super) fn is_of_the_same_parameters(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Linear(a), Self::Linear(b)) => {
+                (a.inputs, a.outputs, a.window, a.weight, a.bias) == (b.inputs, b.outputs, b.window, b.weight, b.bias)
+            }
+            (Self::Explicit(a), Self::Explicit(b)) => (a.length, a.term) == (b.length, b.term),
+            _ => false,
+        }
+    }
+
+    /// The stretches of θ that it is about, with their terms.
+    pub(super) fn terms(&self) -> Vec<(Term, usize)> {
+        match self {
+            Self::Linear(part) => {
+                let bias = part.bias.map(|bias| (bias, part.outputs));
+                std::iter::once((part.weight, part.weight_len())).chain(bias).collect()
+            }
+            Self::Explicit(part) => vec![(part.term, part.length)],
+        }
+    }
+
     pub(super) fn check(&self, samples: usize, outputs: usize, parameters: usize) -> Result<()> {
         let equal = |what, expected, got| {
             if expected == got { Ok(()) } else { Err(Error::Shape { what, expected, got }) }
@@ -127,7 +257,7 @@ impl<T: Scalar> Part<T> {
         };
         match self {
             Self::Linear(part) => {
-                let (a, d) = (samples * part.places * part.inputs, samples * outputs * part.places * part.outputs);
+                let (a, d) = (samples * part.kept_activations(), samples * outputs * part.places * part.outputs);
                 equal("activations of a part", a, part.activations.len())?;
                 equal("deltas of a part", d, part.deltas.len())?;
                 inside(part.weight, part.weight_len())?;
@@ -150,6 +280,7 @@ impl<T: Scalar> Part<T> {
                 places: part.places,
                 inputs: part.inputs,
                 outputs: part.outputs,
+                window: part.window,
                 activations: convert(&part.activations),
                 deltas: convert(&part.deltas),
                 weight: part.weight,

@@ -59,9 +59,7 @@ impl<T: Scalar> TangentFeatures<T> {
                     }
                     if part.weight.weight > 0.0 {
                         let w = v.tile(part.weight.offset, part.outputs, part.inputs);
-                        let scale = T::from_f64(part.weight.scale);
-                        let out = y.tile_mut(0, rows, part.outputs);
-                        operations.product(out, Product::Accumulate, scale, part.activation_rows(0..n), w.t());
+                        part.apply(&operations, y.tile_mut(0, rows, part.outputs), w);
                     }
                     let y = y.tile(0, n, part.places * part.outputs);
                     operations.row_dots(out.tile_mut(0, n, k), y, part.wide_deltas(n * k));
@@ -103,9 +101,9 @@ impl<T: Scalar> TangentFeatures<T> {
                 };
                 let factor = |weight: f64, scale: f64| alpha * T::from_f64(weight * scale);
                 if part.weight.weight > 0.0 {
-                    let (w, a) = (part.weight, part.activation_rows(0..n));
+                    let w = part.weight;
                     let out = into.tile_mut(w.offset, part.outputs, part.inputs);
-                    operations.product(out, Product::Accumulate, factor(w.weight, w.scale), scaled.t(), a);
+                    part.add_outer(operations, out, factor(w.weight, w.scale), scaled);
                 }
                 if let Some(b) = part.bias.filter(|bias| bias.weight > 0.0) {
                     let out = into.tile_mut(b.offset, 1, part.outputs);

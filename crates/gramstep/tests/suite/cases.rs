@@ -1,6 +1,6 @@
 //! The table of networks over which identities are tested, and small tools of the tests.
 
-use gramstep::model::Parameterization;
+use gramstep::model::{ConvolutionSpecification, DenseSpecification, LayerSpecification, Parameterization, Shape};
 use gramstep::random::{Purpose, stream};
 use gramstep::{Activation, Device, Matrix, Model, Scalar, Specification};
 use rand_distr::{Distribution, StandardNormal};
@@ -12,6 +12,13 @@ pub(crate) struct Case {
 }
 
 pub(crate) const INPUTS: usize = 5;
+
+impl Case {
+    /// Values of one sample.
+    pub(crate) fn inputs(&self) -> usize {
+        self.specification.input.len()
+    }
+}
 
 /// Every activation, one and two hidden layers, with and without bias, both parameterisations, the symmetric start,
 /// an output scale, frozen and weighted spans, k ∈ {1, 3, 10}.
@@ -40,7 +47,66 @@ pub(crate) fn cases() -> Vec<Case> {
             .with_span_weight("layers.0.bias", 0.0)
             .with_span_weight("layers.2.bias", 3.0),
     );
+    cases.extend(image_cases());
     cases
+}
+
+/// Convolutions with stride 1 and 2, with and without border, even and odd sizes, in both of their forms; pools,
+/// scalar biases and scales, residual branches with both shortcuts, side values.
+fn image_cases() -> Vec<Case> {
+    let image = |height, width, channels, side| Shape::Image { height, width, channels, side };
+    let convolution = ConvolutionSpecification::new;
+    let layers = |input, layers: Vec<LayerSpecification>| Specification::new(input, layers);
+    let conv = LayerSpecification::Convolution;
+    let dense = |units| LayerSpecification::Dense(DenseSpecification::new(units));
+    let tanh = LayerSpecification::Activation(Activation::Tanh);
+    let ntk = Parameterization::Ntk { weight_variance: 1.5, bias_variance: 0.2 };
+    let case = |name: &str, specification| Case { name: name.to_owned(), specification };
+    vec![
+        case("cnn", Specification::cnn(image(5, 4, 2, 0), &[3, 4], Activation::Tanh, 1)),
+        case("cnn on a large image", Specification::cnn(image(16, 14, 1, 0), &[2, 3], Activation::Gelu, 3)),
+        case("cnn, symmetric", Specification::cnn(image(4, 4, 1, 0), &[3], Activation::Silu, 2).with_symmetric_start()),
+        case(
+            "convolutions with stride, ntk",
+            layers(
+                image(7, 5, 2, 0),
+                vec![
+                    conv(convolution(3, 3).with_stride(2)),
+                    tanh.clone(),
+                    conv(convolution(2, 2).with_padding(0)),
+                    dense(3),
+                ],
+            )
+            .with_parameterization(ntk),
+        ),
+        case(
+            "weighted spans of a convolution",
+            layers(image(4, 3, 2, 0), vec![conv(convolution(2, 3)), tanh.clone(), dense(1)])
+                .with_span_weight("layers.0.weight", 0.5)
+                .with_span_weight("layers.0.bias", 0.0),
+        ),
+        case(
+            "one convolution window",
+            layers(image(3, 3, 1, 0), vec![conv(convolution(4, 3).with_padding(0)), tanh, dense(10)]),
+        ),
+        case("fixup resnet", smooth(Specification::fixup_resnet(image(8, 8, 1, 0), 1, 2, 1))),
+        case("fixup resnet, odd size, side values", smooth(Specification::fixup_resnet(image(7, 9, 3, 2), 1, 2, 3))),
+    ]
+}
+
+/// Softplus in place of relu, whose kinks no difference sees through.
+fn smooth(mut specification: Specification) -> Specification {
+    fn replace(layers: &mut [LayerSpecification]) {
+        for layer in layers {
+            match layer {
+                LayerSpecification::Activation(activation) => *activation = Activation::Softplus,
+                LayerSpecification::Residual { layers, .. } => replace(layers),
+                _ => {}
+            }
+        }
+    }
+    replace(&mut specification.layers);
+    specification
 }
 
 pub(crate) fn model<T: Scalar>(case: &Case, seed: u64) -> Model<T> {

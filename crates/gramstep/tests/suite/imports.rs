@@ -15,8 +15,8 @@ const RANKS: [(&str, u8); 14] = [
     ("tangent", 5),
     ("optim", 6),
     ("kernel", 6),
-    ("attack", 6),
-    ("theory", 7),
+    ("attack", 7),
+    ("theory", 8),
 ];
 
 /// Re-exports at the root, and where they come from.

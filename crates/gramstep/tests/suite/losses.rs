@@ -1,6 +1,8 @@
 //! Losses against differences, and their curvature factors against the curvature.
 
-use gramstep::loss::{CrossEntropyLoss, Curvature, HuberLoss, LogisticLoss, Loss, SquaredLoss};
+use gramstep::loss::{
+    CrossEntropyLoss, Curvature, HingeLoss, HuberLoss, LogisticLoss, Loss, SquaredHingeLoss, SquaredLoss,
+};
 
 use super::cases::normal;
 
@@ -13,6 +15,9 @@ fn table() -> Vec<Row> {
         let f = normal::<f64>(k as u64, k);
         rows.push((Box::new(SquaredLoss), f.clone(), normal(7, k)));
         rows.push((Box::new(HuberLoss::new(0.7).unwrap()), f.iter().map(|v| 3.0 * v).collect(), vec![0.1; k]));
+        let signs: Vec<f64> = (0..k).map(|a| if a % 2 == 0 { 1.0 } else { -1.0 }).collect();
+        rows.push((Box::new(HingeLoss), f.iter().map(|v| 2.0 * v).collect(), signs.clone()));
+        rows.push((Box::new(SquaredHingeLoss), f.iter().map(|v| 2.0 * v).collect(), signs));
         rows.push((Box::new(LogisticLoss), f.clone(), (0..k).map(|a| f64::from(u8::from(a % 2 == 0))).collect()));
     }
     for k in [2, 3, 10] {
@@ -79,8 +84,8 @@ fn factors_reproduce_gradient_and_curvature() {
             let bz: f64 = b[a].iter().zip(&z).map(|(b, z)| b * z).sum();
             assert!((bz - g[a]).abs() < 1e-12, "{}: B z = {bz}, g = {}", loss.name(), g[a]);
         }
-        if loss.name() == "huber" {
-            continue; // Its factor is that of the re-weighted squared loss, not of the second derivative.
+        if ["huber", "hinge"].contains(&loss.name()) {
+            continue; // Their factors are those of a re-weighted loss, not of the second derivative.
         }
         for column in 0..k {
             let gradient = |h: f64| {
@@ -125,6 +130,8 @@ fn targets_that_do_not_fit_are_refused() {
     assert!(CrossEntropyLoss.objection(&[0.5, 0.6]).is_some());
     assert!(CrossEntropyLoss.objection(&[1.0, 0.0]).is_none());
     assert!(LogisticLoss.objection(&[2.0]).is_some());
+    assert!(HingeLoss.objection(&[0.0]).is_some() && SquaredHingeLoss.objection(&[-1.0, 0.5]).is_some());
+    assert!(HingeLoss.objection(&[-1.0, 1.0]).is_none() && SquaredHingeLoss.objection(&[1.0]).is_none());
     assert!(HuberLoss::new(0.0).is_err());
     assert!(HuberLoss::new(f64::NAN).is_err());
 }

@@ -1,6 +1,9 @@
 //! One test binary: claims about the whole library, over one table of cases.
 
+mod adversarial;
+mod attacks;
 mod cases;
+mod contracts;
 mod distributed;
 mod extensions;
 mod imports;

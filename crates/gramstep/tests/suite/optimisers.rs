@@ -100,8 +100,12 @@ fn curvature(loss: &dyn Loss, f: &[f64], y: &[f64]) -> Vec<Vec<f64>> {
 fn steps_equal_the_primal_generalised_gauss_newton_step_for_every_loss() {
     for case in cases() {
         let model = model::<f64>(&case, 61);
+        // The primal twin eliminates a dense p×p system for every loss.
+        if model.parameter_count() > 400 {
+            continue;
+        }
         let (n, k) = (6, model.outputs());
-        let x = matrix(62, n, INPUTS);
+        let x = matrix(62, n, case.inputs());
         let weights: Vec<f64> = normal::<f64>(63, n).iter().map(|v| v.abs() + 0.1).collect();
         for loss in losses() {
             let y = targets(&*loss, n, k);
@@ -143,7 +147,7 @@ fn dual_primal_and_conjugate_gradient_steps_agree() {
     for case in cases() {
         let model = model::<f64>(&case, 71);
         let (n, k) = (7, model.outputs());
-        let x = matrix(72, n, INPUTS);
+        let x = matrix(72, n, case.inputs());
         for loss in losses() {
             let y = targets(&*loss, n, k);
             let batch = Batch::new(&x, &y).with_loss(&*loss);
@@ -163,7 +167,7 @@ fn dual_primal_and_conjugate_gradient_steps_agree() {
 fn single_precision_steps_follow_double_precision_ones() {
     for case in cases() {
         let (wide, narrow) = (model::<f64>(&case, 81), model::<f32>(&case, 81));
-        let (x, y) = (matrix::<f64>(82, 8, INPUTS), matrix::<f64>(83, 8, wide.outputs()));
+        let (x, y) = (matrix::<f64>(82, 8, case.inputs()), matrix::<f64>(83, 8, wide.outputs()));
         let config = GramGaussNewtonConfig::default().with_damping(Damping::Relative(0.1));
         let reference = step_of(&wide, &Batch::new(&x, &y), config);
         let (x, y) = (x.cast::<f32>(), y.cast::<f32>());
@@ -186,7 +190,7 @@ fn tiny_damping_in_single_precision_needs_no_repair() {
 fn permuting_the_batch_leaves_the_step_unchanged() {
     for case in cases() {
         let model = model::<f64>(&case, 91);
-        let (x, y) = (matrix(92, 6, INPUTS), matrix(93, 6, model.outputs()));
+        let (x, y) = (matrix(92, 6, case.inputs()), matrix(93, 6, model.outputs()));
         let order = [4, 1, 5, 0, 2, 3];
         let (px, py) = (x.select_rows(&order), y.select_rows(&order));
         let config = GramGaussNewtonConfig::default().with_damping(Damping::Relative(0.01));
@@ -200,7 +204,7 @@ fn permuting_the_batch_leaves_the_step_unchanged() {
 fn the_step_lies_in_the_row_space_of_the_jacobian_and_moves_outputs_as_the_kernel_says() {
     for case in cases() {
         let model = model::<f64>(&case, 101);
-        let (x, y) = (matrix(102, 3, INPUTS), matrix(103, 3, model.outputs()));
+        let (x, y) = (matrix(102, 3, case.inputs()), matrix(103, 3, model.outputs()));
         let tangent = model.tangent(&x).unwrap();
         let gram = tangent.gram();
         let lambda = 0.01 * (0..gram.rows()).map(|i| gram[(i, i)]).sum::<f64>() / gram.rows() as f64;
@@ -228,7 +232,7 @@ fn the_step_lies_in_the_row_space_of_the_jacobian_and_moves_outputs_as_the_kerne
 fn a_batch_of_one_is_a_kaczmarz_step() {
     for case in cases().into_iter().filter(|case| case.name.ends_with("k = 1")) {
         let model = model::<f64>(&case, 111);
-        let (x, y) = (matrix(112, 1, INPUTS), matrix::<f64>(113, 1, 1));
+        let (x, y) = (matrix(112, 1, case.inputs()), matrix::<f64>(113, 1, 1));
         let tangent = model.tangent(&x).unwrap();
         let gradient = tangent.vjp(&[1.0]).unwrap();
         let r = tangent.predictions()[(0, 0)] - y[(0, 0)];
@@ -260,7 +264,7 @@ fn huge_damping_is_a_gradient_step() {
     for case in cases() {
         let model = model::<f64>(&case, 121);
         let (n, lambda) = (6, 1e12);
-        let (x, y) = (matrix(122, n, INPUTS), matrix(123, n, model.outputs()));
+        let (x, y) = (matrix(122, n, case.inputs()), matrix(123, n, model.outputs()));
         let batch = Batch::new(&x, &y);
         // (μ, α) = (0, 1/η) of cai2019: Jᵀ(λI)⁻¹r with η = λ·rate; SGD divides by n.
         let step = step_of(&model, &batch, damped(lambda).with_learning_rate(lambda * 0.1 / n as f64));
@@ -472,7 +476,7 @@ fn a_dense_solve_beyond_the_memory_budget_says_so_before_it_starts() {
     let mut config = damped(1.0);
     config.memory_budget = 1000;
     let mut optimizer = GramGaussNewton::new(config).unwrap();
-    assert_eq!(optimizer.plan(&model, 40), Solver::ConjugateGradient);
+    assert_eq!(optimizer.plan(&model, 40).solver, Solver::ConjugateGradient);
     assert!(optimizer.step(&mut model, &Batch::new(&x, &y)).is_ok());
     config.solver = Some(Solver::Dual);
     let error = GramGaussNewton::new(config).unwrap().step(&mut model, &Batch::new(&x, &y)).unwrap_err();

@@ -21,7 +21,7 @@ fn gram_agrees_with_its_twin<T: Scalar>() {
     for case in cases() {
         for samples in [1, 2, 9, 70] {
             let model = model::<T>(&case, 3);
-            let (x, other) = (matrix(5, samples, INPUTS), matrix(6, 4, INPUTS));
+            let (x, other) = (matrix(5, samples, case.inputs()), matrix(6, 4, case.inputs()));
             let (tangent, theirs) = (model.tangent(&x).unwrap(), model.tangent(&other).unwrap());
             let (jacobian, s) = (tangent.jacobian(), weights(&model));
             let twin = gram_of_twin(&jacobian, &jacobian, &s);
@@ -54,7 +54,7 @@ fn gram_is_the_product_of_explicit_jacobians_in_f32() {
 fn products_agree_with_the_twin<T: Scalar>() {
     for case in cases() {
         let model = model::<T>(&case, 11);
-        let x = matrix(12, 9, INPUTS);
+        let x = matrix(12, 9, case.inputs());
         let tangent = model.tangent(&x).unwrap();
         let (jacobian, s) = (tangent.jacobian(), weights(&model));
         let (u, v) = (normal::<T>(13, tangent.rows()), normal::<T>(14, model.parameter_count()));
@@ -98,7 +98,7 @@ fn products_with_the_jacobian_are_adjoint_and_equal_the_twin_in_f32() {
 fn jvp_is_the_slope_of_the_network_along_a_direction() {
     for case in cases() {
         let mut model = model::<f64>(&case, 21);
-        let x = matrix(22, 4, INPUTS);
+        let x = matrix(22, 4, case.inputs());
         let (theta, s) = (model.theta(), weights(&model));
         let v: Vec<f64> =
             normal::<f64>(23, theta.len()).iter().zip(&s).map(|(v, &s)| if s > 0.0 { *v } else { 0.0 }).collect();
@@ -121,15 +121,16 @@ fn jvp_is_the_slope_of_the_network_along_a_direction() {
 fn input_gradients_are_slopes_of_outputs_and_of_jvps() {
     for case in cases() {
         let model = model::<f64>(&case, 31);
-        let (x, v) = (matrix(32, 4, INPUTS), normal::<f64>(33, model.parameter_count()));
+        let (x, v) = (matrix(32, 4, case.inputs()), normal::<f64>(33, model.parameter_count()));
         let u = matrix(34, 4, model.outputs());
         let gradient = model.input_gradient(&x, &u).unwrap();
         let second = model.tangent_input_gradient(&x, &v, &u).unwrap();
         let h = 1e-5;
-        for j in 0..INPUTS {
+        for j in 0..case.inputs() {
             let at = |step: f64| {
-                let moved =
-                    Matrix::from_fn(4, INPUTS, |i, column| x[(i, column)] + if column == j { step } else { 0.0 });
+                let moved = Matrix::from_fn(4, case.inputs(), |i, column| {
+                    x[(i, column)] + if column == j { step } else { 0.0 }
+                });
                 model.predict_tangent(&moved, &v).unwrap()
             };
             let (up, down) = (at(h), at(-h));
@@ -160,7 +161,7 @@ fn input_gradients_are_slopes_of_outputs_and_of_jvps() {
 fn permuting_samples_permutes_the_gram_matrix() {
     for case in cases() {
         let model = model::<f64>(&case, 41);
-        let x = matrix(42, 6, INPUTS);
+        let x = matrix(42, 6, case.inputs());
         let order = [3, 0, 5, 1, 4, 2];
         let (gram, permuted) =
             (model.tangent(&x).unwrap().gram(), model.tangent(&x.select_rows(&order)).unwrap().gram());
@@ -174,7 +175,7 @@ fn permuting_samples_permutes_the_gram_matrix() {
 fn a_split_batch_gives_the_blocks_of_the_whole_batch() {
     for case in cases() {
         let model = model::<f64>(&case, 51);
-        let x: Matrix<f64> = matrix(52, 7, INPUTS);
+        let x: Matrix<f64> = matrix(52, 7, case.inputs());
         let (first, second) = (x.select_rows(&[0, 1, 2]), x.select_rows(&[3, 4, 5, 6]));
         let [whole, first, second] = [&x, &first, &second].map(|x| model.tangent(x).unwrap());
         let (gram, cross, k) = (whole.gram(), first.cross_gram(&second).unwrap(), model.outputs());
@@ -225,6 +226,38 @@ fn parts_of_the_wrong_size_are_refused() {
     assert!(features(6, 3, part(Term::at(0))).is_ok());
     assert!(features(6, 2, part(Term::at(0))).is_err());
     assert!(features(6, 3, part(Term::at(1))).is_err());
+    let negative = Term { weight: -1.0, ..Term::at(0) };
+    assert!(features(6, 3, part(negative)).is_err());
+    // G would miss the products of two parts over the same parameters.
+    let twice = vec![part(Term::at(0)), part(Term::at(3))];
+    assert!(TangentFeatures::<f64>::from_parts(Device::cpu(1), 9, Matrix::zeros(3, 1), twice).is_err());
+}
+
+#[test]
+fn cross_grams_of_other_uses_of_the_parameters_are_refused_and_other_numbers_of_rows_are_not() {
+    let features = |n: usize, k: usize, term: Term| {
+        let part = LinearPart::new(4, (2, normal::<f64>(1, n * 8)), (3, normal(2, n * k * 12)), term, None);
+        TangentFeatures::from_parts(Device::cpu(1), 6, Matrix::zeros(n, k), vec![Part::Linear(part)]).unwrap()
+    };
+    // Many rows here and few there: each side alone would take another form.
+    for (n, k, m, q) in [(40, 3, 1, 1), (1, 1, 40, 3), (5, 2, 5, 1)] {
+        let (ours, theirs) = (features(n, k, Term::at(0)), features(m, q, Term::at(0)));
+        let cross = ours.cross_gram(&theirs).unwrap();
+        let twin = gram_of_twin(&ours.jacobian(), &theirs.jacobian(), &[1.0; 6]);
+        assert_close(cross.as_slice(), twin.as_slice(), 100.0, "cross gram of different numbers of rows");
+    }
+    let frozen = Term { weight: 0.0, ..Term::at(0) };
+    assert!(features(3, 1, Term::at(0)).cross_gram(&features(3, 1, frozen)).is_err());
+}
+
+#[test]
+fn the_gram_matrix_does_not_depend_on_the_memory_that_gradients_may_take() {
+    for case in cases().iter().filter(|case| case.name.contains("resnet") || case.name.contains("cnn")) {
+        let model = model::<f64>(case, 3);
+        let tangent = model.tangent(&matrix(5, 9, case.inputs())).unwrap();
+        let (wide, narrow) = (tangent.gram(), tangent.clone().with_memory_budget(1 << 12).gram());
+        assert_close(narrow.as_slice(), wide.as_slice(), 20.0, &case.name);
+    }
 }
 
 #[test]

@@ -32,6 +32,19 @@ pub(super) fn axpby<T: Scalar>(out: &mut [T], beta: T, alpha: T, x: &[T]) {
     );
 }
 
+/// out = scale·x + shift, or out += scale·x + shift.
+pub(super) fn scale_shift<T: Scalar>(out: &mut [T], add: bool, scale: T, shift: T, x: &[T]) {
+    vectorized(
+        #[inline(always)]
+        || {
+            for (o, &x) in out.iter_mut().zip(x) {
+                let value = scale.mul_add(x, shift);
+                *o = if add { *o + value } else { value };
+            }
+        },
+    );
+}
+
 /// out = Σ_a c_a · rows_a, where `rows` holds the rows one after the other.
 pub(super) fn weighted_sum<T: Scalar>(out: &mut [T], c: &[T], rows: &[T]) {
     let width = out.len();

@@ -1,18 +1,26 @@
 //! The processor: `faer` for products, `rayon` for threads, run-time dispatched vector code for element-wise loops.
 
+mod convolution;
 mod elementwise;
+mod pool;
 mod product;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use self::convolution::Convolution;
 use super::operations::{AdamUpdate, Operations, Order, Pointwise, Product};
 use super::tile::{Tile, TileMut};
+use super::window::Window;
 use crate::scalar::Scalar;
 
 /// What a tile may occupy: the second-level cache of the smallest machines this runs on.
 pub(super) const CACHE_BYTES: usize = 1 << 20;
+
+/// Images of one partial sum of gradients.
+const SUMMED_IMAGES: usize = 8;
 
 /// Runs a loop compiled for the best vector unit of the machine (AVX-512, AVX2 + FMA, else the baseline).
 #[inline(always)]
@@ -223,6 +231,151 @@ impl<T: Scalar> Operations<T> for CpuOperations {
     fn column_sums(&self, mut out: TileMut<'_, T>, alpha: T, rows: Tile<'_, T>) {
         assert_eq!(out.columns(), rows.columns(), "columns of column_sums");
         elementwise::column_sums(out.host(), alpha, rows.host());
+    }
+
+    fn convolve(
+        &self,
+        out: TileMut<'_, T>,
+        mode: Product,
+        alpha: T,
+        window: &Window,
+        images: Tile<'_, T>,
+        weight: Tile<'_, T>,
+    ) {
+        assert_eq!((images.rows(), images.columns()), (out.rows(), window.image_len()), "images of convolve");
+        assert_eq!((weight.rows() * window.places(), weight.columns()), (out.columns(), window.len()), "weight");
+        self.by_rows(out, window.len(), |first, mut out| {
+            let columns = out.columns();
+            let mut convolution = Convolution::new(window, weight.rows());
+            let images = images.row_range(first..first + out.rows()).host();
+            for (out, image) in out.host().chunks_exact_mut(columns).zip(images.chunks_exact(window.image_len())) {
+                convolution.forward(out, mode, alpha, image, weight.host());
+            }
+        });
+    }
+
+    fn convolve_backward(
+        &self,
+        into: TileMut<'_, T>,
+        mode: Product,
+        alpha: T,
+        window: &Window,
+        deltas: Tile<'_, T>,
+        weight: Tile<'_, T>,
+    ) {
+        if window.stride() == 1 {
+            let transposed = convolution::transposed_weight(window, weight.host());
+            let window = window.transposed(weight.rows());
+            let weight = Tile::new(&transposed, transposed.len() / window.len(), window.len());
+            return self.convolve(into, mode, alpha, &window, deltas, weight);
+        }
+        assert_eq!((deltas.rows(), window.image_len()), (into.rows(), into.columns()), "shape of convolve_backward");
+        self.by_rows(into, window.len(), |first, mut into| {
+            let (columns, width) = (into.columns(), deltas.columns());
+            let mut convolution = Convolution::new(window, weight.rows());
+            let deltas = deltas.row_range(first..first + into.rows()).host();
+            for (into, delta) in into.host().chunks_exact_mut(columns).zip(deltas.chunks_exact(width)) {
+                convolution.backward(into, mode, alpha, delta, weight.host());
+            }
+        });
+    }
+
+    fn convolve_gradients(&self, out: TileMut<'_, T>, window: &Window, images: Tile<'_, T>, deltas: Tile<'_, T>) {
+        let (outputs, q) = (deltas.columns() / window.places(), repeats(deltas.rows(), images.rows()));
+        assert_eq!((out.rows(), out.columns()), (deltas.rows(), outputs * window.len()), "shape of convolve_gradients");
+        // One row for each image, so that its windows serve all its cotangents.
+        let out = out.reshape(q * outputs * window.len());
+        self.by_rows(out, window.places(), |first, mut out| {
+            let (rows, columns) = (out.rows(), out.columns());
+            let mut convolution = Convolution::new(window, outputs);
+            for (i, out) in (first..first + rows).zip(out.host().chunks_exact_mut(columns)) {
+                let deltas = deltas.row_range(i * q..(i + 1) * q).host();
+                convolution.gradients(out, Product::Replace, images.row_range(i..i + 1).host(), deltas, outputs);
+            }
+        });
+    }
+
+    fn convolve_gradient_sum(
+        &self,
+        mut out: TileMut<'_, T>,
+        alpha: T,
+        window: &Window,
+        images: Tile<'_, T>,
+        deltas: Tile<'_, T>,
+    ) {
+        let (outputs, q) = (deltas.columns() / window.places(), repeats(deltas.rows(), images.rows()));
+        assert_eq!(out.rows() * out.columns(), outputs * window.len(), "shape of convolve_gradient_sum");
+        let length = out.rows() * out.columns();
+        // Partial sums over fixed blocks, added in order.
+        let mut partial = vec![T::ZERO; images.rows().div_ceil(SUMMED_IMAGES) * length];
+        let threads = self.threads_for(deltas.rows() * deltas.columns() * window.len());
+        self.pieces(threads, partial.chunks_mut(length).enumerate().collect(), |(at, partial)| {
+            let mut convolution = Convolution::new(window, outputs);
+            for i in at * SUMMED_IMAGES..((at + 1) * SUMMED_IMAGES).min(images.rows()) {
+                let deltas = deltas.row_range(i * q..(i + 1) * q).host();
+                convolution.gradients(partial, Product::Accumulate, images.row_range(i..i + 1).host(), deltas, outputs);
+            }
+        });
+        elementwise::column_sums(out.host(), alpha, &partial);
+    }
+
+    fn unfold(&self, out: TileMut<'_, T>, window: &Window, images: Tile<'_, T>) {
+        let rows = TileMut::new(out.into_host(), images.rows(), window.places() * window.len());
+        self.by_rows(rows, 1, |first, mut out| {
+            let columns = out.columns();
+            let mut convolution = Convolution::new(window, 0);
+            for (at, out) in out.host().chunks_exact_mut(columns).enumerate() {
+                convolution.unfold(images.row_range(first + at..first + at + 1).host(), out);
+            }
+        });
+    }
+
+    fn pool(&self, out: TileMut<'_, T>, mode: Product, alpha: T, window: &Window, images: Tile<'_, T>) {
+        self.by_rows(out, window.kernel().0 * window.kernel().1, |first, mut out| {
+            let columns = out.columns();
+            for (at, out) in out.host().chunks_exact_mut(columns).enumerate() {
+                if mode == Product::Replace {
+                    out.fill(T::ZERO);
+                }
+                pool::forward(window, out, alpha, images.row_range(first + at..first + at + 1).host());
+            }
+        });
+    }
+
+    fn pool_backward(&self, into: TileMut<'_, T>, mode: Product, alpha: T, window: &Window, deltas: Tile<'_, T>) {
+        self.by_rows(into, 1, |first, mut into| {
+            let columns = into.columns();
+            for (at, into) in into.host().chunks_exact_mut(columns).enumerate() {
+                if mode == Product::Replace {
+                    into.fill(T::ZERO);
+                }
+                pool::backward(window, into, alpha, deltas.row_range(first + at..first + at + 1).host());
+            }
+        });
+    }
+
+    fn copy_columns(&self, out: TileMut<'_, T>, mode: Product, to: usize, x: Tile<'_, T>, columns: Range<usize>) {
+        assert_eq!(out.rows(), x.rows(), "rows of copy_columns");
+        self.by_rows(out, 1, |first, mut out| {
+            let width = out.columns();
+            let x = x.row_range(first..first + out.rows()).host().chunks_exact(x.columns());
+            for (out, x) in out.host().chunks_exact_mut(width).zip(x) {
+                let out = &mut out[to..to + columns.len()];
+                match mode {
+                    Product::Replace => out.copy_from_slice(&x[columns.clone()]),
+                    Product::Accumulate => elementwise::axpby(out, T::ONE, T::ONE, &x[columns.clone()]),
+                }
+            }
+        });
+    }
+
+    fn scale_shift(&self, out: TileMut<'_, T>, mode: Product, scale: T, shift: T, x: Tile<'_, T>) {
+        let (x, mut flat) = (x.host(), flatten(out));
+        assert_eq!(flat.rows(), x.len(), "elements of scale_shift");
+        self.by_rows(flat.reborrow(), 1, |first, mut out| {
+            let length = out.rows();
+            elementwise::scale_shift(out.host(), mode == Product::Accumulate, scale, shift, &x[first..first + length]);
+        });
     }
 
     fn gram_accumulate(&self, out: TileMut<'_, T>, scale: T, shift: T, aa: Tile<'_, T>, dd: Tile<'_, T>) {

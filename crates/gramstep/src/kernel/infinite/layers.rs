@@ -2,7 +2,9 @@
 
 use super::dual::Dual;
 use crate::error::{Error, Result};
-use crate::model::{Activation, DenseSpecification, Distribution, LayerSpecification, Parameterization, Specification};
+use crate::model::{
+    Activation, DenseSpecification, Distribution, LayerSpecification, Parameterization, Shortcut, Specification,
+};
 
 /// A layer of an infinitely wide network.
 #[derive(Clone, Debug, PartialEq)]
@@ -101,6 +103,21 @@ impl Reader<'_> {
                     let variances = self.dense(&name, dense, width as f64, zero == Some(at))?;
                     width = dense.units;
                     InfiniteLayer::Dense(variances)
+                }
+                LayerSpecification::Residual { layers, shortcut: Shortcut::Identity } => {
+                    let before = width;
+                    let (branch, after) = self.layers(&format!("{name}.layers"), layers, None, width)?;
+                    if after != before {
+                        let reason = format!("the branch puts out {after} values, the shortcut {before}");
+                        return Err(fault(&name, &reason));
+                    }
+                    InfiniteLayer::Residual(branch)
+                }
+                _ => {
+                    return Err(fault(
+                        &name,
+                        "has no kernel of infinite width here: dense layers, functions, branches do",
+                    ));
                 }
             });
         }

@@ -1,6 +1,6 @@
 //! z = s·W a + s_b·b.
 
-use super::{Call, Layer, LinearUse};
+use super::{Call, Layer, LinearUse, ParameterUse};
 use crate::device::{Product, Tile, TileMut};
 use crate::model::parameters::{Distribution, ParameterRequest};
 use crate::scalar::Scalar;
@@ -47,8 +47,14 @@ impl<T: Scalar> Layer<T> for Dense {
         if self.bias_scale.is_some() { vec![weight, bias] } else { vec![weight] }
     }
 
-    fn linear_use(&self) -> Option<LinearUse> {
-        Some(LinearUse { inputs: self.inputs, outputs: self.outputs, scale: self.scale, bias_scale: self.bias_scale })
+    fn parameter_use(&self) -> Option<ParameterUse> {
+        Some(ParameterUse::Linear(LinearUse {
+            inputs: self.inputs,
+            outputs: self.outputs,
+            scale: self.scale,
+            bias_scale: self.bias_scale,
+            window: None,
+        }))
     }
 
     fn forward(
@@ -57,25 +63,13 @@ impl<T: Scalar> Layer<T> for Dense {
         inputs: &[Tile<'_, T>],
         mut out: TileMut<'_, T>,
         affine: bool,
-        mode: Product,
+        mut mode: Product,
     ) {
-        let weight = call.matrix(0, self.outputs, self.inputs);
-        let mut mode = mode;
         if let (Some(scale), true) = (self.bias_scale, affine) {
-            let bias = call.matrix(self.outputs * self.inputs, 1, self.outputs);
-            let mut scaled = vec![T::ZERO; self.outputs];
-            call.operations.axpby(TileMut::new(&mut scaled, 1, self.outputs), T::ZERO, T::from_f64(scale), bias);
-            let row = Tile::new(&scaled, 1, self.outputs);
-            match mode {
-                Product::Replace => call.operations.fill_rows(out.reborrow(), row),
-                Product::Accumulate => {
-                    let ones = vec![T::ONE; out.rows()];
-                    let ones = Tile::new(&ones, out.rows(), 1);
-                    call.operations.product(out.reborrow(), Product::Accumulate, T::ONE, ones, row);
-                }
-            }
+            call.bias(self.outputs * self.inputs, scale, out.reborrow(), mode);
             mode = Product::Accumulate;
         }
+        let weight = call.matrix(0, self.outputs, self.inputs);
         call.operations.product(out, mode, T::from_f64(self.scale), inputs[0], weight.t());
     }
 

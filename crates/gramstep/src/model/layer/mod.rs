@@ -1,16 +1,24 @@
 //! Layers: one file each. A stage of a network is either a pointwise function or a layer that is linear in its input
-//! and affine in its parameters; that is all that tangent features need to know.
+//! and linear in its parameters; that is all that tangent features need to know.
 
 mod combine;
+mod convolution;
 mod dense;
+mod embed;
+mod pool;
+mod scalar;
 
 pub use combine::Combine;
+pub use convolution::Convolution;
 pub use dense::Dense;
+pub use embed::{Embed, Placement};
+pub use pool::AveragePool;
+pub use scalar::{ScalarBias, ScalarScale};
 
 use std::sync::Arc;
 
 use super::parameters::ParameterRequest;
-use crate::device::{Operations, Pointwise, Product, Tile, TileMut};
+use crate::device::{Operations, Pointwise, Product, Tile, TileMut, Window};
 use crate::scalar::Scalar;
 
 /// A stage of a network.
@@ -24,8 +32,8 @@ pub enum Stage<T> {
 
 /// A layer: `output = layer(parameters, inputs)` for a tile of samples, one row per sample.
 ///
-/// Layers are *bilinear*: linear in the inputs for fixed parameters, and
-/// affine in the parameters for fixed inputs. Deltas have q rows per sample, in the order (sample, cotangent).
+/// Layers are *bilinear*: linear in the inputs for fixed parameters (up to a constant), and linear in the parameters
+/// for fixed inputs, or [additive](Layer::is_additive). Deltas have q rows per sample, in the order (sample, cotangent).
 pub trait Layer<T: Scalar>: Send + Sync + std::fmt::Debug {
     /// Number of values per sample that it puts out.
     fn output_len(&self) -> usize;
@@ -35,9 +43,22 @@ pub trait Layer<T: Scalar>: Send + Sync + std::fmt::Debug {
         Vec::new()
     }
 
-    /// Where its parameters enter as a linear map, if it has any.
-    fn linear_use(&self) -> Option<LinearUse> {
+    /// How its parameters enter; `None` if it has none.
+    fn parameter_use(&self) -> Option<ParameterUse> {
         None
+    }
+
+    /// Whether its parameters are added to the input and do not multiply it: y = x + Bθ.
+    fn is_additive(&self) -> bool {
+        false
+    }
+
+    /// Multiplications for one sample, about.
+    fn cost(&self) -> usize {
+        match self.parameter_use() {
+            Some(ParameterUse::Linear(linear)) => linear.places() * linear.inputs * linear.outputs,
+            _ => self.output_len(),
+        }
     }
 
     /// Writes (or adds) the layer's output; without `affine` the terms that do not depend on the input are left out.
@@ -45,6 +66,11 @@ pub trait Layer<T: Scalar>: Send + Sync + std::fmt::Debug {
 
     /// Writes (or adds) ∂⟨δ, output⟩/∂(input number `which`).
     fn backward(&self, call: &Call<'_, T>, which: usize, delta: Tile<'_, T>, into: TileMut<'_, T>, mode: Product);
+
+    /// Writes ∂⟨δ, output⟩/∂θ for every delta, n·q×p_l. Asked of layers of [`ParameterUse::Explicit`] alone.
+    fn gradients(&self, call: &Call<'_, T>, inputs: &[Tile<'_, T>], delta: Tile<'_, T>, out: TileMut<'_, T>) {
+        let _ = (call, inputs, delta, out);
+    }
 }
 
 /// Where a layer computes and with which parameters.
@@ -61,6 +87,33 @@ impl<T: Scalar> Call<'_, T> {
     pub fn matrix(&self, offset: usize, rows: usize, columns: usize) -> Tile<'_, T> {
         Tile::new(&self.theta.host()[offset..offset + rows * columns], rows, columns)
     }
+
+    /// Writes (or adds) scale·b to every row of `out`; b lies at `offset` and is as long as a row.
+    pub(super) fn bias(&self, offset: usize, scale: f64, mut out: TileMut<'_, T>, mode: Product) {
+        let length = out.columns();
+        let mut scaled = vec![T::ZERO; length];
+        let b = self.matrix(offset, 1, length);
+        self.operations.axpby(TileMut::new(&mut scaled, 1, length), T::ZERO, T::from_f64(scale), b);
+        let row = Tile::new(&scaled, 1, length);
+        match mode {
+            Product::Replace => self.operations.fill_rows(out.reborrow(), row),
+            Product::Accumulate => {
+                let ones = vec![T::ONE; out.rows()];
+                let ones = Tile::new(&ones, out.rows(), 1);
+                self.operations.product(out.reborrow(), Product::Accumulate, T::ONE, ones, row);
+            }
+        }
+    }
+}
+
+/// How parameters enter a layer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum ParameterUse {
+    /// As a weight used at one or several places.
+    Linear(LinearUse),
+    /// A few parameters, whose gradients the layer writes out itself ([`Layer::gradients`]).
+    Explicit,
 }
 
 /// A weight used as a linear map: output = scale·W·input (+ bias scale·b).
@@ -74,4 +127,14 @@ pub struct LinearUse {
     pub scale: f64,
     /// Factor on b, which is parameter 1 of the layer, shape (d_out).
     pub bias_scale: Option<f64>,
+    /// The windows at which it is used, of a convolution.
+    pub window: Option<Window>,
+}
+
+impl LinearUse {
+    /// T, the number of places at which W is used.
+    #[must_use]
+    pub fn places(&self) -> usize {
+        self.window.map_or(1, |window| window.places())
+    }
 }

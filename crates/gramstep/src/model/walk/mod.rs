@@ -2,14 +2,15 @@
 //!
 //! Whole-batch memory holds only what outlives the walk: outputs, and the A_l and D_l of layers with parameters.
 
+mod input;
 mod tangent;
 
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::layer::{Call, Stage};
+use super::layer::{Call, ParameterUse, Stage};
 use super::network::{Network, Node};
-use crate::device::{Buffer, Device, Operations, Order, Product, Tile, TileMut};
+use crate::device::{Buffer, Device, Operations, Order, Product, Tile, TileMut, carve};
 use crate::scalar::Scalar;
 
 /// The cotangents that a backward pass starts from.
@@ -28,12 +29,18 @@ pub(crate) type SeedFunction<'a, T> = dyn Fn(Range<usize>, Tile<'_, T>, TileMut<
 pub(crate) struct Trace<T> {
     /// f, n×k.
     pub(crate) outputs: Buffer<T>,
-    /// A_l of every linear node, n×d_in.
-    pub(crate) activations: Vec<Arc<Buffer<T>>>,
-    /// D_l of every linear node, n·q×d_out.
-    pub(crate) deltas: Vec<Buffer<T>>,
+    /// What every node with parameters leaves, in order.
+    pub(crate) parts: Vec<TracePart<T>>,
     /// ∂⟨cotangent, f⟩/∂x, n·q×d.
     pub(crate) input_deltas: Option<Buffer<T>>,
+}
+
+/// What a node with parameters leaves behind.
+pub(crate) enum TracePart<T> {
+    /// The inputs A_l (n×input) and the deltas D_l (n·q×output) of a weight.
+    Linear { activations: Arc<Buffer<T>>, deltas: Buffer<T> },
+    /// The gradients themselves, n·q×p_l.
+    Explicit(Buffer<T>),
 }
 
 /// A network, its parameters and the device: what every walk needs.
@@ -50,6 +57,8 @@ struct TileWork<'a, T> {
     values: Vec<Option<TileMut<'a, T>>>,
     /// Deltas by home slot, where they are kept.
     deltas: Vec<Option<TileMut<'a, T>>>,
+    /// Written-out gradients by node, where there are some.
+    gradients: Vec<Option<TileMut<'a, T>>>,
 }
 
 impl<T: Scalar> Walker<'_, T> {
@@ -61,9 +70,11 @@ impl<T: Scalar> Walker<'_, T> {
         let mut works = self.works(samples, rows);
         attach(&mut works, &mut outputs, rows, self.network.outputs(), |work| &mut work.values[last - 1]);
         self.device.for_each(self.cost(samples), works, |operations, mut work| {
-            let mut scratch = self.value_scratch(&work);
-            let mut values = join(&mut work.values, &mut scratch, work.samples.len(), &self.network.slots[1..]);
-            self.forward_tile(operations, self.input(x, &work.samples), &mut values);
+            let needed = self.value_scratch(&work);
+            self.network.memory.lend(needed, |mut memory| {
+                let mut values = self.join(&mut work.values, &mut memory, work.samples.len());
+                self.forward_tile(operations, self.input(x, &work.samples), &mut values);
+            });
         });
         outputs
     }
@@ -88,18 +99,21 @@ impl<T: Scalar> Walker<'_, T> {
 
         let mut kept_values: Vec<Option<Buffer<T>>> = (0..=last).map(|_| None).collect();
         let mut kept_deltas: Vec<Option<Buffer<T>>> = (0..=last).map(|_| None).collect();
-        kept_values[last] = Some(Buffer::zeros(samples * network.outputs()));
-        if parts {
-            for (at, node, _) in network.linear_nodes() {
-                let (from, to) = (node.inputs[0], at + 1);
-                if from > 0 && kept_values[from].is_none() {
-                    kept_values[from] = Some(Buffer::zeros(samples * network.slots[from]));
-                }
-                kept_deltas[to] = Some(Buffer::zeros(samples * cotangents * network.slots[to]));
+        kept_values[last] = Some(self.lent(samples * network.outputs()));
+        let mut gradients: Vec<Option<Buffer<T>>> = network.nodes.iter().map(|_| None).collect();
+        for (at, node, parameters) in network.parametric_nodes().filter(|_| parts) {
+            if parameters == ParameterUse::Explicit {
+                gradients[at] = Some(self.lent(samples * cotangents * node.theta.len()));
+                continue;
             }
+            let (from, to) = (node.inputs[0], at + 1);
+            if from > 0 && kept_values[from].is_none() {
+                kept_values[from] = Some(self.lent(samples * network.slots[from]));
+            }
+            kept_deltas[to] = Some(self.lent(samples * cotangents * network.slots[to]));
         }
         if input {
-            kept_deltas[0] = Some(Buffer::zeros(samples * cotangents * network.inputs()));
+            kept_deltas[0] = Some(self.lent(samples * cotangents * network.inputs()));
         }
         for (slot, buffer) in kept_values.iter_mut().enumerate() {
             if let Some(buffer) = buffer {
@@ -112,62 +126,66 @@ impl<T: Scalar> Walker<'_, T> {
             }
         }
 
+        for (at, buffer) in gradients.iter_mut().enumerate() {
+            if let Some(buffer) = buffer {
+                let length = network.nodes[at].theta.len();
+                attach(&mut works, buffer, rows * cotangents, length, |work| &mut work.gradients[at]);
+            }
+        }
+
         self.device.for_each(self.cost(samples), works, |operations, mut work| {
             let tile = work.samples.len();
             let x = self.input(x, &work.samples);
-            let mut scratch = self.value_scratch(&work);
-            let mut values = join(&mut work.values, &mut scratch, tile, &network.slots[1..]);
-            self.forward_tile(operations, x, &mut values);
-
-            let mut scratch: Vec<_> = work
-                .deltas
-                .iter()
-                .enumerate()
-                .map(|(slot, kept)| {
-                    let needed = kept.is_none() && network.homes[slot] == slot && (slot > 0 || input);
-                    vec![T::ZERO; if needed { tile * cotangents * network.slots[slot] } else { 0 }]
-                })
-                .collect();
-            let mut deltas: Vec<_> = work
-                .deltas
-                .iter_mut()
-                .zip(&mut scratch)
-                .zip(&network.slots)
-                .map(|((kept, scratch), &length)| match kept {
-                    Some(kept) => Some(kept.reborrow()),
-                    None if scratch.is_empty() => None,
-                    None => Some(TileMut::new(scratch, tile * cotangents, length)),
-                })
-                .collect();
-            let outputs = values[last - 1].as_tile();
-            if let Some(start) = &mut deltas[network.homes[last]] {
-                match seed {
-                    Seed::Outputs => write_unit_vectors(start.reborrow()),
-                    Seed::Given(write) => write(work.samples.clone(), outputs, start.reborrow()),
+            let scratch_delta = |slot: usize, kept: bool| !kept && network.homes[slot] == slot && (slot > 0 || input);
+            let delta_lengths = work.deltas.iter().zip(&network.slots).enumerate();
+            let for_deltas: usize = delta_lengths
+                .map(|(slot, (kept, length))| if scratch_delta(slot, kept.is_some()) { *length } else { 0 })
+                .sum();
+            let needed = self.value_scratch(&work) + tile * cotangents * for_deltas;
+            network.memory.lend(needed, |mut memory| {
+                let mut values = self.join(&mut work.values, &mut memory, tile);
+                self.forward_tile(operations, x, &mut values);
+                let mut deltas: Vec<_> = work
+                    .deltas
+                    .iter_mut()
+                    .zip(&network.slots)
+                    .enumerate()
+                    .map(|(slot, (kept, &length))| match kept {
+                        Some(kept) => Some(kept.reborrow()),
+                        None if scratch_delta(slot, false) => Some(carve(&mut memory, tile * cotangents, length)),
+                        None => None,
+                    })
+                    .collect();
+                let outputs = values[last - 1].as_tile();
+                if let Some(start) = &mut deltas[network.homes[last]] {
+                    match seed {
+                        Seed::Outputs => write_unit_vectors(start.reborrow()),
+                        Seed::Given(write) => write(work.samples.clone(), outputs, start.reborrow()),
+                    }
                 }
-            }
-            self.backward_tile(operations, x, &values, &mut deltas);
+                self.backward_tile(operations, x, &values, &mut deltas, &mut work.gradients);
+            });
         });
 
         let kept_values: Vec<_> = kept_values.into_iter().map(|kept| kept.map(Arc::new)).collect();
-        let mut activations = Vec::new();
-        let mut deltas = Vec::new();
-        if parts {
-            for (at, node, _) in network.linear_nodes() {
-                activations.push(kept_values[node.inputs[0]].clone().unwrap_or_else(|| x.clone()));
-                deltas.extend(kept_deltas[at + 1].take());
+        let mut left = Vec::new();
+        for (at, node, _) in network.parametric_nodes().filter(|_| parts) {
+            if let Some(gradients) = gradients[at].take() {
+                left.push(TracePart::Explicit(gradients));
+            } else if let Some(deltas) = kept_deltas[at + 1].take() {
+                let activations = kept_values[node.inputs[0]].clone().unwrap_or_else(|| x.clone());
+                left.push(TracePart::Linear { activations, deltas });
             }
         }
         let outputs = kept_values[last].as_deref().cloned().unwrap_or_else(|| Buffer::zeros(0));
-        Trace { outputs, activations, deltas, input_deltas: kept_deltas[0].take() }
+        Trace { outputs, parts: left, input_deltas: kept_deltas[0].take() }
     }
 
     /// The first layer whose output is infinite or not a number for one of the samples.
     pub(crate) fn first_non_finite(&self, x: &Buffer<T>, samples: usize) -> Option<String> {
-        let mut storage: Vec<_> =
-            self.network.slots[1..].iter().map(|&length| vec![T::ZERO; samples * length]).collect();
-        let mut kept: Vec<_> = storage.iter().map(|_| None).collect();
-        let mut values = join(&mut kept, &mut storage, samples, &self.network.slots[1..]);
+        let mut storage = vec![T::ZERO; samples * self.network.slots[1..].iter().sum::<usize>()];
+        let mut kept: Vec<_> = self.network.nodes.iter().map(|_| None).collect();
+        let mut values = self.join(&mut kept, &mut storage.as_mut_slice(), samples);
         self.forward_tile(&self.device.operations::<T>(), self.input(x, &(0..samples)), &mut values);
         let bad = values.iter().position(|value| value.as_tile().host().iter().any(|v| !v.is_finite()))?;
         Some(self.network.nodes[bad].name.clone())
@@ -180,12 +198,13 @@ impl<T: Scalar> Walker<'_, T> {
 
     /// Multiplications of one pass.
     fn cost(&self, samples: usize) -> f64 {
-        self.network.cost() * samples as f64
+        self.network.cost * samples as f64
     }
 
     fn tile_rows(&self, samples: usize, cotangents: usize) -> usize {
         let values = self.network.slots.iter().sum::<usize>() * (1 + cotangents);
-        self.device.tile_samples::<T>(samples, self.network.parameters, values)
+        let widest = self.network.slots.iter().max().map_or(0, |&slot| slot * (1 + cotangents));
+        self.device.tile_samples::<T>(samples, self.network.parameters, values, widest)
     }
 
     fn works<'b>(&self, samples: usize, rows: usize) -> Vec<TileWork<'b, T>> {
@@ -194,17 +213,35 @@ impl<T: Scalar> Walker<'_, T> {
                 samples: tile * rows..((tile + 1) * rows).min(samples),
                 values: self.network.slots[1..].iter().map(|_| None).collect(),
                 deltas: self.network.slots.iter().map(|_| None).collect(),
+                gradients: self.network.nodes.iter().map(|_| None).collect(),
             })
             .collect()
     }
 
-    fn value_scratch(&self, work: &TileWork<'_, T>) -> Vec<Vec<T>> {
-        let lengths = &self.network.slots[1..];
-        let scratch = work.values.iter().zip(lengths).map(|(kept, &length)| match kept {
-            Some(_) => Vec::new(),
-            None => vec![T::ZERO; work.samples.len() * length],
-        });
-        scratch.collect()
+    fn lent(&self, length: usize) -> Buffer<T> {
+        Buffer::lent(&self.network.memory, length)
+    }
+
+    /// Numbers that a tile's values need beyond those that are kept.
+    fn value_scratch(&self, work: &TileWork<'_, T>) -> usize {
+        let lengths = work.values.iter().zip(&self.network.slots[1..]);
+        work.samples.len() * lengths.map(|(kept, length)| if kept.is_some() { 0 } else { *length }).sum::<usize>()
+    }
+
+    /// Kept memory where there is some, scratch memory elsewhere.
+    fn join<'c, 'm: 'c>(
+        &self,
+        kept: &'c mut [Option<TileMut<'_, T>>],
+        memory: &mut &'m mut [T],
+        rows: usize,
+    ) -> Vec<TileMut<'c, T>> {
+        kept.iter_mut()
+            .zip(&self.network.slots[1..])
+            .map(|(kept, &length)| match kept {
+                Some(kept) => kept.reborrow(),
+                None => carve(memory, rows, length),
+            })
+            .collect()
     }
 
     fn forward_tile(&self, operations: &dyn Operations<T>, x: Tile<'_, T>, values: &mut [TileMut<'_, T>]) {
@@ -227,6 +264,7 @@ impl<T: Scalar> Walker<'_, T> {
         x: Tile<'_, T>,
         values: &[TileMut<'_, T>],
         deltas: &mut [Option<TileMut<'_, T>>],
+        gradients: &mut [Option<TileMut<'_, T>>],
     ) {
         let homes = &self.network.homes;
         let mut written = vec![false; homes.len()];
@@ -251,6 +289,9 @@ impl<T: Scalar> Walker<'_, T> {
                 }
                 Stage::Layer(layer) => {
                     let call = call(operations, node, self.theta);
+                    if let Some(out) = &mut gradients[at] {
+                        layer.gradients(&call, &read(node, x, values), delta.as_tile(), out.reborrow());
+                    }
                     for (which, &slot) in node.inputs.iter().enumerate() {
                         let target = homes[slot];
                         if let Some(into) = &mut deltas[target] {
@@ -287,23 +328,6 @@ fn attach<'b, T: Scalar>(
     for (work, block) in works.iter_mut().zip(buffer.row_blocks(rows, columns)) {
         *place(work) = Some(block);
     }
-}
-
-/// Kept memory where there is some, scratch memory elsewhere.
-fn join<'c, T: Scalar>(
-    kept: &'c mut [Option<TileMut<'_, T>>],
-    scratch: &'c mut [Vec<T>],
-    rows: usize,
-    lengths: &[usize],
-) -> Vec<TileMut<'c, T>> {
-    kept.iter_mut()
-        .zip(scratch)
-        .zip(lengths)
-        .map(|((kept, scratch), &length)| match kept {
-            Some(kept) => kept.reborrow(),
-            None => TileMut::new(scratch, rows, length),
-        })
-        .collect()
 }
 
 /// Row (i, a) = e_a.

@@ -96,7 +96,10 @@ impl<T: Scalar> Walker<'_, T> {
             layer.forward(&here, &inputs, value.reborrow(), true, Product::Replace);
             if !node.theta.is_empty() {
                 let along = call(operations, node, direction);
-                layer.forward(&along, &inputs, tangent.reborrow(), true, Product::Replace);
+                let zeros: Vec<_> = inputs.iter().map(|input| vec![T::ZERO; input.host().len()]).collect();
+                let still = zeros.iter().zip(&inputs).map(|(zeros, input)| Tile::new(zeros, tile, input.columns()));
+                let seen = if layer.is_additive() { still.collect() } else { inputs.clone() };
+                layer.forward(&along, &seen, tangent.reborrow(), true, Product::Replace);
             }
             if !moving.is_empty() {
                 let still = vec![T::ZERO; tile * self.network.slots[0]];
@@ -159,7 +162,7 @@ impl<T: Scalar> Walker<'_, T> {
                 };
                 pull(self.theta, mu_out, &mut mu[slot]);
                 pull(self.theta, beta_out, &mut beta[slot]);
-                if !node.theta.is_empty() {
+                if !node.theta.is_empty() && !layer.is_additive() {
                     pull(direction, mu_out, &mut beta[slot]);
                 }
             }

@@ -1,0 +1,156 @@
+//! Adversarial training as an optimiser around an optimiser: every step looks at the attacked batch.
+
+use std::fmt;
+use std::str::FromStr;
+
+use gramstep::attack::{AdversarialTraining, NamedAttack, Norm, ParameterBall, ThreatModel};
+use gramstep::optim::{Batch, Optimizer, OptimizerState, StepInfo};
+use gramstep::{Model, Scalar};
+use serde::{Deserialize, Serialize};
+
+use crate::data::{Encoding, Inputs};
+use crate::error::{Error, Result};
+
+/// What a network is trained against: `NORM:RADIUS:ATTACK`, such as `linf:0.1:pgd:10`.
+///
+/// ```
+/// use gramstep_train::adversarial::Adversary;
+/// let adversary: Adversary = "linf:0.1:pgd:10".parse()?;
+/// assert_eq!(adversary.to_string(), "linf:0.1:pgd:10:1");
+/// assert!("l1:0.1:pgd".parse::<Adversary>().is_err());
+/// # Ok::<(), gramstep_train::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Adversary {
+    /// How perturbations are measured.
+    pub norm: Norm,
+    /// In the units of the data.
+    pub radius: f64,
+    /// The inner attack.
+    pub attack: NamedAttack,
+}
+
+impl fmt::Display for Adversary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.norm, self.radius, self.attack)
+    }
+}
+
+impl FromStr for Adversary {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<Self> {
+        let range = "NORM:RADIUS:ATTACK, such as linf:0.1:pgd:10";
+        let fault = || Error::Setting { name: "adversarial", value: text.to_owned(), range: range.to_owned() };
+        let mut parts = text.splitn(3, ':');
+        let (Some(norm), Some(radius), Some(attack)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(fault());
+        };
+        let radius = radius.parse().map_err(|_| fault())?;
+        let norm = norm.parse()?;
+        ThreatModel::new(norm, radius)?;
+        Ok(Self { norm, radius, attack: attack.parse()? })
+    }
+}
+
+impl TryFrom<String> for Adversary {
+    type Error = Error;
+    fn try_from(text: String) -> Result<Self> {
+        text.parse()
+    }
+}
+
+impl From<Adversary> for String {
+    fn from(adversary: Adversary) -> Self {
+        adversary.to_string()
+    }
+}
+
+impl Adversary {
+    /// What it may do to the input of a network that is made from a table by `inputs`: the radius is in the units of the
+    /// data, columns that mark categories and gaps are left whole.
+    ///
+    /// # Errors
+    /// If the radius is out of range.
+    pub fn threat(&self, inputs: &Inputs) -> Result<ThreatModel> {
+        threat_model(inputs, self.norm, self.radius, Unit::Data)
+    }
+}
+
+/// What the radius is measured in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unit {
+    /// The units of the data.
+    #[default]
+    Data,
+    /// Standard deviations of each column over the training rows.
+    Deviation,
+}
+
+/// The threat model for inputs that are standardised: δ of the data is δ/scale of the network's input.
+pub(crate) fn threat_model(inputs: &Inputs, norm: Norm, radius: f64, unit: Unit) -> Result<ThreatModel> {
+    let scales = match unit {
+        Unit::Data => inputs.standardisation.scale.iter().map(|scale| 1.0 / scale).collect(),
+        Unit::Deviation => vec![1.0; inputs.width()],
+    };
+    let mut frozen = Vec::new();
+    let mut start = 0;
+    for column in &inputs.columns {
+        let width = column.encoding.width();
+        let free = usize::from(matches!(column.encoding, Encoding::Number { .. }));
+        frozen.extend(start + free..start + width);
+        start += width;
+    }
+    Ok(ThreatModel::new(norm, radius)?.with_scales(scales)?.with_frozen(&frozen))
+}
+
+/// An optimiser whose every step is taken on the attacked batch, then projected on a ball around the start if there is
+/// one. The loss of a step is the robust one.
+pub struct AdversarialOptimizer<T> {
+    inner: Box<dyn Optimizer<T>>,
+    training: AdversarialTraining<T>,
+}
+
+impl<T: Scalar> AdversarialOptimizer<T> {
+    /// The adversarial form of an optimiser. `ball` is R: layers stay within R/√m of where `model` is now, m its
+    /// largest number of hidden units (gao2019).
+    ///
+    /// # Errors
+    /// If R is negative or NaN.
+    pub fn new(
+        inner: Box<dyn Optimizer<T>>,
+        adversary: &Adversary,
+        threat: ThreatModel,
+        seed: u64,
+        ball: Option<f64>,
+        model: &Model<T>,
+    ) -> Result<Self> {
+        let mut training = AdversarialTraining::new(adversary.attack.with_seed(seed), threat);
+        if let Some(radius) = ball {
+            let rows = model.spans().iter().filter(|span| span.shape.len() > 1).map(|span| span.shape[0]);
+            let width = rows.max().unwrap_or(1) as f64;
+            training = training.within(ParameterBall::around(model, radius / width.sqrt())?);
+        }
+        Ok(Self { inner, training })
+    }
+}
+
+impl<T: Scalar> Optimizer<T> for AdversarialOptimizer<T> {
+    fn name(&self) -> &'static str {
+        self.inner.name()
+    }
+
+    fn step(&mut self, model: &mut Model<T>, batch: &Batch<'_, T>) -> gramstep::Result<StepInfo> {
+        Ok(self.training.step(self.inner.as_mut(), model, batch)?.step)
+    }
+
+    fn state(&self) -> OptimizerState {
+        self.inner.state()
+    }
+
+    fn restore(&mut self, state: OptimizerState) -> gramstep::Result<()> {
+        self.training.set_step(state.step);
+        self.inner.restore(state)
+    }
+}

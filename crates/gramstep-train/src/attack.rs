@@ -1,0 +1,213 @@
+//! The model of a run under attack: clean and robust error, error against radius, which columns are moved.
+
+use std::path::Path;
+use std::time::Instant;
+
+use gramstep::attack::{Attack, Criterion, LargestLoss, NamedAttack, Norm, Problem};
+use gramstep::loss::SquaredLoss;
+use gramstep::{Device, Matrix, Model, Scalar};
+use serde::{Deserialize, Serialize};
+
+use crate::adversarial::{Unit, threat_model};
+use crate::data::{Dataset, Encoding, Preprocessing, Source, Targets};
+use crate::error::{Error, Result};
+use crate::metrics::{Metrics, evaluate};
+use crate::model_file::Network;
+use crate::trained::TrainedModel;
+
+/// Version of the JSON object that [`AttackReport`] becomes.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// Shares of the radius at which the error is found.
+const SHARES: [f64; 4] = [0.25, 0.5, 0.75, 1.0];
+
+/// How a model is attacked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AttackOptions {
+    /// How perturbations are measured.
+    pub norm: Norm,
+    /// Their largest size.
+    pub radius: f64,
+    /// What the radius is measured in.
+    pub unit: Unit,
+    /// How they are looked for.
+    pub attack: NamedAttack,
+    /// Limits of every number column, in the units of the data; none if everything is allowed.
+    pub limits: Option<(f64, f64)>,
+    /// Columns of the table that are left as they are.
+    pub frozen: Vec<String>,
+    /// The most rows to attack: the first ones.
+    pub rows: Option<usize>,
+    /// Of random starts.
+    pub seed: u64,
+}
+
+impl AttackOptions {
+    /// PGD with 40 steps in a ball, in the units of the data.
+    #[must_use]
+    pub fn new(norm: Norm, radius: f64) -> Self {
+        let attack = NamedAttack::Pgd(gramstep::attack::Pgd::new(40));
+        Self { norm, radius, unit: Unit::Data, attack, limits: None, frozen: Vec::new(), rows: None, seed: 0 }
+    }
+}
+
+/// What an attack did to a model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct AttackReport {
+    /// Version of this object.
+    pub schema_version: u32,
+    /// The run folder.
+    pub run: String,
+    /// The norm.
+    pub norm: Norm,
+    /// The largest size of a perturbation.
+    pub radius: f64,
+    /// What it is measured in.
+    pub unit: Unit,
+    /// The attack.
+    pub attack: String,
+    /// Without attack.
+    pub clean: Metrics,
+    /// At every radius, ascending; the last is that of the attack.
+    pub robust: Vec<RobustMetrics>,
+    /// Mean size of the move of each number column at the full radius, largest first.
+    pub moves: Vec<ColumnMove>,
+    /// Time of the attacks.
+    pub seconds: f64,
+}
+
+/// The quality of a model under attack at one radius.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct RobustMetrics {
+    /// ε
+    pub radius: f64,
+    /// At the worst points that were found.
+    #[serde(flatten)]
+    pub metrics: Metrics,
+}
+
+/// How far one column was moved.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ColumnMove {
+    /// Name in the table.
+    pub column: String,
+    /// Mean over rows of the size of the move, in the units of the data.
+    pub mean: f64,
+}
+
+/// Attacks the model of a run on the rows of a source that have a value in every target.
+///
+/// # Errors
+/// When run, data or options do not fit together.
+pub fn attack(
+    run: &Path,
+    source: &Source,
+    options: &AttackOptions,
+    threads: usize,
+    notes: &mut Vec<String>,
+) -> Result<AttackReport> {
+    let trained = TrainedModel::load(run, Device::cpu(threads))?;
+    let preprocessing = &trained.metadata().preprocessing;
+    let table = source.read()?;
+    notes.extend(table.notes().iter().cloned());
+    let mut rows = Targets::rows(&table, preprocessing.targets.columns())?;
+    rows.truncate(options.rows.unwrap_or(usize::MAX));
+    if rows.is_empty() {
+        let purpose = "an attack: the target is empty".to_owned();
+        return Err(Error::TooFewRows { origin: table.origin().to_owned(), rows: 0, purpose });
+    }
+    let data = preprocessing.dataset(&table, &rows, notes)?;
+    let clock = Instant::now();
+    let mut report = match trained.network() {
+        Network::F32(model) => attack_model(model, preprocessing, &data.cast(), options)?,
+        Network::F64(model) => attack_model(model, preprocessing, &data, options)?,
+    };
+    report.run = run.display().to_string();
+    report.seconds = clock.elapsed().as_secs_f64();
+    Ok(report)
+}
+
+/// Attacks a model on preprocessed data.
+///
+/// # Errors
+/// When data or options do not fit the model.
+fn attack_model<T: Scalar>(
+    model: &Model<T>,
+    preprocessing: &Preprocessing,
+    data: &Dataset<T>,
+    options: &AttackOptions,
+) -> Result<AttackReport> {
+    let threat = limited(preprocessing, options)?;
+    let goal = LargestLoss(&SquaredLoss);
+    let mut problem = Problem::new(model, &data.inputs, &data.targets);
+    if matches!(preprocessing.targets, Targets::Regression { .. }) {
+        problem = problem.with_goal(&goal).with_criterion(Criterion::None);
+    }
+    let attack = options.attack.with_seed(options.seed);
+    let mut robust = Vec::new();
+    let mut inputs = data.inputs.clone();
+    for radius in SHARES.map(|share| share * options.radius) {
+        inputs = attack.run(&problem, &threat.clone().with_radius(radius)?)?.inputs;
+        let attacked = Dataset::new(inputs.clone(), data.targets.clone())?;
+        robust.push(RobustMetrics { radius, metrics: evaluate(model, &attacked, &preprocessing.targets)? });
+    }
+    Ok(AttackReport {
+        schema_version: SCHEMA_VERSION,
+        run: String::new(),
+        norm: options.norm,
+        radius: options.radius,
+        unit: options.unit,
+        attack: options.attack.to_string(),
+        clean: evaluate(model, data, &preprocessing.targets)?,
+        robust,
+        moves: moves(preprocessing, &data.inputs, &inputs),
+        seconds: 0.0,
+    })
+}
+
+/// The threat model with limits and frozen columns.
+fn limited(preprocessing: &Preprocessing, options: &AttackOptions) -> Result<gramstep::attack::ThreatModel> {
+    let inputs = &preprocessing.inputs;
+    let mut threat = threat_model(inputs, options.norm, options.radius, options.unit)?;
+    if let Some((lower, upper)) = options.limits {
+        let standardised = inputs.standardisation.mean.iter().zip(&inputs.standardisation.scale);
+        // The same operations as for the data, so that a value at the limit is inside.
+        let limits = standardised.map(|(mean, scale)| ((lower - mean) / scale, (upper - mean) / scale));
+        threat = threat.with_column_box(limits.collect())?;
+    }
+    let mut start = 0;
+    let mut frozen = Vec::new();
+    let mut unknown = options.frozen.clone();
+    for column in &inputs.columns {
+        let width = column.encoding.width();
+        if options.frozen.contains(&column.name) {
+            frozen.extend(start..start + width);
+            unknown.retain(|name| *name != column.name);
+        }
+        start += width;
+    }
+    if let Some(column) = unknown.pop() {
+        let available = inputs.columns.iter().map(|column| column.name.clone()).collect();
+        return Err(Error::UnknownColumn { origin: "the run".to_owned(), column, available });
+    }
+    Ok(threat.with_frozen(&frozen))
+}
+
+fn moves<T: Scalar>(preprocessing: &Preprocessing, clean: &Matrix<T>, moved: &Matrix<T>) -> Vec<ColumnMove> {
+    let inputs = &preprocessing.inputs;
+    let mut moves = Vec::new();
+    let mut start = 0;
+    for column in &inputs.columns {
+        if matches!(column.encoding, Encoding::Number { .. }) {
+            let sum: f64 = (0..clean.rows()).map(|i| (moved[(i, start)] - clean[(i, start)]).abs().to_f64()).sum();
+            let mean = sum * inputs.standardisation.scale[start] / clean.rows() as f64;
+            moves.push(ColumnMove { column: column.name.clone(), mean });
+        }
+        start += column.encoding.width();
+    }
+    moves.sort_by(|a, b| b.mean.total_cmp(&a.mean));
+    moves
+}

@@ -1,0 +1,73 @@
+//! Points that somebody proposes.
+
+use super::{Attack, Problem, Search};
+use crate::device::Tile;
+use crate::error::{Error, Result};
+use crate::model::InputPass;
+use crate::scalar::Scalar;
+use crate::view::Matrix;
+
+/// Evaluates given points, one for each sample of the batch, after projection on what is allowed: the midpoint between
+/// a sample and its opposite twin, or what another attack or model found.
+#[derive(Clone, Debug)]
+pub struct Candidates<T>(pub Matrix<T>);
+
+impl<T: Scalar> Candidates<T> {
+    /// Share of the samples for which the criterion is met at the candidate itself; unlike [`Attack::run`] the clean
+    /// sample does not compete.
+    ///
+    /// # Errors
+    /// Those of an attack.
+    pub fn error(&self, problem: &Problem<'_, T>) -> Result<f64> {
+        let targets = problem.check()?;
+        let clean = predict(problem, &problem.inputs.to_vec())?;
+        let f = predict(problem, self.0.as_slice())?;
+        if f.rows() != targets.rows() {
+            return Err(Error::Shape { what: "rows of the candidates", expected: targets.rows(), got: f.rows() });
+        }
+        let met = (0..f.rows()).filter(|&i| problem.criterion.met(clean.row(i), f.row(i), targets.row(i))).count();
+        Ok(met as f64 / f.rows().max(1) as f64)
+    }
+}
+
+/// Outputs of the problem's model for the rows of x.
+fn predict<T: Scalar>(problem: &Problem<'_, T>, x: &[T]) -> Result<Matrix<f64>> {
+    let (model, d) = (problem.model, problem.model.inputs().max(1));
+    let (rows, mut pass, mut outputs) = (model.tile_samples(x.len() / d), InputPass::default(), Vec::new());
+    for tile in x.chunks(rows * d) {
+        model.evaluate(&model.device().operations::<T>(), Tile::new(tile, tile.len() / d, d), &mut pass)?;
+        outputs.extend(pass.outputs.iter().map(|f| f.to_f64()));
+    }
+    Matrix::from_vec(x.len() / d, model.outputs(), outputs)
+}
+
+impl<T: Scalar> Attack<T> for Candidates<T> {
+    fn name(&self) -> &'static str {
+        "candidates"
+    }
+
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn evaluations(&self) -> usize {
+        1
+    }
+
+    fn starts_at_the_sample(&self) -> bool {
+        false
+    }
+
+    fn search(&self, search: &mut Search<'_, T>) -> Result<()> {
+        let (rows, d) = (search.rows(), search.inputs());
+        if self.0.rows() < rows.end {
+            return Err(Error::Shape { what: "rows of the candidates", expected: rows.end, got: self.0.rows() });
+        }
+        if self.0.columns() != d {
+            return Err(Error::Shape { what: "columns of the candidates", expected: d, got: self.0.columns() });
+        }
+        let mut x = self.0.as_slice()[rows.start * d..rows.end * d].to_vec();
+        search.project(&mut x);
+        search.evaluate(&x)
+    }
+}

@@ -1,0 +1,112 @@
+//! What is attacked: a model, samples, and what the attacker wants of them.
+
+use super::goal::{Criterion, Goal, Margin};
+use crate::error::{Error, Result};
+use crate::model::Differentiable;
+use crate::scalar::Scalar;
+use crate::view::{Matrix, MatrixView};
+
+/// A model and the samples to be attacked.
+///
+/// Random starts of a sample depend on (seed of the attack, *number of the sample*, restart). The number is the row
+/// unless the caller says otherwise, so that a sample keeps its perturbation whatever batch it comes in.
+///
+/// ```
+/// use gramstep::attack::{Attack, Criterion, Pgd, Problem, Shift, ThreatModel};
+/// use gramstep::{Activation, Matrix, Model};
+/// let model = Model::<f64>::mlp(&[2, 16, 1], Activation::Tanh).seed(7).build()?;
+/// let x = Matrix::from_vec(2, 2, vec![0.1, -0.4, 0.8, 0.3])?;
+/// let y = Matrix::zeros(2, 1);
+/// let up = Shift::up(0);
+/// let problem = Problem::new(&model, &x, &y).with_goal(&up).with_criterion(Criterion::Moved(0.05));
+/// let attacked = Pgd::default().run(&problem, &ThreatModel::linf(0.1)?)?;
+/// assert!(attacked.samples.iter().all(|sample| sample.after >= sample.before && sample.size <= 0.1 + 1e-12));
+/// # Ok::<(), gramstep::Error>(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct Problem<'a, T> {
+    pub(super) model: &'a dyn Differentiable<T>,
+    pub(super) inputs: MatrixView<'a, T>,
+    pub(super) targets: MatrixView<'a, T>,
+    pub(super) goal: &'a dyn Goal,
+    pub(super) criterion: Criterion,
+    numbers: Option<&'a [u64]>,
+}
+
+impl<'a, T: Scalar> Problem<'a, T> {
+    /// Inputs (n×d) and targets (n×k) with the margin as goal, found where the class changes: a classifier's attack.
+    #[must_use]
+    pub fn new(
+        model: &'a dyn Differentiable<T>,
+        inputs: impl Into<MatrixView<'a, T>>,
+        targets: impl Into<MatrixView<'a, T>>,
+    ) -> Self {
+        let (inputs, targets) = (inputs.into(), targets.into());
+        Self { model, inputs, targets, goal: &Margin, criterion: Criterion::Misclassified, numbers: None }
+    }
+
+    /// The same samples with another goal.
+    #[must_use]
+    pub fn with_goal(mut self, goal: &'a dyn Goal) -> Self {
+        self.goal = goal;
+        self
+    }
+
+    /// The same samples with another criterion of success.
+    #[must_use]
+    pub fn with_criterion(mut self, criterion: Criterion) -> Self {
+        self.criterion = criterion;
+        self
+    }
+
+    /// The same samples with numbers of their own for random starts, one each.
+    #[must_use]
+    pub fn with_numbers(mut self, numbers: &'a [u64]) -> Self {
+        self.numbers = Some(numbers);
+        self
+    }
+
+    /// The same samples for another model.
+    #[must_use]
+    pub fn with_model(mut self, model: &'a dyn Differentiable<T>) -> Self {
+        self.model = model;
+        self
+    }
+
+    /// n
+    #[must_use]
+    pub fn samples(&self) -> usize {
+        self.inputs.rows()
+    }
+
+    pub(super) fn number(&self, row: usize) -> u64 {
+        self.numbers.map_or(row as u64, |numbers| numbers[row])
+    }
+
+    /// Checks shapes and targets; returns the targets.
+    pub(super) fn check(&self) -> Result<Matrix<f64>> {
+        let (n, d, k) = (self.samples(), self.model.inputs(), self.model.outputs());
+        let equal = |what, expected, got| {
+            if expected == got { Ok(()) } else { Err(Error::Shape { what, expected, got }) }
+        };
+        equal("columns of the input", d, self.inputs.columns())?;
+        equal("rows of the targets", n, self.targets.rows())?;
+        equal("columns of the targets", k, self.targets.columns())?;
+        equal("sample numbers", n, self.numbers.map_or(n, <[u64]>::len))?;
+        let targets = Matrix::from_fn(n, k, |i, a| self.targets.get(i, a).to_f64());
+        for i in 0..n {
+            let y = targets.row(i);
+            let not_finite = y.iter().find(|y| !y.is_finite()).map(|&y| (y, "is not finite"));
+            let objection = not_finite.or_else(|| self.goal.objection(y)).or_else(|| self.criterion.objection(y));
+            if let Some((value, reason)) = objection {
+                return Err(Error::Target { loss: self.goal.name(), sample: i, value, reason });
+            }
+        }
+        match self.criterion {
+            Criterion::Moved(by) | Criterion::Wrong(by) | Criterion::Reached(by) if !(by > 0.0 && by.is_finite()) => {
+                Err(Error::Setting { name: "criterion of an attack", value: by.to_string(), range: "a number > 0" })
+            }
+            _ => Ok(targets),
+        }
+    }
+}

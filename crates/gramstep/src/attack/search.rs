@@ -1,0 +1,242 @@
+//! The engine of all attacks: evaluates points of a tile, hands out gradients, keeps the best point of every sample.
+
+use super::problem::Problem;
+use super::region::Region;
+use super::threat_model::ThreatModel;
+use super::{Attack, Attacked, SampleOutcome};
+use crate::device::{Operations, Tile};
+use crate::error::{Error, Result};
+use crate::model::InputPass;
+use crate::random::{Purpose, stream};
+use crate::scalar::Scalar;
+use crate::view::Matrix;
+
+/// The search of one attack on a tile of samples.
+///
+/// Every point that is evaluated competes for the best of its sample: one that meets the criterion beats one that
+/// does not, then the larger value of the goal. The clean sample is the first to compete, so an attack never does worse
+/// than no attack. An attack only chooses points.
+pub struct Search<'a, T> {
+    problem: &'a Problem<'a, T>,
+    operations: &'a dyn Operations<T>,
+    region: Region<'a, T>,
+    /// Row of the batch that row 0 of the tile is.
+    first: usize,
+    /// Targets, n×k.
+    targets: &'a [f64],
+    /// f(x₀), n×k.
+    clean: Vec<f64>,
+    pass: InputPass<T>,
+    values: Vec<f64>,
+    met: Vec<bool>,
+    best: Vec<SampleOutcome>,
+    /// The best points, n×d.
+    points: &'a mut [T],
+    evaluations: usize,
+    /// Outputs of one sample, in f64.
+    row: Vec<f64>,
+    row_gradient: Vec<f64>,
+}
+
+impl<'a, T: Scalar> Search<'a, T> {
+    /// Number of samples.
+    #[must_use]
+    pub fn samples(&self) -> usize {
+        self.best.len()
+    }
+
+    /// d
+    #[must_use]
+    pub fn inputs(&self) -> usize {
+        self.problem.model.inputs()
+    }
+
+    /// The samples themselves, n×d.
+    #[must_use]
+    pub fn clean(&self) -> &'a [T] {
+        self.region.centre()
+    }
+
+    /// Rows of the batch that these samples are.
+    #[must_use]
+    pub fn rows(&self) -> std::ops::Range<usize> {
+        self.first..self.first + self.samples()
+    }
+
+    /// The goal's value at the points that were evaluated last.
+    #[must_use]
+    pub fn values(&self) -> &[f64] {
+        &self.values
+    }
+
+    /// Whether those points meet the criterion.
+    #[must_use]
+    pub fn met(&self) -> &[bool] {
+        &self.met
+    }
+
+    /// ∂(goal)/∂x at the points that were given to [`ascend`](Self::ascend) last, n×d.
+    #[must_use]
+    pub fn gradient(&self) -> &[T] {
+        &self.pass.gradient
+    }
+
+    /// Random points of the regions, n×d, from the streams (seed, number of the sample, `restart`).
+    pub fn draw(&self, seed: u64, restart: usize, x: &mut [T]) {
+        for (row, x) in x.chunks_exact_mut(self.inputs().max(1)).enumerate() {
+            let number = self.problem.number(self.first + row);
+            self.region.draw(row, &mut stream(seed, Purpose::Perturbation, number, restart as u64), x);
+        }
+    }
+
+    /// Replaces points by the nearest ones that are allowed.
+    pub fn project(&self, x: &mut [T]) {
+        self.region.project(x);
+    }
+
+    /// Moves points by the steepest step of a length α for each, in units of the radius, and projects them.
+    pub fn step(&self, x: &mut [T], gradient: &[T], lengths: &[f64]) {
+        self.region.step(x, gradient, lengths);
+    }
+
+    /// Moves points along the gradient found last.
+    pub(super) fn step_along(&self, x: &mut [T], lengths: &[f64]) {
+        self.region.step(x, &self.pass.gradient, lengths);
+    }
+
+    /// Evaluates points, n×d, and lets them compete.
+    ///
+    /// # Errors
+    /// [`Error::NonFinite`] if the model's outputs are not finite.
+    pub fn evaluate(&mut self, x: &[T]) -> Result<()> {
+        let tile = Tile::new(x, self.best.len(), self.problem.model.inputs());
+        self.problem.model.evaluate(self.operations, tile, &mut self.pass)?;
+        self.compete(x);
+        Ok(())
+    }
+
+    /// Evaluates points with their gradients, n×d, and lets them compete.
+    ///
+    /// # Errors
+    /// [`Error::NonFinite`] if the model's outputs are not finite.
+    pub fn ascend(&mut self, x: &[T]) -> Result<()> {
+        let problem = self.problem;
+        let (d, k) = (problem.model.inputs(), problem.model.outputs());
+        let (targets, wide, g) = (self.targets, &mut self.row, &mut self.row_gradient);
+        let mut cotangent = |row: usize, f: &[T], u: &mut [T]| {
+            wide.iter_mut().zip(f).for_each(|(wide, f)| *wide = f.to_f64());
+            problem.goal.gradient(wide, &targets[row * k..(row + 1) * k], g);
+            u.iter_mut().zip(g.iter()).for_each(|(u, &g)| *u = T::from_f64(g));
+        };
+        let tile = Tile::new(x, self.best.len(), d);
+        problem.model.pull_back(self.operations, tile, &mut cotangent, &mut self.pass)?;
+        self.compete(x);
+        Ok(())
+    }
+
+    fn compete(&mut self, x: &[T]) {
+        let (d, k) = (self.problem.model.inputs(), self.problem.model.outputs());
+        let start = self.evaluations == 0;
+        for row in 0..self.best.len() {
+            let f = &self.pass.outputs[row * k..(row + 1) * k];
+            self.row.iter_mut().zip(f).for_each(|(wide, f)| *wide = f.to_f64());
+            if start {
+                self.clean[row * k..(row + 1) * k].copy_from_slice(&self.row);
+            }
+            let y = &self.targets[row * k..(row + 1) * k];
+            let value = self.problem.goal.value(&self.row, y);
+            let met = self.problem.criterion.met(&self.clean[row * k..(row + 1) * k], &self.row, y);
+            (self.values[row], self.met[row]) = (value, met);
+            let best = &mut self.best[row];
+            if start {
+                *best = SampleOutcome { found: met, size: 0.0, before: value, after: value, steps: 0 };
+            } else if (met, value) > best.rank() {
+                (best.found, best.after, best.steps) = (met, value, self.evaluations);
+                self.points[row * d..(row + 1) * d].copy_from_slice(&x[row * d..(row + 1) * d]);
+            }
+        }
+        self.evaluations += 1;
+    }
+}
+
+/// One tile of a batch.
+struct Work<'b, T> {
+    first: usize,
+    points: &'b mut [T],
+    outcome: Result<Vec<SampleOutcome>>,
+}
+
+/// Runs an attack on all samples, tile by tile, side by side, with a radius for each sample.
+pub(super) fn run_with_radii<T: Scalar>(
+    attack: &(impl Attack<T> + ?Sized),
+    problem: &Problem<'_, T>,
+    threat: &ThreatModel,
+    radii: &[f64],
+) -> Result<Attacked<T>> {
+    attack.check()?;
+    let targets = problem.check()?;
+    let (n, d) = (problem.samples(), problem.model.inputs());
+    let inputs = problem.inputs.to_vec();
+    let mut points = inputs.clone();
+    let rows = problem.model.tile_samples(n);
+    let tiles = points.chunks_mut((rows * d).max(1)).enumerate();
+    let mut works: Vec<_> =
+        tiles.map(|(at, points)| Work { first: at * rows, points, outcome: Ok(Vec::new()) }).collect();
+    let cost = problem.model.cost() * (n * attack.evaluations()) as f64;
+    problem.model.device().for_each(cost, works.iter_mut().collect(), |operations, work: &mut Work<'_, T>| {
+        let centre = &inputs[work.first * d..][..work.points.len()];
+        let region = Region::new(threat, radii, centre, d, work.first);
+        work.outcome = region.and_then(|region| search_tile(attack, problem, region, &targets, operations, work));
+    });
+    let mut samples = Vec::with_capacity(n);
+    for work in works {
+        samples.extend(work.outcome?);
+    }
+    Ok(Attacked { inputs: Matrix::from_vec(n, d, points)?, samples })
+}
+
+fn search_tile<T: Scalar>(
+    attack: &(impl Attack<T> + ?Sized),
+    problem: &Problem<'_, T>,
+    region: Region<'_, T>,
+    targets: &Matrix<f64>,
+    operations: &dyn Operations<T>,
+    work: &mut Work<'_, T>,
+) -> Result<Vec<SampleOutcome>> {
+    let (d, k) = (problem.model.inputs(), problem.model.outputs());
+    let (centre, samples, fixed) = (region.centre(), region.samples(), region.is_fixed());
+    let mut search = Search {
+        problem,
+        operations,
+        region,
+        first: work.first,
+        targets: &targets.as_slice()[work.first * k..][..samples * k],
+        clean: vec![0.0; samples * k],
+        pass: InputPass::default(),
+        values: vec![0.0; samples],
+        met: vec![false; samples],
+        best: vec![SampleOutcome::default(); samples],
+        points: &mut *work.points,
+        evaluations: 0,
+        row: vec![0.0; k],
+        row_gradient: vec![0.0; k],
+    };
+    if attack.starts_at_the_sample() {
+        search.ascend(centre)?;
+    } else {
+        search.evaluate(centre)?;
+    }
+    if !fixed {
+        attack.search(&mut search)?;
+    }
+    let Search { region, mut best, points, .. } = search;
+    for (row, (best, x)) in best.iter_mut().zip(points.chunks_exact(d.max(1))).enumerate() {
+        best.size = region.size(row, x);
+    }
+    Ok(best)
+}
+
+/// The settings that attacks share.
+pub(super) fn at_least_one(name: &'static str, value: usize) -> Result<()> {
+    if value > 0 { Ok(()) } else { Err(Error::Setting { name, value: value.to_string(), range: "at least 1" }) }
+}

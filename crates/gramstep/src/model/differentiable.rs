@@ -1,0 +1,122 @@
+//! Functions of an input that can be differentiated with respect to it: networks, their linearisations, kernel
+//! regressors. Attacks need nothing else of a model.
+
+use super::Model;
+use crate::device::{Device, Operations, Tile};
+use crate::error::Result;
+use crate::scalar::Scalar;
+
+/// Writes the cotangent u_i (k numbers) of row i of a tile, given that row's outputs.
+pub type Cotangent<'a, T> = dyn FnMut(usize, &[T], &mut [T]) + 'a;
+
+/// What an evaluation leaves behind, and the memory it works in, kept from one evaluation to the next.
+#[derive(Clone, Debug, Default)]
+pub struct InputPass<T> {
+    /// f(x), n×k row by row.
+    pub outputs: Vec<T>,
+    /// ∂⟨u_i, f(x_i)⟩/∂x_i, n×d row by row; untouched by an evaluation without gradient.
+    pub gradient: Vec<T>,
+    /// Working memory of the implementation.
+    pub scratch: Vec<T>,
+}
+
+/// A function of the input, f: ℝᵈ → ℝᵏ, with its gradient.
+///
+/// Implemented for [`Model`]; implement it for anything else that should be attacked by the same call.
+pub trait Differentiable<T: Scalar>: Sync {
+    /// d, the number of values of one sample.
+    fn inputs(&self) -> usize;
+
+    /// k, the number of outputs of one sample.
+    fn outputs(&self) -> usize;
+
+    /// Where it computes.
+    fn device(&self) -> &Device;
+
+    /// Multiplications of evaluating one sample, about.
+    fn cost(&self) -> f64;
+
+    /// How many samples to evaluate at once, if `samples` have to be evaluated many times.
+    fn tile_samples(&self, samples: usize) -> usize {
+        even_tiles(self.device(), samples, LARGEST_TILE)
+    }
+
+    /// f(x) of a tile (n×d).
+    ///
+    /// # Errors
+    /// [`Error::NonFinite`](crate::Error::NonFinite) if an output is infinite or not a number.
+    fn evaluate(&self, operations: &dyn Operations<T>, x: Tile<'_, T>, pass: &mut InputPass<T>) -> Result<()>;
+
+    /// f(x) and ∂⟨u_i, f(x_i)⟩/∂x_i of a tile (n×d), with u_i written by `cotangent` once f(x_i) is known.
+    ///
+    /// # Errors
+    /// [`Error::NonFinite`](crate::Error::NonFinite) if an output is infinite or not a number.
+    fn pull_back(
+        &self,
+        operations: &dyn Operations<T>,
+        x: Tile<'_, T>,
+        cotangent: &mut Cotangent<'_, T>,
+        pass: &mut InputPass<T>,
+    ) -> Result<()>;
+}
+
+/// Rows of the largest tile: enough for products to run at full speed.
+const LARGEST_TILE: usize = 256;
+
+/// Bytes that the values and deltas of a tile may take on each thread.
+const TILE_BYTES: usize = 64 << 20;
+
+/// Equal tiles of at most `largest` samples, the same number for every thread.
+fn even_tiles(device: &Device, samples: usize, largest: usize) -> usize {
+    let tiles = samples.div_ceil(largest.max(1)).next_multiple_of(device.threads());
+    samples.div_ceil(tiles.max(1)).max(1)
+}
+
+impl<T: Scalar> Differentiable<T> for Model<T> {
+    fn inputs(&self) -> usize {
+        Self::inputs(self)
+    }
+
+    fn outputs(&self) -> usize {
+        Self::outputs(self)
+    }
+
+    fn device(&self) -> &Device {
+        Self::device(self)
+    }
+
+    fn cost(&self) -> f64 {
+        self.network().cost
+    }
+
+    fn tile_samples(&self, samples: usize) -> usize {
+        let bytes = 2 * self.network().slots.iter().sum::<usize>() * size_of::<T>();
+        even_tiles(Self::device(self), samples, (TILE_BYTES / bytes.max(1)).clamp(1, LARGEST_TILE))
+    }
+
+    fn evaluate(&self, operations: &dyn Operations<T>, x: Tile<'_, T>, pass: &mut InputPass<T>) -> Result<()> {
+        self.walker().input_pass(operations, x, None, pass);
+        self.finite(x, pass)
+    }
+
+    fn pull_back(
+        &self,
+        operations: &dyn Operations<T>,
+        x: Tile<'_, T>,
+        cotangent: &mut Cotangent<'_, T>,
+        pass: &mut InputPass<T>,
+    ) -> Result<()> {
+        self.walker().input_pass(operations, x, Some(cotangent), pass);
+        self.finite(x, pass)
+    }
+}
+
+impl<T: Scalar> Model<T> {
+    fn finite(&self, x: Tile<'_, T>, pass: &InputPass<T>) -> Result<()> {
+        if pass.outputs.iter().all(|value| value.is_finite()) {
+            return Ok(());
+        }
+        let x = crate::device::Buffer::upload(x.host().to_vec());
+        Err(self.non_finite(&x, x.len() / Self::inputs(self).max(1)))
+    }
+}

@@ -1,0 +1,97 @@
+//! Networks for images: plain convolutional ones, and residual ones with Fixup initialisation.
+
+use super::activation::Activation;
+use super::parameters::Distribution;
+use super::specification::{
+    ConvolutionSpecification, DenseSpecification, LayerSpecification, Shape, Shortcut, Specification,
+};
+
+/// The smallest side of an image that a plain convolutional network still halves.
+const HALVED: usize = 8;
+
+impl Specification {
+    /// A plain convolutional network: 3×3 convolutions with these channels, an activation after each, images halved by
+    /// averaging between them while they have at least 8 pixels a side; the mean over pixels; a dense layer.
+    ///
+    /// Numbers that come with the image join before the dense layer.
+    #[must_use]
+    pub fn cnn(input: Shape, channels: &[usize], activation: Activation, outputs: usize) -> Self {
+        let mut side = match input {
+            Shape::Image { height, width, .. } => height.min(width),
+            Shape::Vector(_) => 0,
+        };
+        let mut layers = Vec::new();
+        for (at, &channels) in channels.iter().enumerate() {
+            if at > 0 && side >= HALVED {
+                layers.push(LayerSpecification::AveragePool { kernel: 2 });
+                side /= 2;
+            }
+            layers.push(LayerSpecification::Convolution(ConvolutionSpecification::new(channels, 3)));
+            layers.push(LayerSpecification::Activation(activation));
+        }
+        layers.extend(head(input));
+        layers.push(LayerSpecification::Dense(DenseSpecification::new(outputs)));
+        Self::new(input, layers)
+    }
+
+    /// The residual network of depth 6·n + 2 for small images, without normalisation, with the Fixup initialisation of
+    /// zhang2019fixup: three stages of n blocks with c, 2c and 4c channels, images halved between stages.
+    ///
+    /// A block is x + s·W₂ φ(W₁(x + b₁) + b₂) … with scalar biases and one scale; W₁ ~ N(0, 2/fan-out)/√(number of
+    /// blocks), W₂ = 0, and the last layer is 0: the network starts as f = 0 with G of rank at most its last width + 1,
+    /// so steps need damping. Where the size changes, the shortcut takes every second pixel and adds channels of zeros.
+    ///
+    /// Numbers that come with the image join before the last layer.
+    #[must_use]
+    pub fn fixup_resnet(input: Shape, blocks: usize, channels: usize, outputs: usize) -> Self {
+        let mut layers = vec![
+            LayerSpecification::Convolution(convolution(channels, 1, 1.0)),
+            LayerSpecification::ScalarBias,
+            LayerSpecification::Activation(Activation::Relu),
+        ];
+        let shrink = 1.0 / ((3 * blocks).max(1) as f64).sqrt();
+        for stage in 0..3 {
+            for block in 0..blocks {
+                let halve = stage > 0 && block == 0;
+                layers.push(LayerSpecification::Residual {
+                    layers: branch(channels << stage, if halve { 2 } else { 1 }, shrink),
+                    shortcut: if halve { Shortcut::Pooled } else { Shortcut::Identity },
+                });
+                layers.push(LayerSpecification::Activation(Activation::Relu));
+            }
+        }
+        layers.extend(head(input));
+        layers.push(LayerSpecification::ScalarBias);
+        let mut last = DenseSpecification::new(outputs);
+        last.distribution = Some(Distribution::Zeros);
+        layers.push(LayerSpecification::Dense(last));
+        Self::new(input, layers)
+    }
+}
+
+/// From an image to the vector before the last layer.
+fn head(input: Shape) -> impl Iterator<Item = LayerSpecification> {
+    let join = (input.side() > 0).then_some(LayerSpecification::JoinSide);
+    std::iter::once(LayerSpecification::GlobalAveragePool).chain(join)
+}
+
+/// A 3×3 convolution without bias, W ~ N(0, 2/fan-out)·shrink².
+fn convolution(channels: usize, stride: usize, shrink: f64) -> ConvolutionSpecification {
+    let deviation = (2.0 / (9 * channels) as f64).sqrt() * shrink;
+    ConvolutionSpecification::new(channels, 3).with_stride(stride).without_bias(Some(Distribution::Normal(deviation)))
+}
+
+/// The branch of a Fixup block.
+fn branch(channels: usize, stride: usize, shrink: f64) -> Vec<LayerSpecification> {
+    let second = ConvolutionSpecification::new(channels, 3).without_bias(Some(Distribution::Zeros));
+    vec![
+        LayerSpecification::ScalarBias,
+        LayerSpecification::Convolution(convolution(channels, stride, shrink)),
+        LayerSpecification::ScalarBias,
+        LayerSpecification::Activation(Activation::Relu),
+        LayerSpecification::ScalarBias,
+        LayerSpecification::Convolution(second),
+        LayerSpecification::ScalarScale,
+        LayerSpecification::ScalarBias,
+    ]
+}
