@@ -2,6 +2,7 @@
 
 mod compare;
 mod info;
+mod kernel;
 mod options;
 mod outcome;
 mod predict;
@@ -29,6 +30,7 @@ enum Command {
     Train(train::Train),
     Predict(predict::Predict),
     Compare(compare::Compare),
+    Kernel(kernel::Kernel),
     Report(report::Report),
     Info(info::Info),
 }
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
         Command::Train(command) => command.run(),
         Command::Predict(command) => command.run(),
         Command::Compare(command) => command.run(),
+        Command::Kernel(command) => command.run(),
         Command::Report(command) => command.run(),
         Command::Info(command) => command.run(),
     };

@@ -203,6 +203,14 @@ pub enum Error {
         /// Why it cannot be used.
         reason: String,
     },
+    /// A file of a kernel matrix that cannot be joined with others.
+    #[error("{}: {reason}", .path.display())]
+    KernelFile {
+        /// The file.
+        path: PathBuf,
+        /// Why it cannot be used.
+        reason: String,
+    },
     /// A run folder that is already in use.
     #[error("{} already holds a run", .path.display())]
     FolderInUse {
@@ -274,6 +282,7 @@ impl Error {
             Self::Configuration { .. } => "config.toml of any run folder shows every setting",
             Self::FormatVersion { .. } => "use the version of gramstep that wrote it",
             Self::ModelFile { .. } => "give the folder that gramstep train wrote",
+            Self::KernelFile { .. } => "compute the parts again with the same data and options, tiles 1/N to N/N",
             Self::FolderInUse { .. } => "give another folder with --out, or remove this one",
             Self::NonFinite { .. } => "lower --learning-rate, raise --damping, or look for huge values in the data",
             Self::Read { .. } | Self::Chart { .. } => return None,
