@@ -1,22 +1,24 @@
 //! What follows from a kernel: empirical tiles, linearised networks, dynamics and regression.
 
 use gramstep::kernel::{
-    Dynamics, EmpiricalKernel, InfiniteKernel, InfiniteTiles, KernelRegression, KernelTiles, LinearisedModel, Outputs,
-    Ridge, Time, Which, one_hot, solve_matrix_free,
+    Coverage, Dynamics, EmpiricalKernel, InfiniteKernel, InfiniteTiles, KernelRegression, KernelTiles,
+    LinearisedLaplace, LinearisedModel, Outputs, Ridge, Time, Which, one_hot, solve_matrix_free,
 };
 use gramstep::model::Parameterization;
-use gramstep::optim::{Batch, Optimizer, Sgd, SgdConfig};
+use gramstep::optim::{
+    AdaptiveDamping, Batch, Damping, GramGaussNewton, GramGaussNewtonConfig, Optimizer, Sgd, SgdConfig,
+};
 use gramstep::solve::ConjugateGradient;
 use gramstep::{Activation, Device, Matrix, Model, Specification};
 
-use super::cases::{INPUTS, assert_close, cases, dot, eliminate, matrix, model, norm, normal};
+use super::cases::{assert_close, cases, dot, eliminate, matrix, model, norm, normal};
 
 #[test]
 fn empirical_tiles_of_any_size_make_up_the_gram_matrix_and_its_traces() {
     for case in cases() {
         let model = model::<f64>(&case, 3);
         let k = model.outputs();
-        let (x, y) = (matrix::<f64>(4, 11, INPUTS), matrix::<f64>(5, 6, INPUTS));
+        let (x, y) = (matrix::<f64>(4, 11, model.inputs()), matrix::<f64>(5, 6, model.inputs()));
         let kernel = |outputs| EmpiricalKernel::new(&model, &x, &y, Which::Ntk, outputs).unwrap();
         let full = model.tangent(&x).unwrap().cross_gram(&model.tangent(&y).unwrap()).unwrap();
         let one = |a: usize| Matrix::from_fn(11, 6, |i, j| full[(i * k + a, j * k + a)]);
@@ -45,7 +47,7 @@ fn empirical_tiles_of_any_size_make_up_the_gram_matrix_and_its_traces() {
 fn a_linearised_network_is_the_tangent_of_the_network() {
     for case in cases() {
         let model = model::<f64>(&case, 7);
-        let x = matrix::<f64>(8, 5, INPUTS);
+        let x = matrix::<f64>(8, 5, model.inputs());
         let mut linear = LinearisedModel::new(model.clone());
         assert_close(linear.predict(&x).unwrap().as_slice(), model.predict(&x).unwrap().as_slice(), 4.0, &case.name);
         let direction: Vec<f64> = normal(9, model.parameter_count());
@@ -60,9 +62,9 @@ fn a_linearised_network_is_the_tangent_of_the_network() {
         // The input gradient is the slope of f_lin in x.
         let u = matrix::<f64>(10, 5, model.outputs());
         let gradient = linear.input_gradient(&x, &u).unwrap();
-        let towards = matrix::<f64>(11, 5, INPUTS);
+        let towards = matrix::<f64>(11, 5, model.inputs());
         let at = |step: f64| {
-            let moved = Matrix::from_fn(5, INPUTS, |i, j| x[(i, j)] + step * towards[(i, j)]);
+            let moved = Matrix::from_fn(5, model.inputs(), |i, j| x[(i, j)] + step * towards[(i, j)]);
             dot(linear.predict(&moved).unwrap().as_slice(), u.as_slice())
         };
         let slope = (at(1e-6) - at(-1e-6)) / 2e-6;
@@ -399,4 +401,62 @@ fn sizes_that_do_not_fit_are_refused() {
     assert!(fitted.predict(&matrix(1, 3, 4)).is_err());
     assert!(fitted.variance(&cross, &diagonal[1..]).is_err());
     assert!(Dynamics::new(&kernel, &y, &matrix(1, 15, 1), 1).is_err());
+}
+
+#[test]
+fn the_laplace_variance_is_that_of_the_linearised_network() {
+    let (model, x, y, new) = problem();
+    let laplace = LinearisedLaplace::fit(model.clone(), &x, &y, Ridge::Fixed(0.3), 1 << 30, 0).unwrap();
+    assert_eq!(laplace.coverage(), Coverage::All);
+    let s2 = laplace.noise_variance();
+    // Primal: s² j (JᵀJ + κI)⁻¹ jᵀ for every row j of the new Jacobian.
+    let (jacobian, other) = (model.tangent(&x).unwrap().jacobian(), model.tangent(&new).unwrap().jacobian());
+    let p = jacobian.columns();
+    let column = |q: usize| (0..28).map(|i| jacobian[(i, q)]).collect::<Vec<f64>>();
+    let columns: Vec<Vec<f64>> = (0..p).map(column).collect();
+    let hessian: Vec<Vec<f64>> = (0..p)
+        .map(|q| (0..p).map(|r| dot(&columns[q], &columns[r]) + if q == r { 0.3 } else { 0.0 }).collect())
+        .collect();
+    let deviation = laplace.deviation(&new).unwrap();
+    for i in 0..5 {
+        for a in 0..2 {
+            let row = other.row(2 * i + a);
+            let variance = s2 * dot(row, &eliminate(hessian.clone(), row.to_vec()));
+            assert!((deviation[(i, a)] / variance.sqrt() - 1.0).abs() < 1e-8);
+            let observed = laplace.observation_deviation(&new).unwrap();
+            assert!((observed[(i, a)] / (variance + s2).sqrt() - 1.0).abs() < 1e-8);
+        }
+    }
+    // A budget for half of the rows gives a wider posterior, and says so.
+    let half = LinearisedLaplace::fit(model, &x, &y, Ridge::Fixed(0.3), 7 * 7 * 4 * 24, 0).unwrap();
+    assert_eq!(half.coverage(), Coverage::Rows { used: 7, of: 14 });
+    let wider = half.deviation(&new).unwrap();
+    for (wide, narrow) in wider.as_slice().iter().zip(deviation.as_slice()) {
+        assert!(wide / half.noise_variance().sqrt() >= narrow / s2.sqrt() * (1.0 - 1e-9));
+    }
+}
+
+#[test]
+fn intervals_of_the_laplace_posterior_cover_what_they_say() {
+    // y = g(x) + noise on 150 points; 1000 held-out observations.
+    let noise = normal::<f64>(30, 1150);
+    let x = matrix::<f64>(31, 1150, 2);
+    let y = Matrix::from_fn(1150, 1, |i, _| (1.5 * x[(i, 0)]).sin() + 0.5 * x[(i, 1)] + 0.3 * noise[i]);
+    let (train, test): (Vec<usize>, Vec<usize>) = (0..1150).partition(|&i| i < 150);
+    let (x_train, y_train) = (x.select_rows(&train), y.select_rows(&train));
+    let mut model = Model::<f64>::mlp(&[2, 48, 1], Activation::Tanh).seed(5).device(Device::cpu(2)).build().unwrap();
+    let damping = Damping::Adaptive(AdaptiveDamping::default());
+    let mut config = GramGaussNewtonConfig::default().with_damping(damping);
+    config.ridge = 0.5;
+    let mut optimizer = GramGaussNewton::new(config).unwrap();
+    for _ in 0..60 {
+        optimizer.step(&mut model, &Batch::new(&x_train, &y_train)).unwrap();
+    }
+    let laplace = LinearisedLaplace::fit(model.clone(), &x_train, &y_train, Ridge::Fixed(0.5), 1 << 30, 0).unwrap();
+    assert!((laplace.noise_variance() / 0.09 - 1.0).abs() < 0.3, "{}", laplace.noise_variance());
+    let held_out = x.select_rows(&test);
+    let (f, deviation) = (model.predict(&held_out).unwrap(), laplace.observation_deviation(&held_out).unwrap());
+    let inside = |(at, &i): (usize, &usize)| (y[(i, 0)] - f[(at, 0)]).abs() <= 1.644_853_63 * deviation[(at, 0)];
+    let covered = test.iter().enumerate().filter(|pair| inside(*pair)).count() as f64 / 1000.0;
+    assert!((0.85..=0.95).contains(&covered), "{covered} of 0.9");
 }
