@@ -9,6 +9,8 @@ mod extensions;
 mod imports;
 mod initialisation;
 mod kernel_infinite;
+mod kernel_learning;
+mod kernel_reference;
 mod losses;
 mod optimisers;
 mod properties;

@@ -1,4 +1,4 @@
-//! Functions with one kink, at 0 (Cho and Saul 2009): with the angle t = arccos ρ, s = sin t, c = cos t,
+//! Functions with one kink, at 0 (cho2009): with the angle t = arccos ρ, s = sin t, c = cos t,
 //!
 //! ```text
 //! |z|:        E[φφ] = √(ab)·(2/π)·(s + c·arcsin c),          E[φ′φ′] = (2/π)·arcsin c

@@ -1,7 +1,7 @@
 //! Smooth functions with closed forms. k = K_ij, a = K_ii, b = K_jj, and ab − k² = ab·uv without cancellation.
 //!
 //! ```text
-//! erf   E[φφ] = (2/π)·arcsin(2k/√E), E = (1+2a)(1+2b)             E[φ′φ′] = (4/π)/√(E − 4k²)        (Williams 1997)
+//! erf   E[φφ] = (2/π)·arcsin(2k/√E), E = (1+2a)(1+2b)             E[φ′φ′] = (4/π)/√(E − 4k²)        (williams1998)
 //! sin   E[φφ] = (e₊ − e₋)/2, e± = exp(−(a+b)/2 ± k)               E[φ′φ′] = (e₊ + e₋)/2
 //! cos   the two exchanged
 //! gelu  E[φφ] = k/4 + (k·arcsin(k/√P) + (k² + ab·D)/(P√D))/(2π),  P = (1+a)(1+b), D = P − k²        (tsuchida2021)
