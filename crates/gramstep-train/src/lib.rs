@@ -13,6 +13,8 @@
 //! ```
 
 mod batches;
+mod checkpoint;
+mod choice;
 pub mod compare;
 pub mod data;
 mod error;
