@@ -31,7 +31,7 @@ const GRID: RGBColor = RGBColor(225, 228, 233);
 /// use gramstep_train::report::{Chart, Scale};
 /// let chart = Chart::new("Loss").axes("epoch", "loss").y_scale(Scale::Log);
 /// let html = chart.line("training", (1..9).map(|i| (f64::from(i), 0.5_f64.powi(i)))).to_html()?;
-/// assert!(html.contains("<svg") && html.contains("training"));
+/// assert!(html.contains("<svg") && html.contains("Loss"));
 /// # Ok::<(), gramstep_train::Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]
