@@ -6,6 +6,7 @@ mod bad_runs;
 mod classification;
 mod compare;
 mod interrupt;
+mod resume;
 mod train_and_predict;
 
 use std::fmt::Write;

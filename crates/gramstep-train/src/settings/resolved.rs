@@ -10,7 +10,7 @@ use crate::data::{Portion, Problem, Task};
 use crate::error::{Error, Result};
 
 /// Up to so many rows of G (samples × outputs) a full batch is cheap.
-const FULL_BATCH_ROWS: usize = 2048;
+pub(crate) const FULL_BATCH_ROWS: usize = 2048;
 
 /// What the choice of settings depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
