@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::metrics::evaluate;
 use crate::model_file;
 use crate::observer::{Both, Observer, Silent, Start};
-use crate::optimizer::build;
+use crate::optimizer::{self, build};
 use crate::record::Record;
 use crate::report::{Report, SCHEMA_VERSION, write_run};
 use crate::run_folder::RunFolder;
@@ -127,6 +127,9 @@ impl Run<'_> {
         }
         let record = record.as_mut().map_or(&mut silent as &mut dyn Observer, |record| record);
         let mut observer = Both(record, observer);
+        if let Some(plan) = optimizer::plan(settings, &model, train.rows())? {
+            observer.note(&plan);
+        }
 
         observer.start(&Start {
             settings,
