@@ -1,5 +1,6 @@
 //! The command `gramstep`: arguments in, results on stdout, talk on stderr.
 
+mod attack;
 mod compare;
 mod info;
 mod options;
@@ -28,6 +29,7 @@ enum Command {
     Train(train::Train),
     Predict(predict::Predict),
     Compare(compare::Compare),
+    Attack(attack::Attack),
     Info(info::Info),
 }
 
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
         Command::Train(command) => command.run(),
         Command::Predict(command) => command.run(),
         Command::Compare(command) => command.run(),
+        Command::Attack(command) => command.run(),
         Command::Info(command) => command.run(),
     };
     outcome::exit_code(result)

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use gramstep::{Device, Model, Scalar};
 
+use crate::adversarial::{AdversarialOptimizer, Opponent};
 use crate::batches::batch_count;
 use crate::data::{Dataset, Problem};
 use crate::error::{Error, Result};
@@ -80,6 +81,12 @@ impl Run<'_> {
         let device = Device::cpu(settings.threads);
         let mut model = Model::<T>::builder(specification).seed(settings.seed).device(device).build()?;
         let mut optimizer = build::<T>(settings, train.rows(), preprocessing.targets.outputs())?;
+        let opponent = (settings.adversarial)
+            .map(|adversary| Opponent::new(&adversary, &preprocessing.inputs, settings.seed))
+            .transpose()?;
+        if let Some(opponent) = &opponent {
+            optimizer = Box::new(AdversarialOptimizer::new(optimizer, opponent, settings.ball, &model)?);
+        }
 
         let folder = match keep {
             Keep::Nothing => None,
@@ -103,6 +110,9 @@ impl Run<'_> {
         let mut trainer = Trainer::new(settings, &preprocessing.targets, self.stop);
         if self.exact_train_loss {
             trainer = trainer.with_exact_train_loss();
+        }
+        if let Some(opponent) = opponent {
+            trainer = trainer.with_opponent(opponent);
         }
         let fit = trainer.fit(&mut model, optimizer.as_mut(), &train, validation.as_ref(), &mut observer)?;
 
