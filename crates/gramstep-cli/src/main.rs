@@ -1,5 +1,6 @@
 //! The command `gramstep`: arguments in, results on stdout, talk on stderr.
 
+mod attack;
 mod compare;
 mod info;
 mod options;
@@ -30,6 +31,7 @@ enum Command {
     Predict(predict::Predict),
     Compare(compare::Compare),
     Report(report::Report),
+    Attack(attack::Attack),
     Info(info::Info),
 }
 
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
         Command::Predict(command) => command.run(),
         Command::Compare(command) => command.run(),
         Command::Report(command) => command.run(),
+        Command::Attack(command) => command.run(),
         Command::Info(command) => command.run(),
     };
     outcome::exit_code(result)

@@ -19,6 +19,10 @@ use crate::settings::{BatchSize, DampingChoice, OptimizerName, RidgeChoice, Sett
 /// Relative damping of mini-batches, unless the user says otherwise.
 const MINI_BATCH_DAMPING: f64 = 1e-2;
 
+/// Relative damping of adversarial training: the attack moves between steps, and a bold step on the squared loss
+/// oscillates.
+const ADVERSARIAL_DAMPING: f64 = 1e-1;
+
 /// The loss of a task.
 #[must_use]
 pub fn loss_of(task: Task) -> Box<dyn Loss> {
@@ -32,6 +36,7 @@ pub fn loss_of(task: Task) -> Box<dyn Loss> {
 fn damping(settings: &Settings, samples: usize) -> Damping {
     match settings.damping {
         Some(DampingChoice::Fixed(value)) => Damping::Relative(value),
+        _ if settings.adversarial.is_some() => Damping::Relative(ADVERSARIAL_DAMPING),
         _ if settings.is_full_batch(samples) => Damping::Adaptive(AdaptiveDamping::default()),
         _ => Damping::Relative(MINI_BATCH_DAMPING),
     }

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use gramstep::{Device, Model, Scalar};
 
+use crate::adversarial::{AdversarialOptimizer, Opponent};
 use crate::batches::batch_count;
 use crate::checkpoint::{Checkpoint, Keeper};
 use crate::choice;
@@ -105,6 +106,12 @@ impl Run<'_> {
         let device = Device::cpu(settings.threads);
         let mut model = Model::<T>::builder(specification).seed(settings.seed).device(device).build()?;
         let mut optimizer = build::<T>(settings, train.rows(), preprocessing.targets.outputs())?;
+        let opponent = (settings.adversarial)
+            .map(|adversary| Opponent::new(&adversary, &preprocessing.inputs, settings.seed))
+            .transpose()?;
+        if let Some(opponent) = &opponent {
+            optimizer = Box::new(AdversarialOptimizer::new(optimizer, opponent, settings.ball, &model)?);
+        }
 
         let folder = match keep {
             Keep::Nothing => None,
@@ -140,6 +147,9 @@ impl Run<'_> {
         let mut trainer = Trainer::new(settings, &preprocessing.targets, self.stop);
         if self.exact_train_loss {
             trainer = trainer.with_exact_train_loss();
+        }
+        if let Some(opponent) = opponent {
+            trainer = trainer.with_opponent(opponent);
         }
         let data = (&train, validation.as_ref());
         let fit = trainer.go_on(&mut model, optimizer.as_mut(), data, &mut observer, checkpoint, keeper.as_mut())?;

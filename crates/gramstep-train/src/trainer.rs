@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use gramstep::optim::{Batch, Optimizer, StepInfo};
 use gramstep::{Model, Scalar};
 
+use crate::adversarial::Opponent;
 use crate::batches::batches;
 use crate::checkpoint::{BestSoFar, Checkpoint, FORMAT_VERSION, Keeper};
 use crate::data::{Dataset, Targets};
@@ -40,12 +41,13 @@ pub struct Fit {
 }
 
 /// Trains a model by the settings of a run.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Trainer<'a> {
     settings: &'a Settings,
     targets: &'a Targets,
     stop: &'a AtomicBool,
     exact_train_loss: bool,
+    opponent: Option<Opponent>,
 }
 
 /// The time since a training began, over all its sessions.
@@ -88,7 +90,7 @@ impl<'a> Trainer<'a> {
     /// A trainer; training ends after the step during which `stop` becomes true.
     #[must_use]
     pub fn new(settings: &'a Settings, targets: &'a Targets, stop: &'a AtomicBool) -> Self {
-        Self { settings, targets, stop, exact_train_loss: false }
+        Self { settings, targets, stop, exact_train_loss: false, opponent: None }
     }
 
     /// Evaluates the training loss after every epoch instead of averaging over its batches: comparable between
@@ -97,6 +99,24 @@ impl<'a> Trainer<'a> {
     pub fn with_exact_train_loss(mut self) -> Self {
         self.exact_train_loss = true;
         self
+    }
+
+    /// Judges every epoch by its loss under attack.
+    #[must_use]
+    pub fn with_opponent(mut self, opponent: Opponent) -> Self {
+        self.opponent = Some(opponent);
+        self
+    }
+
+    /// The loss that decides, under attack if there is an opponent.
+    fn loss<T: Scalar>(&self, model: &Model<T>, data: &Dataset<T>) -> Result<f64> {
+        match &self.opponent {
+            None => metrics::loss(model, data, self.targets),
+            Some(opponent) => {
+                let attacked = opponent.attack(model, data, loss_of(self.targets.task()).as_ref())?;
+                metrics::loss(model, &attacked, self.targets)
+            }
+        }
     }
 
     /// Trains until a reason to stop.
@@ -194,10 +214,10 @@ impl<'a> Trainer<'a> {
         let full = matches!(self.settings.batch_size, BatchSize::Full);
         let train_loss = match running.after.filter(|_| full) {
             Some(after) => after,
-            None if self.exact_train_loss || validation.is_none() => metrics::loss(model, train, self.targets)?,
+            None if self.exact_train_loss || validation.is_none() => self.loss(model, train)?,
             None => running.sum / running.rows as f64,
         };
-        let validation_loss = validation.map(|data| metrics::loss(model, data, self.targets)).transpose()?;
+        let validation_loss = validation.map(|data| self.loss(model, data)).transpose()?;
         if !train_loss.is_finite() {
             return Err(state.non_finite(culprit(model)));
         }

@@ -1,5 +1,6 @@
 //! The program as users meet it: the real binary on real files.
 
+mod attack;
 mod bad_data;
 mod bad_options;
 mod bad_runs;
