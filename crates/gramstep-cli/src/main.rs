@@ -3,6 +3,7 @@
 mod attack;
 mod compare;
 mod info;
+mod kernel;
 mod options;
 mod outcome;
 mod predict;
@@ -30,6 +31,7 @@ enum Command {
     Train(train::Train),
     Predict(predict::Predict),
     Compare(compare::Compare),
+    Kernel(kernel::Kernel),
     Report(report::Report),
     Attack(attack::Attack),
     Info(info::Info),
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
         Command::Train(command) => command.run(),
         Command::Predict(command) => command.run(),
         Command::Compare(command) => command.run(),
+        Command::Kernel(command) => command.run(),
         Command::Report(command) => command.run(),
         Command::Attack(command) => command.run(),
         Command::Info(command) => command.run(),

@@ -203,6 +203,14 @@ pub enum Error {
         /// Why it cannot be used.
         reason: String,
     },
+    /// A file of a kernel matrix that cannot be joined with others.
+    #[error("{}: {reason}", .path.display())]
+    KernelFile {
+        /// The file.
+        path: PathBuf,
+        /// Why it cannot be used.
+        reason: String,
+    },
     /// A run folder that is already in use.
     #[error("{} already holds a run", .path.display())]
     FolderInUse {
@@ -285,6 +293,7 @@ impl Error {
             Self::Checkpoint { .. } => {
                 "give --resume the folder of a run that was cut off, or train again with another --out"
             }
+            Self::KernelFile { .. } => "compute the parts again with the same data and options, tiles 1/N to N/N",
             Self::FolderInUse { .. } => "give another folder with --out, or remove this one",
             Self::NonFinite { .. } => "lower --learning-rate, raise --damping, or look for huge values in the data",
             Self::Read { .. } | Self::Chart { .. } => return None,

@@ -21,6 +21,7 @@ pub mod compare;
 pub mod data;
 mod error;
 pub mod info;
+pub mod kernel;
 pub mod metrics;
 pub mod model_file;
 pub mod observer;

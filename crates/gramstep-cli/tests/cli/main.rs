@@ -7,6 +7,7 @@ mod bad_runs;
 mod classification;
 mod compare;
 mod interrupt;
+mod kernel;
 mod resume;
 mod train_and_predict;
 
