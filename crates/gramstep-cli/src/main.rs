@@ -1,5 +1,6 @@
 //! The command `gramstep`: arguments in, results on stdout, talk on stderr.
 
+mod attack;
 mod compare;
 mod info;
 mod kernel;
@@ -32,6 +33,7 @@ enum Command {
     Compare(compare::Compare),
     Kernel(kernel::Kernel),
     Report(report::Report),
+    Attack(attack::Attack),
     Info(info::Info),
 }
 
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
         Command::Compare(command) => command.run(),
         Command::Kernel(command) => command.run(),
         Command::Report(command) => command.run(),
+        Command::Attack(command) => command.run(),
         Command::Info(command) => command.run(),
     };
     outcome::exit_code(result)

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{ArgAction, Args};
 use gramstep_train::Result;
+use gramstep_train::adversarial::Adversary;
 use gramstep_train::data::{Portion, Task};
 use gramstep_train::settings::{BatchSize, Config, DampingChoice, Precision, RidgeChoice, TimeLimit};
 
@@ -34,7 +35,8 @@ pub(crate) struct TrainingOptions {
     #[arg(long, value_name = "FRACTION|FILE", value_parser = parse::<Portion>, help_heading = "Data")]
     validation: Option<Portion>,
 
-    /// The network: linear, or mlp:WIDTH,..[:ACTIVATION], such as mlp:256,256:gelu
+    /// The network: linear, or mlp:WIDTH,..:ACTIVATION [default: on small data the best of three by the
+    /// validation loss, else mlp:256,256:gelu]
     #[arg(long, value_name = "SPEC", help_heading = "Model")]
     model: Option<String>,
     /// Number type of the parameters: f32 or f64 [default: f64]
@@ -56,6 +58,13 @@ pub(crate) struct TrainingOptions {
     /// Rows of one step
     #[arg(long, value_name = "full|N", value_parser = parse::<BatchSize>, allow_hyphen_values = true, help_heading = "Method")]
     batch_size: Option<BatchSize>,
+
+    /// Train against an attack in the data's units: NORM:RADIUS:ATTACK, such as linf:0.1:pgd:10
+    #[arg(long, value_name = "NORM:RADIUS:ATTACK", value_parser = parse::<Adversary>, help_heading = "Method")]
+    adversarial: Option<Adversary>,
+    /// Keep every layer within R/√m of its start, m the largest number of hidden units (with --adversarial)
+    #[arg(long, value_name = "R", allow_negative_numbers = true, help_heading = "Method")]
+    ball: Option<f64>,
 
     /// The most epochs
     #[arg(long, value_name = "N", help_heading = "Stopping")]
@@ -92,6 +101,8 @@ impl TrainingOptions {
             ridge: self.ridge,
             momentum: self.momentum,
             batch_size: self.batch_size,
+            adversarial: self.adversarial,
+            ball: self.ball,
             epochs: self.epochs,
             time_limit: self.time_limit,
             patience: self.patience,

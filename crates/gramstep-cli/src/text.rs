@@ -2,12 +2,17 @@
 
 use std::fmt::Write;
 
+use gramstep_train::adversarial::Unit;
+use gramstep_train::attack::AttackReport;
 use gramstep_train::compare::{Comparison, Entry};
 use gramstep_train::info::{ProgramInfo, RunInfo};
 use gramstep_train::metrics::{Metrics, RegressionMetrics};
 use gramstep_train::report::Report;
 use gramstep_train::text::{count, number, seconds};
 use serde::Serialize;
+
+/// Columns that `attack` lists.
+const MOST_MOVES: usize = 10;
 
 /// One JSON object on one line.
 pub(crate) fn json(value: &impl Serialize) -> std::io::Result<String> {
@@ -94,6 +99,35 @@ pub(crate) fn report(report: &Report) -> String {
     text.push_str(&metrics_table(report));
     if let Some(run) = &report.run {
         let _ = write!(text, "\nkept in {run}\n");
+    }
+    text
+}
+
+/// What `attack` prints.
+pub(crate) fn attack(report: &AttackReport) -> String {
+    let unit = if report.unit == Unit::Deviation { " standard deviations" } else { "" };
+    let mut text = format!(
+        "{} against {}\n{} rows, {} radius {}{unit}, {}\n\n",
+        report.attack,
+        report.run,
+        count(report.clean.rows),
+        report.norm,
+        number(report.radius),
+        seconds(report.seconds),
+    );
+    let points = std::iter::once((0.0, &report.clean)).chain(report.robust.iter().map(|at| (at.radius, &at.metrics)));
+    let header = std::iter::once("radius".to_owned()).chain(entries(&report.clean).into_iter().map(|(name, _)| name));
+    let mut rows = vec![header.collect::<Vec<_>>()];
+    rows.extend(points.map(|(radius, metrics)| {
+        let values = entries(metrics).into_iter().map(|(_, value)| number(value));
+        std::iter::once(number(radius)).chain(values).collect()
+    }));
+    text.push_str(&table(&rows));
+    if report.moves.len() > 1 {
+        let moved = report.moves.iter().take(MOST_MOVES).map(|column| vec![column.column.clone(), number(column.mean)]);
+        let header = vec!["column".to_owned(), "mean change".to_owned()];
+        text.push('\n');
+        text.push_str(&table(&std::iter::once(header).chain(moved).collect::<Vec<_>>()));
     }
     text
 }

@@ -3,12 +3,15 @@
 use std::fmt;
 use std::str::FromStr;
 
-use gramstep::attack::{AdversarialTraining, NamedAttack, Norm, ParameterBall, ThreatModel};
+use gramstep::attack::{
+    AdversarialTraining, Attack, Criterion, LargestLoss, NamedAttack, Norm, ParameterBall, Problem, ThreatModel,
+};
+use gramstep::loss::Loss;
 use gramstep::optim::{Batch, Optimizer, OptimizerState, StepInfo};
 use gramstep::{Model, Scalar};
 use serde::{Deserialize, Serialize};
 
-use crate::data::{Encoding, Inputs};
+use crate::data::{Dataset, Encoding, Inputs};
 use crate::error::{Error, Result};
 
 /// What a network is trained against: `NORM:RADIUS:ATTACK`, such as `linf:0.1:pgd:10`.
@@ -66,14 +69,33 @@ impl From<Adversary> for String {
     }
 }
 
-impl Adversary {
-    /// What it may do to the input of a network that is made from a table by `inputs`: the radius is in the units of the
-    /// data, columns that mark categories and gaps are left whole.
+/// An adversary that knows how the network's input is made.
+#[derive(Clone, Debug)]
+pub struct Opponent {
+    attack: NamedAttack,
+    threat: ThreatModel,
+}
+
+impl Opponent {
+    /// The adversary of inputs that are made from a table by `inputs`: the radius is in the units of the data, columns
+    /// that mark categories and gaps are left whole.
     ///
     /// # Errors
     /// If the radius is out of range.
-    pub fn threat(&self, inputs: &Inputs) -> Result<ThreatModel> {
-        threat_model(inputs, self.norm, self.radius, Unit::Data)
+    pub fn new(adversary: &Adversary, inputs: &Inputs, seed: u64) -> Result<Self> {
+        let threat = threat_model(inputs, adversary.norm, adversary.radius, Unit::Data)?;
+        Ok(Self { attack: adversary.attack.with_seed(seed), threat })
+    }
+
+    /// The same rows with the inputs of largest loss.
+    ///
+    /// # Errors
+    /// When the model cannot be evaluated.
+    pub fn attack<T: Scalar>(&self, model: &Model<T>, data: &Dataset<T>, loss: &dyn Loss) -> Result<Dataset<T>> {
+        let goal = LargestLoss(loss);
+        let problem = Problem::new(model, &data.inputs, &data.targets).with_goal(&goal);
+        let attacked = self.attack.run(&problem.with_criterion(Criterion::None), &self.threat)?;
+        Dataset::new(attacked.inputs, data.targets.clone())
     }
 }
 
@@ -118,15 +140,8 @@ impl<T: Scalar> AdversarialOptimizer<T> {
     ///
     /// # Errors
     /// If R is negative or NaN.
-    pub fn new(
-        inner: Box<dyn Optimizer<T>>,
-        adversary: &Adversary,
-        threat: ThreatModel,
-        seed: u64,
-        ball: Option<f64>,
-        model: &Model<T>,
-    ) -> Result<Self> {
-        let mut training = AdversarialTraining::new(adversary.attack.with_seed(seed), threat);
+    pub fn new(inner: Box<dyn Optimizer<T>>, opponent: &Opponent, ball: Option<f64>, model: &Model<T>) -> Result<Self> {
+        let mut training = AdversarialTraining::new(opponent.attack, opponent.threat.clone());
         if let Some(radius) = ball {
             let rows = model.spans().iter().filter(|span| span.shape.len() > 1).map(|span| span.shape[0]);
             let width = rows.max().unwrap_or(1) as f64;

@@ -15,6 +15,8 @@
 pub mod adversarial;
 pub mod attack;
 mod batches;
+mod checkpoint;
+mod choice;
 pub mod compare;
 pub mod data;
 mod error;

@@ -5,13 +5,16 @@ use std::sync::atomic::AtomicBool;
 
 use gramstep::{Device, Model, Scalar};
 
+use crate::adversarial::{AdversarialOptimizer, Opponent};
 use crate::batches::batch_count;
+use crate::checkpoint::{Checkpoint, Keeper};
+use crate::choice;
 use crate::data::{Dataset, Problem};
 use crate::error::{Error, Result};
 use crate::metrics::evaluate;
 use crate::model_file;
 use crate::observer::{Both, Observer, Silent, Start};
-use crate::optimizer::build;
+use crate::optimizer::{self, build};
 use crate::record::Record;
 use crate::report::{Report, SCHEMA_VERSION, write_run};
 use crate::run_folder::RunFolder;
@@ -28,6 +31,8 @@ pub enum Keep<'a> {
     Folder(&'a Path),
     /// Into a new folder `runs/NAME-N` of the working directory.
     Fresh,
+    /// On with the run in this folder, from its last checkpoint, in its files.
+    Resume(&'a Path),
 }
 
 /// Reads the data, trains, judges and keeps the result. Training ends after the step during which `stop` becomes true;
@@ -39,7 +44,28 @@ pub fn train(config: &Config, keep: Keep<'_>, stop: &AtomicBool, observer: &mut 
     config.validate()?;
     let problem = Problem::load(config)?;
     problem.notes.iter().for_each(|note| observer.note(note));
-    train_on(&problem, config, keep, false, stop, observer)
+    let mut config = config.clone();
+    if let Some(model) = choice::model(&problem, &config, stop)? {
+        observer.note(&format!("the model is {model}, best of {} by the validation loss", choice::CANDIDATES.len()));
+        config.model = Some(model.to_owned());
+    }
+    train_on(&problem, &config, keep, false, stop, observer)
+}
+
+/// Goes on with the run in a folder from its last checkpoint, to the same bits as if it had never been cut off. `over`
+/// may change the limits of the run.
+///
+/// # Errors
+/// Like [`train`], and when the run has come to its end already or its files cannot be used.
+pub fn resume(folder: &Path, over: Config, stop: &AtomicBool, observer: &mut dyn Observer) -> Result<Report> {
+    let files = RunFolder::open(folder);
+    let ended = Record::report(&files.record()).ok().flatten().is_some();
+    if ended && !files.checkpoint().exists() {
+        let reason = "the run has come to its end".to_owned();
+        return Err(Error::Checkpoint { path: folder.to_owned(), reason });
+    }
+    let config = Config::read(&files.config())?.overridden_by(over);
+    train(&config, Keep::Resume(folder), stop, observer)
 }
 
 /// Like [`train`], on a problem that is loaded already. `exact_train_loss` as in
@@ -80,19 +106,37 @@ impl Run<'_> {
         let device = Device::cpu(settings.threads);
         let mut model = Model::<T>::builder(specification).seed(settings.seed).device(device).build()?;
         let mut optimizer = build::<T>(settings, train.rows(), preprocessing.targets.outputs())?;
+        let opponent = (settings.adversarial)
+            .map(|adversary| Opponent::new(&adversary, &preprocessing.inputs, settings.seed))
+            .transpose()?;
+        if let Some(opponent) = &opponent {
+            optimizer = Box::new(AdversarialOptimizer::new(optimizer, opponent, settings.ball, &model)?);
+        }
 
         let folder = match keep {
             Keep::Nothing => None,
             Keep::Folder(path) => Some(RunFolder::create(path)?),
+            Keep::Resume(path) => Some(RunFolder::open(path)),
             Keep::Fresh => Some(RunFolder::fresh(Path::new("runs"), &problem.name)?),
         };
         let (mut record, mut silent) = (None, Silent);
+        let (mut checkpoint, mut keeper) = (None, None);
         if let Some(folder) = &folder {
+            if matches!(keep, Keep::Resume(_)) {
+                checkpoint = Checkpoint::read(&folder.checkpoint())?;
+            }
             folder.write_config(settings)?;
-            record = Some(Record::create(&folder.record())?);
+            record = Some(match &checkpoint {
+                Some(checkpoint) => Record::resume(&folder.record(), checkpoint.record_bytes)?,
+                None => Record::create(&folder.record())?,
+            });
+            keeper = Some(Keeper::new(folder));
         }
         let record = record.as_mut().map_or(&mut silent as &mut dyn Observer, |record| record);
         let mut observer = Both(record, observer);
+        if let Some(plan) = optimizer::plan(settings, &model, train.rows())? {
+            observer.note(&plan);
+        }
 
         observer.start(&Start {
             settings,
@@ -104,7 +148,11 @@ impl Run<'_> {
         if self.exact_train_loss {
             trainer = trainer.with_exact_train_loss();
         }
-        let fit = trainer.fit(&mut model, optimizer.as_mut(), &train, validation.as_ref(), &mut observer)?;
+        if let Some(opponent) = opponent {
+            trainer = trainer.with_opponent(opponent);
+        }
+        let data = (&train, validation.as_ref());
+        let fit = trainer.go_on(&mut model, optimizer.as_mut(), data, &mut observer, checkpoint, keeper.as_mut())?;
 
         if let Some(folder) = folder.as_ref().filter(|_| fit.failure.is_none() || fit.best_epoch.is_some()) {
             model_file::save(&folder.model(), &model, &settings.model.to_string(), preprocessing)?;
@@ -137,6 +185,9 @@ impl Run<'_> {
         observer.finish(&report)?;
         if let Some(folder) = &folder {
             write_run(folder, problem, model.device())?;
+            if !matches!(fit.stop_reason, StopReason::Interrupted | StopReason::TimeLimit) {
+                folder.remove_checkpoint()?;
+            }
         }
         Ok(report)
     }

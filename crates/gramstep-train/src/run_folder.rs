@@ -75,6 +75,24 @@ impl RunFolder {
         self.path.join("model.safetensors")
     }
 
+    /// Where a run that was cut off goes on.
+    #[must_use]
+    pub fn checkpoint(&self) -> PathBuf {
+        self.path.join("checkpoint.json")
+    }
+
+    /// Removes the checkpoint of a run that came to its end.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn remove_checkpoint(&self) -> Result<()> {
+        let path = self.checkpoint();
+        match fs::remove_file(&path) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(Error::Write { path, source }),
+            _ => Ok(()),
+        }
+    }
+
     /// The page about the run.
     #[must_use]
     pub fn report(&self) -> PathBuf {

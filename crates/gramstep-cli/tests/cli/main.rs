@@ -1,5 +1,6 @@
 //! The program as users meet it: the real binary on real files.
 
+mod attack;
 mod bad_data;
 mod bad_options;
 mod bad_runs;
@@ -7,6 +8,7 @@ mod classification;
 mod compare;
 mod interrupt;
 mod kernel;
+mod resume;
 mod train_and_predict;
 
 use std::fmt::Write;

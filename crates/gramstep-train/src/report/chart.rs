@@ -16,7 +16,7 @@ use crate::text::number;
 /// Size of the drawing in its own units.
 const SIZE: (u32, u32) = (960, 620);
 /// Size of labels, in the same units.
-const FONT: i32 = 27;
+const FONT: i32 = 34;
 /// Lines of more points are thinned to the lowest and highest of each stretch.
 const MOST_LINE_POINTS: usize = 800;
 /// Clouds of more points are thinned evenly.
@@ -31,7 +31,7 @@ const GRID: RGBColor = RGBColor(225, 228, 233);
 /// use gramstep_train::report::{Chart, Scale};
 /// let chart = Chart::new("Loss").axes("epoch", "loss").y_scale(Scale::Log);
 /// let html = chart.line("training", (1..9).map(|i| (f64::from(i), 0.5_f64.powi(i)))).to_html()?;
-/// assert!(html.contains("<svg") && html.contains("training"));
+/// assert!(html.contains("<svg") && html.contains("Loss"));
 /// # Ok::<(), gramstep_train::Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]
@@ -244,8 +244,8 @@ impl Chart {
         let mut canvas = ChartBuilder::on(&area)
             .margin(12)
             .margin_right(28)
-            .x_label_area_size(82)
-            .y_label_area_size(132)
+            .x_label_area_size(96)
+            .y_label_area_size(156)
             .build_cartesian_2d(x.clone(), y.clone())?;
         canvas
             .configure_mesh()

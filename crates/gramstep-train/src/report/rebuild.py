@@ -25,17 +25,17 @@ activations = {
     "identity": lambda z: z, "relu": lambda z: np.maximum(z, 0), "tanh": np.tanh, "sigmoid": sigmoid,
     "gelu": lambda z: 0.5 * z * (1 + erf(z / math.sqrt(2))), "silu": lambda z: z * sigmoid(z),
     "softplus": lambda z: np.logaddexp(0, z), "erf": erf, "sin": np.sin, "cos": np.cos,
-    "quadratic-relu": lambda z: np.maximum(z, 0) ** 2,
+    "squared-relu": lambda z: np.maximum(z, 0) ** 2, "leaky-relu": lambda z: np.where(z > 0, z, 0.01 * z), "abs": np.abs,
 }
 
-def network(metadata, tensors, x, prefix=""):
+def network(metadata, tensors, x):
     specification = metadata["specification"]
     assert specification["parameterization"] == "standard" and not specification["symmetric"]
     for index, layer in enumerate(specification["layers"]):
         if "dense" in layer:                                     # (rows, in) -> (rows, out); weights are (out, in)
-            x = x @ tensors[f"{prefix}layers.{index}.weight"].T
+            x = x @ tensors[f"layers.{index}.weight"].T
             if layer["dense"]["bias"]:
-                x = x + tensors[f"{prefix}layers.{index}.bias"]
+                x = x + tensors[f"layers.{index}.bias"]
         else:
             x = activations[layer["activation"]](x)
     return specification["output_scale"] * x
@@ -43,9 +43,7 @@ def network(metadata, tensors, x, prefix=""):
 def predict(metadata, tensors, raw):
     inputs, targets = metadata["preprocessing"]["inputs"], metadata["preprocessing"]["targets"]
     x = (raw - np.array(inputs["standardisation"]["mean"])) / np.array(inputs["standardisation"]["scale"])
-    members = metadata.get("members", 1)
-    prefixes = [""] if members == 1 else [f"members.{m}." for m in range(members)]
-    outputs = sum(network(metadata, tensors, x, prefix) for prefix in prefixes) / members
+    outputs = network(metadata, tensors, x)
     if "standardisation" in targets:
         outputs = outputs * np.array(targets["standardisation"]["scale"]) + np.array(targets["standardisation"]["mean"])
     return outputs

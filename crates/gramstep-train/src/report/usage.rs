@@ -1,6 +1,6 @@
 //! How to use a model: commands, and a script that rebuilds the network from its file with NumPy alone.
 
-/// Rebuilds the network in Python with NumPy; a test of the program runs it on a model.
+/// Rebuilds the network in Python with NumPy.
 pub(super) const NUMPY: &str = include_str!("rebuild.py");
 
 /// Commands for a run folder.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::values::outside;
 use super::{BatchSize, DampingChoice, OptimizerName, Precision, RidgeChoice, TimeLimit};
+use crate::adversarial::Adversary;
 use crate::data::{Portion, Task};
 use crate::error::{Error, Result};
 
@@ -51,6 +52,10 @@ pub struct Config {
     pub momentum: Option<f64>,
     /// Rows of one step.
     pub batch_size: Option<BatchSize>,
+    /// What the network is trained against.
+    pub adversarial: Option<Adversary>,
+    /// R: every layer stays within R/√m of its start, m the largest number of hidden units.
+    pub ball: Option<f64>,
     /// The most epochs.
     pub epochs: Option<usize>,
     /// The longest time.
@@ -82,6 +87,8 @@ impl Default for Config {
             ridge: None,
             momentum: None,
             batch_size: None,
+            adversarial: None,
+            ball: None,
             epochs: None,
             time_limit: None,
             patience: None,
@@ -131,6 +138,8 @@ impl Config {
             ridge: over.ridge.or(self.ridge),
             momentum: over.momentum.or(self.momentum),
             batch_size: over.batch_size.or(self.batch_size),
+            adversarial: over.adversarial.or(self.adversarial),
+            ball: over.ball.or(self.ball),
             epochs: over.epochs.or(self.epochs),
             time_limit: over.time_limit.or(self.time_limit),
             patience: over.patience.or(self.patience),
@@ -155,6 +164,10 @@ impl Config {
         };
         real("learning-rate", self.learning_rate, |v| v > 0.0 && v.is_finite(), "a number above 0")?;
         real("momentum", self.momentum, |v| (0.0..1.0).contains(&v), "at least 0 and below 1")?;
+        real("ball", self.ball, |v| v > 0.0 && v.is_finite(), "a number above 0")?;
+        if self.ball.is_some() && self.adversarial.is_none() {
+            return Err(outside("ball", &"without adversarial", "a setting of adversarial training alone"));
+        }
         count("epochs", self.epochs)?;
         count("patience", self.patience)?;
         count("threads", self.threads)?;
@@ -203,6 +216,7 @@ mod tests {
             Config { learning_rate: Some(0.0), ..Config::default() },
             Config { learning_rate: Some(f64::NAN), ..Config::default() },
             Config { momentum: Some(1.0), ..Config::default() },
+            Config { ball: Some(1.0), ..Config::default() },
             Config { epochs: Some(0), ..Config::default() },
             Config { patience: Some(0), ..Config::default() },
             Config { threads: Some(0), ..Config::default() },

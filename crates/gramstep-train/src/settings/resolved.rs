@@ -6,11 +6,15 @@ use gramstep::Architecture;
 use serde::Serialize;
 
 use super::{BatchSize, Config, DampingChoice, FORMAT_VERSION, OptimizerName, Precision, RidgeChoice, TimeLimit};
+use crate::adversarial::Adversary;
 use crate::data::{Portion, Problem, Task};
 use crate::error::{Error, Result};
 
 /// Up to so many rows of G (samples × outputs) a full batch is cheap.
-const FULL_BATCH_ROWS: usize = 2048;
+pub(crate) const FULL_BATCH_ROWS: usize = 2048;
+
+/// η of Gram-Gauss-Newton against an attack, which moves between steps.
+const ADVERSARIAL_LEARNING_RATE: f64 = 0.2;
 
 /// What the choice of settings depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +77,12 @@ pub struct Settings {
     pub momentum: f64,
     /// Rows of one step.
     pub batch_size: BatchSize,
+    /// What the network is trained against.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub adversarial: Option<Adversary>,
+    /// R: every layer stays within R/√m of its start, m the largest number of hidden units.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ball: Option<f64>,
     /// The most epochs.
     pub epochs: usize,
     /// The longest time.
@@ -141,6 +151,8 @@ impl Settings {
             });
         }
         let defaults = Defaults::of(optimizer, &facts);
+        let bold = gram && config.adversarial.is_some();
+        let default_learning_rate = if bold { ADVERSARIAL_LEARNING_RATE } else { defaults.learning_rate };
         let default_model = "mlp:256,256:gelu";
         Ok(Self {
             format_version: FORMAT_VERSION,
@@ -152,11 +164,13 @@ impl Settings {
             validation: config.validation.clone().unwrap_or(Portion::Fraction(crate::data::VALIDATION)),
             model: config.model.as_deref().unwrap_or(default_model).parse()?,
             optimizer,
-            learning_rate: config.learning_rate.unwrap_or(defaults.learning_rate),
+            learning_rate: config.learning_rate.unwrap_or(default_learning_rate),
             damping: gram.then(|| config.damping.unwrap_or(DampingChoice::Auto)),
             ridge: config.ridge.unwrap_or(RidgeChoice::Auto),
             momentum: config.momentum.unwrap_or(defaults.momentum),
             batch_size: config.batch_size.unwrap_or(defaults.batch_size),
+            adversarial: config.adversarial,
+            ball: config.ball,
             epochs: config.epochs.unwrap_or(defaults.epochs),
             time_limit: config.time_limit,
             patience: facts.validation.then(|| config.patience.unwrap_or(defaults.patience)),
@@ -197,6 +211,8 @@ mod tests {
         for &optimizer in OptimizerName::ALL {
             config.optimizer = Some(optimizer);
             config.time_limit = Some("1.5h".parse().unwrap());
+            config.adversarial = Some("l2:0.5:apgd:7:2".parse().unwrap());
+            config.ball = Some(2.5);
             let settings = Settings::resolve(&config, &problem).unwrap();
             let read: Config = toml::from_str(&toml::to_string(&settings).unwrap()).unwrap();
             assert_eq!(Settings::resolve(&read, &problem).unwrap(), settings);

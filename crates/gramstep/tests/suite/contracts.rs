@@ -14,6 +14,8 @@ use gramstep::{Activation, Device, Error, Matrix, Model, Result};
 
 use super::cases::{INPUTS, assert_close, cases, dot, matrix, model, norm, normal};
 
+type Make = fn() -> Box<dyn Optimizer<f64>>;
+
 fn network() -> Model<f64> {
     Model::<f64>::mlp(&[INPUTS, 20, 1], Activation::Tanh).seed(1).device(Device::cpu(1)).build().unwrap()
 }
@@ -121,8 +123,7 @@ fn a_batch_of_no_rows_gives_empty_results() {
 #[test]
 fn a_state_of_another_models_size_is_an_error_that_leaves_the_model() {
     let (x, y) = (matrix(2, 6, INPUTS), matrix(3, 6, 1));
-    type Maker = fn() -> Box<dyn Optimizer<f64>>;
-    let optimizers: [Maker; 3] = [
+    let optimizers: [Make; 3] = [
         || Box::new(GramGaussNewton::new(absolute(0.1).with_momentum(0.9)).unwrap()),
         || Box::new(Sgd::new(SgdConfig::default()).unwrap()),
         || Box::new(Adam::new(AdamConfig::default()).unwrap()),

@@ -18,7 +18,7 @@ fn empirical_tiles_of_any_size_make_up_the_gram_matrix_and_its_traces() {
     for case in cases() {
         let model = model::<f64>(&case, 3);
         let k = model.outputs();
-        let (x, y) = (matrix::<f64>(4, 11, model.inputs()), matrix::<f64>(5, 6, model.inputs()));
+        let (x, y) = (matrix::<f64>(4, 11, case.inputs()), matrix::<f64>(5, 6, case.inputs()));
         let kernel = |outputs| EmpiricalKernel::new(&model, &x, &y, Which::Ntk, outputs).unwrap();
         let full = model.tangent(&x).unwrap().cross_gram(&model.tangent(&y).unwrap()).unwrap();
         let one = |a: usize| Matrix::from_fn(11, 6, |i, j| full[(i * k + a, j * k + a)]);
@@ -47,7 +47,7 @@ fn empirical_tiles_of_any_size_make_up_the_gram_matrix_and_its_traces() {
 fn a_linearised_network_is_the_tangent_of_the_network() {
     for case in cases() {
         let model = model::<f64>(&case, 7);
-        let x = matrix::<f64>(8, 5, model.inputs());
+        let x = matrix::<f64>(8, 5, case.inputs());
         let mut linear = LinearisedModel::new(model.clone());
         assert_close(linear.predict(&x).unwrap().as_slice(), model.predict(&x).unwrap().as_slice(), 4.0, &case.name);
         let direction: Vec<f64> = normal(9, model.parameter_count());
@@ -62,9 +62,9 @@ fn a_linearised_network_is_the_tangent_of_the_network() {
         // The input gradient is the slope of f_lin in x.
         let u = matrix::<f64>(10, 5, model.outputs());
         let gradient = linear.input_gradient(&x, &u).unwrap();
-        let towards = matrix::<f64>(11, 5, model.inputs());
+        let towards = matrix::<f64>(11, 5, case.inputs());
         let at = |step: f64| {
-            let moved = Matrix::from_fn(5, model.inputs(), |i, j| x[(i, j)] + step * towards[(i, j)]);
+            let moved = Matrix::from_fn(5, case.inputs(), |i, j| x[(i, j)] + step * towards[(i, j)]);
             dot(linear.predict(&moved).unwrap().as_slice(), u.as_slice())
         };
         let slope = (at(1e-6) - at(-1e-6)) / 2e-6;

@@ -1,0 +1,101 @@
+//! `gramstep attack`.
+
+use std::io::{Write, stdout};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::Args;
+use gramstep::attack::{NamedAttack, Norm};
+use gramstep_train::adversarial::Unit;
+use gramstep_train::attack::{AttackOptions, attack};
+use gramstep_train::data::Source;
+
+use crate::options::{TalkOptions, parse};
+use crate::outcome::{Outcome, Result};
+use crate::text;
+
+/// Look for small changes of inputs that mislead the model of a run.
+#[derive(Args)]
+#[command(
+    args_override_self = true,
+    after_help = "Text columns and marks of missing values are left as they are.\n\
+                  Example: gramstep attack runs/diabetes-1 --data builtin:diabetes --norm linf --radius 0.01"
+)]
+pub(crate) struct Attack {
+    /// The folder that train wrote
+    run: PathBuf,
+    /// The rows: a table with the input and target columns of the training data
+    #[arg(long, value_name = "SRC", value_parser = parse::<Source>)]
+    data: Source,
+    /// How changes are measured: linf (the largest) or l2 (Euclidean length)
+    #[arg(long, value_name = "linf|l2", value_parser = parse_core::<Norm>)]
+    norm: Norm,
+    /// The largest size of a change, in the units of the data
+    #[arg(long, value_name = "F", allow_negative_numbers = true)]
+    radius: f64,
+    /// The radius is in standard deviations of each column instead
+    #[arg(long)]
+    standardised: bool,
+    /// fgsm, pgd:STEPS:RESTARTS or apgd:STEPS:RESTARTS
+    #[arg(long = "attack", value_name = "ATTACK", value_parser = parse_core::<NamedAttack>, default_value = "pgd:40")]
+    method: NamedAttack,
+    /// Lower and upper limit of all numbers, in the units of the data [default: none]
+    #[arg(long, value_name = "LOWER,UPPER", value_parser = limits, allow_hyphen_values = true)]
+    r#box: Option<(f64, f64)>,
+    /// Columns to leave as they are
+    #[arg(long, value_name = "COL,..", value_delimiter = ',')]
+    freeze: Vec<String>,
+    /// Attack the first N rows only [default: all]
+    #[arg(long, value_name = "N")]
+    rows: Option<NonZeroUsize>,
+    /// Of random starts
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// Threads [default: all processors]
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
+    #[command(flatten)]
+    talk: TalkOptions,
+}
+
+impl Attack {
+    pub(crate) fn run(self) -> Result {
+        let threads = self.threads.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
+        let options = AttackOptions {
+            unit: if self.standardised { Unit::Deviation } else { Unit::Data },
+            attack: self.method,
+            limits: self.r#box,
+            frozen: self.freeze,
+            rows: self.rows.map(NonZeroUsize::get),
+            seed: self.seed,
+            ..AttackOptions::new(self.norm, self.radius)
+        };
+        let mut notes = Vec::new();
+        let report = attack(&self.run, &self.data, &options, threads, &mut notes)?;
+        if !self.talk.quiet {
+            for note in &notes {
+                eprintln!("note: {note}");
+            }
+        }
+        let mut out = stdout().lock();
+        if self.talk.json {
+            writeln!(out, "{}", text::json(&report)?)?;
+        } else {
+            out.write_all(text::attack(&report).as_bytes())?;
+        }
+        Ok(Outcome::Done)
+    }
+}
+
+/// Parses an option by the mathematics; what it has to be is the message.
+fn parse_core<T: std::str::FromStr<Err = gramstep::Error>>(text: &str) -> std::result::Result<T, String> {
+    text.parse().map_err(|error: gramstep::Error| match error {
+        gramstep::Error::Setting { range, .. } => range.to_owned(),
+        other => other.to_string(),
+    })
+}
+
+fn limits(text: &str) -> std::result::Result<(f64, f64), String> {
+    let parsed = text.split_once(',').and_then(|(a, b)| Some((a.trim().parse().ok()?, b.trim().parse().ok()?)));
+    parsed.filter(|(lower, upper)| lower <= upper).ok_or_else(|| "LOWER,UPPER with LOWER at most UPPER".to_owned())
+}

@@ -1,0 +1,84 @@
+use std::fmt::Write;
+
+use serde_json::Value;
+
+use super::{Bench, smooth_table};
+
+const TRAIN: &str = "train --data t.csv --model mlp:32:tanh --epochs 20 --quiet --json";
+
+/// A target that a tiny column explains wholly and a large one in part.
+fn fragile_table(rows: usize) -> String {
+    let mut text = "strong,fragile,y\n".to_owned();
+    for i in 0..rows {
+        let (strong, e) = ((i * 37 % 101) as f64 / 101.0, (i * 53 % 97) as f64 / 97.0 - 0.5);
+        writeln!(text, "{strong},{},{}", 0.02 * e, 2.0 * strong + e).unwrap();
+    }
+    text
+}
+
+fn robust(report: &Value, at: usize, metric: &str) -> f64 {
+    report["robust"][at][metric].as_f64().expect("a metric")
+}
+
+#[test]
+fn an_attack_raises_the_error_with_the_radius_and_says_which_columns_it_moved() {
+    let bench = Bench::new();
+    bench.write("t.csv", smooth_table(120));
+    bench.json(&format!("{TRAIN} --out run"));
+    let report = bench.json("attack run --data t.csv --norm linf --radius 0.05 --json");
+    let clean = report["clean"]["rmse"].as_f64().unwrap();
+    let curve: Vec<f64> = (0..4).map(|at| robust(&report, at, "rmse")).collect();
+    assert!(curve[0] > clean && curve.windows(2).all(|pair| pair[1] > pair[0]), "{clean} {curve:?}");
+    for column in report["moves"].as_array().unwrap() {
+        let mean = column["mean"].as_f64().unwrap();
+        assert!(mean > 0.0 && mean <= 0.05 * (1.0 + 1e-9), "{column}");
+    }
+    // Frozen columns stay, whatever the radius; the text column is no number and never moves.
+    let report = bench.json("attack run --data t.csv --norm l2 --radius 0.05 --freeze a --attack apgd:20 --json");
+    let moves: Vec<(&str, f64)> = (report["moves"].as_array().unwrap().iter())
+        .map(|column| (column["column"].as_str().unwrap(), column["mean"].as_f64().unwrap()))
+        .collect();
+    assert_eq!(moves.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["b", "a"]);
+    assert_eq!(moves[1].1, 0.0);
+
+    let table = bench.run("attack run --data t.csv --norm linf --radius 0.05 --box 0,1 --rows 30");
+    assert_eq!(table.code, 0, "{}", table.stderr);
+    assert!(
+        table.stdout.contains("30 rows, linf radius 0.05") && table.stdout.contains("mean change"),
+        "{}",
+        table.stdout
+    );
+}
+
+#[test]
+fn training_against_an_attack_lowers_the_error_under_it() {
+    let bench = Bench::new();
+    bench.write("t.csv", fragile_table(160));
+    let train = "train --data t.csv --model mlp:16:tanh --epochs 40 --quiet --json";
+    let clean = bench.json(&format!("{train} --out clean"));
+    bench.json(&format!("{train} --adversarial linf:0.05:pgd:5 --ball 50 --out robust"));
+    let attack = |run: &str| bench.json(&format!("attack {run} --data t.csv --norm linf --radius 0.05 --json"));
+    let (plain, hardened) = (attack("clean"), attack("robust"));
+    // The clean fit is near perfect and falls at once; the hardened one gives up the fragile column.
+    assert!(clean["test"]["rmse"].as_f64().unwrap() < 0.05);
+    assert!(robust(&plain, 3, "rmse") > 1.5, "{plain}");
+    assert!(robust(&hardened, 3, "rmse") < 0.6, "{hardened}");
+    let config = std::fs::read_to_string(bench.path("robust/config.toml")).unwrap();
+    assert!(config.contains("adversarial = \"linf:0.05:pgd:5:1\"") && config.contains("ball = 50"), "{config}");
+}
+
+#[test]
+fn wrong_attacks_are_refused_with_what_they_have_to_be() {
+    let bench = Bench::new();
+    bench.write("t.csv", smooth_table(60));
+    bench.json(&format!("{TRAIN} --out run"));
+    let attack = |rest: &str| format!("attack run --data t.csv {rest}");
+    bench.fails(&attack("--norm l1 --radius 0.1"), 2, &["linf or l2"]);
+    bench.fails(&attack("--norm linf --radius -0.1"), 2, &["radius", "≥ 0"]);
+    bench.fails(&attack("--norm linf --radius NaN"), 2, &["radius", "≥ 0"]);
+    bench.fails(&attack("--norm linf --radius 0.1 --attack pgd:0"), 2, &["pgd[:STEPS"]);
+    bench.fails(&attack("--norm linf --radius 0.1 --box 2,3"), 1, &["outside the box", "hint:"]);
+    bench.fails(&attack("--norm linf --radius 0.1 --freeze nothing"), 2, &["nothing"]);
+    bench.fails("train --data t.csv --adversarial linf:0.1", 2, &["linf:0.1:pgd:10"]);
+    bench.fails("train --data t.csv --ball 2", 2, &["adversarial"]);
+}
