@@ -37,8 +37,8 @@ pub(crate) struct Attack {
     #[arg(long)]
     standardised: bool,
     /// fgsm, pgd:STEPS:RESTARTS or apgd:STEPS:RESTARTS
-    #[arg(long, value_name = "ATTACK", value_parser = parse_core::<NamedAttack>, default_value = "pgd:40")]
-    attack: NamedAttack,
+    #[arg(long = "attack", value_name = "ATTACK", value_parser = parse_core::<NamedAttack>, default_value = "pgd:40")]
+    method: NamedAttack,
     /// Lower and upper limit of all numbers, in the units of the data [default: none]
     #[arg(long, value_name = "LOWER,UPPER", value_parser = limits, allow_hyphen_values = true)]
     r#box: Option<(f64, f64)>,
@@ -63,7 +63,7 @@ impl Attack {
         let threads = self.threads.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
         let options = AttackOptions {
             unit: if self.standardised { Unit::Deviation } else { Unit::Data },
-            attack: self.attack,
+            attack: self.method,
             limits: self.r#box,
             frozen: self.freeze,
             rows: self.rows.map(NonZeroUsize::get),
@@ -73,7 +73,9 @@ impl Attack {
         let mut notes = Vec::new();
         let report = attack(&self.run, &self.data, &options, threads, &mut notes)?;
         if !self.talk.quiet {
-            notes.iter().for_each(|note| eprintln!("note: {note}"));
+            for note in notes {
+                eprintln!("note: {note}");
+            }
         }
         let mut out = stdout().lock();
         if self.talk.json {

@@ -197,6 +197,21 @@ fn opposite_twins_within_twice_the_radius_cannot_be_fitted_robustly_by_any_param
 }
 
 #[test]
+fn the_radius_of_a_warm_up_rises_in_proportion_to_the_steps() {
+    let (x, y) = sphere(1, 0.6);
+    let mut model = network(64, 2);
+    let mut optimizer = descent(&model, &x, 0.1);
+    let mut training = AdversarialTraining::new(inner(), threat(0.2)).with_warm_up(4);
+    let batch = Batch::new(&x, &y).with_loss(&HingeLoss);
+    for expected in [0.05, 0.1, 0.15, 0.2, 0.2] {
+        assert!((training.threat().unwrap().radius() - expected).abs() < 1e-15);
+        let attacked = training.attack(&model, &batch).unwrap();
+        assert!(attacked.samples.iter().all(|sample| sample.size <= expected * (1.0 + 1e-12)));
+        training.step(&mut optimizer, &mut model, &batch).unwrap();
+    }
+}
+
+#[test]
 fn projection_on_the_parameter_ball_is_radial_and_leaves_frozen_spans() {
     let mut model = network(64, 1);
     let ball = ParameterBall::around(&model, 0.5).unwrap();
