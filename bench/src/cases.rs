@@ -1,8 +1,9 @@
 //! The cases by name.
 
+use gramstep::kernel::{InfiniteKernel, Which};
 use gramstep::optim::{Batch, Damping, GramGaussNewton, GramGaussNewtonConfig, Optimizer, Sgd, SgdConfig};
 use gramstep::solve::{Damped, Solver};
-use gramstep::{Matrix, Model, Specification};
+use gramstep::{Activation, Device, Matrix, Model, Scalar, Specification};
 use serde_json::{Value, json};
 
 use crate::Options;
@@ -10,7 +11,7 @@ use crate::networks::{MLP, MLP10, cnn, data, mlp, model, resnet32};
 use crate::timing::{Operation, measure};
 
 /// All cases.
-pub(crate) const NAMES: [&str; 9] = [
+pub(crate) const NAMES: [&str; 10] = [
     "step-mlp",
     "step-small",
     "step-resnet32",
@@ -18,6 +19,7 @@ pub(crate) const NAMES: [&str; 9] = [
     "gram-mlp10",
     "gram-mlp-4096",
     "gram-cnn",
+    "ntk-infinite",
     "pgd-mlp10",
     "cholesky",
 ];
@@ -35,6 +37,10 @@ pub(crate) fn run(name: &str, options: &Options) -> Outcome {
         // For its peak memory.
         "gram-mlp-4096" => gram(name, mlp(&MLP), 4096, options),
         "gram-cnn" => gram(name, cnn(), 128, options),
+        "ntk-infinite" => {
+            infinite::<f32>(name, options)?;
+            infinite::<f64>(name, options)
+        }
         "pgd-mlp10" => crate::attack::pgd(name, options),
         "cholesky" => cholesky(options),
         _ => Err(format!("no case `{name}`; there are {}", NAMES.join(", "))),
@@ -82,6 +88,19 @@ fn gram(name: &str, specification: Specification, samples: usize, options: &Opti
     };
     let operation = Operation { name: name.to_owned(), config: config(samples, options), run: Box::new(run) };
     measure(options.repeats, vec![operation]);
+    Ok(())
+}
+
+/// The tangent kernel of infinite width of 2000 points with 784 values, three hidden relu layers.
+fn infinite<T: Scalar>(name: &str, options: &Options) -> Outcome {
+    let kernel = InfiniteKernel::mlp(3, Activation::Relu, 2.0, 0.01).map_err(text)?;
+    let (x, device) = (data::<T>(2000, 784), Device::cpu(options.threads));
+    let run = || {
+        let points = kernel.points(&x, &device).expect("finite data have kernels");
+        std::hint::black_box(points.gram(Which::Ntk));
+    };
+    let config = json!({ "n": 2000, "inputs": 784, "hidden_layers": 3, "dtype": T::NAME, "threads": options.threads });
+    measure(options.repeats, vec![Operation { name: name.to_owned(), config, run: Box::new(run) }]);
     Ok(())
 }
 

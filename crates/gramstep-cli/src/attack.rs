@@ -73,7 +73,7 @@ impl Attack {
         let mut notes = Vec::new();
         let report = attack(&self.run, &self.data, &options, threads, &mut notes)?;
         if !self.talk.quiet {
-            for note in notes {
+            for note in &notes {
                 eprintln!("note: {note}");
             }
         }

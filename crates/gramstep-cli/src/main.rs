@@ -3,10 +3,12 @@
 mod attack;
 mod compare;
 mod info;
+mod kernel;
 mod options;
 mod outcome;
 mod predict;
 mod progress;
+mod report;
 mod text;
 mod train;
 
@@ -29,6 +31,8 @@ enum Command {
     Train(train::Train),
     Predict(predict::Predict),
     Compare(compare::Compare),
+    Kernel(kernel::Kernel),
+    Report(report::Report),
     Attack(attack::Attack),
     Info(info::Info),
 }
@@ -38,6 +42,8 @@ fn main() -> ExitCode {
         Command::Train(command) => command.run(),
         Command::Predict(command) => command.run(),
         Command::Compare(command) => command.run(),
+        Command::Kernel(command) => command.run(),
+        Command::Report(command) => command.run(),
         Command::Attack(command) => command.run(),
         Command::Info(command) => command.run(),
     };

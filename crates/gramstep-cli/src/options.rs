@@ -35,7 +35,8 @@ pub(crate) struct TrainingOptions {
     #[arg(long, value_name = "FRACTION|FILE", value_parser = parse::<Portion>, help_heading = "Data")]
     validation: Option<Portion>,
 
-    /// The network: linear, or mlp:WIDTH,..[:ACTIVATION], such as mlp:256,256:gelu
+    /// The network: linear, or mlp:WIDTH,..:ACTIVATION [default: on small data the best of three by the
+    /// validation loss, else mlp:256,256:gelu]
     #[arg(long, value_name = "SPEC", help_heading = "Model")]
     model: Option<String>,
     /// Number type of the parameters: f32 or f64 [default: f64]

@@ -8,6 +8,7 @@ use gramstep_train::compare::{Comparison, Entry};
 use gramstep_train::info::{ProgramInfo, RunInfo};
 use gramstep_train::metrics::{Metrics, RegressionMetrics};
 use gramstep_train::report::Report;
+use gramstep_train::text::{count, number, seconds};
 use serde::Serialize;
 
 /// Columns that `attack` lists.
@@ -16,37 +17,6 @@ const MOST_MOVES: usize = 10;
 /// One JSON object on one line.
 pub(crate) fn json(value: &impl Serialize) -> std::io::Result<String> {
     serde_json::to_string(value).map_err(std::io::Error::other)
-}
-
-/// A number with five significant digits, in plain notation where that is short.
-pub(crate) fn number(value: f64) -> String {
-    if value == 0.0 {
-        return "0".to_owned();
-    }
-    let exponent = value.abs().log10().floor();
-    if !exponent.is_finite() || !(-4.0..7.0).contains(&exponent) {
-        return format!("{value:.4e}");
-    }
-    #[allow(clippy::cast_sign_loss)] // at least 0
-    let decimals = (4.0 - exponent).max(0.0) as usize;
-    format!("{value:.decimals$}")
-}
-
-fn seconds(value: f64) -> String {
-    if value < 100.0 { format!("{value:.2} s") } else { format!("{value:.0} s") }
-}
-
-/// A count with thin groups of thousands: `68 609`.
-fn count(value: usize) -> String {
-    let digits = value.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(' ');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// Rows of cells: the first column to the left, the others to the right.
@@ -249,28 +219,6 @@ pub(crate) fn run(info: &RunInfo) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_have_five_digits_at_any_size() {
-        let cases = [
-            (0.0, "0"),
-            (3.0, "3.0000"),
-            (49_712.345, "49712"),
-            (0.012_345_678, "0.012346"),
-            (-2.5, "-2.5000"),
-            (1.5e-9, "1.5000e-9"),
-            (1e12, "1.0000e12"),
-            (f64::NAN, "NaN"),
-        ];
-        for (value, text) in cases {
-            assert_eq!(number(value), text);
-        }
-    }
-
-    #[test]
-    fn counts_are_grouped_by_thousands() {
-        assert_eq!([0, 999, 1000, 1_234_567].map(count), ["0", "999", "1 000", "1 234 567"]);
-    }
 
     #[test]
     fn tables_are_aligned() {

@@ -4,7 +4,7 @@ use std::io::{Write, stdout};
 use std::path::PathBuf;
 
 use clap::Args;
-use gramstep_train::run::{Keep, train};
+use gramstep_train::run::{Keep, resume, train};
 use gramstep_train::settings::OptimizerName;
 
 use crate::options::{TalkOptions, TrainingOptions, parse, stop_flag};
@@ -24,6 +24,10 @@ pub(crate) struct Train {
     /// The folder of the run [default: runs/NAME-N, a new one]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Go on with a run that was cut off, from its last checkpoint, with its settings; --epochs, --time-limit and
+    /// --patience may be changed
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["out", "data", "config"])]
+    resume: Option<PathBuf>,
     #[command(flatten)]
     talk: TalkOptions,
 }
@@ -34,7 +38,11 @@ impl Train {
         config.optimizer = self.optimizer.or(config.optimizer);
         let keep = self.out.as_deref().map_or(Keep::Fresh, Keep::Folder);
         let stop = stop_flag();
-        let report = train(&config, keep, &stop, &mut Progress::new(self.talk.quiet))?;
+        let mut progress = Progress::new(self.talk.quiet);
+        let report = match &self.resume {
+            Some(folder) => resume(folder, config, &stop, &mut progress)?,
+            None => train(&config, keep, &stop, &mut progress)?,
+        };
         let mut out = stdout().lock();
         if self.talk.json {
             writeln!(out, "{}", text::json(&report)?)?;

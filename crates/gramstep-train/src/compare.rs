@@ -1,15 +1,17 @@
 //! Several methods on the same data, split, initial parameters and time.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
+use gramstep::Device;
 use serde::Serialize;
 
 use crate::data::Problem;
 use crate::error::{Error, Result};
 use crate::observer::Observer;
-use crate::report::{Report, SCHEMA_VERSION};
+use crate::report::{Report, SCHEMA_VERSION, write_runs};
 use crate::run::{Keep, train_on};
+use crate::run_folder::RunFolder;
 use crate::settings::{Config, OptimizerName, TimeLimit};
 
 /// Every method may train so long unless the user says otherwise.
@@ -31,6 +33,14 @@ pub enum Entry {
     },
 }
 
+impl Entry {
+    /// The result, if it came to an end.
+    #[must_use]
+    pub fn report(&self) -> Option<&Report> {
+        if let Self::Done(report) = self { Some(report) } else { None }
+    }
+}
+
 /// The result of a comparison.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
@@ -43,7 +53,7 @@ pub struct Comparison {
 
 /// Trains each method from the same initial parameters with the same split. A method that diverges is an entry of the
 /// result, not an error. Each method goes on until the time limit, unless epochs or patience are set. With `out`, each
-/// run is kept in `OUT/METHOD`.
+/// run is kept in `OUT/METHOD`, and `OUT/report.html` lays them over each other.
 ///
 /// # Errors
 /// When the configuration or the data are wrong, or a file cannot be written.
@@ -63,7 +73,7 @@ pub fn compare(
     let problem = Problem::load(&config)?;
     problem.notes.iter().for_each(|note| observer.note(note));
 
-    let damping = config.damping;
+    let (damping, threads) = (config.damping, config.threads);
     let mut runs = Vec::with_capacity(optimizers.len());
     for &optimizer in optimizers {
         config.optimizer = Some(optimizer);
@@ -80,6 +90,13 @@ pub fn compare(
             }
             Err(error @ Error::NonFinite { .. }) => runs.push(Entry::Failed { optimizer, error: error.to_string() }),
             Err(error) => return Err(error),
+        }
+    }
+    if let Some(out) = out {
+        let kept: Vec<PathBuf> =
+            runs.iter().filter_map(|run| Some(PathBuf::from(run.report()?.run.as_ref()?))).collect();
+        if !kept.is_empty() {
+            write_runs(&kept, &RunFolder::open(out).report(), &Device::cpu(threads.unwrap_or(1)))?;
         }
     }
     Ok(Comparison { schema_version: SCHEMA_VERSION, runs })

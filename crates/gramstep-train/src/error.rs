@@ -203,6 +203,14 @@ pub enum Error {
         /// Why it cannot be used.
         reason: String,
     },
+    /// A file of a kernel matrix that cannot be joined with others.
+    #[error("{}: {reason}", .path.display())]
+    KernelFile {
+        /// The file.
+        path: PathBuf,
+        /// Why it cannot be used.
+        reason: String,
+    },
     /// A run folder that is already in use.
     #[error("{} already holds a run", .path.display())]
     FolderInUse {
@@ -220,6 +228,20 @@ pub enum Error {
         what: String,
         /// The file with the best parameters before that step.
         kept: Option<PathBuf>,
+    },
+    /// A checkpoint that cannot be used, or that is missing.
+    #[error("{}: {reason}", .path.display())]
+    Checkpoint {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// A chart that the drawing library refuses.
+    #[error("a chart cannot be drawn: {reason}")]
+    Chart {
+        /// Why.
+        reason: String,
     },
     /// An error of the mathematics.
     #[error(transparent)]
@@ -268,9 +290,13 @@ impl Error {
             Self::Configuration { .. } => "config.toml of any run folder shows every setting",
             Self::FormatVersion { .. } => "use the version of gramstep that wrote it",
             Self::ModelFile { .. } => "give the folder that gramstep train wrote",
+            Self::Checkpoint { .. } => {
+                "give --resume the folder of a run that was cut off, or train again with another --out"
+            }
+            Self::KernelFile { .. } => "compute the parts again with the same data and options, tiles 1/N to N/N",
             Self::FolderInUse { .. } => "give another folder with --out, or remove this one",
             Self::NonFinite { .. } => "lower --learning-rate, raise --damping, or look for huge values in the data",
-            Self::Read { .. } => return None,
+            Self::Read { .. } | Self::Chart { .. } => return None,
         };
         Some(fixed.to_owned())
     }

@@ -3,17 +3,18 @@
 //! `ridge` κ is the κ of ½Σr² + ½κ‖θ‖² over all n training rows, whatever the method: a batch gets the share of κ that
 //! its rows have of n, and methods on the mean loss get κ/n.
 
-use gramstep::Scalar;
 use gramstep::loss::{CrossEntropyLoss, Loss, SquaredLoss};
 use gramstep::optim::{
     Adam, AdamConfig, AdaptiveDamping, Damping, GramGaussNewton, GramGaussNewtonConfig, Optimizer, Sgd, SgdConfig,
 };
+use gramstep::solve::Solver;
+use gramstep::{Model, Scalar};
 
 use crate::batches::batch_count;
 use crate::data::Task;
 use crate::error::Result;
 use crate::ridge_path::RidgePath;
-use crate::settings::{DampingChoice, OptimizerName, RidgeChoice, Settings};
+use crate::settings::{BatchSize, DampingChoice, OptimizerName, RidgeChoice, Settings};
 
 /// Relative damping of mini-batches, unless the user says otherwise.
 const MINI_BATCH_DAMPING: f64 = 1e-2;
@@ -39,6 +40,28 @@ fn damping(settings: &Settings, samples: usize) -> Damping {
         _ if settings.is_full_batch(samples) => Damping::Adaptive(AdaptiveDamping::default()),
         _ => Damping::Relative(MINI_BATCH_DAMPING),
     }
+}
+
+/// How a step of Gram-Gauss-Newton will be solved, for a person to read before the run; none for other methods.
+///
+/// # Errors
+/// Never: the method is built from its defaults.
+pub(crate) fn plan<T: Scalar>(settings: &Settings, model: &Model<T>, samples: usize) -> Result<Option<String>> {
+    if settings.optimizer != OptimizerName::GramGaussNewton {
+        return Ok(None);
+    }
+    let rows = match settings.batch_size {
+        BatchSize::Full => samples,
+        BatchSize::Rows(rows) => rows.min(samples),
+    };
+    let plan = GramGaussNewton::<T>::new(GramGaussNewtonConfig::default())?.plan(model, rows);
+    let method = match plan.solver {
+        Solver::Dual => format!("a system of {0}×{0}, one row a residual", rows * model.outputs()),
+        Solver::Primal => format!("a system of {0}×{0}, one row a parameter", model.parameter_count()),
+        _ => "its system by conjugate gradients, without a matrix".to_owned(),
+    };
+    let memory = if plan.bytes > 0 { format!(", {} MB", plan.bytes.div_ceil(1 << 20)) } else { String::new() };
+    Ok(Some(format!("each step solves {method}{memory}")))
 }
 
 /// The optimiser of a run on `samples` training rows with `outputs` outputs each.

@@ -4,8 +4,8 @@
 //! that came to its end has a last line of kind `end` with the report. All but the times are the same for the same
 //! seed.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
@@ -22,6 +22,7 @@ pub const FORMAT_VERSION: u32 = 1;
 pub struct Record {
     path: PathBuf,
     out: BufWriter<File>,
+    resumed: bool,
 }
 
 impl Record {
@@ -31,7 +32,24 @@ impl Record {
     /// [`Error::Write`].
     pub fn create(path: &Path) -> Result<Self> {
         let file = File::create(path).map_err(|source| Error::Write { path: path.to_owned(), source })?;
-        Ok(Self { path: path.to_owned(), out: BufWriter::new(file) })
+        Ok(Self { path: path.to_owned(), out: BufWriter::new(file), resumed: false })
+    }
+
+    /// Goes on with a record that is cut back to its first `bytes` bytes.
+    ///
+    /// # Errors
+    /// [`Error::Write`], or [`Error::Checkpoint`] if the record is shorter.
+    pub fn resume(path: &Path, bytes: u64) -> Result<Self> {
+        let wrong = |source| Error::Write { path: path.to_owned(), source };
+        let mut file = OpenOptions::new().write(true).open(path).map_err(wrong)?;
+        let length = file.metadata().map_err(wrong)?.len();
+        if length < bytes {
+            let reason = format!("{length} bytes, the checkpoint needs {bytes}");
+            return Err(Error::Checkpoint { path: path.to_owned(), reason });
+        }
+        file.set_len(bytes).map_err(wrong)?;
+        file.seek(SeekFrom::Start(bytes)).map_err(wrong)?;
+        Ok(Self { path: path.to_owned(), out: BufWriter::new(file), resumed: true })
     }
 
     fn line(&mut self, value: &Value) -> Result<()> {
@@ -69,6 +87,9 @@ fn present(value: Value) -> Value {
 
 impl Observer for Record {
     fn start(&mut self, start: &Start<'_>) -> Result<()> {
+        if self.resumed {
+            return Ok(());
+        }
         let settings = start.settings;
         self.line(&json!({
             "kind": "run",

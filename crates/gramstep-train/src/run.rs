@@ -7,14 +7,16 @@ use gramstep::{Device, Model, Scalar};
 
 use crate::adversarial::{AdversarialOptimizer, Opponent};
 use crate::batches::batch_count;
+use crate::checkpoint::{Checkpoint, Keeper};
+use crate::choice;
 use crate::data::{Dataset, Problem};
 use crate::error::{Error, Result};
 use crate::metrics::evaluate;
 use crate::model_file;
 use crate::observer::{Both, Observer, Silent, Start};
-use crate::optimizer::build;
+use crate::optimizer::{self, build};
 use crate::record::Record;
-use crate::report::{Report, SCHEMA_VERSION};
+use crate::report::{Report, SCHEMA_VERSION, write_run};
 use crate::run_folder::RunFolder;
 use crate::settings::{Config, Precision, Settings};
 use crate::stop_reason::StopReason;
@@ -29,6 +31,8 @@ pub enum Keep<'a> {
     Folder(&'a Path),
     /// Into a new folder `runs/NAME-N` of the working directory.
     Fresh,
+    /// On with the run in this folder, from its last checkpoint, in its files.
+    Resume(&'a Path),
 }
 
 /// Reads the data, trains, judges and keeps the result. Training ends after the step during which `stop` becomes true;
@@ -40,7 +44,28 @@ pub fn train(config: &Config, keep: Keep<'_>, stop: &AtomicBool, observer: &mut 
     config.validate()?;
     let problem = Problem::load(config)?;
     problem.notes.iter().for_each(|note| observer.note(note));
-    train_on(&problem, config, keep, false, stop, observer)
+    let mut config = config.clone();
+    if let Some(model) = choice::model(&problem, &config, stop)? {
+        observer.note(&format!("the model is {model}, best of {} by the validation loss", choice::CANDIDATES.len()));
+        config.model = Some(model.to_owned());
+    }
+    train_on(&problem, &config, keep, false, stop, observer)
+}
+
+/// Goes on with the run in a folder from its last checkpoint, to the same bits as if it had never been cut off. `over`
+/// may change the limits of the run.
+///
+/// # Errors
+/// Like [`train`], and when the run has come to its end already or its files cannot be used.
+pub fn resume(folder: &Path, over: Config, stop: &AtomicBool, observer: &mut dyn Observer) -> Result<Report> {
+    let files = RunFolder::open(folder);
+    let ended = Record::report(&files.record()).ok().flatten().is_some();
+    if ended && !files.checkpoint().exists() {
+        let reason = "the run has come to its end".to_owned();
+        return Err(Error::Checkpoint { path: folder.to_owned(), reason });
+    }
+    let config = Config::read(&files.config())?.overridden_by(over);
+    train(&config, Keep::Resume(folder), stop, observer)
 }
 
 /// Like [`train`], on a problem that is loaded already. `exact_train_loss` as in
@@ -91,15 +116,27 @@ impl Run<'_> {
         let folder = match keep {
             Keep::Nothing => None,
             Keep::Folder(path) => Some(RunFolder::create(path)?),
+            Keep::Resume(path) => Some(RunFolder::open(path)),
             Keep::Fresh => Some(RunFolder::fresh(Path::new("runs"), &problem.name)?),
         };
         let (mut record, mut silent) = (None, Silent);
+        let (mut checkpoint, mut keeper) = (None, None);
         if let Some(folder) = &folder {
+            if matches!(keep, Keep::Resume(_)) {
+                checkpoint = Checkpoint::read(&folder.checkpoint())?;
+            }
             folder.write_config(settings)?;
-            record = Some(Record::create(&folder.record())?);
+            record = Some(match &checkpoint {
+                Some(checkpoint) => Record::resume(&folder.record(), checkpoint.record_bytes)?,
+                None => Record::create(&folder.record())?,
+            });
+            keeper = Some(Keeper::new(folder));
         }
         let record = record.as_mut().map_or(&mut silent as &mut dyn Observer, |record| record);
         let mut observer = Both(record, observer);
+        if let Some(plan) = optimizer::plan(settings, &model, train.rows())? {
+            observer.note(&plan);
+        }
 
         observer.start(&Start {
             settings,
@@ -114,20 +151,21 @@ impl Run<'_> {
         if let Some(opponent) = opponent {
             trainer = trainer.with_opponent(opponent);
         }
-        let fit = trainer.fit(&mut model, optimizer.as_mut(), &train, validation.as_ref(), &mut observer)?;
+        let data = (&train, validation.as_ref());
+        let fit = trainer.go_on(&mut model, optimizer.as_mut(), data, &mut observer, checkpoint, keeper.as_mut())?;
 
         if let Some(folder) = folder.as_ref().filter(|_| fit.failure.is_none() || fit.best_epoch.is_some()) {
             model_file::save(&folder.model(), &model, &settings.model.to_string(), preprocessing)?;
         }
         if let Some(failure) = fit.failure {
-            let path = folder.filter(|_| fit.best_epoch.is_some()).map(|folder| folder.model());
+            let path = folder.as_ref().filter(|_| fit.best_epoch.is_some()).map(RunFolder::model);
             return Err(kept_in(failure, path));
         }
         let judge = |data: &Dataset<T>| evaluate(&model, data, &preprocessing.targets);
         let test: Option<Dataset<T>> = problem.test.as_ref().map(Dataset::cast);
         let report = Report {
             schema_version: SCHEMA_VERSION,
-            run: folder.map(|folder| folder.path().display().to_string()),
+            run: folder.as_ref().map(|folder| folder.path().display().to_string()),
             task: settings.task,
             optimizer: settings.optimizer,
             model: settings.model.to_string(),
@@ -145,6 +183,12 @@ impl Run<'_> {
             lowest_train_loss: fit.lowest_train_loss,
         };
         observer.finish(&report)?;
+        if let Some(folder) = &folder {
+            write_run(folder, problem, model.device())?;
+            if !matches!(fit.stop_reason, StopReason::Interrupted | StopReason::TimeLimit) {
+                folder.remove_checkpoint()?;
+            }
+        }
         Ok(report)
     }
 }

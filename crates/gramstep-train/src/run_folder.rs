@@ -1,4 +1,4 @@
-//! The folder of a run: `config.toml`, `record.jsonl`, `model.safetensors`.
+//! The folder of a run: `config.toml`, `record.jsonl`, `model.safetensors`, `report.html`.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -73,6 +73,30 @@ impl RunFolder {
     #[must_use]
     pub fn model(&self) -> PathBuf {
         self.path.join("model.safetensors")
+    }
+
+    /// Where a run that was cut off goes on.
+    #[must_use]
+    pub fn checkpoint(&self) -> PathBuf {
+        self.path.join("checkpoint.json")
+    }
+
+    /// Removes the checkpoint of a run that came to its end.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn remove_checkpoint(&self) -> Result<()> {
+        let path = self.checkpoint();
+        match fs::remove_file(&path) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(Error::Write { path, source }),
+            _ => Ok(()),
+        }
+    }
+
+    /// The page about the run.
+    #[must_use]
+    pub fn report(&self) -> PathBuf {
+        self.path.join("report.html")
     }
 
     /// Writes `config.toml`.

@@ -65,6 +65,14 @@ impl TrainedModel {
         }
     }
 
+    /// The network's outputs for preprocessed inputs.
+    pub(crate) fn outputs(&self, inputs: &Matrix<f64>) -> Result<Matrix<f64>> {
+        match &self.network {
+            Network::F32(model) => metrics::outputs(model, &inputs.cast()),
+            Network::F64(model) => metrics::outputs(model, inputs),
+        }
+    }
+
     /// Predicts every row of a table with the input columns of the training data.
     ///
     /// # Errors
@@ -74,10 +82,7 @@ impl TrainedModel {
         let mut notes = table.notes().to_vec();
         let rows: Vec<usize> = (0..table.rows()).collect();
         let x = inputs.apply(table, &rows, &mut notes)?;
-        let outputs = match &self.network {
-            Network::F32(model) => metrics::outputs(model, &x.cast())?,
-            Network::F64(model) => metrics::outputs(model, &x)?,
-        };
+        let outputs = self.outputs(&x)?;
         let metrics = judge(table, &outputs, targets, &mut notes)?;
         let mut values = outputs.as_slice().to_vec();
         let (header, classes) = match targets {

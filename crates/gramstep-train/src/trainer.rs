@@ -1,13 +1,14 @@
 //! The loop over epochs and batches, and every reason to end it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use gramstep::optim::{Batch, Optimizer, StepInfo};
 use gramstep::{Model, Scalar};
 
 use crate::adversarial::Opponent;
 use crate::batches::batches;
+use crate::checkpoint::{BestSoFar, Checkpoint, FORMAT_VERSION, Keeper};
 use crate::data::{Dataset, Targets};
 use crate::error::{Error, Result};
 use crate::metrics;
@@ -47,6 +48,19 @@ pub struct Trainer<'a> {
     stop: &'a AtomicBool,
     exact_train_loss: bool,
     opponent: Option<Opponent>,
+}
+
+/// The time since a training began, over all its sessions.
+#[derive(Clone, Copy, Debug)]
+struct Clock {
+    start: Instant,
+    earlier: Duration,
+}
+
+impl Clock {
+    fn elapsed(self) -> Duration {
+        self.earlier + self.start.elapsed()
+    }
 }
 
 /// Where a training stands.
@@ -117,12 +131,34 @@ impl<'a> Trainer<'a> {
         validation: Option<&Dataset<T>>,
         observer: &mut dyn Observer,
     ) -> Result<Fit> {
-        let clock = Instant::now();
+        self.go_on(model, optimizer, (train, validation), observer, None, None)
+    }
+
+    /// Trains from a checkpoint, if there is one, and lets `keeper` write others.
+    pub(crate) fn go_on<T: Scalar>(
+        &self,
+        model: &mut Model<T>,
+        optimizer: &mut dyn Optimizer<T>,
+        (train, validation): (&Dataset<T>, Option<&Dataset<T>>),
+        observer: &mut dyn Observer,
+        from: Option<Checkpoint>,
+        mut keeper: Option<&mut Keeper>,
+    ) -> Result<Fit> {
+        let seconds = from.as_ref().map_or(0.0, |checkpoint| checkpoint.seconds);
+        let earlier = Duration::try_from_secs_f64(seconds).unwrap_or_default();
+        let clock = Clock { start: Instant::now(), earlier };
         let mut state = State { epoch: 0, step: 0, futile: 0, lowest_train_loss: f64::INFINITY, best: None };
+        if let Some(checkpoint) = from {
+            state = State::resume(checkpoint, model, optimizer)?;
+        }
         let mut failure = None;
         let stop_reason = loop {
             match self.epoch(model, optimizer, (train, validation), &mut state, observer, clock) {
-                Ok(None) => {}
+                Ok(None) => {
+                    if let Some(keeper) = keeper.as_mut().filter(|keeper| keeper.is_due()) {
+                        keeper.keep(state.checkpoint(model, optimizer, clock.elapsed().as_secs_f64()))?;
+                    }
+                }
                 Ok(Some(reason)) => break reason,
                 Err(error @ Error::NonFinite { .. }) => {
                     failure = Some(error);
@@ -153,7 +189,7 @@ impl<'a> Trainer<'a> {
         (train, validation): (&Dataset<T>, Option<&Dataset<T>>),
         state: &mut State<T>,
         observer: &mut dyn Observer,
-        clock: Instant,
+        clock: Clock,
     ) -> Result<Option<StopReason>> {
         state.epoch += 1;
         let loss = loss_of(self.targets.task());
@@ -202,7 +238,7 @@ impl<'a> Trainer<'a> {
         })
     }
 
-    fn stop_now(&self, clock: Instant) -> Option<StopReason> {
+    fn stop_now(&self, clock: Clock) -> Option<StopReason> {
         if self.stop.load(Ordering::Relaxed) {
             return Some(StopReason::Interrupted);
         }
@@ -220,6 +256,39 @@ impl Running {
 }
 
 impl<T: Scalar> State<T> {
+    /// All that the next epoch depends on.
+    fn checkpoint(&self, model: &Model<T>, optimizer: &dyn Optimizer<T>, seconds: f64) -> Checkpoint {
+        let widen = |theta: &[T]| theta.iter().map(|value| value.to_f64()).collect::<Vec<f64>>();
+        let best = |best: &Best<T>| BestSoFar { epoch: best.epoch, loss: best.loss, theta: widen(&best.theta) };
+        Checkpoint {
+            format_version: FORMAT_VERSION,
+            epoch: self.epoch,
+            step: self.step,
+            futile: self.futile,
+            seconds,
+            lowest_train_loss: self.lowest_train_loss,
+            record_bytes: 0,
+            theta: widen(&model.theta()),
+            optimizer: optimizer.state(),
+            best: self.best.as_ref().map(best),
+        }
+    }
+
+    /// The state, model and optimiser of a checkpoint.
+    fn resume(checkpoint: Checkpoint, model: &mut Model<T>, optimizer: &mut dyn Optimizer<T>) -> Result<Self> {
+        let narrow = |theta: Vec<f64>| theta.into_iter().map(T::from_f64).collect::<Vec<T>>();
+        model.set_theta(&narrow(checkpoint.theta))?;
+        optimizer.restore(checkpoint.optimizer)?;
+        let best = |best: BestSoFar| Best { epoch: best.epoch, loss: best.loss, theta: narrow(best.theta) };
+        Ok(Self {
+            epoch: checkpoint.epoch,
+            step: checkpoint.step,
+            futile: checkpoint.futile,
+            lowest_train_loss: checkpoint.lowest_train_loss,
+            best: checkpoint.best.map(best),
+        })
+    }
+
     /// Keeps the parameters if they are the best so far.
     fn judge(&mut self, loss: f64, model: &Model<T>) -> bool {
         let improved = loss.is_finite() && self.best.as_ref().is_none_or(|best| loss < best.loss);

@@ -76,6 +76,7 @@
 //! | [`tangent`] | G, J v, Jᵀc from activations and deltas |
 //! | [`optim`] | Gram-Gauss-Newton, SGD, Adam |
 //! | [`attack`] | threat models, adversarial attacks on classifiers and regressors |
+//! | [`kernel`] | kernels of infinite and finite width, what follows from them |
 //!
 //! A module uses only modules above it in this table. Matrices of public signatures are [`Matrix`] and [`MatrixView`],
 //! numbers are [`Scalar`]s (`f32` or `f64`), and everything that can fail returns an [`Error`] with its numbers and a
@@ -92,6 +93,7 @@ pub mod attack;
 pub mod communicator;
 pub mod device;
 mod error;
+pub mod kernel;
 pub mod loss;
 pub mod model;
 pub mod optim;

@@ -7,6 +7,8 @@ mod bad_runs;
 mod classification;
 mod compare;
 mod interrupt;
+mod kernel;
+mod resume;
 mod train_and_predict;
 
 use std::fmt::Write;

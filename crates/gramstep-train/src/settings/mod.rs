@@ -5,5 +5,6 @@ mod resolved;
 mod values;
 
 pub use config::{Config, FORMAT_VERSION};
+pub(crate) use resolved::FULL_BATCH_ROWS;
 pub use resolved::{Facts, Settings};
 pub use values::{BatchSize, DampingChoice, OptimizerName, Precision, RidgeChoice, TimeLimit};

@@ -11,7 +11,7 @@ use crate::data::{Portion, Problem, Task};
 use crate::error::{Error, Result};
 
 /// Up to so many rows of G (samples × outputs) a full batch is cheap.
-const FULL_BATCH_ROWS: usize = 2048;
+pub(crate) const FULL_BATCH_ROWS: usize = 2048;
 
 /// η of Gram-Gauss-Newton against an attack, which moves between steps.
 const ADVERSARIAL_LEARNING_RATE: f64 = 0.2;

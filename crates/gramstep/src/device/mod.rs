@@ -108,6 +108,6 @@ impl Device {
         // Several tiles: equal ones, the same number for every thread. One tile runs on all threads at once; that
         // pays for large weights, which one thread each would read whole.
         let tiles = if tiles > 1 || !heavy { tiles.next_multiple_of(self.threads()) } else { 1 };
-        samples.div_ceil(tiles).max(1)
+        samples.div_ceil(tiles.max(1)).max(1)
     }
 }

@@ -24,6 +24,8 @@ pub struct Linearization {
     pub z: Vec<f64>,
     outputs: usize,
     factor: Factor,
+    /// Whether the loss itself, weights apart, has a B that is not 1.
+    curved: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -65,12 +67,12 @@ impl Linearization {
                 Factor::Full(b) => b.iter_mut().enumerate().for_each(|(at, b)| *b *= root(at, k * k)),
             }
         }
-        Self { z, outputs: k, factor }
+        Self { z, outputs: k, factor, curved: loss.curvature() != Curvature::Identity }
     }
 
-    /// Whether B = 1.
-    pub(crate) fn is_plain(&self) -> bool {
-        matches!(self.factor, Factor::Identity)
+    /// Whether the loss itself, weights apart, has a B that is not 1: entries of B may then vanish and z be huge.
+    pub(crate) fn is_curved(&self) -> bool {
+        self.curved
     }
 
     /// B c, n·k.
@@ -128,7 +130,7 @@ impl Linearization {
             Factor::Diagonal(b) => Factor::Diagonal(gather_values(communicator, b)?),
             Factor::Full(b) => Factor::Full(gather_values(communicator, b)?),
         };
-        Ok(Self { z: gather_values(communicator, &self.z)?, outputs: self.outputs, factor })
+        Ok(Self { z: gather_values(communicator, &self.z)?, outputs: self.outputs, factor, curved: self.curved })
     }
 
     /// G ← BᵀG B, in the lower triangle and the whole diagonal blocks of each sample.

@@ -1,10 +1,11 @@
-//! The one-line text form of an architecture, for command lines: `mlp:256,256:gelu`, `linear`.
+//! The one-line text form of an architecture, for command lines: `mlp:256,256:gelu`, `linear`, `cnn:32,64:relu`,
+//! `resnet32`, `resnet20:8`.
 
 use std::fmt;
 use std::str::FromStr;
 
 use super::activation::Activation;
-use super::specification::Specification;
+use super::specification::{Shape, Specification};
 use crate::error::{Error, Result};
 
 /// An architecture before the data say how many inputs and outputs it has.
@@ -28,18 +29,39 @@ pub enum Architecture {
     },
     /// One dense layer.
     Linear,
+    /// A plain convolutional network ([`Specification::cnn`]): channels of the convolutions and their activation.
+    Cnn {
+        /// Channels of the 3×3 convolutions.
+        channels: Vec<usize>,
+        /// Activation after each of them.
+        activation: Activation,
+    },
+    /// A residual network with Fixup initialisation ([`Specification::fixup_resnet`]), of depth 6·blocks + 2.
+    ResNet {
+        /// Blocks of each of the three stages.
+        blocks: usize,
+        /// Channels of the first stage.
+        channels: usize,
+    },
 }
 
+/// Channels of a residual network's first stage, unless the text says otherwise.
+const RESNET_CHANNELS: usize = 16;
+
 impl Architecture {
-    /// The specification for these numbers of inputs and outputs.
+    /// The specification for these inputs (a number of values, or the shape of an image) and outputs. Convolutional
+    /// architectures need an image: with a vector the specification does not build.
     #[must_use]
-    pub fn specification(&self, inputs: usize, outputs: usize) -> Specification {
+    pub fn specification(&self, inputs: impl Into<Shape>, outputs: usize) -> Specification {
+        let shape = inputs.into();
         match self {
-            Self::Linear => Specification::mlp(&[inputs, outputs], Activation::Identity),
+            Self::Linear => Specification::mlp(&[shape.len(), outputs], Activation::Identity),
             Self::Mlp { hidden, activation } => {
-                let sizes: Vec<_> = [inputs].into_iter().chain(hidden.iter().copied()).chain([outputs]).collect();
+                let sizes: Vec<_> = [shape.len()].into_iter().chain(hidden.iter().copied()).chain([outputs]).collect();
                 Specification::mlp(&sizes, *activation)
             }
+            Self::Cnn { channels, activation } => Specification::cnn(shape, channels, *activation, outputs),
+            Self::ResNet { blocks, channels } => Specification::fixup_resnet(shape, *blocks, *channels, outputs),
         }
     }
 }
@@ -48,32 +70,49 @@ impl fmt::Display for Architecture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Linear => f.write_str("linear"),
-            Self::Mlp { hidden, activation } => {
-                let hidden: Vec<_> = hidden.iter().map(usize::to_string).collect();
-                write!(f, "mlp:{}:{activation}", hidden.join(","))
-            }
+            Self::Mlp { hidden, activation } => write!(f, "mlp:{}:{activation}", list(hidden)),
+            Self::Cnn { channels, activation } => write!(f, "cnn:{}:{activation}", list(channels)),
+            Self::ResNet { blocks, channels: RESNET_CHANNELS } => write!(f, "resnet{}", 6 * blocks + 2),
+            Self::ResNet { blocks, channels } => write!(f, "resnet{}:{channels}", 6 * blocks + 2),
         }
     }
+}
+
+fn list(widths: &[usize]) -> String {
+    widths.iter().map(usize::to_string).collect::<Vec<_>>().join(",")
 }
 
 impl FromStr for Architecture {
     type Err = Error;
     fn from_str(text: &str) -> Result<Self> {
         let fault = |reason: String| Error::Specification { text: text.to_owned(), reason };
+        let count = |number: &str, what: &str| match number.trim().parse::<usize>() {
+            Ok(number @ 1..=1_000_000) => Ok(number),
+            _ => Err(fault(format!("`{number}` is not a {what} between 1 and 1000000"))),
+        };
+        let counts = |list: &str, what: &str| list.split(',').map(|number| count(number, what)).collect::<Result<_>>();
         let mut parts = text.split(':');
         match (parts.next(), parts.next(), parts.next(), parts.next()) {
             (Some("linear"), None, None, None) => Ok(Self::Linear),
             (Some("mlp"), Some(widths), activation, None) => {
-                let hidden = widths
-                    .split(',')
-                    .map(|width| match width.trim().parse::<usize>() {
-                        Ok(width @ 1..=1_000_000) => Ok(width),
-                        _ => Err(fault(format!("`{width}` is not a width between 1 and 1000000"))),
-                    })
-                    .collect::<Result<Vec<_>>>()?;
-                Ok(Self::Mlp { hidden, activation: activation.unwrap_or("gelu").parse()? })
+                Ok(Self::Mlp { hidden: counts(widths, "width")?, activation: activation.unwrap_or("gelu").parse()? })
             }
-            _ => Err(fault("expected mlp:WIDTH,WIDTH,..:ACTIVATION or linear".to_owned())),
+            (Some("cnn"), Some(channels), activation, None) => Ok(Self::Cnn {
+                channels: counts(channels, "number of channels")?,
+                activation: activation.unwrap_or("relu").parse()?,
+            }),
+            (Some(name), channels, None, None) if name.starts_with("resnet") => {
+                let depth = count(&name["resnet".len()..], "depth")?;
+                if depth < 8 || depth % 6 != 2 {
+                    let reason = format!("`{depth}` is not a depth 6·n + 2: 8, 14, 20, 26, 32, …");
+                    return Err(fault(reason));
+                }
+                let channels = channels.map_or(Ok(RESNET_CHANNELS), |number| count(number, "number of channels"))?;
+                Ok(Self::ResNet { blocks: (depth - 2) / 6, channels })
+            }
+            _ => Err(fault(
+                "expected mlp:WIDTH,..:ACTIVATION, linear, cnn:CHANNELS,..:ACTIVATION or resnet32".to_owned(),
+            )),
         }
     }
 }
@@ -83,11 +122,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn convolutional_networks_need_an_image() {
+        let build = |shape: Shape| {
+            let specification = "resnet8:2".parse::<Architecture>().unwrap().specification(shape, 3);
+            crate::Model::<f32>::builder(specification).build().map(|model| model.outputs())
+        };
+        assert_eq!(build(Shape::Image { height: 8, width: 9, channels: 1, side: 0 }), Ok(3));
+        let refused = build(Shape::Vector(64)).unwrap_err().to_string();
+        assert!(refused.contains("needs an image"), "{refused}");
+    }
+
+    #[test]
     fn text_is_read_back_and_nonsense_is_refused() {
-        for text in ["linear", "mlp:8:relu", "mlp:256,256:gelu"] {
+        for text in ["linear", "mlp:8:relu", "mlp:256,256:gelu", "cnn:8,16:tanh", "resnet32", "resnet20:8"] {
             assert_eq!(text.parse::<Architecture>().map(|a| a.to_string()), Ok(text.to_owned()));
         }
-        for text in ["", "mlp", "mlp:", "mlp:0:relu", "mlp:-3", "mlp:8:swoosh", "mlp:8:relu:2", "linear:3", "forest"] {
+        for text in ["", "mlp", "mlp:", "mlp:0:relu", "mlp:-3", "mlp:8:swoosh", "mlp:8:relu:2", "linear:3", "forest"]
+            .into_iter()
+            .chain(["resnet", "resnet33", "resnet2", "resnet32:0", "cnn", "cnn:a"])
+        {
             assert!(text.parse::<Architecture>().is_err(), "{text}");
         }
     }

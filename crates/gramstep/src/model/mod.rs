@@ -139,6 +139,11 @@ impl<T: Scalar> Model<T> {
         Ok(())
     }
 
+    /// Where the parameters of weight > 0 lie in θ: in order, neighbours joined.
+    pub(crate) fn trainable(&self) -> Vec<std::ops::Range<usize>> {
+        parameters::trainable(&self.spans)
+    }
+
     /// The device it lives on.
     #[must_use]
     pub fn device(&self) -> &Device {

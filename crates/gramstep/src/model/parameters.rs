@@ -1,5 +1,7 @@
 //! The flat parameter vector: which stretch of θ belongs to which layer, and how it starts.
 
+use std::ops::Range;
+
 use rand::Rng;
 use rand_distr::{Distribution as _, StandardNormal};
 use serde::{Deserialize, Serialize};
@@ -36,9 +38,21 @@ impl Span {
 
     /// Its place in θ.
     #[must_use]
-    pub fn range(&self) -> std::ops::Range<usize> {
+    pub fn range(&self) -> Range<usize> {
         self.offset..self.offset + self.len()
     }
+}
+
+/// Where the parameters of weight > 0 lie in θ: in order, neighbours joined.
+pub(crate) fn trainable(spans: &[Span]) -> Vec<Range<usize>> {
+    let mut runs: Vec<Range<usize>> = Vec::new();
+    for span in spans.iter().filter(|span| span.weight > 0.0 && !span.is_empty()) {
+        match runs.last_mut().filter(|run| run.end == span.offset) {
+            Some(run) => run.end += span.len(),
+            None => runs.push(span.range()),
+        }
+    }
+    runs
 }
 
 /// A distribution of initial parameters.

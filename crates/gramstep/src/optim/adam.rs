@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::sgd::gradient_features;
-use super::{Batch, Optimizer, OptimizerState, Schedule, StepInfo, setting, widen};
+use super::{Batch, Optimizer, OptimizerState, Schedule, StepInfo, fits, setting, widen};
 use crate::device::{AdamUpdate, Buffer, Operations};
 use crate::error::Result;
 use crate::model::Model;
@@ -24,7 +24,7 @@ pub struct AdamConfig {
     pub beta2: f64,
     /// ε > 0.
     pub epsilon: f64,
-    /// κ ≥ 0: θ ← θ − ηκθ beside the step.
+    /// κ ≥ 0: θ ← θ − ηκθ of trainable spans beside the step.
     pub weight_decay: f64,
 }
 
@@ -43,7 +43,9 @@ impl Default for AdamConfig {
 
 /// Adam: m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g², θ ← θ − η·m̂/(√v̂ + ε), m̂ and v̂ corrected for their start at 0.
 ///
-/// g is the gradient of the weighted mean loss, as in [`super::Sgd`].
+/// g is the gradient of the weighted mean loss, as in [`super::Sgd`]. Frozen spans (weight 0) do not move, whatever
+/// decay and moments; their moments stay as they are. The step does not know the size of g, so a span weight s ≠ 0
+/// changes it through ε alone.
 #[derive(Clone, Debug)]
 pub struct Adam<T> {
     config: AdamConfig,
@@ -57,11 +59,16 @@ impl<T: Scalar> Adam<T> {
     /// # Errors
     /// [`crate::Error::Setting`] if a setting is out of range.
     pub fn new(config: AdamConfig) -> Result<Self> {
-        setting("learning rate", config.learning_rate, config.learning_rate > 0.0, "> 0")?;
+        setting(
+            "learning rate",
+            config.learning_rate,
+            config.learning_rate > 0.0 && config.learning_rate.is_finite(),
+            "finite and > 0",
+        )?;
         for (name, beta) in [("beta1", config.beta1), ("beta2", config.beta2)] {
             setting(name, beta, (0.0..1.0).contains(&beta), "at least 0, below 1")?;
         }
-        setting("epsilon", config.epsilon, config.epsilon > 0.0, "> 0")?;
+        setting("epsilon", config.epsilon, config.epsilon > 0.0 && config.epsilon.is_finite(), "finite and > 0")?;
         let decay = config.weight_decay;
         setting("weight decay", decay, decay >= 0.0 && decay.is_finite(), "finite and ≥ 0")?;
         config.schedule.check()?;
@@ -75,7 +82,10 @@ impl<T: Scalar> Optimizer<T> for Adam<T> {
     }
 
     fn step(&mut self, model: &mut Model<T>, batch: &Batch<'_, T>) -> Result<StepInfo> {
+        fits(self.moments.as_ref().map(|(first, _)| first), "first moment", model)?;
+        fits(self.moments.as_ref().map(|(_, second)| second), "second moment", model)?;
         let (features, loss) = gradient_features(model, batch)?;
+        let trainable = model.trainable();
         let config = self.config;
         let learning_rate = config.learning_rate * config.schedule.factor(self.step);
         let p = model.parameter_count();
@@ -87,20 +97,25 @@ impl<T: Scalar> Optimizer<T> for Adam<T> {
             let operations = device.operations::<T>();
             let mut gradient = Buffer::zeros(p);
             features.add_vjp(T::ONE, None, &mut gradient);
-            if config.weight_decay > 0.0 {
-                let keep = T::from_f64(1.0 - learning_rate * config.weight_decay);
-                operations.axpby(theta.tile_mut(0, 1, p), keep, T::ZERO, gradient.tile(0, 1, p));
+            for run in &trainable {
+                let (at, length) = (run.start, run.len());
+                let g = gradient.tile(at, 1, length);
+                if config.weight_decay > 0.0 {
+                    let keep = T::from_f64(1.0 - learning_rate * config.weight_decay);
+                    operations.axpby(theta.tile_mut(at, 1, length), keep, T::ZERO, g);
+                }
+                let correction = |beta: f64| T::from_f64(1.0 - beta.powi(time));
+                let update = AdamUpdate {
+                    theta: theta.tile_mut(at, 1, length),
+                    first: first.tile_mut(at, 1, length),
+                    second: second.tile_mut(at, 1, length),
+                    decay: (T::from_f64(config.beta1), T::from_f64(config.beta2)),
+                    correction: (correction(config.beta1), correction(config.beta2)),
+                    learning_rate: T::from_f64(learning_rate),
+                    epsilon: T::from_f64(config.epsilon),
+                };
+                operations.adam_update(update, g);
             }
-            let update = AdamUpdate {
-                theta: theta.tile_mut(0, 1, p),
-                first: first.tile_mut(0, 1, p),
-                second: second.tile_mut(0, 1, p),
-                decay: (T::from_f64(config.beta1), T::from_f64(config.beta2)),
-                correction: (T::from_f64(1.0 - config.beta1.powi(time)), T::from_f64(1.0 - config.beta2.powi(time))),
-                learning_rate: T::from_f64(learning_rate),
-                epsilon: T::from_f64(config.epsilon),
-            };
-            operations.adam_update(update, gradient.tile(0, 1, p));
         });
         self.step += 1;
         Ok(StepInfo::first_order(loss, learning_rate))

@@ -1,5 +1,6 @@
 //! What a step looks at: inputs, targets, a loss and sample weights.
 
+use super::setting;
 use crate::error::{Error, Result};
 use crate::loss::{Linearization, Loss, SquaredLoss};
 use crate::model::Model;
@@ -38,7 +39,7 @@ impl<'a, T: Scalar> Batch<'a, T> {
         self
     }
 
-    /// The same batch with a weight ≥ 0 for every sample.
+    /// The same batch with a weight ≥ 0 for every sample, not all of them 0.
     #[must_use]
     pub fn with_weights(mut self, weights: &'a [f64]) -> Self {
         self.weights = Some(weights);
@@ -84,6 +85,7 @@ impl<'a, T: Scalar> Batch<'a, T> {
     /// [`Error::Shape`] or [`Error::Target`] if the batch does not fit.
     pub fn loss(&self, model: &Model<T>) -> Result<f64> {
         let targets = self.check(model)?;
+        positive(self.total_weight())?;
         Ok(self.evaluate(&model.predict(self.inputs)?.cast(), &targets).reported)
     }
 
@@ -128,6 +130,7 @@ impl<'a, T: Scalar> Batch<'a, T> {
             total += weight;
         }
         if total > 0.0 {
+            // A process of a distributed run may hold rows of weight 0 alone.
             value.reported /= total;
         }
         value
@@ -150,6 +153,12 @@ impl<'a, T: Scalar> Batch<'a, T> {
     pub(super) fn total_weight(&self) -> f64 {
         self.weights.map_or(self.samples() as f64, |weights| weights.iter().sum())
     }
+}
+
+/// Σ w of a step, over all processes: without any weight there is nothing to learn from.
+pub(super) fn positive(total: f64) -> Result<f64> {
+    setting("sum of the sample weights", total, total > 0.0, "> 0")?;
+    Ok(total)
 }
 
 /// The loss of a batch.

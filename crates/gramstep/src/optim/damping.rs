@@ -10,7 +10,9 @@ use crate::error::Result;
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Damping {
-    /// λ = F · mean diag G.
+    /// λ = F · mean diag BᵀGB, B the curvature factor of the loss and the sample weights. For the squared loss
+    /// without sample weights B = 1 and this is F · mean diag G; for cross-entropy it shrinks as probabilities
+    /// approach 0 and 1.
     Relative(f64),
     /// λ itself.
     Absolute(f64),
@@ -25,7 +27,7 @@ impl Default for Damping {
     }
 }
 
-/// Levenberg–Marquardt damping, relative to the mean diagonal of G.
+/// Levenberg–Marquardt damping: F as in [`Damping::Relative`], relative to the mean diagonal of BᵀGB.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
@@ -34,9 +36,9 @@ pub struct AdaptiveDamping {
     pub initial: f64,
     /// Smallest F.
     pub floor: f64,
-    /// Largest F; a step that fails there is given up.
+    /// Largest F; a step that fails there is given up, with the solve's error if that was the reason.
     pub ceiling: f64,
-    /// Factor on F after a rejected step, and after an accepted one whose gain ratio is below ¼.
+    /// Factor on F after a rejected step or a failed solve, and after an accepted one whose gain ratio is below ¼.
     pub raise: f64,
     /// Factor on F after a step whose gain ratio is above ¾.
     pub lower: f64,

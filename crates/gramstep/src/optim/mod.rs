@@ -10,7 +10,7 @@ mod sgd;
 pub use adam::{Adam, AdamConfig};
 pub use batch::Batch;
 pub use damping::{AdaptiveDamping, Damping};
-pub use gram_gauss_newton::{GramGaussNewton, GramGaussNewtonConfig};
+pub use gram_gauss_newton::{GramGaussNewton, GramGaussNewtonConfig, Plan};
 pub use schedule::Schedule;
 pub use sgd::{Sgd, SgdConfig};
 
@@ -29,15 +29,16 @@ pub trait Optimizer<T: Scalar>: Send {
     /// One step on one batch.
     ///
     /// # Errors
-    /// [`Error::Shape`] or [`Error::Target`] if the batch does not fit the model or the loss, [`Error::NonFinite`]
-    /// naming the layer if the network's outputs are not finite, [`Error::Solve`] or [`Error::Memory`] from the solve.
-    /// The model is left as it was.
+    /// [`Error::Shape`] or [`Error::Target`] if the batch does not fit the model or the loss, [`Error::Setting`] if its
+    /// sample weights are out of range or sum to 0, [`Error::State`] if a restored state is that of another model,
+    /// [`Error::NonFinite`] naming the layer if the network's outputs are not finite, [`Error::Solve`] or
+    /// [`Error::Memory`] from the solve. The model is left as it was.
     fn step(&mut self, model: &mut Model<T>, batch: &Batch<'_, T>) -> Result<StepInfo>;
 
     /// Everything that the next step depends on, apart from the model.
     fn state(&self) -> OptimizerState;
 
-    /// Continues from a saved state.
+    /// Continues from a saved state. Whether it is that of a model of this size shows at the next step.
     ///
     /// # Errors
     /// [`Error::State`] if the state is another optimiser's.
@@ -54,7 +55,7 @@ pub struct StepInfo {
     pub loss_after: Option<f64>,
     /// Learning rate of this step.
     pub learning_rate: f64,
-    /// Damping relative to the mean diagonal of G.
+    /// λ relative to the mean diagonal of J̃J̃ᵀ = BᵀGB, without κ (squared loss without sample weights: of G).
     pub damping: Option<f64>,
     /// Actual over predicted decrease of the loss.
     pub gain_ratio: Option<f64>,
@@ -106,6 +107,18 @@ impl OptimizerState {
 /// A device vector as exact `f64` numbers.
 fn widen<T: Scalar>(buffer: &crate::device::Buffer<T>) -> Vec<f64> {
     buffer.tile(0, 1, buffer.len()).host().iter().map(|v| v.to_f64()).collect()
+}
+
+/// Checks that a restored vector is as long as θ.
+fn fits<T: Scalar>(vector: Option<&crate::device::Buffer<T>>, name: &str, model: &Model<T>) -> Result<()> {
+    let p = model.parameter_count();
+    match vector.filter(|vector| vector.len() != p) {
+        None => Ok(()),
+        Some(vector) => Err(Error::State {
+            expected: format!("a model of {p} parameters"),
+            found: format!("a {name} of length {}", vector.len()),
+        }),
+    }
 }
 
 /// Checks a setting.

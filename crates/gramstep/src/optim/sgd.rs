@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Batch, Optimizer, OptimizerState, Schedule, StepInfo, setting, widen};
+use super::{Batch, Optimizer, OptimizerState, Schedule, StepInfo, fits, setting, widen};
 use crate::device::{Buffer, Operations, Tile, TileMut};
 use crate::error::Result;
 use crate::model::Model;
@@ -22,7 +22,7 @@ pub struct SgdConfig {
     pub momentum: f64,
     /// Whether the gradient is taken as if after the momentum's step.
     pub nesterov: bool,
-    /// κ ≥ 0: κθ is added to the gradient.
+    /// κ ≥ 0: κθ of trainable spans is added to the gradient (as of ½κθᵀS⁻¹θ, whose S-weighted gradient it is).
     pub weight_decay: f64,
 }
 
@@ -34,7 +34,9 @@ impl Default for SgdConfig {
 
 /// Stochastic gradient descent: v ← μv + g, θ ← θ − ηv; with Nesterov θ ← θ − η(g + μv).
 ///
-/// g = ∇[(1/Σw) Σ w_i ℓ_i] with ℓ = ½r² for the squared loss (PyTorch's `MSELoss` is twice that).
+/// Frozen spans (weight 0) do not move, whatever decay and momentum; their velocity stays as it is.
+///
+/// g = S∇[(1/Σw) Σ w_i ℓ_i] with ℓ = ½r² for the squared loss (PyTorch's `MSELoss` is twice that).
 #[derive(Clone, Debug)]
 pub struct Sgd<T> {
     config: SgdConfig,
@@ -49,7 +51,12 @@ impl<T: Scalar> Sgd<T> {
     /// # Errors
     /// [`crate::Error::Setting`] if a setting is out of range.
     pub fn new(config: SgdConfig) -> Result<Self> {
-        setting("learning rate", config.learning_rate, config.learning_rate > 0.0, "> 0")?;
+        setting(
+            "learning rate",
+            config.learning_rate,
+            config.learning_rate > 0.0 && config.learning_rate.is_finite(),
+            "finite and > 0",
+        )?;
         setting("momentum", config.momentum, (0.0..1.0).contains(&config.momentum), "at least 0, below 1")?;
         let decay = config.weight_decay;
         setting("weight decay", decay, decay >= 0.0 && decay.is_finite(), "finite and ≥ 0")?;
@@ -64,7 +71,7 @@ pub(super) fn gradient_features<T: Scalar>(
     batch: &Batch<'_, T>,
 ) -> Result<(TangentFeatures<T>, f64)> {
     let targets = batch.check(model)?;
-    let scale = 1.0 / batch.total_weight().max(f64::MIN_POSITIVE);
+    let scale = 1.0 / super::batch::positive(batch.total_weight())?;
     let k = model.outputs();
     let seed = |rows: std::ops::Range<usize>, f: Tile<'_, T>, mut out: TileMut<'_, T>| {
         let (mut f64s, mut g) = (vec![0.0; k], vec![0.0; k]);
@@ -90,7 +97,9 @@ impl<T: Scalar> Optimizer<T> for Sgd<T> {
     }
 
     fn step(&mut self, model: &mut Model<T>, batch: &Batch<'_, T>) -> Result<StepInfo> {
+        fits(self.velocity.as_ref(), "velocity", model)?;
         let (features, loss) = gradient_features(model, batch)?;
+        let trainable = model.trainable();
         let config = self.config;
         let learning_rate = config.learning_rate * config.schedule.factor(self.step);
         let (eta, mu) = (T::from_f64(learning_rate), T::from_f64(config.momentum));
@@ -110,15 +119,24 @@ impl<T: Scalar> Optimizer<T> for Sgd<T> {
                     let mut gradient = Buffer::zeros(p);
                     features.add_vjp(T::ONE, None, &mut gradient);
                     let decay = T::from_f64(config.weight_decay);
-                    operations.axpby(gradient.tile_mut(0, 1, p), T::ONE, decay, theta.tile(0, 1, p));
-                    operations.axpby(velocity.tile_mut(0, 1, p), T::ONE, T::ONE, gradient.tile(0, 1, p));
-                    if config.nesterov {
-                        // θ − η(g + μv): the velocity's share below is scaled to μ, g comes extra.
-                        operations.axpby(theta.tile_mut(0, 1, p), T::ONE, -eta, gradient.tile(0, 1, p));
+                    for run in &trainable {
+                        let (at, length) = (run.start, run.len());
+                        let g = gradient.tile_mut(at, 1, length);
+                        operations.axpby(g, T::ONE, decay, theta.tile(at, 1, length));
+                        let g = gradient.tile(at, 1, length);
+                        operations.axpby(velocity.tile_mut(at, 1, length), T::ONE, T::ONE, g);
+                        if config.nesterov {
+                            // θ − η(g + μv): the velocity's share below is scaled to μ, g comes extra.
+                            operations.axpby(theta.tile_mut(at, 1, length), T::ONE, -eta, g);
+                        }
                     }
                 }
                 let share = if config.nesterov { eta * mu } else { eta };
-                operations.momentum_update(theta.tile_mut(0, 1, p), velocity.tile_mut(0, 1, p), share, mu);
+                for run in &trainable {
+                    let (at, length) = (run.start, run.len());
+                    let v = velocity.tile_mut(at, 1, length);
+                    operations.momentum_update(theta.tile_mut(at, 1, length), v, share, mu);
+                }
             });
         }
         self.step += 1;

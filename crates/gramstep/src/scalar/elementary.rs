@@ -3,7 +3,8 @@
 
 use super::Scalar;
 
-/// eˣ for x ≤ 0 (0 below the range of normal numbers).
+/// eˣ for x ≤ 0. Below −708 (`f64`) or −87 (`f32`) it stays at the value there, the smallest power that is surely
+/// normal, not 0.
 #[inline(always)]
 pub(crate) fn exp_nonpositive<T: Scalar>(x: T) -> T {
     let (power, q) = x.exp_parts();
@@ -12,7 +13,7 @@ pub(crate) fn exp_nonpositive<T: Scalar>(x: T) -> T {
 
 /// eˣ − 1 for x ≤ 0, relatively exact near 0.
 #[inline(always)]
-fn exp_m1_nonpositive<T: Scalar>(x: T) -> T {
+pub(crate) fn exp_m1_nonpositive<T: Scalar>(x: T) -> T {
     let (power, q) = x.exp_parts();
     q.mul_add(power, power - T::ONE)
 }
@@ -159,6 +160,48 @@ pub(crate) fn normal_density<T: Scalar>(x: T) -> T {
     T::from_f64(FRAC_1_SQRT_PI * std::f64::consts::FRAC_1_SQRT_2) * exp_nonpositive(-half * x * x)
 }
 
+/// Coefficients of Q in asin(y) = y + y·z·Q(z), z = y² ≤ ¼, highest first (tests/reference/asin_coefficients.py).
+#[expect(clippy::unreadable_literal, reason = "a table made by a script")]
+const ASIN: [f64; 13] = [
+    0.028757851367421566,
+    -0.014851887071247204,
+    0.01740087944269402,
+    0.005457506718640358,
+    0.01032281435018578,
+    0.011479177415184906,
+    0.013971212973552933,
+    0.017352392720869973,
+    0.02237217294214989,
+    0.030381944138531247,
+    0.04464285714635543,
+    0.07499999999998433,
+    0.16666666666666669,
+];
+
+/// (asin(c), arccos|c|) of a number whose distance m = 1 − |c| from ±1 is known without cancellation: the angle is then
+/// relatively exact near 0 too.
+#[inline(always)]
+pub(crate) fn angles<T: Scalar>(c: T, m: T) -> (T, T) {
+    let (half, two) = (T::from_f64(0.5), T::ONE + T::ONE);
+    let magnitude = c.abs();
+    // arccos|c| = 2·asin(√(m/2)) from |c| = ½ on, π/2 − asin|c| below.
+    let near = magnitude > half;
+    let (root, square) = ((half * m).sqrt(), magnitude * magnitude);
+    let y = if near { root } else { magnitude };
+    let z = if near { half * m } else { square };
+    let mut q = T::from_f64(ASIN[0]);
+    let mut i = 1;
+    while i < ASIN.len() {
+        q = q.mul_add(z, T::from_f64(ASIN[i]));
+        i += 1;
+    }
+    let small = (y * z).mul_add(q, y);
+    let right = T::from_f64(std::f64::consts::FRAC_PI_2);
+    let angle = if near { two * small } else { right - small };
+    let arcsine = if near { right - angle } else { small };
+    (if c < T::ZERO { -arcsine } else { arcsine }, angle)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -193,6 +236,21 @@ mod tests {
         assert_eq!(erf(1e300), 1.0);
         assert!(tanh(f64::NAN).is_nan() && softplus(f64::NAN).is_nan() && erf(f64::NAN).is_nan());
         assert!(sigmoid(f32::NAN).is_nan());
+    }
+
+    #[test]
+    fn angles_agree_with_the_standard_library_and_keep_their_digits_near_one() {
+        for i in -1000..=1000 {
+            let c = f64::from(i) * 0.001;
+            let (arcsine, angle) = angles(c, 1.0 - c.abs());
+            assert!((arcsine - c.asin()).abs() <= 4.0 * f64::EPSILON * c.asin().abs(), "asin {c}");
+            assert!((angle - c.abs().acos()).abs() <= 4.0 * f64::EPSILON * c.abs().acos().max(1e-300), "acos {c}");
+        }
+        // cos t = 1 − t²/2 + …: t = √(2m)·(1 + m/12 + …).
+        for m in [1e-30, 1e-20, 1e-12_f64] {
+            assert!((angles(1.0 - m, m).1 / (2.0 * m).sqrt() - 1.0).abs() < 1e-12);
+        }
+        assert!((angles(0.3_f32, 0.7).0 - 0.3_f32.asin()).abs() < 4.0 * f32::EPSILON);
     }
 
     #[test]

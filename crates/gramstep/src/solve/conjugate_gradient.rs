@@ -1,15 +1,18 @@
 //! Conjugate gradients (Hestenes and Stiefel 1952) on (G + λI) c = r, through products alone.
 
+use serde::{Deserialize, Serialize};
+
 use super::{SolveInfo, Solver, dot, norm};
 use crate::error::{Error, Result};
 
 /// When to stop.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct ConjugateGradient {
-    /// Relative residual ‖r − (G + λI)c‖/‖r‖ that is good enough.
+    /// Relative residual ‖r − (G + λI)c‖/‖r‖ that is good enough, above 0.
     pub tolerance: f64,
-    /// Largest number of products.
+    /// Largest number of iterations, each with one product; the residual at the end takes one more.
     pub iterations: usize,
 }
 
@@ -30,10 +33,11 @@ impl ConjugateGradient {
 /// Solves (G + λI) c = `rhs`, where `product` computes G x.
 ///
 /// Running out of iterations is not an error: the iterate so far is a descent direction, and the residual says how
-/// good it is.
+/// good it is: computed anew at the end, not carried along.
 ///
 /// # Errors
-/// Those of `product`, and [`Error::Solve`] if G is found to be indefinite beyond rounding or not finite.
+/// Those of `product`, and [`Error::Solve`] if G + λI is found to be indefinite (a search direction of negative
+/// curvature beyond `tolerance` times the largest one seen) or not finite.
 pub fn conjugate_gradient(
     mut product: impl FnMut(&[f64]) -> Result<Vec<f64>>,
     damping: f64,
@@ -60,6 +64,10 @@ pub fn conjugate_gradient(
             let reason = "a product is not finite".to_owned();
             return Err(Error::Solve { solver: "conjugate gradients", size, reason });
         }
+        if quotient < -settings.tolerance * largest {
+            let reason = format!("the matrix is indefinite: curvature {quotient:e} along a search direction");
+            return Err(Error::Solve { solver: "conjugate gradients", size, reason });
+        }
         if quotient <= 0.0 {
             // The rest of the residual lies in the null space, up to rounding.
             break;
@@ -78,12 +86,14 @@ pub fn conjugate_gradient(
         }
         iterations += 1;
     }
-    let norm = norm(rhs);
+    let defect = if iterations > 0 { product(&solution)? } else { vec![0.0; size] };
+    let defect: Vec<f64> = rhs.iter().zip(defect).zip(&solution).map(|((r, g), c)| r - g - damping * c).collect();
+    let length = norm(rhs);
     let info = SolveInfo {
         solver: Solver::ConjugateGradient,
         size,
         damping,
-        residual: if norm == 0.0 { 0.0 } else { square.sqrt() / norm },
+        residual: if length == 0.0 { 0.0 } else { norm(&defect) / length },
         smallest: if smallest.is_finite() { smallest } else { 0.0 },
         largest,
         rank: None,

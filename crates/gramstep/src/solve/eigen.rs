@@ -68,6 +68,22 @@ impl Eigen {
         expanded.iter().copied().collect()
     }
 
+    /// The diagonal of (G₊ + λI)⁺.
+    #[must_use]
+    pub fn inverse_diagonal(&self, damping: f64) -> Vec<f64> {
+        let rounding = self.rounding();
+        let mut diagonal = vec![0.0; self.values.len()];
+        for (j, &value) in self.values.iter().enumerate() {
+            let shifted = value.max(0.0) + damping;
+            if shifted > rounding {
+                for (out, v) in diagonal.iter_mut().zip(self.vectors.col(j).iter()) {
+                    *out += v * v / shifted;
+                }
+            }
+        }
+        diagonal
+    }
+
     /// (G₊ + λI)⁺ r with negative eigenvalues clipped to 0; directions of no eigenvalue and no damping are left out.
     #[must_use]
     pub fn solve(&self, damping: f64, rhs: &[f64]) -> Vec<f64> {

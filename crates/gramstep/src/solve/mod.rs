@@ -48,13 +48,25 @@ impl Solver {
     /// ```
     #[must_use]
     pub fn choose(rows: usize, parameters: usize, budget: usize) -> Self {
-        let fits = |size: usize| size.saturating_mul(size).saturating_mul(2 * size_of::<f64>()) <= budget;
-        match (fits(rows), fits(parameters)) {
+        let fits = |solver: Self| solver.bytes(rows, parameters) <= budget;
+        match (fits(Self::Dual), fits(Self::Primal)) {
             (_, true) if parameters < rows => Self::Primal,
             (true, _) => Self::Dual,
             (_, true) => Self::Primal,
             _ => Self::ConjugateGradient,
         }
+    }
+
+    /// Bytes of the dense matrix and its factor for `rows` = n·k residuals and `parameters` = p unknowns, in `f64`:
+    /// 16·(nk)² (dual), 16·p² (primal), none for conjugate gradients.
+    #[must_use]
+    pub fn bytes(self, rows: usize, parameters: usize) -> usize {
+        let size = match self {
+            Self::Dual => rows,
+            Self::Primal => parameters,
+            Self::ConjugateGradient => 0,
+        };
+        size.saturating_mul(size).saturating_mul(2 * size_of::<f64>())
     }
 }
 

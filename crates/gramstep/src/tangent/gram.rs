@@ -40,14 +40,10 @@ impl<T: Scalar> TangentFeatures<T> {
         };
         same("parts of the other features", self.parts.len(), other.parts.len())?;
         same("parameters of the other features", self.parameters, other.parameters)?;
-        for (part, theirs) in self.parts.iter().zip(&other.parts) {
-            match (part, theirs) {
-                (Part::Linear(part), Part::Linear(theirs)) => {
-                    same("inputs of a part", part.inputs, theirs.inputs)?;
-                    same("outputs of a part", part.outputs, theirs.outputs)?;
-                }
-                (Part::Explicit(part), Part::Explicit(theirs)) => same("length of a part", part.length, theirs.length)?,
-                _ => return Err(Error::Shape { what: "kind of a part", expected: 0, got: 1 }),
+        for (at, (part, theirs)) in self.parts.iter().zip(&other.parts).enumerate() {
+            if !part.is_of_the_same_parameters(theirs) {
+                let what = "part that uses its parameters as the other's does (number of parts that agree)";
+                return Err(Error::Shape { what, expected: self.parts.len(), got: at });
             }
         }
         Ok(self.panels(other, false))
@@ -86,7 +82,7 @@ impl<T: Scalar> TangentFeatures<T> {
     /// The k×k diagonal block of G of every sample, n·k·k numbers.
     pub(crate) fn diagonal_blocks(&self) -> Vec<T> {
         let k = self.outputs;
-        let parts: Vec<_> = self.parts.iter().flat_map(|part| self.prepare(part, 1)).collect();
+        let parts: Vec<_> = self.parts.iter().flat_map(|part| self.prepare(part, self)).collect();
         let mut blocks = vec![T::ZERO; self.samples * k * k];
         let items: Vec<_> = blocks.chunks_mut((k * k).max(1)).enumerate().collect();
         self.device().for_each(self.cost(), items, |operations, (i, out): (usize, &mut [T])| {
@@ -106,7 +102,7 @@ impl<T: Scalar> TangentFeatures<T> {
         for parts in self.groups(columns) {
             let prepare = |features: &Self, other: &Self| {
                 let parts = features.parts[parts.clone()].iter();
-                parts.flat_map(|part| features.prepare(part, other.samples)).collect::<Vec<_>>()
+                parts.flat_map(|part| features.prepare(part, other)).collect::<Vec<_>>()
             };
             let ours = prepare(self, columns);
             let theirs = if lower { Cow::Borrowed(&ours) } else { Cow::Owned(prepare(columns, self)) };
@@ -154,7 +150,7 @@ impl<T: Scalar> TangentFeatures<T> {
         let mut used = 0;
         for (at, part) in self.parts.iter().enumerate() {
             let bytes = match part {
-                Part::Linear(part) if !self.positions_are_cheaper(part, columns.samples) => {
+                Part::Linear(part) if !self.positions_are_cheaper(part, columns) => {
                     (self.rows() + columns.rows()) * part.weight_len() * size_of::<T>()
                 }
                 _ => 0,
@@ -173,8 +169,9 @@ impl<T: Scalar> TangentFeatures<T> {
         groups
     }
 
-    /// A part in the form in which its block of G with `others` samples is cheaper: as it is, or as gradients.
-    fn prepare(&self, part: &Part<T>, others: usize) -> Vec<Part<T>> {
+    /// A part in the form in which its block of G with other features is cheaper: as it is, or as gradients. Both sides
+    /// come to the same decision.
+    fn prepare(&self, part: &Part<T>, others: &Self) -> Vec<Part<T>> {
         let operations = self.device().operations::<T>();
         match part {
             Part::Linear(linear) if !self.positions_are_cheaper(linear, others) => {
@@ -188,16 +185,16 @@ impl<T: Scalar> TangentFeatures<T> {
         }
     }
 
-    /// (n·m)T²d_in/2 + (nk·mk)T²d_out/2 against (n+m)kT·d_in·d_out/2 + (nk·mk)·d_in·d_out/2 multiplications, for n
-    /// samples here and m there (n = m: a symmetric G).
-    fn positions_are_cheaper(&self, part: &LinearPart<T>, others: usize) -> bool {
+    /// n·m·T²d_in/2 + (nk)(mq)T²d_out/2 against (nk + mq)/2·T·d_in·d_out + (nk)(mq)d_in·d_out/2 multiplications, for n
+    /// samples with k rows here and m with q there (the same: a symmetric G).
+    fn positions_are_cheaper(&self, part: &LinearPart<T>, others: &Self) -> bool {
         if part.places == 1 && part.window.is_none() {
             return true;
         }
-        let [n, m, k, t] = [self.samples, others, self.outputs, part.places].map(|v| v as f64);
-        let [d_in, d_out] = [part.inputs, part.outputs].map(|v| v as f64);
-        let positions = n * m * t * t * d_in / 2.0 + n * m * k * k * t * t * d_out / 2.0;
-        let gradients = n.midpoint(m) * k * t * d_in * d_out + n * m * k * k * d_in * d_out / 2.0;
+        let [n, m, rows, columns] = [self.samples, others.samples, self.rows(), others.rows()].map(|v| v as f64);
+        let [t, d_in, d_out] = [part.places, part.inputs, part.outputs].map(|v| v as f64);
+        let positions = n * m * t * t * d_in / 2.0 + rows * columns * t * t * d_out / 2.0;
+        let gradients = rows.midpoint(columns) * t * d_in * d_out + rows * columns * d_in * d_out / 2.0;
         positions < gradients
     }
 
@@ -209,7 +206,7 @@ impl<T: Scalar> TangentFeatures<T> {
         let mut parts = Vec::with_capacity(self.parts.len());
         for part in std::mem::take(&mut self.parts) {
             match part {
-                Part::Linear(linear) if !self.positions_are_cheaper(&linear, self.samples) => {
+                Part::Linear(linear) if !self.positions_are_cheaper(&linear, &self) => {
                     let bytes = self.rows() * linear.weight_len() * size_of::<T>();
                     if bytes <= left {
                         left -= bytes;
@@ -303,7 +300,9 @@ impl Block {
                     let factor = T::from_f64(part.term.in_gram());
                     operations.product(TileMut::new(&mut out, height, width), Product::Accumulate, factor, a, b.t());
                 }
-                _ => {}
+                // Frozen.
+                (Part::Linear(_), Part::Linear(_)) | (Part::Explicit(_), Part::Explicit(_)) => {}
+                _ => unreachable!("both sides take the same form"),
             }
         }
         out
@@ -336,7 +335,7 @@ impl Block {
 }
 
 /// Copies the lower triangle of rows and columns `range` to the upper one. `rows` holds these rows.
-fn mirror<T: Scalar>(rows: &mut [T], size: usize, range: Range<usize>, threads: usize) {
+pub(crate) fn mirror<T: Scalar>(rows: &mut [T], size: usize, range: Range<usize>, threads: usize) {
     const SQUARE: usize = 16;
     let (from, count) = (range.start, range.len());
     if count <= 4 * SQUARE {

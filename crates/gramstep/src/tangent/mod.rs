@@ -20,6 +20,7 @@ mod products;
 
 use std::sync::Arc;
 
+pub(crate) use gram::mirror;
 pub use part::{ExplicitPart, LinearPart, Part, Term};
 
 use crate::device::{Buffer, Device, Pool};
@@ -66,12 +67,15 @@ impl<T: Scalar> TangentFeatures<T> {
     /// `predictions` is f, n×k; `parameters` is p. A part's terms say where in θ its parameters lie.
     ///
     /// # Errors
-    /// [`Error::Shape`] if a part does not have n samples and k outputs, or its parameters lie outside θ.
+    /// [`Error::Shape`] if a part does not have n samples and k outputs, or its parameters lie outside θ or are those of
+    /// another part too (a weight used several times is one part with several places);
+    /// [`Error::Setting`] if a weight of a term is negative or not finite.
     pub fn from_parts(device: Device, parameters: usize, predictions: Matrix<T>, parts: Vec<Part<T>>) -> Result<Self> {
         let (samples, outputs) = (predictions.rows(), predictions.columns());
         for part in &parts {
             part.check(samples, outputs, parameters)?;
         }
+        check_terms(&parts)?;
         Ok(Self {
             device,
             samples,
@@ -131,15 +135,8 @@ impl<T: Scalar> TangentFeatures<T> {
     /// √s of every parameter's span, p.
     pub(crate) fn root_weights(&self) -> Vec<f64> {
         let mut roots = vec![1.0; self.parameters];
-        let mut fill = |term: Term, length: usize| roots[term.offset..term.offset + length].fill(term.weight.sqrt());
-        for part in &self.parts {
-            match part {
-                Part::Linear(part) => {
-                    fill(part.weight, part.weight_len());
-                    part.bias.into_iter().for_each(|bias| fill(bias, part.outputs));
-                }
-                Part::Explicit(part) => fill(part.term, part.length),
-            }
+        for (term, length) in self.parts.iter().flat_map(Part::terms) {
+            roots[term.offset..term.offset + length].fill(term.weight.sqrt());
         }
         roots
     }
@@ -250,6 +247,27 @@ impl<T: Scalar> Model<T> {
         };
         spans.iter().map(|span| part(span.offset, span.weight, span.len(), columns(span))).collect()
     }
+}
+
+/// Weights are weights, and no parameter belongs to two parts.
+fn check_terms<T: Scalar>(parts: &[Part<T>]) -> Result<()> {
+    let mut terms: Vec<_> = parts.iter().flat_map(Part::terms).filter(|(_, length)| *length > 0).collect();
+    if let Some((term, _)) = terms.iter().find(|(term, _)| !(term.weight >= 0.0 && term.weight.is_finite())) {
+        return Err(Error::Setting {
+            name: "weight of a term",
+            value: term.weight.to_string(),
+            range: "finite and ≥ 0",
+        });
+    }
+    terms.sort_by_key(|(term, _)| term.offset);
+    for pair in terms.windows(2) {
+        let (end, next) = (pair[0].0.offset + pair[0].1, pair[1].0.offset);
+        if next < end {
+            let what = "first parameter of a part, after the end of the one before (used twice: make it one part)";
+            return Err(Error::Shape { what, expected: end, got: next });
+        }
+    }
+    Ok(())
 }
 
 /// A vector of rows as the device's memory.

@@ -221,6 +221,28 @@ impl<T: Scalar> ExplicitPart<T> {
 }
 
 impl<T: Scalar> Part<T> {
+    /// Whether another part is the same layer's: same use of the same parameters, whatever the samples.
+    pub(super) fn is_of_the_same_parameters(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Linear(a), Self::Linear(b)) => {
+                (a.inputs, a.outputs, a.window, a.weight, a.bias) == (b.inputs, b.outputs, b.window, b.weight, b.bias)
+            }
+            (Self::Explicit(a), Self::Explicit(b)) => (a.length, a.term) == (b.length, b.term),
+            _ => false,
+        }
+    }
+
+    /// The stretches of θ that it is about, with their terms.
+    pub(super) fn terms(&self) -> Vec<(Term, usize)> {
+        match self {
+            Self::Linear(part) => {
+                let bias = part.bias.map(|bias| (bias, part.outputs));
+                std::iter::once((part.weight, part.weight_len())).chain(bias).collect()
+            }
+            Self::Explicit(part) => vec![(part.term, part.length)],
+        }
+    }
+
     pub(super) fn check(&self, samples: usize, outputs: usize, parameters: usize) -> Result<()> {
         let equal = |what, expected, got| {
             if expected == got { Ok(()) } else { Err(Error::Shape { what, expected, got }) }

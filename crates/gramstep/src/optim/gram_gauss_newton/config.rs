@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::optim::{Damping, Schedule, setting};
-use crate::solve::Solver;
+use crate::solve::{ConjugateGradient, Solver};
 
 /// Settings of [`GramGaussNewton`](super::GramGaussNewton).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -17,7 +17,7 @@ pub struct GramGaussNewtonConfig {
     pub schedule: Schedule,
     /// λ on the diagonal of G.
     pub damping: Damping,
-    /// κ ≥ 0: weight decay ½κ‖θ‖² beside the summed loss ½Σr² (Jθ and θ of trainable spans).
+    /// κ ≥ 0: weight decay ½κ·θᵀS⁻¹θ beside the summed loss ½Σr², over trainable spans; ½κ‖θ‖² for span weights of 1.
     pub ridge: f64,
     /// μ of SPRING (goldshlager2024), in 0..1; 0 is off.
     pub momentum: f64,
@@ -25,6 +25,9 @@ pub struct GramGaussNewtonConfig {
     pub max_step_norm: Option<f64>,
     /// Method of solving; chosen from sizes and memory where it is not set.
     pub solver: Option<Solver>,
+    /// When conjugate gradients stop. Products of the model's type carry rounding, so the tolerance is never taken
+    /// below 8ε of that type.
+    pub conjugate_gradient: ConjugateGradient,
     /// Bytes that the matrices of a dense solve may occupy.
     pub memory_budget: usize,
 }
@@ -39,6 +42,7 @@ impl Default for GramGaussNewtonConfig {
             momentum: 0.0,
             max_step_norm: None,
             solver: None,
+            conjugate_gradient: ConjugateGradient::to_tolerance(1e-12),
             memory_budget: 4 << 30,
         }
     }
@@ -81,6 +85,9 @@ impl GramGaussNewtonConfig {
         if let Some(norm) = self.max_step_norm {
             setting("largest step norm", norm, norm > 0.0, "> 0")?;
         }
+        let ConjugateGradient { tolerance, iterations } = self.conjugate_gradient;
+        setting("conjugate-gradient tolerance", tolerance, tolerance > 0.0 && tolerance < 1.0, "above 0, below 1")?;
+        setting("conjugate-gradient iterations", iterations as f64, iterations > 0, "> 0")?;
         self.schedule.check()?;
         self.damping.check()
     }

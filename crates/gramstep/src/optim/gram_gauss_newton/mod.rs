@@ -1,6 +1,7 @@
 //! Gram-Gauss-Newton: θ ← θ − η Jᵀ(G + λI)⁻¹r, full batch and mini-batch alike (cai2019).
 
 mod config;
+mod primal;
 mod system;
 
 pub use config::GramGaussNewtonConfig;
@@ -21,7 +22,8 @@ use crate::view::Matrix;
 
 /// The Gram-Gauss-Newton optimiser.
 ///
-/// With r the residual (z of a general loss), J̃ = BᵀJ, k = κ + λ and the anchor m = (λμφ + κθ)/k, a step solves
+/// With r the residual (z of a general loss), J̃ = BᵀJ S^½, k = κ + λ, the anchor m = (λμφ + κθ)/k (μφ for κ = 0) and t
+/// the number of updates of φ, this one included, a step solves
 ///
 /// ```text
 /// φ ← m + J̃ᵀ(J̃J̃ᵀ + kI)⁻¹(z − J̃m),    θ ← θ − η φ/√(1 − μ²ᵗ)
@@ -53,12 +55,26 @@ pub struct GramGaussNewton<T> {
     adaptive: f64,
     /// φ of SPRING.
     momentum: Option<Buffer<T>>,
+    /// How often φ was updated, rejected steps apart: a whole number.
+    updates: f64,
+}
+
+/// How a batch will be solved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Plan {
+    /// Method.
+    pub solver: Solver,
+    /// Bytes of the dense matrix and its factor; a step whose bytes exceed the memory budget is refused.
+    pub bytes: usize,
 }
 
 /// A tried step: φ, and what led to it.
 struct Proposal {
     direction: Direction,
-    /// (κ + λ, mean diagonal of the matrix).
+    /// J̃φ, where the solve tells it without a product.
+    image: Option<Vec<f64>>,
+    /// λ, without κ.
     damping: f64,
     solve: SolveInfo,
 }
@@ -84,7 +100,7 @@ impl<T: Scalar> GramGaussNewton<T> {
             Damping::Adaptive(adaptive) => adaptive.initial,
             Damping::Relative(_) | Damping::Absolute(_) => 0.0,
         };
-        Ok(Self { config, communicator: Arc::new(Serial), step: 0, adaptive, momentum: None })
+        Ok(Self { config, communicator: Arc::new(Serial), step: 0, adaptive, momentum: None, updates: 0.0 })
     }
 
     /// The same optimiser in a distributed run: every process steps on its own rows of one batch.
@@ -94,12 +110,23 @@ impl<T: Scalar> GramGaussNewton<T> {
         self
     }
 
-    /// The method by which a batch of `samples` samples will be solved.
+    /// The method by which a batch of `samples` samples will be solved, and the bytes of its dense matrix.
+    ///
+    /// ```
+    /// use gramstep::optim::{GramGaussNewton, GramGaussNewtonConfig};
+    /// use gramstep::{Activation, Model, solve::Solver};
+    /// let model = Model::<f64>::mlp(&[3, 64, 2], Activation::Relu).build()?;
+    /// let plan = GramGaussNewton::new(GramGaussNewtonConfig::default())?.plan(&model, 100);
+    /// assert_eq!((plan.solver, plan.bytes), (Solver::Dual, 200 * 200 * 16));
+    /// # Ok::<(), gramstep::Error>(())
+    /// ```
     #[must_use]
-    pub fn plan(&self, model: &Model<T>, samples: usize) -> Solver {
-        let trainable = model.spans().iter().filter(|span| span.weight > 0.0).map(crate::model::Span::len).sum();
-        let choose = || Solver::choose(samples * model.outputs(), trainable, self.config.memory_budget);
-        self.config.solver.unwrap_or_else(choose)
+    pub fn plan(&self, model: &Model<T>, samples: usize) -> Plan {
+        let rows = samples * model.outputs();
+        let trainable = model.trainable().iter().map(ExactSizeIterator::len).sum();
+        let choose = || Solver::choose(rows, trainable, self.config.memory_budget);
+        let solver = self.config.solver.unwrap_or_else(choose);
+        Plan { solver, bytes: solver.bytes(rows, trainable) }
     }
 
     fn problem(&self, model: &Model<T>, batch: &Batch<'_, T>) -> Result<Problem<T>> {
@@ -109,6 +136,7 @@ impl<T: Scalar> GramGaussNewton<T> {
         let loss = batch.evaluate(&f, &targets);
         let linear = batch.linearize(&f, &targets);
         if self.communicator.size() == 1 {
+            super::batch::positive(batch.total_weight())?;
             let tangent = tangent.with_gradients_kept();
             return Ok(Problem { tangent, linear, objective: loss.objective, reported: loss.reported });
         }
@@ -120,7 +148,7 @@ impl<T: Scalar> GramGaussNewton<T> {
             tangent: tangent.gather(communicator)?.with_gradients_kept(),
             linear: linear.gather(communicator)?,
             objective: sums[0],
-            reported: sums[1] / sums[2],
+            reported: sums[1] / super::batch::positive(sums[2])?,
         })
     }
 
@@ -140,12 +168,13 @@ impl<T: Scalar> GramGaussNewton<T> {
         Ok((sums[0], sums[1] / sums[2]))
     }
 
-    /// The anchor m = (λμφ + κθ)/k of trainable spans; `None` if it is 0.
+    /// The anchor m = (λμφ + κθ)/k of trainable spans, μφ for κ = 0 and any λ; `None` if it is 0.
     fn anchor(&self, model: &Model<T>, damping: f64) -> Option<Buffer<T>> {
         let (ridge, total) = (self.config.ridge, self.config.ridge + damping);
-        if total == 0.0 || (ridge == 0.0 && self.momentum.is_none()) {
+        if ridge == 0.0 && self.momentum.is_none() {
             return None;
         }
+        let (of_theta, of_phi) = if ridge == 0.0 { (0.0, 1.0) } else { (ridge / total, damping / total) };
         let p = model.parameter_count();
         let operations = model.device().operations::<T>();
         let mut anchor = Buffer::zeros(p);
@@ -154,9 +183,11 @@ impl<T: Scalar> GramGaussNewton<T> {
                 let (out, from) = (anchor.tile_mut(span.offset, 1, span.len()), from.tile(span.offset, 1, span.len()));
                 operations.axpby(out, T::ONE, T::from_f64(factor), from);
             };
-            add(ridge / total, model.theta_buffer());
+            if ridge > 0.0 {
+                add(of_theta, model.theta_buffer());
+            }
             if let Some(momentum) = &self.momentum {
-                add(damping * self.config.momentum / total, momentum);
+                add(of_phi * self.config.momentum, momentum);
             }
         }
         Some(anchor)
@@ -177,6 +208,13 @@ impl<T: Scalar> GramGaussNewton<T> {
             rhs.iter_mut().zip(image).for_each(|(r, image)| *r -= image);
         }
         let (direction, solve) = system.solve(&rhs, self.config.ridge + damping)?;
+        // J̃φ = J̃m + J̃J̃ᵀc with J̃J̃ᵀc = z − J̃m − kc.
+        let image = match &direction {
+            Direction::Rows(c) if solve.solver == Solver::Dual && !solve.repaired => {
+                Some(problem.linear.z.iter().zip(c).map(|(z, c)| z - solve.damping * c).collect())
+            }
+            _ => None,
+        };
         let direction = match anchor {
             None => direction,
             Some(mut anchor) => {
@@ -184,14 +222,14 @@ impl<T: Scalar> GramGaussNewton<T> {
                 Direction::Parameters(widen(&anchor))
             }
         };
-        Ok(Proposal { direction, damping, solve })
+        Ok(Proposal { direction, image, damping, solve })
     }
 
     /// η of this step: the schedule's, corrected for the start of the momentum, cut to the largest step norm.
     fn length(&self, system: &System<'_, T>, proposal: &Proposal) -> f64 {
         let mut length = self.config.learning_rate * self.config.schedule.factor(self.step);
         if self.config.momentum > 0.0 {
-            let power = self.config.momentum.powf(2.0 * (self.step + 1) as f64);
+            let power = self.config.momentum.powf(2.0 * (self.updates + 1.0));
             length /= (1.0 - power).sqrt();
         }
         if let Some(cap) = self.config.max_step_norm {
@@ -239,13 +277,25 @@ impl<T: Scalar> GramGaussNewton<T> {
         let start = model.theta_buffer().clone();
         loop {
             let used = self.adaptive;
-            let proposal = self.propose(model, problem, system, used * mean)?;
+            let proposal = match self.propose(model, problem, system, used * mean) {
+                Err(Error::Solve { .. }) if used < settings.ceiling => {
+                    self.adaptive = (used * settings.raise).clamp(settings.floor, settings.ceiling);
+                    continue;
+                }
+                proposal => proposal?,
+            };
             let length = self.length(system, &proposal);
             let mut theta = start.clone();
             system.add_direction(&proposal.direction, T::from_f64(-length), &mut theta);
-            let moved = system.image(&proposal.direction);
+            let moved = proposal.image.clone().unwrap_or_else(|| system.image(&proposal.direction));
             *model.theta_buffer_mut() = theta;
-            let (objective, reported) = self.evaluate(model, batch)?;
+            let (objective, reported) = match self.evaluate(model, batch) {
+                Ok(losses) => losses,
+                Err(error) => {
+                    *model.theta_buffer_mut() = start;
+                    return Err(error);
+                }
+            };
             let penalty = self.penalty(model);
             let (z, actual) = (&problem.linear.z, before - objective - penalty);
             // The model of the loss: ½‖z − ηJ̃φ‖² in place of ½‖z‖².
@@ -285,7 +335,7 @@ impl<T: Scalar> GramGaussNewton<T> {
         }
     }
 
-    /// ½κ‖θ‖² of trainable spans, each divided by its weight.
+    /// ½κ·θᵀS⁻¹θ of trainable spans.
     fn penalty(&self, model: &Model<T>) -> f64 {
         if self.config.ridge == 0.0 {
             return 0.0;
@@ -304,6 +354,7 @@ impl<T: Scalar> GramGaussNewton<T> {
             let mut phi = Buffer::zeros(model.parameter_count());
             system.add_direction(direction, T::ONE, &mut phi);
             self.momentum = Some(phi);
+            self.updates += 1.0;
         }
     }
 }
@@ -318,8 +369,9 @@ impl<T: Scalar> Optimizer<T> for GramGaussNewton<T> {
     }
 
     fn step(&mut self, model: &mut Model<T>, batch: &Batch<'_, T>) -> Result<StepInfo> {
+        super::fits(self.momentum.as_ref(), "momentum", model)?;
         let problem = self.problem(model, batch)?;
-        let solver = self.plan(model, problem.tangent.samples());
+        let solver = self.plan(model, problem.tangent.samples()).solver;
         let mut smallest = match self.config.damping {
             Damping::Relative(relative) => relative,
             Damping::Absolute(absolute) => absolute / system::mean(&problem.tangent.diagonal()),
@@ -329,7 +381,8 @@ impl<T: Scalar> Optimizer<T> for GramGaussNewton<T> {
             smallest += self.config.ridge / system::mean(&problem.tangent.diagonal());
         }
         let budget = self.config.memory_budget;
-        let system = System::new(&problem.tangent, &problem.linear, solver, smallest, budget)?;
+        let system = System::new(&problem.tangent, &problem.linear, solver, &model.trainable(), smallest, budget)?
+            .with_iterative(self.config.conjugate_gradient);
         let info = match self.config.damping {
             Damping::Adaptive(settings) => self.adaptive_step(model, batch, &problem, &system, settings)?,
             Damping::Relative(_) | Damping::Absolute(_) => self.fixed_step(model, &problem, &system)?,
@@ -342,7 +395,7 @@ impl<T: Scalar> Optimizer<T> for GramGaussNewton<T> {
         OptimizerState {
             optimizer: Optimizer::<T>::name(self).to_owned(),
             step: self.step,
-            numbers: vec![("adaptive".to_owned(), self.adaptive)],
+            numbers: vec![("adaptive".to_owned(), self.adaptive), ("updates".to_owned(), self.updates)],
             vectors: self.momentum.iter().map(|phi| ("momentum".to_owned(), widen(phi))).collect(),
         }
     }
@@ -352,6 +405,9 @@ impl<T: Scalar> Optimizer<T> for GramGaussNewton<T> {
         self.step = state.step;
         self.adaptive = state.number("adaptive").unwrap_or(self.adaptive);
         self.momentum = state.vector("momentum");
+        // States of before updates were counted took every step for one.
+        let updates = || state.number("updates").unwrap_or(state.step as f64);
+        self.updates = if self.momentum.is_some() { updates() } else { 0.0 };
         Ok(())
     }
 }

@@ -1,6 +1,9 @@
 //! The linear system of a step in its three forms: nk×nk (dual), p×p (primal), or through products alone.
 
-use crate::device::{Buffer, Operations, Product, Tile, TileMut, for_each_chunk};
+use std::ops::Range;
+
+use super::primal::Primal;
+use crate::device::{Buffer, Operations, Tile};
 use crate::error::{Error, Result};
 use crate::loss::Linearization;
 use crate::scalar::Scalar;
@@ -18,7 +21,7 @@ pub(super) enum Direction {
 
 enum Form {
     Dual(Matrix<f64>),
-    Primal { matrix: Matrix<f64>, roots: Vec<f64> },
+    Primal(Primal),
     Products,
 }
 
@@ -27,26 +30,24 @@ pub(super) struct System<'a, T> {
     tangent: &'a TangentFeatures<T>,
     linear: &'a Linearization,
     form: Form,
+    iterative: ConjugateGradient,
     mean_diagonal: f64,
 }
 
 impl<'a, T: Scalar> System<'a, T> {
     /// Builds the matrix that `solver` needs. `relative_damping` is the smallest damping that will be asked for,
     /// relative to the mean diagonal: below the rounding noise of an `f32` Gram matrix the products are made in f64.
+    /// `trainable`: where the parameters of weight > 0 lie in θ, in order.
     pub(super) fn new(
         tangent: &'a TangentFeatures<T>,
         linear: &'a Linearization,
         solver: Solver,
+        trainable: &[Range<usize>],
         relative_damping: f64,
         budget: usize,
     ) -> Result<Self> {
-        let (rows, parameters) = (tangent.rows(), tangent.parameter_count());
-        let size = match solver {
-            Solver::Dual => rows,
-            Solver::Primal => parameters,
-            Solver::ConjugateGradient => 0,
-        };
-        let needed = size.saturating_mul(size).saturating_mul(2 * size_of::<f64>());
+        let rows = tangent.rows();
+        let needed = solver.bytes(rows, trainable.iter().map(ExactSizeIterator::len).sum());
         if needed > budget {
             return Err(Error::Memory { what: "the matrix of a dense solve", needed, budget });
         }
@@ -61,9 +62,9 @@ impl<'a, T: Scalar> System<'a, T> {
                 (Form::Dual(gram), trace)
             }
             Solver::Primal => {
-                let matrix = primal_matrix(tangent, linear);
-                let trace = trace(&matrix);
-                (Form::Primal { matrix, roots: tangent.root_weights() }, trace)
+                let primal = Primal::new(tangent, linear, trainable);
+                let trace = primal.trace();
+                (Form::Primal(primal), trace)
             }
             Solver::ConjugateGradient => {
                 let wide = |values: Vec<T>| values.into_iter().map(Scalar::to_f64).collect();
@@ -74,7 +75,13 @@ impl<'a, T: Scalar> System<'a, T> {
         if !mean_diagonal.is_finite() {
             return Err(Error::NonFinite { what: "Gram matrix", layer: None });
         }
-        Ok(Self { tangent, linear, form, mean_diagonal })
+        Ok(Self { tangent, linear, form, iterative: ConjugateGradient::default(), mean_diagonal })
+    }
+
+    /// The same system with other settings for conjugate gradients.
+    pub(super) fn with_iterative(mut self, settings: ConjugateGradient) -> Self {
+        self.iterative = settings;
+        self
     }
 
     /// Mean diagonal of J̃J̃ᵀ.
@@ -84,7 +91,6 @@ impl<'a, T: Scalar> System<'a, T> {
 
     /// J̃ᵀ(J̃J̃ᵀ + kI)⁻¹ rhs, or the (J̃ᵀJ̃ + kI)⁻¹J̃ᵀ rhs that equals it.
     pub(super) fn solve(&self, rhs: &[f64], damping: f64) -> Result<(Direction, SolveInfo)> {
-        let threads = self.tangent.device().threads();
         let (direction, info) = match &self.form {
             Form::Dual(gram) => {
                 let work = (gram.rows() as f64).powi(3) / 6.0;
@@ -94,17 +100,11 @@ impl<'a, T: Scalar> System<'a, T> {
                     .enter(work, |threads| Damped::factor(gram, damping, threads)?.solve(rhs, Solver::Dual));
                 solved.map(|(c, info)| (Direction::Rows(c), info))?
             }
-            Form::Primal { matrix, roots } => {
-                let mut pulled = self.pull(rhs)?;
-                // vjp gives S Jᵀ; the system is in the coordinates S^{−½}θ.
-                for (value, root) in pulled.iter_mut().zip(roots) {
-                    *value = if *root > 0.0 { *value / root } else { 0.0 };
-                }
-                let work = || Damped::factor(matrix, damping, threads)?.solve(&pulled, Solver::Primal);
-                let (mut solution, info) =
-                    self.tangent.device().enter((matrix.rows() as f64).powi(3) / 6.0, |_| work())?;
-                solution.iter_mut().zip(roots).for_each(|(value, root)| *value *= root);
-                (Direction::Parameters(solution), info)
+            Form::Primal(primal) => {
+                let pulled = self.pull(rhs)?;
+                let work = (primal.size() as f64).powi(3) / 6.0;
+                let solved = self.tangent.device().enter(work, |threads| primal.solve(&pulled, damping, threads));
+                solved.map(|(step, info)| (Direction::Parameters(step), info))?
             }
             Form::Products => self.iterate(rhs, damping).map(|(c, info)| (Direction::Rows(c), info))?,
         };
@@ -118,22 +118,27 @@ impl<'a, T: Scalar> System<'a, T> {
         }
     }
 
-    /// Conjugate gradients on c. Where B is not the identity z may be huge (a probability that underflows) in
-    /// entries that hardly count; c = rhs/k + e leaves a moderate system for e.
+    /// Conjugate gradients on c. Where the loss is curved z may be huge (a probability that underflows) in entries
+    /// that hardly count; c = rhs/k + e leaves a moderate system for e, with the same residual.
     fn iterate(&self, rhs: &[f64], damping: f64) -> Result<(Vec<f64>, SolveInfo)> {
-        // Products in f32 carry rounding of their own, which no residual falls below.
-        let settings = ConjugateGradient::to_tolerance((8.0 * T::EPSILON.to_f64()).max(1e-12));
+        let mut settings = self.iterative;
+        // Products carry rounding of their own, which no residual falls below.
+        settings.tolerance = settings.tolerance.max(8.0 * T::EPSILON.to_f64());
         let product = |c: &[f64]| {
             let lifted = Buffer::upload(self.pull(c)?.into_iter().map(T::from_f64).collect());
             Ok(self.linear.apply_transpose(super::widen(&self.tangent.jvp_buffer(&lifted))))
         };
-        if self.linear.is_plain() || damping == 0.0 {
+        if !self.linear.is_curved() || damping == 0.0 {
             return conjugate_gradient(product, damping, rhs, settings);
         }
         let start: Vec<f64> = rhs.iter().map(|r| r / damping).collect();
         let remainder: Vec<f64> = product(&start)?.into_iter().map(|image| -image).collect();
-        let (mut c, info) = conjugate_gradient(product, damping, &remainder, settings)?;
+        // The tolerance holds for both systems, whichever right-hand side is smaller.
+        let (length, remaining) = (norm(rhs), norm(&remainder));
+        settings.tolerance *= if remaining > length { length / remaining } else { 1.0 };
+        let (mut c, mut info) = conjugate_gradient(product, damping, &remainder, settings)?;
         c.iter_mut().zip(start).for_each(|(c, start)| *c += start);
+        info.residual *= if length > 0.0 { remaining / length } else { 0.0 };
         Ok((c, info))
     }
 
@@ -185,52 +190,6 @@ pub(super) fn mean<T: Scalar>(values: &[T]) -> f64 {
     values.iter().map(|v| v.to_f64()).sum::<f64>() / values.len().max(1) as f64
 }
 
-fn trace(matrix: &Matrix<f64>) -> f64 {
+pub(super) fn trace(matrix: &Matrix<f64>) -> f64 {
     (0..matrix.rows()).map(|i| matrix[(i, i)]).sum()
-}
-
-/// J̃ᵀJ̃ (lower triangle), from a few rows of J̃ at a time, in f64.
-fn primal_matrix<T: Scalar>(tangent: &TangentFeatures<T>, linear: &Linearization) -> Matrix<f64> {
-    const PANEL: usize = 128;
-    let (p, k) = (tangent.parameter_count(), tangent.outputs());
-    let mut matrix = Matrix::zeros(p, p);
-    // Rows of J̃ at a time: 32 MiB, at least one sample.
-    let chunk = ((32 << 20) / (8 * p * k).max(1)).clamp(1, tangent.samples().max(1));
-    let device = tangent.device();
-    for start in (0..tangent.samples()).step_by(chunk) {
-        let samples = start..(start + chunk).min(tangent.samples());
-        let mut rows: Matrix<f64> = tangent.jacobian_rows(samples.clone(), f64::sqrt).cast();
-        linear.transform_jacobian(samples.start, &mut rows);
-        let transposed = transpose(&rows);
-        let work = (rows.rows() * p) as f64 * p as f64 / 2.0;
-        let mut panels: Vec<_> = matrix.as_mut_slice().chunks_mut(PANEL * p).enumerate().collect();
-        panels.reverse();
-        device.enter(work, |_| {
-            device.for_each(work, panels, |operations, (at, out): (usize, &mut [f64])| {
-                let (first, height) = (at * PANEL, out.len() / p);
-                let width = first + height;
-                let mut product = vec![0.0; height * width];
-                let a = Tile::new(
-                    &transposed.as_slice()[first * rows.rows()..][..height * rows.rows()],
-                    height,
-                    rows.rows(),
-                );
-                let b = Tile::new(&transposed.as_slice()[..width * rows.rows()], width, rows.rows());
-                operations.product(TileMut::new(&mut product, height, width), Product::Replace, 1.0, a, b.t());
-                for (out, product) in out.chunks_exact_mut(p).zip(product.chunks_exact(width)) {
-                    out.iter_mut().zip(product).for_each(|(out, v)| *out += v);
-                }
-            });
-        });
-    }
-    matrix
-}
-
-fn transpose(matrix: &Matrix<f64>) -> Matrix<f64> {
-    let mut out = Matrix::zeros(matrix.columns(), matrix.rows());
-    let rows = matrix.rows();
-    for_each_chunk(1, out.as_mut_slice(), rows, |j, line| {
-        line.iter_mut().enumerate().for_each(|(i, v)| *v = matrix[(i, j)]);
-    });
-    out
 }

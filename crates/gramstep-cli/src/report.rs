@@ -1,0 +1,37 @@
+//! `gramstep report`.
+
+use std::io::{Write, stdout};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::Args;
+use gramstep::Device;
+use gramstep_train::report::write_runs;
+use gramstep_train::run_folder::RunFolder;
+
+use crate::outcome::{Outcome, Result};
+
+/// Write a page about one run, or about several laid over each other.
+#[derive(Args)]
+#[command(args_override_self = true, after_help = "Example: gramstep report runs/diabetes-1 runs/diabetes-2")]
+pub(crate) struct Report {
+    /// The folders that train wrote
+    #[arg(required = true)]
+    runs: Vec<PathBuf>,
+    /// The page [default: report.html in the folder of a single run, else in the working directory]
+    #[arg(long, value_name = "FILE.html")]
+    out: Option<PathBuf>,
+}
+
+impl Report {
+    pub(crate) fn run(self) -> Result {
+        let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let out = self.out.unwrap_or_else(|| match self.runs.as_slice() {
+            [run] => RunFolder::open(run).report(),
+            _ => PathBuf::from("report.html"),
+        });
+        write_runs(&self.runs, &out, &Device::cpu(threads))?;
+        writeln!(stdout().lock(), "{}", out.display())?;
+        Ok(Outcome::Done)
+    }
+}

@@ -1,0 +1,92 @@
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{Bench, smooth_table};
+
+/// The record without what may differ: times, and the folder's name.
+fn record(run: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(run.join("record.jsonl")).unwrap();
+    let line = |line: &str| {
+        let mut value: Value = serde_json::from_str(line).unwrap();
+        value.as_object_mut().unwrap().remove("seconds");
+        if let Some(report) = value.get_mut("report").and_then(Value::as_object_mut) {
+            report.remove("seconds");
+            report.remove("run");
+        }
+        value
+    };
+    text.lines().map(line).collect()
+}
+
+#[test]
+fn a_run_that_is_killed_again_and_again_ends_in_the_same_bits() {
+    let bench = Bench::new();
+    bench.write("t.csv", smooth_table(90));
+    for method in ["--optimizer gram-gauss-newton --batch-size 20 --momentum 0.9", "--optimizer adam --precision f32"] {
+        let name = method.split_whitespace().nth(1).unwrap();
+        let (whole, cut) = (format!("{name}-whole"), format!("{name}-cut"));
+        let settings = format!("train --data t.csv --model mlp:24:gelu --epochs 150 --patience 1000 {method} --quiet");
+        let run = bench.run(&format!("{settings} --out {whole}"));
+        assert_eq!(run.code, 0, "{}", run.stderr);
+
+        let mut command = format!("{settings} --out {cut}");
+        for attempt in 0..10_u64 {
+            let mut child = bench.command(&command).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+            std::thread::sleep(Duration::from_millis(20 + attempt * 37 % 90));
+            child.kill().unwrap();
+            child.wait().unwrap();
+            if bench.path(&cut).join("config.toml").exists() {
+                command = format!("train --resume {cut} --quiet");
+            }
+            if std::fs::read_to_string(bench.path(&cut).join("record.jsonl")).is_ok_and(|r| r.contains("\"end\"")) {
+                break;
+            }
+        }
+        let run = bench.run(&command);
+        assert!(run.code == 0 || run.stderr.contains("come to its end"), "{}", run.stderr);
+        assert_eq!(record(&bench.path(&cut)), record(&bench.path(&whole)));
+        let model = |run: &str| std::fs::read(bench.path(run).join("model.safetensors")).unwrap();
+        assert!(model(&cut) == model(&whole), "{name}");
+        assert!(!bench.path(&cut).join("checkpoint.json").exists());
+    }
+}
+
+#[test]
+fn what_cannot_be_resumed_is_refused() {
+    let bench = Bench::new();
+    bench.write("t.csv", smooth_table(40));
+    let run = bench.run("train --data t.csv --model mlp:8:gelu --epochs 3 --quiet --out run");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    bench.fails("train --resume run", 1, &["run: the run has come to its end", "hint: "]);
+    bench.fails("train --resume gone", 1, &["gone/config.toml"]);
+    bench.write("run/checkpoint.json", "{\"format_version\":1,\"epoch\":");
+    bench.fails("train --resume run", 1, &["checkpoint.json: ", "hint: "]);
+    bench.write("run/checkpoint.json", "{\"format_version\":9}");
+    bench.fails("train --resume run", 1, &["format version 9"]);
+    bench.fails("train --resume run --out other", 2, &["cannot be used with"]);
+}
+
+#[test]
+fn runs_are_laid_over_each_other_in_one_page() {
+    let bench = Bench::new();
+    bench.write("t.csv", smooth_table(60));
+    for name in ["a", "b"] {
+        let run = bench.run(&format!("train --data t.csv --model mlp:8:gelu --epochs 3 --quiet --out {name}"));
+        assert_eq!(run.code, 0, "{}", run.stderr);
+    }
+    let single = std::fs::read_to_string(bench.path("a/report.html")).unwrap();
+    assert!(single.contains("Predicted against true y") && single.contains("Residuals of y by a"));
+    assert_eq!(bench.run("report a b --out both.html").code, 0);
+    let both = std::fs::read_to_string(bench.path("both.html")).unwrap();
+    assert!(both.contains("Validation loss over time"));
+    for outside in ["<script", "src=", "href=", "url(", "@import"] {
+        assert!(!both.contains(outside), "{outside}");
+    }
+    std::fs::remove_file(bench.path("t.csv")).unwrap();
+    assert_eq!(bench.run("report a").code, 0);
+    assert!(std::fs::read_to_string(bench.path("a/report.html")).unwrap().contains("no predictions to show"));
+    bench.fails("report gone", 1, &["gone/config.toml"]);
+}

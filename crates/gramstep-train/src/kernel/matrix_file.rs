@@ -1,0 +1,194 @@
+//! A matrix in an NPY file, written piece by piece at its place, so that it needs no memory and survives a kill.
+//!
+//! While it is made it is called FILE.part, and FILE.progress says how far it is; both are gone when it is whole.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use gramstep::Scalar;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::run_folder::write_atomically;
+
+/// What a file holds: some rows of a matrix.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Contents {
+    pub(super) format_version: u32,
+    /// Of the data, the kernel and this program's version: equal ones belong together.
+    pub(super) fingerprint: String,
+    /// `f32` or `f64`.
+    pub(super) precision: String,
+    /// Rows of the whole matrix, which is square.
+    pub(super) size: usize,
+    /// The first row in this file, and the row after the last one.
+    pub(super) rows: (usize, usize),
+}
+
+/// FILE.progress.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Progress {
+    contents: Contents,
+    blocks_done: usize,
+}
+
+impl Contents {
+    pub(super) const FORMAT_VERSION: u32 = 1;
+
+    /// The header of the file.
+    pub(super) fn header(&self) -> Vec<u8> {
+        let kind = if self.precision == "f32" { "<f4" } else { "<f8" };
+        let (rows, columns) = (self.rows.1 - self.rows.0, self.size);
+        let mut text = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': ({rows}, {columns}), }}");
+        // Magic, version and length take 10 bytes; the whole header is a multiple of 64, its last byte a newline.
+        let length = (10 + text.len() + 1).next_multiple_of(64) - 10;
+        text.extend(std::iter::repeat_n(' ', length - text.len() - 1));
+        text.push('\n');
+        let mut header = b"\x93NUMPY\x01\x00".to_vec();
+        header.extend(u16::try_from(length).unwrap_or(u16::MAX).to_le_bytes());
+        header.extend(text.into_bytes());
+        header
+    }
+
+    pub(super) fn number_bytes(&self) -> usize {
+        if self.precision == "f32" { 4 } else { 8 }
+    }
+
+    /// Length of the file.
+    pub(super) fn bytes(&self) -> u64 {
+        self.header().len() as u64 + ((self.rows.1 - self.rows.0) * self.size * self.number_bytes()) as u64
+    }
+}
+
+/// A path with something after its name.
+pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    PathBuf::from(name)
+}
+
+/// A file in the making.
+#[derive(Debug)]
+pub(super) struct MatrixFile {
+    path: PathBuf,
+    contents: Contents,
+    file: File,
+    header: u64,
+    buffer: Vec<u8>,
+}
+
+impl MatrixFile {
+    /// Goes on with a file of the same contents, or starts one; returns the number of blocks that are done.
+    pub(super) fn open(path: &Path, contents: Contents) -> Result<(Self, usize)> {
+        let unfinished = beside(path, ".part");
+        let fail = |source| Error::Write { path: unfinished.clone(), source };
+        let done = blocks_done(path, &contents);
+        let file =
+            OpenOptions::new().write(true).create(true).truncate(done.is_none()).open(&unfinished).map_err(fail)?;
+        let header = contents.header();
+        let mut made = Self { path: path.to_owned(), contents, file, header: header.len() as u64, buffer: Vec::new() };
+        if done.is_none() {
+            made.file.set_len(made.contents.bytes()).map_err(fail)?;
+            write_at(&mut made.file, &header, 0).map_err(fail)?;
+            made.commit(0)?;
+        }
+        Ok((made, done.unwrap_or(0)))
+    }
+
+    /// Writes numbers of one row, from a column on. The row counts from the first one of the whole matrix.
+    pub(super) fn write<T: Scalar>(
+        &mut self,
+        row: usize,
+        column: usize,
+        values: impl Iterator<Item = T>,
+    ) -> Result<()> {
+        let size = self.contents.number_bytes();
+        self.buffer.clear();
+        for value in values {
+            if size == 4 {
+                self.buffer.extend_from_slice(&(value.to_f64() as f32).to_le_bytes());
+            } else {
+                self.buffer.extend_from_slice(&value.to_f64().to_le_bytes());
+            }
+        }
+        let number = (row - self.contents.rows.0) * self.contents.size + column;
+        write_at(&mut self.file, &self.buffer, self.header + (number * size) as u64)
+            .map_err(|source| Error::Write { path: beside(&self.path, ".part"), source })
+    }
+
+    /// Says that so many blocks are written, after they have reached the disk.
+    pub(super) fn commit(&mut self, blocks_done: usize) -> Result<()> {
+        self.file.sync_data().map_err(|source| Error::Write { path: beside(&self.path, ".part"), source })?;
+        let progress = Progress { contents: self.contents.clone(), blocks_done };
+        write_json(&beside(&self.path, ".progress"), &progress)
+    }
+
+    /// Gives the file its name.
+    pub(super) fn finish(self) -> Result<()> {
+        let whole = self.contents.rows == (0, self.contents.size);
+        if !whole {
+            write_json(&beside(&self.path, ".json"), &self.contents)?;
+        }
+        fs::rename(beside(&self.path, ".part"), &self.path)
+            .and_then(|()| fs::remove_file(beside(&self.path, ".progress")))
+            .map_err(|source| Error::Write { path: self.path, source })
+    }
+}
+
+fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
+    let json = serde_json::to_vec(value)
+        .map_err(|error| Error::Write { path: path.to_owned(), source: io::Error::other(error) })?;
+    write_atomically(path, &json)
+}
+
+/// How far an interrupted file of the same contents is.
+fn blocks_done(path: &Path, contents: &Contents) -> Option<usize> {
+    let progress: Progress = serde_json::from_slice(&fs::read(beside(path, ".progress")).ok()?).ok()?;
+    let mut header = vec![0; contents.header().len()];
+    let mut file = File::open(beside(path, ".part")).ok()?;
+    let length = file.metadata().ok()?.len();
+    file.read_exact(&mut header).ok()?;
+    let same = progress.contents == *contents && length == contents.bytes() && header == contents.header();
+    same.then_some(progress.blocks_done)
+}
+
+#[cfg(unix)]
+fn write_at(file: &mut File, bytes: &[u8], at: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::write_all_at(file, bytes, at)
+}
+
+#[cfg(not(unix))]
+fn write_at(file: &mut File, bytes: &[u8], at: u64) -> io::Result<()> {
+    use std::io::{Seek, SeekFrom, Write};
+    file.seek(SeekFrom::Start(at))?;
+    file.write_all(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_are_those_of_the_npy_format() {
+        let contents = |rows| Contents {
+            format_version: Contents::FORMAT_VERSION,
+            fingerprint: String::new(),
+            precision: "f32".to_owned(),
+            size: 20_000,
+            rows,
+        };
+        let header = contents((0, 20_000)).header();
+        assert_eq!(header.len() % 64, 0);
+        assert_eq!(&header[..8], b"\x93NUMPY\x01\x00");
+        assert_eq!(usize::from(u16::from_le_bytes([header[8], header[9]])) + 10, header.len());
+        assert!(header.ends_with(b" \n"));
+        assert!(
+            String::from_utf8_lossy(&header[10..])
+                .starts_with("{'descr': '<f4', 'fortran_order': False, 'shape': (20000, 20000), }")
+        );
+        assert_eq!(contents((5, 7)).bytes(), 128 + 2 * 20_000 * 4);
+    }
+}

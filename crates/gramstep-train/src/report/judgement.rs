@@ -1,0 +1,149 @@
+//! Predicted against true values of the rows that judge a run, as charts.
+
+use std::collections::BTreeMap;
+
+use super::Chart;
+use crate::data::{Problem, Targets};
+use crate::error::Result;
+use crate::metrics::largest;
+use crate::trained::TrainedModel;
+
+/// Residuals are shown against so many inputs.
+const MOST_FEATURES: usize = 6;
+/// Groups of equally many rows along an input.
+const GROUPS: usize = 12;
+/// Charts are shown for so many targets.
+const MOST_TARGETS: usize = 3;
+
+/// A regression's predictions on one part of the data.
+#[derive(Clone, Debug)]
+pub(super) struct Judgement {
+    /// `test`, `validation` or `training`.
+    pub(super) part: &'static str,
+    pub(super) charts: Vec<Chart>,
+}
+
+impl Judgement {
+    /// On the test rows if there are any, else on those of validation, else on those of training.
+    pub(super) fn of(model: &TrainedModel, problem: &Problem) -> Result<Self> {
+        let (part, data) = match (&problem.test, &problem.validation) {
+            (Some(test), _) => ("test", test),
+            (None, Some(validation)) => ("validation", validation),
+            (None, None) => ("training", &problem.train),
+        };
+        let outputs = model.outputs(&data.inputs)?;
+        let preprocessing = &problem.preprocessing;
+        let mut charts = Vec::new();
+        match &preprocessing.targets {
+            Targets::Regression { columns, standardisation } => {
+                let names = preprocessing.inputs.names();
+                let mut raw = data.inputs.as_slice().to_vec();
+                preprocessing.inputs.standardisation.invert(&mut raw);
+                for (j, name) in columns.iter().enumerate().take(MOST_TARGETS) {
+                    let own = |value: f64| value.mul_add(standardisation.scale[j], standardisation.mean[j]);
+                    let truth: Vec<f64> = (0..data.rows()).map(|i| own(data.targets.row(i)[j])).collect();
+                    let predicted: Vec<f64> = (0..data.rows()).map(|i| own(outputs.row(i)[j])).collect();
+                    charts.extend(regression(part, name, &truth, &predicted));
+                    let residuals: Vec<f64> = predicted.iter().zip(&truth).map(|(f, y)| f - y).collect();
+                    charts.extend(by_feature(name, &residuals, &names, &raw));
+                }
+            }
+            Targets::Classification { classes, .. } => {
+                let pairs = (0..data.rows()).map(|i| (largest(data.targets.row(i)), largest(outputs.row(i))));
+                charts.push(confusion(part, classes, pairs));
+            }
+        }
+        Ok(Self { part, charts })
+    }
+}
+
+fn regression(part: &str, name: &str, truth: &[f64], predicted: &[f64]) -> [Chart; 2] {
+    let pairs = truth.iter().copied().zip(predicted.iter().copied());
+    let residuals: Vec<f64> = predicted.iter().zip(truth).map(|(f, y)| f - y).collect();
+    [
+        Chart::new(format!("Predicted against true {name}"))
+            .note(format!("{} {part} rows; on the line a prediction is exact", truth.len()))
+            .axes(format!("true {name}"), "predicted")
+            .points("", pairs)
+            .diagonal(),
+        Chart::new(format!("Residuals of {name}"))
+            .note("predicted − true, number of rows")
+            .axes(format!("residual of {name}"), "rows")
+            .histogram("", &residuals),
+    ]
+}
+
+type Points = Vec<(f64, f64)>;
+
+/// Residuals against the inputs along which their mean varies most: where the fit could still gain.
+fn by_feature(target: &str, residuals: &[f64], names: &[String], raw: &[f64]) -> Vec<Chart> {
+    let mut found: Vec<(f64, usize, Points, Points)> = (0..names.len())
+        .filter_map(|j| {
+            let values = raw.iter().skip(j).step_by(names.len()).copied();
+            let mut pairs: Vec<(f64, f64)> = values.zip(residuals.iter().copied()).collect();
+            pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
+            let several = pairs.windows(2).filter(|pair| pair[0].0 < pair[1].0).count() > 1;
+            let means = several.then(|| group_means(&pairs))?;
+            let mean = residuals.iter().sum::<f64>() / residuals.len() as f64;
+            let spread = means.iter().map(|group| (group.1 - mean).powi(2)).sum::<f64>();
+            Some((spread, j, pairs, means))
+        })
+        .collect();
+    found.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let chart = |(_, j, pairs, means): (f64, usize, Points, Points)| {
+        Chart::new(format!("Residuals of {target} by {}", names[j]))
+            .axes(names[j].clone(), "residual")
+            .points("rows", pairs)
+            .line("mean of neighbouring rows", means)
+            .zero_line()
+    };
+    found.into_iter().take(MOST_FEATURES).map(chart).collect()
+}
+
+/// Means over groups of equally many rows, in the order of the input.
+fn group_means(sorted: &[(f64, f64)]) -> Points {
+    let size = sorted.len().div_ceil(GROUPS).max(5);
+    let mean = |group: &[(f64, f64)]| {
+        let n = group.len() as f64;
+        (group.iter().map(|pair| pair.0).sum::<f64>() / n, group.iter().map(|pair| pair.1).sum::<f64>() / n)
+    };
+    sorted.chunks(size).map(mean).collect()
+}
+
+/// For every true class the share of each predicted one.
+fn confusion(part: &str, classes: &[String], pairs: impl Iterator<Item = (usize, usize)>) -> Chart {
+    let k = classes.len();
+    let mut counts: BTreeMap<(usize, usize), f64> = BTreeMap::new();
+    let mut rows = vec![0.0; k];
+    for (truth, predicted) in pairs {
+        *counts.entry((truth, predicted)).or_default() += 1.0;
+        rows[truth] += 1.0;
+    }
+    let share = |truth: usize, predicted: usize| {
+        let count = counts.get(&(truth, predicted)).copied().unwrap_or(0.0);
+        if rows[truth] > 0.0 { count / rows[truth] } else { 0.0 }
+    };
+    let values = (0..k * k).map(|at| share(at / k, at % k)).collect();
+    Chart::new("Confusion of classes")
+        .note(format!(
+            "{part} rows; the share of each predicted class among the rows of a true one: {}",
+            classes.join(", ")
+        ))
+        .axes("predicted class, in this order", "true class, from the top")
+        .heat_map("share", k, values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_input_that_explains_most_comes_first() {
+        let raw: Vec<f64> = (0..200).flat_map(|i| [f64::from(i * 37 % 101), f64::from(i), 1.0]).collect();
+        let residuals: Vec<f64> = (0..200).map(|i| f64::from(i) * 0.01 - 1.0).collect();
+        let names = ["noise", "cause", "constant"].map(str::to_owned);
+        let charts = by_feature("y", &residuals, &names, &raw);
+        assert_eq!(charts.len(), 2);
+        assert!(charts[0].to_html().unwrap().contains("by cause"));
+    }
+}

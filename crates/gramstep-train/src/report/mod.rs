@@ -1,0 +1,21 @@
+//! What a run came to: the result as a value ([`Report`]), and the page that people look at.
+//!
+//! A page is one HTML file that needs no network and no script. [`Chart`] draws by `plotters` into inline SVG, [`Page`]
+//! holds headings, text, tables and charts; [`write_runs`] makes the page of one or several runs out of them.
+
+mod axis;
+mod chart;
+mod history;
+mod judgement;
+mod page;
+mod palette;
+mod runs;
+mod summary;
+mod usage;
+
+pub use axis::Scale;
+pub use chart::Chart;
+pub use page::Page;
+pub(crate) use runs::write_run;
+pub use runs::write_runs;
+pub use summary::{Report, SCHEMA_VERSION};

@@ -1,0 +1,52 @@
+"""Rebuilds a network from model.safetensors with NumPy alone.
+
+usage: python rebuild.py model.safetensors < inputs.txt
+One row of the network's inputs a line: the columns of the table in the order of metadata["preprocessing"], as they are
+before standardisation, text columns as 0/1 columns. Prints the targets in their own units, or the classes' logits.
+"""
+import json, math, struct, sys
+import numpy as np
+
+def load(path):
+    data = open(path, "rb").read()
+    size = struct.unpack("<Q", data[:8])[0]
+    header = json.loads(data[8:8 + size])
+    metadata = json.loads(header.pop("__metadata__")["gramstep"])
+    kinds = {"F32": "<f4", "F64": "<f8"}
+    tensors = {}
+    for name, entry in header.items():
+        start, end = entry["data_offsets"]
+        tensors[name] = np.frombuffer(data[8 + size + start:8 + size + end], kinds[entry["dtype"]]).reshape(entry["shape"])
+    return metadata, tensors
+
+erf = np.vectorize(math.erf)
+sigmoid = lambda z: 0.5 * (1 + np.tanh(0.5 * z))
+activations = {
+    "identity": lambda z: z, "relu": lambda z: np.maximum(z, 0), "tanh": np.tanh, "sigmoid": sigmoid,
+    "gelu": lambda z: 0.5 * z * (1 + erf(z / math.sqrt(2))), "silu": lambda z: z * sigmoid(z),
+    "softplus": lambda z: np.logaddexp(0, z), "erf": erf, "sin": np.sin, "cos": np.cos,
+    "squared-relu": lambda z: np.maximum(z, 0) ** 2, "leaky-relu": lambda z: np.where(z > 0, z, 0.01 * z), "abs": np.abs,
+}
+
+def network(metadata, tensors, x):
+    specification = metadata["specification"]
+    assert specification["parameterization"] == "standard" and not specification["symmetric"]
+    for index, layer in enumerate(specification["layers"]):
+        if "dense" in layer:                                     # (rows, in) -> (rows, out); weights are (out, in)
+            x = x @ tensors[f"layers.{index}.weight"].T
+            if layer["dense"]["bias"]:
+                x = x + tensors[f"layers.{index}.bias"]
+        else:
+            x = activations[layer["activation"]](x)
+    return specification["output_scale"] * x
+
+def predict(metadata, tensors, raw):
+    inputs, targets = metadata["preprocessing"]["inputs"], metadata["preprocessing"]["targets"]
+    x = (raw - np.array(inputs["standardisation"]["mean"])) / np.array(inputs["standardisation"]["scale"])
+    outputs = network(metadata, tensors, x)
+    if "standardisation" in targets:
+        outputs = outputs * np.array(targets["standardisation"]["scale"]) + np.array(targets["standardisation"]["mean"])
+    return outputs
+
+if __name__ == "__main__":
+    np.savetxt(sys.stdout, predict(*load(sys.argv[1]), np.loadtxt(sys.stdin, ndmin=2)), fmt="%.17g")

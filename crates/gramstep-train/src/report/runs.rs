@@ -1,0 +1,245 @@
+//! The page of one run, or of several laid over each other.
+
+use std::path::{Path, PathBuf};
+
+use gramstep::Device;
+
+use super::history::{EpochLine, History, StepLine};
+use super::judgement::Judgement;
+use super::{Chart, Page, Report, Scale, usage};
+use crate::data::Problem;
+use crate::error::{Error, Result};
+use crate::metrics::Metrics;
+use crate::run_folder::{RunFolder, write_atomically};
+use crate::settings::Config;
+use crate::text::{count, number, seconds};
+use crate::trained::TrainedModel;
+
+/// What a page shows of one run.
+struct Shown {
+    name: String,
+    path: String,
+    config: String,
+    history: History,
+    /// Charts of predictions, or why there are none.
+    judgement: std::result::Result<Judgement, String>,
+}
+
+/// Writes the page of runs: one file that opens without a network. The data are read again to show predictions; where
+/// they are gone or have changed, the page says so instead.
+///
+/// # Errors
+/// When a folder holds no run, or the page cannot be written.
+pub fn write_runs(runs: &[PathBuf], out: &Path, device: &Device) -> Result<()> {
+    let shown = runs.iter().map(|run| Shown::read(run, device, None)).collect::<Result<Vec<_>>>()?;
+    write_atomically(out, page(&shown)?.as_bytes())
+}
+
+/// Writes `report.html` of a run whose data are at hand.
+pub(crate) fn write_run(folder: &RunFolder, problem: &Problem, device: &Device) -> Result<()> {
+    let shown = Shown::read(folder.path(), device, Some(problem))?;
+    write_atomically(&folder.report(), page(&[shown])?.as_bytes())
+}
+
+impl Shown {
+    fn read(run: &Path, device: &Device, problem: Option<&Problem>) -> Result<Self> {
+        let folder = RunFolder::open(run);
+        let path = folder.config();
+        let config = std::fs::read_to_string(&path).map_err(|source| Error::Read { path: path.clone(), source })?;
+        let history = History::read(&folder.record())?;
+        let judgement = judge(run, &path, device, problem).map_err(|error| error.to_string());
+        let name = run.file_name().map_or_else(|| run.display().to_string(), |name| name.to_string_lossy().into());
+        Ok(Self { name, path: run.display().to_string(), config, history, judgement })
+    }
+
+    /// Losses of one member of an ensemble; a single model is member 0.
+    fn epochs(&self, member: usize) -> impl Iterator<Item = &EpochLine> {
+        self.history.epochs.iter().filter(move |line| line.member == member)
+    }
+
+    fn steps(&self) -> impl Iterator<Item = &StepLine> {
+        let first = self.history.steps.first().map_or(0, |line| line.member);
+        self.history.steps.iter().filter(move |line| line.member == first)
+    }
+
+    fn members(&self) -> Vec<usize> {
+        let mut members: Vec<usize> = self.history.epochs.iter().map(|line| line.member).collect();
+        members.dedup();
+        members
+    }
+}
+
+fn judge(run: &Path, config: &Path, device: &Device, problem: Option<&Problem>) -> Result<Judgement> {
+    let model = TrainedModel::load(run, device.clone())?;
+    if let Some(problem) = problem {
+        return Judgement::of(&model, problem);
+    }
+    let problem = Problem::load(&Config::read(config)?)?;
+    if problem.preprocessing != model.metadata().preprocessing {
+        let reason = "the data have changed since the run".to_owned();
+        return Err(Error::ModelFile { path: run.to_owned(), reason });
+    }
+    Judgement::of(&model, &problem)
+}
+
+fn page(runs: &[Shown]) -> Result<String> {
+    let names: Vec<&str> = runs.iter().map(|run| run.name.as_str()).collect();
+    let mut page = Page::new(&names.join(" · "));
+    page.note(concat!("Report by gramstep ", env!("CARGO_PKG_VERSION")));
+    summary(&mut page, runs);
+    page.heading("Loss")
+        .note("Mean squared error in the standardised target, or mean negative log-likelihood of classes.");
+    page.charts(&losses(runs))?;
+    page.heading("Predictions");
+    for run in runs {
+        match &run.judgement {
+            Ok(judgement) => {
+                page.note(&format!("{}, {} rows", run.name, judgement.part)).charts(&judgement.charts)?;
+            }
+            Err(reason) => {
+                page.note(&format!("{}: no predictions to show: {reason}", run.name));
+            }
+        }
+    }
+    let solver = solver_charts(runs);
+    if solver.iter().any(|chart| !chart.is_empty()) {
+        page.heading("Steps").charts(&solver)?;
+    }
+    page.heading("Use the model");
+    for run in runs {
+        page.code(&usage::commands(&run.path));
+    }
+    page.paragraph(
+        "model.safetensors holds one tensor for each weight (shape out × in) and bias, and as metadata the network and \
+         the preprocessing. This script rebuilds the network with NumPy alone:",
+    );
+    page.code(usage::NUMPY);
+    page.heading("Configuration");
+    for run in runs {
+        page.note(&run.name).code(&run.config);
+    }
+    Ok(page.finish())
+}
+
+fn summary(page: &mut Page, runs: &[Shown]) {
+    let reports: Vec<(&str, &Report)> =
+        runs.iter().filter_map(|run| Some((run.name.as_str(), run.history.report.as_ref()?))).collect();
+    for run in runs.iter().filter(|run| run.history.report.is_none()) {
+        page.note(&format!("{}: this run did not come to its end.", run.name));
+    }
+    let rows: Vec<Vec<String>> = reports
+        .iter()
+        .map(|(name, report)| {
+            vec![
+                (*name).to_owned(),
+                report.optimizer.to_string(),
+                report.model.clone(),
+                count(report.parameters),
+                count(report.epochs),
+                seconds(report.seconds),
+                report.stop_reason.to_string(),
+            ]
+        })
+        .collect();
+    if rows.is_empty() {
+        return;
+    }
+    page.table(&["run", "method", "model", "parameters", "epochs", "time", "ended by"], &rows);
+    let mut quality = Vec::new();
+    for (name, report) in &reports {
+        let parts = [
+            ("training", Some(&report.train)),
+            ("validation", report.validation.as_ref()),
+            ("test", report.test.as_ref()),
+        ];
+        for (part, metrics) in parts.into_iter().filter_map(|(part, metrics)| Some((part, metrics?))) {
+            quality.push([vec![format!("{name}, {part}"), count(metrics.rows)], measures(metrics)].concat());
+        }
+    }
+    let regression = reports.first().is_some_and(|(_, report)| report.train.regression.is_some());
+    let errors: &[&str] = if regression { &["rmse", "mae", "r²"] } else { &["accuracy"] };
+    page.table(&[&["rows of", "rows", "loss"], errors].concat(), &quality);
+}
+
+fn measures(metrics: &Metrics) -> Vec<String> {
+    let mut cells = vec![number(metrics.loss)];
+    if let Some(errors) = &metrics.regression {
+        cells.extend([number(errors.rmse), number(errors.mae)]);
+        cells.push(errors.r2.map_or_else(|| "–".to_owned(), number));
+    }
+    if let Some(classification) = &metrics.classification {
+        cells.push(number(classification.accuracy));
+    }
+    cells
+}
+
+type Lines = Vec<(String, Vec<(f64, f64)>)>;
+
+/// Loss over epochs and over time: training and validation of one run, or one line a run.
+fn losses(runs: &[Shown]) -> Vec<Chart> {
+    let over = |title: &str, x: &str, lines: Lines| {
+        let chart = Chart::new(title).axes(x, "loss").y_scale(Scale::Log);
+        lines.into_iter().filter(|line| !line.1.is_empty()).fold(chart, |chart, (name, line)| chart.line(name, line))
+    };
+    let by_epoch = |line: &EpochLine| line.epoch as f64;
+    let by_time = |line: &EpochLine| line.seconds;
+    let train = |line: &EpochLine| Some(line.train_loss);
+    let validation = |line: &EpochLine| line.validation_loss;
+    if let [run] = runs {
+        return vec![
+            over("Loss over epochs", "epoch", member_lines(run, by_epoch)),
+            over("Loss over time", "seconds", member_lines(run, by_time)),
+        ];
+    }
+    let lines = |x: fn(&EpochLine) -> f64, y: fn(&EpochLine) -> Option<f64>| -> Lines {
+        runs.iter()
+            .map(|run| (run.name.clone(), points(run, run.members().first().copied().unwrap_or(0), x, y)))
+            .collect()
+    };
+    vec![
+        over("Training loss over epochs", "epoch", lines(by_epoch, train)),
+        over("Training loss over time", "seconds", lines(by_time, train)),
+        over("Validation loss over epochs", "epoch", lines(by_epoch, validation)),
+        over("Validation loss over time", "seconds", lines(by_time, validation)),
+    ]
+}
+
+fn points(run: &Shown, member: usize, x: fn(&EpochLine) -> f64, y: fn(&EpochLine) -> Option<f64>) -> Vec<(f64, f64)> {
+    run.epochs(member).filter_map(|line| Some((x(line), y(line)?))).collect()
+}
+
+/// Training and validation loss of the first members.
+fn member_lines(run: &Shown, x: fn(&EpochLine) -> f64) -> Lines {
+    let members = run.members();
+    let mut lines = Vec::new();
+    for &member in members.iter().take(3) {
+        let suffix = if members.len() > 1 { format!(", member {member}") } else { String::new() };
+        lines.push((format!("training{suffix}"), points(run, member, x, |line| Some(line.train_loss))));
+        lines.push((format!("validation{suffix}"), points(run, member, x, |line| line.validation_loss)));
+    }
+    lines
+}
+
+/// Damping, gain ratio and residual of the solve over the steps.
+fn solver_charts(runs: &[Shown]) -> Vec<Chart> {
+    let chart = |title: &str, note: &str, label: &str, scale, value: fn(&StepLine) -> Option<f64>| {
+        let chart = Chart::new(title).note(note).axes("step", label).y_scale(scale);
+        runs.iter().fold(chart, |chart, run| {
+            let line: Vec<(f64, f64)> = run.steps().filter_map(|line| Some((line.step as f64, value(line)?))).collect();
+            if line.is_empty() { chart } else { chart.line(run.name.clone(), line) }
+        })
+    };
+    vec![
+        chart("Damping", "λ relative to the mean diagonal of G", "damping", Scale::Log, |line| line.damping),
+        chart(
+            "Gain ratio",
+            "actual over predicted decrease of the loss; 1 is a perfect model",
+            "gain ratio",
+            Scale::Linear,
+            |line| line.gain_ratio.map(|ratio| ratio.clamp(-1.0, 3.0)),
+        ),
+        chart("Residual of the solve", "‖(G + λI)c − r‖ / ‖r‖", "residual", Scale::Log, |line| {
+            line.solve.map(|solve| solve.residual)
+        }),
+    ]
+}

@@ -1,0 +1,107 @@
+//! Dual activations: E[φ(x)φ(y)] and E[φ′(x)φ′(y)] for normal (x, y) with mean 0 and covariance (a, k; k, b).
+//!
+//! Functions with a kink at 0 alone depend on the angle of the pair; they map (u, v) to (u, v) without cancellation.
+//! Smooth ones have closed forms in the covariance, or a series.
+
+mod rectifier;
+mod series;
+mod smooth;
+
+use super::pairs::{Pairs, Scales};
+use crate::device::Device;
+use crate::error::Result;
+use crate::model::Activation;
+use crate::scalar::Scalar;
+
+pub(super) use series::Coefficients;
+
+/// How an activation acts on kernels.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Dual {
+    /// φ(z) = p·z + q·|z|: relu, leaky relu, abs.
+    Rectifier {
+        linear: f64,
+        absolute: f64,
+    },
+    /// max(z, 0)²
+    SquaredRelu,
+    Erf,
+    Sin,
+    Cos,
+    Gelu,
+    /// Everything else: a series of Hermite polynomials.
+    Series(Activation),
+}
+
+/// What the series of an activation knows of the two sets of points; the row's coefficients come first.
+#[derive(Clone, Copy)]
+pub(super) struct Tables<'a, T> {
+    pub(super) row: (&'a Coefficients<T>, usize),
+    pub(super) columns: (&'a Coefficients<T>, usize),
+}
+
+impl From<Activation> for Dual {
+    fn from(activation: Activation) -> Self {
+        match activation {
+            Activation::Identity | Activation::Relu | Activation::LeakyRelu | Activation::Abs => {
+                let (above, below) = (activation.value(1.0), activation.value(-1.0));
+                Self::Rectifier { linear: (above - below) / 2.0, absolute: f64::midpoint(above, below) }
+            }
+            Activation::SquaredRelu => Self::SquaredRelu,
+            Activation::Erf => Self::Erf,
+            Activation::Sin => Self::Sin,
+            Activation::Cos => Self::Cos,
+            Activation::Gelu => Self::Gelu,
+            other => Self::Series(other),
+        }
+    }
+}
+
+impl Dual {
+    /// E[φ(x)²] for x of these variances, and what the series needs to know of the points.
+    pub(super) fn prepare<T: Scalar>(
+        self,
+        device: &Device,
+        variances: &[f64],
+    ) -> Result<(Vec<f64>, Option<Coefficients<T>>)> {
+        let each = |moment: fn(f64) -> f64| Ok((variances.iter().map(|&a| moment(a)).collect(), None));
+        match self {
+            Self::Rectifier { linear, absolute } => {
+                let factor = linear * linear + absolute * absolute;
+                Ok((variances.iter().map(|a| factor * a).collect(), None))
+            }
+            Self::SquaredRelu => each(|a| 1.5 * a * a),
+            Self::Erf => each(smooth::second_moment::<smooth::Erf>),
+            Self::Sin => each(smooth::second_moment::<smooth::Sin>),
+            Self::Cos => each(smooth::second_moment::<smooth::Cos>),
+            Self::Gelu => each(smooth::second_moment::<smooth::Gelu>),
+            Self::Series(activation) => {
+                let coefficients = Coefficients::new(device, activation, variances)?;
+                Ok((coefficients.second_moments().to_vec(), Some(coefficients)))
+            }
+        }
+    }
+
+    /// K ← E[φφ], Θ ← Θ·E[φ′φ′] for a run of pairs.
+    pub(super) fn apply<T: Scalar>(
+        self,
+        pairs: &mut Pairs<T>,
+        before: Scales<'_, T>,
+        after: Scales<'_, T>,
+        tables: Option<Tables<'_, T>>,
+    ) {
+        match self {
+            Self::Rectifier { linear, absolute } => rectifier::rectifier(pairs, before.columns.len(), linear, absolute),
+            Self::SquaredRelu => rectifier::squared_relu(pairs, before),
+            Self::Erf => smooth::apply::<T, smooth::Erf>(pairs, before, after),
+            Self::Sin => smooth::apply::<T, smooth::Sin>(pairs, before, after),
+            Self::Cos => smooth::apply::<T, smooth::Cos>(pairs, before, after),
+            Self::Gelu => smooth::apply::<T, smooth::Gelu>(pairs, before, after),
+            Self::Series(_) => {
+                if let Some(tables) = tables {
+                    series::apply(pairs, before, after, tables);
+                }
+            }
+        }
+    }
+}

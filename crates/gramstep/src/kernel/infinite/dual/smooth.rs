@@ -1,0 +1,142 @@
+//! Smooth functions with closed forms. k = K_ij, a = K_ii, b = K_jj, and ab − k² = ab·uv without cancellation.
+//!
+//! ```text
+//! erf   E[φφ] = (2/π)·arcsin(2k/√E), E = (1+2a)(1+2b)             E[φ′φ′] = (4/π)/√(E − 4k²)        (williams1998)
+//! sin   E[φφ] = (e₊ − e₋)/2, e± = exp(−(a+b)/2 ± k)               E[φ′φ′] = (e₊ + e₋)/2
+//! cos   the two exchanged
+//! gelu  E[φφ] = k/4 + (k·arcsin(k/√P) + (k² + ab·D)/(P√D))/(2π),  P = (1+a)(1+b), D = P − k²        (tsuchida2021)
+//!       E[φ′φ′] = ¼ + (arcsin(k/√P) + k/√D·(1/D + (1 − ab)/P + 1))/(2π)
+//! ```
+
+use std::f64::consts::PI;
+
+use super::super::pairs::{Pairs, Scales};
+use crate::device::vectorized;
+use crate::scalar::Scalar;
+use crate::scalar::elementary::{angles, exp_m1_nonpositive, exp_nonpositive};
+
+/// A dual activation in closed form.
+pub(super) trait Closed {
+    /// (E[φφ], E[φ′φ′]) of one pair, from r_i = √a, r_j = √b, u and v.
+    fn pair<T: Scalar>(ri: T, rj: T, u: T, v: T) -> (T, T);
+}
+
+/// E[φ(x)²] for x of this variance.
+pub(super) fn second_moment<D: Closed>(variance: f64) -> f64 {
+    let r = variance.sqrt();
+    D::pair(r, r, 0.0, 2.0).0
+}
+
+/// K ← E[φφ], Θ ← Θ·E[φ′φ′].
+pub(super) fn apply<T: Scalar, D: Closed>(pairs: &mut Pairs<T>, before: Scales<'_, T>, after: Scales<'_, T>) {
+    let ri = before.row;
+    let (u, v, theta) = pairs.slices(before.columns.len());
+    vectorized(
+        #[inline(always)]
+        || {
+            let scales = before.columns.iter().zip(after.columns);
+            for (((u, v), theta), (&rj, &norm)) in u.iter_mut().zip(v).zip(theta).zip(scales) {
+                let (value, slope) = D::pair(ri, rj, *u, *v);
+                let same = ri == rj && *u * *v == T::ZERO;
+                *theta *= slope;
+                (*u, *v) = normalised(value, after.row * norm, same);
+            }
+        },
+    );
+}
+
+/// (1 − ρ, 1 + ρ) for ρ = value/norm. Of x′ = ±x (`same`) the result is ±1 exactly, if it is that up to rounding.
+#[inline(always)]
+pub(super) fn normalised<T: Scalar>(value: T, norm: T, same: bool) -> (T, T) {
+    let positive = norm > T::ZERO;
+    let ratio = value / if positive { norm } else { T::ONE };
+    let ratio = if positive { ratio.max(-T::ONE).min(T::ONE) } else { T::ZERO };
+    let (u, v) = (T::ONE - ratio, T::ONE + ratio);
+    let rounding = T::from_f64(64.0) * T::EPSILON;
+    let (u, v) = if same && u < rounding { (T::ZERO, T::ONE + T::ONE) } else { (u, v) };
+    if same && v < rounding { (T::ONE + T::ONE, T::ZERO) } else { (u, v) }
+}
+
+/// k and ab − k² of a pair.
+#[inline(always)]
+fn covariance<T: Scalar>(ri: T, rj: T, u: T, v: T) -> (T, T) {
+    let rr = ri * rj;
+    (T::from_f64(0.5) * rr * (v - u), rr * rr * u * v)
+}
+
+/// arcsin(k/√total) where total = k² + rest.
+#[inline(always)]
+fn arcsine<T: Scalar>(k: T, total: T, rest: T) -> T {
+    let c = k / total.sqrt();
+    // 1 − |c| = (1 − c²)/(1 + |c|).
+    angles(c, rest / (total * (T::ONE + c.abs()))).0
+}
+
+/// erf z.
+pub(super) struct Erf;
+
+impl Closed for Erf {
+    #[inline(always)]
+    fn pair<T: Scalar>(ri: T, rj: T, u: T, v: T) -> (T, T) {
+        let (two, four) = (T::from_f64(2.0), T::from_f64(4.0));
+        let (k, gap) = covariance(ri, rj, u, v);
+        let (a, b) = (ri * ri, rj * rj);
+        let total = two.mul_add(a, T::ONE) * two.mul_add(b, T::ONE);
+        let rest = four.mul_add(gap, two.mul_add(a + b, T::ONE));
+        (T::from_f64(2.0 / PI) * arcsine(two * k, total, rest), T::from_f64(4.0 / PI) / rest.sqrt())
+    }
+}
+
+/// ((e₊ − e₋)/2, (e₊ + e₋)/2).
+#[inline(always)]
+fn exponentials<T: Scalar>(ri: T, rj: T, u: T, v: T) -> (T, T) {
+    // (a + b)/2 ∓ k = (√a − √b)²/2 + √(ab)·u or ·v: of the two exponents the one closer to 0, and their distance 2|k|.
+    let (half, rr) = (T::from_f64(0.5), ri * rj);
+    let difference = ri - rj;
+    let large = exp_nonpositive(-(half * difference).mul_add(difference, rr * u.min(v)));
+    let drop = exp_m1_nonpositive(-rr * (v - u).abs());
+    let odd = -half * large * drop;
+    let even = large * half.mul_add(drop, T::ONE);
+    (if v < u { -odd } else { odd }, even)
+}
+
+/// sin z.
+pub(super) struct Sin;
+
+impl Closed for Sin {
+    #[inline(always)]
+    fn pair<T: Scalar>(ri: T, rj: T, u: T, v: T) -> (T, T) {
+        exponentials(ri, rj, u, v)
+    }
+}
+
+/// cos z.
+pub(super) struct Cos;
+
+impl Closed for Cos {
+    #[inline(always)]
+    fn pair<T: Scalar>(ri: T, rj: T, u: T, v: T) -> (T, T) {
+        let (odd, even) = exponentials(ri, rj, u, v);
+        (even, odd)
+    }
+}
+
+/// z·Φ(z).
+pub(super) struct Gelu;
+
+impl Closed for Gelu {
+    #[inline(always)]
+    fn pair<T: Scalar>(ri: T, rj: T, u: T, v: T) -> (T, T) {
+        let (quarter, turn) = (T::from_f64(0.25), T::from_f64(0.5 / PI));
+        let (k, gap) = covariance(ri, rj, u, v);
+        let (a, b) = (ri * ri, rj * rj);
+        let total = (T::ONE + a) * (T::ONE + b);
+        let rest = T::ONE + a + b + gap;
+        let root = rest.sqrt();
+        let angle = arcsine(k, total, rest);
+        let bump = k.mul_add(k, a * b * rest) / (total * root);
+        let value = quarter.mul_add(k, turn * k.mul_add(angle, bump));
+        let tilt = k / root * (T::ONE / rest + (T::ONE - a * b) / total + T::ONE);
+        (value, turn.mul_add(angle + tilt, quarter))
+    }
+}

@@ -1,0 +1,109 @@
+//! A kernel matrix that exists tile by tile: what can be done with it without holding it.
+
+use std::ops::Range;
+
+use super::{InfinitePoints, Which};
+use crate::error::{Error, Result};
+use crate::scalar::Scalar;
+use crate::view::Matrix;
+
+/// A kernel between two sets of points, of which any tile can be computed.
+pub trait KernelTiles<T: Scalar> {
+    /// n and n′, the numbers of points of the rows and of the columns.
+    fn samples(&self) -> (usize, usize);
+
+    /// Rows (and columns) of the matrix for every point: 1, or k where all pairs of outputs are in it.
+    fn rows_per_sample(&self) -> usize {
+        1
+    }
+
+    /// The part of the matrix between some points of the rows and some of the columns.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if a range is too long, and those of the kernel.
+    fn tile(&self, rows: Range<usize>, columns: Range<usize>) -> Result<Matrix<T>>;
+
+    /// The whole matrix, by tiles of at most `samples`×`samples` points.
+    ///
+    /// # Errors
+    /// Those of [`tile`](Self::tile), [`Error::Setting`] if `samples` is 0.
+    fn matrix(&self, samples: usize) -> Result<Matrix<T>> {
+        let ((n, m), k) = (self.samples(), self.rows_per_sample());
+        let mut whole = Matrix::zeros(n * k, m * k);
+        for rows in blocks(n, samples)? {
+            for columns in blocks(m, samples)? {
+                let tile = self.tile(rows.clone(), columns.clone())?;
+                for i in 0..tile.rows() {
+                    whole.row_mut(rows.start * k + i)[columns.start * k..columns.end * k].copy_from_slice(tile.row(i));
+                }
+            }
+        }
+        Ok(whole)
+    }
+
+    /// The whole symmetric matrix of one set of points: tiles on and below the diagonal are computed, the others copied.
+    ///
+    /// # Errors
+    /// Those of [`matrix`](Self::matrix), [`Error::Shape`] if there are two sets of different size.
+    fn symmetric_matrix(&self, samples: usize) -> Result<Matrix<T>> {
+        let ((n, m), k) = (self.samples(), self.rows_per_sample());
+        if n != m {
+            return Err(Error::Shape { what: "points of a symmetric kernel", expected: n, got: m });
+        }
+        let mut whole = Matrix::zeros(n * k, n * k);
+        for rows in blocks(n, samples)? {
+            for columns in blocks(rows.end, samples)? {
+                let tile = self.tile(rows.clone(), columns.clone())?;
+                for i in 0..tile.rows() {
+                    let row = rows.start * k + i;
+                    for (column, &value) in (columns.start * k..).zip(tile.row(i)) {
+                        if column <= row {
+                            whole[(row, column)] = value;
+                            whole[(column, row)] = value;
+                        }
+                    }
+                }
+            }
+        }
+        Ok(whole)
+    }
+}
+
+/// 0..n cut into ranges of `length`.
+pub(super) fn blocks(n: usize, length: usize) -> Result<impl Iterator<Item = Range<usize>>> {
+    if length == 0 {
+        return Err(Error::Setting { name: "samples of a tile", value: "0".to_owned(), range: "1 or more" });
+    }
+    Ok((0..n).step_by(length).map(move |start| start..(start + length).min(n)))
+}
+
+/// Whether a tile lies inside its matrix.
+pub(super) fn check_tile((n, m): (usize, usize), rows: &Range<usize>, columns: &Range<usize>) -> Result<()> {
+    for (what, range, samples) in [("rows of a tile", rows, n), ("columns of a tile", columns, m)] {
+        if range.end > samples || range.start > range.end {
+            return Err(Error::Shape { what, expected: samples, got: range.end.max(range.start) });
+        }
+    }
+    Ok(())
+}
+
+/// One kernel of infinite width between two prepared sets of points.
+#[derive(Clone, Copy, Debug)]
+pub struct InfiniteTiles<'a, T> {
+    /// Points of the rows.
+    pub rows: &'a InfinitePoints<T>,
+    /// Points of the columns.
+    pub columns: &'a InfinitePoints<T>,
+    /// Which kernel.
+    pub which: Which,
+}
+
+impl<T: Scalar> KernelTiles<T> for InfiniteTiles<'_, T> {
+    fn samples(&self) -> (usize, usize) {
+        (self.rows.samples(), self.columns.samples())
+    }
+
+    fn tile(&self, rows: Range<usize>, columns: Range<usize>) -> Result<Matrix<T>> {
+        self.rows.tile(rows, self.columns, columns, self.which)
+    }
+}
