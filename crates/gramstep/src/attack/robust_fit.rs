@@ -1,11 +1,11 @@
 //! The parameters nearest to the start at which the linearised network is right on whole balls around the data.
 
 use super::{Attack, Criterion, Margin, Problem, ThreatModel};
-use crate::device::{Device, Operations, Tile};
 use crate::error::{Error, Result};
-use crate::model::{Cotangent, Differentiable, InputPass, Model};
+use crate::kernel::LinearisedModel;
+use crate::model::Model;
 use crate::solve::{Damped, Solver};
-use crate::view::{Matrix, MatrixView};
+use crate::view::Matrix;
 
 /// Settings of [`robust_fit`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -41,59 +41,6 @@ pub struct RobustFit {
     pub converged: bool,
 }
 
-/// f(θ₀, x) + J(x)Δ, the network to first order in θ.
-struct FirstOrder<'a> {
-    model: &'a Model<f64>,
-    direction: Vec<f64>,
-}
-
-impl Differentiable<f64> for FirstOrder<'_> {
-    fn inputs(&self) -> usize {
-        self.model.inputs()
-    }
-
-    fn outputs(&self) -> usize {
-        self.model.outputs()
-    }
-
-    fn device(&self) -> &Device {
-        self.model.device()
-    }
-
-    fn cost(&self) -> f64 {
-        3.0 * Differentiable::cost(self.model)
-    }
-
-    fn evaluate(&self, _: &dyn Operations<f64>, x: Tile<'_, f64>, pass: &mut InputPass<f64>) -> Result<()> {
-        let x = MatrixView::strided(x.host(), x.rows(), x.columns(), x.columns(), 1)?;
-        let (f, jv) = self.model.predict_tangent(x, &self.direction)?;
-        pass.outputs.clear();
-        pass.outputs.extend(f.as_slice().iter().zip(jv.as_slice()).map(|(f, jv)| f + jv));
-        Ok(())
-    }
-
-    fn pull_back(
-        &self,
-        operations: &dyn Operations<f64>,
-        x: Tile<'_, f64>,
-        cotangent: &mut Cotangent<'_, f64>,
-        pass: &mut InputPass<f64>,
-    ) -> Result<()> {
-        self.evaluate(operations, x, pass)?;
-        let k = self.outputs();
-        let mut u = Matrix::zeros(x.rows(), k);
-        for (row, f) in pass.outputs.chunks_exact(k).enumerate() {
-            cotangent(row, f, u.row_mut(row));
-        }
-        let view = MatrixView::strided(x.host(), x.rows(), x.columns(), x.columns(), 1)?;
-        let (value, tangent) =
-            (self.model.input_gradient(view, &u)?, self.model.tangent_input_gradient(view, &self.direction, &u)?);
-        pass.gradient.clear();
-        pass.gradient.extend(value.as_slice().iter().zip(tangent.as_slice()).map(|(a, b)| a + b));
-        Ok(())
-    }
-}
-
 /// The Δ of least norm with y·(f(θ₀, x) + J(x)Δ) ≥ 1 for all x in the balls around the samples, by cutting planes:
 /// solve for the points gathered so far, attack f_lin, add the points that miss the margin.
 ///
@@ -116,12 +63,12 @@ pub fn robust_fit(
     }
     let (d, n) = (x.columns(), x.rows());
     let (mut points, mut signs) = (x.as_slice().to_vec(), y.as_slice().to_vec());
-    let mut fitted = FirstOrder { model, direction: vec![0.0; model.parameter_count()] };
+    let mut fitted = LinearisedModel::new(model.clone());
     let (mut margin, mut round) = (f64::NEG_INFINITY, 0);
     let mut constraints = 0;
     while round < config.rounds {
         let gathered = Matrix::from_vec(signs.len(), d, points.clone())?;
-        fitted.direction = least_norm(model, &gathered, &signs)?;
+        fitted.set_displacement(least_norm(model, &gathered, &signs)?)?;
         round += 1;
         constraints = signs.len();
         let problem = Problem::new(&fitted, x, y).with_goal(&Margin).with_criterion(Criterion::None);
@@ -135,9 +82,10 @@ pub fn robust_fit(
             signs.push(y[(i, 0)]);
         }
     }
-    let norm = fitted.direction.iter().map(|v| v * v).sum::<f64>().sqrt();
+    let norm = fitted.displacement().iter().map(|v| v * v).sum::<f64>().sqrt();
     let converged = margin >= 1.0 - config.tolerance;
-    Ok(RobustFit { direction: fitted.direction, norm, margin, constraints, rounds: round, converged })
+    let direction = fitted.displacement().to_vec();
+    Ok(RobustFit { direction, norm, margin, constraints, rounds: round, converged })
 }
 
 /// Damping of the small systems, relative to their mean diagonal: two gathered points may be one to rounding.

@@ -41,6 +41,7 @@ pub struct AdversarialTraining<T> {
     threat: ThreatModel,
     ball: Option<ParameterBall<T>>,
     step: u64,
+    warm_up: u64,
 }
 
 /// What a step of adversarial training did.
@@ -61,7 +62,7 @@ impl<T: Scalar> AdversarialTraining<T> {
     /// Training against an attack within a threat model.
     #[must_use]
     pub fn new(attack: impl Attack<T> + Send + 'static, threat: ThreatModel) -> Self {
-        Self { attack: Box::new(attack), threat, ball: None, step: 0 }
+        Self { attack: Box::new(attack), threat, ball: None, step: 0, warm_up: 0 }
     }
 
     /// The same training with every step projected on a ball.
@@ -69,6 +70,23 @@ impl<T: Scalar> AdversarialTraining<T> {
     pub fn within(mut self, ball: ParameterBall<T>) -> Self {
         self.ball = Some(ball);
         self
+    }
+
+    /// The same training with a radius that rises in proportion over the first steps: networks that cannot yet tell
+    /// samples apart learn nothing against a large one.
+    #[must_use]
+    pub fn with_warm_up(mut self, steps: u64) -> Self {
+        self.warm_up = steps;
+        self
+    }
+
+    /// The threat model of the next step.
+    ///
+    /// # Errors
+    /// None: a share of a valid radius is valid.
+    pub fn threat(&self) -> Result<ThreatModel> {
+        let share = if self.step < self.warm_up { (self.step + 1) as f64 / self.warm_up as f64 } else { 1.0 };
+        self.threat.clone().with_radius(share * self.threat.radius())
     }
 
     /// Continues after a number of steps: random starts depend on it.
@@ -86,7 +104,7 @@ impl<T: Scalar> AdversarialTraining<T> {
         let goal = LargestLoss(batch.loss_function());
         let numbers: Vec<u64> = (0..batch.samples() as u64).map(|row| row ^ (self.step << 32)).collect();
         let problem = Problem::new(model, batch.inputs(), batch.targets()).with_goal(&goal);
-        self.attack.run(&problem.with_criterion(Criterion::None).with_numbers(&numbers), &self.threat)
+        self.attack.run(&problem.with_criterion(Criterion::None).with_numbers(&numbers), &self.threat()?)
     }
 
     /// The loss of the attacked batch, in the units that people see.

@@ -196,6 +196,54 @@ fn opposite_twins_within_twice_the_radius_cannot_be_fitted_robustly_by_any_param
     assert!(clean < 0.1 * bound, "{clean}");
 }
 
+/// With g_t the gradient at the attacked inputs A_t and θ* the robust fit: L_A(θ_t) − L(θ*; A_t) ≤ ⟨g_t, θ_t − θ*⟩ (almost
+/// convexity), and therefore mean L_A ≤ mean L(θ*; A_t) + R²/(2ηT) + ½η mean ‖g_t‖², R = ‖θ₀ − θ*‖.
+#[test]
+fn every_step_is_almost_convex_and_the_mean_robust_loss_is_below_the_bound_of_gradient_descent() {
+    let (x, y) = sphere(1, 0.6);
+    let mut model = network(1024, 2);
+    let fit = fit(&model, &x, &y, 0.2);
+    let best = at(&model, &fit.direction, 1.05);
+    let target = best.theta();
+    let mut optimizer = descent(&model, &x, 0.5);
+    let mut training = AdversarialTraining::new(inner(), threat(0.2));
+    let batch = Batch::new(&x, &y).with_loss(&HingeLoss);
+    let steps = 60;
+    let (mut mean, mut reference, mut squares, mut eta) = (0.0, 0.0, 0.0, 0.0);
+    for _ in 0..steps {
+        let attacked = training.attack(&model, &batch).unwrap();
+        let there = batch.with_inputs(&attacked.inputs).loss(&best).unwrap();
+        let before = model.theta();
+        let info = training.step(&mut optimizer, &mut model, &batch).unwrap();
+        eta = info.step.learning_rate;
+        let gradient: Vec<f64> = before.iter().zip(model.theta()).map(|(a, b)| (a - b) / eta).collect();
+        let way: Vec<f64> = before.iter().zip(&target).map(|(a, b)| a - b).collect();
+        let gap = info.robust_loss - there - dot(&gradient, &way);
+        assert!(gap <= 1e-9, "{gap:e}");
+        mean += info.robust_loss / f64::from(steps);
+        reference += there / f64::from(steps);
+        squares += dot(&gradient, &gradient) / f64::from(steps);
+    }
+    let bound = reference + (1.05 * fit.norm).powi(2) / (2.0 * eta * f64::from(steps)) + 0.5 * eta * squares;
+    assert!(mean <= bound, "{mean} > {bound}");
+    assert!(bound < 2.0 && reference < 0.05, "{bound} {reference}");
+}
+
+#[test]
+fn the_radius_of_a_warm_up_rises_in_proportion_to_the_steps() {
+    let (x, y) = sphere(1, 0.6);
+    let mut model = network(64, 2);
+    let mut optimizer = descent(&model, &x, 0.1);
+    let mut training = AdversarialTraining::new(inner(), threat(0.2)).with_warm_up(4);
+    let batch = Batch::new(&x, &y).with_loss(&HingeLoss);
+    for expected in [0.05, 0.1, 0.15, 0.2, 0.2] {
+        assert!((training.threat().unwrap().radius() - expected).abs() < 1e-15);
+        let attacked = training.attack(&model, &batch).unwrap();
+        assert!(attacked.samples.iter().all(|sample| sample.size <= expected * (1.0 + 1e-12)));
+        training.step(&mut optimizer, &mut model, &batch).unwrap();
+    }
+}
+
 #[test]
 fn projection_on_the_parameter_ball_is_radial_and_leaves_frozen_spans() {
     let mut model = network(64, 1);

@@ -2,9 +2,10 @@
 
 use gramstep::attack::{
     Apgd, Attack, Attacked, Candidates, Criterion, Fgsm, LargestLoss, Margin, Norm, Pgd, Problem, Reach, Shift,
-    SmallestPerturbation, Strongest, ThreatModel, error_against_radius, transfer,
+    SmallestPerturbation, Strongest, TangentRegressor, ThreatModel, error_against_radius, transfer,
 };
 use gramstep::device::Tile;
+use gramstep::kernel::{KernelRegression, LinearisedModel, Ridge};
 use gramstep::loss::{CrossEntropyLoss, SquaredLoss};
 use gramstep::model::{Differentiable, InputPass};
 use gramstep::{Activation, Device, Error, Matrix, Model, Scalar};
@@ -360,6 +361,66 @@ fn perturbations_transfer_to_the_model_they_were_made_for_at_least_as_well_as_to
         assert!((matrix[(i, i)] - attacked[i].error()).abs() < 1e-12);
         assert!(matrix[(i, i)] >= matrix[(1 - i, i)], "{matrix:?}");
     }
+}
+
+/// A classifier, its linearisation trained to the end, and the regressor of its tangent kernel.
+fn surrogates(x: &Matrix<f64>, y: &Matrix<f64>) -> (Model<f64>, LinearisedModel<f64>, TangentRegressor<f64>) {
+    let model = network::<f64>(&[6, 24, 3], Activation::Tanh, 71);
+    let mut linear = LinearisedModel::new(model.clone());
+    linear.fit(x, y, 1e-2).unwrap();
+    let gram = model.tangent(x).unwrap().gram();
+    let rows = Matrix::from_vec(gram.rows(), 1, y.as_slice().to_vec()).unwrap();
+    let regression = KernelRegression::fit(&gram, &rows, Ridge::Fixed(1e-2), 1).unwrap();
+    (model.clone(), linear, TangentRegressor::new(model, x, &regression).unwrap())
+}
+
+#[test]
+fn surrogates_have_the_outputs_of_their_kernels_and_the_gradients_of_differences() {
+    let (x, y) = (cube::<f64>(72, 30, 6), one_hot::<f64>(30, 3));
+    let (model, linear, regressor) = surrogates(&x, &y);
+    // K(x, X) c, by the kernel itself.
+    let gram = model.tangent(&x).unwrap().gram();
+    let rows = Matrix::from_vec(90, 1, y.as_slice().to_vec()).unwrap();
+    let regression = KernelRegression::fit(&gram, &rows, Ridge::Fixed(1e-2), 1).unwrap();
+    let new = cube::<f64>(73, 5, 6);
+    let cross = model.tangent(&new).unwrap().cross_gram(&model.tangent(&x).unwrap()).unwrap();
+    let by_kernel = regression.predict(&cross).unwrap();
+    assert_close(regressor.predict(&new).unwrap().as_slice(), by_kernel.as_slice(), 1e-8 / f64::EPSILON, "K(x, X) c");
+    for surrogate in [&linear as &dyn Differentiable<f64>, &regressor] {
+        let u = matrix::<f64>(74, 5, 3);
+        let value = |x: &Matrix<f64>, pass: &mut InputPass<f64>| {
+            let operations = surrogate.device().operations::<f64>();
+            let mut cotangent = |row: usize, _: &[f64], out: &mut [f64]| out.copy_from_slice(u.row(row));
+            surrogate.pull_back(&operations, Tile::new(x.as_slice(), 5, 6), &mut cotangent, pass).unwrap();
+            dot(&pass.outputs, u.as_slice())
+        };
+        let mut pass = InputPass::default();
+        value(&new, &mut pass);
+        let gradient = pass.gradient.clone();
+        let at = |j: usize, h: f64, pass: &mut InputPass<f64>| {
+            let mut moved = new.clone();
+            moved.as_mut_slice()[j] += h;
+            value(&moved, pass)
+        };
+        let slopes: Vec<f64> = (0..30).map(|j| (at(j, 1e-5, &mut pass) - at(j, -1e-5, &mut pass)) / 2e-5).collect();
+        assert_close(&gradient, &slopes, 1e-7 / f64::EPSILON, "input gradient of a surrogate");
+    }
+}
+
+#[test]
+fn network_linearisation_and_kernel_regressor_are_attacked_by_the_same_call() {
+    let (x, y) = (cube::<f64>(72, 30, 6), one_hot::<f64>(30, 3));
+    let (model, linear, regressor) = surrogates(&x, &y);
+    let models: [&dyn Differentiable<f64>; 3] = [&model, &linear, &regressor];
+    let problem = Problem::new(&model, &x, &y);
+    let threat = ThreatModel::linf(0.1).unwrap().with_box(0.0, 1.0).unwrap();
+    let (matrix, attacked) = transfer(&Pgd::new(10), &models, &problem, &threat).unwrap();
+    for (i, attacked) in attacked.iter().enumerate() {
+        assert!(attacked.after() > attacked.before() + 1e-3);
+        assert!((matrix[(i, i)] - attacked.error()).abs() < 1e-12);
+    }
+    // The two that were fitted are nearly one function, the network is at its start: they mislead each other.
+    assert!(matrix[(1, 2)] > matrix[(0, 2)] && matrix[(2, 1)] > matrix[(0, 1)], "{matrix:?}");
 }
 
 #[test]
