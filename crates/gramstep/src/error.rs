@@ -122,3 +122,33 @@ impl Error {
 
 /// Result of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
+
+/// [`Error::Shape`] unless an extent is the one expected.
+pub(crate) fn check_extent(what: &'static str, expected: usize, got: usize) -> Result<()> {
+    if expected == got { Ok(()) } else { Err(Error::Shape { what, expected, got }) }
+}
+
+/// [`Error::Setting`] unless a setting lies in its range.
+pub(crate) fn check_setting<V: ToString + ?Sized>(
+    valid: bool,
+    name: &'static str,
+    value: &V,
+    range: &'static str,
+) -> Result<()> {
+    if valid { Ok(()) } else { Err(Error::Setting { name, value: value.to_string(), range }) }
+}
+
+/// [`Error::Setting`] unless a setting is finite and positive.
+pub(crate) fn check_positive(name: &'static str, value: f64) -> Result<()> {
+    check_setting(value > 0.0 && value.is_finite(), name, &value, "finite and > 0")
+}
+
+/// [`Error::Setting`] unless a share of the past, as in a momentum, keeps it finite.
+pub(crate) fn check_momentum(name: &'static str, value: f64) -> Result<()> {
+    check_setting((0.0..1.0).contains(&value), name, &value, "at least 0, below 1")
+}
+
+/// [`Error::Setting`] unless a setting is finite and not negative.
+pub(crate) fn check_not_negative(name: &'static str, value: f64) -> Result<()> {
+    check_setting(value >= 0.0 && value.is_finite(), name, &value, "finite and ≥ 0")
+}

@@ -1,6 +1,6 @@
 //! Owned row-major matrices and strided read-only views: the array types of every public signature.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, check_extent};
 use crate::scalar::Scalar;
 
 /// A dense row-major matrix. Rows are samples wherever data is meant.
@@ -24,11 +24,8 @@ impl<T: Scalar> Matrix<T> {
     /// # Errors
     /// [`Error::Shape`] if `data` does not hold `rows · columns` entries.
     pub fn from_vec(rows: usize, columns: usize, data: Vec<T>) -> Result<Self> {
-        if data.len() == rows * columns {
-            Ok(Self { rows, columns, data })
-        } else {
-            Err(Error::Shape { what: "entries of a matrix", expected: rows * columns, got: data.len() })
-        }
+        check_extent("entries of a matrix", rows * columns, data.len())?;
+        Ok(Self { rows, columns, data })
     }
 
     /// A matrix of zeros.

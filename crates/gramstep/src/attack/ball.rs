@@ -1,7 +1,7 @@
 //! B(R): parameters near their initial values, layer by layer.
 
 use crate::device::{Operations, Tile};
-use crate::error::{Error, Result};
+use crate::error::{Result, check_extent, check_setting};
 use crate::model::{Model, Span};
 use crate::scalar::Scalar;
 
@@ -43,12 +43,8 @@ impl<T: Scalar> ParameterBall<T> {
     /// # Errors
     /// [`Error::Setting`] if the radius is negative or NaN.
     pub fn around(model: &Model<T>, radius: f64) -> Result<Self> {
-        if radius >= 0.0 {
-            Ok(Self { centre: model.theta(), radius })
-        } else {
-            let range = "at least 0";
-            Err(Error::Setting { name: "radius of the parameter ball", value: radius.to_string(), range })
-        }
+        check_setting(radius >= 0.0, "radius of the parameter ball", &radius, "at least 0")?;
+        Ok(Self { centre: model.theta(), radius })
     }
 
     /// θ₀
@@ -101,12 +97,7 @@ impl<T: Scalar> ParameterBall<T> {
     }
 
     fn check(&self, model: &Model<T>) -> Result<()> {
-        let (expected, got) = (self.centre.len(), model.parameter_count());
-        if expected == got {
-            Ok(())
-        } else {
-            Err(Error::Shape { what: "parameters of the model of a parameter ball", expected, got })
-        }
+        check_extent("parameters of the model of a parameter ball", self.centre.len(), model.parameter_count())
     }
 }
 

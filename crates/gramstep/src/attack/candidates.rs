@@ -2,7 +2,7 @@
 
 use super::{Attack, Problem, Search};
 use crate::device::Tile;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, check_extent};
 use crate::model::InputPass;
 use crate::scalar::Scalar;
 use crate::view::Matrix;
@@ -22,9 +22,7 @@ impl<T: Scalar> Candidates<T> {
         let targets = problem.check()?;
         let clean = predict(problem, &problem.inputs.to_vec())?;
         let f = predict(problem, self.0.as_slice())?;
-        if f.rows() != targets.rows() {
-            return Err(Error::Shape { what: "rows of the candidates", expected: targets.rows(), got: f.rows() });
-        }
+        check_extent("rows of the candidates", targets.rows(), f.rows())?;
         let met = (0..f.rows()).filter(|&i| problem.criterion.met(clean.row(i), f.row(i), targets.row(i))).count();
         Ok(met as f64 / f.rows().max(1) as f64)
     }
@@ -63,9 +61,7 @@ impl<T: Scalar> Attack<T> for Candidates<T> {
         if self.0.rows() < rows.end {
             return Err(Error::Shape { what: "rows of the candidates", expected: rows.end, got: self.0.rows() });
         }
-        if self.0.columns() != d {
-            return Err(Error::Shape { what: "columns of the candidates", expected: d, got: self.0.columns() });
-        }
+        check_extent("columns of the candidates", d, self.0.columns())?;
         let mut x = self.0.as_slice()[rows.start * d..rows.end * d].to_vec();
         search.project(&mut x);
         search.evaluate(&x)

@@ -2,7 +2,7 @@
 
 use super::search::at_least_one;
 use super::{Attack, Search};
-use crate::error::{Error, Result};
+use crate::error::{Result, check_not_negative, check_positive};
 use crate::scalar::Scalar;
 
 /// Projected gradient ascent (madry2018), with restarts and momentum:
@@ -115,11 +115,8 @@ impl<T: Scalar> Attack<T> for Pgd {
     fn check(&self) -> Result<()> {
         at_least_one("steps", self.steps)?;
         at_least_one("restarts", self.restarts)?;
-        let setting = |name, value: f64, valid: bool, range| {
-            if valid { Ok(()) } else { Err(Error::Setting { name, value: value.to_string(), range }) }
-        };
-        setting("step size", self.step_size, self.step_size > 0.0 && self.step_size.is_finite(), "> 0")?;
-        setting("momentum", self.momentum, self.momentum >= 0.0 && self.momentum.is_finite(), "finite and ≥ 0")
+        check_positive("step size", self.step_size)?;
+        check_not_negative("momentum", self.momentum)
     }
 
     fn evaluations(&self) -> usize {

@@ -1,7 +1,7 @@
 //! What is attacked: a model, samples, and what the attacker wants of them.
 
 use super::goal::{Criterion, Goal, Margin};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, check_extent, check_positive};
 use crate::model::Differentiable;
 use crate::scalar::Scalar;
 use crate::view::{Matrix, MatrixView};
@@ -86,13 +86,10 @@ impl<'a, T: Scalar> Problem<'a, T> {
     /// Checks shapes and targets; returns the targets.
     pub(super) fn check(&self) -> Result<Matrix<f64>> {
         let (n, d, k) = (self.samples(), self.model.inputs(), self.model.outputs());
-        let equal = |what, expected, got| {
-            if expected == got { Ok(()) } else { Err(Error::Shape { what, expected, got }) }
-        };
-        equal("columns of the input", d, self.inputs.columns())?;
-        equal("rows of the targets", n, self.targets.rows())?;
-        equal("columns of the targets", k, self.targets.columns())?;
-        equal("sample numbers", n, self.numbers.map_or(n, <[u64]>::len))?;
+        check_extent("columns of the input", d, self.inputs.columns())?;
+        check_extent("rows of the targets", n, self.targets.rows())?;
+        check_extent("columns of the targets", k, self.targets.columns())?;
+        check_extent("sample numbers", n, self.numbers.map_or(n, <[u64]>::len))?;
         let targets = Matrix::from_fn(n, k, |i, a| self.targets.get(i, a).to_f64());
         for i in 0..n {
             let y = targets.row(i);
@@ -102,11 +99,9 @@ impl<'a, T: Scalar> Problem<'a, T> {
                 return Err(Error::Target { loss: self.goal.name(), sample: i, value, reason });
             }
         }
-        match self.criterion {
-            Criterion::Moved(by) | Criterion::Wrong(by) | Criterion::Reached(by) if !(by > 0.0 && by.is_finite()) => {
-                Err(Error::Setting { name: "criterion of an attack", value: by.to_string(), range: "a number > 0" })
-            }
-            _ => Ok(targets),
+        if let Criterion::Moved(by) | Criterion::Wrong(by) | Criterion::Reached(by) = self.criterion {
+            check_positive("criterion of an attack", by)?;
         }
+        Ok(targets)
     }
 }

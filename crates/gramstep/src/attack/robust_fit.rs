@@ -1,7 +1,7 @@
 //! The parameters nearest to the start at which the linearised network is right on whole balls around the data.
 
 use super::{Attack, Criterion, Margin, Problem, ThreatModel};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, check_extent};
 use crate::kernel::LinearisedModel;
 use crate::model::Model;
 use crate::solve::{Damped, Solver};
@@ -58,9 +58,7 @@ pub fn robust_fit(
     attack: &dyn Attack<f64>,
     config: RobustFitConfig,
 ) -> Result<RobustFit> {
-    if model.outputs() != 1 {
-        return Err(Error::Shape { what: "outputs of a robust fit", expected: 1, got: model.outputs() });
-    }
+    check_extent("outputs of a robust fit", 1, model.outputs())?;
     let (d, n) = (x.columns(), x.rows());
     let (mut points, mut signs) = (x.as_slice().to_vec(), y.as_slice().to_vec());
     let mut fitted = LinearisedModel::new(model.clone());

@@ -5,7 +5,7 @@ use super::region::Region;
 use super::threat_model::ThreatModel;
 use super::{Attack, Attacked, SampleOutcome};
 use crate::device::{Operations, Tile};
-use crate::error::{Error, Result};
+use crate::error::{Result, check_setting};
 use crate::model::InputPass;
 use crate::random::{Purpose, stream};
 use crate::scalar::Scalar;
@@ -238,5 +238,5 @@ fn search_tile<T: Scalar>(
 
 /// The settings that attacks share.
 pub(super) fn at_least_one(name: &'static str, value: usize) -> Result<()> {
-    if value > 0 { Ok(()) } else { Err(Error::Setting { name, value: value.to_string(), range: "at least 1" }) }
+    check_setting(value > 0, name, &value, "at least 1")
 }

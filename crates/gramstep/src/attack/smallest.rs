@@ -2,7 +2,7 @@
 
 use super::search::{at_least_one, run_with_radii};
 use super::{Attack, Attacked, Criterion, Problem, ThreatModel};
-use crate::error::{Error, Result};
+use crate::error::{Result, check_setting};
 use crate::scalar::Scalar;
 
 /// For every sample the smallest perturbation that meets the criterion, by bisection over the radius.
@@ -54,10 +54,8 @@ impl SmallestPerturbation {
         threat: &ThreatModel,
     ) -> Result<Attacked<T>> {
         at_least_one("bisections", self.bisections)?;
-        if problem.criterion == Criterion::None {
-            let range = "a criterion that a perturbation can meet";
-            return Err(Error::Setting { name: "criterion of an attack", value: "none".to_owned(), range });
-        }
+        let can_be_met = problem.criterion != Criterion::None;
+        check_setting(can_be_met, "criterion of an attack", "none", "a criterion that a perturbation can meet")?;
         let n = problem.samples();
         // Radius 0 decides about the samples that need no attack.
         let mut best = run_with_radii(attack, problem, threat, &vec![0.0; n])?;
@@ -96,9 +94,7 @@ pub fn error_against_radius<T: Scalar>(
     threat: &ThreatModel,
     radii: &[f64],
 ) -> Result<Vec<RadiusPoint>> {
-    if !radii.is_sorted() {
-        return Err(Error::Setting { name: "radii", value: format!("{radii:?}"), range: "ascending" });
-    }
+    check_setting(radii.is_sorted(), "radii", &format!("{radii:?}"), "ascending")?;
     let mut curve = Vec::with_capacity(radii.len());
     let mut best: Option<Attacked<T>> = None;
     for &radius in radii {

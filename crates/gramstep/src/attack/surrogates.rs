@@ -1,7 +1,7 @@
 //! The linearised network and the regressor of its tangent kernel, attacked by the same call as the network.
 
 use crate::device::{Device, Operations, Tile};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, check_extent};
 use crate::kernel::{KernelRegression, LinearisedModel};
 use crate::model::{Cotangent, Differentiable, InputPass, Model};
 use crate::scalar::Scalar;
@@ -74,10 +74,7 @@ impl<T: Scalar> TangentRegressor<T> {
     /// [`Error::Shape`] if x or the coefficients do not fit the network.
     pub fn new<'x>(model: Model<T>, x: impl Into<MatrixView<'x, T>>, regression: &KernelRegression) -> Result<Self> {
         let coefficients = regression.coefficients();
-        if coefficients.columns() != 1 {
-            let (what, got) = ("targets of a regression on the whole tangent kernel", coefficients.columns());
-            return Err(Error::Shape { what, expected: 1, got });
-        }
+        check_extent("targets of a regression on the whole tangent kernel", 1, coefficients.columns())?;
         let c: Vec<T> = coefficients.as_slice().iter().map(|&c| T::from_f64(c)).collect();
         let direction = model.tangent(x)?.vjp(&c)?;
         Ok(Self { model, direction })

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, check_extent, check_not_negative, check_setting};
 use crate::scalar::Scalar;
 use crate::view::Matrix;
 
@@ -203,12 +203,9 @@ impl ThreatModel {
     /// [`Error::Shape`] if the threat model is for another number of columns.
     pub(super) fn scales(&self, columns: usize) -> Result<Vec<f64>> {
         let mut scales = self.scales.clone().unwrap_or_else(|| vec![1.0; columns]);
-        let equal = |what, got| {
-            if got == columns { Ok(()) } else { Err(Error::Shape { what, expected: columns, got }) }
-        };
-        equal("scales of a threat model", scales.len())?;
+        check_extent("scales of a threat model", columns, scales.len())?;
         if let Bounds::Columns(limits) = &self.bounds {
-            equal("columns of the box of a threat model", limits.len())?;
+            check_extent("columns of the box of a threat model", columns, limits.len())?;
         }
         for &column in &self.frozen {
             let number = scales.len();
@@ -232,21 +229,9 @@ impl ThreatModel {
 }
 
 fn check_radius(radius: f64) -> Result<()> {
-    if radius >= 0.0 && radius.is_finite() {
-        Ok(())
-    } else {
-        Err(Error::Setting { name: "radius", value: radius.to_string(), range: "finite and ≥ 0" })
-    }
+    check_not_negative("radius", radius)
 }
 
 fn check_interval(lower: f64, upper: f64) -> Result<()> {
-    if lower <= upper {
-        Ok(())
-    } else {
-        Err(Error::Setting {
-            name: "box",
-            value: format!("{lower}..{upper}"),
-            range: "its lower end at most its upper",
-        })
-    }
+    check_setting(lower <= upper, "box", &format!("{lower}..{upper}"), "its lower end at most its upper")
 }

@@ -9,7 +9,7 @@
 //!
 //! The loss is ½Σr², a sum: times and learning rates are those of the sum. For a mean over n multiply them by n.
 
-use crate::error::{Error, Result};
+use crate::error::{Result, check_extent, check_momentum, check_positive, check_setting};
 use crate::solve::{Eigen, eigen};
 use crate::view::Matrix;
 
@@ -67,9 +67,7 @@ impl Dynamics {
             ("rows of the targets", n, y.rows()),
             ("columns of the targets", f, y_columns),
         ] {
-            if expected != got {
-                return Err(Error::Shape { what, expected, got });
-            }
+            check_extent(what, expected, got)?;
         }
         let eigen = eigen(kernel, threads)?;
         let column = |a: usize| (0..n).map(|i| start[(i, a)] - y[(i, a)]).collect::<Vec<_>>();
@@ -103,9 +101,7 @@ impl Dynamics {
             ("rows of the outputs at the start", cross.rows(), start.rows()),
             ("columns of the outputs at the start", self.start.columns(), start.columns()),
         ] {
-            if expected != got {
-                return Err(Error::Shape { what, expected, got });
-            }
+            check_extent(what, expected, got)?;
         }
         // K* V (a(w) − 1)/w q: directions without eigenvalue do not reach new points.
         let weights = self.in_eigenvectors(time, |w, left| if w > 0.0 { (left - 1.0) / w } else { 0.0 })?;
@@ -121,7 +117,7 @@ impl Dynamics {
     /// # Errors
     /// [`Error::Setting`] if the momentum is outside 0 ≤ μ < 1.
     pub fn largest_stable_rate(&self, momentum: f64) -> Result<f64> {
-        check_momentum(momentum)?;
+        check_momentum("momentum", momentum)?;
         Ok(2.0 * (1.0 + momentum) / self.eigen.values.last().copied().unwrap_or(0.0))
     }
 
@@ -131,8 +127,8 @@ impl Dynamics {
     /// # Errors
     /// [`Error::Setting`] if the rate or the momentum is outside its range.
     pub fn spectral_radius(&self, learning_rate: f64, momentum: f64) -> Result<f64> {
-        check_rate(learning_rate)?;
-        check_momentum(momentum)?;
+        check_positive("learning rate", learning_rate)?;
+        check_momentum("momentum", momentum)?;
         let rounding = self.eigen.rounding();
         let values = self.eigen.values.iter().filter(|&&w| w > rounding);
         Ok(values.map(|w| radius(learning_rate * w, momentum)).fold(0.0, f64::max))
@@ -163,20 +159,6 @@ impl Dynamics {
     }
 }
 
-fn check_rate(learning_rate: f64) -> Result<()> {
-    if learning_rate > 0.0 && learning_rate.is_finite() {
-        return Ok(());
-    }
-    Err(Error::Setting { name: "learning rate", value: learning_rate.to_string(), range: "finite and > 0" })
-}
-
-fn check_momentum(momentum: f64) -> Result<()> {
-    if (0.0..1.0).contains(&momentum) {
-        return Ok(());
-    }
-    Err(Error::Setting { name: "momentum", value: momentum.to_string(), range: "0 ≤ μ < 1" })
-}
-
 /// The larger root, by absolute value, of z² − (1 + μ − ηw)z + μ = 0.
 fn radius(step: f64, momentum: f64) -> f64 {
     let middle = 0.5 * (1.0 + momentum - step);
@@ -188,11 +170,10 @@ impl Time {
     fn check(self) -> Result<()> {
         match self {
             Self::Infinite => Ok(()),
-            Self::Flow(t) if t >= 0.0 => Ok(()),
-            Self::Flow(t) => Err(Error::Setting { name: "time", value: t.to_string(), range: "≥ 0" }),
+            Self::Flow(t) => check_setting(t >= 0.0, "time", &t, "≥ 0"),
             Self::Descent { learning_rate, momentum, .. } => {
-                check_rate(learning_rate)?;
-                check_momentum(momentum)
+                check_positive("learning rate", learning_rate)?;
+                check_momentum("momentum", momentum)
             }
         }
     }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::{KernelTiles, Which, check_tile};
 use crate::device::{Operations as _, Product, Tile, TileMut};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, check_extent};
 use crate::model::Model;
 use crate::scalar::Scalar;
 use crate::tangent::TangentFeatures;
@@ -57,9 +57,7 @@ impl<'a, T: Scalar> EmpiricalKernel<'a, T> {
     ) -> Result<Self> {
         let (rows, columns) = (rows.into(), columns.into());
         for got in [rows.columns(), columns.columns()] {
-            if got != model.inputs() {
-                return Err(Error::Shape { what: "columns of the input", expected: model.inputs(), got });
-            }
+            check_extent("columns of the input", model.inputs(), got)?;
         }
         if let Outputs::One(output) = outputs
             && output >= model.outputs()

@@ -9,7 +9,7 @@
 //! noise; a new observation has s² + Var f(x).
 
 use super::regression::{KernelRegression, Ridge};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, check_extent, check_positive};
 use crate::model::Model;
 use crate::random::{Purpose, stream};
 use crate::scalar::Scalar;
@@ -77,14 +77,10 @@ impl<T: Scalar> LinearisedLaplace<T> {
         for (what, expected, got) in
             [("rows of the targets", x.rows(), y.rows()), ("columns of the targets", k, y.columns())]
         {
-            if expected != got {
-                return Err(Error::Shape { what, expected, got });
-            }
+            check_extent(what, expected, got)?;
         }
-        if let Ridge::Fixed(ridge) = ridge
-            && !(ridge > 0.0 && ridge.is_finite())
-        {
-            return Err(Error::Setting { name: "ridge", value: ridge.to_string(), range: "finite and > 0" });
+        if let Ridge::Fixed(ridge) = ridge {
+            check_positive("ridge", ridge)?;
         }
         let rows = choose(x.rows(), k, budget, seed)?;
         let whole = rows.len() == x.rows();

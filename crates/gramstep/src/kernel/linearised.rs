@@ -1,6 +1,6 @@
 //! The neural Taylor expansion: a network replaced by its tangent at θ₀ (jacot2018, chizat2019).
 
-use crate::error::{Error, Result};
+use crate::error::{Result, check_extent};
 use crate::model::Model;
 use crate::scalar::Scalar;
 use crate::solve::{Damped, SolveInfo, Solver};
@@ -62,10 +62,7 @@ impl<T: Scalar> LinearisedModel<T> {
     /// # Errors
     /// [`Error::Shape`] if v does not have p entries.
     pub fn set_displacement(&mut self, v: Vec<T>) -> Result<()> {
-        let (expected, got) = (self.displacement.len(), v.len());
-        if expected != got {
-            return Err(Error::Shape { what: "displacement of the parameters", expected, got });
-        }
+        check_extent("displacement of the parameters", self.displacement.len(), v.len())?;
         self.displacement = v;
         Ok(())
     }
@@ -109,9 +106,8 @@ impl<T: Scalar> LinearisedModel<T> {
     pub fn fit<'x>(&mut self, x: impl Into<MatrixView<'x, T>>, y: &Matrix<T>, ridge: f64) -> Result<SolveInfo> {
         let tangent = self.model.tangent(x)?;
         let f = tangent.predictions();
-        if (f.rows(), f.columns()) != (y.rows(), y.columns()) {
-            return Err(Error::Shape { what: "targets", expected: f.as_slice().len(), got: y.as_slice().len() });
-        }
+        check_extent("rows of the targets", f.rows(), y.rows())?;
+        check_extent("columns of the targets", f.columns(), y.columns())?;
         let missing: Vec<f64> = y.as_slice().iter().zip(f.as_slice()).map(|(y, f)| y.to_f64() - f.to_f64()).collect();
         let gram = tangent.gram().into_f64();
         let (c, info) = Damped::factor(&gram, ridge, self.model.device().threads())?.solve(&missing, Solver::Dual)?;

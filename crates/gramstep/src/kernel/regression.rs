@@ -15,7 +15,7 @@ use std::f64::consts::PI;
 
 use super::KernelTiles;
 use super::tiles::blocks;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, check_extent, check_not_negative};
 use crate::scalar::Scalar;
 use crate::solve::{ConjugateGradient, Eigen, SolveInfo, conjugate_gradient, dot, eigen};
 use crate::view::Matrix;
@@ -67,9 +67,7 @@ impl KernelRegression {
     pub fn fit(kernel: &Matrix<f64>, y: &Matrix<f64>, ridge: Ridge, threads: usize) -> Result<Self> {
         let n = kernel.rows();
         for (what, got) in [("columns of a kernel", kernel.columns()), ("rows of the targets", y.rows())] {
-            if got != n {
-                return Err(Error::Shape { what, expected: n, got });
-            }
+            check_extent(what, n, got)?;
         }
         let eigen = eigen(kernel, threads)?;
         let column = |a: usize| (0..n).map(|i| y[(i, a)]).collect::<Vec<_>>();
@@ -89,9 +87,7 @@ impl KernelRegression {
     /// # Errors
     /// [`Error::Setting`] if κ is negative or not finite.
     pub fn set_ridge(&mut self, ridge: f64) -> Result<()> {
-        if !(ridge >= 0.0 && ridge.is_finite()) {
-            return Err(Error::Setting { name: "ridge", value: ridge.to_string(), range: "finite and ≥ 0" });
-        }
+        check_not_negative("ridge", ridge)?;
         self.ridge = ridge;
         let inverses = self.inverses(ridge);
         let solve = |q: &Vec<f64>| self.eigen.expand(&q.iter().zip(&inverses).map(|(q, i)| q * i).collect::<Vec<_>>());
@@ -150,13 +146,7 @@ impl KernelRegression {
     /// [`Error::Shape`] if sizes differ.
     pub fn variance(&self, cross: &Matrix<f64>, diagonal: &[f64]) -> Result<Vec<f64>> {
         self.check(cross)?;
-        if diagonal.len() != cross.rows() {
-            return Err(Error::Shape {
-                what: "diagonal of the new points",
-                expected: cross.rows(),
-                got: diagonal.len(),
-            });
-        }
+        check_extent("diagonal of the new points", cross.rows(), diagonal.len())?;
         let inverses = self.inverses(self.ridge);
         let reduced = |(i, &own): (usize, &f64)| {
             let q = self.eigen.project(cross.row(i));
@@ -190,9 +180,7 @@ impl KernelRegression {
     }
 
     fn check(&self, cross: &Matrix<f64>) -> Result<()> {
-        let (expected, got) = (self.targets.rows(), cross.columns());
-        let what = "columns of the kernel with the training points";
-        if expected == got { Ok(()) } else { Err(Error::Shape { what, expected, got }) }
+        check_extent("columns of the kernel with the training points", self.targets.rows(), cross.columns())
     }
 
     /// 1/(w + κ), 0 where that is rounding.
@@ -273,9 +261,8 @@ pub fn solve_matrix_free<T: Scalar>(
     settings: ConjugateGradient,
 ) -> Result<(Vec<f64>, SolveInfo)> {
     let ((n, m), k) = (kernel.samples(), kernel.rows_per_sample());
-    if n != m || y.len() != n * k {
-        return Err(Error::Shape { what: "targets of a kernel system", expected: m * k, got: y.len() });
-    }
+    check_extent("points of a kernel system", n, m)?;
+    check_extent("targets of a kernel system", n * k, y.len())?;
     let row = n * k * k * size_of::<T>();
     let fitting = budget / row.max(1);
     if fitting == 0 {

@@ -1,6 +1,6 @@
 //! What the eigenvalues of a kernel matrix say about it.
 
-use crate::error::{Error, Result};
+use crate::error::{Result, check_extent};
 use crate::solve::{dot, eigen};
 use crate::view::Matrix;
 
@@ -68,9 +68,7 @@ impl Spectrum {
 /// [`Error::Shape`] if y does not have n rows.
 pub fn alignment(kernel: &Matrix<f64>, y: &Matrix<f64>) -> Result<f64> {
     let n = kernel.rows();
-    if y.rows() != n {
-        return Err(Error::Shape { what: "rows of the targets", expected: n, got: y.rows() });
-    }
+    check_extent("rows of the targets", n, y.rows())?;
     let (mut inner, mut kernels, mut targets) = (0.0, 0.0, 0.0);
     for i in 0..n {
         let similar: Vec<f64> = (0..n).map(|j| dot(y.row(i), y.row(j))).collect();

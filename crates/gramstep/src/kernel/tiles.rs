@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{InfinitePoints, Which};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, check_extent, check_setting};
 use crate::scalar::Scalar;
 use crate::view::Matrix;
 
@@ -47,9 +47,7 @@ pub trait KernelTiles<T: Scalar> {
     /// Those of [`matrix`](Self::matrix), [`Error::Shape`] if there are two sets of different size.
     fn symmetric_matrix(&self, samples: usize) -> Result<Matrix<T>> {
         let ((n, m), k) = (self.samples(), self.rows_per_sample());
-        if n != m {
-            return Err(Error::Shape { what: "points of a symmetric kernel", expected: n, got: m });
-        }
+        check_extent("points of a symmetric kernel", n, m)?;
         let mut whole = Matrix::zeros(n * k, n * k);
         for rows in blocks(n, samples)? {
             for columns in blocks(rows.end, samples)? {
@@ -71,9 +69,7 @@ pub trait KernelTiles<T: Scalar> {
 
 /// 0..n cut into ranges of `length`.
 pub(super) fn blocks(n: usize, length: usize) -> Result<impl Iterator<Item = Range<usize>>> {
-    if length == 0 {
-        return Err(Error::Setting { name: "samples of a tile", value: "0".to_owned(), range: "1 or more" });
-    }
+    check_setting(length > 0, "samples of a tile", &length, "1 or more")?;
     Ok((0..n).step_by(length).map(move |start| start..(start + length).min(n)))
 }
 

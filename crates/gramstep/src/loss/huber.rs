@@ -1,7 +1,7 @@
 //! Huber's loss: quadratic near the target, linear far from it.
 
 use super::{Curvature, Loss};
-use crate::error::{Error, Result};
+use crate::error::{Result, check_positive};
 
 /// Huber loss: per output ½r² for |r| ≤ δ, δ|r| − ½δ² beyond (Huber 1964).
 ///
@@ -18,11 +18,8 @@ impl HuberLoss {
     /// # Errors
     /// [`Error::Setting`] if `delta` is not a positive number.
     pub fn new(delta: f64) -> Result<Self> {
-        if delta > 0.0 && delta.is_finite() {
-            Ok(Self { delta })
-        } else {
-            Err(Error::Setting { name: "huber delta", value: delta.to_string(), range: "a positive number" })
-        }
+        check_positive("huber delta", delta)?;
+        Ok(Self { delta })
     }
 
     fn weight(self, r: f64) -> f64 {

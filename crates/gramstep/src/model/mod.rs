@@ -23,7 +23,7 @@ pub use specification::{
 use std::sync::Arc;
 
 use crate::device::{Buffer, Device};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, check_extent, check_not_negative};
 use crate::scalar::Scalar;
 use crate::view::{Matrix, MatrixView};
 use layer::Stage;
@@ -125,9 +125,7 @@ impl<T: Scalar> Model<T> {
     /// # Errors
     /// [`Error::Setting`] if the weight is negative or not finite, [`Error::Specification`] if no span has the name.
     pub fn set_span_weight(&mut self, name: &str, weight: f64) -> Result<()> {
-        if !(weight >= 0.0 && weight.is_finite()) {
-            return Err(Error::Setting { name: "span weight", value: weight.to_string(), range: "finite and ≥ 0" });
-        }
+        check_not_negative("span weight", weight)?;
         let span = self.spans.iter_mut().find(|span| span.name == name).ok_or_else(|| Error::Specification {
             text: name.to_owned(),
             reason: "no span has this name".to_owned(),
@@ -161,9 +159,7 @@ impl<T: Scalar> Model<T> {
     /// # Errors
     /// [`Error::Shape`] if the length is not p.
     pub fn set_theta(&mut self, theta: &[T]) -> Result<()> {
-        if theta.len() != self.parameter_count() {
-            return Err(Error::Shape { what: "parameters", expected: self.parameter_count(), got: theta.len() });
-        }
+        check_extent("parameters", self.parameter_count(), theta.len())?;
         self.theta = Buffer::upload(theta.to_vec());
         Ok(())
     }
@@ -254,9 +250,7 @@ impl<T: Scalar> Model<T> {
 
     /// x as device memory, its number of samples, and a check of its shape.
     pub(crate) fn upload(&self, x: MatrixView<'_, T>) -> Result<(Arc<Buffer<T>>, usize)> {
-        if x.columns() != self.inputs() {
-            return Err(Error::Shape { what: "columns of the input", expected: self.inputs(), got: x.columns() });
-        }
+        check_extent("columns of the input", self.inputs(), x.columns())?;
         Ok((Arc::new(Buffer::upload(x.to_vec())), x.rows()))
     }
 
@@ -277,21 +271,13 @@ impl<T: Scalar> Model<T> {
     }
 
     fn direction(&self, v: &[T]) -> Result<Buffer<T>> {
-        if v.len() == self.parameter_count() {
-            Ok(Buffer::upload(v.to_vec()))
-        } else {
-            Err(Error::Shape { what: "direction in parameter space", expected: self.parameter_count(), got: v.len() })
-        }
+        check_extent("direction in parameter space", self.parameter_count(), v.len())?;
+        Ok(Buffer::upload(v.to_vec()))
     }
 
     fn check_cotangents(&self, u: &Matrix<T>, samples: usize) -> Result<()> {
-        if u.rows() != samples {
-            return Err(Error::Shape { what: "rows of the cotangents", expected: samples, got: u.rows() });
-        }
-        if u.columns() != self.outputs() {
-            return Err(Error::Shape { what: "columns of the cotangents", expected: self.outputs(), got: u.columns() });
-        }
-        Ok(())
+        check_extent("rows of the cotangents", samples, u.rows())?;
+        check_extent("columns of the cotangents", self.outputs(), u.columns())
     }
 }
 

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::sgd::gradient_features;
-use super::{Batch, Optimizer, OptimizerState, Schedule, StepInfo, fits, setting, widen};
+use super::{Batch, Optimizer, OptimizerState, Schedule, StepInfo, fits, widen};
 use crate::device::{AdamUpdate, Buffer, Operations};
-use crate::error::Result;
+use crate::error::{Result, check_momentum, check_not_negative, check_positive};
 use crate::model::Model;
 use crate::scalar::Scalar;
 
@@ -59,18 +59,11 @@ impl<T: Scalar> Adam<T> {
     /// # Errors
     /// [`crate::Error::Setting`] if a setting is out of range.
     pub fn new(config: AdamConfig) -> Result<Self> {
-        setting(
-            "learning rate",
-            config.learning_rate,
-            config.learning_rate > 0.0 && config.learning_rate.is_finite(),
-            "finite and > 0",
-        )?;
-        for (name, beta) in [("beta1", config.beta1), ("beta2", config.beta2)] {
-            setting(name, beta, (0.0..1.0).contains(&beta), "at least 0, below 1")?;
-        }
-        setting("epsilon", config.epsilon, config.epsilon > 0.0 && config.epsilon.is_finite(), "finite and > 0")?;
-        let decay = config.weight_decay;
-        setting("weight decay", decay, decay >= 0.0 && decay.is_finite(), "finite and ≥ 0")?;
+        check_positive("learning rate", config.learning_rate)?;
+        check_momentum("beta1", config.beta1)?;
+        check_momentum("beta2", config.beta2)?;
+        check_positive("epsilon", config.epsilon)?;
+        check_not_negative("weight decay", config.weight_decay)?;
         config.schedule.check()?;
         Ok(Self { config, step: 0, moments: None })
     }

@@ -1,7 +1,6 @@
 //! What a step looks at: inputs, targets, a loss and sample weights.
 
-use super::setting;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, check_extent, check_not_negative, check_setting};
 use crate::loss::{Linearization, Loss, SquaredLoss};
 use crate::model::Model;
 use crate::scalar::Scalar;
@@ -92,23 +91,14 @@ impl<'a, T: Scalar> Batch<'a, T> {
     /// Checks shapes, targets and weights; returns the targets.
     pub(super) fn check(&self, model: &Model<T>) -> Result<Matrix<f64>> {
         let (n, k) = (self.samples(), model.outputs());
-        let equal = |what, expected, got| {
-            if expected == got { Ok(()) } else { Err(Error::Shape { what, expected, got }) }
-        };
         if n == 0 {
             return Err(Error::Shape { what: "samples of a batch (at least)", expected: 1, got: 0 });
         }
-        equal("rows of the targets", n, self.targets.rows())?;
-        equal("columns of the targets", k, self.targets.columns())?;
+        check_extent("rows of the targets", n, self.targets.rows())?;
+        check_extent("columns of the targets", k, self.targets.columns())?;
         if let Some(weights) = self.weights {
-            equal("sample weights", n, weights.len())?;
-            if let Some(weight) = weights.iter().find(|weight| !(**weight >= 0.0 && weight.is_finite())) {
-                return Err(Error::Setting {
-                    name: "sample weight",
-                    value: weight.to_string(),
-                    range: "finite and ≥ 0",
-                });
-            }
+            check_extent("sample weights", n, weights.len())?;
+            weights.iter().try_for_each(|&weight| check_not_negative("sample weight", weight))?;
         }
         let targets = Matrix::from_fn(n, k, |i, a| self.targets.get(i, a).to_f64());
         for i in 0..n {
@@ -157,7 +147,7 @@ impl<'a, T: Scalar> Batch<'a, T> {
 
 /// Σ w of a step, over all processes: without any weight there is nothing to learn from.
 pub(super) fn positive(total: f64) -> Result<f64> {
-    setting("sum of the sample weights", total, total > 0.0, "> 0")?;
+    check_setting(total > 0.0, "sum of the sample weights", &total, "> 0")?;
     Ok(total)
 }
 

@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::setting;
-use crate::error::Result;
+use crate::error::{Result, check_not_negative, check_positive, check_setting};
 
 /// The damping λ of a Gram-Gauss-Newton step.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -61,19 +60,15 @@ impl AdaptiveDamping {
 impl Damping {
     pub(super) fn check(self) -> Result<()> {
         match self {
-            Self::Relative(f) | Self::Absolute(f) => setting("damping", f, f >= 0.0 && f.is_finite(), "finite and ≥ 0"),
+            Self::Relative(f) | Self::Absolute(f) => check_not_negative("damping", f),
             Self::Adaptive(adaptive) => {
                 let AdaptiveDamping { initial, floor, ceiling, raise, lower } = adaptive;
-                setting(
-                    "initial damping",
-                    initial,
-                    initial >= floor && initial <= ceiling,
-                    "between floor and ceiling",
-                )?;
-                setting("damping floor", floor, floor > 0.0, "> 0")?;
-                setting("damping ceiling", ceiling, ceiling.is_finite(), "finite")?;
-                setting("damping raise", raise, raise > 1.0 && raise.is_finite(), "> 1")?;
-                setting("damping lower", lower, lower > 0.0 && lower <= 1.0, "above 0, at most 1")
+                let inside = initial >= floor && initial <= ceiling;
+                check_setting(inside, "initial damping", &initial, "between floor and ceiling")?;
+                check_positive("damping floor", floor)?;
+                check_positive("damping ceiling", ceiling)?;
+                check_setting(raise > 1.0 && raise.is_finite(), "damping raise", &raise, "> 1")?;
+                check_setting(lower > 0.0 && lower <= 1.0, "damping lower", &lower, "above 0, at most 1")
             }
         }
     }

@@ -120,8 +120,3 @@ fn fits<T: Scalar>(vector: Option<&crate::device::Buffer<T>>, name: &str, model:
         }),
     }
 }
-
-/// Checks a setting.
-fn setting(name: &'static str, value: f64, valid: bool, range: &'static str) -> Result<()> {
-    if valid { Ok(()) } else { Err(Error::Setting { name, value: value.to_string(), range }) }
-}

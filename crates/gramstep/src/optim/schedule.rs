@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::setting;
-use crate::error::Result;
+use crate::error::{Result, check_setting};
 
 /// A factor on the learning rate as a function of the step.
 ///
@@ -51,7 +50,7 @@ impl Schedule {
     }
 
     pub(super) fn check(self) -> Result<()> {
-        let unit = |name, value: f64| setting(name, value, (0.0..=1.0).contains(&value), "between 0 and 1");
+        let unit = |name, value: f64| check_setting((0.0..=1.0).contains(&value), name, &value, "between 0 and 1");
         match self {
             Self::Constant => Ok(()),
             Self::Cosine { floor, .. } => unit("schedule floor", floor),

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Batch, Optimizer, OptimizerState, Schedule, StepInfo, fits, setting, widen};
+use super::{Batch, Optimizer, OptimizerState, Schedule, StepInfo, fits, widen};
 use crate::device::{Buffer, Operations, Tile, TileMut};
-use crate::error::Result;
+use crate::error::{Result, check_momentum, check_not_negative, check_positive};
 use crate::model::Model;
 use crate::scalar::Scalar;
 use crate::tangent::TangentFeatures;
@@ -51,15 +51,9 @@ impl<T: Scalar> Sgd<T> {
     /// # Errors
     /// [`crate::Error::Setting`] if a setting is out of range.
     pub fn new(config: SgdConfig) -> Result<Self> {
-        setting(
-            "learning rate",
-            config.learning_rate,
-            config.learning_rate > 0.0 && config.learning_rate.is_finite(),
-            "finite and > 0",
-        )?;
-        setting("momentum", config.momentum, (0.0..1.0).contains(&config.momentum), "at least 0, below 1")?;
-        let decay = config.weight_decay;
-        setting("weight decay", decay, decay >= 0.0 && decay.is_finite(), "finite and ≥ 0")?;
+        check_positive("learning rate", config.learning_rate)?;
+        check_momentum("momentum", config.momentum)?;
+        check_not_negative("weight decay", config.weight_decay)?;
         config.schedule.check()?;
         Ok(Self { config, step: 0, velocity: None })
     }

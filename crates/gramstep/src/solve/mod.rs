@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub use conjugate_gradient::{ConjugateGradient, conjugate_gradient};
 pub use eigen::{Eigen, eigen};
 
-use crate::error::{Error, Result};
+use crate::error::{Result, check_extent, check_not_negative};
 use crate::view::Matrix;
 
 /// Which method solved a system.
@@ -128,9 +128,7 @@ impl<'a> Damped<'a> {
     /// [`Error::Solve`] if the matrix is not finite or neither factorisation succeeds, [`Error::Setting`] if the
     /// damping is negative or not finite.
     pub fn factor(matrix: &'a Matrix<f64>, damping: f64, threads: usize) -> Result<Self> {
-        if !(damping >= 0.0 && damping.is_finite()) {
-            return Err(Error::Setting { name: "damping", value: damping.to_string(), range: "finite and ≥ 0" });
-        }
+        check_not_negative("damping", damping)?;
         let method = match cholesky::Cholesky::factor(matrix, damping, threads) {
             Some(factor) => Method::Cholesky(factor),
             None => Method::Eigen(eigen(matrix, threads)?),
@@ -144,9 +142,7 @@ impl<'a> Damped<'a> {
     /// [`Error::Shape`] if r has the wrong length.
     pub fn solve(&self, rhs: &[f64], solver: Solver) -> Result<(Vec<f64>, SolveInfo)> {
         let size = self.matrix.rows();
-        if rhs.len() != size {
-            return Err(Error::Shape { what: "right-hand side", expected: size, got: rhs.len() });
-        }
+        check_extent("right-hand side", size, rhs.len())?;
         let mut info = SolveInfo {
             solver,
             size,

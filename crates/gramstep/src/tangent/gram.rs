@@ -9,7 +9,7 @@ use std::ops::Range;
 use super::TangentFeatures;
 use super::part::{ExplicitPart, LinearPart, Part};
 use crate::device::{Operations, Product, Tile, TileMut, for_each_chunk};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, check_extent};
 use crate::scalar::Scalar;
 use crate::view::Matrix;
 
@@ -35,11 +35,8 @@ impl<T: Scalar> TangentFeatures<T> {
     /// # Errors
     /// [`Error::Shape`] if the other features do not come from the same network.
     pub fn cross_gram(&self, other: &Self) -> Result<Matrix<T>> {
-        let same = |what, expected, got| {
-            if expected == got { Ok(()) } else { Err(Error::Shape { what, expected, got }) }
-        };
-        same("parts of the other features", self.parts.len(), other.parts.len())?;
-        same("parameters of the other features", self.parameters, other.parameters)?;
+        check_extent("parts of the other features", self.parts.len(), other.parts.len())?;
+        check_extent("parameters of the other features", self.parameters, other.parameters)?;
         for (at, (part, theirs)) in self.parts.iter().zip(&other.parts).enumerate() {
             if !part.is_of_the_same_parameters(theirs) {
                 let what = "part that uses its parameters as the other's does (number of parts that agree)";

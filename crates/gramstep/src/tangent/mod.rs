@@ -24,7 +24,7 @@ pub(crate) use gram::mirror;
 pub use part::{ExplicitPart, LinearPart, Part, Term};
 
 use crate::device::{Buffer, Device, Pool};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, check_extent, check_not_negative};
 use crate::model::layer::ParameterUse;
 use crate::model::network::Node;
 use crate::model::walk::{Seed, SeedFunction, Trace, TracePart};
@@ -166,7 +166,7 @@ impl<T: Scalar> TangentFeatures<T> {
     }
 
     fn check_rows(&self, what: &'static str, length: usize) -> Result<()> {
-        if length == self.rows() { Ok(()) } else { Err(Error::Shape { what, expected: self.rows(), got: length }) }
+        check_extent(what, self.rows(), length)
     }
 }
 
@@ -252,13 +252,7 @@ impl<T: Scalar> Model<T> {
 /// Weights are weights, and no parameter belongs to two parts.
 fn check_terms<T: Scalar>(parts: &[Part<T>]) -> Result<()> {
     let mut terms: Vec<_> = parts.iter().flat_map(Part::terms).filter(|(_, length)| *length > 0).collect();
-    if let Some((term, _)) = terms.iter().find(|(term, _)| !(term.weight >= 0.0 && term.weight.is_finite())) {
-        return Err(Error::Setting {
-            name: "weight of a term",
-            value: term.weight.to_string(),
-            range: "finite and ≥ 0",
-        });
-    }
+    terms.iter().try_for_each(|(term, _)| check_not_negative("weight of a term", term.weight))?;
     terms.sort_by_key(|(term, _)| term.offset);
     for pair in terms.windows(2) {
         let (end, next) = (pair[0].0.offset + pair[0].1, pair[1].0.offset);

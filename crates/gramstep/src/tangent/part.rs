@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::device::{Buffer, Operations, Pool, Product, Tile, TileMut, Window};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, check_extent};
 use crate::scalar::Scalar;
 
 /// A part of the Jacobian: the columns of one layer's parameters.
@@ -244,9 +244,6 @@ impl<T: Scalar> Part<T> {
     }
 
     pub(super) fn check(&self, samples: usize, outputs: usize, parameters: usize) -> Result<()> {
-        let equal = |what, expected, got| {
-            if expected == got { Ok(()) } else { Err(Error::Shape { what, expected, got }) }
-        };
         let inside = |term: Term, length: usize| {
             if term.offset + length <= parameters {
                 Ok(())
@@ -258,13 +255,13 @@ impl<T: Scalar> Part<T> {
         match self {
             Self::Linear(part) => {
                 let (a, d) = (samples * part.kept_activations(), samples * outputs * part.places * part.outputs);
-                equal("activations of a part", a, part.activations.len())?;
-                equal("deltas of a part", d, part.deltas.len())?;
+                check_extent("activations of a part", a, part.activations.len())?;
+                check_extent("deltas of a part", d, part.deltas.len())?;
                 inside(part.weight, part.weight_len())?;
                 part.bias.map_or(Ok(()), |bias| inside(bias, part.outputs))
             }
             Self::Explicit(part) => {
-                equal("gradients of a part", samples * outputs * part.length, part.gradients.len())?;
+                check_extent("gradients of a part", samples * outputs * part.length, part.gradients.len())?;
                 inside(part.term, part.length)
             }
         }

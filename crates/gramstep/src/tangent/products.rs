@@ -3,7 +3,7 @@
 use super::part::Part;
 use super::{TangentFeatures, upload};
 use crate::device::{Buffer, Operations, Product, Tile, TileMut};
-use crate::error::{Error, Result};
+use crate::error::{Result, check_extent};
 use crate::scalar::Scalar;
 
 impl<T: Scalar> TangentFeatures<T> {
@@ -12,9 +12,7 @@ impl<T: Scalar> TangentFeatures<T> {
     /// # Errors
     /// [`Error::Shape`] if v does not have p entries.
     pub fn jvp(&self, v: &[T]) -> Result<Vec<T>> {
-        if v.len() != self.parameters {
-            return Err(Error::Shape { what: "direction in parameter space", expected: self.parameters, got: v.len() });
-        }
+        check_extent("direction in parameter space", self.parameters, v.len())?;
         let v = upload(v);
         Ok(self.device().enter(self.cost(), |_| self.jvp_buffer(&v)).into_host())
     }

@@ -1,7 +1,7 @@
 //! The layers of an infinitely wide network, read from the specification of a finite one.
 
 use super::dual::Dual;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, check_not_negative};
 use crate::model::{
     Activation, DenseSpecification, Distribution, LayerSpecification, Parameterization, Shortcut, Specification,
 };
@@ -46,9 +46,7 @@ impl DenseVariances {
             ("weight of a span times its variance", self.weight_tangent),
             ("weight of a span times its variance", self.bias_tangent),
         ] {
-            if !(value >= 0.0 && value.is_finite()) {
-                return Err(Error::Setting { name, value: value.to_string(), range: "finite and ≥ 0" });
-            }
+            check_not_negative(name, value)?;
         }
         Ok(self)
     }

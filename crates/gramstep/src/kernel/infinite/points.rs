@@ -8,7 +8,8 @@ use super::dual::{Coefficients, Tables};
 use super::layers::Step;
 use super::pairs::{Pairs, RUN, Scales};
 use crate::device::{Device, Operations, Product, Tile, TileMut, vectorized};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, check_extent};
+use crate::kernel::tiles::check_tile;
 use crate::kernel::{Kernels, Which};
 use crate::scalar::Scalar;
 use crate::tangent::mirror;
@@ -168,13 +169,7 @@ impl<T: Scalar> InfinitePoints<T> {
     /// Those of [`cross_kernels`](Self::cross_kernels), and [`Error::Shape`] if a range is too long.
     pub fn tile(&self, rows: Range<usize>, other: &Self, columns: Range<usize>, which: Which) -> Result<Matrix<T>> {
         self.check(other)?;
-        for (what, end, samples) in
-            [("rows of a tile", rows.end, self.samples), ("columns of a tile", columns.end, other.samples)]
-        {
-            if end > samples {
-                return Err(Error::Shape { what, expected: samples, got: end });
-            }
-        }
+        check_tile((self.samples, other.samples), &rows, &columns)?;
         let mut values = vec![T::ZERO; rows.len() * columns.len()];
         let (height, width) = (rows.len(), columns.len());
         match which {
@@ -201,9 +196,7 @@ impl<T: Scalar> InfinitePoints<T> {
     }
 
     fn check(&self, other: &Self) -> Result<()> {
-        if self.inputs != other.inputs {
-            return Err(Error::Shape { what: "columns of the other points", expected: self.inputs, got: other.inputs });
-        }
+        check_extent("columns of the other points", self.inputs, other.inputs)?;
         if self.kernel == other.kernel {
             Ok(())
         } else {

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::Result;
-use crate::optim::{Damping, Schedule, setting};
+use crate::error::{Result, check_momentum, check_not_negative, check_positive, check_setting};
+use crate::optim::{Damping, Schedule};
 use crate::solve::{ConjugateGradient, Solver};
 
 /// Settings of [`GramGaussNewton`](super::GramGaussNewton).
@@ -78,16 +78,16 @@ impl GramGaussNewtonConfig {
     }
 
     pub(super) fn check(&self) -> Result<()> {
-        let rate = self.learning_rate;
-        setting("learning rate", rate, rate > 0.0 && rate.is_finite(), "> 0")?;
-        setting("ridge", self.ridge, self.ridge >= 0.0 && self.ridge.is_finite(), "finite and ≥ 0")?;
-        setting("momentum", self.momentum, (0.0..1.0).contains(&self.momentum), "at least 0, below 1")?;
+        check_positive("learning rate", self.learning_rate)?;
+        check_not_negative("ridge", self.ridge)?;
+        check_momentum("momentum", self.momentum)?;
         if let Some(norm) = self.max_step_norm {
-            setting("largest step norm", norm, norm > 0.0, "> 0")?;
+            check_setting(norm > 0.0, "largest step norm", &norm, "> 0")?;
         }
         let ConjugateGradient { tolerance, iterations } = self.conjugate_gradient;
-        setting("conjugate-gradient tolerance", tolerance, tolerance > 0.0 && tolerance < 1.0, "above 0, below 1")?;
-        setting("conjugate-gradient iterations", iterations as f64, iterations > 0, "> 0")?;
+        let range = "above 0, below 1";
+        check_setting(tolerance > 0.0 && tolerance < 1.0, "conjugate-gradient tolerance", &tolerance, range)?;
+        check_setting(iterations > 0, "conjugate-gradient iterations", &iterations, "> 0")?;
         self.schedule.check()?;
         self.damping.check()
     }
