@@ -104,10 +104,13 @@ impl Device {
         } else {
             fitting(values).min(LARGEST_TILE)
         };
-        let tiles = samples.div_ceil(largest);
-        // Several tiles: equal ones, the same number for every thread. One tile runs on all threads at once; that
-        // pays for large weights, which one thread each would read whole.
-        let tiles = if tiles > 1 || !heavy { tiles.next_multiple_of(self.threads()) } else { 1 };
+        // One tile runs on all threads at once; that pays for large weights, which one thread each would read whole.
+        if heavy && samples <= largest { samples.max(1) } else { self.even_tiles(samples, largest) }
+    }
+
+    /// Samples of equal tiles of at most `largest`, the same number of tiles for every thread.
+    pub(crate) fn even_tiles(&self, samples: usize, largest: usize) -> usize {
+        let tiles = samples.div_ceil(largest.max(1)).next_multiple_of(self.threads());
         samples.div_ceil(tiles.max(1)).max(1)
     }
 }

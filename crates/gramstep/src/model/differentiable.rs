@@ -9,15 +9,13 @@ use crate::scalar::Scalar;
 /// Writes the cotangent u_i (k numbers) of row i of a tile, given that row's outputs.
 pub type Cotangent<'a, T> = dyn FnMut(usize, &[T], &mut [T]) + 'a;
 
-/// What an evaluation leaves behind, and the memory it works in, kept from one evaluation to the next.
+/// What an evaluation leaves behind, its memory kept from one evaluation to the next.
 #[derive(Clone, Debug, Default)]
 pub struct InputPass<T> {
     /// f(x), n×k row by row.
     pub outputs: Vec<T>,
     /// ∂⟨u_i, f(x_i)⟩/∂x_i, n×d row by row; untouched by an evaluation without gradient.
     pub gradient: Vec<T>,
-    /// Working memory of the implementation.
-    pub scratch: Vec<T>,
 }
 
 /// A function of the input, f: ℝᵈ → ℝᵏ, with its gradient.
@@ -38,7 +36,7 @@ pub trait Differentiable<T: Scalar>: Sync {
 
     /// How many samples to evaluate at once, if `samples` have to be evaluated many times.
     fn tile_samples(&self, samples: usize) -> usize {
-        even_tiles(self.device(), samples, LARGEST_TILE)
+        self.device().even_tiles(samples, LARGEST_TILE)
     }
 
     /// f(x) of a tile (n×d).
@@ -66,12 +64,6 @@ const LARGEST_TILE: usize = 256;
 /// Bytes that the values and deltas of a tile may take on each thread.
 const TILE_BYTES: usize = 64 << 20;
 
-/// Equal tiles of at most `largest` samples, the same number for every thread.
-fn even_tiles(device: &Device, samples: usize, largest: usize) -> usize {
-    let tiles = samples.div_ceil(largest.max(1)).next_multiple_of(device.threads());
-    samples.div_ceil(tiles.max(1)).max(1)
-}
-
 impl<T: Scalar> Differentiable<T> for Model<T> {
     fn inputs(&self) -> usize {
         Self::inputs(self)
@@ -91,7 +83,7 @@ impl<T: Scalar> Differentiable<T> for Model<T> {
 
     fn tile_samples(&self, samples: usize) -> usize {
         let bytes = 2 * self.network().slots.iter().sum::<usize>() * size_of::<T>();
-        even_tiles(Self::device(self), samples, (TILE_BYTES / bytes.max(1)).clamp(1, LARGEST_TILE))
+        Self::device(self).even_tiles(samples, (TILE_BYTES / bytes.max(1)).clamp(1, LARGEST_TILE))
     }
 
     fn evaluate(&self, operations: &dyn Operations<T>, x: Tile<'_, T>, pass: &mut InputPass<T>) -> Result<()> {

@@ -23,37 +23,23 @@ impl<T: Scalar> Walker<'_, T> {
         let deltas_length: usize =
             if cotangent.is_some() { (1..=last).filter(|&slot| has_delta(slot)).map(length).sum() } else { 0 };
         pass.outputs.resize(rows * outputs, T::ZERO);
-        if pass.scratch.len() < values_length + deltas_length {
-            pass.scratch.resize(values_length + deltas_length, T::ZERO);
-        }
+        network.memory.lend(values_length + deltas_length, |mut memory| {
+            let mut values: Vec<_> = (1..last).map(|slot| carve(&mut memory, rows, network.slots[slot])).collect();
+            values.push(TileMut::new(&mut pass.outputs, rows, outputs));
+            self.forward_tile(operations, x, &mut values);
 
-        let (values, deltas) = pass.scratch.split_at_mut(values_length);
-        let mut rest = values;
-        let mut values: Vec<TileMut<'_, T>> = Vec::with_capacity(last);
-        for slot in 1..last {
-            values.push(TileMut::new(
-                rest.split_off_mut(..length(slot)).unwrap_or_default(),
-                rows,
-                network.slots[slot],
-            ));
-        }
-        values.push(TileMut::new(&mut pass.outputs, rows, outputs));
-        self.forward_tile(operations, x, &mut values);
-
-        let Some(cotangent) = cotangent else { return };
-        pass.gradient.resize(rows * inputs, T::ZERO);
-        let mut rest = deltas;
-        let mut deltas: Vec<Option<TileMut<'_, T>>> = Vec::with_capacity(last + 1);
-        deltas.push(Some(TileMut::new(&mut pass.gradient, rows, inputs)));
-        for slot in 1..=last {
-            deltas.push(has_delta(slot).then(|| carve(&mut rest, rows, network.slots[slot])));
-        }
-        if let Some(start) = &mut deltas[network.homes[last]] {
-            let f = values[last - 1].as_tile();
-            let rows = f.host().chunks_exact(outputs).zip(start.host().chunks_exact_mut(outputs));
-            rows.enumerate().for_each(|(row, (f, u))| cotangent(row, f, u));
-        }
-        let mut gradients: Vec<_> = network.nodes.iter().map(|_| None).collect();
-        self.backward_tile(operations, x, &values, &mut deltas, &mut gradients);
+            let Some(cotangent) = cotangent else { return };
+            pass.gradient.resize(rows * inputs, T::ZERO);
+            let mut deltas = vec![Some(TileMut::new(&mut pass.gradient, rows, inputs))];
+            deltas
+                .extend((1..=last).map(|slot| has_delta(slot).then(|| carve(&mut memory, rows, network.slots[slot]))));
+            if let Some(start) = &mut deltas[network.homes[last]] {
+                let f = values[last - 1].as_tile();
+                let rows = f.host().chunks_exact(outputs).zip(start.host().chunks_exact_mut(outputs));
+                rows.enumerate().for_each(|(row, (f, u))| cotangent(row, f, u));
+            }
+            let mut gradients: Vec<_> = network.nodes.iter().map(|_| None).collect();
+            self.backward_tile(operations, x, &values, &mut deltas, &mut gradients);
+        });
     }
 }

@@ -96,10 +96,14 @@ impl<T: Scalar> Walker<'_, T> {
             layer.forward(&here, &inputs, value.reborrow(), true, Product::Replace);
             if !node.theta.is_empty() {
                 let along = call(operations, node, direction);
-                let zeros: Vec<_> = inputs.iter().map(|input| vec![T::ZERO; input.host().len()]).collect();
-                let still = zeros.iter().zip(&inputs).map(|(zeros, input)| Tile::new(zeros, tile, input.columns()));
-                let seen = if layer.is_additive() { still.collect() } else { inputs.clone() };
-                layer.forward(&along, &seen, tangent.reborrow(), true, Product::Replace);
+                if layer.is_additive() {
+                    // θ is added to the input: along v the input itself stands still.
+                    let still: Vec<_> = inputs.iter().map(|input| vec![T::ZERO; input.host().len()]).collect();
+                    let still = still.iter().zip(&inputs).map(|(zeros, input)| Tile::new(zeros, tile, input.columns()));
+                    layer.forward(&along, &still.collect::<Vec<_>>(), tangent.reborrow(), true, Product::Replace);
+                } else {
+                    layer.forward(&along, &inputs, tangent.reborrow(), true, Product::Replace);
+                }
             }
             if !moving.is_empty() {
                 let still = vec![T::ZERO; tile * self.network.slots[0]];

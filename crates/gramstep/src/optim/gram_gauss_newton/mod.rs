@@ -225,6 +225,17 @@ impl<T: Scalar> GramGaussNewton<T> {
         Ok(Proposal { direction, image, damping, solve })
     }
 
+    /// The smallest damping of a step, ridge included, relative to G's mean diagonal.
+    fn relative_damping(&self, tangent: &TangentFeatures<T>) -> f64 {
+        let (relative, absolute) = match self.config.damping {
+            Damping::Relative(relative) => (relative, 0.0),
+            Damping::Absolute(absolute) => (0.0, absolute),
+            Damping::Adaptive(_) => (self.adaptive, 0.0),
+        };
+        let absolute = absolute + self.config.ridge;
+        if absolute > 0.0 { relative + absolute / system::mean(&tangent.diagonal()) } else { relative }
+    }
+
     /// η of this step: the schedule's, corrected for the start of the momentum, cut to the largest step norm.
     fn length(&self, system: &System<'_, T>, proposal: &Proposal) -> f64 {
         let mut length = self.config.learning_rate * self.config.schedule.factor(self.step);
@@ -372,14 +383,7 @@ impl<T: Scalar> Optimizer<T> for GramGaussNewton<T> {
         super::fits(self.momentum.as_ref(), "momentum", model)?;
         let problem = self.problem(model, batch)?;
         let solver = self.plan(model, problem.tangent.samples()).solver;
-        let mut smallest = match self.config.damping {
-            Damping::Relative(relative) => relative,
-            Damping::Absolute(absolute) => absolute / system::mean(&problem.tangent.diagonal()),
-            Damping::Adaptive(_) => self.adaptive,
-        };
-        if self.config.ridge > 0.0 {
-            smallest += self.config.ridge / system::mean(&problem.tangent.diagonal());
-        }
+        let smallest = || self.relative_damping(&problem.tangent);
         let budget = self.config.memory_budget;
         let system = System::new(&problem.tangent, &problem.linear, solver, &model.trainable(), smallest, budget)?
             .with_iterative(self.config.conjugate_gradient);

@@ -43,7 +43,7 @@ impl<'a, T: Scalar> System<'a, T> {
         linear: &'a Linearization,
         solver: Solver,
         trainable: &[Range<usize>],
-        relative_damping: f64,
+        relative_damping: impl FnOnce() -> f64,
         budget: usize,
     ) -> Result<Self> {
         let rows = tangent.rows();
@@ -53,7 +53,8 @@ impl<'a, T: Scalar> System<'a, T> {
         }
         let (form, trace) = match solver {
             Solver::Dual => {
-                let coarse = relative_damping < T::EPSILON.to_f64() * rows as f64 && T::EPSILON.to_f64() > 1e-10;
+                let rounding = T::EPSILON.to_f64();
+                let coarse = rounding > 1e-10 && relative_damping() < rounding * rows as f64;
                 let mut gram =
                     if coarse { tangent.cast::<f64>().lower_gram() } else { tangent.lower_gram().into_f64() };
                 let cost = (rows * rows) as f64;
