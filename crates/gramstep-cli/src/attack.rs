@@ -9,6 +9,7 @@ use gramstep::attack::{NamedAttack, Norm};
 use gramstep_train::adversarial::Unit;
 use gramstep_train::attack::{AttackOptions, attack};
 use gramstep_train::data::Source;
+use gramstep_train::settings::all_processors;
 
 use crate::options::{TalkOptions, parse};
 use crate::outcome::{Outcome, Result};
@@ -60,7 +61,7 @@ pub(crate) struct Attack {
 
 impl Attack {
     pub(crate) fn run(self) -> Result {
-        let threads = self.threads.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
+        let threads = self.threads.map_or_else(all_processors, NonZeroUsize::get);
         let options = AttackOptions {
             unit: if self.standardised { Unit::Deviation } else { Unit::Data },
             attack: self.method,

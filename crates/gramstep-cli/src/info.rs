@@ -1,12 +1,12 @@
 //! `gramstep info`.
 
 use std::io::{Write, stdout};
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Args;
 use gramstep::Device;
 use gramstep_train::info::{ProgramInfo, RunInfo};
+use gramstep_train::settings::all_processors;
 
 use crate::outcome::{Outcome, Result};
 use crate::text;
@@ -24,7 +24,7 @@ pub(crate) struct Info {
 
 impl Info {
     pub(crate) fn run(self) -> Result {
-        let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let threads = all_processors();
         let text = match (self.run, self.json) {
             (None, false) => text::program(&ProgramInfo::new(threads)),
             (None, true) => text::json(&ProgramInfo::new(threads))? + "\n",

@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, Write, stderr, stdout};
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::Args;
 use gramstep::Architecture;
@@ -36,10 +37,10 @@ pub(crate) struct Kernel {
     #[arg(long, value_name = "COL,..", value_delimiter = ',', help_heading = "Data")]
     drop: Vec<String>,
     /// The kernel of an infinitely wide network: ntk or nngp, then :depth=N, :ACTIVATION, :weight=F, :bias=F (variances)
-    #[arg(long, value_name = "SPEC", value_parser = infinite, help_heading = "Kernel")]
+    #[arg(long, value_name = "SPEC", value_parser = specification::<InfiniteArchitecture>, help_heading = "Kernel")]
     infinite: Option<InfiniteArchitecture>,
     /// The tangent kernel of a network at its start, the mean over its outputs, such as mlp:256,256:gelu
-    #[arg(long, value_name = "SPEC", value_parser = finite, conflicts_with = "infinite", help_heading = "Kernel")]
+    #[arg(long, value_name = "SPEC", value_parser = specification::<Architecture>, conflicts_with = "infinite", help_heading = "Kernel")]
     model: Option<Architecture>,
     /// Seed of the network of --model [default: 0]
     #[arg(long, value_name = "N", help_heading = "Kernel")]
@@ -66,11 +67,7 @@ pub(crate) struct Kernel {
     talk: TalkOptions,
 }
 
-fn infinite(text: &str) -> std::result::Result<InfiniteArchitecture, String> {
-    text.parse().map_err(|error: gramstep::Error| error.to_string())
-}
-
-fn finite(text: &str) -> std::result::Result<Architecture, String> {
+fn specification<S: FromStr<Err = gramstep::Error>>(text: &str) -> std::result::Result<S, String> {
     text.parse().map_err(|error: gramstep::Error| error.to_string())
 }
 

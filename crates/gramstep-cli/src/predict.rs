@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use clap::Args;
 use gramstep::Device;
 use gramstep_train::data::Source;
+use gramstep_train::settings::all_processors;
 use gramstep_train::{Error, TrainedModel};
 
 use crate::options::parse;
@@ -39,7 +40,7 @@ pub(crate) struct Predict {
 
 impl Predict {
     pub(crate) fn run(self) -> Result {
-        let threads = self.threads.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
+        let threads = self.threads.map_or_else(all_processors, NonZeroUsize::get);
         let model = TrainedModel::load(&self.run, Device::cpu(threads))?;
         let predictions = model.predict(&self.data.read()?)?;
         if !self.quiet {

@@ -1,13 +1,13 @@
 //! `gramstep report`.
 
 use std::io::{Write, stdout};
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Args;
 use gramstep::Device;
 use gramstep_train::report::write_runs;
 use gramstep_train::run_folder::RunFolder;
+use gramstep_train::settings::all_processors;
 
 use crate::outcome::{Outcome, Result};
 
@@ -25,7 +25,7 @@ pub(crate) struct Report {
 
 impl Report {
     pub(crate) fn run(self) -> Result {
-        let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let threads = all_processors();
         let out = self.out.unwrap_or_else(|| match self.runs.as_slice() {
             [run] => RunFolder::open(run).report(),
             _ => PathBuf::from("report.html"),

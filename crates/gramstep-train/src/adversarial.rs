@@ -116,14 +116,11 @@ pub(crate) fn threat_model(inputs: &Inputs, norm: Norm, radius: f64, unit: Unit)
         Unit::Data => inputs.standardisation.scale.iter().map(|scale| 1.0 / scale).collect(),
         Unit::Deviation => vec![1.0; inputs.width()],
     };
-    let mut frozen = Vec::new();
-    let mut start = 0;
-    for column in &inputs.columns {
-        let width = column.encoding.width();
+    let fixed = inputs.places().flat_map(|(column, places)| {
         let free = usize::from(matches!(column.encoding, Encoding::Number { .. }));
-        frozen.extend(start + free..start + width);
-        start += width;
-    }
+        places.skip(free)
+    });
+    let frozen: Vec<usize> = fixed.collect();
     Ok(ThreatModel::new(norm, radius)?.with_scales(scales)?.with_frozen(&frozen))
 }
 

@@ -178,16 +178,13 @@ fn limited(preprocessing: &Preprocessing, options: &AttackOptions) -> Result<gra
         let limits = standardised.map(|(mean, scale)| ((lower - mean) / scale, (upper - mean) / scale));
         threat = threat.with_column_box(limits.collect())?;
     }
-    let mut start = 0;
     let mut frozen = Vec::new();
     let mut unknown = options.frozen.clone();
-    for column in &inputs.columns {
-        let width = column.encoding.width();
+    for (column, places) in inputs.places() {
         if options.frozen.contains(&column.name) {
-            frozen.extend(start..start + width);
+            frozen.extend(places);
             unknown.retain(|name| *name != column.name);
         }
-        start += width;
     }
     if let Some(column) = unknown.pop() {
         let available = inputs.columns.iter().map(|column| column.name.clone()).collect();
@@ -199,14 +196,13 @@ fn limited(preprocessing: &Preprocessing, options: &AttackOptions) -> Result<gra
 fn moves<T: Scalar>(preprocessing: &Preprocessing, clean: &Matrix<T>, moved: &Matrix<T>) -> Vec<ColumnMove> {
     let inputs = &preprocessing.inputs;
     let mut moves = Vec::new();
-    let mut start = 0;
-    for column in &inputs.columns {
+    for (column, places) in inputs.places() {
+        let start = places.start;
         if matches!(column.encoding, Encoding::Number { .. }) {
             let sum: f64 = (0..clean.rows()).map(|i| (moved[(i, start)] - clean[(i, start)]).abs().to_f64()).sum();
             let mean = sum * inputs.standardisation.scale[start] / clean.rows() as f64;
             moves.push(ColumnMove { column: column.name.clone(), mean });
         }
-        start += column.encoding.width();
     }
     moves.sort_by(|a, b| b.mean.total_cmp(&a.mean));
     moves

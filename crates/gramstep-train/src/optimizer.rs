@@ -14,7 +14,7 @@ use crate::batches::batch_count;
 use crate::data::Task;
 use crate::error::Result;
 use crate::ridge_path::RidgePath;
-use crate::settings::{BatchSize, DampingChoice, OptimizerName, RidgeChoice, Settings};
+use crate::settings::{DampingChoice, OptimizerName, RidgeChoice, Settings};
 
 /// Relative damping of mini-batches, unless the user says otherwise.
 const MINI_BATCH_DAMPING: f64 = 1e-2;
@@ -45,19 +45,16 @@ fn damping(settings: &Settings, samples: usize) -> Damping {
 /// How a step of Gram-Gauss-Newton will be solved, for a person to read before the run; none for other methods.
 ///
 /// # Errors
-/// Never: the method is built from its defaults.
+/// When a setting is outside its range.
 pub(crate) fn plan<T: Scalar>(settings: &Settings, model: &Model<T>, samples: usize) -> Result<Option<String>> {
     if settings.optimizer != OptimizerName::GramGaussNewton {
         return Ok(None);
     }
-    let rows = match settings.batch_size {
-        BatchSize::Full => samples,
-        BatchSize::Rows(rows) => rows.min(samples),
-    };
-    let plan = GramGaussNewton::<T>::new(GramGaussNewtonConfig::default())?.plan(model, rows);
+    let largest_batch = samples.div_ceil(batch_count(samples, settings.batch_size));
+    let plan = GramGaussNewton::<T>::new(GramGaussNewtonConfig::default())?.plan(model, largest_batch);
     let method = match plan.solver {
-        Solver::Dual => format!("a system of {0}×{0}, one row a residual", rows * model.outputs()),
-        Solver::Primal => format!("a system of {0}×{0}, one row a parameter", model.parameter_count()),
+        Solver::Dual => format!("a system of {0}×{0}, one row a residual", plan.size),
+        Solver::Primal => format!("a system of {0}×{0}, one row a parameter", plan.size),
         _ => "its system by conjugate gradients, without a matrix".to_owned(),
     };
     let memory = if plan.bytes > 0 { format!(", {} MB", plan.bytes.div_ceil(1 << 20)) } else { String::new() };

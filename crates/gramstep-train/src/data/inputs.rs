@@ -2,6 +2,7 @@
 //! becomes one 0/1 column for each category. All of it is decided on the training rows.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use gramstep::Matrix;
 use serde::{Deserialize, Serialize};
@@ -70,6 +71,15 @@ impl Category {
 }
 
 impl Inputs {
+    /// Every column with its places in the network's input.
+    pub(crate) fn places(&self) -> impl Iterator<Item = (&InputColumn, Range<usize>)> {
+        self.columns.iter().scan(0, |end, column| {
+            let start = *end;
+            *end += column.encoding.width();
+            Some((column, start..*end))
+        })
+    }
+
     /// Decides from the given rows. What was repaired or left out is added to `notes`.
     ///
     /// # Errors
@@ -144,8 +154,8 @@ impl Inputs {
         }
         let width = self.width();
         let mut values = vec![0.0; rows.len() * width];
-        let mut start = 0;
-        for InputColumn { name, encoding } in &self.columns {
+        for (InputColumn { name, encoding }, places) in self.places() {
+            let start = places.start;
             let column = table.require(name)?;
             match encoding {
                 Encoding::Number { median, flag } => {
@@ -169,7 +179,6 @@ impl Inputs {
                     }
                 }
             }
-            start += encoding.width();
         }
         self.standardisation.apply(&mut values);
         Ok(Matrix::from_vec(rows.len(), width, values)?)

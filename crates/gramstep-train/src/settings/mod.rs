@@ -6,5 +6,5 @@ mod values;
 
 pub use config::{Config, FORMAT_VERSION};
 pub(crate) use resolved::FULL_BATCH_ROWS;
-pub use resolved::{Facts, Settings};
+pub use resolved::{Facts, Settings, all_processors};
 pub use values::{BatchSize, DampingChoice, OptimizerName, Precision, RidgeChoice, TimeLimit};

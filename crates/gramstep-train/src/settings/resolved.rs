@@ -176,7 +176,7 @@ impl Settings {
             patience: facts.validation.then(|| config.patience.unwrap_or(defaults.patience)),
             seed: config.seed.unwrap_or(0),
             precision: config.precision.unwrap_or(Precision::F64),
-            threads: config.threads.unwrap_or_else(threads),
+            threads: config.threads.unwrap_or_else(all_processors),
         })
     }
 
@@ -190,8 +190,9 @@ impl Settings {
     }
 }
 
-/// The processors of this machine.
-fn threads() -> usize {
+/// The threads that run by default: as many as this process may use processors.
+#[must_use]
+pub fn all_processors() -> usize {
     std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
 }
 

@@ -65,6 +65,8 @@ pub struct GramGaussNewton<T> {
 pub struct Plan {
     /// Method.
     pub solver: Solver,
+    /// Equations of the system: one a residual (n·k), or one a trainable parameter if they are fewer.
+    pub size: usize,
     /// Bytes of the dense matrix and its factor; a step whose bytes exceed the memory budget is refused.
     pub bytes: usize,
 }
@@ -117,7 +119,7 @@ impl<T: Scalar> GramGaussNewton<T> {
     /// use gramstep::{Activation, Model, solve::Solver};
     /// let model = Model::<f64>::mlp(&[3, 64, 2], Activation::Relu).build()?;
     /// let plan = GramGaussNewton::new(GramGaussNewtonConfig::default())?.plan(&model, 100);
-    /// assert_eq!((plan.solver, plan.bytes), (Solver::Dual, 200 * 200 * 16));
+    /// assert_eq!((plan.solver, plan.size, plan.bytes), (Solver::Dual, 200, 200 * 200 * 16));
     /// # Ok::<(), gramstep::Error>(())
     /// ```
     #[must_use]
@@ -126,7 +128,8 @@ impl<T: Scalar> GramGaussNewton<T> {
         let trainable = model.trainable().iter().map(ExactSizeIterator::len).sum();
         let choose = || Solver::choose(rows, trainable, self.config.memory_budget);
         let solver = self.config.solver.unwrap_or_else(choose);
-        Plan { solver, bytes: solver.bytes(rows, trainable) }
+        let size = if solver == Solver::Primal { trainable } else { rows };
+        Plan { solver, size, bytes: solver.bytes(rows, trainable) }
     }
 
     fn problem(&self, model: &Model<T>, batch: &Batch<'_, T>) -> Result<Problem<T>> {
