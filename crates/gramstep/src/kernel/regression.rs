@@ -90,8 +90,7 @@ impl KernelRegression {
         check_not_negative("ridge", ridge)?;
         self.ridge = ridge;
         let inverses = self.inverses(ridge);
-        let solve = |q: &Vec<f64>| self.eigen.expand(&q.iter().zip(&inverses).map(|(q, i)| q * i).collect::<Vec<_>>());
-        self.coefficients = self.projected.iter().map(solve).collect();
+        self.coefficients = self.projected.iter().map(|q| self.solve(q, &inverses)).collect();
         Ok(())
     }
 
@@ -150,8 +149,7 @@ impl KernelRegression {
         let inverses = self.inverses(self.ridge);
         let reduced = |(i, &own): (usize, &f64)| {
             let q = self.eigen.project(cross.row(i));
-            let known: f64 = q.iter().zip(&inverses).map(|(q, inverse)| q * q * inverse).sum();
-            (own - known).max(0.0)
+            (own - quadratic(&q, &inverses)).max(0.0)
         };
         Ok(diagonal.iter().enumerate().map(reduced).collect())
     }
@@ -175,8 +173,7 @@ impl KernelRegression {
         let n = self.targets.rows() as f64;
         let inverses = self.inverses(self.ridge);
         let log: f64 = self.eigen.values.iter().map(|w| (w.max(0.0) + self.ridge).ln()).sum();
-        let fit = |q: &Vec<f64>| q.iter().zip(&inverses).map(|(q, inverse)| q * q * inverse).sum::<f64>();
-        self.projected.iter().map(|q| -0.5 * (fit(q) + log + n * (2.0 * PI).ln())).sum()
+        self.projected.iter().map(|q| -0.5 * (quadratic(q, &inverses) + log + n * (2.0 * PI).ln())).sum()
     }
 
     fn check(&self, cross: &Matrix<f64>) -> Result<()> {
@@ -193,15 +190,19 @@ impl KernelRegression {
         self.eigen.values.iter().map(inverse).collect()
     }
 
+    /// K̃⁻¹y from q = Vᵀy and the inverse eigenvalues.
+    fn solve(&self, q: &[f64], inverses: &[f64]) -> Vec<f64> {
+        self.eigen.expand(&q.iter().zip(inverses).map(|(q, inverse)| q * inverse).collect::<Vec<_>>())
+    }
+
     fn noise(&self, q: &[f64], ridge: f64) -> f64 {
-        let inverses = self.inverses(ridge);
-        ridge * q.iter().zip(&inverses).map(|(q, inverse)| q * q * inverse).sum::<f64>() / q.len().max(1) as f64
+        ridge * quadratic(q, &self.inverses(ridge)) / q.len().max(1) as f64
     }
 
     fn leave_one_out_loss(&self, ridge: f64) -> f64 {
         let (diagonal, inverses) = (self.eigen.inverse_diagonal(ridge), self.inverses(ridge));
         let of = |q: &Vec<f64>| {
-            let c = self.eigen.expand(&q.iter().zip(&inverses).map(|(q, i)| q * i).collect::<Vec<_>>());
+            let c = self.solve(q, &inverses);
             c.iter().zip(&diagonal).map(|(c, d)| (c / d).powi(2)).sum::<f64>()
         };
         self.projected.iter().map(of).sum()
@@ -232,6 +233,11 @@ impl KernelRegression {
         }
         at(0.5 * (low + high))
     }
+}
+
+/// yᵀK̃⁻¹y from q = Vᵀy and the inverse eigenvalues.
+fn quadratic(q: &[f64], inverses: &[f64]) -> f64 {
+    q.iter().zip(inverses).map(|(q, inverse)| q * q * inverse).sum()
 }
 
 /// Targets of a classification, n×classes: 1 − 1/classes for a sample's own class, −1/classes elsewhere.

@@ -5,12 +5,15 @@
 //! overlapping rows, with nothing copied but the border; the windows across the image's edge are computed for nothing.
 //! Where these would be many (small images) or the stride is larger, the windows are written out instead.
 
+use std::ops::Range;
+
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 
 use super::super::operations::Product;
 use super::super::window::Window;
 use super::elementwise;
+use super::product::accumulate;
 use crate::scalar::Scalar;
 
 /// A convolution of one image at a time, with the memory that it needs.
@@ -52,11 +55,8 @@ impl<T: Scalar> Convolution<T> {
 
     /// Takes an image in.
     fn load(&mut self, image: &[T]) {
-        let (window, border) = (&self.window, self.window.padding());
-        let (line, padded_line) = (window.image().1 * window.channels(), window.padded().1 * window.channels());
-        for (y, row) in image.chunks_exact(line).enumerate() {
-            let start = (y + border) * padded_line + border * window.channels();
-            self.padded[start..start + line].copy_from_slice(row);
+        for (row, inside) in image.chunks_exact(image_line(&self.window)).zip(inside(&self.window)) {
+            self.padded[inside].copy_from_slice(row);
         }
     }
 
@@ -103,10 +103,7 @@ impl<T: Scalar> Convolution<T> {
         }
         let (columns, pitch) = (self.window.output().1 * outputs, self.window.padded().1 * outputs);
         for (out, row) in out.chunks_exact_mut(columns).zip(work.chunks(pitch)) {
-            match mode {
-                Product::Replace => out.copy_from_slice(&row[..columns]),
-                Product::Accumulate => elementwise::axpby(out, T::ONE, T::ONE, &row[..columns]),
-            }
+            elementwise::put(out, mode, &row[..columns]);
         }
         self.work = work;
     }
@@ -122,15 +119,8 @@ impl<T: Scalar> Convolution<T> {
         matmul(windows, Accum::Replace, delta, weight, alpha, Par::Seq);
         self.padded.fill(T::ZERO);
         fold(&self.window, &self.work, &mut self.padded);
-        let (window, border) = (&self.window, self.window.padding());
-        let (line, padded_line) = (window.image().1 * window.channels(), window.padded().1 * window.channels());
-        for (y, row) in into.chunks_exact_mut(line).enumerate() {
-            let start = (y + border) * padded_line + border * window.channels();
-            let from = &self.padded[start..start + line];
-            match mode {
-                Product::Replace => row.copy_from_slice(from),
-                Product::Accumulate => elementwise::axpby(row, T::ONE, T::ONE, from),
-            }
+        for (row, inside) in into.chunks_exact_mut(image_line(&self.window)).zip(inside(&self.window)) {
+            elementwise::put(row, mode, &self.padded[inside]);
         }
     }
 
@@ -180,11 +170,16 @@ impl<T: Scalar> Convolution<T> {
     }
 }
 
-fn accumulate(mode: Product) -> Accum {
-    match mode {
-        Product::Replace => Accum::Replace,
-        Product::Accumulate => Accum::Add,
-    }
+/// Numbers in one row of an image.
+fn image_line(window: &Window) -> usize {
+    window.image().1 * window.channels()
+}
+
+/// Where the rows of an image lie in the padded image.
+fn inside(window: &Window) -> impl Iterator<Item = Range<usize>> {
+    let (line, padded_line) = (image_line(window), window.padded().1 * window.channels());
+    let first = window.padding() * (padded_line + window.channels());
+    (0..window.image().0).map(move |y| first + y * padded_line..first + y * padded_line + line)
 }
 
 /// Calls `visit` with the start of every kernel row of every window, in the unfolded and in the padded image.

@@ -1,5 +1,6 @@
 //! Element-wise loops on slices, compiled for every vector unit and chosen at run time.
 
+use super::super::operations::Product;
 use super::vectorized;
 use crate::scalar::Scalar;
 
@@ -12,6 +13,14 @@ pub(super) fn multiply<T: Scalar>(out: &mut [T], factor: &[T]) {
             }
         },
     );
+}
+
+/// out (+)= x.
+pub(super) fn put<T: Scalar>(out: &mut [T], mode: Product, x: &[T]) {
+    match mode {
+        Product::Replace => out.copy_from_slice(x),
+        Product::Accumulate => axpby(out, T::ONE, T::ONE, x),
+    }
 }
 
 pub(super) fn axpby<T: Scalar>(out: &mut [T], beta: T, alpha: T, x: &[T]) {

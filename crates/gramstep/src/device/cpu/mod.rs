@@ -360,11 +360,7 @@ impl<T: Scalar> Operations<T> for CpuOperations {
             let width = out.columns();
             let x = x.row_range(first..first + out.rows()).host().chunks_exact(x.columns());
             for (out, x) in out.host().chunks_exact_mut(width).zip(x) {
-                let out = &mut out[to..to + columns.len()];
-                match mode {
-                    Product::Replace => out.copy_from_slice(&x[columns.clone()]),
-                    Product::Accumulate => elementwise::axpby(out, T::ONE, T::ONE, &x[columns.clone()]),
-                }
+                elementwise::put(&mut out[to..to + columns.len()], mode, &x[columns.clone()]);
             }
         });
     }

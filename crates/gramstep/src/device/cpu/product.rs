@@ -29,6 +29,14 @@ fn matrix_mut<T: Scalar>(tile: TileMut<'_, T>) -> MatMut<'_, T> {
     MatMut::from_row_major_slice_mut(tile.into_host(), rows, columns)
 }
 
+/// faer's word for `mode`.
+pub(super) fn accumulate(mode: Product) -> Accum {
+    match mode {
+        Product::Replace => Accum::Replace,
+        Product::Accumulate => Accum::Add,
+    }
+}
+
 pub(super) fn product<T: Scalar>(
     operations: &CpuOperations,
     out: TileMut<'_, T>,
@@ -40,10 +48,7 @@ pub(super) fn product<T: Scalar>(
     assert_eq!((a.rows(), b.columns()), (out.rows(), out.columns()), "shape of a product");
     assert_eq!(a.columns(), b.rows(), "inner dimension of a product");
     let work = a.rows() * a.columns() * b.columns();
-    let accumulate = match mode {
-        Product::Replace => Accum::Replace,
-        Product::Accumulate => Accum::Add,
-    };
+    let accumulate = accumulate(mode);
     let (out, a, b) = (matrix_mut(out), matrix_ref(&a), matrix_ref(&b));
     let pieces = if work < WORTH_SPLITTING { 1 } else { operations.threads };
     if pieces == 1 {

@@ -1,6 +1,7 @@
 //! z_t = s·W x_t + s_b·b at every window x_t of an image.
 
-use super::{Call, Layer, LinearUse, ParameterUse};
+use super::weights::Weights;
+use super::{Call, Layer, ParameterUse};
 use crate::device::{Product, Tile, TileMut, Window};
 use crate::model::parameters::{Distribution, ParameterRequest};
 use crate::scalar::Scalar;
@@ -10,50 +11,35 @@ use crate::scalar::Scalar;
 #[derive(Clone, Debug)]
 pub struct Convolution {
     window: Window,
-    outputs: usize,
-    scale: f64,
-    bias_scale: Option<f64>,
-    distribution: Distribution,
-    bias_distribution: Distribution,
+    weights: Weights,
 }
 
 impl Convolution {
     /// A layer without bias and with the factor `scale` on its weights; `outputs` is its number of channels.
     #[must_use]
     pub fn new(window: Window, outputs: usize, scale: f64, distribution: Distribution) -> Self {
-        Self { window, outputs, scale, bias_scale: None, distribution, bias_distribution: Distribution::Zeros }
+        Self { window, weights: Weights::new(window.len(), outputs, scale, distribution) }
     }
 
     /// The same layer with a bias for each channel and the factor `scale` on it.
     #[must_use]
-    pub fn with_bias(mut self, scale: f64, distribution: Distribution) -> Self {
-        self.bias_scale = Some(scale);
-        self.bias_distribution = distribution;
-        self
+    pub fn with_bias(self, scale: f64, distribution: Distribution) -> Self {
+        Self { weights: self.weights.with_bias(scale, distribution), ..self }
     }
 }
 
 impl<T: Scalar> Layer<T> for Convolution {
     fn output_len(&self) -> usize {
-        self.window.places() * self.outputs
+        self.window.places() * self.weights.outputs
     }
 
     fn parameters(&self) -> Vec<ParameterRequest> {
         let (rows, columns) = self.window.kernel();
-        let shape = vec![self.outputs, rows, columns, self.window.channels()];
-        let weight = ParameterRequest { name: "weight", shape, distribution: self.distribution };
-        let bias = ParameterRequest { name: "bias", shape: vec![self.outputs], distribution: self.bias_distribution };
-        if self.bias_scale.is_some() { vec![weight, bias] } else { vec![weight] }
+        self.weights.requests(vec![self.weights.outputs, rows, columns, self.window.channels()])
     }
 
     fn parameter_use(&self) -> Option<ParameterUse> {
-        Some(ParameterUse::Linear(LinearUse {
-            inputs: self.window.len(),
-            outputs: self.outputs,
-            scale: self.scale,
-            bias_scale: self.bias_scale,
-            window: Some(self.window),
-        }))
+        self.weights.parameter_use(Some(self.window))
     }
 
     fn forward(
@@ -64,16 +50,21 @@ impl<T: Scalar> Layer<T> for Convolution {
         affine: bool,
         mut mode: Product,
     ) {
-        if let (Some(scale), true) = (self.bias_scale, affine) {
-            call.bias(self.outputs * self.window.len(), scale, out.reborrow().reshape(self.outputs), mode);
+        if let (Some(scale), true) = (self.weights.bias_scale, affine) {
+            call.bias(
+                self.weights.outputs * self.weights.inputs,
+                scale,
+                out.reborrow().reshape(self.weights.outputs),
+                mode,
+            );
             mode = Product::Accumulate;
         }
-        let weight = call.matrix(0, self.outputs, self.window.len());
-        call.operations.convolve(out, mode, T::from_f64(self.scale), &self.window, inputs[0], weight);
+        let weight = call.matrix(0, self.weights.outputs, self.weights.inputs);
+        call.operations.convolve(out, mode, T::from_f64(self.weights.scale), &self.window, inputs[0], weight);
     }
 
     fn backward(&self, call: &Call<'_, T>, _which: usize, delta: Tile<'_, T>, into: TileMut<'_, T>, mode: Product) {
-        let weight = call.matrix(0, self.outputs, self.window.len());
-        call.operations.convolve_backward(into, mode, T::from_f64(self.scale), &self.window, delta, weight);
+        let weight = call.matrix(0, self.weights.outputs, self.weights.inputs);
+        call.operations.convolve_backward(into, mode, T::from_f64(self.weights.scale), &self.window, delta, weight);
     }
 }

@@ -1,6 +1,7 @@
 //! z = s·W a + s_b·b.
 
-use super::{Call, Layer, LinearUse, ParameterUse};
+use super::weights::Weights;
+use super::{Call, Layer, ParameterUse};
 use crate::device::{Product, Tile, TileMut};
 use crate::model::parameters::{Distribution, ParameterRequest};
 use crate::scalar::Scalar;
@@ -8,53 +9,34 @@ use crate::scalar::Scalar;
 /// A dense layer. W has shape (out, in).
 #[derive(Clone, Debug)]
 pub struct Dense {
-    inputs: usize,
-    outputs: usize,
-    scale: f64,
-    bias_scale: Option<f64>,
-    distribution: Distribution,
-    bias_distribution: Distribution,
+    weights: Weights,
 }
 
 impl Dense {
     /// A layer without bias and with the factor `scale` on its weights.
     #[must_use]
     pub fn new(inputs: usize, outputs: usize, scale: f64, distribution: Distribution) -> Self {
-        Self { inputs, outputs, scale, bias_scale: None, distribution, bias_distribution: Distribution::Zeros }
+        Self { weights: Weights::new(inputs, outputs, scale, distribution) }
     }
 
     /// The same layer with a bias and the factor `scale` on it.
     #[must_use]
-    pub fn with_bias(mut self, scale: f64, distribution: Distribution) -> Self {
-        self.bias_scale = Some(scale);
-        self.bias_distribution = distribution;
-        self
+    pub fn with_bias(self, scale: f64, distribution: Distribution) -> Self {
+        Self { weights: self.weights.with_bias(scale, distribution) }
     }
 }
 
 impl<T: Scalar> Layer<T> for Dense {
     fn output_len(&self) -> usize {
-        self.outputs
+        self.weights.outputs
     }
 
     fn parameters(&self) -> Vec<ParameterRequest> {
-        let weight = ParameterRequest {
-            name: "weight",
-            shape: vec![self.outputs, self.inputs],
-            distribution: self.distribution,
-        };
-        let bias = ParameterRequest { name: "bias", shape: vec![self.outputs], distribution: self.bias_distribution };
-        if self.bias_scale.is_some() { vec![weight, bias] } else { vec![weight] }
+        self.weights.requests(vec![self.weights.outputs, self.weights.inputs])
     }
 
     fn parameter_use(&self) -> Option<ParameterUse> {
-        Some(ParameterUse::Linear(LinearUse {
-            inputs: self.inputs,
-            outputs: self.outputs,
-            scale: self.scale,
-            bias_scale: self.bias_scale,
-            window: None,
-        }))
+        self.weights.parameter_use(None)
     }
 
     fn forward(
@@ -65,16 +47,16 @@ impl<T: Scalar> Layer<T> for Dense {
         affine: bool,
         mut mode: Product,
     ) {
-        if let (Some(scale), true) = (self.bias_scale, affine) {
-            call.bias(self.outputs * self.inputs, scale, out.reborrow(), mode);
+        if let (Some(scale), true) = (self.weights.bias_scale, affine) {
+            call.bias(self.weights.outputs * self.weights.inputs, scale, out.reborrow(), mode);
             mode = Product::Accumulate;
         }
-        let weight = call.matrix(0, self.outputs, self.inputs);
-        call.operations.product(out, mode, T::from_f64(self.scale), inputs[0], weight.t());
+        let weight = call.matrix(0, self.weights.outputs, self.weights.inputs);
+        call.operations.product(out, mode, T::from_f64(self.weights.scale), inputs[0], weight.t());
     }
 
     fn backward(&self, call: &Call<'_, T>, _which: usize, delta: Tile<'_, T>, into: TileMut<'_, T>, mode: Product) {
-        let weight = call.matrix(0, self.outputs, self.inputs);
-        call.operations.product(into, mode, T::from_f64(self.scale), delta, weight);
+        let weight = call.matrix(0, self.weights.outputs, self.weights.inputs);
+        call.operations.product(into, mode, T::from_f64(self.weights.scale), delta, weight);
     }
 }

@@ -7,6 +7,7 @@ mod dense;
 mod embed;
 mod pool;
 mod scalar;
+mod weights;
 
 pub use combine::Combine;
 pub use convolution::Convolution;
