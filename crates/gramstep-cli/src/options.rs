@@ -7,13 +7,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use clap::{ArgAction, Args};
 use gramstep_train::Result;
 use gramstep_train::adversarial::Adversary;
-use gramstep_train::data::{Portion, Task};
+use gramstep_train::data::{Augmentation, BrokenImages, Colour, ImageSize, Portion, Task};
 use gramstep_train::settings::{BatchSize, Config, DampingChoice, Precision, RidgeChoice, TimeLimit};
 
 /// What is learned, from what, and how: everything of `train` but the method.
 #[derive(Args)]
 pub(crate) struct TrainingOptions {
-    /// The data: a .csv or .tsv file, builtin:diabetes or builtin:winequality
+    /// The data: a .csv or .tsv file, a folder of images, builtin:diabetes or builtin:winequality. Folders: CLASS/*,
+    /// AGE/<111|112>/* as AFAD, a .csv with a column `id` beside a folder of images as RSNA, IDX files as MNIST
     #[arg(long, value_name = "SRC", help_heading = "Data")]
     data: Option<String>,
     /// Settings from a file; options given here come first
@@ -35,11 +36,24 @@ pub(crate) struct TrainingOptions {
     #[arg(long, value_name = "FRACTION|FILE", value_parser = parse::<Portion>, help_heading = "Data")]
     validation: Option<Portion>,
 
-    /// The network: linear, or mlp:WIDTH,..:ACTIVATION [default: on small data the best of three by the
-    /// validation loss, else mlp:256,256:gelu]
+    /// Size that images are brought to: a side, or HEIGHTxWIDTH [default: that of the first image, at most 32]
+    #[arg(long, value_name = "PIXELS", value_parser = parse::<ImageSize>, help_heading = "Images")]
+    image_size: Option<ImageSize>,
+    /// auto, grey or rgb [default: auto, as the first image is]
+    #[arg(long, value_parser = parse::<Colour>, help_heading = "Images")]
+    colour: Option<Colour>,
+    /// What becomes of images that cannot be read and of rows without image: refuse or skip [default: refuse]
+    #[arg(long, value_parser = parse::<BrokenImages>, help_heading = "Images")]
+    broken_images: Option<BrokenImages>,
+    /// Random changes of training images: none, flip, shift:PIXELS or both [default: none]
+    #[arg(long, value_name = "flip,shift:N", value_parser = parse::<Augmentation>, help_heading = "Images")]
+    augment: Option<Augmentation>,
+
+    /// The network: linear, mlp:WIDTH,..:ACTIVATION, cnn:CHANNELS,..:ACTIVATION or resnet32[:CHANNELS] [default: on
+    /// small tables the best of three by the validation loss, else mlp:256,256:gelu; resnet32 for images]
     #[arg(long, value_name = "SPEC", help_heading = "Model")]
     model: Option<String>,
-    /// Number type of the parameters: f32 or f64 [default: f64]
+    /// Number type of the parameters: f32 or f64 [default: f64; f32 for images]
     #[arg(long, value_parser = parse::<Precision>, help_heading = "Model")]
     precision: Option<Precision>,
 
@@ -95,6 +109,10 @@ impl TrainingOptions {
             task: self.task,
             test: self.test,
             validation: self.validation,
+            image_size: self.image_size,
+            colour: self.colour,
+            broken_images: self.broken_images,
+            augment: self.augment,
             model: self.model,
             learning_rate: self.learning_rate,
             damping: self.damping,

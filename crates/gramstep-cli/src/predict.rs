@@ -42,7 +42,7 @@ impl Predict {
     pub(crate) fn run(self) -> Result {
         let threads = self.threads.map_or_else(all_processors, NonZeroUsize::get);
         let model = TrainedModel::load(&self.run, Device::cpu(threads))?;
-        let predictions = model.predict(&self.data.read()?)?;
+        let predictions = model.predict(&model.read(&self.data, threads)?)?;
         if !self.quiet {
             predictions.notes.iter().for_each(|note| eprintln!("note: {note}"));
             if let Some(metrics) = &predictions.metrics {

@@ -27,6 +27,17 @@ impl Observer for Progress {
         }
     }
 
+    fn reading(&mut self, done: usize, all: usize) {
+        if self.quiet || !stderr().is_terminal() {
+            return;
+        }
+        if self.bar.is_hidden() {
+            let style = ProgressStyle::with_template("reading images {bar:16} {pos}/{len}");
+            self.bar = ProgressBar::new(all as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        }
+        self.bar.set_position(done as u64);
+    }
+
     fn start(&mut self, start: &Start<'_>) -> Result<()> {
         if self.quiet || !stderr().is_terminal() {
             return Ok(());

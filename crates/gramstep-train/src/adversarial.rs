@@ -11,7 +11,7 @@ use gramstep::optim::{Batch, Optimizer, OptimizerState, StepInfo};
 use gramstep::{Model, Scalar};
 use serde::{Deserialize, Serialize};
 
-use crate::data::{Dataset, Encoding, Inputs};
+use crate::data::{Dataset, Inputs};
 use crate::error::{Error, Result};
 
 /// What a network is trained against: `NORM:RADIUS:ATTACK`, such as `linf:0.1:pgd:10`.
@@ -116,10 +116,7 @@ pub(crate) fn threat_model(inputs: &Inputs, norm: Norm, radius: f64, unit: Unit)
         Unit::Data => inputs.standardisation.scale.iter().map(|scale| 1.0 / scale).collect(),
         Unit::Deviation => vec![1.0; inputs.width()],
     };
-    let fixed = inputs.places().flat_map(|(column, places)| {
-        let free = usize::from(matches!(column.encoding, Encoding::Number { .. }));
-        places.skip(free)
-    });
+    let fixed = inputs.places().flat_map(|(column, places)| places.skip(column.encoding.measured()));
     let frozen: Vec<usize> = fixed.collect();
     Ok(ThreatModel::new(norm, radius)?.with_scales(scales)?.with_frozen(&frozen))
 }

@@ -9,7 +9,7 @@ use gramstep::{Device, Matrix, Model, Scalar};
 use serde::{Deserialize, Serialize};
 
 use crate::adversarial::{Unit, threat_model};
-use crate::data::{Dataset, Encoding, Preprocessing, Source, Targets};
+use crate::data::{BrokenImages, Dataset, Preprocessing, Source, Targets};
 use crate::error::{Error, Result};
 use crate::metrics::{Metrics, evaluate};
 use crate::model_file::Network;
@@ -94,7 +94,7 @@ pub struct RobustMetrics {
 pub struct ColumnMove {
     /// Name in the table.
     pub column: String,
-    /// Mean over rows of the size of the move, in the units of the data.
+    /// Mean over rows (and pixels) of the size of the move, in the units of the data.
     pub mean: f64,
 }
 
@@ -111,7 +111,8 @@ pub fn attack(
 ) -> Result<AttackReport> {
     let trained = TrainedModel::load(run, Device::cpu(threads))?;
     let preprocessing = &trained.metadata().preprocessing;
-    let table = source.read()?;
+    let images = preprocessing.inputs.image_settings(BrokenImages::Skip, threads);
+    let table = source.read_with(&images, &mut |_, _| {})?;
     notes.extend(table.notes().iter().cloned());
     let mut rows = Targets::rows(&table, preprocessing.targets.columns())?;
     rows.truncate(options.rows.unwrap_or(usize::MAX));
@@ -197,12 +198,16 @@ fn moves<T: Scalar>(preprocessing: &Preprocessing, clean: &Matrix<T>, moved: &Ma
     let inputs = &preprocessing.inputs;
     let mut moves = Vec::new();
     for (column, places) in inputs.places() {
-        let start = places.start;
-        if matches!(column.encoding, Encoding::Number { .. }) {
-            let sum: f64 = (0..clean.rows()).map(|i| (moved[(i, start)] - clean[(i, start)]).abs().to_f64()).sum();
-            let mean = sum * inputs.standardisation.scale[start] / clean.rows() as f64;
-            moves.push(ColumnMove { column: column.name.clone(), mean });
+        let measured = places.start..places.start + column.encoding.measured();
+        if measured.is_empty() {
+            continue;
         }
+        let (number, mut sum) = (measured.len() * clean.rows(), 0.0);
+        for at in measured {
+            let moved: f64 = (0..clean.rows()).map(|i| (moved[(i, at)] - clean[(i, at)]).abs().to_f64()).sum();
+            sum += moved * inputs.standardisation.scale[at];
+        }
+        moves.push(ColumnMove { column: column.name.clone(), mean: sum / number as f64 });
     }
     moves.sort_by(|a, b| b.mean.total_cmp(&a.mean));
     moves

@@ -18,7 +18,7 @@ pub(crate) fn model(problem: &Problem, config: &Config, stop: &AtomicBool) -> Re
     let facts = Facts::of(problem);
     let limited = config.epochs.is_some() || config.time_limit.is_some() || config.batch_size.is_some();
     let second_order = config.optimizer.is_none_or(|name| name == OptimizerName::GramGaussNewton);
-    let small = facts.samples * facts.outputs <= FULL_BATCH_ROWS;
+    let small = facts.samples * facts.outputs <= FULL_BATCH_ROWS && !facts.images;
     if config.model.is_some() || limited || !second_order || !small || !facts.validation {
         return Ok(None);
     }

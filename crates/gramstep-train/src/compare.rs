@@ -70,7 +70,7 @@ pub fn compare(
     config.time_limit.get_or_insert(limit);
     config.epochs.get_or_insert(usize::MAX / 2);
     config.patience.get_or_insert(usize::MAX / 2);
-    let problem = Problem::load(&config)?;
+    let problem = Problem::load_with(&config, &mut |done, all| observer.reading(done, all))?;
     problem.notes.iter().for_each(|note| observer.note(note));
 
     let (damping, threads) = (config.damping, config.threads);

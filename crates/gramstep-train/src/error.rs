@@ -237,6 +237,40 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// An image that cannot be read.
+    #[error("{}: {reason}", .path.display())]
+    Image {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// A folder, or a file of many images, that is not laid out as any that is known.
+    #[error("{}: {reason}", .path.display())]
+    ImageFolder {
+        /// The folder or file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// Rows of a table beside images that have no image.
+    #[error("{origin}:{line}: no image is called `{id}`{}", others(*.rows))]
+    NoImageOfRow {
+        /// The table.
+        origin: String,
+        /// Line of the first such row.
+        line: u64,
+        /// What it calls its image.
+        id: String,
+        /// How many such rows there are.
+        rows: usize,
+    },
+    /// Threads that the system does not give.
+    #[error("cannot start threads: {reason}")]
+    Threads {
+        /// Why.
+        reason: String,
+    },
     /// A chart that the drawing library refuses.
     #[error("a chart cannot be drawn: {reason}")]
     Chart {
@@ -246,6 +280,11 @@ pub enum Error {
     /// An error of the mathematics.
     #[error(transparent)]
     Core(#[from] gramstep::Error),
+}
+
+/// How many more rows have the same fault.
+fn others(rows: usize) -> String {
+    if rows == 1 { String::new() } else { format!(", and {} more rows have none", rows - 1) }
 }
 
 fn plural(count: usize, noun: &str) -> String {
@@ -265,7 +304,9 @@ impl Error {
             Self::Core(error) => return Some(error.hint().to_owned()),
             Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => "check the path",
             Self::Write { .. } => "choose another place with --out, or free some space",
-            Self::UnknownSource { .. } => "give a .csv or .tsv file, or builtin:diabetes, builtin:winequality",
+            Self::UnknownSource { .. } => {
+                "give a .csv or .tsv file, a folder of images, or builtin:diabetes, builtin:winequality"
+            }
             Self::UnknownBuiltin { .. } => "there are builtin:diabetes and builtin:winequality",
             Self::NoData => "try --data builtin:diabetes, or give a file: --data table.csv",
             Self::EmptyFile { .. } | Self::HeaderOnly { .. } => {
@@ -296,6 +337,11 @@ impl Error {
             Self::KernelFile { .. } => "compute the parts again with the same data and options, tiles 1/N to N/N",
             Self::FolderInUse { .. } => "give another folder with --out, or remove this one",
             Self::NonFinite { .. } => "lower --learning-rate, raise --damping, or look for huge values in the data",
+            Self::Image { .. } | Self::NoImageOfRow { .. } => "leave such rows out with --broken-images skip",
+            Self::ImageFolder { .. } => {
+                "see gramstep train --help for the layouts: <class>/*, <age>/<111|112>/*, .csv and folder, IDX pair"
+            }
+            Self::Threads { .. } => "give fewer --threads",
             Self::Read { .. } | Self::Chart { .. } => return None,
         };
         Some(fixed.to_owned())

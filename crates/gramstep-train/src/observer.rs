@@ -58,6 +58,9 @@ pub trait Observer {
     /// Something that the user should know: a guess, a repair, a choice.
     fn note(&mut self, text: &str) {}
 
+    /// So many of so many images are read.
+    fn reading(&mut self, done: usize, all: usize) {}
+
     /// Training begins.
     ///
     /// # Errors

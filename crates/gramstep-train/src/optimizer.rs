@@ -19,6 +19,9 @@ use crate::settings::{DampingChoice, OptimizerName, RidgeChoice, Settings};
 /// Relative damping of mini-batches, unless the user says otherwise.
 const MINI_BATCH_DAMPING: f64 = 1e-2;
 
+/// The same for images: a batch of a deep network is interpolated easily, and that is no help to other batches.
+const IMAGE_DAMPING: f64 = 1.0;
+
 /// Relative damping of adversarial training: the attack moves between steps, and a bold step on the squared loss
 /// oscillates.
 const ADVERSARIAL_DAMPING: f64 = 1e-1;
@@ -34,11 +37,12 @@ pub fn loss_of(task: Task) -> Box<dyn Loss> {
 
 /// The damping of Gram-Gauss-Newton: adaptive on full batches only, where the gain ratio means something.
 fn damping(settings: &Settings, samples: usize) -> Damping {
+    let images = settings.image_size.is_some();
     match settings.damping {
         Some(DampingChoice::Fixed(value)) => Damping::Relative(value),
         _ if settings.adversarial.is_some() => Damping::Relative(ADVERSARIAL_DAMPING),
         _ if settings.is_full_batch(samples) => Damping::Adaptive(AdaptiveDamping::default()),
-        _ => Damping::Relative(MINI_BATCH_DAMPING),
+        _ => Damping::Relative(if images { IMAGE_DAMPING } else { MINI_BATCH_DAMPING }),
     }
 }
 

@@ -42,7 +42,7 @@ pub enum Keep<'a> {
 /// When the configuration or the data are wrong, when a step fails, or when a file cannot be written.
 pub fn train(config: &Config, keep: Keep<'_>, stop: &AtomicBool, observer: &mut dyn Observer) -> Result<Report> {
     config.validate()?;
-    let problem = Problem::load(config)?;
+    let problem = Problem::load_with(config, &mut |done, all| observer.reading(done, all))?;
     problem.notes.iter().for_each(|note| observer.note(note));
     let mut config = config.clone();
     if let Some(model) = choice::model(&problem, &config, stop)? {
@@ -102,7 +102,7 @@ impl Run<'_> {
         let preprocessing = &problem.preprocessing;
         let train: Dataset<T> = problem.train.cast();
         let validation: Option<Dataset<T>> = problem.validation.as_ref().map(Dataset::cast);
-        let specification = settings.model.specification(preprocessing.inputs.width(), preprocessing.targets.outputs());
+        let specification = settings.model.specification(preprocessing.inputs.shape(), preprocessing.targets.outputs());
         let device = Device::cpu(settings.threads);
         let mut model = Model::<T>::builder(specification).seed(settings.seed).device(device).build()?;
         let mut optimizer = build::<T>(settings, train.rows(), preprocessing.targets.outputs())?;
@@ -147,6 +147,9 @@ impl Run<'_> {
         let mut trainer = Trainer::new(settings, &preprocessing.targets, self.stop);
         if self.exact_train_loss {
             trainer = trainer.with_exact_train_loss();
+        }
+        if let (Some(augmentation), Some(geometry)) = (settings.augment, preprocessing.inputs.geometry()) {
+            trainer = trainer.with_augmentation(augmentation, geometry);
         }
         if let Some(opponent) = opponent {
             trainer = trainer.with_opponent(opponent);

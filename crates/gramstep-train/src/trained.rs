@@ -5,7 +5,7 @@ use std::path::Path;
 
 use gramstep::{Device, Matrix};
 
-use crate::data::{Preprocessing, Table, Targets};
+use crate::data::{BrokenImages, Preprocessing, Source, Table, Targets};
 use crate::error::Result;
 use crate::metrics::{self, Metrics, largest, log_sum_exp};
 use crate::model_file::{self, Metadata, Network};
@@ -22,10 +22,12 @@ pub struct TrainedModel {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Predictions {
-    /// Names of the columns: `predicted_TARGET`, for classes also `probability_CLASS`.
+    /// Names of the columns of values: `predicted_TARGET`, for classes also `probability_CLASS`.
     pub header: Vec<String>,
     /// The predicted class of every row, of a classification.
     pub classes: Option<Vec<String>>,
+    /// A name for every row, such as that of its image file; empty if rows have none.
+    pub names: Vec<String>,
     /// Predicted targets in their own units, or the probability of every class.
     pub values: Matrix<f64>,
     /// How good they are, if the table has the targets.
@@ -73,6 +75,15 @@ impl TrainedModel {
         }
     }
 
+    /// Reads the rows to predict; images in the size and colour of the training images, broken ones left out and named.
+    ///
+    /// # Errors
+    /// When the source cannot be read.
+    pub fn read(&self, source: &Source, threads: usize) -> Result<Table> {
+        let images = self.metadata.preprocessing.inputs.image_settings(BrokenImages::Skip, threads);
+        source.read_with(&images, &mut |_, _| {})
+    }
+
     /// Predicts every row of a table with the input columns of the training data.
     ///
     /// # Errors
@@ -105,7 +116,8 @@ impl TrainedModel {
             }
         };
         let values = Matrix::from_vec(outputs.rows(), outputs.columns(), values)?;
-        Ok(Predictions { header, classes, values, metrics, notes })
+        let names = table.names().to_vec();
+        Ok(Predictions { header, classes, names, values, metrics, notes })
     }
 }
 
@@ -135,10 +147,13 @@ impl Predictions {
     /// When `out` cannot be written.
     pub fn write_csv(&self, out: impl Write) -> io::Result<()> {
         let mut writer = csv::Writer::from_writer(out);
-        writer.write_record(&self.header)?;
+        let file = (!self.names.is_empty()).then_some("file");
+        writer.write_record(file.into_iter().chain(self.header.iter().map(String::as_str)))?;
         for i in 0..self.values.rows() {
+            let name = self.names.get(i).cloned();
             let class = self.classes.iter().map(|classes| classes[i].clone());
-            writer.write_record(class.chain(self.values.row(i).iter().map(f64::to_string)))?;
+            let values = self.values.row(i).iter().map(f64::to_string);
+            writer.write_record(name.into_iter().chain(class).chain(values))?;
         }
         writer.flush()
     }

@@ -9,7 +9,7 @@ use gramstep::{Model, Scalar};
 use crate::adversarial::Opponent;
 use crate::batches::batches;
 use crate::checkpoint::{BestSoFar, Checkpoint, FORMAT_VERSION, Keeper};
-use crate::data::{Dataset, Targets};
+use crate::data::{Augmentation, Dataset, Geometry, Targets};
 use crate::error::{Error, Result};
 use crate::metrics;
 use crate::observer::{EpochEvent, Observer, StepEvent};
@@ -48,6 +48,7 @@ pub struct Trainer<'a> {
     stop: &'a AtomicBool,
     exact_train_loss: bool,
     opponent: Option<Opponent>,
+    augmentation: Option<(Augmentation, Geometry)>,
 }
 
 /// The time since a training began, over all its sessions.
@@ -90,7 +91,7 @@ impl<'a> Trainer<'a> {
     /// A trainer; training ends after the step during which `stop` becomes true.
     #[must_use]
     pub fn new(settings: &'a Settings, targets: &'a Targets, stop: &'a AtomicBool) -> Self {
-        Self { settings, targets, stop, exact_train_loss: false, opponent: None }
+        Self { settings, targets, stop, exact_train_loss: false, opponent: None, augmentation: None }
     }
 
     /// Evaluates the training loss after every epoch instead of averaging over its batches: comparable between
@@ -106,6 +107,22 @@ impl<'a> Trainer<'a> {
     pub fn with_opponent(mut self, opponent: Opponent) -> Self {
         self.opponent = Some(opponent);
         self
+    }
+
+    /// Changes the training images at random in every epoch.
+    #[must_use]
+    pub fn with_augmentation(mut self, augmentation: Augmentation, geometry: Geometry) -> Self {
+        self.augmentation = Some((augmentation, geometry)).filter(|_| !augmentation.is_none());
+        self
+    }
+
+    /// The training rows of a step, if they are not the training rows as they stand.
+    fn select<T: Scalar>(&self, train: &Dataset<T>, rows: Option<Vec<usize>>, epoch: usize) -> Option<Dataset<T>> {
+        let Some((augmentation, geometry)) = self.augmentation else { return rows.map(|rows| train.select(&rows)) };
+        let mut selected = rows.as_ref().map_or_else(|| train.clone(), |rows| train.select(rows));
+        let samples = (0..selected.rows()).map(|at| rows.as_ref().map_or(at, |rows| rows[at]));
+        augmentation.apply(&mut selected.inputs, geometry, samples, (self.settings.seed, epoch));
+        Some(selected)
     }
 
     /// The loss that decides, under attack if there is an opponent.
@@ -196,7 +213,7 @@ impl<'a> Trainer<'a> {
         let mut running = Running::default();
         let mut reason = None;
         for rows in batches(train.rows(), self.settings.batch_size, self.settings.seed, state.epoch) {
-            let selected = rows.map(|rows| train.select(&rows));
+            let selected = self.select(train, rows, state.epoch);
             let data = selected.as_ref().unwrap_or(train);
             let batch = Batch::new(&data.inputs, &data.targets).with_loss(loss.as_ref());
             state.step += 1;

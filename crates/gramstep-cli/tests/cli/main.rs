@@ -6,6 +6,7 @@ mod bad_options;
 mod bad_runs;
 mod classification;
 mod compare;
+mod images;
 mod interrupt;
 mod kernel;
 mod resume;

@@ -65,7 +65,7 @@ fn assemble(
     let mut columns: Vec<Column> =
         (names.iter().enumerate()).map(|(j, name)| number(name, (0..rows).map(|i| entry(i, j)).collect())).collect();
     columns.push(number(target, targets));
-    Table { origin, columns, lines: (1..=rows as u64).collect(), notes: Vec::new() }
+    Table::new(origin, columns, (1..=rows as u64).collect(), Vec::new())
 }
 
 #[cfg(test)]

@@ -132,7 +132,7 @@ fn parse(origin: String, bytes: &[u8], tabs: bool) -> Result<Table> {
 
     let columns = fill(format, &origin, bytes, headless, &seen, lines.len())?;
     let columns = names.into_iter().zip(columns).map(|(name, cells)| Column { name, cells }).collect();
-    Ok(Table { origin, columns, lines, notes })
+    Ok(Table::new(origin, columns, lines, notes))
 }
 
 fn column_names(
@@ -192,6 +192,7 @@ fn fill(format: Format, origin: &str, bytes: &[u8], headless: bool, seen: &[Seen
                     });
                     text.codes.push(code);
                 }
+                Cells::Images(_) => {}
             }
         }
         Ok(())

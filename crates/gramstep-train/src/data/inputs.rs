@@ -1,14 +1,15 @@
 //! From columns of a table to columns of a network's input: numbers are standardised, gaps filled and flagged, text
-//! becomes one 0/1 column for each category. All of it is decided on the training rows.
+//! becomes one 0/1 column for each category, images become their pixels. All of it is decided on the training rows.
 
 use std::collections::HashMap;
 use std::ops::Range;
 
 use gramstep::Matrix;
+use gramstep::model::Shape;
 use serde::{Deserialize, Serialize};
 
 use super::standardisation::is_constant;
-use super::{Cells, Column, Standardisation, Table};
+use super::{BrokenImages, Cells, Colour, Column, Geometry, ImageSettings, ImageSize, Images, Standardisation, Table};
 use crate::error::{Error, Result};
 
 /// A text column has at most this many categories; the rarer ones share a column.
@@ -50,6 +51,8 @@ pub enum Encoding {
     },
     /// One 0/1 column for each category.
     Category(Category),
+    /// The pixels of an image between 0 and 1, row by row, channels innermost; standardised channel by channel.
+    Image(Geometry),
 }
 
 /// The categories of a text column.
@@ -99,6 +102,7 @@ impl Inputs {
                 continue;
             }
             let encoding = match &column.cells {
+                Cells::Images(images) => Ok(fit_images(images, rows, &mut inputs.standardisation)),
                 Cells::Text(text) if !text.is_mostly_numbers() => fit_category(column, rows),
                 _ => fit_number(table, column, rows, &mut inputs.standardisation)?,
             };
@@ -109,7 +113,7 @@ impl Inputs {
                         &encoding,
                         rows.iter().filter(|&&i| column.is_missing(i)).count(),
                     ));
-                    let fixed = encoding.width() - usize::from(matches!(encoding, Encoding::Number { .. }));
+                    let fixed = encoding.width() - encoding.measured();
                     inputs.standardisation.mean.extend(std::iter::repeat_n(0.0, fixed));
                     inputs.standardisation.scale.extend(std::iter::repeat_n(1.0, fixed));
                     inputs.columns.push(InputColumn { name: column.name.clone(), encoding });
@@ -132,6 +136,37 @@ impl Inputs {
     #[must_use]
     pub fn width(&self) -> usize {
         self.standardisation.columns()
+    }
+
+    /// The shape of the network's input: an image and the other columns beside it, or a vector.
+    #[must_use]
+    pub fn shape(&self) -> Shape {
+        match self.geometry() {
+            Some(Geometry { height, width, channels }) => {
+                Shape::Image { height, width, channels, side: self.width() - height * width * channels }
+            }
+            None => Shape::Vector(self.width()),
+        }
+    }
+
+    /// Size and channels of the images, where the input begins with one.
+    #[must_use]
+    pub fn geometry(&self) -> Option<Geometry> {
+        match self.columns.first()?.encoding {
+            Encoding::Image(geometry) => Some(geometry),
+            _ => None,
+        }
+    }
+
+    /// How the images of other rows are to be read so that they fit.
+    #[must_use]
+    pub fn image_settings(&self, broken: BrokenImages, threads: usize) -> ImageSettings {
+        let mut settings = ImageSettings { broken, threads, ..ImageSettings::default() };
+        if let Some(Geometry { height, width, channels }) = self.geometry() {
+            settings.size = Some(ImageSize { height, width });
+            settings.colour = if channels == 1 { Colour::Grey } else { Colour::Rgb };
+        }
+        settings
     }
 
     /// Names of the columns of the network's input: `age`, `age_missing`, `colour=red`.
@@ -168,6 +203,14 @@ impl Inputs {
                         }
                     }
                 }
+                Encoding::Image(geometry) => {
+                    let images = table.images(column, *geometry)?;
+                    for (row, out) in rows.iter().zip(values.chunks_mut(width)) {
+                        for (value, &byte) in out[places.clone()].iter_mut().zip(images.image(*row)) {
+                            *value = intensity(byte);
+                        }
+                    }
+                }
                 Encoding::Category(category) => {
                     let unknown = encode_category(category, column, rows, start, width, &mut values);
                     if unknown > 0 {
@@ -190,6 +233,16 @@ impl Encoding {
         match self {
             Self::Number { flag, .. } => 1 + usize::from(*flag),
             Self::Category(category) => category.width(),
+            Self::Image(geometry) => geometry.len(),
+        }
+    }
+
+    /// How many of its columns, from the first on, are measured quantities and not 0/1.
+    pub(crate) fn measured(&self) -> usize {
+        match self {
+            Self::Number { .. } => 1,
+            Self::Category(_) => 0,
+            Self::Image(geometry) => geometry.len(),
         }
     }
 
@@ -202,8 +255,46 @@ impl Encoding {
                 .chain(other.then(|| format!("{column}_other")))
                 .chain(missing.then(|| format!("{column}_missing")))
                 .collect(),
+            Self::Image(Geometry { height, width, channels }) => (0..*height)
+                .flat_map(|y| (0..*width).map(move |x| (y, x)))
+                .flat_map(|(y, x)| (0..*channels).map(move |c| format!("{column}[{y},{x},{c}]")))
+                .collect(),
         }
     }
+}
+
+/// A byte of a pixel as a number between 0 and 1.
+fn intensity(byte: u8) -> f64 {
+    f64::from(byte) / 255.0
+}
+
+/// The encoding of a column of images: mean and standard deviation of each channel over the given rows.
+fn fit_images(images: &Images, rows: &[usize], standardisation: &mut Standardisation) -> Encoding {
+    let Geometry { height, width, channels } = images.geometry;
+    // Counts of every value: exact, and the same for any order of the rows.
+    let mut counts = vec![[0_u64; 256]; channels];
+    for &row in rows {
+        for pixel in images.image(row).chunks_exact(channels) {
+            pixel.iter().zip(&mut counts).for_each(|(&byte, counts)| counts[usize::from(byte)] += 1);
+        }
+    }
+    let moments: Vec<(f64, f64)> = counts.iter().map(weighted_moments).collect();
+    for (mean, scale) in moments.iter().cycle().take(height * width * channels) {
+        standardisation.mean.push(*mean);
+        standardisation.scale.push(*scale);
+    }
+    Encoding::Image(images.geometry)
+}
+
+/// Mean and standard deviation of intensities that occur so many times; 1 for a single value.
+fn weighted_moments(counts: &[u64; 256]) -> (f64, f64) {
+    let all = counts.iter().sum::<u64>().max(1) as f64;
+    let mean_of = |f: &dyn Fn(f64) -> f64| {
+        (0..=u8::MAX).zip(counts).map(|(byte, &count)| f(intensity(byte)) * count as f64).sum::<f64>() / all
+    };
+    let mean = mean_of(&|v| v);
+    let deviation = mean_of(&|v| (v - mean).powi(2)).sqrt();
+    (mean, if deviation > 1e-12 { deviation } else { 1.0 })
 }
 
 /// The encoding of a numeric column, or why it is left out.
@@ -302,7 +393,7 @@ fn encode_category(
 /// What is said about a column that is not taken as it stands.
 fn describe(name: &str, encoding: &Encoding, gaps: usize) -> Option<String> {
     match encoding {
-        Encoding::Number { flag: false, .. } => None,
+        Encoding::Number { flag: false, .. } | Encoding::Image(_) => None,
         Encoding::Number { median, .. } => Some(format!(
             "`{name}`: {gaps} missing in the training rows; filled with the median {median} and marked by a column"
         )),

@@ -1,8 +1,9 @@
-//! From a file to matrices: source → table → split → preprocessing → dataset.
+//! From a file or a folder of images to matrices: source → table → split → preprocessing → dataset.
 
 mod builtin;
 mod dataset;
 mod delimited;
+mod images;
 mod inputs;
 mod problem;
 mod source;
@@ -13,6 +14,7 @@ mod targets;
 
 pub use builtin::Builtin;
 pub use dataset::Dataset;
+pub use images::{Augmentation, BrokenImages, Colour, Geometry, ImageSettings, ImageSize, Images, Progress};
 pub use inputs::{Category, Encoding, InputColumn, Inputs};
 pub use problem::{Preprocessing, Problem};
 pub(crate) use problem::{TEST, VALIDATION};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Dataset, Inputs, Portion, Source, Split, Table, Targets, Task};
+use super::{Dataset, Inputs, Portion, Progress, Source, Split, Table, Targets, Task};
 use crate::error::{Error, Result};
 use crate::settings::Config;
 
@@ -55,29 +55,40 @@ impl Problem {
     /// # Errors
     /// When data cannot be read or do not make a learning problem.
     pub fn load(config: &Config) -> Result<Self> {
+        Self::load_with(config, &mut |_, _| {})
+    }
+
+    /// The same, and `progress` is told how many images are read.
+    ///
+    /// # Errors
+    /// Like [`load`](Self::load).
+    pub fn load_with(config: &Config, progress: &mut Progress<'_>) -> Result<Self> {
         let source: Source = config.data.as_deref().ok_or(Error::NoData)?.parse()?;
-        let table = source.read()?;
+        let mut images = config.image_settings();
+        let table = source.read_with(&images, progress)?;
         let mut notes = table.notes().to_vec();
 
         let columns = target_columns(&table, config, &mut notes)?;
         let guess = Targets::guess(&table, &columns)?;
-        if config.task.is_none() && guess == Task::Classification {
+        if config.task.is_none() && guess == Task::Classification && table.task.is_none() {
             notes.push(format!("`{}` is text: --task classification", columns.join("`, `")));
         }
         let task = config.task.unwrap_or(guess);
 
         let rows = usable_rows(&table, &columns, &mut notes)?;
-        let (test, test_file) = portion(config.test.as_ref(), TEST)?;
+        let own_test = source.test().map(|source| Portion::File(source.to_string().into()));
+        let (test, test_file) = portion(config.test.as_ref().or(own_test.as_ref()), TEST)?;
         let (validation, validation_file) = portion(config.validation.as_ref(), VALIDATION)?;
         let split = Split::new(table.origin(), &rows, test, validation, config.seed.unwrap_or_default())?;
 
         let targets = Targets::fit(&table, &split.train, &columns, task)?;
         let inputs = Inputs::fit(&table, &split.train, &columns, &config.drop, &mut notes)?;
+        images = inputs.image_settings(images.broken, images.threads);
         let preprocessing = Preprocessing { inputs, targets };
 
         let mut part = |rows: &[usize], file: Option<Source>| match file {
             Some(source) => {
-                let table = source.read()?;
+                let table = source.read_with(&images, progress)?;
                 notes.extend_from_slice(table.notes());
                 let rows = usable_rows(&table, &columns, &mut notes)?;
                 preprocessing.dataset(&table, &rows, &mut notes).map(Some)
@@ -104,6 +115,9 @@ fn target_columns(table: &Table, config: &Config, notes: &mut Vec<String>) -> Re
     }
     if !config.target.is_empty() {
         return Ok(config.target.clone());
+    }
+    if let Some(target) = &table.target {
+        return Ok(vec![target.clone()]);
     }
     let last = table.columns().iter().rev().find(|column| !config.drop.contains(&column.name));
     let last = last.ok_or_else(|| Error::NoInputs { origin: table.origin().to_owned(), reason: String::new() })?;

@@ -1,5 +1,6 @@
-//! A table as it was read: columns of numbers or of text, with the line of every row for messages.
+//! A table as it was read: columns of numbers, of text or of images, with the line of every row for messages.
 
+use super::{Geometry, Images, Task, images};
 use crate::error::{Error, Result};
 
 /// A table, column by column.
@@ -10,6 +11,12 @@ pub struct Table {
     /// Line of every row in the file.
     pub(crate) lines: Vec<u64>,
     pub(crate) notes: Vec<String>,
+    /// A name for every row, such as that of its image file; empty if rows have none.
+    pub(crate) names: Vec<String>,
+    /// The column to learn unless the user names one; none for the last.
+    pub(crate) target: Option<String>,
+    /// The task, where the kind of data tells it.
+    pub(crate) task: Option<Task>,
 }
 
 /// One named column.
@@ -28,6 +35,22 @@ pub enum Cells {
     Numbers(Vec<f64>),
     /// Text.
     Text(TextCells),
+    /// Images of one size and colour.
+    Images(Images),
+}
+
+impl Cells {
+    /// Keeps the cells of some rows.
+    pub(super) fn retain(&mut self, keep: impl Fn(usize) -> bool) {
+        match self {
+            Self::Numbers(values) => images::retain(values, keep),
+            Self::Text(text) => images::retain(&mut text.codes, keep),
+            Self::Images(images) => {
+                let length = images.geometry.len();
+                images::retain(&mut images.pixels, |at| keep(at / length));
+            }
+        }
+    }
 }
 
 /// A column of text as codes into a list of distinct values.
@@ -62,6 +85,11 @@ impl TextCells {
 }
 
 impl Table {
+    /// Columns of equal length whose rows have no names.
+    pub(super) fn new(origin: String, columns: Vec<Column>, lines: Vec<u64>, notes: Vec<String>) -> Self {
+        Self { origin, columns, lines, notes, names: Vec::new(), target: None, task: None }
+    }
+
     /// Where the table was read from, for messages.
     #[must_use]
     pub fn origin(&self) -> &str {
@@ -78,6 +106,12 @@ impl Table {
     #[must_use]
     pub fn columns(&self) -> &[Column] {
         &self.columns
+    }
+
+    /// A name for every row, such as that of its image file; empty if rows have none.
+    #[must_use]
+    pub fn names(&self) -> &[String] {
+        &self.names
     }
 
     /// What was repaired while reading, in sentences.
@@ -104,6 +138,16 @@ impl Table {
         })
     }
 
+    /// The images of a column that has to hold images of this size and colour.
+    pub(super) fn images<'a>(&self, column: &'a Column, geometry: Geometry) -> Result<&'a Images> {
+        let reason = match &column.cells {
+            Cells::Images(images) if images.geometry == geometry => return Ok(images),
+            Cells::Images(images) => format!("images of {:?}, where {geometry:?} is needed", images.geometry),
+            _ => format!("the column `{}` holds no images, as the model needs", column.name),
+        };
+        Err(Error::ImageFolder { path: self.origin.clone().into(), reason })
+    }
+
     /// The numbers of a column that has to be numeric; missing values are NaN.
     ///
     /// # Errors
@@ -124,6 +168,10 @@ impl Table {
                 column: column.name.clone(),
                 value: text.get(text.first_text).unwrap_or_default().to_owned(),
             }),
+            Cells::Images(_) => Err(Error::Target {
+                column: column.name.clone(),
+                reason: "a column of images, where numbers are needed".to_owned(),
+            }),
         }
     }
 }
@@ -135,6 +183,7 @@ impl Column {
         match &self.cells {
             Cells::Numbers(values) => (!values[row].is_nan()).then(|| values[row].to_string()),
             Cells::Text(text) => text.get(row).map(str::to_owned),
+            Cells::Images(_) => None,
         }
     }
 
@@ -144,6 +193,7 @@ impl Column {
         match &self.cells {
             Cells::Numbers(values) => values[row].is_nan(),
             Cells::Text(text) => text.codes[row] == TextCells::MISSING,
+            Cells::Images(_) => false,
         }
     }
 }

@@ -57,6 +57,11 @@ impl Targets {
     /// # Errors
     /// When a target is not there.
     pub fn guess(table: &Table, columns: &[String]) -> Result<Task> {
+        if let (Some(task), Some(target)) = (table.task, &table.target)
+            && columns == std::slice::from_ref(target)
+        {
+            return Ok(task);
+        }
         for name in columns {
             if let Cells::Text(text) = &table.require(name)?.cells
                 && !text.is_mostly_numbers()

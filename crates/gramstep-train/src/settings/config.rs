@@ -5,9 +5,9 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::values::outside;
-use super::{BatchSize, DampingChoice, OptimizerName, Precision, RidgeChoice, TimeLimit};
+use super::{BatchSize, DampingChoice, OptimizerName, Precision, RidgeChoice, TimeLimit, all_processors};
 use crate::adversarial::Adversary;
-use crate::data::{Portion, Task};
+use crate::data::{Augmentation, BrokenImages, Colour, ImageSettings, ImageSize, Portion, Task};
 use crate::error::{Error, Result};
 
 /// Version of `config.toml`.
@@ -38,6 +38,14 @@ pub struct Config {
     pub test: Option<Portion>,
     /// Rows that choose when to stop.
     pub validation: Option<Portion>,
+    /// Size that images are brought to, such as `32` or `64x48`.
+    pub image_size: Option<ImageSize>,
+    /// Grey or colour images.
+    pub colour: Option<Colour>,
+    /// What becomes of images that cannot be read.
+    pub broken_images: Option<BrokenImages>,
+    /// Random changes of training images.
+    pub augment: Option<Augmentation>,
     /// The architecture, such as `mlp:256,256:gelu`.
     pub model: Option<String>,
     /// The method of training.
@@ -80,6 +88,10 @@ impl Default for Config {
             task: None,
             test: None,
             validation: None,
+            image_size: None,
+            colour: None,
+            broken_images: None,
+            augment: None,
             model: None,
             optimizer: None,
             learning_rate: None,
@@ -131,6 +143,10 @@ impl Config {
             task: over.task.or(self.task),
             test: over.test.or(self.test),
             validation: over.validation.or(self.validation),
+            image_size: over.image_size.or(self.image_size),
+            colour: over.colour.or(self.colour),
+            broken_images: over.broken_images.or(self.broken_images),
+            augment: over.augment.or(self.augment),
             model: over.model.or(self.model),
             optimizer: over.optimizer.or(self.optimizer),
             learning_rate: over.learning_rate.or(self.learning_rate),
@@ -147,6 +163,17 @@ impl Config {
             precision: over.precision.or(self.precision),
             threads: over.threads.or(self.threads),
         }
+    }
+
+    /// How images are read.
+    #[must_use]
+    pub fn image_settings(&self) -> ImageSettings {
+        let mut settings = ImageSettings::default();
+        settings.size = self.image_size;
+        settings.colour = self.colour.unwrap_or(settings.colour);
+        settings.broken = self.broken_images.unwrap_or(settings.broken);
+        settings.threads = self.threads.unwrap_or_else(all_processors);
+        settings
     }
 
     /// Checks every number against its range.

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{BatchSize, Config, DampingChoice, FORMAT_VERSION, OptimizerName, Precision, RidgeChoice, TimeLimit};
 use crate::adversarial::Adversary;
-use crate::data::{Portion, Problem, Task};
+use crate::data::{Augmentation, BrokenImages, Colour, ImageSize, Portion, Problem, Task};
 use crate::error::{Error, Result};
 
 /// Up to so many rows of G (samples × outputs) a full batch is cheap.
@@ -28,6 +28,8 @@ pub struct Facts {
     pub task: Task,
     /// Whether there are validation rows.
     pub validation: bool,
+    /// Whether the input is an image.
+    pub images: bool,
 }
 
 impl Facts {
@@ -39,6 +41,7 @@ impl Facts {
             outputs: problem.preprocessing.targets.outputs(),
             task: problem.preprocessing.targets.task(),
             validation: problem.validation.is_some(),
+            images: problem.preprocessing.inputs.geometry().is_some(),
         }
     }
 }
@@ -61,6 +64,18 @@ pub struct Settings {
     pub test: Portion,
     /// Rows that choose when to stop.
     pub validation: Portion,
+    /// Size that images are brought to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image_size: Option<ImageSize>,
+    /// Grey or colour images.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub colour: Option<Colour>,
+    /// What becomes of images that cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub broken_images: Option<BrokenImages>,
+    /// Random changes of training images.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub augment: Option<Augmentation>,
     /// The architecture.
     #[serde(serialize_with = "as_text")]
     pub model: Architecture,
@@ -114,8 +129,12 @@ struct Defaults {
 
 impl Defaults {
     fn of(optimizer: OptimizerName, facts: &Facts) -> Self {
-        let full = facts.samples * facts.outputs <= FULL_BATCH_ROWS;
+        let full = facts.samples * facts.outputs <= FULL_BATCH_ROWS && !facts.images;
+        let stochastic = BatchSize::Rows(if facts.images { 128 } else { 64 });
         match optimizer {
+            OptimizerName::GramGaussNewton if facts.images => {
+                Self { learning_rate: 1.0, momentum: 0.0, batch_size: stochastic, epochs: 100, patience: 10 }
+            }
             OptimizerName::GramGaussNewton if full => {
                 Self { learning_rate: 1.0, momentum: 0.0, batch_size: BatchSize::Full, epochs: 200, patience: 20 }
             }
@@ -124,10 +143,10 @@ impl Defaults {
                 Self { learning_rate: 0.5, momentum: 0.0, batch_size, epochs: 100, patience: 10 }
             }
             OptimizerName::Sgd => {
-                Self { learning_rate: 0.01, momentum: 0.9, batch_size: BatchSize::Rows(64), epochs: 500, patience: 30 }
+                Self { learning_rate: 0.01, momentum: 0.9, batch_size: stochastic, epochs: 500, patience: 30 }
             }
             OptimizerName::Adam => {
-                Self { learning_rate: 1e-3, momentum: 0.9, batch_size: BatchSize::Rows(64), epochs: 500, patience: 30 }
+                Self { learning_rate: 1e-3, momentum: 0.9, batch_size: stochastic, epochs: 500, patience: 30 }
             }
         }
     }
@@ -153,7 +172,17 @@ impl Settings {
         let defaults = Defaults::of(optimizer, &facts);
         let bold = gram && config.adversarial.is_some();
         let default_learning_rate = if bold { ADVERSARIAL_LEARNING_RATE } else { defaults.learning_rate };
-        let default_model = "mlp:256,256:gelu";
+        let default_model = if facts.images { "resnet32" } else { "mlp:256,256:gelu" };
+        let default_precision = if facts.images { Precision::F32 } else { Precision::F64 };
+        let broken = config.broken_images.unwrap_or(BrokenImages::Refuse);
+        let images = problem.preprocessing.inputs.image_settings(broken, 1);
+        if config.augment.is_some() && !facts.images {
+            return Err(Error::Setting {
+                name: "augment",
+                value: "with a table".to_owned(),
+                range: "a setting of images alone".to_owned(),
+            });
+        }
         Ok(Self {
             format_version: FORMAT_VERSION,
             data: config.data.clone().ok_or(Error::NoData)?,
@@ -162,6 +191,10 @@ impl Settings {
             task: facts.task,
             test: config.test.clone().unwrap_or(Portion::Fraction(crate::data::TEST)),
             validation: config.validation.clone().unwrap_or(Portion::Fraction(crate::data::VALIDATION)),
+            image_size: images.size,
+            colour: images.size.map(|_| images.colour),
+            broken_images: images.size.map(|_| images.broken),
+            augment: images.size.map(|_| config.augment.unwrap_or_default()),
             model: config.model.as_deref().unwrap_or(default_model).parse()?,
             optimizer,
             learning_rate: config.learning_rate.unwrap_or(default_learning_rate),
@@ -175,7 +208,7 @@ impl Settings {
             time_limit: config.time_limit,
             patience: facts.validation.then(|| config.patience.unwrap_or(defaults.patience)),
             seed: config.seed.unwrap_or(0),
-            precision: config.precision.unwrap_or(Precision::F64),
+            precision: config.precision.unwrap_or(default_precision),
             threads: config.threads.unwrap_or_else(all_processors),
         })
     }

@@ -58,12 +58,18 @@ macro_rules! words {
             fn from_str(text: &str) -> Result<Self> {
                 match text {
                     $($word => Ok(Self::$variant),)*
-                    _ => Err(outside($name, &text, concat!("one of", $(" ", $word),*))),
+                    _ => Err(Error::Setting {
+                        name: $name,
+                        value: text.to_owned(),
+                        range: concat!("one of", $(" ", $word),*).to_owned(),
+                    }),
                 }
             }
         }
     };
 }
+
+pub(crate) use words;
 
 words! {
     /// The method of training.

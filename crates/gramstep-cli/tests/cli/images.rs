@@ -1,0 +1,182 @@
+//! Folders of images in every layout, good and bad, as users have them.
+
+use std::fmt::Write;
+
+use image::{GrayImage, Luma, Rgb, RgbImage};
+
+use super::Bench;
+
+const TRAIN: &str = "--model cnn:4:relu --epochs 3 --batch-size 16";
+
+impl Bench {
+    /// A grey image whose brightness is `level`, darker to the right.
+    fn grey(&self, name: &str, level: u8) {
+        let image = GrayImage::from_fn(8, 6, |x, _| Luma([level.saturating_sub(x as u8)]));
+        image.save(self.place(name)).expect("a written image");
+    }
+
+    fn colour(&self, name: &str, level: u8) {
+        let image = RgbImage::from_fn(8, 8, |x, y| Rgb([level, (10 * x) as u8, (10 * y) as u8]));
+        image.save(self.place(name)).expect("a written image");
+    }
+
+    /// A path whose folders exist.
+    fn place(&self, name: &str) -> std::path::PathBuf {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a new folder");
+        path
+    }
+
+    /// The RSNA layout: brighter bones are older.
+    fn bones(&self, number: u8) {
+        let mut table = "id,boneage,male\n".to_owned();
+        for i in 0..number {
+            self.grey(&format!("bones/pictures/{i}.png"), 100 + 3 * i);
+            let male = if i % 3 == 0 { "True" } else { "False" };
+            writeln!(table, "{i},{},{male}", 12 + 2 * i).expect("a line");
+        }
+        self.write("bones/bones.csv", table);
+    }
+}
+
+#[test]
+fn ages_are_learned_from_the_layout_of_afad_and_predicted_by_file() {
+    let bench = Bench::new();
+    for age in 18..28_u8 {
+        for (sex, i) in [("111", 0), ("112", 1), ("112", 2)] {
+            bench.colour(&format!("faces/{age}/{sex}/{i}.png"), 20 * (age - 18) + i);
+        }
+    }
+    let report = bench.json(&format!("train --data faces {TRAIN} --out run --augment flip,shift:1 --json"));
+    assert_eq!((&report["task"], &report["precision"]), (&"regression".into(), &"f32".into()));
+    assert_eq!(report["train"]["rows"], 21);
+    let predicted = bench.run("predict run --data faces");
+    assert_eq!(predicted.code, 0, "{}", predicted.stderr);
+    assert!(predicted.stdout.starts_with("file,predicted_age\n0.png,"), "{}", predicted.stdout);
+    assert_eq!(predicted.stdout.lines().count(), 31);
+
+    // The settings of reading are in the run: it can be repeated.
+    let config = std::fs::read_to_string(bench.path("run/config.toml")).expect("a configuration");
+    assert!(config.contains("image_size = \"8\"") && config.contains("augment = \"flip,shift:1\""), "{config}");
+    let again = bench.json("train --config run/config.toml --out again --json");
+    assert_eq!(again["train"], report["train"]);
+}
+
+#[test]
+fn bone_age_takes_the_sex_beside_the_image() {
+    let bench = Bench::new();
+    bench.bones(40);
+    let run = bench.run(&format!("train --data bones {TRAIN} --out run"));
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(run.stderr.contains("`male`: text, 2 categories"), "{}", run.stderr);
+    let predicted = bench.run("predict run --data bones");
+    assert!(predicted.stdout.starts_with("file,predicted_boneage\n0.png,"), "{}", predicted.stdout);
+    let attacked = bench.json("attack run --data bones --norm linf --radius 0.01 --box 0,1 --json");
+    assert!(attacked["moves"][0]["mean"].as_f64().expect("a number") <= 0.01 + 1e-6);
+}
+
+#[test]
+fn a_folder_a_class_is_a_classification() {
+    let bench = Bench::new();
+    for i in 0..20 {
+        bench.grey(&format!("set/dark/{i}.png"), 20 + i);
+        bench.grey(&format!("set/light/{i}.png"), 200 + i);
+    }
+    let report = bench.json(&format!("train --data set {TRAIN} --out run --json"));
+    assert_eq!(report["task"], "classification");
+    assert_eq!(report["test"]["accuracy"], 1.0);
+}
+
+#[test]
+fn idx_files_bring_their_own_test_rows() {
+    let bench = Bench::new();
+    let idx = |dimensions: &[u32], bytes: Vec<u8>| {
+        let mut file = vec![0, 0, 8, dimensions.len() as u8];
+        for size in dimensions {
+            file.extend(size.to_be_bytes());
+        }
+        file.extend(bytes);
+        file
+    };
+    std::fs::create_dir(bench.path("digits")).expect("a new folder");
+    for (name, number) in [("train", 60_u32), ("t10k", 20)] {
+        let labels: Vec<u8> = (0..number).map(|i| (i % 2) as u8).collect();
+        let pixels = labels.iter().flat_map(|&label| [200 * label, 10, 20, 30, 40, 50]).collect();
+        bench.write(&format!("digits/{name}-images-idx3-ubyte"), idx(&[number, 2, 3], pixels));
+        bench.write(&format!("digits/{name}-labels-idx1-ubyte"), idx(&[number], labels));
+    }
+    let report = bench.json("train --data digits --model mlp:4:relu --epochs 3 --json");
+    assert_eq!((&report["train"]["rows"], &report["test"]["rows"]), (&54.into(), &20.into()));
+
+    bench.write("digits/train-labels-idx1-ubyte", idx(&[59], vec![0; 59]));
+    bench.fails("train --data digits", 1, &["60 images, but 59 labels"]);
+}
+
+#[test]
+fn a_broken_image_is_named_and_refused_or_left_out() {
+    let bench = Bench::new();
+    bench.bones(20);
+    let whole = std::fs::read(bench.path("bones/pictures/7.png")).expect("an image");
+    bench.write("bones/pictures/7.png", &whole[..whole.len() / 2]);
+    bench.write("bones/pictures/9.png", "not an image");
+    bench.fails(&format!("train --data bones {TRAIN}"), 1, &["7.png", "hint: ", "--broken-images skip"]);
+    let run = bench.run(&format!("train --data bones {TRAIN} --broken-images skip"));
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(run.stderr.contains("2 broken, left out; the first is") && run.stderr.contains("7.png"), "{}", run.stderr);
+}
+
+#[test]
+fn rows_without_image_are_refused_or_left_out_and_images_without_row_are_said() {
+    let bench = Bench::new();
+    bench.bones(20);
+    std::fs::remove_file(bench.path("bones/pictures/3.png")).expect("a removed file");
+    bench.grey("bones/pictures/stray.png", 9);
+    bench.fails(&format!("train --data bones {TRAIN}"), 1, &["bones.csv:5: no image is called `3`"]);
+    let run = bench.run(&format!("train --data bones {TRAIN} --broken-images skip"));
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(run.stderr.contains("1 row without an image, left out"), "{}", run.stderr);
+    assert!(run.stderr.contains("1 image without a row, not used"), "{}", run.stderr);
+}
+
+#[test]
+fn images_of_other_size_and_colour_are_fitted_and_said() {
+    let bench = Bench::new();
+    bench.bones(20);
+    bench.colour("bones/pictures/5.png", 100);
+    let run = bench.run(&format!("train --data bones {TRAIN} --image-size 6x8"));
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(run.stderr.contains("images of 6×8, grey"), "{}", run.stderr);
+    assert!(run.stderr.contains("1 of another size") && run.stderr.contains("1 of another colour"), "{}", run.stderr);
+}
+
+#[test]
+fn folders_in_no_known_layout_are_refused_with_the_layouts() {
+    let bench = Bench::new();
+    bench.write("here.txt", "");
+    std::fs::create_dir(bench.path("empty")).expect("a new folder");
+    bench.fails("train --data empty", 1, &["no images in a layout that is known", "<class>/*"]);
+
+    bench.grey("ages/young/111/1.png", 7);
+    bench.fails("train --data ages", 1, &["`young` is not an age"]);
+
+    bench.grey("classes/a/1.png", 7);
+    std::fs::create_dir(bench.path("classes/b")).expect("a new folder");
+    bench.fails("train --data classes", 1, &["1 usable row"]);
+
+    bench.bones(3);
+    bench.write("bones/other.csv", "id\n");
+    bench.fails("train --data bones", 1, &["2 .csv files"]);
+    std::fs::remove_file(bench.path("bones/other.csv")).expect("a removed file");
+    bench.write("bones/bones.csv", "id,boneage\n0,old\n1,3\n2,4\n");
+    bench.fails("train --data bones --validation 0 --test 0", 1, &["bones.csv:2", "`old` is not a number"]);
+}
+
+#[test]
+fn settings_of_images_outside_their_range_are_refused() {
+    let bench = Bench::new();
+    bench.bones(12);
+    for option in ["--image-size 0", "--colour blue", "--broken-images mend", "--augment mirror"] {
+        bench.fails(&format!("train --data bones {option}"), 2, &["invalid value"]);
+    }
+    bench.fails("train --data builtin:diabetes --augment flip", 2, &["a setting of images alone"]);
+}
