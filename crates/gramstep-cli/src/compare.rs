@@ -26,6 +26,9 @@ pub(crate) struct Compare {
     #[arg(long, value_name = "NAME,..", value_delimiter = ',', value_parser = parse::<OptimizerName>,
           default_value = "gram-gauss-newton,adam", help_heading = "Method")]
     optimizers: Vec<OptimizerName>,
+    /// Search the learning rates of sgd and adam by the validation loss before: short runs of a fifth of the time each
+    #[arg(long, help_heading = "Method")]
+    tune: bool,
     /// Keep every run in a folder of this one [default: keep nothing]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -38,7 +41,7 @@ impl Compare {
         let config = self.options.config()?;
         let stop = stop_flag();
         let mut progress = Progress::new(self.talk.quiet);
-        let comparison = compare(&config, &self.optimizers, self.out.as_deref(), &stop, &mut progress)?;
+        let comparison = compare(&config, &self.optimizers, self.tune, self.out.as_deref(), &stop, &mut progress)?;
         let mut out = stdout().lock();
         if self.talk.json {
             writeln!(out, "{}", text::json(&comparison)?)?;

@@ -9,6 +9,7 @@ use clap::Args;
 use gramstep::Device;
 use gramstep_train::data::Source;
 use gramstep_train::settings::all_processors;
+use gramstep_train::uncertainty::{ErrorBars, Uncertainty};
 use gramstep_train::{Error, TrainedModel};
 
 use crate::options::parse;
@@ -30,6 +31,12 @@ pub(crate) struct Predict {
     /// Write the predictions to this CSV file [default: stdout]
     #[arg(long, value_name = "FILE.csv")]
     out: Option<PathBuf>,
+    /// Write the standard deviation of a new observation beside each prediction; reads the training data again
+    #[arg(long)]
+    std: bool,
+    /// Write the interval that holds a new observation with this probability, such as 0.9
+    #[arg(long, value_name = "PROBABILITY", value_parser = probability)]
+    interval: Option<f64>,
     /// Threads [default: all processors]
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
@@ -38,11 +45,26 @@ pub(crate) struct Predict {
     quiet: bool,
 }
 
+fn probability(text: &str) -> std::result::Result<f64, String> {
+    let value = text.parse().ok().filter(|value: &f64| *value > 0.0 && *value < 1.0);
+    value.ok_or_else(|| "a probability above 0 and below 1".to_owned())
+}
+
 impl Predict {
     pub(crate) fn run(self) -> Result {
         let threads = self.threads.map_or_else(all_processors, NonZeroUsize::get);
         let model = TrainedModel::load(&self.run, Device::cpu(threads))?;
-        let predictions = model.predict(&model.read(&self.data, threads)?)?;
+        let table = model.read(&self.data, threads)?;
+        let predictions = if self.std || self.interval.is_some() {
+            let mut notes = Vec::new();
+            let uncertainty = Uncertainty::of(&self.run, &model, &mut notes)?;
+            let bars = ErrorBars { uncertainty: &uncertainty, deviation: self.std, interval: self.interval };
+            let mut predictions = model.predict_with(&table, &bars)?;
+            predictions.notes.extend(notes);
+            predictions
+        } else {
+            model.predict(&table)?
+        };
         if !self.quiet {
             predictions.notes.iter().for_each(|note| eprintln!("note: {note}"));
             if let Some(metrics) = &predictions.metrics {

@@ -9,10 +9,11 @@ use serde::Serialize;
 use crate::data::Problem;
 use crate::error::{Error, Result};
 use crate::observer::Observer;
-use crate::report::{Report, SCHEMA_VERSION, write_runs};
+use crate::report::{Report, SCHEMA_VERSION, write_comparison};
 use crate::run::{Keep, train_on};
 use crate::run_folder::RunFolder;
 use crate::settings::{Config, OptimizerName, TimeLimit};
+use crate::tune::{self, Trial};
 
 /// Every method may train so long unless the user says otherwise.
 const TIME_LIMIT: &str = "10s";
@@ -49,17 +50,22 @@ pub struct Comparison {
     pub schema_version: u32,
     /// One entry a method, in the order asked for.
     pub runs: Vec<Entry>,
+    /// The learning rates that were tried before.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub trials: Vec<Trial>,
 }
 
 /// Trains each method from the same initial parameters with the same split. A method that diverges is an entry of the
 /// result, not an error. Each method goes on until the time limit, unless epochs or patience are set. With `out`, each
-/// run is kept in `OUT/METHOD`, and `OUT/report.html` lays them over each other.
+/// run is kept in `OUT/METHOD`, and `OUT/report.html` lays them over each other. With `tune`, the learning rates of SGD
+/// and Adam are searched before, by the validation loss.
 ///
 /// # Errors
 /// When the configuration or the data are wrong, or a file cannot be written.
 pub fn compare(
     config: &Config,
     optimizers: &[OptimizerName],
+    tune: bool,
     out: Option<&Path>,
     stop: &AtomicBool,
     observer: &mut dyn Observer,
@@ -73,11 +79,17 @@ pub fn compare(
     let problem = Problem::load_with(&config, &mut |done, all| observer.reading(done, all))?;
     problem.notes.iter().for_each(|note| observer.note(note));
 
-    let (damping, threads) = (config.damping, config.threads);
+    let (damping, threads, rate) = (config.damping, config.threads, config.learning_rate);
+    let mut trials = Vec::new();
     let mut runs = Vec::with_capacity(optimizers.len());
     for &optimizer in optimizers {
         config.optimizer = Some(optimizer);
         config.damping = damping.filter(|_| optimizer == OptimizerName::GramGaussNewton);
+        config.learning_rate = rate;
+        if tune && optimizer != OptimizerName::GramGaussNewton {
+            let rate = tune::learning_rate(&problem, &config, stop, observer, &mut trials)?;
+            config.learning_rate = Some(rate);
+        }
         let folder = out.map(|out| out.join(optimizer.to_string()));
         let keep = folder.as_deref().map_or(Keep::Nothing, Keep::Folder);
         match train_on(&problem, &config, keep, true, stop, observer) {
@@ -96,8 +108,8 @@ pub fn compare(
         let kept: Vec<PathBuf> =
             runs.iter().filter_map(|run| Some(PathBuf::from(run.report()?.run.as_ref()?))).collect();
         if !kept.is_empty() {
-            write_runs(&kept, &RunFolder::open(out).report(), &Device::cpu(threads.unwrap_or(1)))?;
+            write_comparison(&kept, &trials, &RunFolder::open(out).report(), &Device::cpu(threads.unwrap_or(1)))?;
         }
     }
-    Ok(Comparison { schema_version: SCHEMA_VERSION, runs })
+    Ok(Comparison { schema_version: SCHEMA_VERSION, runs, trials })
 }

@@ -38,6 +38,8 @@ pub mod text;
 mod text_or_number;
 mod trained;
 pub mod trainer;
+pub mod tune;
+pub mod uncertainty;
 
 pub use error::{Error, Result};
 pub use stop_reason::StopReason;

@@ -3,6 +3,7 @@
 use gramstep::optim::StepInfo;
 
 use crate::error::Result;
+use crate::metrics::Metrics;
 use crate::report::Report;
 use crate::settings::Settings;
 
@@ -35,7 +36,7 @@ pub struct StepEvent<'a> {
 }
 
 /// One epoch was made.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct EpochEvent {
     /// The epoch, counted from 1.
@@ -48,6 +49,8 @@ pub struct EpochEvent {
     pub train_loss: f64,
     /// Loss on the validation rows after the epoch.
     pub validation_loss: Option<f64>,
+    /// On the test rows after the epoch, in a comparison.
+    pub test: Option<Metrics>,
     /// Whether these are the best parameters so far.
     pub improved: bool,
 }

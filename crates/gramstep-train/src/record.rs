@@ -130,6 +130,7 @@ impl Observer for Record {
             "seconds": event.seconds,
             "train_loss": event.train_loss,
             "validation_loss": event.validation_loss,
+            "test": event.test,
             "improved": event.improved,
         })))?;
         self.flush()

@@ -20,7 +20,7 @@ use crate::report::{Report, SCHEMA_VERSION, write_run};
 use crate::run_folder::RunFolder;
 use crate::settings::{Config, Precision, Settings};
 use crate::stop_reason::StopReason;
-use crate::trainer::Trainer;
+use crate::trainer::{Parts, Trainer};
 
 /// Where the files of a run go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,8 +154,10 @@ impl Run<'_> {
         if let Some(opponent) = opponent {
             trainer = trainer.with_opponent(opponent);
         }
-        let data = (&train, validation.as_ref());
-        let fit = trainer.go_on(&mut model, optimizer.as_mut(), data, &mut observer, checkpoint, keeper.as_mut())?;
+        let test: Option<Dataset<T>> = problem.test.as_ref().map(Dataset::cast);
+        let watched = test.as_ref().filter(|_| self.exact_train_loss);
+        let parts = Parts { train: &train, validation: validation.as_ref(), test: watched };
+        let fit = trainer.go_on(&mut model, optimizer.as_mut(), parts, &mut observer, checkpoint, keeper.as_mut())?;
 
         if let Some(folder) = folder.as_ref().filter(|_| fit.failure.is_none() || fit.best_epoch.is_some()) {
             model_file::save(&folder.model(), &model, &settings.model.to_string(), preprocessing)?;
@@ -165,7 +167,6 @@ impl Run<'_> {
             return Err(kept_in(failure, path));
         }
         let judge = |data: &Dataset<T>| evaluate(&model, data, &preprocessing.targets);
-        let test: Option<Dataset<T>> = problem.test.as_ref().map(Dataset::cast);
         let report = Report {
             schema_version: SCHEMA_VERSION,
             run: folder.as_ref().map(|folder| folder.path().display().to_string()),

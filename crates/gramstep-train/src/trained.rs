@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::metrics::{self, Metrics, largest, log_sum_exp};
 use crate::model_file::{self, Metadata, Network};
 use crate::run_folder::RunFolder;
+use crate::uncertainty::ErrorBars;
 
 /// A network and the preprocessing that it was trained with.
 #[derive(Clone, Debug)]
@@ -22,13 +23,14 @@ pub struct TrainedModel {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Predictions {
-    /// Names of the columns of values: `predicted_TARGET`, for classes also `probability_CLASS`.
+    /// Names of the columns of values: `predicted_TARGET`, with error bars `std_TARGET`, `lower_TARGET` and
+    /// `upper_TARGET`, for classes also `probability_CLASS`.
     pub header: Vec<String>,
     /// The predicted class of every row, of a classification.
     pub classes: Option<Vec<String>>,
     /// A name for every row, such as that of its image file; empty if rows have none.
     pub names: Vec<String>,
-    /// Predicted targets in their own units, or the probability of every class.
+    /// Predicted targets in their own units (and their error bars), or the probability of every class.
     pub values: Matrix<f64>,
     /// How good they are, if the table has the targets.
     pub metrics: Option<Metrics>,
@@ -89,6 +91,28 @@ impl TrainedModel {
     /// # Errors
     /// When columns are missing or cells do not fit.
     pub fn predict(&self, table: &Table) -> Result<Predictions> {
+        Ok(self.predict_inputs(table)?.0)
+    }
+
+    /// The same for a regression, with error bars beside every prediction.
+    ///
+    /// # Errors
+    /// Like [`predict`](Self::predict).
+    pub fn predict_with(&self, table: &Table, bars: &ErrorBars<'_>) -> Result<Predictions> {
+        let (mut predictions, x) = self.predict_inputs(table)?;
+        let deviation = bars.uncertainty.deviation(&x)?;
+        let targets = self.metadata.preprocessing.targets.columns();
+        let names = predictions.header.iter().zip(targets);
+        predictions.header =
+            names.flat_map(|(name, target)| [vec![name.clone()], bars.header(target)].concat()).collect();
+        let values = predictions.values.as_slice().iter().zip(deviation.as_slice());
+        let wide = values.flat_map(|(&f, &deviation)| [vec![f], bars.values(f, deviation)].concat()).collect();
+        predictions.values = Matrix::from_vec(x.rows(), predictions.header.len(), wide)?;
+        Ok(predictions)
+    }
+
+    /// Predictions, and the network's inputs.
+    fn predict_inputs(&self, table: &Table) -> Result<(Predictions, Matrix<f64>)> {
         let Preprocessing { inputs, targets } = &self.metadata.preprocessing;
         let mut notes = table.notes().to_vec();
         let rows: Vec<usize> = (0..table.rows()).collect();
@@ -117,7 +141,7 @@ impl TrainedModel {
         };
         let values = Matrix::from_vec(outputs.rows(), outputs.columns(), values)?;
         let names = table.names().to_vec();
-        Ok(Predictions { header, classes, names, values, metrics, notes })
+        Ok((Predictions { header, classes, names, values, metrics, notes }, x))
     }
 }
 

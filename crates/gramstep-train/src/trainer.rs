@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::metrics;
 use crate::observer::{EpochEvent, Observer, StepEvent};
 use crate::optimizer::loss_of;
-use crate::settings::{BatchSize, Settings};
+use crate::settings::Settings;
 use crate::stop_reason::StopReason;
 
 /// After so many steps in a row that gain nothing, training has converged.
@@ -56,11 +56,22 @@ pub struct Trainer<'a> {
 struct Clock {
     start: Instant,
     earlier: Duration,
+    /// Spent on judging and not on training, where that is not counted.
+    judging: Duration,
+}
+
+/// The rows of a training.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Parts<'a, T> {
+    pub(crate) train: &'a Dataset<T>,
+    pub(crate) validation: Option<&'a Dataset<T>>,
+    /// Rows that are watched and decide nothing.
+    pub(crate) test: Option<&'a Dataset<T>>,
 }
 
 impl Clock {
     fn elapsed(self) -> Duration {
-        self.earlier + self.start.elapsed()
+        self.earlier + self.start.elapsed().saturating_sub(self.judging)
     }
 }
 
@@ -95,7 +106,7 @@ impl<'a> Trainer<'a> {
     }
 
     /// Evaluates the training loss after every epoch instead of averaging over its batches: comparable between
-    /// optimisers, for the price of a forward pass.
+    /// optimisers. The time that judging takes is not counted.
     #[must_use]
     pub fn with_exact_train_loss(mut self) -> Self {
         self.exact_train_loss = true;
@@ -148,7 +159,7 @@ impl<'a> Trainer<'a> {
         validation: Option<&Dataset<T>>,
         observer: &mut dyn Observer,
     ) -> Result<Fit> {
-        self.go_on(model, optimizer, (train, validation), observer, None, None)
+        self.go_on(model, optimizer, Parts { train, validation, test: None }, observer, None, None)
     }
 
     /// Trains from a checkpoint, if there is one, and lets `keeper` write others.
@@ -156,21 +167,21 @@ impl<'a> Trainer<'a> {
         &self,
         model: &mut Model<T>,
         optimizer: &mut dyn Optimizer<T>,
-        (train, validation): (&Dataset<T>, Option<&Dataset<T>>),
+        parts: Parts<'_, T>,
         observer: &mut dyn Observer,
         from: Option<Checkpoint>,
         mut keeper: Option<&mut Keeper>,
     ) -> Result<Fit> {
         let seconds = from.as_ref().map_or(0.0, |checkpoint| checkpoint.seconds);
         let earlier = Duration::try_from_secs_f64(seconds).unwrap_or_default();
-        let clock = Clock { start: Instant::now(), earlier };
+        let mut clock = Clock { start: Instant::now(), earlier, judging: Duration::ZERO };
         let mut state = State { epoch: 0, step: 0, futile: 0, lowest_train_loss: f64::INFINITY, best: None };
         if let Some(checkpoint) = from {
             state = State::resume(checkpoint, model, optimizer)?;
         }
         let mut failure = None;
         let stop_reason = loop {
-            match self.epoch(model, optimizer, (train, validation), &mut state, observer, clock) {
+            match self.epoch(model, optimizer, parts, &mut state, observer, &mut clock) {
                 Ok(None) => {
                     if let Some(keeper) = keeper.as_mut().filter(|keeper| keeper.is_due()) {
                         keeper.keep(state.checkpoint(model, optimizer, clock.elapsed().as_secs_f64()))?;
@@ -203,10 +214,10 @@ impl<'a> Trainer<'a> {
         &self,
         model: &mut Model<T>,
         optimizer: &mut dyn Optimizer<T>,
-        (train, validation): (&Dataset<T>, Option<&Dataset<T>>),
+        Parts { train, validation, test }: Parts<'_, T>,
         state: &mut State<T>,
         observer: &mut dyn Observer,
-        clock: Clock,
+        clock: &mut Clock,
     ) -> Result<Option<StopReason>> {
         state.epoch += 1;
         let loss = loss_of(self.targets.task());
@@ -222,13 +233,14 @@ impl<'a> Trainer<'a> {
             state.check(&info, model)?;
             let seconds = clock.elapsed().as_secs_f64();
             observer.step(&StepEvent { epoch: state.epoch, step: state.step, seconds, info: &info })?;
-            reason = self.stop_now(clock);
+            reason = self.stop_now(*clock);
             if reason.is_some() {
                 break;
             }
         }
 
-        let full = matches!(self.settings.batch_size, BatchSize::Full);
+        let judging = Instant::now();
+        let full = self.settings.is_full_batch(train.rows());
         let train_loss = match running.after.filter(|_| full) {
             Some(after) => after,
             None if self.exact_train_loss || validation.is_none() => self.loss(model, train)?,
@@ -239,10 +251,14 @@ impl<'a> Trainer<'a> {
             return Err(state.non_finite(culprit(model)));
         }
         state.lowest_train_loss = state.lowest_train_loss.min(train_loss);
+        let test = test.map(|data| metrics::evaluate(model, data, self.targets)).transpose()?;
         let improved = state.judge(validation_loss.unwrap_or(train_loss), model);
+        if self.exact_train_loss {
+            clock.judging += judging.elapsed();
+        }
         let seconds = clock.elapsed().as_secs_f64();
         let (epoch, step) = (state.epoch, state.step);
-        observer.epoch(&EpochEvent { epoch, step, seconds, train_loss, validation_loss, improved })?;
+        observer.epoch(&EpochEvent { epoch, step, seconds, train_loss, validation_loss, test, improved })?;
 
         let waited = epoch - state.best.as_ref().map_or(0, |best| best.epoch);
         Ok(match reason {
@@ -251,7 +267,7 @@ impl<'a> Trainer<'a> {
             None if state.futile >= MOST_FUTILE => Some(StopReason::Converged),
             None if self.settings.patience.is_some_and(|patience| waited >= patience) => Some(StopReason::Patience),
             None if epoch >= self.settings.epochs => Some(StopReason::Epochs),
-            None => self.stop_now(clock),
+            None => self.stop_now(*clock),
         })
     }
 

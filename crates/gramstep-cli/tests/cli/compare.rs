@@ -29,3 +29,18 @@ fn a_method_that_diverges_is_an_entry_and_not_an_error() {
     assert!(result["runs"][0]["error"].as_str().unwrap().contains("not finite"), "{result}");
     assert_eq!(result["runs"][1]["optimizer"], "adam");
 }
+
+#[test]
+fn tuning_tries_learning_rates_for_first_order_methods_alone_and_shows_them() {
+    let bench = Bench::new();
+    bench.write("t.csv", smooth_table(80));
+    let options = "--model mlp:8:tanh --optimizers gram-gauss-newton,sgd --epochs 5 --tune --out kept";
+    let result = bench.json(&format!("compare --data t.csv {options} --json --quiet"));
+    let trials = result["trials"].as_array().unwrap();
+    assert!(trials.len() >= 5 && trials.iter().all(|trial| trial["optimizer"] == "sgd"), "{trials:?}");
+    let page = std::fs::read_to_string(bench.path("kept/report.html")).unwrap();
+    for text in ["Learning rates that were tried", "Test loss over time", "until a training loss was reached"] {
+        assert!(page.contains(text), "{text}");
+    }
+    bench.fails(&format!("compare --data t.csv {options}2 --validation 0"), 2, &["give --validation"]);
+}

@@ -1,3 +1,5 @@
+use std::fmt::Write;
+
 use super::{Bench, columns, numbers, smooth_table};
 
 const TRAIN: &str = "train --data t.csv --model mlp:24:gelu --epochs 15 --seed 4 --quiet --json";
@@ -192,4 +194,44 @@ fn the_built_in_sets_are_there() {
             Bench::new().json(&format!("train --data builtin:{name} --model mlp:8:tanh --epochs 3 --json --quiet"));
         assert!(report["test"]["rmse"].as_f64().unwrap() > 0.0);
     }
+}
+
+#[test]
+fn error_bars_cover_about_as_many_new_rows_as_they_promise() {
+    let bench = Bench::new();
+    // Noise of standard deviation 0.1 on a smooth function: a sum of uniform numbers from a small generator.
+    let mut state = 1_u64;
+    let mut uniform = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 11) as f64 / (1_u64 << 53) as f64
+    };
+    let mut table = |rows: usize| {
+        let mut text = "a,b,y\n".to_owned();
+        for _ in 0..rows {
+            let (a, b) = (4.0 * uniform() - 2.0, 4.0 * uniform() - 2.0);
+            let noise = 0.1 * ((0..12).map(|_| uniform()).sum::<f64>() - 6.0);
+            writeln!(text, "{a},{b},{}", a.sin() + 0.5 * b + noise).unwrap();
+        }
+        text
+    };
+    let (training, new) = (table(300), table(400));
+    bench.write("t.csv", training);
+    bench.write("new.csv", new);
+    bench.json("train --data t.csv --model mlp:16:tanh --test 0 --out run --json --quiet");
+    let predicted = bench.run("predict run --data new.csv --std --interval 0.8 --quiet");
+    assert_eq!(predicted.code, 0, "{}", predicted.stderr);
+    assert!(predicted.stdout.starts_with("predicted_y,std_y,lower_y,upper_y\n"), "{}", predicted.stdout);
+    let numbers = |text: &str| -> Vec<Vec<f64>> {
+        text.lines().skip(1).map(|line| line.split(',').map(|cell| cell.parse().unwrap()).collect()).collect()
+    };
+    let truth = numbers(&std::fs::read_to_string(bench.path("new.csv")).unwrap());
+    let rows = numbers(&predicted.stdout);
+    let inside = rows.iter().zip(&truth).filter(|(row, truth)| row[2] <= truth[2] && truth[2] <= row[3]).count();
+    let mean = rows.iter().map(|row| row[1]).sum::<f64>() / rows.len() as f64;
+    assert!((0.7..0.9).contains(&(inside as f64 / rows.len() as f64)), "{inside} of {}", rows.len());
+    assert!((0.07..0.15).contains(&mean), "{mean}");
+
+    bench.write("t.csv", "a,b,y\n1,2,3\n2,3,5\n4,4,4\n1,1,1\n7,6,5\n8,7,6\n");
+    bench.fails("predict run --data new.csv --std", 1, &["the data have changed since the run"]);
+    bench.fails("predict run --data new.csv --interval 1.5", 2, &["above 0 and below 1"]);
 }

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::Report;
 use crate::error::{Error, Result};
+use crate::metrics::Metrics;
 
 /// What `record.jsonl` says. Lines that were cut short or are of an unknown kind are passed over.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +39,7 @@ pub(super) struct EpochLine {
     pub(super) seconds: f64,
     pub(super) train_loss: f64,
     pub(super) validation_loss: Option<f64>,
+    pub(super) test: Option<Metrics>,
 }
 
 #[derive(Deserialize)]

@@ -45,7 +45,10 @@ impl Judgement {
                     let predicted: Vec<f64> = (0..data.rows()).map(|i| own(outputs.row(i)[j])).collect();
                     charts.extend(regression(part, name, &truth, &predicted));
                     let residuals: Vec<f64> = predicted.iter().zip(&truth).map(|(f, y)| f - y).collect();
-                    charts.extend(by_feature(name, &residuals, &names, &raw));
+                    // Single pixels explain nothing.
+                    if preprocessing.inputs.geometry().is_none() {
+                        charts.extend(by_feature(name, &residuals, &names, &raw));
+                    }
                 }
             }
             Targets::Classification { classes, .. } => {

@@ -16,6 +16,6 @@ mod usage;
 pub use axis::Scale;
 pub use chart::Chart;
 pub use page::Page;
-pub(crate) use runs::write_run;
 pub use runs::write_runs;
+pub(crate) use runs::{write_comparison, write_run};
 pub use summary::{Report, SCHEMA_VERSION};

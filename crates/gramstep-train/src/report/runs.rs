@@ -14,6 +14,7 @@ use crate::run_folder::{RunFolder, write_atomically};
 use crate::settings::Config;
 use crate::text::{count, number, seconds};
 use crate::trained::TrainedModel;
+use crate::tune::Trial;
 
 /// What a page shows of one run.
 struct Shown {
@@ -31,14 +32,22 @@ struct Shown {
 /// # Errors
 /// When a folder holds no run, or the page cannot be written.
 pub fn write_runs(runs: &[PathBuf], out: &Path, device: &Device) -> Result<()> {
+    write_comparison(runs, &[], out, device)
+}
+
+/// The same for the runs of a comparison, with the learning rates that were tried before it.
+///
+/// # Errors
+/// Like [`write_runs`].
+pub(crate) fn write_comparison(runs: &[PathBuf], trials: &[Trial], out: &Path, device: &Device) -> Result<()> {
     let shown = runs.iter().map(|run| Shown::read(run, device, None)).collect::<Result<Vec<_>>>()?;
-    write_atomically(out, page(&shown)?.as_bytes())
+    write_atomically(out, page(&shown, trials)?.as_bytes())
 }
 
 /// Writes `report.html` of a run whose data are at hand.
 pub(crate) fn write_run(folder: &RunFolder, problem: &Problem, device: &Device) -> Result<()> {
     let shown = Shown::read(folder.path(), device, Some(problem))?;
-    write_atomically(&folder.report(), page(&[shown])?.as_bytes())
+    write_atomically(&folder.report(), page(&[shown], &[])?.as_bytes())
 }
 
 impl Shown {
@@ -82,7 +91,7 @@ fn judge(run: &Path, config: &Path, device: &Device, problem: Option<&Problem>) 
     Judgement::of(&model, &problem)
 }
 
-fn page(runs: &[Shown]) -> Result<String> {
+fn page(runs: &[Shown], trials: &[Trial]) -> Result<String> {
     let names: Vec<&str> = runs.iter().map(|run| run.name.as_str()).collect();
     let mut page = Page::new(&names.join(" · "));
     page.note(concat!("Report by gramstep ", env!("CARGO_PKG_VERSION")));
@@ -90,6 +99,8 @@ fn page(runs: &[Shown]) -> Result<String> {
     page.heading("Loss")
         .note("Mean squared error in the standardised target, or mean negative log-likelihood of classes.");
     page.charts(&losses(runs))?;
+    milestones(&mut page, runs);
+    tuning(&mut page, trials);
     page.heading("Predictions");
     for run in runs {
         match &run.judgement {
@@ -173,6 +184,38 @@ fn measures(metrics: &Metrics) -> Vec<String> {
     cells
 }
 
+/// How long each run took to reach the best training loss of every run.
+fn milestones(page: &mut Page, runs: &[Shown]) {
+    if runs.len() < 2 {
+        return;
+    }
+    let lowest = |run: &Shown| run.history.epochs.iter().map(|line| line.train_loss).fold(f64::INFINITY, f64::min);
+    let mut goals: Vec<(f64, &str)> = runs.iter().map(|run| (lowest(run), run.name.as_str())).collect();
+    goals.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let reached = |run: &Shown, goal: f64| match run.history.epochs.iter().find(|line| line.train_loss <= goal) {
+        Some(line) => format!("{}, {} epochs", seconds(line.seconds), count(line.epoch)),
+        None => "not reached".to_owned(),
+    };
+    let row = |&(goal, name): &(f64, &str)| {
+        let first = format!("{} (best of {name})", number(goal));
+        [first].into_iter().chain(runs.iter().map(|run| reached(run, goal))).collect::<Vec<_>>()
+    };
+    let header: Vec<&str> = ["training loss"].into_iter().chain(runs.iter().map(|run| run.name.as_str())).collect();
+    page.note("Time and epochs until a training loss was reached.");
+    page.table(&header, &goals.iter().filter(|goal| goal.0.is_finite()).map(row).collect::<Vec<_>>());
+}
+
+/// The learning rates that were tried.
+fn tuning(page: &mut Page, trials: &[Trial]) {
+    if trials.is_empty() {
+        return;
+    }
+    let loss = |trial: &Trial| trial.validation_loss.map_or_else(|| "diverged".to_owned(), number);
+    let row = |trial: &Trial| vec![trial.optimizer.to_string(), number(trial.learning_rate), loss(trial)];
+    page.note("Learning rates that were tried before, in runs of a fifth of the time and epochs.");
+    page.table(&["method", "learning rate", "validation loss"], &trials.iter().map(row).collect::<Vec<_>>());
+}
+
 type Lines = Vec<(String, Vec<(f64, f64)>)>;
 
 /// Loss over epochs and over time: training and validation of one run, or one line a run.
@@ -185,6 +228,12 @@ fn losses(runs: &[Shown]) -> Vec<Chart> {
     let by_time = |line: &EpochLine| line.seconds;
     let train = |line: &EpochLine| Some(line.train_loss);
     let validation = |line: &EpochLine| line.validation_loss;
+    let test = |line: &EpochLine| Some(line.test.as_ref()?.loss);
+    let test_error = |line: &EpochLine| Some(line.test.as_ref()?.regression.as_ref()?.mae);
+    let in_units = |title: &str, x: &str, lines: Lines| {
+        let chart = Chart::new(title).note("in the units of the target").axes(x, "mean absolute error");
+        lines.into_iter().filter(|line| !line.1.is_empty()).fold(chart, |chart, (name, line)| chart.line(name, line))
+    };
     if let [run] = runs {
         return vec![
             over("Loss over epochs", "epoch", member_lines(run, by_epoch)),
@@ -201,6 +250,10 @@ fn losses(runs: &[Shown]) -> Vec<Chart> {
         over("Training loss over time", "seconds", lines(by_time, train)),
         over("Validation loss over epochs", "epoch", lines(by_epoch, validation)),
         over("Validation loss over time", "seconds", lines(by_time, validation)),
+        over("Test loss over epochs", "epoch", lines(by_epoch, test)),
+        over("Test loss over time", "seconds", lines(by_time, test)),
+        in_units("Mean absolute error on the test rows over epochs", "epoch", lines(by_epoch, test_error)),
+        in_units("Mean absolute error on the test rows over time", "seconds", lines(by_time, test_error)),
     ]
 }
 

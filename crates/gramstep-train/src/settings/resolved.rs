@@ -139,8 +139,8 @@ impl Defaults {
                 Self { learning_rate: 1.0, momentum: 0.0, batch_size: BatchSize::Full, epochs: 200, patience: 20 }
             }
             OptimizerName::GramGaussNewton => {
-                let batch_size = BatchSize::Rows((1024 / facts.outputs).max(32));
-                Self { learning_rate: 0.5, momentum: 0.0, batch_size, epochs: 100, patience: 10 }
+                let batch_size = BatchSize::Rows((512 / facts.outputs).max(32));
+                Self { learning_rate: 0.1, momentum: 0.95, batch_size, epochs: 200, patience: 20 }
             }
             OptimizerName::Sgd => {
                 Self { learning_rate: 0.01, momentum: 0.9, batch_size: stochastic, epochs: 500, patience: 30 }
@@ -171,7 +171,8 @@ impl Settings {
         }
         let defaults = Defaults::of(optimizer, &facts);
         let bold = gram && config.adversarial.is_some();
-        let default_learning_rate = if bold { ADVERSARIAL_LEARNING_RATE } else { defaults.learning_rate };
+        let (default_learning_rate, default_momentum) =
+            if bold { (ADVERSARIAL_LEARNING_RATE, 0.0) } else { (defaults.learning_rate, defaults.momentum) };
         let default_model = if facts.images { "resnet32" } else { "mlp:256,256:gelu" };
         let default_precision = if facts.images { Precision::F32 } else { Precision::F64 };
         let broken = config.broken_images.unwrap_or(BrokenImages::Refuse);
@@ -200,7 +201,7 @@ impl Settings {
             learning_rate: config.learning_rate.unwrap_or(default_learning_rate),
             damping: gram.then(|| config.damping.unwrap_or(DampingChoice::Auto)),
             ridge: config.ridge.unwrap_or(RidgeChoice::Auto),
-            momentum: config.momentum.unwrap_or(defaults.momentum),
+            momentum: config.momentum.unwrap_or(default_momentum),
             batch_size: config.batch_size.unwrap_or(defaults.batch_size),
             adversarial: config.adversarial,
             ball: config.ball,
