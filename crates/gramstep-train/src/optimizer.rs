@@ -19,8 +19,8 @@ use crate::settings::{DampingChoice, OptimizerName, RidgeChoice, Settings};
 /// Relative damping of mini-batches, unless the user says otherwise.
 const MINI_BATCH_DAMPING: f64 = 1e-2;
 
-/// The same for images: a batch of a deep network is interpolated easily, and that is no help to other batches.
-const IMAGE_DAMPING: f64 = 1.0;
+/// The same for images: a deep network interpolates a batch easily, and that is no help to other batches.
+const IMAGE_DAMPING: f64 = 1e-1;
 
 /// Relative damping of adversarial training: the attack moves between steps, and a bold step on the squared loss
 /// oscillates.

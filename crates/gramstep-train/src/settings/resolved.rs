@@ -133,7 +133,7 @@ impl Defaults {
         let stochastic = BatchSize::Rows(if facts.images { 128 } else { 64 });
         match optimizer {
             OptimizerName::GramGaussNewton if facts.images => {
-                Self { learning_rate: 1.0, momentum: 0.0, batch_size: stochastic, epochs: 100, patience: 10 }
+                Self { learning_rate: 0.1, momentum: 0.9, batch_size: stochastic, epochs: 100, patience: 10 }
             }
             OptimizerName::GramGaussNewton if full => {
                 Self { learning_rate: 1.0, momentum: 0.0, batch_size: BatchSize::Full, epochs: 200, patience: 20 }

@@ -299,7 +299,7 @@ impl<T: Scalar> ModelBuilder<T> {
     /// Builds the network and draws its parameters.
     ///
     /// # Errors
-    /// [`Error::Specification`] if the specification cannot be built.
+    /// [`Error::Specification`] if the specification cannot be built, or has more parameters than fit in memory.
     pub fn build(self) -> Result<Model<T>> {
         let (specification, (network, spans)) = match self.source {
             Source::Specification(specification) => {
@@ -315,7 +315,7 @@ impl<T: Scalar> ModelBuilder<T> {
                 (None, compiler.finish())
             }
         };
-        let theta = Buffer::upload(parameters::initial(&spans, self.seed));
+        let theta = Buffer::upload(parameters::initial(&spans, self.seed)?);
         let device = self.device.unwrap_or_else(|| Device::cpu(0));
         Ok(Model { specification, network: Arc::new(network), spans, theta, device, seed: self.seed })
     }

@@ -88,7 +88,7 @@ impl<T: Scalar> Compiler<T> {
                 weight: 1.0,
                 start: Start::Draw(request.distribution),
             };
-            self.parameters += span.len();
+            self.parameters = self.parameters.saturating_add(span.len());
             self.spans.push(span);
         }
         self.slots.push(length);

@@ -6,6 +6,7 @@ use rand::Rng;
 use rand_distr::{Distribution as _, StandardNormal};
 use serde::{Deserialize, Serialize};
 
+use crate::error::{Error, Result};
 use crate::random::{Purpose, stream};
 use crate::scalar::Scalar;
 
@@ -27,7 +28,7 @@ impl Span {
     /// Number of parameters.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.shape.iter().product()
+        self.shape.iter().fold(1, |length, &side| length.saturating_mul(side))
     }
 
     /// Whether there are no parameters.
@@ -89,9 +90,23 @@ pub struct ParameterRequest {
     pub distribution: Distribution,
 }
 
+/// More parameters are a slip of the finger, and memory that cannot be had would end the program.
+const MOST_PARAMETERS: usize = 1 << 33;
+
 /// Draws θ. Every span has a random stream of its own, so adding a layer leaves the others' values as they were.
-pub(crate) fn initial<T: Scalar>(spans: &[Span], seed: u64) -> Vec<T> {
-    let mut theta = Vec::with_capacity(spans.iter().map(Span::len).sum());
+///
+/// # Errors
+/// [`Error::Specification`] if there are too many parameters for any machine, or for the memory of this one.
+pub(crate) fn initial<T: Scalar>(spans: &[Span], seed: u64) -> Result<Vec<T>> {
+    let length = |span: &Span| span.shape.iter().try_fold(1_usize, |length, &side| length.checked_mul(side));
+    let count = spans.iter().try_fold(0_usize, |count, span| count.checked_add(length(span)?));
+    let mut theta = Vec::new();
+    let count = count.filter(|&count| count <= MOST_PARAMETERS && theta.try_reserve_exact(count).is_ok());
+    if count.is_none() {
+        let text = spans.last().map_or_else(String::new, |span| format!("{} of shape {:?}", span.name, span.shape));
+        let reason = format!("more parameters than fit in memory, or than {MOST_PARAMETERS}");
+        return Err(Error::Specification { text, reason });
+    }
     for (number, span) in spans.iter().enumerate() {
         let mut generator = stream(seed, Purpose::Initialisation, number as u64, 0);
         match span.start {
@@ -113,5 +128,5 @@ pub(crate) fn initial<T: Scalar>(spans: &[Span], seed: u64) -> Vec<T> {
             })),
         }
     }
-    theta
+    Ok(theta)
 }
