@@ -222,7 +222,7 @@ fn fit_number(
     Ok(Ok(Encoding::Number { median, flag }))
 }
 
-fn median(values: &mut [f64]) -> f64 {
+pub(crate) fn median(values: &mut [f64]) -> f64 {
     let middle = values.len() / 2;
     let (below, &mut upper, _) = values.select_nth_unstable_by(middle, f64::total_cmp);
     if below.len() < middle || values.len() % 2 == 1 {

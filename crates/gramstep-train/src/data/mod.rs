@@ -13,6 +13,7 @@ mod targets;
 
 pub use builtin::Builtin;
 pub use dataset::Dataset;
+pub(crate) use inputs::median;
 pub use inputs::{Category, Encoding, InputColumn, Inputs};
 pub use problem::{Preprocessing, Problem};
 pub(crate) use problem::{TEST, VALIDATION};

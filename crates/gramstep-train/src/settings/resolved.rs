@@ -113,7 +113,7 @@ struct Defaults {
 }
 
 impl Defaults {
-    fn of(optimizer: OptimizerName, facts: &Facts) -> Self {
+    fn of(optimizer: OptimizerName, facts: Facts) -> Self {
         let full = facts.samples * facts.outputs <= FULL_BATCH_ROWS;
         match optimizer {
             OptimizerName::GramGaussNewton if full => {
@@ -139,8 +139,12 @@ impl Settings {
     /// # Errors
     /// When a setting is outside its range, or does not belong to the method.
     pub fn resolve(config: &Config, problem: &Problem) -> Result<Self> {
+        Self::complete(config, Facts::of(problem), problem.preprocessing.targets.columns())
+    }
+
+    /// Completes a configuration for data of which these facts and target columns are known.
+    pub(crate) fn complete(config: &Config, facts: Facts, targets: &[String]) -> Result<Self> {
         config.validate()?;
-        let facts = Facts::of(problem);
         let optimizer = config.optimizer.unwrap_or(OptimizerName::GramGaussNewton);
         let gram = optimizer == OptimizerName::GramGaussNewton;
         if config.damping.is_some() && !gram {
@@ -150,14 +154,14 @@ impl Settings {
                 range: "a setting of gram-gauss-newton alone".to_owned(),
             });
         }
-        let defaults = Defaults::of(optimizer, &facts);
+        let defaults = Defaults::of(optimizer, facts);
         let bold = gram && config.adversarial.is_some();
         let default_learning_rate = if bold { ADVERSARIAL_LEARNING_RATE } else { defaults.learning_rate };
         let default_model = "mlp:256,256:gelu";
         Ok(Self {
             format_version: FORMAT_VERSION,
             data: config.data.clone().ok_or(Error::NoData)?,
-            target: problem.preprocessing.targets.columns().to_vec(),
+            target: targets.to_vec(),
             drop: config.drop.clone(),
             task: facts.task,
             test: config.test.clone().unwrap_or(Portion::Fraction(crate::data::TEST)),

@@ -11,6 +11,7 @@
 //! With noise of variance s², the standard deviation of f(x) is √(s²v(x)/κ), that of a new observation √(s² + s²v(x)/κ).
 //! For the tangent kernel of a trained network with weight decay κ this is the linearised Laplace approximation.
 
+use std::borrow::Cow;
 use std::f64::consts::PI;
 
 use super::KernelTiles;
@@ -56,6 +57,10 @@ pub struct KernelRegression {
     ridge: f64,
     /// c, for every output.
     coefficients: Vec<Vec<f64>>,
+    /// √w of every sample; none where all count the same.
+    roots: Option<Vec<f64>>,
+    /// n, or Σ w.
+    observations: f64,
 }
 
 impl KernelRegression {
@@ -71,10 +76,53 @@ impl KernelRegression {
                 return Err(Error::Shape { what, expected: n, got });
             }
         }
+        Self::decompose(kernel, y.clone(), (None, n as f64), ridge, threads)
+    }
+
+    /// Fits with a weight w > 0 for every sample, which then counts w times: its noise has the variance s²/w.
+    ///
+    /// With W = diag(w) this is the regression of W^½K W^½ on W^½y, from Σ w observations: the same as with every sample
+    /// w times, for whole w.
+    ///
+    /// # Errors
+    /// Those of [`fit`](Self::fit), [`Error::Setting`] if a weight is not finite and above 0.
+    pub fn fit_weighted(
+        kernel: &Matrix<f64>,
+        y: &Matrix<f64>,
+        weights: &[f64],
+        ridge: Ridge,
+        threads: usize,
+    ) -> Result<Self> {
+        let n = kernel.rows();
+        for (what, got) in
+            [("columns of a kernel", kernel.columns()), ("rows of the targets", y.rows()), ("weights", weights.len())]
+        {
+            if got != n {
+                return Err(Error::Shape { what, expected: n, got });
+            }
+        }
+        if let Some(weight) = weights.iter().find(|weight| !(**weight > 0.0 && weight.is_finite())) {
+            return Err(Error::Setting { name: "sample weight", value: weight.to_string(), range: "finite and > 0" });
+        }
+        let roots: Vec<f64> = weights.iter().map(|weight| weight.sqrt()).collect();
+        let kernel = Matrix::from_fn(n, n, |i, j| roots[i] * kernel[(i, j)] * roots[j]);
+        let targets = Matrix::from_fn(n, y.columns(), |i, a| roots[i] * y[(i, a)]);
+        let observations = weights.iter().sum();
+        Self::decompose(&kernel, targets, (Some(roots), observations), ridge, threads)
+    }
+
+    fn decompose(
+        kernel: &Matrix<f64>,
+        targets: Matrix<f64>,
+        (roots, observations): (Option<Vec<f64>>, f64),
+        ridge: Ridge,
+        threads: usize,
+    ) -> Result<Self> {
         let eigen = eigen(kernel, threads)?;
-        let column = |a: usize| (0..n).map(|i| y[(i, a)]).collect::<Vec<_>>();
-        let projected = (0..y.columns()).map(|a| eigen.project(&column(a))).collect();
-        let mut regression = Self { eigen, targets: y.clone(), projected, ridge: 0.0, coefficients: Vec::new() };
+        let column = |a: usize| (0..targets.rows()).map(|i| targets[(i, a)]).collect::<Vec<_>>();
+        let projected = (0..targets.columns()).map(|a| eigen.project(&column(a))).collect();
+        let mut regression =
+            Self { eigen, targets, projected, ridge: 0.0, coefficients: Vec::new(), roots, observations };
         let ridge = match ridge {
             Ridge::Fixed(ridge) => ridge,
             Ridge::LeaveOneOut => regression.minimise(Self::leave_one_out_loss),
@@ -111,10 +159,11 @@ impl KernelRegression {
         &self.eigen.values
     }
 
-    /// c = (K + κI)⁻¹y, n×k.
+    /// c = (K + κI)⁻¹y, n×k; with weights (K + κW⁻¹)⁻¹y.
     #[must_use]
     pub fn coefficients(&self) -> Matrix<f64> {
-        Matrix::from_fn(self.targets.rows(), self.targets.columns(), |i, a| self.coefficients[a][i])
+        let root = |i: usize| self.roots.as_ref().map_or(1.0, |roots| roots[i]);
+        Matrix::from_fn(self.targets.rows(), self.targets.columns(), |i, a| self.coefficients[a][i] * root(i))
     }
 
     /// The effective number of parameters, Σ w/(w + κ).
@@ -130,8 +179,14 @@ impl KernelRegression {
     /// [`Error::Shape`] if `cross` does not have n columns.
     pub fn predict(&self, cross: &Matrix<f64>) -> Result<Matrix<f64>> {
         self.check(cross)?;
-        let entry = |i: usize, a: usize| dot(cross.row(i), &self.coefficients[a]);
-        Ok(Matrix::from_fn(cross.rows(), self.targets.columns(), entry))
+        let mut f = Matrix::zeros(cross.rows(), self.targets.columns());
+        for i in 0..cross.rows() {
+            let row = self.weigh(cross.row(i));
+            for (f, c) in f.row_mut(i).iter_mut().zip(&self.coefficients) {
+                *f = dot(&row, c);
+            }
+        }
+        Ok(f)
     }
 
     /// The class of the largest posterior mean at new points, for one-hot targets.
@@ -159,7 +214,7 @@ impl KernelRegression {
         }
         let inverses = self.inverses(self.ridge);
         let reduced = |(i, &own): (usize, &f64)| {
-            let q = self.eigen.project(cross.row(i));
+            let q = self.eigen.project(&self.weigh(cross.row(i)));
             let known: f64 = q.iter().zip(&inverses).map(|(q, inverse)| q * q * inverse).sum();
             (own - known).max(0.0)
         };
@@ -176,10 +231,13 @@ impl KernelRegression {
     #[must_use]
     pub fn leave_one_out(&self) -> Matrix<f64> {
         let diagonal = self.eigen.inverse_diagonal(self.ridge);
-        Matrix::from_fn(self.targets.rows(), self.targets.columns(), |i, a| -self.coefficients[a][i] / diagonal[i])
+        let root = |i: usize| self.roots.as_ref().map_or(1.0, |roots| roots[i]);
+        let residual = |i: usize, a: usize| -self.coefficients[a][i] / (diagonal[i] * root(i));
+        Matrix::from_fn(self.targets.rows(), self.targets.columns(), residual)
     }
 
-    /// log p(y) of all outputs with kernel K and noise variance κ: −½yᵀK̃⁻¹y − ½log|K̃| − ½n·log 2π.
+    /// log p(y) of all outputs with kernel K and noise variance κ: −½yᵀK̃⁻¹y − ½log|K̃| − ½n·log 2π (of W^½y where
+    /// there are weights).
     #[must_use]
     pub fn log_marginal_likelihood(&self) -> f64 {
         let n = self.targets.rows() as f64;
@@ -187,6 +245,14 @@ impl KernelRegression {
         let log: f64 = self.eigen.values.iter().map(|w| (w.max(0.0) + self.ridge).ln()).sum();
         let fit = |q: &Vec<f64>| q.iter().zip(&inverses).map(|(q, inverse)| q * q * inverse).sum::<f64>();
         self.projected.iter().map(|q| -0.5 * (fit(q) + log + n * (2.0 * PI).ln())).sum()
+    }
+
+    /// A row of the kernel with the training points, each times √w.
+    fn weigh<'a>(&self, row: &'a [f64]) -> Cow<'a, [f64]> {
+        match &self.roots {
+            None => Cow::Borrowed(row),
+            Some(roots) => Cow::Owned(row.iter().zip(roots).map(|(k, root)| k * root).collect()),
+        }
     }
 
     fn check(&self, cross: &Matrix<f64>) -> Result<()> {
@@ -207,7 +273,7 @@ impl KernelRegression {
 
     fn noise(&self, q: &[f64], ridge: f64) -> f64 {
         let inverses = self.inverses(ridge);
-        ridge * q.iter().zip(&inverses).map(|(q, inverse)| q * q * inverse).sum::<f64>() / q.len().max(1) as f64
+        ridge * q.iter().zip(&inverses).map(|(q, inverse)| q * q * inverse).sum::<f64>() / self.observations
     }
 
     fn leave_one_out_loss(&self, ridge: f64) -> f64 {
@@ -222,7 +288,7 @@ impl KernelRegression {
     /// −½n·log s² − ½Σ log(1 + w/κ), without constants, s² at its best.
     fn log_evidence(&self, ridge: f64) -> f64 {
         let log: f64 = self.eigen.values.iter().map(|w| (w.max(0.0) / ridge).ln_1p()).sum();
-        let n = self.targets.rows() as f64;
+        let n = self.observations;
         self.projected.iter().map(|q| -0.5 * (n * self.noise(q, ridge).max(f64::MIN_POSITIVE).ln() + log)).sum()
     }
 
