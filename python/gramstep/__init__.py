@@ -11,7 +11,9 @@
 True
 """
 
+from gramstep import attacks
 from gramstep._gramstep import (
+    KernelDynamics,
     LinearisedModel,
     Model,
     TangentFeatures,
@@ -19,17 +21,28 @@ from gramstep._gramstep import (
     gram_gauss_newton_step,
 )
 from gramstep._kernels import empirical_ntk, nngp, ntk
+from gramstep._network_estimators import GramGaussNewtonClassifier, GramGaussNewtonRegressor
+from gramstep._ntk_estimators import NTKClassifier, NTKRegressor
 from gramstep._parts import ExplicitPart, LinearPart
+from gramstep._runs import Run, load_run
 
 __all__ = [
     "ExplicitPart",
+    "GramGaussNewtonClassifier",
+    "GramGaussNewtonRegressor",
+    "KernelDynamics",
     "LinearPart",
     "LinearisedModel",
     "Model",
+    "NTKClassifier",
+    "NTKRegressor",
+    "Run",
     "TangentFeatures",
     "__version__",
+    "attacks",
     "empirical_ntk",
     "gram_gauss_newton_step",
+    "load_run",
     "nngp",
     "ntk",
 ]

@@ -70,8 +70,7 @@ impl<'py, T: Number> Input<'py, T> {
 
     fn view(&self, rows: usize, columns: usize) -> PyResult<MatrixView<'_, T>> {
         let data = self.array.as_slice().map_err(|_| PyTypeError::new_err(format!("{} cannot be read", self.what)))?;
-        let strides =
-            if self.array.is_c_contiguous() || self.shape().len() > 2 { (columns, 1) } else { (1, rows) };
+        let strides = if self.array.is_c_contiguous() || self.shape().len() > 2 { (columns, 1) } else { (1, rows) };
         MatrixView::strided(data, rows, columns, strides.0, strides.1).map_err(crate::error::core)
     }
 
@@ -92,7 +91,10 @@ fn converted<'py, T: Number>(value: &Bound<'py, PyAny>, what: &str) -> PyResult<
     let plain = numpy.call_method1("asarray", (value,))?;
     let kind: String = plain.getattr("dtype")?.getattr("kind")?.extract()?;
     if !"biufO".contains(&kind) {
-        return Err(PyTypeError::new_err(format!("{what}: numbers expected, got an array of {}", plain.getattr("dtype")?)));
+        return Err(PyTypeError::new_err(format!(
+            "{what}: numbers expected, got an array of {}",
+            plain.getattr("dtype")?
+        )));
     }
     let array = numpy.call_method1("ascontiguousarray", (plain, T::DTYPE))?;
     Ok(array.cast_into::<PyArrayDyn<T>>()?)

@@ -135,7 +135,8 @@ fn from_parts<T: Number>(
     let mut read = Vec::new();
     let (mut end, mut rows) = (0, None);
     for part in parts {
-        let (part, n, k) = if part.hasattr("gradients")? { explicit(&part, &mut end)? } else { linear(&part, &mut end)? };
+        let (part, n, k) =
+            if part.hasattr("gradients")? { explicit(&part, &mut end)? } else { linear(&part, &mut end)? };
         rows.get_or_insert((n, k));
         read.push(part);
     }

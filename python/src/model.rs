@@ -371,7 +371,13 @@ pub(crate) struct PyLinearisedModel {
 #[pymethods]
 impl PyLinearisedModel {
     #[pyo3(signature = (x, y, *, ridge=0.0))]
-    fn fit(slf: Py<Self>, py: Python<'_>, x: &Bound<'_, PyAny>, y: &Bound<'_, PyAny>, ridge: f64) -> PyResult<Py<Self>> {
+    fn fit(
+        slf: Py<Self>,
+        py: Python<'_>,
+        x: &Bound<'_, PyAny>,
+        y: &Bound<'_, PyAny>,
+        ridge: f64,
+    ) -> PyResult<Py<Self>> {
         each_linear!(&mut slf.borrow_mut(py).linear, linear => {
             let (x, y) = (Input::new(x, "X")?, Input::new(y, "y")?);
             let (x, y) = (x.samples()?, owned(&y)?);

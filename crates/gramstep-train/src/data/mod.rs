@@ -1,6 +1,7 @@
 //! From a file to matrices: source → table → split → preprocessing → dataset.
 
 mod builtin;
+mod columns;
 mod dataset;
 mod delimited;
 mod inputs;

@@ -129,6 +129,14 @@ impl Table {
 }
 
 impl Column {
+    /// Number of rows.
+    pub(crate) fn len(&self) -> usize {
+        match &self.cells {
+            Cells::Numbers(values) => values.len(),
+            Cells::Text(text) => text.codes.len(),
+        }
+    }
+
     /// The value of a row as text (numbers in their shortest form), or none where it is missing.
     #[must_use]
     pub fn text(&self, row: usize) -> Option<String> {
