@@ -10,7 +10,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from gramstep._fit import encode_classes, make_data, reporting, seed_of, validate_fit, validate_predict
-from gramstep._gramstep import fit_network
+from gramstep._gramstep import average_networks, fit_network
 
 _PARAMETERS = """
     Parameters
@@ -43,7 +43,7 @@ _PARAMETERS = """
         Epochs without a better loss before training stops.
     time_limit : float, optional
         The longest time in seconds.
-    adversarial : str, optional
+{ensemble}    adversarial : str, optional
         Train against an attack in the data's units, "NORM:RADIUS:ATTACK" such as "linf:0.1:pgd:10".
     impute : bool
         Whether NaN in X is filled with the median of its column and marked by another column, not an error.
@@ -154,10 +154,16 @@ class _NetworkEstimator(BaseEstimator):
         return {name: _plain(value) for name, value in given.items() if value is not None}
 
     def _train(self, data, config, validation, start=None):
+        self._predictor, training = self._network(data, config, validation, start)
+        return self._describe(training)
+
+    def _network(self, data, config, validation, start=None):
         with reporting(self.verbose) as report:
-            self._predictor, training = fit_network(
+            return fit_network(
                 data, json.dumps(config), validation=validation, tolerance=float(self.tol), start=start, report=report
             )
+
+    def _describe(self, training):
         self.loss_curve_ = training["train_losses"]
         self.validation_curve_ = training["validation_losses"]
         judged = self.validation_curve_ or self.loss_curve_
@@ -169,15 +175,19 @@ class _NetworkEstimator(BaseEstimator):
         return self
 
     def _fit(self, data):
+        return self._train(data, self._config(), self._validation())
+
+    def _validation(self):
         validation = float(self.validation_fraction) if self.early_stopping else 0.0
         if not 0.0 <= validation < 1.0:
             raise ValueError(f"validation_fraction = {validation}: at least 0 and below 1")
-        return self._train(data, self._config(), validation)
+        return validation
 
     def _pass(self, data):
         """One epoch, from the network so far."""
         config = self._config() | {"epochs": 1}
         config["ridge"] = 0.0 if self.alpha == "auto" else config["ridge"]
+        self._members = None
         return self._train(data, config, 0.0, getattr(self, "_predictor", None))
 
     def save_run(self, path):
@@ -197,11 +207,21 @@ def _plain(value):
     return value.item() if isinstance(value, np.generic) else value
 
 
+#: Networks where the data are small.
+_ENSEMBLE = 5
+
+_ENSEMBLE_DOC = """    ensemble : int, optional
+        Networks, each with a start and validation rows of its own, of which the average predicts. Unless given: 5 where
+        the network is one of three (see ``hidden_layer_sizes``), else 1.
+"""
+
+
 class GramGaussNewtonRegressor(MultiOutputMixin, RegressorMixin, _NetworkEstimator):
     __doc__ = f"""A network for regression, trained by Gram-Gauss-Newton (cai2019).
 
-    Inputs and targets are standardised on the training rows. Defaults are those of ``gramstep train``.
-{_PARAMETERS.format(loss="mean r² in the standardised target", outputs="targets")}
+    Inputs and targets are standardised on the training rows. Defaults are those of ``gramstep train``, but for
+    ``ensemble``. The average of networks is one network again, their layers side by side.
+{_PARAMETERS.format(ensemble=_ENSEMBLE_DOC, loss="mean r² in the standardised target", outputs="targets")}
     Examples
     --------
     >>> import numpy as np
@@ -212,6 +232,67 @@ class GramGaussNewtonRegressor(MultiOutputMixin, RegressorMixin, _NetworkEstimat
     >>> bool(model.score(X, y) > 0.999)
     True
     """
+
+    def __init__(
+        self,
+        hidden_layer_sizes=None,
+        activation=None,
+        *,
+        solver="gram-gauss-newton",
+        alpha="auto",
+        damping="auto",
+        batch_size="auto",
+        learning_rate_init=None,
+        momentum=None,
+        max_iter=None,
+        tol=0.0,
+        early_stopping=True,
+        validation_fraction=0.1,
+        n_iter_no_change=None,
+        time_limit=None,
+        ensemble=None,
+        adversarial=None,
+        impute=False,
+        random_state=None,
+        threads=None,
+        verbose=False,
+    ):
+        super().__init__(
+            hidden_layer_sizes,
+            activation,
+            solver=solver,
+            alpha=alpha,
+            damping=damping,
+            batch_size=batch_size,
+            learning_rate_init=learning_rate_init,
+            momentum=momentum,
+            max_iter=max_iter,
+            tol=tol,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            n_iter_no_change=n_iter_no_change,
+            time_limit=time_limit,
+            adversarial=adversarial,
+            impute=impute,
+            random_state=random_state,
+            threads=threads,
+            verbose=verbose,
+        )
+        self.ensemble = ensemble
+
+    def _fit(self, data):
+        if self.ensemble is not None and self.ensemble < 1:
+            raise ValueError(f"ensemble = {self.ensemble}: a number of networks, at least 1")
+        config = self._config()
+        predictor, training = self._network(data, config, self._validation())
+        self._members = [predictor]
+        model = json.loads(training["settings"])["model"]
+        chosen = "model" not in config and training["chosen"]
+        for seed in range(1, self.ensemble or (_ENSEMBLE if chosen else 1)):
+            member = config | {"model": model, "seed": config["seed"] + seed}
+            self._members.append(self._network(data, member, self._validation())[0])
+        self._predictor = average_networks(self._members)
+        return self._describe(training)
 
     def fit(self, X, y, sample_weight=None):
         """Trains from the start.
@@ -249,7 +330,14 @@ class GramGaussNewtonRegressor(MultiOutputMixin, RegressorMixin, _NetworkEstimat
         check_is_fitted(self)
         X = validate_predict(self, X)
         f = self._shaped(self._predictor.predict(X))
-        return (f, self._shaped(self._predictor.deviation(X))) if return_std else f
+        return (f, self._shaped(self._deviation(X))) if return_std else f
+
+    def _deviation(self, X):
+        """Of the mixture of the members: √(mean of their variances + variance of their means)."""
+        members = self._members or [self._predictor]
+        means = np.array([member.predict(X) for member in members])
+        deviations = np.array([member.deviation(X) for member in members])
+        return np.sqrt((deviations**2).mean(axis=0) + means.var(axis=0))
 
     def _shaped(self, values):
         return values[:, 0] if self._ndim == 1 else values
@@ -259,7 +347,7 @@ class GramGaussNewtonClassifier(ClassifierMixin, _NetworkEstimator):
     __doc__ = f"""A network for classification, trained by Gram-Gauss-Newton on the cross-entropy.
 
     Inputs are standardised on the training rows. Defaults are those of ``gramstep train``.
-{_PARAMETERS.format(loss="mean negative log-likelihood", outputs="logits")}    classes_ : array
+{_PARAMETERS.format(ensemble="", loss="mean negative log-likelihood", outputs="logits")}    classes_ : array
         The classes in the order of the outputs.
 
     Examples
@@ -310,4 +398,5 @@ class GramGaussNewtonClassifier(ClassifierMixin, _NetworkEstimator):
 
     def predict(self, X):
         """The most probable class, (m,)."""
+        check_is_fitted(self)
         return self.classes_[self.predict_proba(X).argmax(axis=1)]

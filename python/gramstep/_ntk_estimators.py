@@ -159,4 +159,5 @@ class NTKClassifier(ClassifierMixin, _NTKEstimator):
 
     def predict(self, X):
         """The most probable class, (m,)."""
+        check_is_fitted(self)
         return self.classes_[self.predict_proba(X).argmax(axis=1)]

@@ -25,7 +25,18 @@ macro_rules! each {
     };
 }
 
-/// All that the Jacobian of a batch can do, without the Jacobian.
+/// All that the Jacobian of a batch can do, without the Jacobian: of :meth:`Model.tangent`, or from parts made elsewhere.
+///
+/// Parameters
+/// ----------
+/// parts : list of LinearPart or ExplicitPart
+///     One for each layer; those without an offset follow one another in θ.
+/// predictions : array of shape (n, k), optional
+///     f; zeros unless given.
+/// n_parameters : int, optional
+///     p; where the last part ends unless given.
+/// dtype : {"float32", "float64"}
+/// threads : int
 #[pyclass(name = "TangentFeatures", module = "gramstep", frozen)]
 #[derive(Debug)]
 pub(crate) struct PyTangentFeatures(Features);
@@ -60,30 +71,36 @@ impl PyTangentFeatures {
         }
     }
 
+    /// n.
     #[getter]
     fn n_samples(&self) -> usize {
         each!(&self.0, tangent => tangent.samples())
     }
 
+    /// k.
     #[getter]
     fn n_outputs(&self) -> usize {
         each!(&self.0, tangent => tangent.outputs())
     }
 
+    /// p.
     #[getter]
     fn n_parameters(&self) -> usize {
         each!(&self.0, tangent => tangent.parameter_count())
     }
 
+    /// f, (n, k).
     #[getter]
     fn predictions(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         each!(&self.0, tangent => Ok(array2(py, tangent.predictions().clone())?.into_any().unbind()))
     }
 
+    /// G = J S Jᵀ, (n·k, n·k), rows ordered (sample, output).
     fn gram(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         each!(&self.0, tangent => Ok(array2(py, py.detach(|| tangent.gram()))?.into_any().unbind()))
     }
 
+    /// J S J'ᵀ with the features of other samples of the same network, (n·k, m·k).
     fn cross_gram(&self, py: Python<'_>, other: &Self) -> PyResult<Py<PyAny>> {
         match (&self.0, &other.0) {
             (Features::F32(a), Features::F32(b)) => cross(py, a, b),
@@ -92,10 +109,12 @@ impl PyTangentFeatures {
         }
     }
 
+    /// The diagonal of G, (n·k,), without G.
     fn diagonal(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         each!(&self.0, tangent => array_of(py, py.detach(|| tangent.diagonal()), &[tangent.rows()]))
     }
 
+    /// J, (n, k, p): for small problems.
     fn jacobian(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         each!(&self.0, tangent => {
             let shape = [tangent.samples(), tangent.outputs(), tangent.parameter_count()];
@@ -103,6 +122,7 @@ impl PyTangentFeatures {
         })
     }
 
+    /// J v, (n, k). v: (p,).
     fn jvp(&self, py: Python<'_>, v: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         each!(&self.0, tangent => {
             let v = Input::new(v, "v")?.to_vec();
@@ -111,6 +131,7 @@ impl PyTangentFeatures {
         })
     }
 
+    /// S Jᵀu, (p,). u: (n, k).
     fn vjp(&self, py: Python<'_>, u: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         each!(&self.0, tangent => {
             let u = Input::new(u, "u")?.to_vec();

@@ -29,12 +29,12 @@ pub(crate) fn architecture(
 
 /// Θ or K between X and X2.
 #[pyfunction]
-#[pyo3(signature = (which, x, x2=None, *, depth, activation, weight_variance=None, bias_variance=None, threads=0))]
+#[pyo3(signature = (which, X, X2=None, *, depth, activation, weight_variance=None, bias_variance=None, threads=0))]
 pub(crate) fn infinite_kernel(
     py: Python<'_>,
     which: &str,
-    x: &Bound<'_, PyAny>,
-    x2: Option<&Bound<'_, PyAny>>,
+    X: &Bound<'_, PyAny>,
+    X2: Option<&Bound<'_, PyAny>>,
     depth: usize,
     activation: &str,
     weight_variance: Option<f64>,
@@ -42,10 +42,10 @@ pub(crate) fn infinite_kernel(
     threads: usize,
 ) -> PyResult<Py<PyAny>> {
     let architecture = architecture(which, depth, activation, weight_variance, bias_variance)?;
-    if is_single(x) && x2.is_none_or(is_single) {
-        infinite::<f32>(py, &architecture, x, x2, threads)
+    if is_single(X) && X2.is_none_or(is_single) {
+        infinite::<f32>(py, &architecture, X, X2, threads)
     } else {
-        infinite::<f64>(py, &architecture, x, x2, threads)
+        infinite::<f64>(py, &architecture, X, X2, threads)
     }
 }
 
@@ -57,12 +57,12 @@ pub(crate) fn is_single(x: &Bound<'_, PyAny>) -> bool {
 fn infinite<T: Number>(
     py: Python<'_>,
     architecture: &InfiniteArchitecture,
-    x: &Bound<'_, PyAny>,
-    x2: Option<&Bound<'_, PyAny>>,
+    X: &Bound<'_, PyAny>,
+    X2: Option<&Bound<'_, PyAny>>,
     threads: usize,
 ) -> PyResult<Py<PyAny>> {
-    let x = Input::<T>::new(x, "X")?;
-    let x2 = x2.map(|x2| Input::<T>::new(x2, "X2")).transpose()?;
+    let x = Input::<T>::new(X, "X")?;
+    let x2 = X2.map(|x2| Input::<T>::new(x2, "X2")).transpose()?;
     let (x, x2) = (x.samples()?, x2.as_ref().map(Input::samples).transpose()?);
     let kernel = py.detach(|| {
         let (kernel, device) = (architecture.kernel()?, Device::cpu(threads));
@@ -77,12 +77,12 @@ fn infinite<T: Number>(
 
 /// The tangent kernel of a network at its parameters.
 #[pyfunction]
-#[pyo3(signature = (model, x, x2=None, *, outputs))]
+#[pyo3(signature = (model, X, X2=None, *, outputs))]
 pub(crate) fn empirical_ntk(
     py: Python<'_>,
     model: &PyModel,
-    x: &Bound<'_, PyAny>,
-    x2: Option<&Bound<'_, PyAny>>,
+    X: &Bound<'_, PyAny>,
+    X2: Option<&Bound<'_, PyAny>>,
     outputs: &Bound<'_, PyAny>,
 ) -> PyResult<Py<PyAny>> {
     let outputs = if let Ok(output) = outputs.extract::<usize>() {
@@ -98,8 +98,8 @@ pub(crate) fn empirical_ntk(
         }
     };
     each!(&model.network, model => {
-        let x = Input::new(x, "X")?;
-        let x2 = x2.map(|x2| Input::new(x2, "X2")).transpose()?;
+        let x = Input::new(X, "X")?;
+        let x2 = X2.map(|x2| Input::new(x2, "X2")).transpose()?;
         let (x, x2) = (x.samples()?, x2.as_ref().map(Input::samples).transpose()?);
         let kernel = py.detach(|| {
             let kernel = EmpiricalKernel::new(model, x, x2.unwrap_or(x), Which::Ntk, outputs)?;

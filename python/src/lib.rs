@@ -1,5 +1,8 @@
 //! The compiled half of the Python package `gramstep`: arguments in, results out, no mathematics.
 
+// X and X2 are arguments by these names in Python.
+#![allow(non_snake_case)]
+
 use pyo3::prelude::*;
 
 mod array;
@@ -34,6 +37,7 @@ fn _gramstep(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(kernels::empirical_ntk, module)?)?;
     module.add_function(wrap_pyfunction!(attack::run_attack, module)?)?;
     module.add_function(wrap_pyfunction!(network::fit_network, module)?)?;
+    module.add_function(wrap_pyfunction!(network::average_networks, module)?)?;
     module.add_function(wrap_pyfunction!(kernel_fit::fit_kernel, module)?)?;
     Ok(())
 }

@@ -67,6 +67,33 @@ fn image((height, width, channels): (usize, usize, usize)) -> Shape {
 
 #[pymethods]
 impl PyModel {
+    /// A multi-layer perceptron.
+    ///
+    /// Parameters
+    /// ----------
+    /// sizes : list of int
+    ///     Inputs, hidden widths, outputs.
+    /// activation : str
+    ///     identity, relu, leaky-relu, abs, squared-relu, gelu, silu, tanh, sigmoid, softplus, erf, sin or cos.
+    /// parameterization : {"standard", "ntk"}
+    ///     z = W a + b with the variance in the initial weights, or z = σ_w/√fan-in · W a + σ_b·b with W, b ~ N(0, 1).
+    /// weight_variance, bias_variance : float, optional
+    ///     σ_w² and σ_b² of "ntk": 2 for rectifiers, else 1, and 0.1 unless given.
+    /// bias : bool
+    /// symmetric : bool
+    ///     Whether the network is the difference of two equal copies over √2: f = 0 at the start.
+    /// output_scale : float
+    ///     Factor on the output.
+    /// seed : int
+    /// dtype : {"float32", "float64"}
+    /// threads : int
+    ///     0: all that the machine has.
+    ///
+    /// Examples
+    /// --------
+    /// >>> import gramstep
+    /// >>> gramstep.Model.mlp([3, 16, 1], activation="tanh", seed=7)
+    /// <gramstep.Model 3 -> 1, 81 parameters, float64>
     #[classmethod]
     #[pyo3(signature = (sizes, *, activation="relu", parameterization="standard", weight_variance=None,
                         bias_variance=None, bias=true, symmetric=false, output_scale=1.0, seed=0, dtype="float64",
@@ -109,6 +136,16 @@ impl PyModel {
         Ok(Self { network: Network::build(specification, seed, dtype, threads)? })
     }
 
+    /// A plain convolutional network: 3×3 convolutions with these channels, an activation after each, images halved by
+    /// averaging between them while they have at least 8 pixels a side; the mean over pixels; a dense layer.
+    ///
+    /// ``image_shape`` is (height, width, channels); X has the shape (n, height, width, channels).
+    ///
+    /// Examples
+    /// --------
+    /// >>> import numpy as np, gramstep
+    /// >>> gramstep.Model.cnn((8, 8, 3), [4, 4], 2).predict(np.zeros((5, 8, 8, 3))).shape
+    /// (5, 2)
     #[classmethod]
     #[pyo3(signature = (image_shape, channels, outputs, *, activation="relu", seed=0, dtype="float32", threads=0))]
     fn cnn(
@@ -125,6 +162,9 @@ impl PyModel {
         Ok(Self { network: Network::build(specification, seed, dtype, threads)? })
     }
 
+    /// A residual network of depth 6·n + 2 with Fixup initialisation and without normalisation (zhang2019fixup).
+    ///
+    /// ``image_shape`` is (height, width, channels); ``channels`` those of the first of three stages.
     #[classmethod]
     #[pyo3(signature = (image_shape, outputs, *, depth=32, channels=16, seed=0, dtype="float32", threads=0))]
     fn resnet(
@@ -142,6 +182,7 @@ impl PyModel {
         Ok(Self { network: Network::build(specification, seed, dtype, threads)? })
     }
 
+    /// A network from the JSON text of :attr:`specification`, with fresh parameters.
     #[classmethod]
     #[pyo3(signature = (text, *, seed=0, dtype="float64", threads=0))]
     fn from_specification(
@@ -155,42 +196,60 @@ impl PyModel {
         Ok(Self { network: Network::build(specification, seed, dtype, threads)? })
     }
 
+    /// Architecture, scaling and initialisation as JSON.
     #[getter]
     fn specification(&self) -> PyResult<String> {
         let text = each!(&self.network, model => serde_json::to_string(&model.specification()));
         text.map_err(|error| PyValueError::new_err(error.to_string()))
     }
 
+    /// "float32" or "float64".
     #[getter]
     fn dtype(&self) -> &'static str {
         each!(&self.network, model => dtype_of(model))
     }
 
+    /// The seed of the initial parameters.
     #[getter]
     fn seed(&self) -> u64 {
         each!(&self.network, model => model.seed())
     }
 
+    /// Number of threads.
     #[getter]
     fn threads(&self) -> usize {
         each!(&self.network, model => model.device().threads())
     }
 
+    /// Number of values of one sample.
     #[getter]
     fn n_inputs(&self) -> usize {
         each!(&self.network, model => model.inputs())
     }
 
+    /// k, the number of outputs.
     #[getter]
     fn n_outputs(&self) -> usize {
         each!(&self.network, model => model.outputs())
     }
 
+    /// p, the number of parameters.
     #[getter]
     fn n_parameters(&self) -> usize {
         each!(&self.network, model => model.parameter_count())
     }
 
+    /// The parameters by name, in the order of θ: dense weights (out, in), as PyTorch has them.
+    ///
+    /// Examples
+    /// --------
+    /// >>> import gramstep
+    /// >>> for name, values in gramstep.Model.mlp([3, 16, 1]).parameters().items():
+    /// ...     print(name, values.shape)
+    /// layers.0.weight (16, 3)
+    /// layers.0.bias (16,)
+    /// layers.2.weight (1, 16)
+    /// layers.2.bias (1,)
     fn parameters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let parameters = PyDict::new(py);
         each!(&self.network, model => {
@@ -202,10 +261,17 @@ impl PyModel {
         Ok(parameters)
     }
 
+    /// Takes the named parameters and leaves the others as they are.
+    ///
+    /// Raises
+    /// ------
+    /// KeyError, ValueError
+    ///     If there is no such parameter, or it has another shape.
     fn set_parameters(&mut self, parameters: &Bound<'_, PyDict>) -> PyResult<()> {
         each!(&mut self.network, model => set_parameters(model, parameters))
     }
 
+    /// All parameters in one vector, (p,): those of :meth:`parameters` one after another.
     #[getter]
     fn get_theta(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         each!(&self.network, model => array_of(py, model.theta(), &[model.parameter_count()]))
@@ -219,33 +285,56 @@ impl PyModel {
         })
     }
 
+    /// The weight s ≥ 0 of a parameter in G and in steps; 0 freezes it.
     fn set_span_weight(&mut self, name: &str, weight: f64) -> PyResult<()> {
         each!(&mut self.network, model => model.set_span_weight(name, weight).map_err(core))
     }
 
-    fn predict(&self, py: Python<'_>, x: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+    /// f(θ, x), (n, k).
+    ///
+    /// Raises
+    /// ------
+    /// FloatingPointError
+    ///     If an output is infinite or not a number.
+    ///
+    /// Examples
+    /// --------
+    /// >>> import numpy as np, gramstep
+    /// >>> gramstep.Model.mlp([3, 16, 2]).predict(np.zeros((5, 3))).shape
+    /// (5, 2)
+    fn predict(&self, py: Python<'_>, X: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         each!(&self.network, model => {
-            let x = Input::new(x, "X")?;
+            let x = Input::new(X, "X")?;
             let x = x.samples()?;
             let outputs = py.detach(|| model.predict(x)).map_err(core)?;
             Ok(array2(py, outputs)?.into_any().unbind())
         })
     }
 
-    fn jacobian(&self, py: Python<'_>, x: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+    /// ∂f/∂θ, (n, k, p): for small problems; :meth:`gram`, :meth:`jvp` and :meth:`vjp` do without.
+    fn jacobian(&self, py: Python<'_>, X: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         each!(&self.network, model => {
-            let x = Input::new(x, "X")?;
+            let x = Input::new(X, "X")?;
             let x = x.samples()?;
             let jacobian = py.detach(|| model.tangent(x).map(|tangent| tangent.jacobian())).map_err(core)?;
             array_of(py, jacobian.into_vec(), &[x.rows(), model.outputs(), model.parameter_count()])
         })
     }
 
-    #[pyo3(signature = (x, x2=None))]
-    fn gram(&self, py: Python<'_>, x: &Bound<'_, PyAny>, x2: Option<&Bound<'_, PyAny>>) -> PyResult<Py<PyAny>> {
+    /// G = J Jᵀ, or J J'ᵀ with the Jacobian of X2; (n·k, m·k), rows and columns ordered (sample, output).
+    ///
+    /// Examples
+    /// --------
+    /// >>> import numpy as np, gramstep
+    /// >>> model, X = gramstep.Model.mlp([3, 16, 2], seed=1), np.eye(3)
+    /// >>> J = model.jacobian(X).reshape(6, -1)
+    /// >>> bool(np.allclose(model.gram(X), J @ J.T))
+    /// True
+    #[pyo3(signature = (X, X2=None))]
+    fn gram(&self, py: Python<'_>, X: &Bound<'_, PyAny>, X2: Option<&Bound<'_, PyAny>>) -> PyResult<Py<PyAny>> {
         each!(&self.network, model => {
-            let x = Input::new(x, "X")?;
-            let x2 = x2.map(|x2| Input::new(x2, "X2")).transpose()?;
+            let x = Input::new(X, "X")?;
+            let x2 = X2.map(|x2| Input::new(x2, "X2")).transpose()?;
             let (x, x2) = (x.samples()?, x2.as_ref().map(Input::samples).transpose()?);
             let gram = py.detach(|| match x2 {
                 None => Ok(model.tangent(x)?.gram()),
@@ -255,41 +344,62 @@ impl PyModel {
         })
     }
 
-    fn jvp(&self, py: Python<'_>, x: &Bound<'_, PyAny>, v: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+    /// J v, (n, k), by forward differentiation. v: (p,).
+    fn jvp(&self, py: Python<'_>, X: &Bound<'_, PyAny>, v: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         each!(&self.network, model => {
-            let (x, v) = (Input::new(x, "X")?, Input::new(v, "v")?.to_vec());
+            let (x, v) = (Input::new(X, "X")?, Input::new(v, "v")?.to_vec());
             let x = x.samples()?;
             let (_, slope) = py.detach(|| model.predict_tangent(x, &v)).map_err(core)?;
             Ok(array2(py, slope)?.into_any().unbind())
         })
     }
 
-    fn vjp(&self, py: Python<'_>, x: &Bound<'_, PyAny>, u: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+    /// Jᵀu, (p,): the gradient of Σ u·f. u: (n, k).
+    ///
+    /// Examples
+    /// --------
+    /// >>> import numpy as np, gramstep
+    /// >>> model, X = gramstep.Model.mlp([3, 16, 1], seed=1), np.eye(3)
+    /// >>> c = np.array([1.0, 0.0, 0.0])
+    /// >>> bool(np.allclose(model.jvp(X, model.vjp(X, c))[:, 0], model.gram(X)[0]))
+    /// True
+    fn vjp(&self, py: Python<'_>, X: &Bound<'_, PyAny>, u: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         each!(&self.network, model => {
-            let (x, u) = (Input::new(x, "X")?, Input::new(u, "u")?.to_vec());
+            let (x, u) = (Input::new(X, "X")?, Input::new(u, "u")?.to_vec());
             let x = x.samples()?;
             let gradient = py.detach(|| model.tangent(x)?.vjp(&u)).map_err(core)?;
             array_of(py, gradient, &[model.parameter_count()])
         })
     }
 
-    fn tangent(&self, py: Python<'_>, x: &Bound<'_, PyAny>) -> PyResult<PyTangentFeatures> {
+    /// The tangent features of a batch: one forward and one backward pass for any number of products.
+    fn tangent(&self, py: Python<'_>, X: &Bound<'_, PyAny>) -> PyResult<PyTangentFeatures> {
         each!(&self.network, model => {
-            let x = Input::new(x, "X")?;
+            let x = Input::new(X, "X")?;
             let x = x.samples()?;
             py.detach(|| model.tangent(x)).map(Into::into).map_err(core)
         })
     }
 
-    fn input_gradient(&self, py: Python<'_>, x: &Bound<'_, PyAny>, u: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+    /// ∂⟨u_i, f(x_i)⟩/∂x_i of every sample, of the shape of X. u: (n, k).
+    fn input_gradient(&self, py: Python<'_>, X: &Bound<'_, PyAny>, u: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         each!(&self.network, model => {
-            let (x, u) = (Input::new(x, "X")?, Input::new(u, "u")?);
+            let (x, u) = (Input::new(X, "X")?, Input::new(u, "u")?);
             let (rows, u) = (x.samples()?, owned(&u)?);
             let gradient = py.detach(|| model.input_gradient(rows, &u)).map_err(core)?;
             array_of(py, gradient.into_vec(), x.shape())
         })
     }
 
+    /// The network's tangent at its present parameters, f(θ₀, x) + J(x) v, v = 0 at first.
+    ///
+    /// Examples
+    /// --------
+    /// >>> import numpy as np, gramstep
+    /// >>> X = np.linspace(-1, 1, 6)[:, None]
+    /// >>> linear = gramstep.Model.mlp([1, 64, 1], activation="tanh", seed=3).linearise().fit(X, X**2)
+    /// >>> bool(np.allclose(linear.predict(X), X**2, atol=1e-6))
+    /// True
     fn linearise(&self) -> PyLinearisedModel {
         PyLinearisedModel {
             linear: match self.network.clone() {
@@ -299,6 +409,7 @@ impl PyModel {
         }
     }
 
+    /// The same network with parameters of its own.
     fn copy(&self) -> Self {
         self.clone()
     }
@@ -370,31 +481,34 @@ pub(crate) struct PyLinearisedModel {
 
 #[pymethods]
 impl PyLinearisedModel {
-    #[pyo3(signature = (x, y, *, ridge=0.0))]
+    /// Trains to the end in closed form: v = Jᵀ(G + κI)⁻¹(y − f₀), of least norm for ridge κ = 0. y: (n, k).
+    #[pyo3(signature = (X, y, *, ridge=0.0))]
     fn fit(
         slf: Py<Self>,
         py: Python<'_>,
-        x: &Bound<'_, PyAny>,
+        X: &Bound<'_, PyAny>,
         y: &Bound<'_, PyAny>,
         ridge: f64,
     ) -> PyResult<Py<Self>> {
         each_linear!(&mut slf.borrow_mut(py).linear, linear => {
-            let (x, y) = (Input::new(x, "X")?, Input::new(y, "y")?);
+            let (x, y) = (Input::new(X, "X")?, Input::new(y, "y")?);
             let (x, y) = (x.samples()?, owned(&y)?);
             py.detach(|| linear.fit(x, &y, ridge)).map_err(core)?;
         });
         Ok(slf)
     }
 
-    fn predict(&self, py: Python<'_>, x: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+    /// f(θ₀, x) + J(x) v, (n, k).
+    fn predict(&self, py: Python<'_>, X: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         each_linear!(&self.linear, linear => {
-            let x = Input::new(x, "X")?;
+            let x = Input::new(X, "X")?;
             let x = x.samples()?;
             let outputs = py.detach(|| linear.predict(x)).map_err(core)?;
             Ok(array2(py, outputs)?.into_any().unbind())
         })
     }
 
+    /// v = θ − θ₀, (p,).
     #[getter]
     fn get_displacement(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         each_linear!(&self.linear, linear => {

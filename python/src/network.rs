@@ -108,6 +108,7 @@ fn describe<'py>(py: Python<'py>, training: &Training) -> PyResult<Bound<'py, Py
     let settings =
         serde_json::to_string(&training.settings).map_err(|error| PyValueError::new_err(error.to_string()))?;
     out.set_item("settings", settings)?;
+    out.set_item("chosen", training.chosen)?;
     out.set_item("train_losses", &training.train_losses)?;
     out.set_item("validation_losses", &training.validation_losses)?;
     out.set_item("epochs", training.fit.epochs)?;
@@ -202,6 +203,24 @@ impl PyNetworkPredictor {
         let state = slf.get().state(py)?;
         Ok((from_state, state.into_pyobject(py)?.into_any().unbind()))
     }
+}
+
+/// The average of regressions as one network.
+#[pyfunction]
+pub(crate) fn average_networks(py: Python<'_>, members: Vec<Py<PyNetworkPredictor>>) -> PyResult<PyNetworkPredictor> {
+    let (mut single, mut double) = (Vec::new(), Vec::new());
+    for member in &members {
+        match &member.get().predictor {
+            Either::F32(predictor) => single.push(predictor.as_ref()),
+            Either::F64(predictor) => double.push(predictor.as_ref()),
+        }
+    }
+    let predictor = py.detach(|| match (single.as_slice(), double.as_slice()) {
+        ([], double) => arrays::average(double).map(|average| Either::F64(Arc::new(average))),
+        (single, _) => arrays::average(single).map(|average| Either::F32(Arc::new(average))),
+    });
+    let training = members.first().and_then(|member| member.get().training.clone());
+    Ok(PyNetworkPredictor { predictor: predictor.map_err(train)?, training })
 }
 
 /// Inputs and targets of some rows.

@@ -58,6 +58,15 @@ impl<T: Scalar> Predictor<T> {
         Self { model, name, preprocessing, known, ridge, posterior: Mutex::default() }
     }
 
+    /// The same with a network of the same inputs and outputs; what is known of uncertainty stays.
+    pub(super) fn with_model(&self, model: Model<T>) -> Self {
+        Self::from_parts(model, self.name.clone(), self.preprocessing.clone(), self.known.clone(), self.ridge)
+    }
+
+    pub(super) fn duplicate(&self) -> Self {
+        self.with_model(self.model.clone())
+    }
+
     /// The network.
     #[must_use]
     pub fn model(&self) -> &Model<T> {

@@ -167,7 +167,7 @@ impl<'a, T: Scalar> Samples<'a, T> {
                 return Err(CoreError::NonFinite { what: "input", layer: None }.into());
             }
             let mut present: Vec<f64> = values.iter().copied().filter(|v| !v.is_nan()).collect();
-            let flag = present.len() < values.len();
+            let flag = (0..self.inputs.rows()).any(|i| self.inputs.get(i, j).to_f64().is_nan());
             let median = if present.is_empty() { 0.0 } else { median(&mut present) };
             values.iter_mut().filter(|v| v.is_nan()).for_each(|v| *v = median);
             standardisation.push(&values, weights.as_deref());
@@ -229,7 +229,7 @@ impl<'a, T: Scalar> Samples<'a, T> {
 /// The network's input for some rows of an array whose columns are all numbers.
 ///
 /// # Errors
-/// If the array has another number of columns, or a value that is not finite (a gap where none was seen in training).
+/// If the array has another number of columns, or an infinite value. A gap (NaN) becomes the median.
 pub(super) fn apply<T: Scalar>(inputs: &Inputs, x: MatrixView<'_, T>, rows: &[usize]) -> Result<Matrix<T>> {
     if x.columns() != inputs.columns.len() {
         let (what, expected, got) = ("columns of the input", inputs.columns.len(), x.columns());
@@ -245,8 +245,8 @@ pub(super) fn apply<T: Scalar>(inputs: &Inputs, x: MatrixView<'_, T>, rows: &[us
                 return Err(CoreError::Shape { what, expected: 0, got: 1 }.into());
             };
             let value = x.get(i, j).to_f64();
-            let gap = value.is_nan() && *flag;
-            if !value.is_finite() && !gap {
+            let gap = value.is_nan();
+            if value.is_infinite() {
                 return Err(CoreError::NonFinite { what: "input", layer: None }.into());
             }
             let filled = if gap { *median } else { value };

@@ -24,6 +24,8 @@ use crate::trainer::{Fit, Trainer};
 pub struct Training {
     /// Every setting, those that were decided too.
     pub settings: Settings,
+    /// Whether the model was chosen among several.
+    pub chosen: bool,
     /// Epochs, time, reason to stop.
     pub fit: Fit,
     /// Loss on the training rows, epoch by epoch.
@@ -48,7 +50,7 @@ pub fn train<T: Scalar>(
     stop: &AtomicBool,
     observer: &mut dyn Observer,
 ) -> Result<(Predictor<T>, Training)> {
-    let settings = settle(prepared, config, from.is_none(), stop, observer)?;
+    let (settings, chosen) = settle(prepared, config, from.is_none(), stop, observer)?;
     let Prepared { preprocessing, train, validation } = prepared;
     let mut model = if let Some(predictor) = from {
         predictor.model().clone()
@@ -100,17 +102,17 @@ pub fn train<T: Scalar>(
         _ => None,
     };
     let predictor = Predictor::new(model, settings.model.to_string(), prepared, ridge, settings.seed)?;
-    Ok((predictor, Training { settings, fit, train_losses, validation_losses }))
+    Ok((predictor, Training { settings, chosen, fit, train_losses, validation_losses }))
 }
 
-/// Every setting; the model is chosen where the user names none and there is none yet.
+/// Every setting, and whether the model was chosen: where the user names none and there is none yet.
 fn settle<T: Scalar>(
     prepared: &Prepared<T>,
     config: &Config,
     fresh: bool,
     stop: &AtomicBool,
     observer: &mut dyn Observer,
-) -> Result<Settings> {
+) -> Result<(Settings, bool)> {
     let Prepared { preprocessing, train, validation } = prepared;
     let share = if validation.is_some() { config.validation.clone() } else { Some(Portion::Fraction(0.0)) };
     let mut config = Config {
@@ -126,6 +128,7 @@ fn settle<T: Scalar>(
         task: preprocessing.targets.task(),
         validation: validation.is_some(),
     };
+    let mut chosen = false;
     if fresh && choice::applies(facts, &config) {
         let problem = Problem {
             name: "arrays".to_owned(),
@@ -139,7 +142,8 @@ fn settle<T: Scalar>(
             observer
                 .note(&format!("the model is {model}, best of {} by the validation loss", choice::CANDIDATES.len()));
             config.model = Some(model.to_owned());
+            chosen = true;
         }
     }
-    Settings::complete(&config, facts, preprocessing.targets.columns())
+    Ok((Settings::complete(&config, facts, preprocessing.targets.columns())?, chosen))
 }

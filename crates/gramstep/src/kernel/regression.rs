@@ -227,13 +227,12 @@ impl KernelRegression {
         self.projected.iter().map(|q| self.noise(q, self.ridge)).collect()
     }
 
-    /// Leave-one-out residuals f₋ᵢ(x_i) − y_i = −c_i/[K̃⁻¹]_ii, n×k.
+    /// Leave-one-out residuals f₋ᵢ(x_i) − y_i = −c_i/[K̃⁻¹]_ii, n×k. Of a sample of weight w > 1 one of its w
+    /// observations is left out.
     #[must_use]
     pub fn leave_one_out(&self) -> Matrix<f64> {
-        let diagonal = self.eigen.inverse_diagonal(self.ridge);
-        let root = |i: usize| self.roots.as_ref().map_or(1.0, |roots| roots[i]);
-        let residual = |i: usize, a: usize| -self.coefficients[a][i] / (diagonal[i] * root(i));
-        Matrix::from_fn(self.targets.rows(), self.targets.columns(), residual)
+        let columns = self.held_out(self.ridge);
+        Matrix::from_fn(self.targets.rows(), self.targets.columns(), |i, a| columns[a][i])
     }
 
     /// log p(y) of all outputs with kernel K and noise variance κ: −½yᵀK̃⁻¹y − ½log|K̃| − ½n·log 2π (of W^½y where
@@ -276,13 +275,30 @@ impl KernelRegression {
         ridge * q.iter().zip(&inverses).map(|(q, inverse)| q * q * inverse).sum::<f64>() / self.observations
     }
 
-    fn leave_one_out_loss(&self, ridge: f64) -> f64 {
+    /// Leave-one-out residuals of every output at a ridge.
+    ///
+    /// With weights, in terms of r = W^½(f − y) = −κc and the leverage h_i = 1 − κ[K̃⁻¹]_ii: one observation has the share
+    /// h_i/w of it, so that leaving it out gives r_i/(√w(1 − h_i/w)).
+    fn held_out(&self, ridge: f64) -> Vec<Vec<f64>> {
         let (diagonal, inverses) = (self.eigen.inverse_diagonal(ridge), self.inverses(ridge));
+        let residual = |i: usize, c: f64| match self.weight(i) {
+            w if w > 1.0 => -ridge * c / (w.sqrt() * (1.0 - (1.0 - ridge * diagonal[i]) / w)),
+            w => -c / (diagonal[i] * w.sqrt()),
+        };
         let of = |q: &Vec<f64>| {
             let c = self.eigen.expand(&q.iter().zip(&inverses).map(|(q, i)| q * i).collect::<Vec<_>>());
-            c.iter().zip(&diagonal).map(|(c, d)| (c / d).powi(2)).sum::<f64>()
+            c.into_iter().enumerate().map(|(i, c)| residual(i, c)).collect()
         };
-        self.projected.iter().map(of).sum()
+        self.projected.iter().map(of).collect()
+    }
+
+    fn leave_one_out_loss(&self, ridge: f64) -> f64 {
+        let weighted = |(i, r): (usize, &f64)| self.weight(i) * r * r;
+        self.held_out(ridge).iter().map(|column| column.iter().enumerate().map(weighted).sum::<f64>()).sum()
+    }
+
+    fn weight(&self, i: usize) -> f64 {
+        self.roots.as_ref().map_or(1.0, |roots| roots[i] * roots[i])
     }
 
     /// −½n·log s² − ½Σ log(1 + w/κ), without constants, s² at its best.
