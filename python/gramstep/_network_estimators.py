@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from os import PathLike
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, MultiOutputMixin, RegressorMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
@@ -190,7 +193,7 @@ class _NetworkEstimator(BaseEstimator):
         self._members = None
         return self._train(data, config, 0.0, getattr(self, "_predictor", None))
 
-    def save_run(self, path):
+    def save_run(self, path: str | PathLike[str]) -> None:
         """Writes a run folder that ``gramstep predict`` and :func:`gramstep.load_run` read.
 
         Parameters
@@ -294,7 +297,7 @@ class GramGaussNewtonRegressor(MultiOutputMixin, RegressorMixin, _NetworkEstimat
         self._predictor = average_networks(self._members)
         return self._describe(training)
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Any:
         """Trains from the start.
 
         Parameters
@@ -307,13 +310,13 @@ class GramGaussNewtonRegressor(MultiOutputMixin, RegressorMixin, _NetworkEstimat
         self._ndim = y.ndim
         return self._fit(make_data(self, X, y, sample_weight))
 
-    def partial_fit(self, X, y, sample_weight=None):
+    def partial_fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Any:
         """One epoch on these rows, from where the network is. The first call decides the standardisation."""
         X, y = validate_fit(self, X, y, regression=True, reset=not hasattr(self, "_predictor"))
         self._ndim = y.ndim
         return self._pass(make_data(self, X, y, sample_weight))
 
-    def predict(self, X, return_std=False):
+    def predict(self, X: Any, return_std: bool = False) -> Any:
         """Targets in their own units.
 
         Parameters
@@ -361,7 +364,7 @@ class GramGaussNewtonClassifier(ClassifierMixin, _NetworkEstimator):
     array(['in', 'out'], dtype='<U3')
     """
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Any:
         """Trains from the start.
 
         Parameters
@@ -376,7 +379,9 @@ class GramGaussNewtonClassifier(ClassifierMixin, _NetworkEstimator):
         self.classes_, labels = encode_classes(y)
         return self._fit(make_data(self, X, labels, sample_weight, self.classes_))
 
-    def partial_fit(self, X, y, classes=None, sample_weight=None):
+    def partial_fit(
+        self, X: Any, y: Any, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+    ) -> Any:
         """One epoch on these rows, from where the network is. The first call has to name all classes."""
         first = not hasattr(self, "_predictor")
         X, y = validate_fit(self, X, y, regression=False, reset=first)
@@ -391,12 +396,12 @@ class GramGaussNewtonClassifier(ClassifierMixin, _NetworkEstimator):
             raise ValueError(f"y has labels that are not among the classes {self.classes_}")
         return self._pass(make_data(self, X, labels, sample_weight, self.classes_))
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """The probability of every class, (m, classes)."""
         check_is_fitted(self)
         return self._predictor.predict(validate_predict(self, X))
 
-    def predict(self, X):
+    def predict(self, X: Any) -> NDArray[Any]:
         """The most probable class, (m,)."""
         check_is_fitted(self)
         return self.classes_[self.predict_proba(X).argmax(axis=1)]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, MultiOutputMixin, RegressorMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
@@ -110,13 +113,13 @@ class NTKRegressor(MultiOutputMixin, RegressorMixin, _NTKEstimator):
     (True, True)
     """
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Any:
         """Fits y, (n,) or (n, k), at X, (n, d); a row of weight w counts w times."""
         X, y = validate_fit(self, X, y, regression=True)
         self._ndim = y.ndim
         return self._fit(make_data(self, X, y, sample_weight))
 
-    def predict(self, X, return_std=False):
+    def predict(self, X: Any, return_std: bool = False) -> Any:
         """Targets in their own units, and the standard deviation of a new observation if it is wanted, noise included."""
         check_is_fitted(self)
         X = validate_predict(self, X)
@@ -145,19 +148,19 @@ class NTKClassifier(ClassifierMixin, _NTKEstimator):
     array(['in', 'out'], dtype='<U3')
     """
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Any:
         """Fits the labels y, (n,), at X, (n, d); a row of weight w counts w times."""
         X, y = validate_fit(self, X, y, regression=False)
         check_classification_targets(y)
         self.classes_, labels = encode_classes(y)
         return self._fit(make_data(self, X, labels, sample_weight, self.classes_))
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: Any) -> NDArray[Any]:
         """The probability of every class, (m, classes)."""
         check_is_fitted(self)
         return self._predictor.predict(validate_predict(self, X))
 
-    def predict(self, X):
+    def predict(self, X: Any) -> NDArray[Any]:
         """The most probable class, (m,)."""
         check_is_fitted(self)
         return self.classes_[self.predict_proba(X).argmax(axis=1)]

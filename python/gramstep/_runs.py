@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from gramstep._gramstep import TrainedModel
+from gramstep._gramstep import Model, TrainedModel
 
 
 class Run:
@@ -26,7 +29,7 @@ class Run:
     targets : list of str
     """
 
-    def __init__(self, path, threads=0):
+    def __init__(self, path: str | PathLike[str], threads: int = 0) -> None:
         self.path = Path(path)
         self._trained = TrainedModel.load(self.path, threads)
         self.metadata = json.loads(self._trained.metadata())
@@ -35,35 +38,35 @@ class Run:
         self.record = [json.loads(line) for line in lines]
 
     @property
-    def task(self):
+    def task(self) -> str:
         """``"regression"`` or ``"classification"``."""
         return self.metadata["task"]
 
     @property
-    def columns(self):
+    def columns(self) -> list[str]:
         return [column["name"] for column in self.metadata["preprocessing"]["inputs"]["columns"]]
 
     @property
-    def targets(self):
+    def targets(self) -> list[str]:
         targets = self.metadata["preprocessing"]["targets"]
         return targets["columns"] if self.task == "regression" else [targets["column"]]
 
     @property
-    def classes(self):
+    def classes(self) -> list[str] | None:
         """Names of the classes, None for a regression."""
         return self.metadata["preprocessing"]["targets"].get("classes")
 
     @property
-    def loss_curve(self):
+    def loss_curve(self) -> list[float]:
         """Training loss after every epoch."""
         return [line["train_loss"] for line in self.record if line["kind"] == "epoch"]
 
     @property
-    def model(self):
+    def model(self) -> Model:
         """The network, a :class:`Model`, for standardised inputs and targets."""
         return self._trained.model()
 
-    def predict(self, table):
+    def predict(self, table: Any) -> NDArray[Any]:
         """Predicts rows by the run's own preprocessing.
 
         Parameters
@@ -81,7 +84,7 @@ class Run:
             return np.array(out["classes"])
         return out["values"][:, 0] if len(self.targets) == 1 else out["values"]
 
-    def predict_proba(self, table):
+    def predict_proba(self, table: Any) -> NDArray[np.float64]:
         """The probability of every class, (m, classes)."""
         if self.task != "classification":
             raise AttributeError("predict_proba belongs to a classification")
@@ -104,7 +107,7 @@ class Run:
         return f"<gramstep.Run {self.path}: {self.metadata['model']}, {self.task} of {', '.join(self.targets)}>"
 
 
-def load_run(path, *, threads=0):
+def load_run(path: str | PathLike[str], *, threads: int = 0) -> Run:
     """Reads the folder of a run that ``gramstep train`` or :meth:`GramGaussNewtonRegressor.save_run` wrote.
 
     Parameters

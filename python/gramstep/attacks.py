@@ -10,9 +10,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from gramstep._gramstep import Model, ThreatModel, run_attack
 
@@ -69,38 +72,38 @@ class AttackResult:
         Evaluations up to the best point.
     """
 
-    adversarial: np.ndarray
-    found: np.ndarray
-    size: np.ndarray
-    before: np.ndarray
-    after: np.ndarray
-    steps: np.ndarray
+    adversarial: NDArray[Any]
+    found: NDArray[np.bool_]
+    size: NDArray[np.float64]
+    before: NDArray[np.float64]
+    after: NDArray[np.float64]
+    steps: NDArray[np.int_]
 
     @property
-    def error(self):
+    def error(self) -> float:
         """Share of the samples for which a perturbation was found: the robust error."""
         return float(self.found.mean())
 
 
-def fgsm(model, X, y, *, norm="linf", radius, **threat):
+def fgsm(model: Any, X: ArrayLike, y: ArrayLike, *, norm: str = "linf", radius: float, **threat: Any) -> AttackResult:
     return _run("fgsm", {}, model, X, y, norm=norm, radius=radius, **threat)
 
 
 def pgd(
-    model,
-    X,
-    y,
+    model: Any,
+    X: ArrayLike,
+    y: ArrayLike,
     *,
-    norm="linf",
-    radius,
-    steps=20,
-    step_size=0.25,
-    restarts=1,
-    momentum=0.0,
-    random_start=False,
-    seed=0,
-    **threat,
-):
+    norm: str = "linf",
+    radius: float,
+    steps: int = 20,
+    step_size: float = 0.25,
+    restarts: int = 1,
+    momentum: float = 0.0,
+    random_start: bool = False,
+    seed: int = 0,
+    **threat: Any,
+) -> AttackResult:
     settings = {
         "steps": steps,
         "step_size": step_size,
@@ -112,12 +115,33 @@ def pgd(
     return _run("pgd", settings, model, X, y, norm=norm, radius=radius, **threat)
 
 
-def apgd(model, X, y, *, norm="linf", radius, steps=100, restarts=1, seed=0, **threat):
+def apgd(
+    model: Any,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    norm: str = "linf",
+    radius: float,
+    steps: int = 100,
+    restarts: int = 1,
+    seed: int = 0,
+    **threat: Any,
+) -> AttackResult:
     settings = {"steps": steps, "restarts": restarts, "seed": seed}
     return _run("apgd", settings, model, X, y, norm=norm, radius=radius, **threat)
 
 
-def smallest_perturbation(model, X, y, *, norm="linf", radius, steps=20, bisections=10, **threat):
+def smallest_perturbation(
+    model: Any,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    norm: str = "linf",
+    radius: float,
+    steps: int = 20,
+    bisections: int = 10,
+    **threat: Any,
+) -> AttackResult:
     return _run("pgd", {"steps": steps}, model, X, y, norm=norm, radius=radius, bisections=bisections, **threat)
 
 
@@ -233,8 +257,6 @@ class _Estimator(_Target):
     def __init__(self, estimator):
         super().__init__(estimator.model_)
         self.estimator = estimator
-        import json
-
         preprocessing = json.loads(estimator._predictor.preprocessing())
         standardisation = preprocessing["inputs"]["standardisation"]
         self.mean, self.scale = (np.array(standardisation[name]) for name in ("mean", "scale"))
