@@ -95,7 +95,7 @@ impl Opponent {
         let goal = LargestLoss(loss);
         let problem = Problem::new(model, &data.inputs, &data.targets).with_goal(&goal);
         let attacked = self.attack.run(&problem.with_criterion(Criterion::None), &self.threat)?;
-        Dataset::new(attacked.inputs, data.targets.clone())
+        Dataset::new(attacked.inputs, data.targets.clone())?.with_weights(data.weights.clone())
     }
 }
 

@@ -12,14 +12,9 @@ use crate::settings::{Config, FULL_BATCH_ROWS, Facts, OptimizerName};
 /// From few to many parameters; a tie goes to the smaller one.
 pub(crate) const CANDIDATES: [&str; 3] = ["mlp:50:tanh", "mlp:50,50:gelu", "mlp:256,256:gelu"];
 
-/// The best candidate; none where the user chose the model or limits, where the data are large, where no rows can
-/// judge, or where the user ends the choice.
+/// The best candidate; none where there is no choice, or where the user ends it.
 pub(crate) fn model(problem: &Problem, config: &Config, stop: &AtomicBool) -> Result<Option<&'static str>> {
-    let facts = Facts::of(problem);
-    let limited = config.epochs.is_some() || config.time_limit.is_some() || config.batch_size.is_some();
-    let second_order = config.optimizer.is_none_or(|name| name == OptimizerName::GramGaussNewton);
-    let small = facts.samples * facts.outputs <= FULL_BATCH_ROWS && !facts.images;
-    if config.model.is_some() || limited || !second_order || !small || !facts.validation {
+    if !applies(Facts::of(problem), config) {
         return Ok(None);
     }
     // The test rows are no business of the choice.
@@ -42,6 +37,15 @@ pub(crate) fn model(problem: &Problem, config: &Config, stop: &AtomicBool) -> Re
         }
     }
     Ok(best.map(|(_, candidate)| candidate))
+}
+
+/// Whether there is a choice: not where the user chose the model or limits, where the data are large, or where no rows
+/// can judge.
+pub(crate) fn applies(facts: Facts, config: &Config) -> bool {
+    let limited = config.epochs.is_some() || config.time_limit.is_some() || config.batch_size.is_some();
+    let second_order = config.optimizer.is_none_or(|name| name == OptimizerName::GramGaussNewton);
+    let small = facts.samples * facts.outputs <= FULL_BATCH_ROWS && facts.image.is_none();
+    config.model.is_none() && !limited && second_order && small && facts.validation
 }
 
 #[cfg(test)]

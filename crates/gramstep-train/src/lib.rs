@@ -13,6 +13,7 @@
 //! ```
 
 pub mod adversarial;
+pub mod arrays;
 pub mod attack;
 mod batches;
 mod checkpoint;

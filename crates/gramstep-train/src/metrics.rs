@@ -69,13 +69,13 @@ pub fn evaluate<T: Scalar>(model: &Model<T>, dataset: &Dataset<T>, targets: &Tar
     Ok(measure(&outputs(model, &dataset.inputs)?, &dataset.targets.cast(), targets))
 }
 
-/// The loss alone, as in [`Metrics::loss`].
+/// The loss alone, as in [`Metrics::loss`], by the weights of the rows.
 ///
 /// # Errors
 /// When the model cannot be evaluated.
 pub fn loss<T: Scalar>(model: &Model<T>, dataset: &Dataset<T>, targets: &Targets) -> Result<f64> {
     let outputs = outputs(model, &dataset.inputs)?;
-    Ok(mean_loss(&outputs, &dataset.targets.cast(), targets))
+    Ok(mean_loss(&outputs, &dataset.targets.cast(), dataset.weights.as_deref(), targets))
 }
 
 /// Outputs of a model for any number of rows, in bounded memory.
@@ -93,7 +93,7 @@ pub(crate) fn outputs<T: Scalar>(model: &Model<T>, inputs: &Matrix<T>) -> Result
 #[must_use]
 pub fn measure(outputs: &Matrix<f64>, expected: &Matrix<f64>, targets: &Targets) -> Metrics {
     let rows = outputs.rows();
-    let loss = mean_loss(outputs, expected, targets);
+    let loss = mean_loss(outputs, expected, None, targets);
     match targets {
         Targets::Regression { columns, standardisation } => {
             let errors: Vec<RegressionMetrics> =
@@ -119,22 +119,21 @@ pub fn measure(outputs: &Matrix<f64>, expected: &Matrix<f64>, targets: &Targets)
     }
 }
 
-fn mean_loss(outputs: &Matrix<f64>, expected: &Matrix<f64>, targets: &Targets) -> f64 {
-    let rows = outputs.rows() as f64;
-    match targets {
-        Targets::Regression { .. } => {
-            let pairs = outputs.as_slice().iter().zip(expected.as_slice());
-            pairs.map(|(f, y)| (f - y).powi(2)).sum::<f64>() / (rows * outputs.columns() as f64)
+fn mean_loss(outputs: &Matrix<f64>, expected: &Matrix<f64>, weights: Option<&[f64]>, targets: &Targets) -> f64 {
+    let row_loss = |i: usize| {
+        let pairs = outputs.row(i).iter().zip(expected.row(i));
+        match targets {
+            Targets::Regression { .. } => pairs.map(|(f, y)| (f - y).powi(2)).sum::<f64>() / outputs.columns() as f64,
+            Targets::Classification { .. } => {
+                let chosen: f64 = pairs.map(|(f, y)| if *y == 0.0 { 0.0 } else { f * y }).sum();
+                log_sum_exp(outputs.row(i)) - chosen
+            }
         }
-        Targets::Classification { .. } => {
-            let nll = |i: usize| {
-                let logits = outputs.row(i);
-                let chosen: f64 =
-                    logits.iter().zip(expected.row(i)).map(|(f, y)| if *y == 0.0 { 0.0 } else { f * y }).sum();
-                log_sum_exp(logits) - chosen
-            };
-            (0..outputs.rows()).map(nll).sum::<f64>() / rows
-        }
+    };
+    let rows = 0..outputs.rows();
+    match weights {
+        None => rows.map(row_loss).sum::<f64>() / outputs.rows() as f64,
+        Some(weights) => rows.map(|i| weights[i] * row_loss(i)).sum::<f64>() / weights.iter().sum::<f64>(),
     }
 }
 

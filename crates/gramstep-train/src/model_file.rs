@@ -56,6 +56,16 @@ pub enum Network {
 /// # Errors
 /// [`Error::Write`].
 pub fn save<T: Scalar>(path: &Path, model: &Model<T>, name: &str, preprocessing: &Preprocessing) -> Result<()> {
+    write_atomically(path, &serialize(path, model, name, preprocessing)?)
+}
+
+/// The bytes of a model's file; `path` is for messages.
+pub(crate) fn serialize<T: Scalar>(
+    path: &Path,
+    model: &Model<T>,
+    name: &str,
+    preprocessing: &Preprocessing,
+) -> Result<Vec<u8>> {
     let other = |error: String| Error::Write { path: path.to_owned(), source: std::io::Error::other(error) };
     let metadata = Metadata {
         format_version: FORMAT_VERSION,
@@ -83,9 +93,8 @@ pub fn save<T: Scalar>(path: &Path, model: &Model<T>, name: &str, preprocessing:
         })
         .collect::<std::result::Result<Vec<_>, _>>()
         .map_err(|error| other(error.to_string()))?;
-    let file = safetensors::serialize(tensors, Some(HashMap::from([(KEY.to_owned(), metadata)])))
-        .map_err(|error| other(error.to_string()))?;
-    write_atomically(path, &file)
+    safetensors::serialize(tensors, Some(HashMap::from([(KEY.to_owned(), metadata)])))
+        .map_err(|error| other(error.to_string()))
 }
 
 /// Reads a model.
@@ -97,7 +106,8 @@ pub fn load(path: &Path, device: Device) -> Result<(Network, Metadata)> {
     parse(path, &bytes, device)
 }
 
-fn parse(path: &Path, bytes: &[u8], device: Device) -> Result<(Network, Metadata)> {
+/// Reads the bytes of a model's file; `path` is for messages.
+pub(crate) fn parse(path: &Path, bytes: &[u8], device: Device) -> Result<(Network, Metadata)> {
     let wrong = |reason: String| Error::ModelFile { path: path.to_owned(), reason };
     let tensors = SafeTensors::deserialize(bytes)
         .map_err(|error| wrong(format!("damaged, or not a safetensors file ({error})")))?;

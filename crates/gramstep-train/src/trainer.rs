@@ -94,7 +94,7 @@ struct Best<T> {
 #[derive(Default)]
 struct Running {
     sum: f64,
-    rows: usize,
+    weight: f64,
     after: Option<f64>,
 }
 
@@ -226,10 +226,13 @@ impl<'a> Trainer<'a> {
         for rows in batches(train.rows(), self.settings.batch_size, self.settings.seed, state.epoch) {
             let selected = self.select(train, rows, state.epoch);
             let data = selected.as_ref().unwrap_or(train);
-            let batch = Batch::new(&data.inputs, &data.targets).with_loss(loss.as_ref());
+            let mut batch = Batch::new(&data.inputs, &data.targets).with_loss(loss.as_ref());
+            if let Some(weights) = &data.weights {
+                batch = batch.with_weights(weights);
+            }
             state.step += 1;
             let info = optimizer.step(model, &batch).map_err(|error| state.located(error))?;
-            running.add(&info, data.rows());
+            running.add(&info, data.total_weight());
             state.check(&info, model)?;
             let seconds = clock.elapsed().as_secs_f64();
             observer.step(&StepEvent { epoch: state.epoch, step: state.step, seconds, info: &info })?;
@@ -244,7 +247,7 @@ impl<'a> Trainer<'a> {
         let train_loss = match running.after.filter(|_| full) {
             Some(after) => after,
             None if self.exact_train_loss || validation.is_none() => self.loss(model, train)?,
-            None => running.sum / running.rows as f64,
+            None => running.sum / running.weight,
         };
         let validation_loss = validation.map(|data| self.loss(model, data)).transpose()?;
         if !train_loss.is_finite() {
@@ -281,9 +284,9 @@ impl<'a> Trainer<'a> {
 }
 
 impl Running {
-    fn add(&mut self, info: &StepInfo, rows: usize) {
-        self.sum += info.loss * rows as f64;
-        self.rows += rows;
+    fn add(&mut self, info: &StepInfo, weight: f64) {
+        self.sum += info.loss * weight;
+        self.weight += weight;
         self.after = info.loss_after;
     }
 }

@@ -10,6 +10,8 @@ pub struct Dataset<T> {
     pub inputs: Matrix<T>,
     /// n×k: standardised numbers or one-hot classes.
     pub targets: Matrix<T>,
+    /// A weight above 0 for every row; none where all count the same.
+    pub weights: Option<Vec<f64>>,
 }
 
 impl<T: Scalar> Dataset<T> {
@@ -22,7 +24,26 @@ impl<T: Scalar> Dataset<T> {
             let (expected, got) = (inputs.rows(), targets.rows());
             return Err(gramstep::Error::Shape { what: "rows of the targets", expected, got }.into());
         }
-        Ok(Self { inputs, targets })
+        Ok(Self { inputs, targets, weights: None })
+    }
+
+    /// The same rows with a weight for each.
+    ///
+    /// # Errors
+    /// If there are more or fewer weights than rows.
+    pub fn with_weights(mut self, weights: Option<Vec<f64>>) -> crate::Result<Self> {
+        if let Some(weights) = weights.as_ref().filter(|weights| weights.len() != self.rows()) {
+            let (expected, got) = (self.rows(), weights.len());
+            return Err(gramstep::Error::Shape { what: "sample weights", expected, got }.into());
+        }
+        self.weights = weights;
+        Ok(self)
+    }
+
+    /// Σ w: the number of rows where all count the same.
+    #[must_use]
+    pub fn total_weight(&self) -> f64 {
+        self.weights.as_ref().map_or(self.rows() as f64, |weights| weights.iter().sum())
     }
 
     /// Number of rows.
@@ -34,12 +55,13 @@ impl<T: Scalar> Dataset<T> {
     /// The same in another scalar type.
     #[must_use]
     pub fn cast<U: Scalar>(&self) -> Dataset<U> {
-        Dataset { inputs: self.inputs.cast(), targets: self.targets.cast() }
+        Dataset { inputs: self.inputs.cast(), targets: self.targets.cast(), weights: self.weights.clone() }
     }
 
     /// The rows named by `indices`, in that order.
     #[must_use]
     pub fn select(&self, indices: &[usize]) -> Self {
-        Self { inputs: self.inputs.select_rows(indices), targets: self.targets.select_rows(indices) }
+        let weights = self.weights.as_ref().map(|weights| indices.iter().map(|&i| weights[i]).collect());
+        Self { inputs: self.inputs.select_rows(indices), targets: self.targets.select_rows(indices), weights }
     }
 }

@@ -9,7 +9,7 @@ use gramstep::model::Shape;
 use serde::{Deserialize, Serialize};
 
 use super::standardisation::is_constant;
-use super::{BrokenImages, Cells, Colour, Column, Geometry, ImageSettings, ImageSize, Images, Standardisation, Table};
+use super::{BrokenImages, Cells, Column, Geometry, ImageSettings, Images, Standardisation, Table};
 use crate::error::{Error, Result};
 
 /// A text column has at most this many categories; the rarer ones share a column.
@@ -161,12 +161,7 @@ impl Inputs {
     /// How the images of other rows are to be read so that they fit.
     #[must_use]
     pub fn image_settings(&self, broken: BrokenImages, threads: usize) -> ImageSettings {
-        let mut settings = ImageSettings { broken, threads, ..ImageSettings::default() };
-        if let Some(Geometry { height, width, channels }) = self.geometry() {
-            settings.size = Some(ImageSize { height, width });
-            settings.colour = if channels == 1 { Colour::Grey } else { Colour::Rgb };
-        }
-        settings
+        ImageSettings::of(self.geometry(), broken, threads)
     }
 
     /// Names of the columns of the network's input: `age`, `age_missing`, `colour=red`.
@@ -322,7 +317,7 @@ fn fit_number(
     Ok(Ok(Encoding::Number { median, flag }))
 }
 
-fn median(values: &mut [f64]) -> f64 {
+pub(crate) fn median(values: &mut [f64]) -> f64 {
     let middle = values.len() / 2;
     let (below, &mut upper, _) = values.select_nth_unstable_by(middle, f64::total_cmp);
     if below.len() < middle || values.len() % 2 == 1 {

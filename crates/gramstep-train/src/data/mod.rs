@@ -1,6 +1,7 @@
 //! From a file or a folder of images to matrices: source → table → split → preprocessing → dataset.
 
 mod builtin;
+mod columns;
 mod dataset;
 mod delimited;
 mod images;
@@ -15,6 +16,7 @@ mod targets;
 pub use builtin::Builtin;
 pub use dataset::Dataset;
 pub use images::{Augmentation, BrokenImages, Colour, Geometry, ImageSettings, ImageSize, Images, Progress};
+pub(crate) use inputs::median;
 pub use inputs::{Category, Encoding, InputColumn, Inputs};
 pub use problem::{Preprocessing, Problem};
 pub(crate) use problem::{TEST, VALIDATION};

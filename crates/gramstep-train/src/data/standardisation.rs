@@ -28,11 +28,16 @@ impl Standardisation {
     pub fn fit<'a>(columns: impl IntoIterator<Item = &'a [f64]>) -> Self {
         let mut fitted = Self::default();
         for column in columns {
-            let (mean, scale) = moments(column);
-            fitted.mean.push(mean);
-            fitted.scale.push(scale);
+            fitted.push(column, None);
         }
         fitted
+    }
+
+    /// Appends a column, its rows counted by their weights where there are any.
+    pub(crate) fn push(&mut self, column: &[f64], weights: Option<&[f64]>) {
+        let (mean, scale) = moments(column, |i| weights.map_or(1.0, |weights| weights[i]));
+        self.mean.push(mean);
+        self.scale.push(scale);
     }
 
     /// Number of columns.
@@ -74,17 +79,20 @@ pub(super) fn is_constant(values: &[f64]) -> bool {
 }
 
 /// Mean and standard deviation; relative to the largest value, so that squares do not overflow.
-fn moments(values: &[f64]) -> (f64, f64) {
+fn moments(values: &[f64], weight: impl Fn(usize) -> f64) -> (f64, f64) {
     let largest = values.iter().fold(0.0_f64, |largest, v| largest.max(v.abs()));
     if largest == 0.0 || values.is_empty() {
         return (0.0, 1.0);
     }
-    let n = values.len() as f64;
-    let mean = values.iter().map(|v| v / largest).sum::<f64>() / n;
+    let total: f64 = (0..values.len()).map(&weight).sum();
+    let mean_of = |f: &dyn Fn(f64) -> f64| {
+        values.iter().enumerate().map(|(i, v)| weight(i) * f(v / largest)).sum::<f64>() / total
+    };
+    let mean = mean_of(&|v| v);
     if is_constant(values) {
         return (mean * largest, 1.0);
     }
-    let variance = values.iter().map(|v| (v / largest - mean).powi(2)).sum::<f64>() / n;
+    let variance = mean_of(&|v| (v - mean).powi(2));
     (mean * largest, variance.sqrt() * largest)
 }
 
@@ -98,6 +106,14 @@ mod tests {
             let fitted = Standardisation::fit([[-size, size].as_slice()]);
             assert_eq!((fitted.mean[0], fitted.scale[0]), (0.0, size));
         }
+    }
+
+    #[test]
+    fn a_weight_of_2_is_a_row_twice() {
+        let (mut weighted, values) = (Standardisation::default(), [1.0, 2.0, 4.0]);
+        weighted.push(&values, Some(&[2.0, 1.0, 1.0]));
+        let twice = Standardisation::fit([[1.0, 1.0, 2.0, 4.0].as_slice()]);
+        assert!((weighted.mean[0] - twice.mean[0]).abs() < 1e-15 && (weighted.scale[0] - twice.scale[0]).abs() < 1e-15);
     }
 
     #[test]

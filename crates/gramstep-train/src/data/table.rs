@@ -177,6 +177,15 @@ impl Table {
 }
 
 impl Column {
+    /// Number of rows.
+    pub(crate) fn len(&self) -> usize {
+        match &self.cells {
+            Cells::Numbers(values) => values.len(),
+            Cells::Text(text) => text.codes.len(),
+            Cells::Images(images) => images.pixels.len() / images.geometry.len().max(1),
+        }
+    }
+
     /// The value of a row as text (numbers in their shortest form), or none where it is missing.
     #[must_use]
     pub fn text(&self, row: usize) -> Option<String> {

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{BatchSize, Config, DampingChoice, FORMAT_VERSION, OptimizerName, Precision, RidgeChoice, TimeLimit};
 use crate::adversarial::Adversary;
-use crate::data::{Augmentation, BrokenImages, Colour, ImageSize, Portion, Problem, Task};
+use crate::data::{Augmentation, BrokenImages, Colour, Geometry, ImageSettings, ImageSize, Portion, Problem, Task};
 use crate::error::{Error, Result};
 
 /// Up to so many rows of G (samples × outputs) a full batch is cheap.
@@ -28,8 +28,8 @@ pub struct Facts {
     pub task: Task,
     /// Whether there are validation rows.
     pub validation: bool,
-    /// Whether the input is an image.
-    pub images: bool,
+    /// Size and channels of the images, where the input is one.
+    pub image: Option<Geometry>,
 }
 
 impl Facts {
@@ -41,7 +41,7 @@ impl Facts {
             outputs: problem.preprocessing.targets.outputs(),
             task: problem.preprocessing.targets.task(),
             validation: problem.validation.is_some(),
-            images: problem.preprocessing.inputs.geometry().is_some(),
+            image: problem.preprocessing.inputs.geometry(),
         }
     }
 }
@@ -128,11 +128,11 @@ struct Defaults {
 }
 
 impl Defaults {
-    fn of(optimizer: OptimizerName, facts: &Facts) -> Self {
-        let full = facts.samples * facts.outputs <= FULL_BATCH_ROWS && !facts.images;
-        let stochastic = BatchSize::Rows(if facts.images { 128 } else { 64 });
+    fn of(optimizer: OptimizerName, facts: Facts) -> Self {
+        let full = facts.samples * facts.outputs <= FULL_BATCH_ROWS && facts.image.is_none();
+        let stochastic = BatchSize::Rows(if facts.image.is_some() { 128 } else { 64 });
         match optimizer {
-            OptimizerName::GramGaussNewton if facts.images => {
+            OptimizerName::GramGaussNewton if facts.image.is_some() => {
                 Self { learning_rate: 0.1, momentum: 0.9, batch_size: stochastic, epochs: 100, patience: 10 }
             }
             OptimizerName::GramGaussNewton if full => {
@@ -158,8 +158,12 @@ impl Settings {
     /// # Errors
     /// When a setting is outside its range, or does not belong to the method.
     pub fn resolve(config: &Config, problem: &Problem) -> Result<Self> {
+        Self::complete(config, Facts::of(problem), problem.preprocessing.targets.columns())
+    }
+
+    /// Completes a configuration for data of which these facts and target columns are known.
+    pub(crate) fn complete(config: &Config, facts: Facts, targets: &[String]) -> Result<Self> {
         config.validate()?;
-        let facts = Facts::of(problem);
         let optimizer = config.optimizer.unwrap_or(OptimizerName::GramGaussNewton);
         let gram = optimizer == OptimizerName::GramGaussNewton;
         if config.damping.is_some() && !gram {
@@ -169,15 +173,15 @@ impl Settings {
                 range: "a setting of gram-gauss-newton alone".to_owned(),
             });
         }
-        let defaults = Defaults::of(optimizer, &facts);
+        let defaults = Defaults::of(optimizer, facts);
         let bold = gram && config.adversarial.is_some();
         let (default_learning_rate, default_momentum) =
             if bold { (ADVERSARIAL_LEARNING_RATE, 0.0) } else { (defaults.learning_rate, defaults.momentum) };
-        let default_model = if facts.images { "resnet32" } else { "mlp:256,256:gelu" };
-        let default_precision = if facts.images { Precision::F32 } else { Precision::F64 };
+        let default_model = if facts.image.is_some() { "resnet32" } else { "mlp:256,256:gelu" };
+        let default_precision = if facts.image.is_some() { Precision::F32 } else { Precision::F64 };
         let broken = config.broken_images.unwrap_or(BrokenImages::Refuse);
-        let images = problem.preprocessing.inputs.image_settings(broken, 1);
-        if config.augment.is_some() && !facts.images {
+        let images = ImageSettings::of(facts.image, broken, 1);
+        if config.augment.is_some() && facts.image.is_none() {
             return Err(Error::Setting {
                 name: "augment",
                 value: "with a table".to_owned(),
@@ -187,7 +191,7 @@ impl Settings {
         Ok(Self {
             format_version: FORMAT_VERSION,
             data: config.data.clone().ok_or(Error::NoData)?,
-            target: problem.preprocessing.targets.columns().to_vec(),
+            target: targets.to_vec(),
             drop: config.drop.clone(),
             task: facts.task,
             test: config.test.clone().unwrap_or(Portion::Fraction(crate::data::TEST)),

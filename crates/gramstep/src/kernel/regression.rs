@@ -11,11 +11,12 @@
 //! With noise of variance s², the standard deviation of f(x) is √(s²v(x)/κ), that of a new observation √(s² + s²v(x)/κ).
 //! For the tangent kernel of a trained network with weight decay κ this is the linearised Laplace approximation.
 
+use std::borrow::Cow;
 use std::f64::consts::PI;
 
 use super::KernelTiles;
 use super::tiles::blocks;
-use crate::error::{Error, Result, check_extent, check_not_negative};
+use crate::error::{Error, Result, check_extent, check_not_negative, check_positive};
 use crate::scalar::Scalar;
 use crate::solve::{ConjugateGradient, Eigen, SolveInfo, conjugate_gradient, dot, eigen};
 use crate::view::Matrix;
@@ -56,6 +57,10 @@ pub struct KernelRegression {
     ridge: f64,
     /// c, for every output.
     coefficients: Vec<Vec<f64>>,
+    /// √w of every sample; none where all count the same.
+    roots: Option<Vec<f64>>,
+    /// n, or Σ w.
+    observations: f64,
 }
 
 impl KernelRegression {
@@ -69,10 +74,49 @@ impl KernelRegression {
         for (what, got) in [("columns of a kernel", kernel.columns()), ("rows of the targets", y.rows())] {
             check_extent(what, n, got)?;
         }
+        Self::decompose(kernel, y.clone(), (None, n as f64), ridge, threads)
+    }
+
+    /// Fits with a weight w > 0 for every sample, which then counts w times: its noise has the variance s²/w.
+    ///
+    /// With W = diag(w) this is the regression of W^½K W^½ on W^½y, from Σ w observations: the same as with every sample
+    /// w times, for whole w.
+    ///
+    /// # Errors
+    /// Those of [`fit`](Self::fit), [`Error::Setting`] if a weight is not finite and above 0.
+    pub fn fit_weighted(
+        kernel: &Matrix<f64>,
+        y: &Matrix<f64>,
+        weights: &[f64],
+        ridge: Ridge,
+        threads: usize,
+    ) -> Result<Self> {
+        let n = kernel.rows();
+        for (what, got) in
+            [("columns of a kernel", kernel.columns()), ("rows of the targets", y.rows()), ("weights", weights.len())]
+        {
+            check_extent(what, n, got)?;
+        }
+        weights.iter().try_for_each(|&weight| check_positive("sample weight", weight))?;
+        let roots: Vec<f64> = weights.iter().map(|weight| weight.sqrt()).collect();
+        let kernel = Matrix::from_fn(n, n, |i, j| roots[i] * kernel[(i, j)] * roots[j]);
+        let targets = Matrix::from_fn(n, y.columns(), |i, a| roots[i] * y[(i, a)]);
+        let observations = weights.iter().sum();
+        Self::decompose(&kernel, targets, (Some(roots), observations), ridge, threads)
+    }
+
+    fn decompose(
+        kernel: &Matrix<f64>,
+        targets: Matrix<f64>,
+        (roots, observations): (Option<Vec<f64>>, f64),
+        ridge: Ridge,
+        threads: usize,
+    ) -> Result<Self> {
         let eigen = eigen(kernel, threads)?;
-        let column = |a: usize| (0..n).map(|i| y[(i, a)]).collect::<Vec<_>>();
-        let projected = (0..y.columns()).map(|a| eigen.project(&column(a))).collect();
-        let mut regression = Self { eigen, targets: y.clone(), projected, ridge: 0.0, coefficients: Vec::new() };
+        let column = |a: usize| (0..targets.rows()).map(|i| targets[(i, a)]).collect::<Vec<_>>();
+        let projected = (0..targets.columns()).map(|a| eigen.project(&column(a))).collect();
+        let mut regression =
+            Self { eigen, targets, projected, ridge: 0.0, coefficients: Vec::new(), roots, observations };
         let ridge = match ridge {
             Ridge::Fixed(ridge) => ridge,
             Ridge::LeaveOneOut => regression.minimise(Self::leave_one_out_loss),
@@ -106,10 +150,11 @@ impl KernelRegression {
         &self.eigen.values
     }
 
-    /// c = (K + κI)⁻¹y, n×k.
+    /// c = (K + κI)⁻¹y, n×k; with weights (K + κW⁻¹)⁻¹y.
     #[must_use]
     pub fn coefficients(&self) -> Matrix<f64> {
-        Matrix::from_fn(self.targets.rows(), self.targets.columns(), |i, a| self.coefficients[a][i])
+        let root = |i: usize| self.roots.as_ref().map_or(1.0, |roots| roots[i]);
+        Matrix::from_fn(self.targets.rows(), self.targets.columns(), |i, a| self.coefficients[a][i] * root(i))
     }
 
     /// The effective number of parameters, Σ w/(w + κ).
@@ -125,8 +170,14 @@ impl KernelRegression {
     /// [`Error::Shape`] if `cross` does not have n columns.
     pub fn predict(&self, cross: &Matrix<f64>) -> Result<Matrix<f64>> {
         self.check(cross)?;
-        let entry = |i: usize, a: usize| dot(cross.row(i), &self.coefficients[a]);
-        Ok(Matrix::from_fn(cross.rows(), self.targets.columns(), entry))
+        let mut f = Matrix::zeros(cross.rows(), self.targets.columns());
+        for i in 0..cross.rows() {
+            let row = self.weigh(cross.row(i));
+            for (f, c) in f.row_mut(i).iter_mut().zip(&self.coefficients) {
+                *f = dot(&row, c);
+            }
+        }
+        Ok(f)
     }
 
     /// The class of the largest posterior mean at new points, for one-hot targets.
@@ -148,7 +199,7 @@ impl KernelRegression {
         check_extent("diagonal of the new points", cross.rows(), diagonal.len())?;
         let inverses = self.inverses(self.ridge);
         let reduced = |(i, &own): (usize, &f64)| {
-            let q = self.eigen.project(cross.row(i));
+            let q = self.eigen.project(&self.weigh(cross.row(i)));
             (own - quadratic(&q, &inverses)).max(0.0)
         };
         Ok(diagonal.iter().enumerate().map(reduced).collect())
@@ -160,20 +211,30 @@ impl KernelRegression {
         self.projected.iter().map(|q| self.noise(q, self.ridge)).collect()
     }
 
-    /// Leave-one-out residuals f₋ᵢ(x_i) − y_i = −c_i/[K̃⁻¹]_ii, n×k.
+    /// Leave-one-out residuals f₋ᵢ(x_i) − y_i = −c_i/[K̃⁻¹]_ii, n×k. Of a sample of weight w > 1 one of its w
+    /// observations is left out.
     #[must_use]
     pub fn leave_one_out(&self) -> Matrix<f64> {
-        let diagonal = self.eigen.inverse_diagonal(self.ridge);
-        Matrix::from_fn(self.targets.rows(), self.targets.columns(), |i, a| -self.coefficients[a][i] / diagonal[i])
+        let columns = self.held_out(self.ridge);
+        Matrix::from_fn(self.targets.rows(), self.targets.columns(), |i, a| columns[a][i])
     }
 
-    /// log p(y) of all outputs with kernel K and noise variance κ: −½yᵀK̃⁻¹y − ½log|K̃| − ½n·log 2π.
+    /// log p(y) of all outputs with kernel K and noise variance κ: −½yᵀK̃⁻¹y − ½log|K̃| − ½n·log 2π (of W^½y where
+    /// there are weights).
     #[must_use]
     pub fn log_marginal_likelihood(&self) -> f64 {
         let n = self.targets.rows() as f64;
         let inverses = self.inverses(self.ridge);
         let log: f64 = self.eigen.values.iter().map(|w| (w.max(0.0) + self.ridge).ln()).sum();
         self.projected.iter().map(|q| -0.5 * (quadratic(q, &inverses) + log + n * (2.0 * PI).ln())).sum()
+    }
+
+    /// A row of the kernel with the training points, each times √w.
+    fn weigh<'a>(&self, row: &'a [f64]) -> Cow<'a, [f64]> {
+        match &self.roots {
+            None => Cow::Borrowed(row),
+            Some(roots) => Cow::Owned(row.iter().zip(roots).map(|(k, root)| k * root).collect()),
+        }
     }
 
     fn check(&self, cross: &Matrix<f64>) -> Result<()> {
@@ -196,22 +257,39 @@ impl KernelRegression {
     }
 
     fn noise(&self, q: &[f64], ridge: f64) -> f64 {
-        ridge * quadratic(q, &self.inverses(ridge)) / q.len().max(1) as f64
+        ridge * quadratic(q, &self.inverses(ridge)) / self.observations
+    }
+
+    /// Leave-one-out residuals of every output at a ridge.
+    ///
+    /// With weights, in terms of r = W^½(f − y) = −κc and the leverage h_i = 1 − κ[K̃⁻¹]_ii: one observation has the share
+    /// h_i/w of it, so that leaving it out gives r_i/(√w(1 − h_i/w)).
+    fn held_out(&self, ridge: f64) -> Vec<Vec<f64>> {
+        let (diagonal, inverses) = (self.eigen.inverse_diagonal(ridge), self.inverses(ridge));
+        let residual = |i: usize, c: f64| match self.weight(i) {
+            w if w > 1.0 => -ridge * c / (w.sqrt() * (1.0 - (1.0 - ridge * diagonal[i]) / w)),
+            w => -c / (diagonal[i] * w.sqrt()),
+        };
+        let of = |q: &Vec<f64>| {
+            let c = self.solve(q, &inverses);
+            c.into_iter().enumerate().map(|(i, c)| residual(i, c)).collect()
+        };
+        self.projected.iter().map(of).collect()
     }
 
     fn leave_one_out_loss(&self, ridge: f64) -> f64 {
-        let (diagonal, inverses) = (self.eigen.inverse_diagonal(ridge), self.inverses(ridge));
-        let of = |q: &Vec<f64>| {
-            let c = self.solve(q, &inverses);
-            c.iter().zip(&diagonal).map(|(c, d)| (c / d).powi(2)).sum::<f64>()
-        };
-        self.projected.iter().map(of).sum()
+        let weighted = |(i, r): (usize, &f64)| self.weight(i) * r * r;
+        self.held_out(ridge).iter().map(|column| column.iter().enumerate().map(weighted).sum::<f64>()).sum()
+    }
+
+    fn weight(&self, i: usize) -> f64 {
+        self.roots.as_ref().map_or(1.0, |roots| roots[i] * roots[i])
     }
 
     /// −½n·log s² − ½Σ log(1 + w/κ), without constants, s² at its best.
     fn log_evidence(&self, ridge: f64) -> f64 {
         let log: f64 = self.eigen.values.iter().map(|w| (w.max(0.0) / ridge).ln_1p()).sum();
-        let n = self.targets.rows() as f64;
+        let n = self.observations;
         self.projected.iter().map(|q| -0.5 * (n * self.noise(q, ridge).max(f64::MIN_POSITIVE).ln() + log)).sum()
     }
 

@@ -460,3 +460,33 @@ fn intervals_of_the_laplace_posterior_cover_what_they_say() {
     let covered = test.iter().enumerate().filter(|pair| inside(*pair)).count() as f64 / 1000.0;
     assert!((0.85..=0.95).contains(&covered), "{covered} of 0.9");
 }
+
+/// A weight of w is w times the same sample: predictions, variance, evidence and leave-one-out alike.
+#[test]
+fn a_weighted_kernel_regression_is_that_of_repeated_samples() {
+    let kernel = InfiniteKernel::mlp(2, Activation::Relu, 2.0, 0.1).unwrap();
+    let device = Device::cpu(1);
+    let x = Matrix::from_fn(12, 2, |i, j| ((i * (j + 3)) as f64).sin());
+    let y = Matrix::from_fn(12, 2, |i, a| (x[(i, a)] * 3.0).cos() + 0.1 * ((7 * i + a) as f64).sin());
+    let weights: Vec<f64> = (0..12).map(|i| f64::from(1 + i % 3)).collect();
+    let rows: Vec<usize> = (0..12).flat_map(|i| vec![i; 1 + i % 3]).collect();
+    let (often, targets) = (x.select_rows(&rows), y.select_rows(&rows));
+    let (points, repeated) = (kernel.points(&x, &device).unwrap(), kernel.points(&often, &device).unwrap());
+    let new = kernel.points(&Matrix::from_fn(5, 2, |i, j| 0.3 * (i + j) as f64), &device).unwrap();
+    // Where κ is found by a search, it is found to about √ε.
+    let close = |got: &[f64], want: &[f64]| {
+        assert!(got.iter().zip(want).all(|(a, b)| (a - b).abs() < 1e-6), "{got:?} {want:?}");
+    };
+    for ridge in [Ridge::Fixed(0.3), Ridge::Evidence, Ridge::LeaveOneOut] {
+        let one = KernelRegression::fit_weighted(&points.gram(Which::Ntk), &y, &weights, ridge, 1).unwrap();
+        let other = KernelRegression::fit(&repeated.gram(Which::Ntk), &targets, ridge, 1).unwrap();
+        let (near, far) =
+            (new.cross_gram(&points, Which::Ntk).unwrap(), new.cross_gram(&repeated, Which::Ntk).unwrap());
+        close(one.predict(&near).unwrap().as_slice(), other.predict(&far).unwrap().as_slice());
+        let diagonal = new.diagonal(Which::Ntk);
+        close(&one.variance(&near, &diagonal).unwrap(), &other.variance(&far, &diagonal).unwrap());
+        close(&one.noise_variance(), &other.noise_variance());
+        close(one.leave_one_out().select_rows(&rows).as_slice(), other.leave_one_out().as_slice());
+    }
+    assert!(KernelRegression::fit_weighted(&points.gram(Which::Ntk), &y, &[0.0; 12], Ridge::Fixed(1.0), 1).is_err());
+}

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::Geometry;
 use crate::error::{Error, Result};
 use crate::settings::words;
 use crate::text_or_number::TextOrNumber;
@@ -26,6 +27,17 @@ pub struct ImageSettings {
 impl Default for ImageSettings {
     fn default() -> Self {
         Self { size: None, colour: Colour::Auto, broken: BrokenImages::Refuse, threads: 1 }
+    }
+}
+
+impl ImageSettings {
+    /// For images that have to be of this size and these channels, where they are known.
+    pub(crate) fn of(geometry: Option<Geometry>, broken: BrokenImages, threads: usize) -> Self {
+        let known = geometry.map(|Geometry { height, width, channels }| {
+            (ImageSize { height, width }, if channels == 1 { Colour::Grey } else { Colour::Rgb })
+        });
+        let (size, colour) = known.map_or((None, Colour::Auto), |(size, colour)| (Some(size), colour));
+        Self { size, colour, broken, threads }
     }
 }
 

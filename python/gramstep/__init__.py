@@ -1,0 +1,48 @@
+"""Gram-Gauss-Newton training and neural tangent kernels from one Gram matrix of per-sample gradients.
+
+>>> import numpy as np
+>>> import gramstep
+>>> model = gramstep.Model.mlp([1, 64, 1], activation="tanh", seed=7)
+>>> X = np.linspace(-1, 1, 8)[:, None]
+>>> y = np.sin(3 * X)
+>>> for _ in range(10):
+...     info = gramstep.gram_gauss_newton_step(model, X, y, damping=1e-6)
+>>> bool(np.abs(model.predict(X) - y).max() < 1e-6)
+True
+"""
+
+from gramstep import attacks
+from gramstep._gramstep import (
+    KernelDynamics,
+    LinearisedModel,
+    Model,
+    TangentFeatures,
+    __version__,
+    gram_gauss_newton_step,
+)
+from gramstep._kernels import empirical_ntk, nngp, ntk
+from gramstep._network_estimators import GramGaussNewtonClassifier, GramGaussNewtonRegressor
+from gramstep._ntk_estimators import NTKClassifier, NTKRegressor
+from gramstep._parts import ExplicitPart, LinearPart
+from gramstep._runs import Run, load_run
+
+__all__ = [
+    "ExplicitPart",
+    "GramGaussNewtonClassifier",
+    "GramGaussNewtonRegressor",
+    "KernelDynamics",
+    "LinearPart",
+    "LinearisedModel",
+    "Model",
+    "NTKClassifier",
+    "NTKRegressor",
+    "Run",
+    "TangentFeatures",
+    "__version__",
+    "attacks",
+    "empirical_ntk",
+    "gram_gauss_newton_step",
+    "load_run",
+    "nngp",
+    "ntk",
+]

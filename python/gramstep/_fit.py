@@ -1,0 +1,86 @@
+"""What the estimators have in common: from the arguments of ``fit`` to the compiled half, and back."""
+
+from __future__ import annotations
+
+import contextlib
+import numbers
+
+import numpy as np
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import _check_sample_weight, validate_data
+
+from gramstep._gramstep import Data
+from gramstep._progress import Progress
+
+DTYPES = [np.float64, np.float32]
+
+
+def validate_fit(estimator, X, y, *, reset=True, regression):
+    """X and y as scikit-learn checks them; float32 stays float32 and nothing is copied that need not be."""
+    return validate_data(
+        estimator,
+        X,
+        y,
+        reset=reset,
+        dtype=DTYPES,
+        ensure_all_finite=_finite(estimator),
+        ensure_min_samples=2 if reset else 1,
+        multi_output=regression,
+        y_numeric=regression,
+    )
+
+
+def validate_predict(estimator, X):
+    """X with the columns of ``fit``."""
+    return validate_data(estimator, X, reset=False, dtype=DTYPES, ensure_all_finite=_finite(estimator))
+
+
+def _finite(estimator):
+    return "allow-nan" if estimator.impute else True
+
+
+def make_data(estimator, X, y, sample_weight, classes=None):
+    """Arguments of the compiled half. ``y`` holds numbers, or places in ``classes``."""
+    if sample_weight is not None:
+        sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
+    names = getattr(estimator, "feature_names_in_", None)
+    columns = [f"x{j}" for j in range(X.shape[1])] if names is None else [str(name) for name in names]
+    k = 1 if y.ndim == 1 else y.shape[1]
+    targets = ["y"] if k == 1 else [f"y{a}" for a in range(k)]
+    return Data(
+        X,
+        np.asarray(y, dtype=np.float64),
+        columns=columns,
+        targets=targets,
+        classes=None if classes is None else [str(c) for c in classes],
+        sample_weight=sample_weight,
+        impute=estimator.impute,
+    )
+
+
+def seed_of(random_state):
+    """A seed below 2⁶³: the number itself where one is given."""
+    if isinstance(random_state, numbers.Integral):
+        return int(random_state)
+    return int(check_random_state(random_state).randint(2**31))
+
+
+@contextlib.contextmanager
+def reporting(verbose):
+    """What the compiled half tells of its progress."""
+    if not verbose:
+        yield None
+        return
+    progress = Progress()
+    try:
+        yield progress
+    finally:
+        progress.close()
+
+
+def encode_classes(y):
+    """The classes in order, and the place of every label."""
+    classes, labels = np.unique(y, return_inverse=True)
+    if len(classes) < 2:
+        raise ValueError(f"y has one class, {classes[0]!r}: a classifier needs at least two classes")
+    return classes, labels

@@ -1,0 +1,298 @@
+"""The compiled half. Public: Model, LinearisedModel, TangentFeatures, KernelDynamics, gram_gauss_newton_step."""
+
+from collections.abc import Callable, Sequence
+from os import PathLike
+from typing import Any, Literal, final
+
+from numpy.typing import ArrayLike, NDArray
+
+from gramstep._parts import ExplicitPart, LinearPart
+
+__version__: str
+__all__ = [
+    "__version__",
+    "Model",
+    "LinearisedModel",
+    "TangentFeatures",
+    "KernelDynamics",
+    "ThreatModel",
+    "Data",
+    "NetworkPredictor",
+    "KernelPredictor",
+    "TrainedModel",
+    "gram_gauss_newton_step",
+    "infinite_kernel",
+    "empirical_ntk",
+    "run_attack",
+    "fit_network",
+    "average_networks",
+    "fit_kernel",
+]
+
+_Array = NDArray[Any]
+_Dtype = Literal["float32", "float64"]
+_Report = Callable[..., object]
+
+@final
+class Model:
+    @classmethod
+    def mlp(
+        cls,
+        sizes: Sequence[int],
+        *,
+        activation: str = "relu",
+        parameterization: Literal["standard", "ntk"] = "standard",
+        weight_variance: float | None = None,
+        bias_variance: float | None = None,
+        bias: bool = True,
+        symmetric: bool = False,
+        output_scale: float = 1.0,
+        seed: int = 0,
+        dtype: _Dtype = "float64",
+        threads: int = 0,
+    ) -> Model: ...
+    @classmethod
+    def cnn(
+        cls,
+        image_shape: tuple[int, int, int],
+        channels: Sequence[int],
+        outputs: int,
+        *,
+        activation: str = "relu",
+        seed: int = 0,
+        dtype: _Dtype = "float32",
+        threads: int = 0,
+    ) -> Model: ...
+    @classmethod
+    def resnet(
+        cls,
+        image_shape: tuple[int, int, int],
+        outputs: int,
+        *,
+        depth: int = 32,
+        channels: int = 16,
+        seed: int = 0,
+        dtype: _Dtype = "float32",
+        threads: int = 0,
+    ) -> Model: ...
+    @classmethod
+    def from_specification(
+        cls, text: str, *, seed: int = 0, dtype: _Dtype = "float64", threads: int = 0
+    ) -> Model: ...
+    @property
+    def specification(self) -> str: ...
+    @property
+    def dtype(self) -> _Dtype: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def threads(self) -> int: ...
+    @property
+    def n_inputs(self) -> int: ...
+    @property
+    def n_outputs(self) -> int: ...
+    @property
+    def n_parameters(self) -> int: ...
+    @property
+    def theta(self) -> _Array: ...
+    @theta.setter
+    def theta(self, theta: ArrayLike) -> None: ...
+    def parameters(self) -> dict[str, _Array]: ...
+    def set_parameters(self, parameters: dict[str, Any]) -> None: ...
+    def set_span_weight(self, name: str, weight: float) -> None: ...
+    def predict(self, X: ArrayLike) -> _Array: ...
+    def jacobian(self, X: ArrayLike) -> _Array: ...
+    def gram(self, X: ArrayLike, X2: ArrayLike | None = None) -> _Array: ...
+    def jvp(self, X: ArrayLike, v: ArrayLike) -> _Array: ...
+    def vjp(self, X: ArrayLike, u: ArrayLike) -> _Array: ...
+    def tangent(self, X: ArrayLike) -> TangentFeatures: ...
+    def input_gradient(self, X: ArrayLike, u: ArrayLike) -> _Array: ...
+    def linearise(self) -> LinearisedModel: ...
+    def copy(self) -> Model: ...
+
+@final
+class LinearisedModel:
+    def fit(self, X: ArrayLike, y: ArrayLike, *, ridge: float = 0.0) -> LinearisedModel: ...
+    def predict(self, X: ArrayLike) -> _Array: ...
+    @property
+    def displacement(self) -> _Array: ...
+    @displacement.setter
+    def displacement(self, v: ArrayLike) -> None: ...
+
+@final
+class TangentFeatures:
+    def __new__(
+        cls,
+        parts: Sequence[LinearPart | ExplicitPart],
+        *,
+        predictions: ArrayLike | None = None,
+        n_parameters: int | None = None,
+        dtype: _Dtype = "float64",
+        threads: int = 0,
+    ) -> TangentFeatures: ...
+    @property
+    def n_samples(self) -> int: ...
+    @property
+    def n_outputs(self) -> int: ...
+    @property
+    def n_parameters(self) -> int: ...
+    @property
+    def predictions(self) -> _Array: ...
+    def gram(self) -> _Array: ...
+    def cross_gram(self, other: TangentFeatures) -> _Array: ...
+    def diagonal(self) -> _Array: ...
+    def jacobian(self) -> _Array: ...
+    def jvp(self, v: ArrayLike) -> _Array: ...
+    def vjp(self, u: ArrayLike) -> _Array: ...
+
+@final
+class KernelDynamics:
+    def __new__(
+        cls, kernel: ArrayLike, start: ArrayLike, y: ArrayLike, *, threads: int = 0
+    ) -> KernelDynamics: ...
+    @property
+    def eigenvalues(self) -> _Array: ...
+    def outputs(
+        self,
+        *,
+        time: float | None = None,
+        steps: int | None = None,
+        learning_rate: float | None = None,
+        momentum: float = 0.0,
+    ) -> _Array: ...
+    def predict(
+        self,
+        cross: ArrayLike,
+        start: ArrayLike,
+        *,
+        time: float | None = None,
+        steps: int | None = None,
+        learning_rate: float | None = None,
+        momentum: float = 0.0,
+    ) -> _Array: ...
+    def largest_stable_rate(self, momentum: float = 0.0) -> float: ...
+    def spectral_radius(self, learning_rate: float, momentum: float = 0.0) -> float: ...
+
+def gram_gauss_newton_step(
+    model: Model,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    damping: float,
+    learning_rate: float = 1.0,
+    loss: Literal["squared", "huber", "cross_entropy", "logistic"] = "squared",
+    ridge: float = 0.0,
+    sample_weight: ArrayLike | None = None,
+) -> dict[str, Any]: ...
+
+# Behind the Python half.
+
+@final
+class ThreatModel:
+    def __new__(
+        cls,
+        norm: str,
+        radius: float,
+        *,
+        bounds: Sequence[tuple[float, float]] | None = None,
+        scales: Sequence[float] | None = None,
+        frozen: Sequence[int] = ...,
+    ) -> ThreatModel: ...
+
+@final
+class Data:
+    def __new__(
+        cls,
+        x: _Array,
+        y: _Array,
+        *,
+        columns: Sequence[str],
+        targets: Sequence[str],
+        classes: Sequence[str] | None = None,
+        sample_weight: _Array | None = None,
+        impute: bool = False,
+    ) -> Data: ...
+
+@final
+class NetworkPredictor:
+    def predict(self, x: ArrayLike) -> _Array: ...
+    def deviation(self, x: ArrayLike) -> _Array: ...
+    def inputs(self, x: ArrayLike) -> _Array: ...
+    def preprocessing(self) -> str: ...
+    def model(self) -> Model: ...
+    def save(self, folder: str | PathLike[str]) -> None: ...
+    def state(self) -> tuple[bytes, tuple[_Array, _Array] | None, float | None]: ...
+    @staticmethod
+    def from_state(
+        bytes: bytes, known: tuple[_Array, _Array] | None, ridge: float | None, threads: int = 0
+    ) -> NetworkPredictor: ...
+
+@final
+class KernelPredictor:
+    def predict(self, x: ArrayLike) -> _Array: ...
+    def deviation(self, x: ArrayLike) -> _Array: ...
+    @property
+    def ridge(self) -> float: ...
+    @property
+    def log_marginal_likelihood(self) -> float: ...
+    def leave_one_out(self) -> _Array: ...
+    def coefficients(self) -> _Array: ...
+    @staticmethod
+    def from_state(text: tuple[str, str], known: tuple[Any, Any], numbers: tuple[float, float, int]) -> KernelPredictor: ...
+
+@final
+class TrainedModel:
+    @staticmethod
+    def load(folder: str | PathLike[str], threads: int = 0) -> TrainedModel: ...
+    def metadata(self) -> str: ...
+    def model(self) -> Model: ...
+    def predict(self, columns: dict[str, Any]) -> dict[str, Any]: ...
+
+def infinite_kernel(
+    which: Literal["ntk", "nngp"],
+    X: ArrayLike,
+    X2: ArrayLike | None = None,
+    *,
+    depth: int,
+    activation: str,
+    weight_variance: float | None = None,
+    bias_variance: float | None = None,
+    threads: int = 0,
+) -> _Array: ...
+def empirical_ntk(model: Model, X: ArrayLike, X2: ArrayLike | None = None, *, outputs: str | int) -> _Array: ...
+def run_attack(
+    model: Model,
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    threat: ThreatModel,
+    attack: str,
+    settings: dict[str, Any],
+    goal: str,
+    output: int,
+    criterion: str,
+    by: float,
+    bisections: int | None = None,
+) -> dict[str, Any]: ...
+def fit_network(
+    data: Data,
+    config: str,
+    *,
+    validation: float = 0.0,
+    tolerance: float = 0.0,
+    start: NetworkPredictor | None = None,
+    report: _Report | None = None,
+) -> tuple[NetworkPredictor, dict[str, Any]]: ...
+def average_networks(members: Sequence[NetworkPredictor]) -> NetworkPredictor: ...
+def fit_kernel(
+    data: Data,
+    which: str,
+    *,
+    depth: int,
+    activation: str,
+    weight_variance: float | None = None,
+    bias_variance: float | None = None,
+    alpha: float | str,
+    threads: int = 0,
+    report: _Report | None = None,
+) -> KernelPredictor: ...

@@ -1,0 +1,407 @@
+"""Networks trained by Gram-Gauss-Newton, as scikit-learn estimators."""
+
+from __future__ import annotations
+
+import json
+from os import PathLike
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, MultiOutputMixin, RegressorMixin
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted
+
+from gramstep._fit import encode_classes, make_data, reporting, seed_of, validate_fit, validate_predict
+from gramstep._gramstep import average_networks, fit_network
+
+_PARAMETERS = """
+    Parameters
+    ----------
+    hidden_layer_sizes : tuple of int, optional
+        Widths of the hidden layers; ``()`` is a linear model. Unless given: on small data the best of ``(50,)`` with
+        tanh, ``(50, 50)`` and ``(256, 256)`` with gelu by the validation loss, else the last.
+    activation : str, optional
+        "relu", "gelu", "tanh", "silu", "sigmoid", "softplus", "erf", .. of the hidden layers; "gelu" unless given.
+    solver : {{"gram-gauss-newton", "sgd", "adam"}}
+    alpha : "auto" or float
+        κ ≥ 0, the L2 penalty, in the loss ½Σr² + ½κ‖θ‖². "auto" lets κ fall in the course of a full-batch run, and
+        early stopping chooses.
+    damping : "auto" or float
+        λ relative to the mean diagonal of G, of gram-gauss-newton.
+    batch_size : "auto", "full" or int
+        Rows of one step; all of them where they are few.
+    learning_rate_init : float, optional
+        Step length η.
+    momentum : float, optional
+        Of SPRING for gram-gauss-newton, of sgd; for adam its first decay rate.
+    max_iter : int, optional
+        The most epochs.
+    tol : float
+        By how much a loss has to fall to count as better.
+    early_stopping : bool
+        Whether ``validation_fraction`` of the rows choose when to stop; the best parameters are kept.
+    validation_fraction : float
+    n_iter_no_change : int, optional
+        Epochs without a better loss before training stops.
+    time_limit : float, optional
+        The longest time in seconds.
+{ensemble}    adversarial : str, optional
+        Train against an attack in the data's units, "NORM:RADIUS:ATTACK" such as "linf:0.1:pgd:10".
+    impute : bool
+        Whether NaN in X is filled with the median of its column and marked by another column, not an error.
+    random_state : int, RandomState or None
+        Decides the split, the initial parameters and the order of rows.
+    threads : int, optional
+        All that the machine has unless given.
+    verbose : bool
+        Whether to show progress on stderr.
+
+    Attributes
+    ----------
+    loss_curve_ : list of float
+        Training loss after every epoch: {loss}.
+    validation_curve_ : list of float
+        The same of the validation rows, where there are any.
+    best_loss_ : float
+        Of the parameters that were kept.
+    n_iter_ : int
+        Epochs made.
+    stop_reason_ : str
+        Why training ended.
+    settings_ : dict
+        Every setting of the run, those that were decided too, named as on the command line.
+    model_ : Model
+        The network, for standardised inputs and {outputs}.
+    n_features_in_, feature_names_in_
+        Of X.
+"""
+
+
+class _NetworkEstimator(BaseEstimator):
+    """Parameters and training of both estimators."""
+
+    def __init__(
+        self,
+        hidden_layer_sizes=None,
+        activation=None,
+        *,
+        solver="gram-gauss-newton",
+        alpha="auto",
+        damping="auto",
+        batch_size="auto",
+        learning_rate_init=None,
+        momentum=None,
+        max_iter=None,
+        tol=0.0,
+        early_stopping=True,
+        validation_fraction=0.1,
+        n_iter_no_change=None,
+        time_limit=None,
+        adversarial=None,
+        impute=False,
+        random_state=None,
+        threads=None,
+        verbose=False,
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.damping = damping
+        self.batch_size = batch_size
+        self.learning_rate_init = learning_rate_init
+        self.momentum = momentum
+        self.max_iter = max_iter
+        self.tol = tol
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.time_limit = time_limit
+        self.adversarial = adversarial
+        self.impute = impute
+        self.random_state = random_state
+        self.threads = threads
+        self.verbose = verbose
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = self.impute
+        return tags
+
+    def _architecture(self):
+        if self.hidden_layer_sizes is None and self.activation is None:
+            return None
+        sizes = (256, 256) if self.hidden_layer_sizes is None else np.atleast_1d(self.hidden_layer_sizes)
+        if len(sizes) == 0:
+            return "linear"
+        activation = {"logistic": "sigmoid"}.get(self.activation, self.activation or "gelu")
+        return f"mlp:{','.join(str(size) for size in sizes)}:{activation}"
+
+    def _config(self):
+        given = {
+            "model": self._architecture(),
+            "optimizer": self.solver,
+            "ridge": self.alpha,
+            "damping": None if self.damping == "auto" else self.damping,
+            "batch_size": None if self.batch_size == "auto" else self.batch_size,
+            "learning_rate": self.learning_rate_init,
+            "momentum": self.momentum,
+            "epochs": self.max_iter,
+            "patience": self.n_iter_no_change,
+            "time_limit": None if self.time_limit is None else f"{self.time_limit}s",
+            "adversarial": self.adversarial,
+            "seed": seed_of(self.random_state),
+            "threads": self.threads,
+        }
+        return {name: _plain(value) for name, value in given.items() if value is not None}
+
+    def _train(self, data, config, validation, start=None):
+        self._predictor, training = self._network(data, config, validation, start)
+        return self._describe(training)
+
+    def _network(self, data, config, validation, start=None):
+        with reporting(self.verbose) as report:
+            return fit_network(
+                data, json.dumps(config), validation=validation, tolerance=float(self.tol), start=start, report=report
+            )
+
+    def _describe(self, training):
+        self.loss_curve_ = training["train_losses"]
+        self.validation_curve_ = training["validation_losses"]
+        judged = self.validation_curve_ or self.loss_curve_
+        self.best_loss_ = judged[training["best_epoch"] - 1] if training["best_epoch"] else None
+        self.n_iter_ = training["epochs"]
+        self.stop_reason_ = training["stop_reason"]
+        self.settings_ = json.loads(training["settings"])
+        self.model_ = self._predictor.model()
+        return self
+
+    def _fit(self, data):
+        return self._train(data, self._config(), self._validation())
+
+    def _validation(self):
+        validation = float(self.validation_fraction) if self.early_stopping else 0.0
+        if not 0.0 <= validation < 1.0:
+            raise ValueError(f"validation_fraction = {validation}: at least 0 and below 1")
+        return validation
+
+    def _pass(self, data):
+        """One epoch, from the network so far."""
+        config = self._config() | {"epochs": 1}
+        config["ridge"] = 0.0 if self.alpha == "auto" else config["ridge"]
+        self._members = None
+        return self._train(data, config, 0.0, getattr(self, "_predictor", None))
+
+    def save_run(self, path: str | PathLike[str]) -> None:
+        """Writes a run folder that ``gramstep predict`` and :func:`gramstep.load_run` read.
+
+        Parameters
+        ----------
+        path : path-like
+            A folder without a run; it is made where there is none.
+        """
+        check_is_fitted(self)
+        self._predictor.save(path)
+
+
+def _plain(value):
+    """NumPy's numbers as Python's, for JSON."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+#: Networks where the data are small.
+_ENSEMBLE = 5
+
+_ENSEMBLE_DOC = """    ensemble : int, optional
+        Networks, each with a start and validation rows of its own, of which the average predicts. Unless given: 5 where
+        the network is one of three (see ``hidden_layer_sizes``), else 1.
+"""
+
+
+class GramGaussNewtonRegressor(MultiOutputMixin, RegressorMixin, _NetworkEstimator):
+    __doc__ = f"""A network for regression, trained by Gram-Gauss-Newton (cai2019).
+
+    Inputs and targets are standardised on the training rows. Defaults are those of ``gramstep train``, but for
+    ``ensemble``. The average of networks is one network again, their layers side by side.
+{_PARAMETERS.format(ensemble=_ENSEMBLE_DOC, loss="mean r² in the standardised target", outputs="targets")}
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gramstep import GramGaussNewtonRegressor
+    >>> X = np.linspace(-1, 1, 60)[:, None]
+    >>> y = 100 + 5 * np.sin(4 * X[:, 0])
+    >>> model = GramGaussNewtonRegressor(hidden_layer_sizes=(30,), activation="tanh", random_state=0).fit(X, y)
+    >>> bool(model.score(X, y) > 0.999)
+    True
+    """
+
+    def __init__(
+        self,
+        hidden_layer_sizes=None,
+        activation=None,
+        *,
+        solver="gram-gauss-newton",
+        alpha="auto",
+        damping="auto",
+        batch_size="auto",
+        learning_rate_init=None,
+        momentum=None,
+        max_iter=None,
+        tol=0.0,
+        early_stopping=True,
+        validation_fraction=0.1,
+        n_iter_no_change=None,
+        time_limit=None,
+        ensemble=None,
+        adversarial=None,
+        impute=False,
+        random_state=None,
+        threads=None,
+        verbose=False,
+    ):
+        super().__init__(
+            hidden_layer_sizes,
+            activation,
+            solver=solver,
+            alpha=alpha,
+            damping=damping,
+            batch_size=batch_size,
+            learning_rate_init=learning_rate_init,
+            momentum=momentum,
+            max_iter=max_iter,
+            tol=tol,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            n_iter_no_change=n_iter_no_change,
+            time_limit=time_limit,
+            adversarial=adversarial,
+            impute=impute,
+            random_state=random_state,
+            threads=threads,
+            verbose=verbose,
+        )
+        self.ensemble = ensemble
+
+    def _fit(self, data):
+        if self.ensemble is not None and self.ensemble < 1:
+            raise ValueError(f"ensemble = {self.ensemble}: a number of networks, at least 1")
+        config = self._config()
+        predictor, training = self._network(data, config, self._validation())
+        self._members = [predictor]
+        model = json.loads(training["settings"])["model"]
+        chosen = "model" not in config and training["chosen"]
+        for seed in range(1, self.ensemble or (_ENSEMBLE if chosen else 1)):
+            member = config | {"model": model, "seed": config["seed"] + seed}
+            self._members.append(self._network(data, member, self._validation())[0])
+        self._predictor = average_networks(self._members)
+        return self._describe(training)
+
+    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Any:
+        """Trains from the start.
+
+        Parameters
+        ----------
+        X : array or frame of shape (n, d)
+        y : array of shape (n,) or (n, k)
+        sample_weight : array of shape (n,), optional
+        """
+        X, y = validate_fit(self, X, y, regression=True)
+        self._ndim = y.ndim
+        return self._fit(make_data(self, X, y, sample_weight))
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Any:
+        """One epoch on these rows, from where the network is. The first call decides the standardisation."""
+        X, y = validate_fit(self, X, y, regression=True, reset=not hasattr(self, "_predictor"))
+        self._ndim = y.ndim
+        return self._pass(make_data(self, X, y, sample_weight))
+
+    def predict(self, X: Any, return_std: bool = False) -> Any:
+        """Targets in their own units.
+
+        Parameters
+        ----------
+        X : array or frame of shape (m, d)
+        return_std : bool
+            Whether to return the standard deviation of a new observation too, noise included: by the linearised
+            Laplace approximation on at most 1000 training and validation rows.
+
+        Returns
+        -------
+        array of shape (m,) or (m, k), or two of them
+        """
+        check_is_fitted(self)
+        X = validate_predict(self, X)
+        f = self._shaped(self._predictor.predict(X))
+        return (f, self._shaped(self._deviation(X))) if return_std else f
+
+    def _deviation(self, X):
+        """Of the mixture of the members: √(mean of their variances + variance of their means)."""
+        members = self._members or [self._predictor]
+        means = np.array([member.predict(X) for member in members])
+        deviations = np.array([member.deviation(X) for member in members])
+        return np.sqrt((deviations**2).mean(axis=0) + means.var(axis=0))
+
+    def _shaped(self, values):
+        return values[:, 0] if self._ndim == 1 else values
+
+
+class GramGaussNewtonClassifier(ClassifierMixin, _NetworkEstimator):
+    __doc__ = f"""A network for classification, trained by Gram-Gauss-Newton on the cross-entropy.
+
+    Inputs are standardised on the training rows. Defaults are those of ``gramstep train``.
+{_PARAMETERS.format(ensemble="", loss="mean negative log-likelihood", outputs="logits")}    classes_ : array
+        The classes in the order of the outputs.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gramstep import GramGaussNewtonClassifier
+    >>> X = np.linspace(-1, 1, 60)[:, None]
+    >>> y = np.where(X[:, 0] ** 2 < 0.3, "in", "out")
+    >>> model = GramGaussNewtonClassifier(hidden_layer_sizes=(20,), activation="tanh", random_state=0).fit(X, y)
+    >>> model.predict([[0.0], [0.9]])
+    array(['in', 'out'], dtype='<U3')
+    """
+
+    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Any:
+        """Trains from the start.
+
+        Parameters
+        ----------
+        X : array or frame of shape (n, d)
+        y : array of shape (n,)
+            Labels of any kind.
+        sample_weight : array of shape (n,), optional
+        """
+        X, y = validate_fit(self, X, y, regression=False)
+        check_classification_targets(y)
+        self.classes_, labels = encode_classes(y)
+        return self._fit(make_data(self, X, labels, sample_weight, self.classes_))
+
+    def partial_fit(
+        self, X: Any, y: Any, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+    ) -> Any:
+        """One epoch on these rows, from where the network is. The first call has to name all classes."""
+        first = not hasattr(self, "_predictor")
+        X, y = validate_fit(self, X, y, regression=False, reset=first)
+        check_classification_targets(y)
+        if first:
+            if classes is None:
+                raise ValueError("classes: the first call of partial_fit has to name all classes")
+            self.classes_ = np.unique(classes)
+        labels = np.searchsorted(self.classes_, y)
+        known = labels < len(self.classes_)
+        if not known.all() or not np.array_equal(self.classes_[labels], y):
+            raise ValueError(f"y has labels that are not among the classes {self.classes_}")
+        return self._pass(make_data(self, X, labels, sample_weight, self.classes_))
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """The probability of every class, (m, classes)."""
+        check_is_fitted(self)
+        return self._predictor.predict(validate_predict(self, X))
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """The most probable class, (m,)."""
+        check_is_fitted(self)
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]

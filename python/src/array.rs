@@ -1,0 +1,113 @@
+//! NumPy arrays in and out: views where the memory allows it, else one copy.
+//!
+//! An array of the right type that is contiguous, in C or Fortran order, is read where it lies. Anything else that NumPy
+//! can make an array of is converted by NumPy first.
+
+use gramstep::{Matrix, MatrixView, Scalar};
+use numpy::{
+    Element, PyArray, PyArray1, PyArray2, PyArrayDyn, PyArrayMethods, PyReadonlyArrayDyn, PyUntypedArrayMethods,
+};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+
+/// The two number types.
+pub(crate) trait Number: Scalar + Element {
+    /// NumPy's name of it.
+    const DTYPE: &'static str;
+}
+
+impl Number for f32 {
+    const DTYPE: &'static str = "float32";
+}
+
+impl Number for f64 {
+    const DTYPE: &'static str = "float64";
+}
+
+/// An array that is kept alive and is contiguous.
+pub(crate) struct Input<'py, T: Element> {
+    array: PyReadonlyArrayDyn<'py, T>,
+    what: &'static str,
+}
+
+impl<'py, T: Number> Input<'py, T> {
+    /// Anything that NumPy takes for an array of numbers.
+    pub(crate) fn new(value: &Bound<'py, PyAny>, what: &'static str) -> PyResult<Self> {
+        let array = match value.cast::<PyArrayDyn<T>>() {
+            Ok(array) if is_readable(array) => array.clone(),
+            _ => converted(value, what)?,
+        };
+        Ok(Self { array: array.readonly(), what })
+    }
+
+    /// The length of every axis.
+    pub(crate) fn shape(&self) -> &[usize] {
+        self.array.shape()
+    }
+
+    /// All numbers in C order, without a copy where they lie so.
+    pub(crate) fn to_vec(&self) -> Vec<T> {
+        self.array.as_array().iter().copied().collect()
+    }
+
+    /// The array as a matrix; a vector is one column.
+    pub(crate) fn matrix(&self) -> PyResult<MatrixView<'_, T>> {
+        match *self.shape() {
+            [rows] => self.view(rows, 1),
+            [rows, columns] => self.view(rows, columns),
+            _ => Err(self.wrong_axes("1 or 2")),
+        }
+    }
+
+    /// The array as one sample a row: the last three axes of an image are one.
+    pub(crate) fn samples(&self) -> PyResult<MatrixView<'_, T>> {
+        match self.shape() {
+            &[rows, columns] => self.view(rows, columns),
+            [rows, image @ ..] if image.len() == 3 => self.view(*rows, image.iter().product()),
+            _ => Err(self.wrong_axes("2 (samples, features) or 4 (samples, height, width, channels)")),
+        }
+    }
+
+    fn view(&self, rows: usize, columns: usize) -> PyResult<MatrixView<'_, T>> {
+        let data = self.array.as_slice().map_err(|_| PyTypeError::new_err(format!("{} cannot be read", self.what)))?;
+        let strides = if self.array.is_c_contiguous() || self.shape().len() > 2 { (columns, 1) } else { (1, rows) };
+        MatrixView::strided(data, rows, columns, strides.0, strides.1).map_err(crate::error::core)
+    }
+
+    fn wrong_axes(&self, expected: &str) -> PyErr {
+        let shape = self.shape();
+        PyValueError::new_err(format!("{} has {} axes, shape {shape:?}: expected {expected}", self.what, shape.len()))
+    }
+}
+
+/// Whether an array can be read where it lies.
+fn is_readable<T: Element>(array: &Bound<'_, PyArrayDyn<T>>) -> bool {
+    array.is_c_contiguous() || (array.ndim() <= 2 && array.is_fortran_contiguous())
+}
+
+/// A contiguous array of T that NumPy makes.
+fn converted<'py, T: Number>(value: &Bound<'py, PyAny>, what: &str) -> PyResult<Bound<'py, PyArrayDyn<T>>> {
+    let numpy = value.py().import("numpy")?;
+    let plain = numpy.call_method1("asarray", (value,))?;
+    let kind: String = plain.getattr("dtype")?.getattr("kind")?.extract()?;
+    if !"biufO".contains(&kind) {
+        return Err(PyTypeError::new_err(format!(
+            "{what}: numbers expected, got an array of {}",
+            plain.getattr("dtype")?
+        )));
+    }
+    let array = numpy.call_method1("ascontiguousarray", (plain, T::DTYPE))?;
+    Ok(array.cast_into::<PyArrayDyn<T>>()?)
+}
+
+/// A matrix as a NumPy array; its memory moves.
+pub(crate) fn array2<T: Number>(py: Python<'_>, matrix: Matrix<T>) -> PyResult<Bound<'_, PyArray2<T>>> {
+    let shape = [matrix.rows(), matrix.columns()];
+    PyArray1::from_vec(py, matrix.into_vec()).reshape(shape)
+}
+
+/// Numbers with any shape as a NumPy array; their memory moves.
+pub(crate) fn array_of<T: Number>(py: Python<'_>, values: Vec<T>, shape: &[usize]) -> PyResult<Py<PyAny>> {
+    let array: Bound<'_, PyArrayDyn<T>> = PyArray::from_vec(py, values).reshape(shape.to_vec())?;
+    Ok(array.into_any().unbind())
+}

@@ -1,0 +1,144 @@
+//! Attacks on networks.
+
+use gramstep::attack::{
+    Apgd, Attack, Attacked, Criterion, Fgsm, Goal, LargestLoss, Margin, Norm, Pgd, Problem, Reach, Shift,
+    SmallestPerturbation, ThreatModel,
+};
+use gramstep::loss::SquaredLoss;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::array::{Input, Number, array_of, array2};
+use crate::error::core;
+use crate::model::{PyModel, each};
+
+/// What may be changed.
+#[pyclass(name = "ThreatModel", module = "gramstep._gramstep", frozen)]
+pub(crate) struct PyThreatModel(ThreatModel);
+
+#[pymethods]
+impl PyThreatModel {
+    #[new]
+    #[pyo3(signature = (norm, radius, *, bounds=None, scales=None, frozen=Vec::new()))]
+    fn new(
+        norm: &str,
+        radius: f64,
+        bounds: Option<Vec<(f64, f64)>>,
+        scales: Option<Vec<f64>>,
+        frozen: Vec<usize>,
+    ) -> PyResult<Self> {
+        let build = || {
+            let norm: Norm = norm.parse()?;
+            let mut threat = ThreatModel::new(norm, radius)?.with_frozen(&frozen);
+            threat = match bounds.as_deref() {
+                None => threat,
+                Some(&[(lower, upper)]) => threat.with_box(lower, upper)?,
+                Some(limits) => threat.with_column_box(limits.to_vec())?,
+            };
+            match scales {
+                None => Ok(threat),
+                Some(scales) => threat.with_scales(scales),
+            }
+        };
+        build().map(Self).map_err(core)
+    }
+}
+
+/// The attack of that name with its settings.
+fn named<T: Number>(name: &str, settings: &Bound<'_, PyDict>) -> PyResult<Box<dyn Attack<T>>> {
+    let number = |key: &str| settings.get_item(key)?.map(|value| value.extract::<usize>()).transpose();
+    let real = |key: &str| settings.get_item(key)?.map(|value| value.extract::<f64>()).transpose();
+    let restarts = number("restarts")?.unwrap_or(1);
+    let seed = number("seed")?.unwrap_or(0) as u64;
+    Ok(match name {
+        "fgsm" => Box::new(Fgsm),
+        "pgd" => {
+            let mut pgd = Pgd::new(number("steps")?.unwrap_or(20)).with_restarts(restarts).with_seed(seed);
+            if let Some(step_size) = real("step_size")? {
+                pgd = pgd.with_step_size(step_size);
+            }
+            if let Some(momentum) = real("momentum")? {
+                pgd = pgd.with_momentum(momentum);
+            }
+            let random = settings.get_item("random_start")?.is_some_and(|value| value.is_truthy().unwrap_or(false));
+            Box::new(if random { pgd.with_random_start() } else { pgd })
+        }
+        "apgd" => Box::new(Apgd::new(number("steps")?.unwrap_or(100)).with_restarts(restarts).with_seed(seed)),
+        _ => return Err(PyValueError::new_err(format!("attack = {name:?}: expected fgsm, pgd or apgd"))),
+    })
+}
+
+fn goal(name: &str, output: usize) -> PyResult<Box<dyn Goal>> {
+    Ok(match name {
+        "loss" => Box::new(LargestLoss(&SquaredLoss)),
+        "margin" => Box::new(Margin),
+        "up" => Box::new(Shift::up(output)),
+        "down" => Box::new(Shift::down(output)),
+        "reach" => Box::new(Reach),
+        _ => {
+            let text = format!("goal = {name:?}: expected margin, loss, up, down or reach");
+            return Err(PyValueError::new_err(text));
+        }
+    })
+}
+
+fn criterion(name: &str, by: f64) -> PyResult<Criterion> {
+    Ok(match name {
+        "none" => Criterion::None,
+        "misclassified" => Criterion::Misclassified,
+        "moved" => Criterion::Moved(by),
+        "wrong" => Criterion::Wrong(by),
+        "reached" => Criterion::Reached(by),
+        _ => {
+            let text = format!("criterion = {name:?}: expected none, misclassified, moved, wrong or reached");
+            return Err(PyValueError::new_err(text));
+        }
+    })
+}
+
+/// Attacks every sample; with `bisections` the smallest perturbation is looked for.
+#[pyfunction]
+#[pyo3(signature = (model, x, y, *, threat, attack, settings, goal, output, criterion, by, bisections=None))]
+pub(crate) fn run_attack<'py>(
+    py: Python<'py>,
+    model: &PyModel,
+    x: &Bound<'py, PyAny>,
+    y: &Bound<'py, PyAny>,
+    threat: &PyThreatModel,
+    attack: &str,
+    settings: &Bound<'py, PyDict>,
+    goal: &str,
+    output: usize,
+    criterion: &str,
+    by: f64,
+    bisections: Option<usize>,
+) -> PyResult<Bound<'py, PyDict>> {
+    let (goal, criterion) = (self::goal(goal, output)?, self::criterion(criterion, by)?);
+    each!(&model.network, model => {
+        let (x, y) = (Input::new(x, "X")?, Input::new(y, "y")?);
+        let problem = Problem::new(model, x.samples()?, y.matrix()?);
+        let problem = problem.with_goal(goal.as_ref()).with_criterion(criterion);
+        let attack = named(attack, settings)?;
+        let attacked = py.detach(|| match bisections {
+            None => attack.run(&problem, &threat.0),
+            Some(bisections) => SmallestPerturbation::new(bisections).run(attack.as_ref(), &problem, &threat.0),
+        });
+        describe(py, attacked.map_err(core)?)
+    })
+}
+
+fn describe<T: Number>(py: Python<'_>, attacked: Attacked<T>) -> PyResult<Bound<'_, PyDict>> {
+    let out = PyDict::new(py);
+    let n = attacked.samples.len();
+    let column = |value: &dyn Fn(&gramstep::attack::SampleOutcome) -> f64| {
+        array_of(py, attacked.samples.iter().map(value).collect::<Vec<f64>>(), &[n])
+    };
+    out.set_item("found", column(&|sample| f64::from(u8::from(sample.found)))?)?;
+    out.set_item("size", column(&|sample| sample.size)?)?;
+    out.set_item("before", column(&|sample| sample.before)?)?;
+    out.set_item("after", column(&|sample| sample.after)?)?;
+    out.set_item("steps", column(&|sample| sample.steps as f64)?)?;
+    out.set_item("adversarial", array2(py, attacked.inputs)?)?;
+    Ok(out)
+}

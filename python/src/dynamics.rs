@@ -1,0 +1,117 @@
+//! Training in function space, in closed form.
+
+use gramstep::Device;
+use gramstep::kernel::{Dynamics, Time};
+use pyo3::prelude::*;
+
+use crate::array::{Input, array_of, array2};
+use crate::error::core;
+use crate::model::owned;
+
+/// Training of a linear model in function space, in closed form (jacot2018): flow f_t = y + exp(−Kt)(f₀ − y), or gradient
+/// descent with momentum. The loss is ½Σr²: times and learning rates are those of the sum.
+///
+/// Parameters
+/// ----------
+/// kernel : array of shape (n, n)
+/// start : array of shape (n, k)
+///     f₀.
+/// y : array of shape (n, k)
+/// threads : int
+///
+/// Examples
+/// --------
+/// >>> import numpy as np, gramstep
+/// >>> K, y = np.array([[2.0, 1.0], [1.0, 2.0]]), np.array([[1.0], [-1.0]])  # an eigenvector, eigenvalue 1
+/// >>> dynamics = gramstep.KernelDynamics(K, np.zeros((2, 1)), y)
+/// >>> bool(np.isclose(dynamics.outputs(time=1.0)[0, 0], 1 - np.exp(-1)))
+/// True
+#[pyclass(name = "KernelDynamics", module = "gramstep", frozen)]
+pub(crate) struct PyKernelDynamics {
+    dynamics: Dynamics,
+}
+
+fn time(time: Option<f64>, steps: Option<u64>, learning_rate: Option<f64>, momentum: f64) -> PyResult<Time> {
+    match (time, steps, learning_rate) {
+        (None, None, None) => Ok(Time::Infinite),
+        (Some(time), None, None) => Ok(Time::Flow(time)),
+        (None, Some(steps), Some(learning_rate)) => Ok(Time::Descent { learning_rate, momentum, steps }),
+        _ => Err(pyo3::exceptions::PyTypeError::new_err(
+            "give time (gradient flow), or steps and learning_rate (gradient descent), or none of them (the limit)",
+        )),
+    }
+}
+
+#[pymethods]
+impl PyKernelDynamics {
+    #[new]
+    #[pyo3(signature = (kernel, start, y, *, threads=0))]
+    fn new(
+        py: Python<'_>,
+        kernel: &Bound<'_, PyAny>,
+        start: &Bound<'_, PyAny>,
+        y: &Bound<'_, PyAny>,
+        threads: usize,
+    ) -> PyResult<Self> {
+        let matrix = |value, what| owned(&Input::<f64>::new(value, what)?);
+        let (kernel, start, y) = (matrix(kernel, "kernel")?, matrix(start, "start")?, matrix(y, "y")?);
+        let threads = Device::cpu(threads).threads();
+        let dynamics = py.detach(|| Dynamics::new(&kernel, &start, &y, threads)).map_err(core)?;
+        Ok(Self { dynamics })
+    }
+
+    /// Eigenvalues of the kernel, ascending.
+    #[getter]
+    fn eigenvalues(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let values = self.dynamics.eigenvalues().to_vec();
+        let n = values.len();
+        array_of(py, values, &[n])
+    }
+
+    /// f_t at the training points, (n, k): after ``time`` of gradient flow, after ``steps`` of gradient descent with
+    /// ``learning_rate`` and ``momentum``, or in the limit.
+    #[pyo3(signature = (*, time=None, steps=None, learning_rate=None, momentum=0.0))]
+    fn outputs(
+        &self,
+        py: Python<'_>,
+        time: Option<f64>,
+        steps: Option<u64>,
+        learning_rate: Option<f64>,
+        momentum: f64,
+    ) -> PyResult<Py<PyAny>> {
+        let time = self::time(time, steps, learning_rate, momentum)?;
+        let outputs = py.detach(|| self.dynamics.outputs(time)).map_err(core)?;
+        Ok(array2(py, outputs)?.into_any().unbind())
+    }
+
+    /// f_t at new points, (m, k), from their kernel with the training points (m, n) and their outputs at the start.
+    #[pyo3(signature = (cross, start, *, time=None, steps=None, learning_rate=None, momentum=0.0))]
+    fn predict(
+        &self,
+        py: Python<'_>,
+        cross: &Bound<'_, PyAny>,
+        start: &Bound<'_, PyAny>,
+        time: Option<f64>,
+        steps: Option<u64>,
+        learning_rate: Option<f64>,
+        momentum: f64,
+    ) -> PyResult<Py<PyAny>> {
+        let time = self::time(time, steps, learning_rate, momentum)?;
+        let cross = owned(&Input::<f64>::new(cross, "cross")?)?;
+        let start = owned(&Input::<f64>::new(start, "start")?)?;
+        let outputs = py.detach(|| self.dynamics.predict(&cross, &start, time)).map_err(core)?;
+        Ok(array2(py, outputs)?.into_any().unbind())
+    }
+
+    /// 2(1 + μ)/λ_max, the largest learning rate at which gradient descent does not grow.
+    #[pyo3(signature = (momentum=0.0))]
+    fn largest_stable_rate(&self, momentum: f64) -> PyResult<f64> {
+        self.dynamics.largest_stable_rate(momentum).map_err(core)
+    }
+
+    /// The factor by which the residual shrinks or grows with each of many steps.
+    #[pyo3(signature = (learning_rate, momentum=0.0))]
+    fn spectral_radius(&self, learning_rate: f64, momentum: f64) -> PyResult<f64> {
+        self.dynamics.spectral_radius(learning_rate, momentum).map_err(core)
+    }
+}

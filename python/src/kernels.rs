@@ -1,0 +1,110 @@
+//! Kernels: of infinite width, and of a network.
+
+use gramstep::Device;
+use gramstep::kernel::{EmpiricalKernel, InfiniteArchitecture, KernelTiles, Outputs, Which};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+
+use crate::array::{Input, Number, array2};
+use crate::error::core;
+use crate::model::{PyModel, activation, each};
+
+/// Points of a tile.
+const TILE: usize = 1024;
+
+/// The architecture of an infinitely wide network; `None` is the command line's default.
+pub(crate) fn architecture(
+    which: &str,
+    depth: usize,
+    activation: &str,
+    weight_variance: Option<f64>,
+    bias_variance: Option<f64>,
+) -> PyResult<InfiniteArchitecture> {
+    let activation = self::activation(activation)?;
+    let mut architecture: InfiniteArchitecture = format!("{which}:depth={depth}:{activation}").parse().map_err(core)?;
+    architecture.weight_variance = weight_variance.unwrap_or(architecture.weight_variance);
+    architecture.bias_variance = bias_variance.unwrap_or(architecture.bias_variance);
+    Ok(architecture)
+}
+
+/// Θ or K between X and X2.
+#[pyfunction]
+#[pyo3(signature = (which, X, X2=None, *, depth, activation, weight_variance=None, bias_variance=None, threads=0))]
+pub(crate) fn infinite_kernel(
+    py: Python<'_>,
+    which: &str,
+    X: &Bound<'_, PyAny>,
+    X2: Option<&Bound<'_, PyAny>>,
+    depth: usize,
+    activation: &str,
+    weight_variance: Option<f64>,
+    bias_variance: Option<f64>,
+    threads: usize,
+) -> PyResult<Py<PyAny>> {
+    let architecture = architecture(which, depth, activation, weight_variance, bias_variance)?;
+    if is_single(X) && X2.is_none_or(is_single) {
+        infinite::<f32>(py, &architecture, X, X2, threads)
+    } else {
+        infinite::<f64>(py, &architecture, X, X2, threads)
+    }
+}
+
+/// Whether an array holds float32; everything else is computed in float64.
+pub(crate) fn is_single(x: &Bound<'_, PyAny>) -> bool {
+    x.getattr("dtype").and_then(|dtype| dtype.eq("float32")).unwrap_or(false)
+}
+
+fn infinite<T: Number>(
+    py: Python<'_>,
+    architecture: &InfiniteArchitecture,
+    X: &Bound<'_, PyAny>,
+    X2: Option<&Bound<'_, PyAny>>,
+    threads: usize,
+) -> PyResult<Py<PyAny>> {
+    let x = Input::<T>::new(X, "X")?;
+    let x2 = X2.map(|x2| Input::<T>::new(x2, "X2")).transpose()?;
+    let (x, x2) = (x.samples()?, x2.as_ref().map(Input::samples).transpose()?);
+    let kernel = py.detach(|| {
+        let (kernel, device) = (architecture.kernel()?, Device::cpu(threads));
+        let points = kernel.points(x, &device)?;
+        match x2 {
+            None => Ok(points.gram(architecture.which)),
+            Some(x2) => points.cross_gram(&kernel.points(x2, &device)?, architecture.which),
+        }
+    });
+    Ok(array2(py, kernel.map_err(core)?)?.into_any().unbind())
+}
+
+/// The tangent kernel of a network at its parameters.
+#[pyfunction]
+#[pyo3(signature = (model, X, X2=None, *, outputs))]
+pub(crate) fn empirical_ntk(
+    py: Python<'_>,
+    model: &PyModel,
+    X: &Bound<'_, PyAny>,
+    X2: Option<&Bound<'_, PyAny>>,
+    outputs: &Bound<'_, PyAny>,
+) -> PyResult<Py<PyAny>> {
+    let outputs = if let Ok(output) = outputs.extract::<usize>() {
+        Outputs::One(output)
+    } else {
+        match outputs.extract::<String>().map_err(|_| PyTypeError::new_err("outputs: a word or a number"))?.as_str() {
+            "trace" => Outputs::Trace,
+            "full" => Outputs::Full,
+            other => {
+                let text = format!("outputs = {other:?}: expected \"trace\", \"full\" or the number of an output");
+                return Err(PyValueError::new_err(text));
+            }
+        }
+    };
+    each!(&model.network, model => {
+        let x = Input::new(X, "X")?;
+        let x2 = X2.map(|x2| Input::new(x2, "X2")).transpose()?;
+        let (x, x2) = (x.samples()?, x2.as_ref().map(Input::samples).transpose()?);
+        let kernel = py.detach(|| {
+            let kernel = EmpiricalKernel::new(model, x, x2.unwrap_or(x), Which::Ntk, outputs)?;
+            if x2.is_none() { kernel.symmetric_matrix(TILE) } else { kernel.matrix(TILE) }
+        });
+        Ok(array2(py, kernel.map_err(core)?)?.into_any().unbind())
+    })
+}

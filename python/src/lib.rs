@@ -1,0 +1,43 @@
+//! The compiled half of the Python package `gramstep`: arguments in, results out, no mathematics.
+
+// X and X2 are arguments by these names in Python.
+#![allow(non_snake_case)]
+
+use pyo3::prelude::*;
+
+mod array;
+mod attack;
+mod dynamics;
+mod error;
+mod features;
+mod kernel_fit;
+mod kernels;
+mod model;
+mod network;
+mod run;
+mod samples;
+mod step;
+mod worker;
+
+/// Everything that the Python half of the package is made of.
+#[pymodule(gil_used = false)]
+fn _gramstep(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add_class::<model::PyModel>()?;
+    module.add_class::<model::PyLinearisedModel>()?;
+    module.add_class::<features::PyTangentFeatures>()?;
+    module.add_class::<dynamics::PyKernelDynamics>()?;
+    module.add_class::<attack::PyThreatModel>()?;
+    module.add_class::<samples::PyData>()?;
+    module.add_class::<network::PyNetworkPredictor>()?;
+    module.add_class::<kernel_fit::PyKernelPredictor>()?;
+    module.add_class::<run::PyTrainedModel>()?;
+    module.add_function(wrap_pyfunction!(step::gram_gauss_newton_step, module)?)?;
+    module.add_function(wrap_pyfunction!(kernels::infinite_kernel, module)?)?;
+    module.add_function(wrap_pyfunction!(kernels::empirical_ntk, module)?)?;
+    module.add_function(wrap_pyfunction!(attack::run_attack, module)?)?;
+    module.add_function(wrap_pyfunction!(network::fit_network, module)?)?;
+    module.add_function(wrap_pyfunction!(network::average_networks, module)?)?;
+    module.add_function(wrap_pyfunction!(kernel_fit::fit_kernel, module)?)?;
+    Ok(())
+}

@@ -1,0 +1,88 @@
+//! Long work on a thread of its own, while this one listens for Ctrl-C.
+//!
+//! Python delivers a signal only to code that asks for it. The calling thread asks twenty times a second and leaves as
+//! soon as there is one; the work is told to stop and ends after its step, on memory of its own.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use gramstep_train::observer::{EpochEvent, Observer, Start};
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+
+/// How long Ctrl-C waits at most.
+const PATIENCE: Duration = Duration::from_millis(50);
+/// Stack of the working thread: that of a main thread.
+const STACK: usize = 8 << 20;
+
+enum Message<R> {
+    Note(String),
+    Epoch { event: EpochEvent, epochs: usize },
+    Done(R),
+}
+
+/// Sends what happens to the calling thread.
+struct Reporter<R> {
+    sender: Sender<Message<R>>,
+    epochs: usize,
+}
+
+impl<R> Observer for Reporter<R> {
+    fn note(&mut self, text: &str) {
+        // The listener may have left after Ctrl-C.
+        let _ = self.sender.send(Message::Note(text.to_owned()));
+    }
+
+    fn start(&mut self, start: &Start<'_>) -> gramstep_train::Result<()> {
+        self.epochs = start.settings.epochs;
+        Ok(())
+    }
+
+    fn epoch(&mut self, event: &EpochEvent) -> gramstep_train::Result<()> {
+        let _ = self.sender.send(Message::Epoch { event: *event, epochs: self.epochs });
+        Ok(())
+    }
+}
+
+/// Runs `work`. `report` is called with each event: `("note", text)`, or `("epoch", epoch, epochs, train loss,
+/// validation loss)`.
+pub(crate) fn run<R: Send + 'static>(
+    py: Python<'_>,
+    report: Option<&Bound<'_, PyAny>>,
+    work: impl FnOnce(&AtomicBool, &mut dyn Observer) -> R + Send + 'static,
+) -> PyResult<R> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let (sender, receiver) = channel();
+    let theirs = Arc::clone(&stop);
+    std::thread::Builder::new().name("gramstep".to_owned()).stack_size(STACK).spawn(move || {
+        let mut reporter = Reporter { sender: sender.clone(), epochs: 0 };
+        let _ = sender.send(Message::Done(work(&theirs, &mut reporter)));
+    })?;
+    let receiver = Mutex::new(receiver);
+    let listen = || {
+        loop {
+            let wait = || receiver.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(PATIENCE);
+            match (py.detach(wait), report) {
+                (Ok(Message::Done(result)), _) => return Ok(result),
+                (Ok(Message::Note(text)), Some(report)) => drop(report.call1(("note", text))?),
+                (Ok(Message::Epoch { event, epochs }), Some(report)) => {
+                    report.call1(("epoch", event.epoch, epochs, event.train_loss, event.validation_loss))?;
+                }
+                (Ok(_), None) | (Err(RecvTimeoutError::Timeout), _) => {}
+                (Err(RecvTimeoutError::Disconnected), _) => {
+                    return Err(PyRuntimeError::new_err(
+                        "the working thread ended without a result: a bug of gramstep",
+                    ));
+                }
+            }
+            py.check_signals()?;
+        }
+    };
+    let result = listen();
+    if result.is_err() {
+        stop.store(true, Ordering::Relaxed);
+    }
+    result
+}

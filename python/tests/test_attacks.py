@@ -1,0 +1,70 @@
+"""Attacks on networks and on estimators."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_diabetes, load_iris
+
+import gramstep
+from gramstep import attacks
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+@pytest.mark.parametrize("attack", [attacks.fgsm, attacks.pgd, attacks.apgd])
+def test_on_a_linear_network_every_attack_finds_the_worst_point(attack, norm, rng):
+    model, w = gramstep.Model.mlp([4, 1], activation="identity", seed=1), rng.normal(size=4)
+    model.set_parameters({"layers.0.weight": w[None], "layers.0.bias": np.zeros(1)})
+    X = rng.normal(size=(6, 4))
+    y = model.predict(X)[:, 0] - 1.0  # the residual is 1: the loss grows upwards
+    result = attack(model, X, y, norm=norm, radius=0.3)
+    dual = np.abs(w).sum() if norm == "linf" else np.linalg.norm(w)
+    np.testing.assert_allclose(result.after, 0.5 * (1 + 0.3 * dual) ** 2, rtol=1e-6)
+    np.testing.assert_allclose(result.before, 0.5, rtol=1e-12)
+    order = np.inf if norm == "linf" else 2
+    assert (np.linalg.norm(result.adversarial - X, ord=order, axis=1) <= 0.3 + 1e-12).all()
+
+
+def test_bounds_scales_and_frozen_columns_hold(rng):
+    model, X = gramstep.Model.mlp([3, 16, 1], activation="tanh", seed=1), rng.uniform(size=(20, 3))
+    result = attacks.pgd(model, X, model.predict(X), radius=0.5, bounds=(0, 1), scales=[1, 2, 1], frozen=[2], goal="up")
+    moved = np.abs(result.adversarial - X)
+    assert result.adversarial.min() >= 0 and result.adversarial.max() <= 1
+    assert moved[:, 2].max() == 0 and 0 < moved[:, 0].max() <= 0.5 + 1e-12 and moved[:, 1].max() <= 1
+    with pytest.raises(ValueError, match="outside the box"):
+        attacks.pgd(model, X, model.predict(X), radius=0.5, bounds=(0.5, 1))
+
+
+def test_labels_are_attacked_through_the_margin(rng):
+    X, y = load_iris(return_X_y=True)
+    fitted = gramstep.GramGaussNewtonClassifier((20,), "tanh", max_iter=20, random_state=0).fit(X, y)
+    result = attacks.pgd(fitted, X, y, norm="l2", radius=0.8)
+    np.testing.assert_array_equal(fitted.predict(result.adversarial) != y, result.found)
+    assert result.error == result.found.mean() > 1 - fitted.score(X, y)
+    assert np.linalg.norm(result.adversarial - X, axis=1).max() <= 0.8 + 1e-9
+    smallest = attacks.smallest_perturbation(fitted, X, y, norm="l2", radius=0.8)
+    both = result.found & smallest.found
+    assert both.any() and (smallest.size[both] <= 0.8 + 1e-9).all() and smallest.size[both].mean() < 0.75
+
+
+def test_an_estimator_is_attacked_in_the_units_of_its_data():
+    X, y = load_diabetes(return_X_y=True)
+    X = X * [1, 10, 100, 1, 1, 1, 1, 1, 1, 1]
+    fitted = gramstep.GramGaussNewtonRegressor((20,), "tanh", max_iter=20, random_state=0).fit(X, y)
+    result = attacks.pgd(fitted, X, y, radius=0.02)
+    assert np.abs(result.adversarial - X).max() <= 0.02 + 1e-9
+    worse = (fitted.predict(result.adversarial) - y) ** 2 - (fitted.predict(X) - y) ** 2
+    assert worse.min() > -1e-6 and worse.mean() > 100
+
+
+def test_misuse_is_an_error_with_the_reason(rng):
+    model, X = gramstep.Model.mlp([3, 2], seed=1), rng.normal(size=(2, 3))
+    for options, message in [
+        ({"norm": "l1"}, "norm"),
+        ({"radius": -1.0}, "radius|-1"),
+        ({"goal": "win"}, "goal"),
+        ({"criterion": "lost"}, "criterion"),
+        ({"steps": 0}, "steps"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            attacks.pgd(model, X, np.array([0, 1]), **{"radius": 0.1} | options)
+    with pytest.raises(TypeError, match="Model"):
+        attacks.pgd(object(), X, [0, 1], radius=0.1)

@@ -1,0 +1,100 @@
+"""Run folders go from the command line to Python and back."""
+
+import csv
+import io
+import subprocess
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_diabetes, load_iris
+
+import gramstep
+
+
+def run(program, *arguments):
+    return subprocess.run([program, *map(str, arguments)], capture_output=True, text=True, check=True).stdout
+
+
+@pytest.fixture
+def table(tmp_path, rng):
+    """A table with numbers, gaps and text."""
+    path = tmp_path / "t.csv"
+    rows = [["a", "b", "c", "price"]]
+    for i in range(80):
+        a, c = rng.normal(), ["red", "green", "007"][i % 3]
+        rows.append([a, "" if i % 9 == 0 else rng.normal(), c, 100 + 3 * a + (c == "red")])
+    path.write_text("\n".join(",".join(map(str, row)) for row in rows))
+    return path
+
+
+def predictions(text):
+    return list(csv.reader(io.StringIO(text)))
+
+
+def test_python_predicts_what_the_command_line_predicts(program, table, tmp_path):
+    pandas = pytest.importorskip("pandas")
+    folder = tmp_path / "run"
+    run(program, "train", "--data", table, "--model", "mlp:8:tanh", "--epochs", 5, "--out", folder, "--quiet")
+    _, *rows = predictions(run(program, "predict", folder, "--data", table, "--quiet"))
+    loaded = gramstep.load_run(folder)
+    frame = pandas.read_csv(table, dtype={"c": str})
+    np.testing.assert_array_equal(loaded.predict(frame), np.array(rows, float)[:, 0])
+    np.testing.assert_array_equal(loaded.predict(frame[["c", "a", "b"]]), loaded.predict(frame))
+    assert loaded.columns == ["a", "b", "c"] and loaded.targets == ["price"] and loaded.task == "regression"
+    assert len(loaded.loss_curve) == 5 and loaded.model.n_outputs == 1
+    with pytest.raises(ValueError, match="needs a column that the table lacks: b"):
+        loaded.predict(frame[["a", "c"]])
+
+
+def test_classes_of_a_run(program, tmp_path):
+    X, y = load_iris(return_X_y=True)
+    names = np.array(["setosa", "versicolor", "virginica"])[y]
+    path, folder = tmp_path / "iris.csv", tmp_path / "run"
+    rows = ["a,b,c,d,kind", *(",".join([*map(repr, map(float, x)), n]) for x, n in zip(X, names, strict=True))]
+    path.write_text("\n".join(rows))
+    run(program, "train", "--data", path, "--model", "mlp:8:tanh", "--epochs", 8, "--out", folder, "--quiet")
+    loaded = gramstep.load_run(folder)
+    _, *rows = predictions(run(program, "predict", folder, "--data", path, "--quiet"))
+    assert loaded.predict(X).tolist() == [row[0] for row in rows]
+    np.testing.assert_array_equal(loaded.predict_proba(X), np.array([row[1:] for row in rows], float))
+    assert loaded.classes == ["setosa", "versicolor", "virginica"]
+
+
+def test_the_command_line_predicts_what_python_trained(program, tmp_path):
+    X, y = load_diabetes(return_X_y=True)
+    fitted = gramstep.GramGaussNewtonRegressor((12,), "tanh", max_iter=8, random_state=0).fit(X, y)
+    fitted.save_run(tmp_path / "run")
+    path = tmp_path / "t.csv"
+    header = ",".join(f"x{j}" for j in range(10))
+    path.write_text("\n".join([header, *(",".join(map(repr, map(float, x))) for x in X)]))
+    _, *rows = predictions(run(program, "predict", tmp_path / "run", "--data", path, "--quiet"))
+    np.testing.assert_allclose(np.array(rows, float)[:, 0], fitted.predict(X), rtol=1e-12)
+
+
+def test_a_saved_run_is_loaded_again(tmp_path):
+    X, y = load_diabetes(return_X_y=True)
+    for ensemble in (1, 2):
+        model = gramstep.GramGaussNewtonRegressor((12,), "tanh", max_iter=8, random_state=0, ensemble=ensemble)
+        model.fit(X, y).save_run(tmp_path / str(ensemble))
+        loaded = gramstep.load_run(tmp_path / str(ensemble))
+        np.testing.assert_allclose(loaded.predict(X), model.predict(X), rtol=1e-12)
+        with pytest.raises(FileExistsError):
+            model.save_run(tmp_path / str(ensemble))
+
+
+def test_no_run_and_a_damaged_one_are_told_apart(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        gramstep.load_run(tmp_path)
+    (tmp_path / "model.safetensors").write_bytes(b"nonsense")
+    with pytest.raises(ValueError, match="safetensors"):
+        gramstep.load_run(tmp_path)
+
+
+def test_weights_are_safetensors_under_the_names_of_the_parameters(tmp_path):
+    safetensors = pytest.importorskip("safetensors.numpy")
+    X, y = load_diabetes(return_X_y=True)
+    model = gramstep.GramGaussNewtonRegressor((12,), "tanh", max_iter=3, random_state=0).fit(X, y)
+    model.save_run(tmp_path / "run")
+    tensors = safetensors.load_file(tmp_path / "run" / "model.safetensors")
+    for name, values in model.model_.parameters().items():
+        np.testing.assert_array_equal(tensors[name], values)
