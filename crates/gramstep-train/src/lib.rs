@@ -38,6 +38,7 @@ pub mod text;
 mod text_or_number;
 mod trained;
 pub mod trainer;
+pub mod verify;
 
 pub use error::{Error, Result};
 pub use stop_reason::StopReason;

@@ -124,6 +124,14 @@ impl Claim for MinibatchRate {
     }
 }
 
+/// A pass over all batches; ‖r‖ at its end.
+fn epoch(trial: &mut Trial, batches: &[Points], optimizer: &mut dyn Optimizer<f64>) -> Result<f64> {
+    for batch in batches {
+        optimizer.step(&mut trial.model, &Batch::new(&batch.inputs, &batch.targets))?;
+    }
+    Ok(norm(&trial.residual()?))
+}
+
 impl MinibatchRate {
     fn run(&self, points: Points, width: usize, seed: u64, device: &Device) -> Result<Run> {
         let (n, size) = (points.samples(), self.batch_size(points.samples()));
@@ -148,17 +156,11 @@ impl MinibatchRate {
             .collect();
         let mut optimizer = gram_gauss_newton(0.0)?;
         for _ in 0..self.epochs {
-            for batch in &batches {
-                let batch = Batch::new(&batch.inputs, &batch.targets);
-                if lost(optimizer.step(&mut trial.model, &batch))?.is_none() {
-                    run.measured.push(f64::NAN);
-                    return Ok(run);
-                }
-            }
+            let end = lost(epoch(&mut trial, &batches, &mut optimizer))?.unwrap_or(f64::NAN);
             frozen.epoch(size)?;
-            run.measured.push(norm(&trial.residual()?));
+            run.measured.push(end);
             run.predicted.push(norm(&frozen.residual));
-            if run.measured[run.measured.len() - 1] <= SHRUNK * run.measured[0] {
+            if end.is_nan() || end <= SHRUNK * run.measured[0] {
                 break;
             }
         }

@@ -11,13 +11,14 @@
 
 use super::certificate::{Assumption, Certificate, Check, Relation};
 use super::ground::{Ground, Labels, Points, Progress};
-use super::network::{Trial, gram_gauss_newton};
+use super::network::{Trial, gram_gauss_newton, lost};
 use super::picture::{Mark, Picture, Role};
 use super::statistics::{exponent, farthest_from_one, largest, mean, smallest};
 use super::{Claim, Effort};
 use crate::device::Device;
 use crate::error::Result;
 use crate::model::Activation;
+use crate::optim::Optimizer;
 use crate::solve::{dot, norm};
 
 /// Orders of convergence above this are not linear: halfway between linear (1) and quadratic (2).
@@ -77,6 +78,30 @@ struct Run {
 }
 
 impl Run {
+    /// Looks at the residual and its ceiling and takes a step; whether the residual is rounding.
+    fn follow(
+        &mut self,
+        trial: &mut Trial,
+        optimizer: &mut dyn Optimizer<f64>,
+        constant: f64,
+        beta: f64,
+    ) -> Result<bool> {
+        let residual = trial.residual()?;
+        let size = norm(&residual);
+        self.residuals.push(size);
+        if size <= self.floor {
+            return Ok(true);
+        }
+        let spectrum = trial.spectrum()?;
+        self.invertible = smallest([self.invertible, spectrum.values[0] / spectrum.rounding()]);
+        if self.ceilings.is_empty() {
+            self.promised = trial.points.samples() as f64 * (beta * size / spectrum.values[0]).powi(2);
+        }
+        self.ceilings.push(constant * dot(&residual, &spectrum.solve(0.0, &residual)));
+        trial.step(optimizer)?;
+        Ok(false)
+    }
+
     fn ratio(&self) -> f64 {
         largest(
             self.residuals.iter().skip(1).zip(&self.ceilings).map(|(after, ceiling)| after / (ceiling + self.floor)),
@@ -163,20 +188,11 @@ impl QuadraticRate {
             promised: f64::NAN,
         };
         for _ in 0..=self.steps {
-            let residual = trial.residual()?;
-            let size = norm(&residual);
-            run.residuals.push(size);
-            if size <= run.floor {
-                break;
-            }
-            let spectrum = trial.spectrum()?;
-            run.invertible = smallest([run.invertible, spectrum.values[0] / spectrum.rounding()]);
-            if run.ceilings.is_empty() {
-                run.promised = n * (beta * size / spectrum.values[0]).powi(2);
-            }
-            run.ceilings.push(constant * dot(&residual, &spectrum.solve(0.0, &residual)));
-            if trial.step(&mut optimizer)?.is_none() {
+            let ends = lost(run.follow(&mut trial, &mut optimizer, constant, beta))?.unwrap_or_else(|| {
                 run.residuals.push(f64::NAN);
+                true
+            });
+            if ends {
                 break;
             }
         }
@@ -326,14 +342,18 @@ fn damped_runs(
         let mut optimizer = gram_gauss_newton(damping)?;
         let first = norm(&trial.residual()?);
         let (mut before, mut now) = (first, first);
-        for _ in 0..DAMPED_STEPS {
-            if now <= SHRUNK * first || trial.step(&mut optimizer)?.is_none() {
-                break;
+        let factor = lost((|| {
+            for _ in 0..DAMPED_STEPS {
+                if now <= SHRUNK * first {
+                    break;
+                }
+                trial.step(&mut optimizer)?;
+                (before, now) = (now, norm(&trial.residual()?));
             }
-            (before, now) = (now, norm(&trial.residual()?));
-        }
-        let end = trial.spectrum()?.values[0];
-        runs.push(Damped { relative, measured: now / before, predicted: damping / (damping + end) });
+            Ok(damping / (damping + trial.spectrum()?.values[0]))
+        })())?;
+        let measured = if factor.is_some() { now / before } else { f64::NAN };
+        runs.push(Damped { relative, measured, predicted: factor.unwrap_or(f64::NAN) });
     }
     Ok(runs)
 }

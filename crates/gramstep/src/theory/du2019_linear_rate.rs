@@ -11,12 +11,13 @@
 
 use super::certificate::{Assumption, Certificate, Check, Relation};
 use super::ground::{Ground, Labels, Progress};
-use super::network::{Trial, descent, infinite_gram};
+use super::network::{Trial, descent, infinite_gram, lost};
 use super::picture::{Mark, Picture, Role, by_x};
 use super::statistics::{exponent, largest, mean, smallest};
 use super::{Claim, Effort};
 use crate::error::Result;
 use crate::model::Activation;
+use crate::optim::Optimizer;
 use crate::solve::{Eigen, eigen, norm};
 
 /// Failure probability that the width of the theorem is stated for.
@@ -137,6 +138,25 @@ impl LinearRate {
             movement: f64::NAN,
             movement_bound: 4.0 * (n as f64).sqrt() * start / ((width as f64).sqrt() * lambda),
         };
+        if lost(self.descend(&mut run, &mut trial, &mut optimizer, (rate, start, lambda)))?.is_none() {
+            run.errors.push(f64::NAN);
+            return Ok(run);
+        }
+        let after = trial.patterns()?;
+        let flips = before.iter().zip(&after).filter(|(a, b)| a != b).count();
+        run.flipped = flips as f64 / before.len() as f64;
+        run.movement = trial.largest_movement();
+        Ok(run)
+    }
+
+    fn descend(
+        &self,
+        run: &mut Run,
+        trial: &mut Trial,
+        optimizer: &mut dyn Optimizer<f64>,
+        (rate, start, lambda): (f64, f64, f64),
+    ) -> Result<()> {
+        let n = trial.points.samples() as f64;
         let apart = self.steps.div_ceil(PLACES).max(1);
         for step in 0..=self.steps {
             if step % apart == 0 || step == self.steps {
@@ -146,19 +166,11 @@ impl LinearRate {
             }
             if step < self.steps {
                 // The loss before the step is the mean of r².
-                let error = trial.step(&mut optimizer)?.map(|info| info.loss * n as f64 / (start * start));
-                run.errors.push(error.unwrap_or(f64::NAN));
-                if error.is_none() {
-                    return Ok(run);
-                }
+                run.errors.push(trial.step(optimizer)?.loss * n / (start * start));
             }
         }
         run.errors.push((norm(&trial.residual()?) / start).powi(2));
-        let after = trial.patterns()?;
-        let flips = before.iter().zip(&after).filter(|(a, b)| a != b).count();
-        run.flipped = flips as f64 / before.len() as f64;
-        run.movement = trial.largest_movement();
-        Ok(run)
+        Ok(())
     }
 
     fn judge(

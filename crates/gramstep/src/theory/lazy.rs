@@ -1,6 +1,6 @@
 //! Training of a network beside its linearisation at the start: what both lazy claims measure.
 
-use super::network::{Trial, descent};
+use super::network::{Trial, descent, lost};
 use crate::error::Result;
 use crate::kernel::{Dynamics, LinearisedModel, Time};
 use crate::solve::norm;
@@ -13,7 +13,7 @@ pub(super) struct Lazy {
     pub(super) linearisation: f64,
     /// ‖G_T − G₀‖_F/‖G₀‖_F
     pub(super) drift: f64,
-    /// ‖f_T − f_T predicted by G₀‖/‖f₀ − y‖, each trained by itself.
+    /// max_t ‖f_t − f_t predicted by G₀‖/‖f₀ − y‖, each trained by itself.
     pub(super) prediction: f64,
     /// ‖f₀‖/‖y‖
     pub(super) start: f64,
@@ -32,11 +32,16 @@ pub(super) struct Measure {
     pub(super) of: fn(&Lazy) -> f64,
 }
 
-pub(super) const MEASURES: [Measure; 2] = [
+pub(super) const MEASURES: [Measure; 3] = [
     Measure {
         name: "Linearisation error", axis: "‖f − f_lin‖ / ‖f − f₀‖", of: |lazy| lazy.linearisation
     },
     Measure { name: "Kernel drift", axis: "‖G_t − G₀‖ / ‖G₀‖", of: |lazy| lazy.drift },
+    Measure {
+        name: "Distance from the kernel's prediction",
+        axis: "largest ‖f_t − predicted f_t‖ / ‖f₀ − y‖",
+        of: |lazy| lazy.prediction,
+    },
 ];
 
 /// So many times of a run are kept for a picture.
@@ -53,7 +58,7 @@ pub(super) fn train(mut trial: Trial, steps: usize, relative_rate: f64) -> Resul
     let mut lazy = Lazy {
         linearisation: f64::NAN,
         drift: f64::NAN,
-        prediction: f64::NAN,
+        prediction: 0.0,
         start: norm(f.as_slice()) / norm(y.as_slice()),
         invertible: smallest / (y.rows() as f64 * f64::EPSILON * most),
         measured: Vec::new(),
@@ -63,28 +68,39 @@ pub(super) fn train(mut trial: Trial, steps: usize, relative_rate: f64) -> Resul
     let linear = LinearisedModel::new(trial.model.clone());
     let mut optimizer = descent(learning_rate, trial.points.samples())?;
     let apart = steps.div_ceil(TIMES).max(1);
-    for step in 0..=steps {
-        if step % apart == 0 || step == steps {
-            lazy.times.push(step);
-            lazy.measured.push(norm(&trial.residual()?));
-            let time = if step == 0 {
-                Time::Flow(0.0)
-            } else {
-                Time::Descent { learning_rate, momentum: 0.0, steps: step as u64 }
-            };
-            lazy.predicted.push(distance(&dynamics.outputs(time)?, &y));
+    let followed = lost((|| {
+        for step in 0..=steps {
+            if step % apart == 0 || step == steps {
+                let time = if step == 0 {
+                    Time::Flow(0.0)
+                } else {
+                    Time::Descent { learning_rate, momentum: 0.0, steps: step as u64 }
+                };
+                lazy.look(step, &trial.residual()?, &difference(&dynamics.outputs(time)?, &y));
+            }
+            if step < steps {
+                trial.step(&mut optimizer)?;
+            }
         }
-        if step < steps && trial.step(&mut optimizer)?.is_none() {
-            return Ok(lazy);
-        }
+        let drift = norm(&difference(&trial.gram()?, &gram)) / norm(gram.as_slice());
+        Ok((linear.error(&trial.model.theta(), &trial.points.inputs)?.relative, drift))
+    })())?;
+    match followed {
+        Some((linearisation, drift)) => Ok(Lazy { linearisation, drift, ..lazy }),
+        None => Ok(Lazy { prediction: f64::NAN, ..lazy }),
     }
-    lazy.linearisation = linear.error(&trial.model.theta(), &trial.points.inputs)?.relative;
-    lazy.drift = distance(&trial.gram()?, &gram) / norm(gram.as_slice());
-    let last = dynamics.outputs(Time::Descent { learning_rate, momentum: 0.0, steps: steps as u64 })?;
-    lazy.prediction = distance(&trial.model.predict(&trial.points.inputs)?, &last) / lazy.measured[0];
-    Ok(lazy)
 }
 
-fn distance(a: &Matrix<f64>, b: &Matrix<f64>) -> f64 {
-    norm(&a.as_slice().iter().zip(b.as_slice()).map(|(a, b)| a - b).collect::<Vec<_>>())
+impl Lazy {
+    fn look(&mut self, step: usize, measured: &[f64], predicted: &[f64]) {
+        self.times.push(step);
+        self.measured.push(norm(measured));
+        self.predicted.push(norm(predicted));
+        let apart: Vec<f64> = measured.iter().zip(predicted).map(|(a, b)| a - b).collect();
+        self.prediction = self.prediction.max(norm(&apart) / self.measured[0]);
+    }
+}
+
+fn difference(a: &Matrix<f64>, b: &Matrix<f64>) -> Vec<f64> {
+    a.as_slice().iter().zip(b.as_slice()).map(|(a, b)| a - b).collect()
 }

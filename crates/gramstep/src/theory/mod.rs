@@ -25,6 +25,7 @@ mod lazy;
 mod neighbourhood;
 mod network;
 mod picture;
+mod size;
 mod statistics;
 mod zhang2017_random_labels;
 
@@ -37,6 +38,7 @@ pub use ground::{Ground, Labels, Points};
 pub use jacot2018_lazy::LazyWidth;
 pub use neighbourhood::Neighbourhood;
 pub use picture::{Axis, Curve, Mark, Picture, Role};
+pub use size::{Cost, Meter, SolveSize};
 pub use zhang2017_random_labels::RandomLabels;
 
 use crate::error::Result;
@@ -70,9 +72,9 @@ pub trait Claim {
     fn certify(&self, ground: &Ground, tell: &mut dyn FnMut(f64)) -> Result<Certificate>;
 }
 
-/// All claims, in the order in which they are read.
+/// All claims, in the order in which they are read. Time and memory of the claim `size` are measured by `meter`.
 #[must_use]
-pub fn claims(effort: Effort) -> Vec<Box<dyn Claim>> {
+pub fn claims(effort: Effort, meter: &dyn Meter) -> Vec<Box<dyn Claim + '_>> {
     vec![
         Box::new(LinearRate::new(effort)),
         Box::new(QuadraticRate::new(effort)),
@@ -81,5 +83,6 @@ pub fn claims(effort: Effort) -> Vec<Box<dyn Claim>> {
         Box::new(LazyScale::new(effort)),
         Box::new(RandomLabels::new(effort)),
         Box::new(Neighbourhood::new(effort)),
+        Box::new(SolveSize::new(effort, meter)),
     ]
 }

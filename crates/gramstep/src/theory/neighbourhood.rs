@@ -7,7 +7,7 @@
 
 use super::certificate::{Assumption, Certificate, Check, Relation};
 use super::ground::{Ground, Labels, Points, Progress};
-use super::network::{Trial, descent, gram_gauss_newton};
+use super::network::{Trial, descent, gram_gauss_newton, lost};
 use super::picture::{Mark, Picture, Role};
 use super::statistics::{exponent, farthest_from_one, largest, mean, smallest};
 use super::{Claim, Effort};
@@ -111,28 +111,20 @@ impl Neighbourhood {
             residual: f64::NAN,
             descended: f64::NAN,
         };
-        let mut second_order = start.clone();
-        let mut optimizer = gram_gauss_newton(0.0)?;
-        for _ in 0..SECOND_ORDER_STEPS {
-            if second_order.step(&mut optimizer)?.is_none() {
-                return Ok(run);
-            }
-            run.residual = norm(&second_order.residual()?) / labels;
-            if run.residual <= OPTIMUM {
-                break;
-            }
+        if let Some((distance, residual)) = lost(optimum(start.clone(), labels))? {
+            (run.optimum, run.residual) = (distance, residual);
         }
-        run.optimum = second_order.distance();
-        let mut first_order = start;
         let rate = 1.0 / spectrum.values.last().copied().unwrap_or(1.0);
-        let mut optimizer = descent(rate, first_order.points.samples())?;
-        for _ in 0..self.steps {
-            if first_order.step(&mut optimizer)?.is_none() {
-                return Ok(run);
-            }
-        }
-        run.descended = first_order.distance();
+        run.descended = lost(self.descended(start, rate))?.unwrap_or(f64::NAN);
         Ok(run)
+    }
+
+    fn descended(&self, mut trial: Trial, rate: f64) -> Result<f64> {
+        let mut optimizer = descent(rate, trial.points.samples())?;
+        for _ in 0..self.steps {
+            trial.step(&mut optimizer)?;
+        }
+        Ok(trial.distance())
     }
 
     fn judge(&self, ground: &Ground, widths: &[usize], off_sphere: f64, runs: &[Run]) -> Certificate {
@@ -192,6 +184,20 @@ impl Neighbourhood {
             mean(of_widest().map(|run| run.radius)),
         ))
     }
+}
+
+/// Distance and relative residual where Gram-Gauss-Newton ends.
+fn optimum(mut trial: Trial, labels: f64) -> Result<(f64, f64)> {
+    let mut optimizer = gram_gauss_newton(0.0)?;
+    let mut residual = f64::INFINITY;
+    for _ in 0..SECOND_ORDER_STEPS {
+        if residual <= OPTIMUM {
+            break;
+        }
+        trial.step(&mut optimizer)?;
+        residual = norm(&trial.residual()?) / labels;
+    }
+    Ok((trial.distance(), residual))
 }
 
 fn draw(certificate: Certificate, widths: &[usize], runs: &[Run], relative: &[(f64, f64)]) -> Certificate {

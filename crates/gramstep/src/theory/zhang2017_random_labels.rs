@@ -10,7 +10,7 @@
 use super::certificate::{Assumption, Certificate, Check, Relation};
 use super::frozen::Frozen;
 use super::ground::{Ground, Labels, Points, Progress};
-use super::network::{Trial, descent, gram_gauss_newton};
+use super::network::{Trial, descent, gram_gauss_newton, lost};
 use super::picture::{Mark, Picture, Role};
 use super::statistics::{largest, mean, smallest};
 use super::{Claim, Effort};
@@ -115,7 +115,7 @@ impl RandomLabels {
         let predicted = count(labels, self.steps, || {
             let now = frozen.residual.clone();
             frozen.descend(rate);
-            Ok(Some(now))
+            Ok(now)
         })?;
         Ok(Run {
             samples: n,
@@ -209,10 +209,10 @@ fn draw(certificate: Certificate, runs: &[Run]) -> Certificate {
 }
 
 /// Counts steps of a series of residuals.
-fn count(labels: &[f64], most: usize, mut next: impl FnMut() -> Result<Option<Vec<f64>>>) -> Result<Steps> {
+fn count(labels: &[f64], most: usize, mut next: impl FnMut() -> Result<Vec<f64>>) -> Result<Steps> {
     let mut steps = Steps { error: f64::NAN, fitted: f64::NAN, end: f64::NAN };
     for step in 0..=most {
-        let Some(residual) = next()? else { return Ok(Steps { end: f64::NAN, ..steps }) };
+        let Some(residual) = lost(next())? else { return Ok(Steps { end: f64::NAN, ..steps }) };
         let wrong = residual.iter().zip(labels).filter(|(r, y)| (*r + *y) * *y <= 0.0).count();
         steps.end = wrong as f64 / labels.len() as f64;
         if wrong == 0 && steps.error.is_nan() {
@@ -230,6 +230,7 @@ fn follow(start: &Trial, optimizer: &mut dyn Optimizer<f64>, most: usize) -> Res
     let mut trial = start.clone();
     count(start.points.targets.as_slice(), most, || {
         let now = trial.residual()?;
-        Ok(trial.step(optimizer)?.map(|_| now))
+        trial.step(optimizer)?;
+        Ok(now)
     })
 }
