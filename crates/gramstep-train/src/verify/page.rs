@@ -71,7 +71,12 @@ fn claim(page: &mut Page, certificate: &Certificate) -> Result<()> {
                 (false, false) => "no",
                 (false, true) => "no, and not needed here",
             };
-            let required = format!("{} {}", assumption.relation, bound(assumption.required));
+            // The largest number stands for any finite one.
+            let required = if assumption.required == f64::MAX {
+                "finite".to_owned()
+            } else {
+                format!("{} {}", assumption.relation, number(assumption.required))
+            };
             vec![assumption.name.clone(), required, number(assumption.measured), met.to_owned()]
         })
         .collect();
@@ -91,11 +96,6 @@ fn claim(page: &mut Page, certificate: &Certificate) -> Result<()> {
         certificate.constants.iter().map(|constant| vec![constant.name.clone(), number(constant.value)]).collect();
     page.table(&["constant", "value"], &constants);
     Ok(())
-}
-
-/// The largest number stands for any finite one.
-fn bound(value: f64) -> String {
-    if value == f64::MAX { "finite".to_owned() } else { number(value) }
 }
 
 fn chart(picture: &Picture) -> Chart {

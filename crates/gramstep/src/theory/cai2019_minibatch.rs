@@ -217,7 +217,7 @@ impl MinibatchRate {
         for &width in [widths.first(), widths.last()].into_iter().flatten() {
             let Some(run) = runs.iter().find(|run| run.width == width) else { continue };
             certificate = certificate.picture(
-                Picture::new(format!("Error over epochs, {width} hidden units"), "epoch", "‖f − y‖")
+                Picture::new(format!("Error over epochs, {width} hidden units"), "epoch", "error ‖f − y‖")
                     .log_y()
                     .curve("measured", Role::Measured, Mark::Line, numbered(&run.measured))
                     .curve(

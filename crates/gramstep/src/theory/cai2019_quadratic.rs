@@ -12,7 +12,7 @@
 use super::certificate::{Assumption, Certificate, Check, Relation};
 use super::ground::{Ground, Labels, Points, Progress};
 use super::network::{Trial, gram_gauss_newton, lost};
-use super::picture::{Mark, Picture, Role};
+use super::picture::{Mark, Picture, Role, numbered};
 use super::statistics::{exponent, farthest_from_one, largest, mean, smallest};
 use super::{Claim, Effort};
 use crate::device::Device;
@@ -282,14 +282,14 @@ impl QuadraticRate {
         let own = || runs.iter().filter(move |run| run.activation == shown);
         let relu = control.iter().find(|run| run.width == middle);
         if let (Some(run), Some(relu)) = (own().find(|run| run.width == middle), relu) {
-            let numbered =
-                |values: &[f64], from: usize| (from..).map(|t| t as f64).zip(values.to_vec()).collect::<Vec<_>>();
+            // What is compared: the ceiling and the rounding on top of it.
+            let ceilings = run.ceilings.iter().enumerate().map(|(t, ceiling)| ((t + 1) as f64, ceiling + run.floor));
             certificate = certificate.picture(
-                Picture::new(format!("Error step by step, {middle} hidden units"), "step", "‖f − y‖")
+                Picture::new(format!("Error step by step, {middle} hidden units"), "step", "error ‖f − y‖")
                     .log_y()
-                    .curve(format!("measured, {shown}"), Role::Measured, Mark::Line, numbered(&run.residuals, 0))
-                    .curve("predicted ceiling", Role::Predicted, Mark::Line, numbered(&run.ceilings, 1))
-                    .curve("relu, which has no theorem", Role::Control, Mark::Line, numbered(&relu.residuals, 0))
+                    .curve(format!("measured, {shown}"), Role::Measured, Mark::Line, numbered(&run.residuals))
+                    .curve("predicted ceiling", Role::Predicted, Mark::Line, ceilings)
+                    .curve("relu, which has no theorem", Role::Control, Mark::Line, numbered(&relu.residuals))
                     .say("Each step doubles the number of correct digits, until the computer's arithmetic ends it."),
             );
         }
@@ -298,8 +298,8 @@ impl QuadraticRate {
             let of = own().filter(|run| run.width == width && !run.ceilings.is_empty());
             (width as f64, largest(of.map(|run| run.ceilings[0] / run.residuals[0].powi(2))))
         };
-        let mut factors: Vec<(f64, f64)> = damped.iter().map(|run| (run.relative, run.predicted)).collect();
-        factors.sort_by(|a, b| a.0.total_cmp(&b.0));
+        // In units of λ the prediction is c/(1 + c).
+        let factors = (4..=84).map(|i| f64::from(i) / 20.0).map(|c| (c, c / (1.0 + c)));
         certificate
             .picture(
                 Picture::new(format!("Error after the first step, {shown}"), "hidden units", "‖r₁‖ / ‖r₀‖²")

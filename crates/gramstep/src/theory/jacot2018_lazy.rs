@@ -143,7 +143,7 @@ impl LazyWidth {
             let over =
                 |values: &[f64]| run.lazy.times.iter().map(|&t| t as f64).zip(values.to_vec()).collect::<Vec<_>>();
             certificate = certificate.picture(
-                Picture::new(format!("Training, {shown}, {width} hidden units"), "step", "‖f − y‖")
+                Picture::new(format!("Training, {shown}, {width} hidden units"), "step", "error ‖f − y‖")
                     .log_y()
                     .curve("measured, network", Role::Measured, Mark::Line, over(&run.lazy.measured))
                     .curve("predicted, kernel of the start", Role::Predicted, Mark::Line, over(&run.lazy.predicted))

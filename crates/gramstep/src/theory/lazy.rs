@@ -39,7 +39,7 @@ pub(super) const MEASURES: [Measure; 3] = [
     Measure { name: "Kernel drift", axis: "‖G_t − G₀‖ / ‖G₀‖", of: |lazy| lazy.drift },
     Measure {
         name: "Distance from the kernel's prediction",
-        axis: "largest ‖f_t − predicted f_t‖ / ‖f₀ − y‖",
+        axis: "distance / first error",
         of: |lazy| lazy.prediction,
     },
 ];

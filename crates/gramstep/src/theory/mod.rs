@@ -19,12 +19,17 @@ mod certificate;
 mod chizat2019_scale;
 mod du2019_linear_rate;
 mod frozen;
+mod gao2019_convergence;
+mod gao2019_existence;
+mod gao2019_near_initialisation;
+mod gao2019_width;
 mod ground;
 mod jacot2018_lazy;
 mod lazy;
 mod neighbourhood;
 mod network;
 mod picture;
+mod robust;
 mod size;
 mod statistics;
 mod zhang2017_random_labels;
@@ -34,10 +39,15 @@ pub use cai2019_quadratic::QuadraticRate;
 pub use certificate::{Assumption, Certificate, Check, Constant, Relation, Verdict};
 pub use chizat2019_scale::LazyScale;
 pub use du2019_linear_rate::LinearRate;
+pub use gao2019_convergence::RobustConvergence;
+pub use gao2019_existence::RobustExistence;
+pub use gao2019_near_initialisation::RobustNeighbourhood;
+pub use gao2019_width::RobustWidth;
 pub use ground::{Ground, Labels, Points};
 pub use jacot2018_lazy::LazyWidth;
 pub use neighbourhood::Neighbourhood;
 pub use picture::{Axis, Curve, Mark, Picture, Role};
+pub use robust::RobustSetting;
 pub use size::{Cost, Meter, SolveSize};
 pub use zhang2017_random_labels::RandomLabels;
 
@@ -84,5 +94,9 @@ pub fn claims(effort: Effort, meter: &dyn Meter) -> Vec<Box<dyn Claim + '_>> {
         Box::new(RandomLabels::new(effort)),
         Box::new(Neighbourhood::new(effort)),
         Box::new(SolveSize::new(effort, meter)),
+        Box::new(RobustConvergence::new(effort)),
+        Box::new(RobustNeighbourhood::new(effort)),
+        Box::new(RobustExistence::new(effort)),
+        Box::new(RobustWidth::new(effort)),
     ]
 }
