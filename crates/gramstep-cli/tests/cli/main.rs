@@ -10,6 +10,7 @@ mod interrupt;
 mod kernel;
 mod resume;
 mod train_and_predict;
+mod verify;
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};

@@ -124,8 +124,12 @@ impl RobustWidth {
     }
 }
 
-/// By doubling and bisection; not a number if the most that are tried do not suffice.
+/// By doubling and bisection; not a number if the most that are tried do not suffice, or where balls of different
+/// labels meet, which no network can fit.
 fn smallest_width(setting: &RobustSetting, points: &Points, seed: u64, device: &Device) -> Result<f64> {
+    if setting.separation(points) < 1.0 {
+        return Ok(f64::NAN);
+    }
     let suffices = |units: usize| -> Result<bool> {
         let trial = network(points.clone(), 2 * units, true, seed, device)?;
         Ok(lost(setting.fit(&trial, PATIENCE))?.is_some_and(|fit| fit.converged))

@@ -2,7 +2,8 @@
 
 use gramstep::theory::{
     Certificate, Claim, Cost, Effort, Ground, Labels, LazyScale, LazyWidth, LinearRate, Meter, MinibatchRate,
-    Neighbourhood, Points, QuadraticRate, RandomLabels, SolveSize, Verdict, claims,
+    Neighbourhood, Points, QuadraticRate, RandomLabels, RobustConvergence, RobustExistence, RobustNeighbourhood,
+    RobustWidth, SolveSize, Verdict, claims,
 };
 use gramstep::{Activation, Device, Matrix};
 
@@ -43,6 +44,23 @@ fn small() -> Vec<Box<dyn Claim>> {
     ]
 }
 
+/// The claims on adversarial training, small.
+fn robust() -> Vec<Box<dyn Claim>> {
+    let mut convergence = RobustConvergence::new(Effort::Quick);
+    (convergence.setting.samples, convergence.width) = (10, 512);
+    let mut near = RobustNeighbourhood::new(Effort::Quick);
+    (near.setting.samples, near.widths) = (10, vec![128, 512]);
+    let mut existence = RobustExistence::new(Effort::Quick);
+    (existence.setting.samples, existence.widths) = (10, vec![64, 512]);
+    let mut width = RobustWidth::new(Effort::Quick);
+    (width.setting.samples, width.radii) = (16, vec![0.0, 0.2]);
+    vec![Box::new(convergence), Box::new(near), Box::new(existence), Box::new(width)]
+}
+
+fn every() -> impl Iterator<Item = Box<dyn Claim>> {
+    small().into_iter().chain(robust())
+}
+
 /// A meter whose time is the number of calls: this crate has no clock.
 struct Counting;
 
@@ -55,7 +73,7 @@ impl Meter for Counting {
 
 #[test]
 fn every_claim_holds_on_its_own_ground_with_five_seeds() {
-    for claim in small() {
+    for claim in every() {
         let certificate = certify(&*claim, &ground());
         assert_eq!(certificate.verdict, Verdict::Holds, "{certificate:#?}");
         assert!(certificate.margin >= 0.0 && certificate.predicted.is_finite() && certificate.measured.is_finite());
@@ -70,7 +88,7 @@ fn every_claim_holds_on_its_own_ground_with_five_seeds() {
 
 #[test]
 fn the_same_seeds_give_the_same_certificate() {
-    for claim in small() {
+    for claim in every() {
         let few = Ground::synthetic(2, Device::cpu(2));
         let once = certify(&*claim, &few);
         assert_eq!(format!("{once:?}"), format!("{:?}", certify(&*claim, &few)));
@@ -83,7 +101,7 @@ fn the_same_seeds_give_the_same_certificate() {
 
 #[test]
 fn progress_rises_to_the_end() {
-    for claim in small() {
+    for claim in every() {
         let mut told = vec![0.0];
         claim.certify(&Ground::synthetic(1, Device::cpu(1)), &mut |share| told.push(share)).unwrap();
         assert!(told.windows(2).all(|pair| pair[0] <= pair[1]), "{told:?}");
@@ -108,7 +126,7 @@ fn claims_of_the_sphere_do_not_hold_off_it() {
     let mut points = Points::sphere(3, 10, 8, Labels::Gaussian);
     points.inputs.row_mut(4).iter_mut().for_each(|x| *x *= 3.0);
     let ground = Ground::synthetic(2, Device::cpu(1)).with_data(points);
-    for claim in small().into_iter().filter(|claim| claim.name() != "zhang2017-random-labels") {
+    for claim in every().filter(|claim| claim.name() != "zhang2017-random-labels") {
         let certificate = certify(&*claim, &ground);
         assert_eq!(certificate.verdict, Verdict::AssumptionsNotMet, "{}", certificate.claim);
         let unmet: Vec<_> = certificate.unmet().map(|unmet| (unmet.name.contains("sphere"), unmet.measured)).collect();
@@ -143,12 +161,40 @@ fn relu_has_no_quadratic_theorem() {
 
 #[test]
 fn no_claim_holds_for_narrow_networks() {
-    for claim in small().into_iter().filter(|claim| claim.name() != "chizat2019-scale") {
+    let without_width = ["chizat2019-scale", "gao2019-width"];
+    for claim in every().filter(|claim| !without_width.contains(&claim.name())) {
         for widths in [vec![1], vec![1, 2, 3]] {
             let certificate = certify(&*claim, &ground().with_widths(widths.clone()).unwrap());
             assert_ne!(certificate.verdict, Verdict::Holds, "{widths:?}: {certificate:#?}");
         }
     }
+}
+
+#[test]
+fn no_robust_claim_holds_where_balls_of_different_labels_meet() {
+    let mut points = Points::sphere(3, 10, 8, Labels::Signs);
+    // Opposite twins at the distance of 0.1 radians, within twice the radius 0.2.
+    let (a, b) = (points.inputs.row(0).to_vec(), points.inputs.row(2).to_vec());
+    let across: f64 = a.iter().zip(&b).map(|(a, b)| a * b).sum();
+    let sine = (1.0 - across * across).sqrt();
+    let turned = a.iter().zip(&b).map(|(a, b)| 0.1_f64.cos() * a + 0.1_f64.sin() * (b - across * a) / sine);
+    points.inputs.row_mut(1).copy_from_slice(&turned.collect::<Vec<_>>());
+    let ground = Ground::synthetic(1, Device::cpu(1)).with_data(points);
+    for claim in robust() {
+        let certificate = certify(&*claim, &ground);
+        assert_eq!(certificate.verdict, Verdict::AssumptionsNotMet, "{certificate:#?}");
+        let apart = certificate.unmet().find(|unmet| unmet.name.contains("apart")).unwrap();
+        assert!((apart.measured - 2.0 * 0.05_f64.sin() / 0.4).abs() < 1e-9, "{apart:?}");
+    }
+}
+
+#[test]
+fn a_robust_fit_of_a_network_that_does_not_start_at_zero_is_no_certificate() {
+    let mut existence = RobustExistence::new(Effort::Quick);
+    (existence.setting.samples, existence.widths, existence.centred) = (10, vec![64, 256], false);
+    let certificate = certify(&existence, &Ground::synthetic(2, Device::cpu(1)));
+    assert_eq!(certificate.verdict, Verdict::AssumptionsNotMet);
+    assert!(certificate.unmet().any(|unmet| unmet.name.contains("centred")));
 }
 
 #[test]
