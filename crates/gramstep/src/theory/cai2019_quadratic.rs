@@ -13,7 +13,7 @@ use super::certificate::{Assumption, Certificate, Check, Relation};
 use super::ground::{Ground, Labels, Points, Progress};
 use super::network::{Trial, gram_gauss_newton, lost};
 use super::picture::{Mark, Picture, Role, numbered};
-use super::statistics::{exponent, farthest_from_one, largest, mean, smallest};
+use super::statistics::{farthest_from_one, largest, mean, smallest};
 use super::{Claim, Effort};
 use crate::device::Device;
 use crate::error::Result;
@@ -243,15 +243,12 @@ impl QuadraticRate {
             .constant("β, largest curvature of the activations", bends)
             .check(Check::new("error over its ceiling, every step", ratio, Relation::AtMost, 1.0))
             .check(Check::new("order of convergence", order, Relation::AtLeast, 2.0).within(ORDER_TOLERANCE));
-        let mut slopes = Vec::new();
         if widths.len() > 1 {
             for &activation in &self.activations {
                 let own = runs.iter().filter(|run| run.activation == activation);
-                let fitted = exponent(&own.map(|run| (run.width as f64, run.first())).collect::<Vec<_>>());
-                slopes.push(fitted.value);
+                let points: Vec<(f64, f64)> = own.map(|run| (run.width as f64, run.first())).collect();
                 let name = format!("‖r₁‖/‖r₀‖², {activation}: exponent of the width");
-                let check = Check::new(name, fitted.value, Relation::AtMost, -0.5).within(2.0 * fitted.error);
-                certificate = certificate.check(check);
+                certificate = certificate.check(Check::exponent(name, &points, -0.5));
             }
         }
         let factors = damped.iter().map(|run| run.measured / run.predicted);

@@ -3,6 +3,10 @@
 use serde::Serialize;
 
 use super::picture::Picture;
+use super::statistics::exponent;
+
+/// The largest tolerance of a fitted exponent: scattered points do not make a claim easier.
+const MOST_UNCERTAIN: f64 = 0.25;
 
 /// What a certificate says of its claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -137,6 +141,14 @@ impl Check {
     pub fn within(mut self, tolerance: f64) -> Self {
         self.tolerance = tolerance;
         self.judged()
+    }
+
+    /// The exponent of a power law through (x, y), which may be at most `predicted`: within two standard errors of the
+    /// fit, as long as the fit says something.
+    pub(super) fn exponent(name: impl Into<String>, points: &[(f64, f64)], predicted: f64) -> Self {
+        let fitted = exponent(points);
+        let tolerance = (2.0 * fitted.error).min(MOST_UNCERTAIN);
+        Self::new(name, fitted.value, Relation::AtMost, predicted).within(tolerance)
     }
 
     fn judged(mut self) -> Self {
@@ -300,6 +312,15 @@ mod tests {
         let wide = Assumption::new("width", 1e3, Relation::AtLeast, 1e23).asymptotic();
         assert!(!wide.met);
         assert_eq!(Certificate::new("c", "s", "").assume(wide).verdict, Verdict::Holds);
+    }
+
+    #[test]
+    fn scattered_points_do_not_make_an_exponent_pass() {
+        let scattered: Vec<(f64, f64)> = (1..9).map(|i| (f64::from(i), if i % 2 == 0 { 1e3 } else { 1e-3 })).collect();
+        let check = Check::exponent("noise", &scattered, -0.5);
+        assert!(check.tolerance <= 0.25 && !check.holds, "{check:?}");
+        let falling: Vec<(f64, f64)> = (1..9).map(|i| (f64::from(i), 1.0 / f64::from(i))).collect();
+        assert!(Check::exponent("falls", &falling, -0.5).holds);
     }
 
     #[test]

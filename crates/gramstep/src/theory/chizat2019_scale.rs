@@ -11,7 +11,7 @@ use super::ground::{Ground, Labels, Progress};
 use super::lazy::{Lazy, MEASURES, train};
 use super::network::Trial;
 use super::picture::Picture;
-use super::statistics::{exponent, largest, mean, smallest};
+use super::statistics::{largest, mean, smallest};
 use super::{Claim, Effort};
 use crate::error::Result;
 use crate::model::{Activation, Specification};
@@ -138,9 +138,8 @@ impl LazyScale {
             let own = || runs.iter().filter(move |run| run.activation == activation);
             for measure in MEASURES {
                 let points: Vec<(f64, f64)> = own().map(|run| (run.scale, (measure.of)(&run.lazy))).collect();
-                let fitted = exponent(&points);
                 let name = format!("{}, {activation}: exponent of α", measure.name);
-                let check = Check::new(name, fitted.value, Relation::AtMost, -0.5).within(2.0 * fitted.error);
+                let check = Check::exponent(name, &points, -0.5);
                 let title = format!("{}, {activation}, {width} hidden units", measure.name);
                 let picture = Picture::falling(title, ["output scale α", measure.axis], &points);
                 certificate = certificate

@@ -10,7 +10,7 @@ use super::ground::{Ground, Progress};
 use super::network::{Trial, lost};
 use super::picture::{Mark, Picture, Role};
 use super::robust::{ROUNDS, RobustSetting, moved, network};
-use super::statistics::{exponent, largest, mean, smallest};
+use super::statistics::{largest, mean, smallest};
 use super::{Claim, Effort};
 use crate::error::Result;
 use crate::solve::norm;
@@ -134,9 +134,7 @@ impl RobustExistence {
                     .within(EPSILON),
             );
         if widths.len() > 1 {
-            let fitted = exponent(&norms);
-            let check = Check::new("R*: exponent of the width", fitted.value, Relation::AtMost, 0.0);
-            certificate = certificate.check(check.within(2.0 * fitted.error));
+            certificate = certificate.check(Check::exponent("R*: exponent of the width", &norms, 0.0));
         }
         let ceiling = widths.iter().map(|&m| (m as f64, EPSILON));
         certificate

@@ -9,7 +9,7 @@ use super::ground::{Ground, Progress};
 use super::network::{Trial, descent, lost};
 use super::picture::{Mark, Picture, Role, by_x};
 use super::robust::{ROUNDS, RobustSetting, inner, network};
-use super::statistics::{exponent, largest, mean, smallest};
+use super::statistics::{largest, mean, smallest};
 use super::{Claim, Effort};
 use crate::attack::AdversarialTraining;
 use crate::error::Result;
@@ -160,9 +160,7 @@ impl RobustNeighbourhood {
             )
             .check(Check::new("distance over R*, every run", ratio, Relation::AtMost, BALL));
         if widths.len() > 1 {
-            let fitted = exponent(&scaled);
-            let check = Check::new("distance/√m: exponent of the width", fitted.value, Relation::AtMost, -0.5);
-            certificate = certificate.check(check.within(2.0 * fitted.error));
+            certificate = certificate.check(Check::exponent("distance/√m: exponent of the width", &scaled, -0.5));
         }
         let norms =
             widths.iter().map(|&m| (m as f64, mean(runs.iter().filter(|run| run.width == m).map(|run| run.norm))));

@@ -10,7 +10,7 @@ use super::ground::{Ground, Labels, Progress};
 use super::lazy::{Lazy, MEASURES, train};
 use super::network::Trial;
 use super::picture::{Mark, Picture, Role};
-use super::statistics::{exponent, largest, mean, smallest};
+use super::statistics::{largest, mean, smallest};
 use super::{Claim, Effort};
 use crate::error::Result;
 use crate::model::Activation;
@@ -121,10 +121,8 @@ impl LazyWidth {
         for &activation in &self.activations {
             for measure in MEASURES {
                 let points = by_width(runs, activation, measure.of);
-                let fitted = exponent(&points);
                 let name = format!("{}, {activation}: exponent of the width", measure.name);
-                let check = Check::new(name, fitted.value, Relation::AtMost, -0.5).within(2.0 * fitted.error);
-                certificate = certificate.check(check);
+                certificate = certificate.check(Check::exponent(name, &points, -0.5));
             }
         }
         let words = format!(

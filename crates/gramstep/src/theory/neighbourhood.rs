@@ -9,7 +9,7 @@ use super::certificate::{Assumption, Certificate, Check, Relation};
 use super::ground::{Ground, Labels, Points, Progress};
 use super::network::{Trial, descent, gram_gauss_newton, lost};
 use super::picture::{Mark, Picture, Role};
-use super::statistics::{exponent, farthest_from_one, largest, mean, smallest};
+use super::statistics::{farthest_from_one, largest, mean, smallest};
 use super::{Claim, Effort};
 use crate::device::Device;
 use crate::error::Result;
@@ -172,9 +172,7 @@ impl Neighbourhood {
                 .within(DISTANCE_TOLERANCE),
             );
         if widths.len() > 1 {
-            let fitted = exponent(&relative);
-            let check = Check::new("‖θ − θ₀‖/‖θ₀‖: exponent of the width", fitted.value, Relation::AtMost, -0.5);
-            certificate = certificate.check(check.within(2.0 * fitted.error));
+            certificate = certificate.check(Check::exponent("‖θ − θ₀‖/‖θ₀‖: exponent of the width", &relative, -0.5));
         }
         let share = 100.0 * mean(of_widest().map(|run| run.optimum / run.start));
         draw(certificate, widths, runs, &relative).say(format!(
