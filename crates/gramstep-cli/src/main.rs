@@ -11,6 +11,7 @@ mod progress;
 mod report;
 mod text;
 mod train;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -34,6 +35,7 @@ enum Command {
     Kernel(kernel::Kernel),
     Report(report::Report),
     Attack(attack::Attack),
+    Verify(verify::Verify),
     Info(info::Info),
 }
 
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
         Command::Kernel(command) => command.run(),
         Command::Report(command) => command.run(),
         Command::Attack(command) => command.run(),
+        Command::Verify(command) => command.run(),
         Command::Info(command) => command.run(),
     };
     outcome::exit_code(result)

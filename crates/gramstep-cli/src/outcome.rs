@@ -11,6 +11,8 @@ pub(crate) enum Outcome {
     Done,
     /// By the user; what there was is kept.
     Interrupted,
+    /// A claim of the theory was refuted.
+    Refuted,
 }
 
 /// Why a command failed.
@@ -34,10 +36,11 @@ impl From<io::Error> for Failure {
 
 pub(crate) type Result = std::result::Result<Outcome, Failure>;
 
-/// 0 done, 1 the work failed, 2 wrong use, 130 interrupted.
+/// 0 done, 1 the work failed, 2 wrong use, 3 a claim was refuted, 130 interrupted.
 pub(crate) fn exit_code(result: Result) -> ExitCode {
     match result {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::Refuted) => ExitCode::from(3),
         Ok(Outcome::Interrupted) => ExitCode::from(130),
         // The reader has seen enough: `gramstep predict .. | head`.
         Err(Failure::Stdout(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,

@@ -41,6 +41,7 @@ mod trained;
 pub mod trainer;
 pub mod tune;
 pub mod uncertainty;
+pub mod verify;
 
 pub use error::{Error, Result};
 pub use stop_reason::StopReason;

@@ -77,6 +77,7 @@
 //! | [`optim`] | Gram-Gauss-Newton, SGD, Adam |
 //! | [`attack`] | threat models, adversarial attacks on classifiers and regressors |
 //! | [`kernel`] | kernels of infinite and finite width, what follows from them |
+//! | [`theory`] | claims of papers as programs: assumptions, predicted and measured, verdict |
 //!
 //! A module uses only modules above it in this table. Matrices of public signatures are [`Matrix`] and [`MatrixView`],
 //! numbers are [`Scalar`]s (`f32` or `f64`), and everything that can fail returns an [`Error`] with its numbers and a
@@ -101,6 +102,7 @@ pub mod random;
 mod scalar;
 pub mod solve;
 pub mod tangent;
+pub mod theory;
 mod view;
 
 pub use device::Device;

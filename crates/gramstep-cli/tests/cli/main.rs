@@ -11,6 +11,7 @@ mod interrupt;
 mod kernel;
 mod resume;
 mod train_and_predict;
+mod verify;
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};

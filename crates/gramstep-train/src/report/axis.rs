@@ -138,24 +138,15 @@ fn linear_label(value: f64, step: f64) -> String {
     format!("{value:.decimals$}")
 }
 
-/// Powers of ten; within little more than one also their multiples by 2 and 5.
+/// Powers of ten; within little more than one also their multiples by 2 and 5, or by all digits.
 fn log_ticks(low: f64, high: f64) -> Vec<(f64, String)> {
     let decades = high - low;
     if decades < 1.5 {
-        let mut ticks = Vec::new();
-        let mut decade = low.floor();
-        while decade <= high {
-            for multiple in [1.0, 2.0, 5.0] {
-                let place = decade + f64::log10(multiple);
-                if place >= low && place <= high {
-                    let value = multiple * 10.0_f64.powf(decade);
-                    ticks.push((place, short(&number(value))));
-                }
+        for multiples in [&[1.0, 2.0, 5.0][..], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0]] {
+            let ticks = multiples_of_ten(low, high, multiples);
+            if ticks.len() > 1 {
+                return ticks;
             }
-            decade += 1.0;
-        }
-        if ticks.len() > 1 {
-            return ticks;
         }
         let around = [low, high].map(|place| (place, short(&number(10.0_f64.powf(place)))));
         return around.to_vec();
@@ -166,6 +157,22 @@ fn log_ticks(low: f64, high: f64) -> Vec<(f64, String)> {
     while tick <= high + 1e-9 {
         ticks.push((tick, power_of_ten(tick)));
         tick += step;
+    }
+    ticks
+}
+
+/// Multiples of powers of ten between two places.
+fn multiples_of_ten(low: f64, high: f64, multiples: &[f64]) -> Vec<(f64, String)> {
+    let mut ticks = Vec::new();
+    let mut decade = low.floor();
+    while decade <= high {
+        for multiple in multiples {
+            let place = decade + multiple.log10();
+            if place >= low && place <= high {
+                ticks.push((place, short(&number(multiple * 10.0_f64.powf(decade)))));
+            }
+        }
+        decade += 1.0;
     }
     ticks
 }
@@ -210,6 +217,7 @@ mod tests {
         assert_eq!(labels(&Axis::new(Scale::Linear, [-3.0, 1.0e3].into_iter())), ["0", "500", "1000"]);
         assert_eq!(labels(&Axis::new(Scale::Log, [1e-12, 1.0].into_iter())), ["10⁻¹²", "10⁻⁹", "10⁻⁶", "0.001", "1"]);
         assert_eq!(labels(&Axis::new(Scale::Log, [0.3, 4.0].into_iter())), ["0.5", "1", "2"]);
+        assert_eq!(labels(&Axis::new(Scale::Log, [0.0105, 0.0346].into_iter())), ["0.02", "0.03"]);
     }
 
     #[test]

@@ -38,6 +38,7 @@ const GRID: RGBColor = RGBColor(225, 228, 233);
 pub struct Chart {
     title: String,
     note: String,
+    sentence: String,
     labels: [String; 2],
     scales: [Scale; 2],
     names: Option<Vec<String>>,
@@ -85,6 +86,13 @@ impl Chart {
         self
     }
 
+    /// A sentence below the drawing.
+    #[must_use]
+    pub fn sentence(mut self, sentence: impl Into<String>) -> Self {
+        self.sentence = sentence.into();
+        self
+    }
+
     /// What the axes show.
     #[must_use]
     pub fn axes(mut self, x: impl Into<String>, y: impl Into<String>) -> Self {
@@ -109,6 +117,15 @@ impl Chart {
     fn with(mut self, name: impl Into<String>, mark: Mark) -> Self {
         let coloured = self.series.iter().filter(|series| !matches!(series.mark, Mark::Guide { .. })).count();
         self.series.push(Series { name: name.into(), look: look(coloured), mark });
+        self
+    }
+
+    /// The last series in the colour of that number, wherever it stands: for charts in which a colour has a meaning.
+    #[must_use]
+    pub fn coloured(mut self, number: usize) -> Self {
+        if let Some(series) = self.series.last_mut() {
+            series.look = look(number);
+        }
         self
     }
 
@@ -178,7 +195,11 @@ impl Chart {
             let _ = write!(html, "<span>{}</span>", escape(&self.note));
         }
         html.push_str(&self.legend());
-        let _ = write!(html, "</figcaption>{}</figure>", self.to_svg()?);
+        let _ = write!(html, "</figcaption>{}", self.to_svg()?);
+        if !self.sentence.is_empty() {
+            let _ = write!(html, "<p class=\"note\">{}</p>", escape(&self.sentence));
+        }
+        html.push_str("</figure>");
         Ok(html)
     }
 

@@ -16,3 +16,4 @@ mod optimisers;
 mod properties;
 mod quadratic;
 mod tangent;
+mod theory;

@@ -1,0 +1,234 @@
+//! Adversarial training near initialisation converges (gao2019): gradient descent on attacked samples, in a ball.
+//!
+//! ```text
+//! θ ← Π_B(R)(θ − η g_t),  g_t the gradient of L at the attacked inputs A_t
+//! L_A(θ_t) − L(θ*; A_t) ≤ ⟨g_t, θ_t − θ*⟩                                         almost convex
+//! mean_t L_A(θ_t) ≤ mean_t L(θ*; A_t) + ‖θ₀ − θ*‖²/(2ηT) + ½η mean_t ‖g_t‖²        so it converges
+//! ```
+//!
+//! θ* is the robust fit of the linearised network. The loss is the hinge: convex, and 0 is within reach at a fixed
+//! radius, which it is not for the squared loss.
+
+use super::certificate::{Assumption, Certificate, Check, Relation};
+use super::ground::{Ground, Progress};
+use super::network::{Trial, descent};
+use super::picture::{Mark, Picture, Role, numbered};
+use super::robust::{ROUNDS, RobustSetting, inner, moved, network};
+use super::statistics::{largest, mean, smallest};
+use super::{Claim, Effort};
+use crate::attack::{AdversarialTraining, ParameterBall};
+use crate::error::Result;
+use crate::loss::HingeLoss;
+use crate::optim::{Batch, Optimizer};
+use crate::solve::dot;
+
+/// ε of the theorem: what the robust loss may miss of 0.
+const EPSILON: f64 = 0.01;
+/// The same under a stronger attack than the one of training.
+const STRONG_EPSILON: f64 = 0.02;
+/// Rounding of an inner product of gradients and ways.
+const ROUNDING: f64 = 1e-9;
+/// The ball and θ*, in units of R*.
+const BALL: f64 = 1.5;
+const REFERENCE: f64 = 1.05;
+
+/// The claim `gao2019-convergence`.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct RobustConvergence {
+    /// Points and attacker.
+    pub setting: RobustSetting,
+    /// m
+    pub width: usize,
+    /// Steps of gradient descent.
+    pub steps: usize,
+    /// η in units of n/λ_max(G₀).
+    pub relative_rate: f64,
+}
+
+impl RobustConvergence {
+    /// The setting of an effort.
+    #[must_use]
+    pub fn new(effort: Effort) -> Self {
+        let width = match effort {
+            Effort::Quick => 512,
+            Effort::Full => 2048,
+        };
+        Self { setting: RobustSetting::default(), width, steps: 150, relative_rate: 0.5 }
+    }
+}
+
+#[derive(Default)]
+struct Run {
+    /// Means up to T of L_A, and their bounds.
+    means: Vec<f64>,
+    bounds: Vec<f64>,
+    /// L_A(θ_t)
+    losses: Vec<f64>,
+    /// max L_A(θ_t) − L(θ*; A_t) − ⟨g_t, θ_t − θ*⟩
+    gap: f64,
+    /// max ‖W − W₀‖/R
+    distance: f64,
+    /// L_* at the end.
+    strong: f64,
+    /// R*
+    norm: f64,
+    /// Whether the cutting planes found a robust fit.
+    exists: bool,
+}
+
+impl Claim for RobustConvergence {
+    fn name(&self) -> &'static str {
+        "gao2019-convergence"
+    }
+
+    fn source(&self) -> &'static str {
+        "gao2019"
+    }
+
+    fn statement(&self) -> &'static str {
+        "Adversarial training of a wide network drives the loss under attack to 0 without leaving a small ball around \
+         its start."
+    }
+
+    fn certify(&self, ground: &Ground, tell: &mut dyn FnMut(f64)) -> Result<Certificate> {
+        ground.check()?;
+        let width = ground.widths.as_deref().and_then(|widths| widths.last().copied()).unwrap_or(self.width);
+        let mut progress = Progress::new(tell, ground.seeds.len() as f64);
+        let (mut runs, mut off_sphere, mut separation) = (Vec::new(), 0.0, f64::INFINITY);
+        for &seed in &ground.seeds {
+            let points = self.setting.points(ground, seed)?;
+            off_sphere = largest([off_sphere, points.off_sphere()]);
+            separation = smallest([separation, self.setting.separation(&points)]);
+            let trial = network(points, width, true, seed, &ground.device)?;
+            runs.push(super::network::lost(self.run(trial))?.unwrap_or(Run { gap: f64::NAN, ..Run::default() }));
+            progress.advance(1.0);
+        }
+        Ok(self.judge(ground, width, (off_sphere, separation), &runs))
+    }
+}
+
+impl RobustConvergence {
+    fn run(&self, mut trial: Trial) -> Result<Run> {
+        let fit = self.setting.fit(&trial, ROUNDS)?;
+        let reference = moved(&trial, &fit.direction, REFERENCE)?;
+        let target = reference.model.theta();
+        let radius = BALL * fit.norm;
+        let ball = ParameterBall::around(&trial.model, radius)?;
+        let most = trial.spectrum()?.values.last().copied().unwrap_or(1.0);
+        let mut optimizer = descent(self.relative_rate / most, trial.points.samples())?;
+        let mut training = AdversarialTraining::new(inner(), self.setting.threat()?);
+        let (mut there, mut squares) = (0.0, 0.0);
+        let mut run = Run { gap: f64::NEG_INFINITY, norm: fit.norm, exists: fit.converged, ..Run::default() };
+        for step in 0..self.steps {
+            training.set_step(step as u64);
+            let points = trial.points.clone();
+            let batch = Batch::new(&points.inputs, &points.targets).with_loss(&HingeLoss);
+            let attacked = training.attack(&trial.model, &batch)?;
+            let batch = batch.with_inputs(&attacked.inputs);
+            let before = trial.model.theta();
+            let at_reference = batch.loss(&reference.model)?;
+            let info = optimizer.step(&mut trial.model, &batch)?;
+            let eta = info.learning_rate;
+            let after = trial.model.theta();
+            let gradient: Vec<f64> = before.iter().zip(&after).map(|(a, b)| (a - b) / eta).collect();
+            let way: Vec<f64> = before.iter().zip(&target).map(|(a, b)| a - b).collect();
+            run.gap = largest([run.gap, info.loss - at_reference - dot(&gradient, &way)]);
+            for layer in ball.project(&mut trial.model)? {
+                run.distance = largest([run.distance, layer.distance / radius]);
+            }
+            run.losses.push(info.loss);
+            there += at_reference;
+            squares += dot(&gradient, &gradient);
+            let count = (step + 1) as f64;
+            run.means.push(mean(run.losses.iter().copied()));
+            let way = (REFERENCE * fit.norm).powi(2) / (2.0 * eta * count);
+            run.bounds.push(there / count + way + 0.5 * eta * squares / count);
+        }
+        run.strong = self.setting.worst_loss(&trial)?;
+        Ok(run)
+    }
+
+    fn judge(&self, ground: &Ground, width: usize, (off_sphere, separation): (f64, f64), runs: &[Run]) -> Certificate {
+        let exists = mean(runs.iter().map(|run| f64::from(u8::from(run.exists))));
+        let ratio =
+            largest(runs.iter().flat_map(|run| run.means.iter().zip(&run.bounds).map(|(mean, bound)| mean / bound)));
+        let lowest = largest(runs.iter().map(|run| smallest(run.losses.iter().copied())));
+        let first = |run: &Run| run.losses.iter().position(|&loss| loss <= EPSILON).map_or(f64::NAN, |t| t as f64);
+        let steps = largest(runs.iter().map(first));
+        let mut certificate = Certificate::new(self.name(), self.source(), self.statement())
+            .tried(
+                &ground.seeds,
+                format!(
+                    "{}; quadratic relu, labels ±1, ℓ2 radius {}, {} steps of gradient descent on the hinge loss",
+                    ground.describe(self.setting.samples, self.setting.inputs, &[width]),
+                    self.setting.radius,
+                    self.steps
+                ),
+            )
+            .assume(Assumption::new("inputs on the unit sphere: max |‖x‖ − 1|", off_sphere, Relation::AtMost, 1e-9))
+            .assume(Assumption::new(
+                "balls of different labels apart: distance/(2ε)",
+                separation,
+                Relation::AtLeast,
+                1.0,
+            ))
+            .assume(Assumption::new(
+                "a robust fit of the linearised network exists: share of seeds",
+                exists,
+                Relation::AtLeast,
+                1.0,
+            ))
+            .constant("R*, length of the way to the robust fit, mean", mean(runs.iter().map(|run| run.norm)))
+            .constant("steps to a loss under attack of 0.01, worst seed", steps)
+            .check(
+                Check::new(
+                    "almost convex: largest violation",
+                    largest(runs.iter().map(|run| run.gap)),
+                    Relation::AtMost,
+                    0.0,
+                )
+                .within(ROUNDING),
+            )
+            .check(Check::new(
+                "mean loss under attack over its bound, every number of steps",
+                ratio,
+                Relation::AtMost,
+                1.0,
+            ))
+            .check(Check::new("lowest loss under attack, worst seed", lowest, Relation::AtMost, 0.0).within(EPSILON))
+            .check(
+                Check::new(
+                    "loss under a strong attack at the end",
+                    largest(runs.iter().map(|run| run.strong)),
+                    Relation::AtMost,
+                    0.0,
+                )
+                .within(STRONG_EPSILON),
+            )
+            .check(
+                Check::new(
+                    "distance over the radius of the ball",
+                    largest(runs.iter().map(|run| run.distance)),
+                    Relation::AtMost,
+                    1.0,
+                )
+                .within(ROUNDING),
+            );
+        if let Some(run) = runs.first() {
+            let from_one = |values: &[f64]| numbered(values).into_iter().map(|(t, v)| (t + 1.0, v)).collect::<Vec<_>>();
+            certificate = certificate.picture(
+                Picture::new("Loss under attack in adversarial training", "steps", "mean hinge loss so far")
+                    .log_log()
+                    .curve("measured", Role::Measured, Mark::Line, from_one(&run.means))
+                    .curve("predicted ceiling", Role::Predicted, Mark::Line, from_one(&run.bounds))
+                    .say("Averaged over training, the loss on attacked inputs stays below the ceiling and falls with it."),
+            );
+        }
+        certificate.say(format!(
+            "After at most {steps:.0} steps the loss under attack was below 0.01 in every seed, and a far stronger \
+             attack at the end found {:.4}.",
+            largest(runs.iter().map(|run| run.strong))
+        ))
+    }
+}

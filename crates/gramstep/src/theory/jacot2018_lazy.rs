@@ -1,0 +1,169 @@
+//! Wide networks train like their linearisation: the tangent kernel hardly moves (jacot2018).
+//!
+//! ```text
+//! f_lin(θ, x) = f(θ₀, x) + J₀(θ − θ₀),    gradient descent on it: f_t = y + (I − ηG₀)ᵗ(f₀ − y)
+//! ‖f − f_lin‖/‖f − f₀‖  and  ‖G_t − G₀‖/‖G₀‖  fall at least like m^{−1/2}
+//! ```
+
+use super::certificate::{Assumption, Certificate, Check, Relation};
+use super::ground::{Ground, Labels, Progress};
+use super::lazy::{Lazy, MEASURES, train};
+use super::network::Trial;
+use super::picture::{Mark, Picture, Role};
+use super::statistics::{largest, mean, smallest};
+use super::{Claim, Effort};
+use crate::error::Result;
+use crate::model::Activation;
+
+/// The claim `jacot2018-lazy`.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct LazyWidth {
+    /// n
+    pub samples: usize,
+    /// d
+    pub inputs: usize,
+    /// m, ascending.
+    pub widths: Vec<usize>,
+    /// φ
+    pub activations: Vec<Activation>,
+    /// Steps of gradient descent.
+    pub steps: usize,
+    /// η in units of 1/λ_max(G₀).
+    pub relative_rate: f64,
+}
+
+impl LazyWidth {
+    /// The setting of an effort.
+    #[must_use]
+    pub fn new(effort: Effort) -> Self {
+        let (samples, inputs, widths) = match effort {
+            Effort::Quick => (20, 10, vec![64, 256, 1024, 4096]),
+            Effort::Full => (100, 50, vec![64, 256, 1024, 4096, 16384]),
+        };
+        let activations = vec![Activation::Relu, Activation::Softplus];
+        Self { samples, inputs, widths, activations, steps: 200, relative_rate: 1.0 }
+    }
+}
+
+struct Run {
+    activation: Activation,
+    width: usize,
+    lazy: Lazy,
+}
+
+impl Claim for LazyWidth {
+    fn name(&self) -> &'static str {
+        "jacot2018-lazy"
+    }
+
+    fn source(&self) -> &'static str {
+        "jacot2018"
+    }
+
+    fn statement(&self) -> &'static str {
+        "A wide network trains like its linearisation at the start: the difference and the drift of the tangent kernel \
+         fall at least like 1/√width."
+    }
+
+    fn certify(&self, ground: &Ground, tell: &mut dyn FnMut(f64)) -> Result<Certificate> {
+        ground.check()?;
+        let widths = ground.widths(&self.widths);
+        let work = widths.iter().sum::<usize>() * ground.seeds.len() * self.activations.len();
+        let mut progress = Progress::new(tell, work as f64);
+        let (mut runs, mut off_sphere) = (Vec::new(), 0.0);
+        for &seed in &ground.seeds {
+            let points = ground.points(seed, self.samples, self.inputs, Labels::Gaussian);
+            off_sphere = largest([off_sphere, points.off_sphere()]);
+            for &width in widths {
+                for &activation in &self.activations {
+                    let trial = Trial::two_layer(points.clone(), width, activation, seed, &ground.device)?;
+                    runs.push(Run { activation, width, lazy: train(trial, self.steps, self.relative_rate)? });
+                    progress.advance(width as f64);
+                }
+            }
+        }
+        Ok(self.judge(ground, widths, off_sphere, &runs))
+    }
+}
+
+impl LazyWidth {
+    fn judge(&self, ground: &Ground, widths: &[usize], off_sphere: f64, runs: &[Run]) -> Certificate {
+        let widest = widths.last().copied().unwrap_or(0);
+        let at_widest =
+            |value: fn(&Lazy) -> f64| mean(runs.iter().filter(|run| run.width == widest).map(|run| value(&run.lazy)));
+        let mut certificate = Certificate::new(self.name(), self.source(), self.statement())
+            .tried(
+                &ground.seeds,
+                format!(
+                    "{}; {}; {} steps of gradient descent with η = {}/λ_max(G₀)",
+                    ground.describe(self.samples, self.inputs, widths),
+                    self.activations.iter().map(|a| a.name()).collect::<Vec<_>>().join(", "),
+                    self.steps,
+                    self.relative_rate
+                ),
+            )
+            .assume(Assumption::new("inputs on the unit sphere: max |‖x‖ − 1|", off_sphere, Relation::AtMost, 1e-9))
+            .assume(Assumption::new("the step is stable: η·λ_max(G₀)", self.relative_rate, Relation::AtMost, 2.0))
+            .assume(Assumption::new(
+                "G₀ is invertible: λ_min over its rounding, every width",
+                smallest(runs.iter().map(|run| run.lazy.invertible)),
+                Relation::AtLeast,
+                1.0,
+            ))
+            .assume(Assumption::new("widths to compare", widths.len() as f64, Relation::AtLeast, 2.0))
+            .constant("‖f − f_lin‖/‖f − f₀‖ at the widest network, mean", at_widest(|lazy| lazy.linearisation))
+            .constant("‖G_t − G₀‖/‖G₀‖ at the widest network, mean", at_widest(|lazy| lazy.drift))
+            .constant(
+                "‖f_t − f_t of the kernel‖/‖f₀ − y‖ at the widest network, mean",
+                at_widest(|lazy| lazy.prediction),
+            );
+        for &activation in &self.activations {
+            for measure in MEASURES {
+                let points = by_width(runs, activation, measure.of);
+                let name = format!("{}, {activation}: exponent of the width", measure.name);
+                certificate = certificate.check(Check::exponent(name, &points, -0.5));
+            }
+        }
+        let words = format!(
+            "With {widest} hidden units the trained network differs from its linearisation by {:.1} % of what it \
+             learned, and its kernel has moved by {:.1} %.",
+            100.0 * at_widest(|lazy| lazy.linearisation),
+            100.0 * at_widest(|lazy| lazy.drift)
+        );
+        self.draw(certificate, widths, runs).say(words)
+    }
+
+    fn draw(&self, mut certificate: Certificate, widths: &[usize], runs: &[Run]) -> Certificate {
+        let Some(&shown) = self.activations.first() else { return certificate };
+        for &width in [widths.first(), widths.last()].into_iter().flatten() {
+            let Some(run) = runs.iter().find(|run| run.width == width && run.activation == shown) else { continue };
+            let over =
+                |values: &[f64]| run.lazy.times.iter().map(|&t| t as f64).zip(values.to_vec()).collect::<Vec<_>>();
+            certificate = certificate.picture(
+                Picture::new(format!("Training, {shown}, {width} hidden units"), "step", "error ‖f − y‖")
+                    .log_y()
+                    .curve("measured, network", Role::Measured, Mark::Line, over(&run.lazy.measured))
+                    .curve("predicted, kernel of the start", Role::Predicted, Mark::Line, over(&run.lazy.predicted))
+                    .say("The kernel knows the whole course of training before it begins; the wider, the better."),
+            );
+            if widths.len() < 2 {
+                break;
+            }
+        }
+        for &activation in &self.activations {
+            for measure in MEASURES {
+                let (title, axes) = (format!("{}, {activation}", measure.name), ["hidden units", measure.axis]);
+                let picture = Picture::falling(title, axes, &by_width(runs, activation, measure.of));
+                certificate =
+                    certificate.picture(picture.say("The points have to fall at least as steeply as the line."));
+            }
+        }
+        certificate
+    }
+}
+
+fn by_width(runs: &[Run], activation: Activation, value: fn(&Lazy) -> f64) -> Vec<(f64, f64)> {
+    let own = runs.iter().filter(|run| run.activation == activation);
+    own.map(|run| (run.width as f64, value(&run.lazy))).collect()
+}
