@@ -26,6 +26,9 @@ pub(crate) struct TrainingOptions {
     /// Columns to leave out
     #[arg(long, value_name = "COL,..", value_delimiter = ',', help_heading = "Data")]
     drop: Vec<String>,
+    /// The column with the weight of every row: how much its error counts
+    #[arg(long, value_name = "COL", help_heading = "Data")]
+    weights: Option<String>,
     /// regression or classification [default: classification if the target is text]
     #[arg(long, value_parser = task, help_heading = "Data")]
     task: Option<Task>,
@@ -106,6 +109,7 @@ impl TrainingOptions {
             data: self.data,
             target: self.target,
             drop: self.drop,
+            weights: self.weights,
             task: self.task,
             test: self.test,
             validation: self.validation,

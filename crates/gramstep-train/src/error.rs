@@ -147,6 +147,18 @@ pub enum Error {
         /// The target.
         column: String,
     },
+    /// A row whose weight is missing or below 0.
+    #[error("{origin}:{line}: column `{column}`: the weight {value} is not a number of at least 0")]
+    Weight {
+        /// The table.
+        origin: String,
+        /// Line of the first such row.
+        line: u64,
+        /// The column of weights.
+        column: String,
+        /// The weight; NaN where it is missing.
+        value: f64,
+    },
     /// Text columns as targets of a regression, or several targets of a classification.
     #[error("target `{column}`: {reason}")]
     Target {
@@ -319,6 +331,7 @@ impl Error {
             Self::TextInNumbers { .. } => {
                 "leave the cell empty (or NA) if the value is missing, or leave out the column with --drop"
             }
+            Self::Weight { .. } => "give every row a weight; 0 leaves it out",
             Self::Infinite { .. } => "leave the cell empty (or NA) if the value is not known, or drop the row",
             Self::NoInputs { .. } => "check --drop and --target",
             Self::TooFewRows { .. } => "give more rows, or a smaller --test and --validation (0 for none)",

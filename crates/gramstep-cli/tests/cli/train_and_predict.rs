@@ -235,3 +235,26 @@ fn error_bars_cover_about_as_many_new_rows_as_they_promise() {
     bench.fails("predict run --data new.csv --std", 1, &["the data have changed since the run"]);
     bench.fails("predict run --data new.csv --interval 1.5", 2, &["above 0 and below 1"]);
 }
+
+#[test]
+fn weights_count_and_are_no_input() {
+    let bench = Bench::new();
+    // Two values of y at every x: the fit is their mean by weight, 0.25·1 + 0.75·5 = 4 times x.
+    let mut table = "x,w,y\n".to_owned();
+    for i in 1..40 {
+        writeln!(table, "{i},1,{}\n{i},3,{}\n{i},0,1000", i, 5 * i).unwrap();
+    }
+    bench.write("t.csv", &table);
+    bench.write("new.csv", "x\n10\n20\n");
+    let options = "--data t.csv --model linear --validation 0 --test 0 --quiet --json";
+    let report = bench.json(&format!("train {options} --weights w --out run"));
+    assert_eq!(report["train"]["rows"], 78);
+    let predicted = bench.run("predict run --data new.csv");
+    assert_eq!(predicted.code, 0, "{}", predicted.stderr);
+    for (line, expected) in predicted.stdout.lines().skip(1).zip([40.0, 80.0]) {
+        assert!((line.parse::<f64>().unwrap() - expected).abs() < 1e-6, "{line}");
+    }
+    bench.fails("train --data t.csv --weights w --target w", 2, &["also the column of weights"]);
+    bench.write("t.csv", table.replace("7,3,", "7,-3,"));
+    bench.fails("train --data t.csv --weights w", 1, &["t.csv:21: column `w`: the weight -3 is not"]);
+}

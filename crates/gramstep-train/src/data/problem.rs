@@ -75,37 +75,47 @@ impl Problem {
         }
         let task = config.task.unwrap_or(guess);
 
-        let rows = usable_rows(&table, &columns, &mut notes)?;
+        let rows = usable_rows(&table, &columns, config.weights.as_deref(), &mut notes)?;
         let own_test = source.test().map(|source| Portion::File(source.to_string().into()));
         let (test, test_file) = portion(config.test.as_ref().or(own_test.as_ref()), TEST)?;
         let (validation, validation_file) = portion(config.validation.as_ref(), VALIDATION)?;
         let split = Split::new(table.origin(), &rows, test, validation, config.seed.unwrap_or_default())?;
 
         let targets = Targets::fit(&table, &split.train, &columns, task)?;
-        let inputs = Inputs::fit(&table, &split.train, &columns, &config.drop, &mut notes)?;
+        let left_out: Vec<String> = config.drop.iter().chain(&config.weights).cloned().collect();
+        let inputs = Inputs::fit(&table, &split.train, &columns, &left_out, &mut notes)?;
         images = inputs.image_settings(images.broken, images.threads);
         let preprocessing = Preprocessing { inputs, targets };
 
+        let weights = config.weights.as_deref();
+        let dataset = |table: &Table, rows: &[usize], notes: &mut Vec<String>| {
+            let weights = weights.map(|name| weights_of(table, name)).transpose()?;
+            let own = weights.map(|weights| rows.iter().map(|&row| weights[row]).collect());
+            preprocessing.dataset(table, rows, notes)?.with_weights(own)
+        };
         let mut part = |rows: &[usize], file: Option<Source>| match file {
             Some(source) => {
                 let table = source.read_with(&images, progress)?;
                 notes.extend_from_slice(table.notes());
-                let rows = usable_rows(&table, &columns, &mut notes)?;
-                preprocessing.dataset(&table, &rows, &mut notes).map(Some)
+                let rows = usable_rows(&table, &columns, weights, &mut notes)?;
+                dataset(&table, &rows, &mut notes).map(Some)
             }
             None if rows.is_empty() => Ok(None),
-            None => preprocessing.dataset(&table, rows, &mut notes).map(Some),
+            None => dataset(&table, rows, &mut notes).map(Some),
         };
         let validation = part(&split.validation, validation_file)?;
         let test = part(&split.test, test_file)?;
-        let train = preprocessing.dataset(&table, &split.train, &mut notes)?;
+        let train = dataset(&table, &split.train, &mut notes)?;
         Ok(Self { name: source.name(), preprocessing, train, validation, test, notes })
     }
 }
 
 fn target_columns(table: &Table, config: &Config, notes: &mut Vec<String>) -> Result<Vec<String>> {
-    for name in config.target.iter().chain(&config.drop) {
+    for name in config.target.iter().chain(&config.drop).chain(&config.weights) {
         table.require(name)?;
+    }
+    if let Some(name) = config.weights.iter().find(|name| config.target.contains(name)) {
+        return Err(Error::Target { column: name.clone(), reason: "also the column of weights".to_owned() });
     }
     if let Some(name) = config.target.iter().find(|name| config.drop.contains(name)) {
         return Err(Error::Target { column: name.clone(), reason: "also among the dropped columns".to_owned() });
@@ -119,14 +129,35 @@ fn target_columns(table: &Table, config: &Config, notes: &mut Vec<String>) -> Re
     if let Some(target) = &table.target {
         return Ok(vec![target.clone()]);
     }
-    let last = table.columns().iter().rev().find(|column| !config.drop.contains(&column.name));
+    let other = |name: &String| config.drop.contains(name) || config.weights.as_ref() == Some(name);
+    let last = table.columns().iter().rev().find(|column| !other(&column.name));
     let last = last.ok_or_else(|| Error::NoInputs { origin: table.origin().to_owned(), reason: String::new() })?;
     notes.push(format!("the target is the last column, `{}`", last.name));
     Ok(vec![last.name.clone()])
 }
 
-fn usable_rows(table: &Table, columns: &[String], notes: &mut Vec<String>) -> Result<Vec<usize>> {
-    let rows = Targets::rows(table, columns)?;
+/// The weight of every row.
+fn weights_of<'a>(table: &'a Table, name: &str) -> Result<&'a [f64]> {
+    let weights = table.numbers(table.require(name)?)?;
+    match weights.iter().position(|weight| weight.is_nan() || *weight < 0.0) {
+        None => Ok(weights),
+        Some(row) => Err(Error::Weight {
+            origin: table.origin().to_owned(),
+            line: table.lines[row],
+            column: name.to_owned(),
+            value: weights[row],
+        }),
+    }
+}
+
+/// The rows that have a value in every target and a weight above 0.
+fn usable_rows(
+    table: &Table,
+    columns: &[String],
+    weights: Option<&str>,
+    notes: &mut Vec<String>,
+) -> Result<Vec<usize>> {
+    let mut rows = Targets::rows(table, columns)?;
     let without = table.rows() - rows.len();
     if without > 0 {
         notes.push(format!(
@@ -135,6 +166,13 @@ fn usable_rows(table: &Table, columns: &[String], notes: &mut Vec<String>) -> Re
             if without == 1 { "row has" } else { "rows have" },
             if without == 1 { "is" } else { "are" }
         ));
+    }
+    if let Some(weights) = weights.map(|name| weights_of(table, name)).transpose()? {
+        let before = rows.len();
+        rows.retain(|&row| weights[row] > 0.0);
+        if rows.len() < before {
+            notes.push(format!("{}: rows of weight 0, not used: {}", table.origin(), before - rows.len()));
+        }
     }
     if rows.is_empty() {
         let purpose = "any use: the target is empty".to_owned();

@@ -32,6 +32,8 @@ pub struct Config {
     pub target: Vec<String>,
     /// The columns to leave out.
     pub drop: Vec<String>,
+    /// The column with the weight of every row.
+    pub weights: Option<String>,
     /// Regression or classification.
     pub task: Option<Task>,
     /// Rows that are only judged at the end.
@@ -85,6 +87,7 @@ impl Default for Config {
             data: None,
             target: Vec::new(),
             drop: Vec::new(),
+            weights: None,
             task: None,
             test: None,
             validation: None,
@@ -140,6 +143,7 @@ impl Config {
             data: over.data.or(self.data),
             target: list(over.target, self.target),
             drop: list(over.drop, self.drop),
+            weights: over.weights.or(self.weights),
             task: over.task.or(self.task),
             test: over.test.or(self.test),
             validation: over.validation.or(self.validation),

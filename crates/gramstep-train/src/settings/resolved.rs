@@ -58,6 +58,9 @@ pub struct Settings {
     pub target: Vec<String>,
     /// The columns that the user left out.
     pub drop: Vec<String>,
+    /// The column with the weight of every row.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weights: Option<String>,
     /// Regression or classification.
     pub task: Task,
     /// Rows that are only judged at the end.
@@ -193,6 +196,7 @@ impl Settings {
             data: config.data.clone().ok_or(Error::NoData)?,
             target: targets.to_vec(),
             drop: config.drop.clone(),
+            weights: config.weights.clone(),
             task: facts.task,
             test: config.test.clone().unwrap_or(Portion::Fraction(crate::data::TEST)),
             validation: config.validation.clone().unwrap_or(Portion::Fraction(crate::data::VALIDATION)),
