@@ -50,7 +50,7 @@ fn claims_run_on_a_users_table_and_repairs_are_stated() {
     bench.write("t.csv", format!("{table}{first}\n"));
     let found = bench.json("verify jacot2018 --data t.csv --seeds 1 --widths 256,1024,4096 --json --quiet");
     let notes = found["notes"].to_string();
-    assert!(notes.contains("unit sphere") && notes.contains("1 rows have the inputs of another"), "{notes}");
+    assert!(notes.contains("unit sphere") && notes.contains("1 row has the inputs of another"), "{notes}");
     assert_eq!(found["data"], "t.csv");
     assert!(found["claims"][0]["setting"].as_str().unwrap().contains("n = 24 given points"), "{found}");
     assert!(found["claims"][0]["constants"][0]["value"].as_f64().unwrap() < 0.2);
