@@ -135,7 +135,7 @@ fn described(found: &Verification) -> String {
             certificate.verdict.to_string(),
             number(certificate.predicted),
             number(certificate.measured),
-            format!("{:.0} %", 100.0 * certificate.margin),
+            tried.margin(),
             seconds(tried.seconds),
         ]
     }));

@@ -84,6 +84,15 @@ pub struct Tried {
     pub seconds: f64,
 }
 
+impl Tried {
+    /// The margin in per cent; far below 0 only that.
+    #[must_use]
+    pub fn margin(&self) -> String {
+        let margin = 100.0 * self.certificate.margin;
+        if margin < -999.0 { "< -999 %".to_owned() } else { format!("{margin:.0} %") }
+    }
+}
+
 /// What became of the claims.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]

@@ -47,7 +47,7 @@ fn row(tried: &Tried) -> Vec<String> {
         certificate.verdict.to_string(),
         number(certificate.predicted),
         number(certificate.measured),
-        format!("{:.0} %", 100.0 * certificate.margin),
+        tried.margin(),
         certificate.seeds.len().to_string(),
         seconds(tried.seconds),
     ]

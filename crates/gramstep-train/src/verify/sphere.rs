@@ -30,10 +30,11 @@ pub(super) fn load(config: &Config, most: usize) -> Result<(Points, Vec<String>)
     }
     let (distinct, all) = (distinct(&inputs, &rows), rows.len());
     if distinct.len() < all {
-        notes.push(format!(
-            "{} rows have the inputs of another one and are left out: with duplicates λ₀ is 0",
-            count(all - distinct.len())
-        ));
+        let left_out = match all - distinct.len() {
+            1 => "1 row has the inputs of another one and is left out".to_owned(),
+            several => format!("{} rows have the inputs of others and are left out", count(several)),
+        };
+        notes.push(format!("{left_out}: with duplicates λ₀ is 0"));
     }
     Ok((Points::new(inputs.select_rows(&distinct), targets.select_rows(&distinct))?, notes))
 }

@@ -144,8 +144,8 @@ impl RobustExistence {
                     "hidden units",
                     "hinge loss under a strong attack",
                 )
-                .log_log()
-                .curve("measured, one point a seed (0 not shown)", Role::Measured, Mark::Points, losses)
+                .log_x()
+                .curve("measured, one point a seed", Role::Measured, Mark::Points, losses)
                 .curve("ceiling for the widest", Role::Predicted, Mark::Line, ceiling)
                 .say("The fit is made for the linearised network; the wider, the better it suits the network itself."),
             )

@@ -83,11 +83,17 @@ impl Picture {
         self
     }
 
+    /// The same with a logarithmic horizontal axis.
+    #[must_use]
+    pub fn log_x(mut self) -> Self {
+        self.x.logarithmic = true;
+        self
+    }
+
     /// The same with both axes logarithmic.
     #[must_use]
-    pub fn log_log(mut self) -> Self {
-        self.x.logarithmic = true;
-        self.log_y()
+    pub fn log_log(self) -> Self {
+        self.log_x().log_y()
     }
 
     /// Adds a curve.

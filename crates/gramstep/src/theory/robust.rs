@@ -14,7 +14,7 @@ use crate::solve::norm;
 use crate::view::Matrix;
 
 /// Rounds of cutting planes in which a robust fit is found where there is one; about ten are usual.
-pub(super) const ROUNDS: usize = 40;
+pub(super) const ROUNDS: usize = 20;
 /// Synthetic points are at least so far apart.
 const APART: f64 = 0.6;
 /// Candidates drawn for each point.

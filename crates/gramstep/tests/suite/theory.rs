@@ -89,11 +89,11 @@ fn every_claim_holds_on_its_own_ground_with_five_seeds() {
 #[test]
 fn the_same_seeds_give_the_same_certificate() {
     for claim in every() {
-        let few = Ground::synthetic(2, Device::cpu(2));
+        let few = Ground::synthetic(1, Device::cpu(2));
         let once = certify(&*claim, &few);
         assert_eq!(format!("{once:?}"), format!("{:?}", certify(&*claim, &few)));
         let mut others = few.clone();
-        others.seeds = vec![7, 8];
+        others.seeds = vec![7];
         let other = certify(&*claim, &others);
         assert_ne!(once.pictures, other.pictures, "{}", once.claim);
     }
@@ -164,7 +164,8 @@ fn no_claim_holds_for_narrow_networks() {
     let without_width = ["chizat2019-scale", "gao2019-width"];
     for claim in every().filter(|claim| !without_width.contains(&claim.name())) {
         for widths in [vec![1], vec![1, 2, 3]] {
-            let certificate = certify(&*claim, &ground().with_widths(widths.clone()).unwrap());
+            let few = Ground::synthetic(2, Device::cpu(1)).with_widths(widths.clone()).unwrap();
+            let certificate = certify(&*claim, &few);
             assert_ne!(certificate.verdict, Verdict::Holds, "{widths:?}: {certificate:#?}");
         }
     }
