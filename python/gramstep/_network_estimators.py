@@ -20,7 +20,8 @@ _PARAMETERS = """
     ----------
     hidden_layer_sizes : tuple of int, optional
         Widths of the hidden layers; ``()`` is a linear model. Unless given: on small data the best of ``(50,)`` with
-        tanh, ``(50, 50)`` and ``(256, 256)`` with gelu by the validation loss, else the last.
+        tanh, ``(50, 50)`` and ``(256, 256)`` with gelu by the validation loss, else the last. A limit on training
+        (``max_iter``, ``time_limit``, ``batch_size``) or another solver leaves no choice: then it is the last too.
     activation : str, optional
         "relu", "gelu", "tanh", "silu", "sigmoid", "softplus", "erf", .. of the hidden layers; "gelu" unless given.
     solver : {{"gram-gauss-newton", "sgd", "adam"}}
