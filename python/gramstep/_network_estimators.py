@@ -20,7 +20,8 @@ _PARAMETERS = """
     ----------
     hidden_layer_sizes : tuple of int, optional
         Widths of the hidden layers; ``()`` is a linear model. Unless given: on small data the best of ``(50,)`` with
-        tanh, ``(50, 50)`` and ``(256, 256)`` with gelu by the validation loss, else the last.
+        tanh, ``(50, 50)`` and ``(256, 256)`` with gelu by the validation loss, else the last. A limit on training
+        (``max_iter``, ``time_limit``, ``batch_size``) or another solver leaves no choice: then it is the last too.
     activation : str, optional
         "relu", "gelu", "tanh", "silu", "sigmoid", "softplus", "erf", .. of the hidden layers; "gelu" unless given.
     solver : {{"gram-gauss-newton", "sgd", "adam"}}
@@ -42,6 +43,7 @@ _PARAMETERS = """
     early_stopping : bool
         Whether ``validation_fraction`` of the rows choose when to stop; the best parameters are kept.
     validation_fraction : float
+        {share}
     n_iter_no_change : int, optional
         Epochs without a better loss before training stops.
     time_limit : float, optional
@@ -180,8 +182,9 @@ class _NetworkEstimator(BaseEstimator):
     def _fit(self, data):
         return self._train(data, self._config(), self._validation())
 
-    def _validation(self):
-        validation = float(self.validation_fraction) if self.early_stopping else 0.0
+    def _validation(self, default=0.1):
+        share = default if self.validation_fraction is None else self.validation_fraction
+        validation = float(share) if self.early_stopping else 0.0
         if not 0.0 <= validation < 1.0:
             raise ValueError(f"validation_fraction = {validation}: at least 0 and below 1")
         return validation
@@ -212,6 +215,10 @@ def _plain(value):
 
 #: Networks where the data are small.
 _ENSEMBLE = 5
+#: Rows × outputs of small data.
+_SMALL = 2048
+
+_SHARE_DOC = "Of the rows; a fifth of small data and a tenth of others unless given."
 
 _ENSEMBLE_DOC = """    ensemble : int, optional
         Networks, each with a start and validation rows of its own, of which the average predicts. Unless given: 5 where
@@ -223,8 +230,8 @@ class GramGaussNewtonRegressor(MultiOutputMixin, RegressorMixin, _NetworkEstimat
     __doc__ = f"""A network for regression, trained by Gram-Gauss-Newton (cai2019).
 
     Inputs and targets are standardised on the training rows. Defaults are those of ``gramstep train``, but for
-    ``ensemble``. The average of networks is one network again, their layers side by side.
-{_PARAMETERS.format(ensemble=_ENSEMBLE_DOC, loss="mean r² in the standardised target", outputs="targets")}
+    ``ensemble`` and ``validation_fraction``. The average of networks is one network again, their layers side by side.
+{_PARAMETERS.format(ensemble=_ENSEMBLE_DOC, share=_SHARE_DOC, loss="mean r² in the standardised target", outputs="targets")}
     Examples
     --------
     >>> import numpy as np
@@ -250,7 +257,7 @@ class GramGaussNewtonRegressor(MultiOutputMixin, RegressorMixin, _NetworkEstimat
         max_iter=None,
         tol=0.0,
         early_stopping=True,
-        validation_fraction=0.1,
+        validation_fraction=None,
         n_iter_no_change=None,
         time_limit=None,
         ensemble=None,
@@ -283,17 +290,18 @@ class GramGaussNewtonRegressor(MultiOutputMixin, RegressorMixin, _NetworkEstimat
         )
         self.ensemble = ensemble
 
-    def _fit(self, data):
+    def _fit(self, data, size):
+        validation = self._validation(0.2 if size <= _SMALL else 0.1)
         if self.ensemble is not None and self.ensemble < 1:
             raise ValueError(f"ensemble = {self.ensemble}: a number of networks, at least 1")
         config = self._config()
-        predictor, training = self._network(data, config, self._validation())
+        predictor, training = self._network(data, config, validation)
         self._members = [predictor]
         model = json.loads(training["settings"])["model"]
         chosen = "model" not in config and training["chosen"]
         for seed in range(1, self.ensemble or (_ENSEMBLE if chosen else 1)):
             member = config | {"model": model, "seed": config["seed"] + seed}
-            self._members.append(self._network(data, member, self._validation())[0])
+            self._members.append(self._network(data, member, validation)[0])
         self._predictor = average_networks(self._members)
         return self._describe(training)
 
@@ -308,7 +316,7 @@ class GramGaussNewtonRegressor(MultiOutputMixin, RegressorMixin, _NetworkEstimat
         """
         X, y = validate_fit(self, X, y, regression=True)
         self._ndim = y.ndim
-        return self._fit(make_data(self, X, y, sample_weight))
+        return self._fit(make_data(self, X, y, sample_weight), y.size)
 
     def partial_fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Any:
         """One epoch on these rows, from where the network is. The first call decides the standardisation."""
@@ -350,7 +358,7 @@ class GramGaussNewtonClassifier(ClassifierMixin, _NetworkEstimator):
     __doc__ = f"""A network for classification, trained by Gram-Gauss-Newton on the cross-entropy.
 
     Inputs are standardised on the training rows. Defaults are those of ``gramstep train``.
-{_PARAMETERS.format(ensemble="", loss="mean negative log-likelihood", outputs="logits")}    classes_ : array
+{_PARAMETERS.format(ensemble="", share="Of the rows.", loss="mean negative log-likelihood", outputs="logits")}    classes_ : array
         The classes in the order of the outputs.
 
     Examples

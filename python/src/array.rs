@@ -100,6 +100,12 @@ fn converted<'py, T: Number>(value: &Bound<'py, PyAny>, what: &str) -> PyResult<
     Ok(array.cast_into::<PyArrayDyn<T>>()?)
 }
 
+/// Samples in memory of their own, for work on another thread.
+pub(crate) fn rows<T: Number>(input: &Input<'_, T>) -> PyResult<Matrix<T>> {
+    let view = input.samples()?;
+    Matrix::from_vec(view.rows(), view.columns(), view.to_vec()).map_err(crate::error::core)
+}
+
 /// A matrix as a NumPy array; its memory moves.
 pub(crate) fn array2<T: Number>(py: Python<'_>, matrix: Matrix<T>) -> PyResult<Bound<'_, PyArray2<T>>> {
     let shape = [matrix.rows(), matrix.columns()];

@@ -9,9 +9,10 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::array::{Input, Number, array_of, array2};
+use crate::array::{Input, Number, array_of, array2, rows};
 use crate::error::core;
-use crate::model::{PyModel, each};
+use crate::model::{PyModel, each, owned};
+use crate::worker;
 
 /// What may be changed.
 #[pyclass(name = "ThreatModel", module = "gramstep._gramstep", frozen)]
@@ -46,7 +47,7 @@ impl PyThreatModel {
 }
 
 /// The attack of that name with its settings.
-fn named<T: Number>(name: &str, settings: &Bound<'_, PyDict>) -> PyResult<Box<dyn Attack<T>>> {
+fn named<T: Number>(name: &str, settings: &Bound<'_, PyDict>) -> PyResult<Box<dyn Attack<T> + Send>> {
     let number = |key: &str| settings.get_item(key)?.map(|value| value.extract::<usize>()).transpose();
     let real = |key: &str| settings.get_item(key)?.map(|value| value.extract::<f64>()).transpose();
     let restarts = number("restarts")?.unwrap_or(1);
@@ -69,7 +70,7 @@ fn named<T: Number>(name: &str, settings: &Bound<'_, PyDict>) -> PyResult<Box<dy
     })
 }
 
-fn goal(name: &str, output: usize) -> PyResult<Box<dyn Goal>> {
+fn goal(name: &str, output: usize) -> PyResult<Box<dyn Goal + Send>> {
     Ok(match name {
         "loss" => Box::new(LargestLoss(&SquaredLoss)),
         "margin" => Box::new(Margin),
@@ -116,14 +117,16 @@ pub(crate) fn run_attack<'py>(
 ) -> PyResult<Bound<'py, PyDict>> {
     let (goal, criterion) = (self::goal(goal, output)?, self::criterion(criterion, by)?);
     each!(&model.network, model => {
-        let (x, y) = (Input::new(x, "X")?, Input::new(y, "y")?);
-        let problem = Problem::new(model, x.samples()?, y.matrix()?);
-        let problem = problem.with_goal(goal.as_ref()).with_criterion(criterion);
+        let (x, y) = (rows(&Input::new(x, "X")?)?, owned(&Input::new(y, "y")?)?);
         let attack = named(attack, settings)?;
-        let attacked = py.detach(|| match bisections {
-            None => attack.run(&problem, &threat.0),
-            Some(bisections) => SmallestPerturbation::new(bisections).run(attack.as_ref(), &problem, &threat.0),
-        });
+        let (model, threat) = (model.clone(), threat.0.clone());
+        let attacked = worker::run(py, None, move |_, _| {
+            let problem = Problem::new(&model, &x, &y).with_goal(goal.as_ref()).with_criterion(criterion);
+            match bisections {
+                None => attack.run(&problem, &threat),
+                Some(bisections) => SmallestPerturbation::new(bisections).run(attack.as_ref(), &problem, &threat),
+            }
+        })?;
         describe(py, attacked.map_err(core)?)
     })
 }

@@ -5,9 +5,10 @@ use gramstep::kernel::{EmpiricalKernel, InfiniteArchitecture, KernelTiles, Outpu
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
-use crate::array::{Input, Number, array2};
+use crate::array::{Input, Number, array2, rows};
 use crate::error::core;
 use crate::model::{PyModel, activation, each};
+use crate::worker;
 
 /// Points of a tile.
 const TILE: usize = 1024;
@@ -64,14 +65,17 @@ fn infinite<T: Number>(
     let x = Input::<T>::new(X, "X")?;
     let x2 = X2.map(|x2| Input::<T>::new(x2, "X2")).transpose()?;
     let (x, x2) = (x.samples()?, x2.as_ref().map(Input::samples).transpose()?);
-    let kernel = py.detach(|| {
+    let points = py.detach(|| {
         let (kernel, device) = (architecture.kernel()?, Device::cpu(threads));
-        let points = kernel.points(x, &device)?;
-        match x2 {
-            None => Ok(points.gram(architecture.which)),
-            Some(x2) => points.cross_gram(&kernel.points(x2, &device)?, architecture.which),
-        }
+        let others = x2.map(|x2| kernel.points(x2, &device)).transpose()?;
+        Ok((kernel.points(x, &device)?, others))
     });
+    let (points, others) = points.map_err(core)?;
+    let which = architecture.which;
+    let kernel = worker::run(py, None, move |_, _| match others {
+        None => Ok(points.gram(which)),
+        Some(others) => points.cross_gram(&others, which),
+    })?;
     Ok(array2(py, kernel.map_err(core)?)?.into_any().unbind())
 }
 
@@ -98,13 +102,13 @@ pub(crate) fn empirical_ntk(
         }
     };
     each!(&model.network, model => {
-        let x = Input::new(X, "X")?;
-        let x2 = X2.map(|x2| Input::new(x2, "X2")).transpose()?;
-        let (x, x2) = (x.samples()?, x2.as_ref().map(Input::samples).transpose()?);
-        let kernel = py.detach(|| {
-            let kernel = EmpiricalKernel::new(model, x, x2.unwrap_or(x), Which::Ntk, outputs)?;
+        let x = rows(&Input::new(X, "X")?)?;
+        let x2 = X2.map(|x2| rows(&Input::new(x2, "X2")?)).transpose()?;
+        let model = model.clone();
+        let kernel = worker::run(py, None, move |_, _| {
+            let kernel = EmpiricalKernel::new(&model, &x, x2.as_ref().unwrap_or(&x), Which::Ntk, outputs)?;
             if x2.is_none() { kernel.symmetric_matrix(TILE) } else { kernel.matrix(TILE) }
-        });
+        })?;
         Ok(array2(py, kernel.map_err(core)?)?.into_any().unbind())
     })
 }

@@ -20,7 +20,8 @@ SMALL = {"hidden_layer_sizes": (12,), "activation": "tanh", "max_iter": 25, "ran
 ALL = [GramGaussNewtonRegressor(**SMALL), GramGaussNewtonClassifier(**SMALL), NTKRegressor(), NTKClassifier()]
 REGRESSORS = [GramGaussNewtonRegressor(**SMALL), NTKRegressor()]
 
-#: A weight cannot equal a repeated row where rows are split at random: scikit-learn's own MLPs are excused alike.
+#: A weight cannot equal a repeated row where rows are split at random. Without a split it does:
+#: test_a_weight_of_2_is_a_row_twice_and_a_weight_of_0_none.
 SPLIT = "rows are split at random into training and validation; repeated rows split otherwise than weighted ones"
 EXPECTED = {
     "GramGaussNewtonRegressor": {"check_sample_weight_equivalence_on_dense_data": SPLIT},

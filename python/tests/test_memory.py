@@ -33,5 +33,5 @@ SCRIPT = textwrap.dedent(
 def test_a_fit_of_float32_makes_one_copy_of_X(early_stopping):
     script = SCRIPT.replace("EARLY", str(early_stopping))
     out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
-    # One copy of X (20 MB), y as float64 and float32 and what a batch needs; a second copy would make it more than 2.
-    assert float(out) < 1.7, out
+    # One copy of X (20 MB), and about 14 MB of targets, orders of rows and work space; two copies would make it 2.7.
+    assert float(out) < 1.9, out
