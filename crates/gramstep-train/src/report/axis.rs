@@ -138,18 +138,16 @@ fn linear_label(value: f64, step: f64) -> String {
     format!("{value:.decimals$}")
 }
 
-/// Powers of ten; within little more than one also their multiples by 2 and 5, or by all digits.
+/// Powers of ten; within little more than one also their multiples by 2 and 5; within less, round numbers.
 fn log_ticks(low: f64, high: f64) -> Vec<(f64, String)> {
     let decades = high - low;
     if decades < 1.5 {
-        for multiples in [&[1.0, 2.0, 5.0][..], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0]] {
-            let ticks = multiples_of_ten(low, high, multiples);
-            if ticks.len() > 1 {
-                return ticks;
-            }
+        let ticks = multiples_of_ten(low, high, &[1.0, 2.0, 5.0]);
+        if ticks.len() > 2 {
+            return ticks;
         }
-        let around = [low, high].map(|place| (place, short(&number(10.0_f64.powf(place)))));
-        return around.to_vec();
+        let round = linear_ticks(10.0_f64.powf(low), 10.0_f64.powf(high));
+        return round.into_iter().map(|(value, label)| (value.log10(), label)).collect();
     }
     let step = (decades / TICKS).ceil();
     let mut tick = (low / step).ceil() * step;
@@ -209,6 +207,14 @@ mod tests {
 
     fn labels(axis: &Axis) -> Vec<&str> {
         axis.ticks.iter().map(|tick| tick.1.as_str()).collect()
+    }
+
+    #[test]
+    fn a_narrow_logarithmic_axis_has_round_numbers() {
+        assert_eq!(
+            labels(&Axis::new(Scale::Log, [0.857, 0.9953].into_iter())),
+            ["0.88", "0.90", "0.92", "0.94", "0.96", "0.98"]
+        );
     }
 
     #[test]
