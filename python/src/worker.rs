@@ -41,7 +41,7 @@ impl<R> Observer for Reporter<R> {
     }
 
     fn epoch(&mut self, event: &EpochEvent) -> gramstep_train::Result<()> {
-        let _ = self.sender.send(Message::Epoch { event: *event, epochs: self.epochs });
+        let _ = self.sender.send(Message::Epoch { event: event.clone(), epochs: self.epochs });
         Ok(())
     }
 }
