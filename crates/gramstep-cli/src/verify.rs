@@ -28,7 +28,7 @@ pub(crate) struct Verify {
     /// Claims, or keys of papers: du2019, cai2019-quadratic, cai2019, .. [default: all]
     #[arg(value_name = "CLAIM")]
     claims: Vec<String>,
-    /// Small settings, all claims within minutes [default]
+    /// Small settings, all claims within minutes (the default)
     #[arg(long, action = ArgAction::SetTrue, conflicts_with = "full", help_heading = "Effort")]
     quick: bool,
     /// The papers' own sizes, all claims within an hour

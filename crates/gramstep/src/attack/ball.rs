@@ -41,7 +41,7 @@ impl<T: Scalar> ParameterBall<T> {
     /// The ball of radius ρ ≥ 0 for each layer; infinity measures distances and confines nothing.
     ///
     /// # Errors
-    /// [`Error::Setting`] if the radius is negative or NaN.
+    /// [`Error::Setting`](crate::Error::Setting) if the radius is negative or NaN.
     pub fn around(model: &Model<T>, radius: f64) -> Result<Self> {
         check_setting(radius >= 0.0, "radius of the parameter ball", &radius, "at least 0")?;
         Ok(Self { centre: model.theta(), radius })
@@ -56,7 +56,7 @@ impl<T: Scalar> ParameterBall<T> {
     /// Distance of every layer from its initial value.
     ///
     /// # Errors
-    /// [`Error::Shape`] if the model is not the one of the ball.
+    /// [`Error::Shape`](crate::Error::Shape) if the model is not the one of the ball.
     pub fn distances(&self, model: &Model<T>) -> Result<Vec<LayerDistance>> {
         self.check(model)?;
         Ok(layers(model).into_iter().map(|(layer, spans)| self.distance(model, layer, &spans)).collect())
@@ -65,7 +65,7 @@ impl<T: Scalar> ParameterBall<T> {
     /// Moves every layer that is outside its ball radially on to it; returns the distances after that.
     ///
     /// # Errors
-    /// [`Error::Shape`] if the model is not the one of the ball.
+    /// [`Error::Shape`](crate::Error::Shape) if the model is not the one of the ball.
     pub fn project(&self, model: &mut Model<T>) -> Result<Vec<LayerDistance>> {
         self.check(model)?;
         let layers = layers(model);

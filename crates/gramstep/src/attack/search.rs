@@ -107,7 +107,7 @@ impl<'a, T: Scalar> Search<'a, T> {
     /// Evaluates points, n×d, and lets them compete.
     ///
     /// # Errors
-    /// [`Error::NonFinite`] if the model's outputs are not finite.
+    /// [`Error::NonFinite`](crate::Error::NonFinite) if the model's outputs are not finite.
     pub fn evaluate(&mut self, x: &[T]) -> Result<()> {
         let tile = Tile::new(x, self.best.len(), self.problem.model.inputs());
         self.problem.model.evaluate(self.operations, tile, &mut self.pass)?;
@@ -118,7 +118,7 @@ impl<'a, T: Scalar> Search<'a, T> {
     /// Evaluates points with their gradients, n×d, and lets them compete.
     ///
     /// # Errors
-    /// [`Error::NonFinite`] if the model's outputs are not finite.
+    /// [`Error::NonFinite`](crate::Error::NonFinite) if the model's outputs are not finite.
     pub fn ascend(&mut self, x: &[T]) -> Result<()> {
         let problem = self.problem;
         let (d, k) = (problem.model.inputs(), problem.model.outputs());

@@ -46,7 +46,8 @@ impl SmallestPerturbation {
     /// false; one that meets the criterion by itself has size 0.
     ///
     /// # Errors
-    /// Those of the attack; [`Error::Setting`] if the criterion is [`Criterion::None`], which nothing meets.
+    /// Those of the attack; [`Error::Setting`](crate::Error::Setting) if the criterion is [`Criterion::None`], which
+    /// nothing meets.
     pub fn run<T: Scalar>(
         &self,
         attack: &(impl Attack<T> + ?Sized),
@@ -87,7 +88,7 @@ impl SmallestPerturbation {
 /// What was found at a smaller radius is allowed at a larger one and competes there, so neither falls.
 ///
 /// # Errors
-/// Those of the attack; [`Error::Setting`] if the radii are not ascending.
+/// Those of the attack; [`Error::Setting`](crate::Error::Setting) if the radii are not ascending.
 pub fn error_against_radius<T: Scalar>(
     attack: &(impl Attack<T> + ?Sized),
     problem: &Problem<'_, T>,

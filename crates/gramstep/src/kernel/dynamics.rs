@@ -57,7 +57,8 @@ impl Dynamics {
     /// From the kernel of the training points (its lower triangle is read), f₀ and y, both n×k.
     ///
     /// # Errors
-    /// [`Error::Shape`] if sizes differ, [`Error::Solve`] if the decomposition fails.
+    /// [`Error::Shape`](crate::Error::Shape) if sizes differ, [`Error::Solve`](crate::Error::Solve) if the
+    /// decomposition fails.
     pub fn new(kernel: &Matrix<f64>, start: &Matrix<f64>, y: &Matrix<f64>, threads: usize) -> Result<Self> {
         let n = kernel.rows();
         let (f, y_columns) = (start.columns(), y.columns());
@@ -84,7 +85,7 @@ impl Dynamics {
     /// f_t at the training points, n×k.
     ///
     /// # Errors
-    /// [`Error::Setting`] if a time, rate or momentum is outside its range.
+    /// [`Error::Setting`](crate::Error::Setting) if a time, rate or momentum is outside its range.
     pub fn outputs(&self, time: Time) -> Result<Matrix<f64>> {
         let change = self.in_eigenvectors(time, |w, left| if w > 0.0 { left - 1.0 } else { 0.0 })?;
         Ok(self.add(&self.start, change.iter().map(|q| self.eigen.expand(q))))
@@ -94,7 +95,7 @@ impl Dynamics {
     /// start (m×k).
     ///
     /// # Errors
-    /// [`Error::Shape`] if sizes differ, and those of [`outputs`](Self::outputs).
+    /// [`Error::Shape`](crate::Error::Shape) if sizes differ, and those of [`outputs`](Self::outputs).
     pub fn predict(&self, cross: &Matrix<f64>, start: &Matrix<f64>, time: Time) -> Result<Matrix<f64>> {
         for (what, expected, got) in [
             ("columns of the kernel with the training points", self.start.rows(), cross.columns()),
@@ -115,7 +116,7 @@ impl Dynamics {
     /// The largest learning rate at which gradient descent with this momentum does not grow: 2(1 + μ)/λ_max.
     ///
     /// # Errors
-    /// [`Error::Setting`] if the momentum is outside 0 ≤ μ < 1.
+    /// [`Error::Setting`](crate::Error::Setting) if the momentum is outside 0 ≤ μ < 1.
     pub fn largest_stable_rate(&self, momentum: f64) -> Result<f64> {
         check_momentum("momentum", momentum)?;
         Ok(2.0 * (1.0 + momentum) / self.eigen.values.last().copied().unwrap_or(0.0))
@@ -125,7 +126,7 @@ impl Dynamics {
     /// or grows with each of many steps.
     ///
     /// # Errors
-    /// [`Error::Setting`] if the rate or the momentum is outside its range.
+    /// [`Error::Setting`](crate::Error::Setting) if the rate or the momentum is outside its range.
     pub fn spectral_radius(&self, learning_rate: f64, momentum: f64) -> Result<f64> {
         check_positive("learning rate", learning_rate)?;
         check_momentum("momentum", momentum)?;

@@ -60,7 +60,7 @@ impl<T: Scalar> LinearisedModel<T> {
     /// Sets v.
     ///
     /// # Errors
-    /// [`Error::Shape`] if v does not have p entries.
+    /// [`Error::Shape`](crate::Error::Shape) if v does not have p entries.
     pub fn set_displacement(&mut self, v: Vec<T>) -> Result<()> {
         check_extent("displacement of the parameters", self.displacement.len(), v.len())?;
         self.displacement = v;
@@ -70,7 +70,7 @@ impl<T: Scalar> LinearisedModel<T> {
     /// f_lin(v, x), n×k.
     ///
     /// # Errors
-    /// [`Error::Shape`] if x does not fit the network.
+    /// [`Error::Shape`](crate::Error::Shape) if x does not fit the network.
     pub fn predict<'x>(&self, x: impl Into<MatrixView<'x, T>>) -> Result<Matrix<T>> {
         let (mut f, slope) = self.model.predict_tangent(x, &self.displacement)?;
         f.as_mut_slice().iter_mut().zip(slope.as_slice()).for_each(|(f, &slope)| *f += slope);
@@ -80,7 +80,7 @@ impl<T: Scalar> LinearisedModel<T> {
     /// ∂⟨u_i, f_lin(x_i)⟩/∂x_i, n×inputs; needs φ″. u: n×k.
     ///
     /// # Errors
-    /// [`Error::Shape`] if x or u does not fit the network.
+    /// [`Error::Shape`](crate::Error::Shape) if x or u does not fit the network.
     pub fn input_gradient<'x>(&self, x: impl Into<MatrixView<'x, T>>, u: &Matrix<T>) -> Result<Matrix<T>> {
         let x = x.into();
         let mut gradient = self.model.input_gradient(x, u)?;
@@ -93,7 +93,7 @@ impl<T: Scalar> LinearisedModel<T> {
     /// first-order optimiser trains f_lin. u: n×k.
     ///
     /// # Errors
-    /// [`Error::Shape`] if x or u does not fit the network.
+    /// [`Error::Shape`](crate::Error::Shape) if x or u does not fit the network.
     pub fn gradient<'x>(&self, x: impl Into<MatrixView<'x, T>>, u: &Matrix<T>) -> Result<Vec<T>> {
         self.model.tangent(x)?.vjp(u.as_slice())
     }
@@ -102,7 +102,8 @@ impl<T: Scalar> LinearisedModel<T> {
     /// norm for κ = 0. y: n×k.
     ///
     /// # Errors
-    /// [`Error::Shape`] if x or y does not fit the network, [`Error::Setting`] if κ is negative, [`Error::Solve`].
+    /// [`Error::Shape`](crate::Error::Shape) if x or y does not fit the network,
+    /// [`Error::Setting`](crate::Error::Setting) if κ is negative, [`Error::Solve`](crate::Error::Solve).
     pub fn fit<'x>(&mut self, x: impl Into<MatrixView<'x, T>>, y: &Matrix<T>, ridge: f64) -> Result<SolveInfo> {
         let tangent = self.model.tangent(x)?;
         let f = tangent.predictions();
@@ -119,7 +120,7 @@ impl<T: Scalar> LinearisedModel<T> {
     /// How far the network at θ is from the linearisation at θ₀, on the points x.
     ///
     /// # Errors
-    /// [`Error::Shape`] if θ or x does not fit the network.
+    /// [`Error::Shape`](crate::Error::Shape) if θ or x does not fit the network.
     pub fn error<'x>(&self, theta: &[T], x: impl Into<MatrixView<'x, T>>) -> Result<LinearisationError> {
         let x = x.into();
         let mut moved = self.model.clone();

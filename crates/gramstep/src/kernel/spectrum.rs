@@ -26,7 +26,7 @@ impl Spectrum {
     /// The spectrum of a symmetric matrix, of which the lower triangle is read.
     ///
     /// # Errors
-    /// [`Error::Solve`] if the matrix is not finite.
+    /// [`Error::Solve`](crate::Error::Solve) if the matrix is not finite.
     pub fn new(kernel: &Matrix<f64>, threads: usize) -> Result<Self> {
         let eigen = eigen(kernel, threads)?;
         Ok(Self { rounding: eigen.rounding(), values: eigen.values })
@@ -65,7 +65,7 @@ impl Spectrum {
 /// Alignment of a kernel with targets, ⟨K, yyᵀ⟩/(‖K‖·‖yyᵀ‖) in 0..1 (cristianini2001). K: n×n, y: n×k.
 ///
 /// # Errors
-/// [`Error::Shape`] if y does not have n rows.
+/// [`Error::Shape`](crate::Error::Shape) if y does not have n rows.
 pub fn alignment(kernel: &Matrix<f64>, y: &Matrix<f64>) -> Result<f64> {
     let n = kernel.rows();
     check_extent("rows of the targets", n, y.rows())?;

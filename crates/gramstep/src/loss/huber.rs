@@ -16,7 +16,7 @@ impl HuberLoss {
     /// The loss with its corner at |r| = `delta` > 0, in units of the target.
     ///
     /// # Errors
-    /// [`Error::Setting`] if `delta` is not a positive number.
+    /// [`Error::Setting`](crate::Error::Setting) if `delta` is not a positive number.
     pub fn new(delta: f64) -> Result<Self> {
         check_positive("huber delta", delta)?;
         Ok(Self { delta })

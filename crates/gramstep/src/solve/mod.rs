@@ -125,8 +125,8 @@ impl<'a> Damped<'a> {
     /// Factors `matrix` + `damping`·I. Only the lower triangle is read.
     ///
     /// # Errors
-    /// [`Error::Solve`] if the matrix is not finite or neither factorisation succeeds, [`Error::Setting`] if the
-    /// damping is negative or not finite.
+    /// [`Error::Solve`](crate::Error::Solve) if the matrix is not finite or neither factorisation succeeds,
+    /// [`Error::Setting`](crate::Error::Setting) if the damping is negative or not finite.
     pub fn factor(matrix: &'a Matrix<f64>, damping: f64, threads: usize) -> Result<Self> {
         check_not_negative("damping", damping)?;
         let method = match cholesky::Cholesky::factor(matrix, damping, threads) {
@@ -139,7 +139,7 @@ impl<'a> Damped<'a> {
     /// The solution c of (G + λI) c = r, the one of least norm where the system is singular.
     ///
     /// # Errors
-    /// [`Error::Shape`] if r has the wrong length.
+    /// [`Error::Shape`](crate::Error::Shape) if r has the wrong length.
     pub fn solve(&self, rhs: &[f64], solver: Solver) -> Result<(Vec<f64>, SolveInfo)> {
         let size = self.matrix.rows();
         check_extent("right-hand side", size, rhs.len())?;

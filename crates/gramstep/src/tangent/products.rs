@@ -10,7 +10,7 @@ impl<T: Scalar> TangentFeatures<T> {
     /// J v, one number per (sample, output). v: p. Frozen spans do not move.
     ///
     /// # Errors
-    /// [`Error::Shape`] if v does not have p entries.
+    /// [`Error::Shape`](crate::Error::Shape) if v does not have p entries.
     pub fn jvp(&self, v: &[T]) -> Result<Vec<T>> {
         check_extent("direction in parameter space", self.parameters, v.len())?;
         let v = upload(v);
@@ -21,7 +21,7 @@ impl<T: Scalar> TangentFeatures<T> {
     /// (1 unless set: then it is Jᵀu). u: n·k, ordered (sample, output).
     ///
     /// # Errors
-    /// [`Error::Shape`] if u does not have n·k entries.
+    /// [`Error::Shape`](crate::Error::Shape) if u does not have n·k entries.
     pub fn vjp(&self, u: &[T]) -> Result<Vec<T>> {
         self.check_rows("cotangents", u.len())?;
         let mut gradient = Buffer::zeros(self.parameters);
