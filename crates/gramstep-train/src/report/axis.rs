@@ -211,10 +211,7 @@ mod tests {
 
     #[test]
     fn a_narrow_logarithmic_axis_has_round_numbers() {
-        assert_eq!(
-            labels(&Axis::new(Scale::Log, [0.857, 0.9953].into_iter())),
-            ["0.88", "0.90", "0.92", "0.94", "0.96", "0.98"]
-        );
+        assert_eq!(labels(&Axis::new(Scale::Log, [0.857, 0.9953].into_iter())), ["0.90", "0.95"]);
     }
 
     #[test]
@@ -223,7 +220,7 @@ mod tests {
         assert_eq!(labels(&Axis::new(Scale::Linear, [-3.0, 1.0e3].into_iter())), ["0", "500", "1000"]);
         assert_eq!(labels(&Axis::new(Scale::Log, [1e-12, 1.0].into_iter())), ["10⁻¹²", "10⁻⁹", "10⁻⁶", "0.001", "1"]);
         assert_eq!(labels(&Axis::new(Scale::Log, [0.3, 4.0].into_iter())), ["0.5", "1", "2"]);
-        assert_eq!(labels(&Axis::new(Scale::Log, [0.0105, 0.0346].into_iter())), ["0.02", "0.03"]);
+        assert_eq!(labels(&Axis::new(Scale::Log, [0.0105, 0.0346].into_iter())), ["0.015", "0.020", "0.025", "0.030"]);
     }
 
     #[test]
