@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tempfile
 import textwrap
 
 import pytest
@@ -32,6 +33,6 @@ SCRIPT = textwrap.dedent(
 @pytest.mark.parametrize("early_stopping", [True, False])
 def test_a_fit_of_float32_makes_one_copy_of_X(early_stopping):
     script = SCRIPT.replace("EARLY", str(early_stopping))
-    out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=tempfile.gettempdir()).stdout
     # One copy of X (20 MB), and about 14 MB of targets, orders of rows and work space; two copies would make it 2.7.
     assert float(out) < 1.9, out
