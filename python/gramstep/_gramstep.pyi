@@ -59,6 +59,7 @@ class Model:
         outputs: int,
         *,
         activation: str = "relu",
+        pool: Literal["mean", "max"] = "mean",
         seed: int = 0,
         dtype: _Dtype = "float32",
         threads: int = 0,

@@ -137,7 +137,8 @@ impl PyModel {
     }
 
     /// A plain convolutional network: 3×3 convolutions with these channels, an activation after each, images halved by
-    /// averaging between them while they have at least 8 pixels a side; the mean over pixels; a dense layer.
+    /// ``pool`` ("mean" or "max" of squares of pixels) between them while they have at least 8 pixels a side; the mean
+    /// over pixels; a dense layer.
     ///
     /// ``image_shape`` is (height, width, channels); X has the shape (n, height, width, channels).
     ///
@@ -147,18 +148,25 @@ impl PyModel {
     /// >>> gramstep.Model.cnn((8, 8, 3), [4, 4], 2).predict(np.zeros((5, 8, 8, 3))).shape
     /// (5, 2)
     #[classmethod]
-    #[pyo3(signature = (image_shape, channels, outputs, *, activation="relu", seed=0, dtype="float32", threads=0))]
+    #[pyo3(signature = (image_shape, channels, outputs, *, activation="relu", pool="mean", seed=0, dtype="float32",
+        threads=0))]
     fn cnn(
         _class: &Bound<'_, PyType>,
         image_shape: (usize, usize, usize),
         channels: Vec<usize>,
         outputs: usize,
         activation: &str,
+        pool: &str,
         seed: u64,
         dtype: &str,
         threads: usize,
     ) -> PyResult<Self> {
         let specification = Specification::cnn(image(image_shape), &channels, self::activation(activation)?, outputs);
+        let specification = match pool {
+            "mean" => specification,
+            "max" => specification.with_max_pools(),
+            other => return Err(PyValueError::new_err(format!("pool is 'mean' or 'max', not {other:?}"))),
+        };
         Ok(Self { network: Network::build(specification, seed, dtype, threads)? })
     }
 

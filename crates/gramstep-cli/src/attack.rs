@@ -8,10 +8,9 @@ use clap::Args;
 use gramstep::attack::{NamedAttack, Norm};
 use gramstep_train::adversarial::Unit;
 use gramstep_train::attack::{AttackOptions, attack};
-use gramstep_train::data::Source;
 use gramstep_train::settings::all_processors;
 
-use crate::options::{TalkOptions, parse};
+use crate::options::{RowOptions, TalkOptions};
 use crate::outcome::{Outcome, Result};
 use crate::text;
 
@@ -25,9 +24,8 @@ use crate::text;
 pub(crate) struct Attack {
     /// The folder that train wrote
     run: PathBuf,
-    /// The rows: a table with the input and target columns of the training data
-    #[arg(long, value_name = "SRC", value_parser = parse::<Source>)]
-    data: Source,
+    #[command(flatten)]
+    source: RowOptions,
     /// How changes are measured: linf (the largest) or l2 (Euclidean length)
     #[arg(long, value_name = "linf|l2", value_parser = parse_core::<Norm>)]
     norm: Norm,
@@ -72,7 +70,7 @@ impl Attack {
             ..AttackOptions::new(self.norm, self.radius)
         };
         let mut notes = Vec::new();
-        let report = attack(&self.run, &self.data, &options, threads, &mut notes)?;
+        let report = attack(&self.run, &self.source.source()?, &options, threads, &mut notes)?;
         if !self.talk.quiet {
             for note in &notes {
                 eprintln!("note: {note}");

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use clap::{ArgAction, Args};
 use gramstep_train::Result;
 use gramstep_train::adversarial::Adversary;
-use gramstep_train::data::{Augmentation, BrokenImages, Colour, ImageSize, Portion, Task};
+use gramstep_train::data::{Augmentation, BrokenImages, Colour, Format, ImageSize, Portion, Source, Task};
 use gramstep_train::settings::{BatchSize, Config, DampingChoice, Precision, RidgeChoice, TimeLimit};
 
 /// What is learned, from what, and how: everything of `train` but the method.
@@ -17,6 +17,9 @@ pub(crate) struct TrainingOptions {
     /// AGE/<111|112>/* as AFAD, a .csv with a column `id` beside a folder of images as RSNA, IDX files as MNIST
     #[arg(long, value_name = "SRC", help_heading = "Data")]
     data: Option<String>,
+    /// How the data are laid out, where their name does not tell: csv, tsv, afad, rsna, classes or idx
+    #[arg(long, requires = "data", value_parser = parse::<Format>, help_heading = "Data")]
+    format: Option<Format>,
     /// Settings from a file; options given here come first
     #[arg(long, value_name = "FILE.toml", help_heading = "Data")]
     config: Option<PathBuf>,
@@ -52,7 +55,7 @@ pub(crate) struct TrainingOptions {
     #[arg(long, value_name = "flip,shift:N", value_parser = parse::<Augmentation>, help_heading = "Images")]
     augment: Option<Augmentation>,
 
-    /// The network: linear, mlp:WIDTH,..:ACTIVATION, cnn:CHANNELS,..:ACTIVATION or resnet32 [default: on
+    /// The network: linear, mlp:WIDTH,..:ACTIVATION, cnn:CHANNELS,..:ACTIVATION[:max] or resnet32 [default: on
     /// small tables the best of three by the validation loss, else mlp:256,256:gelu; resnet32 for images]
     #[arg(long, value_name = "SPEC", help_heading = "Model")]
     model: Option<String>,
@@ -106,7 +109,7 @@ impl TrainingOptions {
     pub(crate) fn config(self) -> Result<Config> {
         let file = self.config.as_deref().map(Config::read).transpose()?.unwrap_or_default();
         Ok(file.overridden_by(Config {
-            data: self.data,
+            data: self.data.map(|data| formatted(data, self.format)),
             target: self.target,
             drop: self.drop,
             weights: self.weights,
@@ -133,6 +136,31 @@ impl TrainingOptions {
             threads: self.threads,
             ..Config::default()
         }))
+    }
+}
+
+/// The text of a source that is read in this format.
+fn formatted(data: String, format: Option<Format>) -> String {
+    match format {
+        Some(format) => format!("{format}:{data}"),
+        None => data,
+    }
+}
+
+/// Rows for a trained model.
+#[derive(Args)]
+pub(crate) struct RowOptions {
+    /// The rows: a table or images with the columns of the training data
+    #[arg(long, value_name = "SRC")]
+    data: String,
+    /// How the rows are laid out, where their name does not tell: csv, tsv, afad, rsna, classes or idx
+    #[arg(long, value_parser = parse::<Format>)]
+    format: Option<Format>,
+}
+
+impl RowOptions {
+    pub(crate) fn source(&self) -> Result<Source> {
+        formatted(self.data.clone(), self.format).parse()
     }
 }
 

@@ -7,12 +7,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 use gramstep::Device;
-use gramstep_train::data::Source;
 use gramstep_train::settings::all_processors;
 use gramstep_train::uncertainty::{ErrorBars, Uncertainty};
 use gramstep_train::{Error, TrainedModel};
 
-use crate::options::parse;
+use crate::options::RowOptions;
 use crate::outcome::{Outcome, Result};
 use crate::text;
 
@@ -25,9 +24,8 @@ use crate::text;
 pub(crate) struct Predict {
     /// The folder that train wrote
     run: PathBuf,
-    /// The rows: a table with the input columns of the training data
-    #[arg(long, value_name = "SRC", value_parser = parse::<Source>)]
-    data: Source,
+    #[command(flatten)]
+    rows: RowOptions,
     /// Write the predictions to this CSV file [default: stdout]
     #[arg(long, value_name = "FILE.csv")]
     out: Option<PathBuf>,
@@ -54,7 +52,7 @@ impl Predict {
     pub(crate) fn run(self) -> Result {
         let threads = self.threads.map_or_else(all_processors, NonZeroUsize::get);
         let model = TrainedModel::load(&self.run, Device::cpu(threads))?;
-        let table = model.read(&self.data, threads)?;
+        let table = model.read(&self.rows.source()?, threads)?;
         let predictions = if self.std || self.interval.is_some() {
             let mut notes = Vec::new();
             let uncertainty = Uncertainty::of(&self.run, &model, &mut notes)?;

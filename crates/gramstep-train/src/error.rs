@@ -317,7 +317,8 @@ impl Error {
             Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => "check the path",
             Self::Write { .. } => "choose another place with --out, or free some space",
             Self::UnknownSource { .. } => {
-                "give a .csv or .tsv file, a folder of images, or builtin:diabetes, builtin:winequality"
+                "give a .csv or .tsv file, a folder of images, or builtin:diabetes, builtin:winequality; --format csv reads \
+                 a file of another name"
             }
             Self::UnknownBuiltin { .. } => "there are builtin:diabetes and builtin:winequality",
             Self::NoData => "try --data builtin:diabetes, or give a file: --data table.csv",

@@ -172,6 +172,40 @@ fn folders_in_no_known_layout_are_refused_with_the_layouts() {
 }
 
 #[test]
+fn a_format_that_is_said_comes_before_the_one_that_names_tell() {
+    let bench = Bench::new();
+    bench.bones(20);
+    // Beside the table this is a folder a class, too: `pictures` is the only one.
+    let classes = bench.run(&format!("train --data bones --format classes {TRAIN} --out classes"));
+    assert!(classes.stderr.contains("`class`"), "{}", classes.stderr);
+    let afad = bench.run(&format!("train --data bones --format afad {TRAIN} --out afad"));
+    assert!(afad.stderr.contains("`pictures` is not an age"), "{}", afad.stderr);
+    let idx = bench.run(&format!("train --data bones --format idx {TRAIN} --out idx"));
+    assert!(idx.stderr.contains("no file *images-idx3-ubyte"), "{}", idx.stderr);
+
+    bench.write("table.txt", super::smooth_table(40));
+    let guessed = bench.run("train --data table.txt --epochs 1 --out guessed");
+    assert_eq!(guessed.code, 2);
+    assert!(guessed.stderr.contains("--format csv"), "{}", guessed.stderr);
+    bench.json("train --data table.txt --format csv --epochs 1 --out run --json");
+    let predicted = bench.run("predict run --data table.txt --format csv");
+    assert_eq!((predicted.code, predicted.stdout.lines().count()), (0, 41), "{}", predicted.stderr);
+    // The format is in the run: it can be repeated.
+    bench.json("train --config run/config.toml --out again --json");
+}
+
+#[test]
+fn max_pools_are_trained_and_kept() {
+    let bench = Bench::new();
+    bench.bones(30);
+    let train =
+        "train --data bones --model cnn:4,4:relu:max --image-size 8 --epochs 2 --batch-size 16 --out run --json";
+    assert_eq!(bench.json(train)["model"], "cnn:4,4:relu:max");
+    let predicted = bench.run("predict run --data bones");
+    assert_eq!((predicted.code, predicted.stdout.lines().count()), (0, 31), "{}", predicted.stderr);
+}
+
+#[test]
 fn settings_of_images_outside_their_range_are_refused() {
     let bench = Bench::new();
     bench.bones(12);

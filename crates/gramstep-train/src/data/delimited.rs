@@ -11,26 +11,35 @@ use crate::error::{Error, Result};
 /// Cells that stand for a missing value, in lower case.
 const MISSING: [&str; 7] = ["", "na", "n/a", "nan", "null", "none", "?"];
 
-pub(super) fn read(path: &Path) -> Result<Table> {
+/// What separates the cells of a line.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Delimiter {
+    /// A tab.
+    Tab,
+    /// The comma, unless the first line has none and has `;` or tabs instead.
+    Found,
+}
+
+pub(super) fn read(path: &Path, delimiter: Delimiter) -> Result<Table> {
     let bytes = std::fs::read(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
-    let tabs = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("tsv"));
-    parse(path.display().to_string(), &bytes, tabs)
+    parse(path.display().to_string(), &bytes, delimiter)
 }
 
 /// How the cells of a file are written.
 #[derive(Clone, Copy)]
-struct Format {
+struct Notation {
     delimiter: u8,
     /// Where `;` separates cells, a comma may stand for the decimal point.
     decimal_comma: bool,
 }
 
-impl Format {
-    /// Tabs for `.tsv`; for `.csv` the comma, unless the first line has none and has `;` or tabs instead.
-    fn of(bytes: &[u8], tabs: bool) -> Self {
+impl Notation {
+    fn of(bytes: &[u8], delimiter: Delimiter) -> Self {
         let first = bytes.split(|&b| b == b'\n').next().unwrap_or_default();
-        let delimiter =
-            if tabs { b'\t' } else { *[b',', b';', b'\t'].iter().find(|d| first.contains(d)).unwrap_or(&b',') };
+        let delimiter = match delimiter {
+            Delimiter::Tab => b'\t',
+            Delimiter::Found => *[b',', b';', b'\t'].iter().find(|d| first.contains(d)).unwrap_or(&b','),
+        };
         Self { delimiter, decimal_comma: delimiter == b';' }
     }
 
@@ -87,24 +96,24 @@ struct Seen {
     first_text: usize,
 }
 
-fn parse(origin: String, bytes: &[u8], tabs: bool) -> Result<Table> {
+fn parse(origin: String, bytes: &[u8], delimiter: Delimiter) -> Result<Table> {
     if let Some(at) = bytes.iter().position(|&b| b == 0) {
         let line = bytes[..at].split(|&b| b == b'\n').count() as u64;
         return Err(Error::NotText { origin, line });
     }
-    let format = Format::of(bytes, tabs);
+    let notation = Notation::of(bytes, delimiter);
     let mut notes = Vec::new();
-    if !tabs && format.delimiter != b',' {
-        notes.push(format!("{origin}: cells are separated by {:?}", char::from(format.delimiter)));
+    if delimiter == Delimiter::Found && notation.delimiter != b',' {
+        notes.push(format!("{origin}: cells are separated by {:?}", char::from(notation.delimiter)));
     }
 
     let mut names: Option<Vec<String>> = None;
     let mut headless = false;
     let mut seen: Vec<Seen> = Vec::new();
     let mut lines = Vec::new();
-    format.walk(&origin, bytes, |line, record| {
+    notation.walk(&origin, bytes, |line, record| {
         if names.is_none() {
-            headless = record.iter().all(|cell| format.number(cell).is_some());
+            headless = record.iter().all(|cell| notation.number(cell).is_some());
             seen = vec![Seen::default(); record.len()];
             names = Some(column_names(&origin, record, headless, &mut notes)?);
             if !headless {
@@ -113,7 +122,7 @@ fn parse(origin: String, bytes: &[u8], tabs: bool) -> Result<Table> {
         }
         for (cell, seen) in record.iter().zip(&mut seen) {
             if is_missing(cell) {
-            } else if format.number(cell).is_some() {
+            } else if notation.number(cell).is_some() {
                 seen.numbers += 1;
             } else {
                 if seen.text == 0 {
@@ -130,7 +139,7 @@ fn parse(origin: String, bytes: &[u8], tabs: bool) -> Result<Table> {
         return Err(Error::HeaderOnly { origin });
     }
 
-    let columns = fill(format, &origin, bytes, headless, &seen, lines.len())?;
+    let columns = fill(notation, &origin, bytes, headless, &seen, lines.len())?;
     let columns = names.into_iter().zip(columns).map(|(name, cells)| Column { name, cells }).collect();
     Ok(Table::new(origin, columns, lines, notes))
 }
@@ -160,7 +169,14 @@ fn column_names(
 }
 
 /// The second walk.
-fn fill(format: Format, origin: &str, bytes: &[u8], headless: bool, seen: &[Seen], rows: usize) -> Result<Vec<Cells>> {
+fn fill(
+    notation: Notation,
+    origin: &str,
+    bytes: &[u8],
+    headless: bool,
+    seen: &[Seen],
+    rows: usize,
+) -> Result<Vec<Cells>> {
     let mut columns: Vec<Cells> = (seen.iter())
         .map(|seen| match seen.text {
             0 => Cells::Numbers(Vec::with_capacity(rows)),
@@ -174,17 +190,17 @@ fn fill(format: Format, origin: &str, bytes: &[u8], headless: bool, seen: &[Seen
         .collect();
     let mut dictionaries: Vec<HashMap<String, u32>> = vec![HashMap::new(); seen.len()];
     let mut header = !headless;
-    format.walk(origin, bytes, |_, record| {
+    notation.walk(origin, bytes, |_, record| {
         if std::mem::take(&mut header) {
             return Ok(());
         }
         for ((cell, column), dictionary) in record.iter().zip(&mut columns).zip(&mut dictionaries) {
             match column {
                 Cells::Numbers(values) if is_missing(cell) => values.push(f64::NAN),
-                Cells::Numbers(values) => values.push(format.number(cell).unwrap_or(f64::NAN)),
+                Cells::Numbers(values) => values.push(notation.number(cell).unwrap_or(f64::NAN)),
                 Cells::Text(text) if is_missing(cell) => text.codes.push(TextCells::MISSING),
                 Cells::Text(text) => {
-                    let value = format.number(cell).map_or_else(|| cell.to_owned(), |number| number.to_string());
+                    let value = notation.number(cell).map_or_else(|| cell.to_owned(), |number| number.to_string());
                     let next = text.values.len() as u32;
                     let code = *dictionary.entry(value).or_insert_with_key(|value| {
                         text.values.push(value.clone());
@@ -203,7 +219,7 @@ fn fill(format: Format, origin: &str, bytes: &[u8], headless: bool, seen: &[Seen
 /// A table from text, for tests.
 #[cfg(test)]
 pub(crate) fn table_of(text: &str) -> Table {
-    parse("t.csv".to_owned(), text.as_bytes(), false).unwrap()
+    parse("t.csv".to_owned(), text.as_bytes(), Delimiter::Found).unwrap()
 }
 
 #[cfg(test)]
@@ -211,7 +227,7 @@ mod tests {
     use super::*;
 
     fn table(text: &str) -> Result<Table> {
-        parse("t.csv".to_owned(), text.as_bytes(), false)
+        parse("t.csv".to_owned(), text.as_bytes(), Delimiter::Found)
     }
 
     fn numbers(table: &Table, name: &str) -> Vec<f64> {
@@ -277,9 +293,9 @@ mod tests {
         assert!(matches!(table("\n\n"), Err(Error::EmptyFile { .. })));
         assert!(matches!(table("a,b\n"), Err(Error::HeaderOnly { .. })));
         assert!(matches!(table("a,a\n1,2\n"), Err(Error::DuplicateColumn { .. })));
-        let noise = parse("t.csv".to_owned(), b"a,b\n1,\xff\xfe\n", false);
+        let noise = parse("t.csv".to_owned(), b"a,b\n1,\xff\xfe\n", Delimiter::Found);
         assert!(matches!(noise, Err(Error::NotText { line: 2, .. })));
-        let zeros = parse("t.csv".to_owned(), b"a\0,b\n", false);
+        let zeros = parse("t.csv".to_owned(), b"a\0,b\n", Delimiter::Found);
         assert!(matches!(zeros, Err(Error::NotText { line: 1, .. })));
     }
 }

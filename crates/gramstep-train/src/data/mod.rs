@@ -4,6 +4,7 @@ mod builtin;
 mod columns;
 mod dataset;
 mod delimited;
+mod format;
 mod images;
 mod inputs;
 mod problem;
@@ -15,6 +16,7 @@ mod targets;
 
 pub use builtin::Builtin;
 pub use dataset::Dataset;
+pub use format::Format;
 pub use images::{Augmentation, BrokenImages, Colour, Geometry, ImageSettings, ImageSize, Images, Progress};
 pub(crate) use inputs::median;
 pub use inputs::{Category, Encoding, InputColumn, Inputs};

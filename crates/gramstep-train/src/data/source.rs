@@ -4,17 +4,20 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use super::delimited::{self, Delimiter};
 use super::images::{self, ImageSettings, Progress};
-use super::{Builtin, Table, delimited};
+use super::{Builtin, Format, Table};
 use crate::error::{Error, Result};
 
-/// A place that a [`Table`] can be read from, written `builtin:NAME` or as the path of a file.
+/// A place that a [`Table`] can be read from, written `builtin:NAME`, as the path of a file or folder, or as
+/// `FORMAT:PATH` where the name does not tell the [`Format`] or tells the wrong one.
 ///
 /// ```
 /// use gramstep_train::data::Source;
 /// let source: Source = "builtin:diabetes".parse()?;
 /// assert_eq!(source.name(), "diabetes");
-/// assert!("builtin:unknown".parse::<Source>().is_err());
+/// assert_eq!("csv:measured.txt".parse::<Source>()?.name(), "measured");
+/// assert!("measured.txt".parse::<Source>().is_err());
 /// # Ok::<(), gramstep_train::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,13 +25,13 @@ use crate::error::{Error, Result};
 pub enum Source {
     /// A data set that comes with the program.
     Builtin(Builtin),
-    /// A text file of delimited columns (`.csv`, `.tsv`).
-    Delimited(PathBuf),
-    /// A folder of images: a folder a class, `<age>/<111|112>/*` as AFAD, a `.csv` and a folder of images as the
-    /// bone-age set of the RSNA, or a pair of IDX files as MNIST.
-    ImageFolder(PathBuf),
-    /// A file of IDX images, its labels beside it.
-    Idx(PathBuf),
+    /// A file or a folder.
+    Stored {
+        /// Where it is.
+        path: PathBuf,
+        /// Its format, where it is said and not guessed.
+        format: Option<Format>,
+    },
 }
 
 impl Source {
@@ -47,9 +50,12 @@ impl Source {
     pub fn read_with(&self, images: &ImageSettings, progress: &mut Progress<'_>) -> Result<Table> {
         match self {
             Self::Builtin(builtin) => Ok(builtin.table()),
-            Self::Delimited(path) => delimited::read(path),
-            Self::ImageFolder(path) => images::read(path, images, progress),
-            Self::Idx(path) => images::read_idx(path, images),
+            Self::Stored { path, format } => match format.or_else(|| Format::of_file(path)) {
+                Some(Format::Csv) => delimited::read(path, Delimiter::Found),
+                Some(Format::Tsv) => delimited::read(path, Delimiter::Tab),
+                Some(Format::Idx) if path.is_file() => images::read_idx(path, images),
+                _ => images::read(path, *format, images, progress),
+            },
         }
     }
 
@@ -57,7 +63,9 @@ impl Source {
     #[must_use]
     pub fn test(&self) -> Option<Self> {
         match self {
-            Self::ImageFolder(path) => images::test_pair(path).map(Self::Idx),
+            Self::Stored { path, format: None | Some(Format::Idx) } if path.is_dir() => {
+                images::test_pair(path).map(|path| Self::Stored { path, format: None })
+            }
             _ => None,
         }
     }
@@ -67,7 +75,7 @@ impl Source {
     pub fn name(&self) -> String {
         match self {
             Self::Builtin(builtin) => builtin.name().to_owned(),
-            Self::Delimited(path) | Self::ImageFolder(path) | Self::Idx(path) => {
+            Self::Stored { path, .. } => {
                 path.file_stem().map_or_else(|| "data".to_owned(), |stem| stem.to_string_lossy().into_owned())
             }
         }
@@ -83,14 +91,16 @@ impl FromStr for Source {
                 .map(Self::Builtin)
                 .ok_or_else(|| Error::UnknownBuiltin { name: name.to_owned() });
         }
-        let path = Path::new(text);
-        let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
-        match extension.as_str() {
-            "csv" | "tsv" => Ok(Self::Delimited(path.to_owned())),
-            _ if path.is_dir() => Ok(Self::ImageFolder(path.to_owned())),
-            _ if images::is_idx(path) => Ok(Self::Idx(path.to_owned())),
-            _ => Err(Error::UnknownSource { source_text: text.to_owned() }),
+        if let Some((format, path)) = text.split_once(':')
+            && let Ok(format) = format.parse()
+        {
+            return Ok(Self::Stored { path: path.into(), format: Some(format) });
         }
+        let path = Path::new(text);
+        if Format::of_file(path).is_none() && !path.is_dir() {
+            return Err(Error::UnknownSource { source_text: text.to_owned() });
+        }
+        Ok(Self::Stored { path: path.to_owned(), format: None })
     }
 }
 
@@ -98,7 +108,8 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Builtin(builtin) => write!(f, "builtin:{}", builtin.name()),
-            Self::Delimited(path) | Self::ImageFolder(path) | Self::Idx(path) => write!(f, "{}", path.display()),
+            Self::Stored { path, format: None } => write!(f, "{}", path.display()),
+            Self::Stored { path, format: Some(format) } => write!(f, "{format}:{}", path.display()),
         }
     }
 }
@@ -109,7 +120,7 @@ mod tests {
 
     #[test]
     fn a_source_is_written_as_it_was_read() {
-        for text in ["builtin:diabetes", "builtin:winequality", "a/b.csv", "x.TSV"] {
+        for text in ["builtin:diabetes", "builtin:winequality", "a/b.csv", "x.TSV", "csv:a.txt", "rsna:hands"] {
             assert_eq!(text.parse::<Source>().unwrap().to_string(), text);
         }
     }

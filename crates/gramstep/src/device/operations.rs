@@ -121,6 +121,21 @@ pub trait Operations<T: Scalar>: Sync {
     /// Its transpose. deltas: n×(T·channels), `into`: n×image.
     fn pool_backward(&self, into: TileMut<'_, T>, mode: Product, alpha: T, window: &Window, deltas: Tile<'_, T>);
 
+    /// Takes from `x`, channel by channel, the pixel at which window t of image i is largest (the first of several; the
+    /// border does not count): with the images as `x` this is the max pool, with their tangents its derivative.
+    /// images, x: n×image, out: n×(T·channels).
+    fn max_pool(&self, out: TileMut<'_, T>, window: &Window, images: Tile<'_, T>, x: Tile<'_, T>);
+
+    /// Its transpose in `x`. deltas: n·q×(T·channels), `into`: n·q×image.
+    fn max_pool_backward(
+        &self,
+        into: TileMut<'_, T>,
+        mode: Product,
+        window: &Window,
+        images: Tile<'_, T>,
+        deltas: Tile<'_, T>,
+    );
+
     /// out\[:, to..\] (+)= x\[:, columns\], both seen as matrices of equally many rows.
     fn copy_columns(&self, out: TileMut<'_, T>, mode: Product, to: usize, x: Tile<'_, T>, columns: Range<usize>);
 

@@ -35,6 +35,8 @@ pub enum Architecture {
         channels: Vec<usize>,
         /// Activation after each of them.
         activation: Activation,
+        /// Whether images are halved by the largest value of a square, not by its mean.
+        max_pools: bool,
     },
     /// A residual network with Fixup initialisation ([`Specification::fixup_resnet`]), of depth 6·blocks + 2.
     ResNet {
@@ -60,7 +62,10 @@ impl Architecture {
                 let sizes: Vec<_> = [shape.len()].into_iter().chain(hidden.iter().copied()).chain([outputs]).collect();
                 Specification::mlp(&sizes, *activation)
             }
-            Self::Cnn { channels, activation } => Specification::cnn(shape, channels, *activation, outputs),
+            Self::Cnn { channels, activation, max_pools } => {
+                let specification = Specification::cnn(shape, channels, *activation, outputs);
+                if *max_pools { specification.with_max_pools() } else { specification }
+            }
             Self::ResNet { blocks, channels } => Specification::fixup_resnet(shape, *blocks, *channels, outputs),
         }
     }
@@ -71,7 +76,9 @@ impl fmt::Display for Architecture {
         match self {
             Self::Linear => f.write_str("linear"),
             Self::Mlp { hidden, activation } => write!(f, "mlp:{}:{activation}", list(hidden)),
-            Self::Cnn { channels, activation } => write!(f, "cnn:{}:{activation}", list(channels)),
+            Self::Cnn { channels, activation, max_pools } => {
+                write!(f, "cnn:{}:{activation}{}", list(channels), if *max_pools { ":max" } else { "" })
+            }
             Self::ResNet { blocks, channels: RESNET_CHANNELS } => write!(f, "resnet{}", 6 * blocks + 2),
             Self::ResNet { blocks, channels } => write!(f, "resnet{}:{channels}", 6 * blocks + 2),
         }
@@ -97,9 +104,10 @@ impl FromStr for Architecture {
             (Some("mlp"), Some(widths), activation, None) => {
                 Ok(Self::Mlp { hidden: counts(widths, "width")?, activation: activation.unwrap_or("gelu").parse()? })
             }
-            (Some("cnn"), Some(channels), activation, None) => Ok(Self::Cnn {
+            (Some("cnn"), Some(channels), activation, pools @ (None | Some("max"))) => Ok(Self::Cnn {
                 channels: counts(channels, "number of channels")?,
                 activation: activation.unwrap_or("relu").parse()?,
+                max_pools: pools.is_some(),
             }),
             (Some(name), channels, None, None) if name.starts_with("resnet") => {
                 let depth = count(&name["resnet".len()..], "depth")?;
@@ -111,7 +119,7 @@ impl FromStr for Architecture {
                 Ok(Self::ResNet { blocks: (depth - 2) / 6, channels })
             }
             _ => Err(fault(
-                "expected mlp:WIDTH,..:ACTIVATION, linear, cnn:CHANNELS,..:ACTIVATION or resnet32".to_owned(),
+                "expected mlp:WIDTH,..:ACTIVATION, linear, cnn:CHANNELS,..:ACTIVATION[:max] or resnet32".to_owned(),
             )),
         }
     }
@@ -134,12 +142,14 @@ mod tests {
 
     #[test]
     fn text_is_read_back_and_nonsense_is_refused() {
-        for text in ["linear", "mlp:8:relu", "mlp:256,256:gelu", "cnn:8,16:tanh", "resnet32", "resnet20:8"] {
+        for text in
+            ["linear", "mlp:8:relu", "mlp:256,256:gelu", "cnn:8,16:tanh", "cnn:8,16:relu:max", "resnet32", "resnet20:8"]
+        {
             assert_eq!(text.parse::<Architecture>().map(|a| a.to_string()), Ok(text.to_owned()));
         }
         for text in ["", "mlp", "mlp:", "mlp:0:relu", "mlp:-3", "mlp:8:swoosh", "mlp:8:relu:2", "linear:3", "forest"]
             .into_iter()
-            .chain(["resnet", "resnet33", "resnet2", "resnet32:0", "cnn", "cnn:a"])
+            .chain(["resnet", "resnet33", "resnet2", "resnet32:0", "cnn", "cnn:a", "cnn:8:relu:min"])
         {
             assert!(text.parse::<Architecture>().is_err(), "{text}");
         }

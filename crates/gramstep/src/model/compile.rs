@@ -162,6 +162,10 @@ impl<T: Scalar> Stacker<'_, T> {
                 let window = window(name, shape, (*kernel, *kernel), *kernel, 0)?;
                 (layer(AveragePool::new(window)), image(window, window.channels()))
             }
+            LayerSpecification::MaxPool { kernel } => {
+                let window = window(name, shape, (*kernel, *kernel), *kernel, 0)?;
+                (Stage::MaxPool(window), image(window, window.channels()))
+            }
             LayerSpecification::GlobalAveragePool => {
                 let (height, width, _) = pixels(name, shape)?;
                 let window = window(name, shape, (height, width), 1, 0)?;

@@ -34,6 +34,17 @@ impl Specification {
         Self::new(input, layers)
     }
 
+    /// The same with the largest value of a square in place of its mean, wherever images are halved.
+    #[must_use]
+    pub fn with_max_pools(mut self) -> Self {
+        for layer in &mut self.layers {
+            if let LayerSpecification::AveragePool { kernel } = *layer {
+                *layer = LayerSpecification::MaxPool { kernel };
+            }
+        }
+        self
+    }
+
     /// The residual network of depth 6·n + 2 for small images, without normalisation, with the Fixup initialisation of
     /// zhang2019fixup: three stages of n blocks with c, 2c and 4c channels, images halved between stages.
     ///

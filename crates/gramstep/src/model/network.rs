@@ -50,7 +50,7 @@ impl<T: Scalar> Network<T> {
     pub(crate) fn parametric_nodes(&self) -> impl Iterator<Item = (usize, &Node<T>, ParameterUse)> {
         self.nodes.iter().enumerate().filter_map(|(at, node)| match &node.stage {
             Stage::Layer(layer) => layer.parameter_use().map(|parameters| (at, node, parameters)),
-            Stage::Pointwise(_) => None,
+            Stage::Pointwise(_) | Stage::MaxPool(_) => None,
         })
     }
 }
@@ -77,6 +77,7 @@ impl<T: Scalar> Compiler<T> {
     pub(crate) fn push(&mut self, name: &str, stage: Stage<T>, inputs: Vec<usize>) -> usize {
         let (length, requests) = match &stage {
             Stage::Pointwise(_) => (self.slots[inputs[0]], Vec::new()),
+            Stage::MaxPool(window) => (window.places() * window.channels(), Vec::new()),
             Stage::Layer(layer) => (layer.output_len(), layer.parameters()),
         };
         let (first_span, first_parameter) = (self.spans.len(), self.parameters);
@@ -117,7 +118,7 @@ impl<T: Scalar> Compiler<T> {
             }
         }
         let cost = self.nodes.iter().map(|node| match &node.stage {
-            Stage::Pointwise(_) => 0,
+            Stage::Pointwise(_) | Stage::MaxPool(_) => 0,
             Stage::Layer(layer) => layer.cost(),
         });
         let cost = cost.sum::<usize>() as f64;

@@ -125,6 +125,11 @@ pub enum LayerSpecification {
         /// Side of a square.
         kernel: usize,
     },
+    /// The largest value over squares of pixels side by side, channel by channel.
+    MaxPool {
+        /// Side of a square.
+        kernel: usize,
+    },
     /// The mean over all pixels: one number a channel.
     GlobalAveragePool,
     /// y = x + b, one number b for all (zhang2019fixup).

@@ -53,6 +53,8 @@ pub trait Scalar:
     fn to_f64(self) -> f64;
     /// Whether the value is neither infinite nor NaN.
     fn is_finite(self) -> bool;
+    /// Whether it is not a number.
+    fn is_nan(self) -> bool;
     /// Absolute value.
     #[must_use]
     fn abs(self) -> Self;
@@ -103,6 +105,9 @@ macro_rules! scalar {
             #[inline(always)]
             fn is_finite(self) -> bool {
                 <$float>::is_finite(self)
+            }
+            fn is_nan(self) -> bool {
+                <$float>::is_nan(self)
             }
             #[inline(always)]
             fn abs(self) -> Self {

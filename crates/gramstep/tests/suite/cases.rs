@@ -65,6 +65,24 @@ fn image_cases() -> Vec<Case> {
     vec![
         case("cnn", Specification::cnn(image(5, 4, 2, 0), &[3, 4], Activation::Tanh, 1)),
         case("cnn on a large image", Specification::cnn(image(16, 14, 1, 0), &[2, 3], Activation::Gelu, 3)),
+        case(
+            "cnn with max pools",
+            Specification::cnn(image(9, 8, 2, 0), &[2, 3], Activation::Tanh, 3).with_max_pools(),
+        ),
+        case(
+            "max pools after a weight and of the input",
+            layers(
+                image(7, 6, 2, 0),
+                vec![
+                    LayerSpecification::MaxPool { kernel: 2 },
+                    conv(convolution(3, 3)),
+                    LayerSpecification::MaxPool { kernel: 2 },
+                    tanh.clone(),
+                    dense(2),
+                ],
+            )
+            .with_parameterization(ntk),
+        ),
         case("cnn, symmetric", Specification::cnn(image(4, 4, 1, 0), &[3], Activation::Silu, 2).with_symmetric_start()),
         case(
             "convolutions with stride, ntk",

@@ -9,7 +9,8 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::{BrokenImages, Listing};
-use crate::data::{Cells, Column, Table, Task, TextCells, delimited};
+use crate::data::delimited::{self, Delimiter};
+use crate::data::{Cells, Column, Format, Table, Task, TextCells};
 use crate::error::{Error, Result};
 
 /// Columns that may name the image of a row, in lower case.
@@ -56,12 +57,18 @@ fn is_image(path: &Path) -> bool {
     matches!(extension(path).as_str(), "jpg" | "jpeg" | "png")
 }
 
-/// The files of a folder and their columns, by the layout that it has.
-pub(super) fn list(folder: &Path, broken: BrokenImages) -> Result<Listing> {
+/// The files of a folder and their columns, by this layout or by the one that it has.
+pub(super) fn list(folder: &Path, format: Option<Format>, broken: BrokenImages) -> Result<Listing> {
     let entries = Entries::of(folder)?;
+    match format {
+        Some(Format::Afad) => return by_age(folder, &entries.folders),
+        Some(Format::Classes) => return by_class(folder, &entries.folders),
+        _ => {}
+    }
     let tables: Vec<&PathBuf> = entries.files.iter().filter(|file| extension(file) == "csv").collect();
     match tables[..] {
         [table] => return beside_table(folder, table, &entries.folders, broken),
+        [] if format.is_some() => return Err(unknown(folder, "no .csv that names the images".to_owned())),
         [] => {}
         _ => return Err(unknown(folder, format!("{} .csv files, where one would name the images", tables.len()))),
     }
@@ -142,7 +149,7 @@ fn listing(
 
 /// A table whose rows name images in the folders beside it.
 fn beside_table(folder: &Path, table: &Path, folders: &[PathBuf], broken: BrokenImages) -> Result<Listing> {
-    let Table { origin, mut columns, mut lines, mut notes, .. } = delimited::read(table)?;
+    let Table { origin, mut columns, mut lines, mut notes, .. } = delimited::read(table, Delimiter::Found)?;
     let identity = columns.iter().position(|column| IDENTITIES.contains(&column.name.to_lowercase().as_str()));
     let identity = identity.ok_or_else(|| unknown(table, "no column `id` that names the images".to_owned()))?;
     let identity = columns.remove(identity);

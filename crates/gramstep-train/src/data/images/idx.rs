@@ -34,6 +34,11 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
+/// The error of a folder that should have IDX files.
+pub(super) fn none_in(folder: &Path) -> Error {
+    Error::ImageFolder { path: folder.to_owned(), reason: format!("no file *{IMAGES} or *{IMAGES}.gz to learn from") }
+}
+
 fn is_test(path: &Path) -> bool {
     path.file_name().is_some_and(|name| ["t10k", "test"].iter().any(|word| name.to_string_lossy().starts_with(word)))
 }

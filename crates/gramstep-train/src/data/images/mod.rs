@@ -13,7 +13,7 @@ pub use settings::{BrokenImages, Colour, ImageSettings, ImageSize};
 
 use std::path::{Path, PathBuf};
 
-use super::{Cells, Column, Table, Task};
+use super::{Cells, Column, Format, Table, Task};
 use crate::error::{Error, Result};
 
 /// Pixels of equally large images, row by row, channels innermost.
@@ -73,12 +73,21 @@ struct Listing {
     notes: Vec<String>,
 }
 
-/// Reads a folder of images in one of the known layouts.
-pub(super) fn read(folder: &Path, settings: &ImageSettings, progress: &mut Progress<'_>) -> Result<Table> {
-    if let Some(pair) = idx::training_pair(folder)? {
-        return idx::read(&pair, settings);
+/// Reads a folder of images in this layout, or in the one that it has.
+pub(super) fn read(
+    folder: &Path,
+    format: Option<Format>,
+    settings: &ImageSettings,
+    progress: &mut Progress<'_>,
+) -> Result<Table> {
+    if matches!(format, None | Some(Format::Idx)) {
+        match idx::training_pair(folder)? {
+            Some(pair) => return idx::read(&pair, settings),
+            None if format.is_some() => return Err(idx::none_in(folder)),
+            None => {}
+        }
     }
-    let listing = folder::list(folder, settings.broken)?;
+    let listing = folder::list(folder, format, settings.broken)?;
     let decoded = cache::decoded(&listing.files, settings, progress)?;
     table(listing, decoded, settings.broken)
 }

@@ -15,6 +15,20 @@ pub(super) fn multiply<T: Scalar>(out: &mut [T], factor: &[T]) {
     );
 }
 
+/// out_j = x_(at_j).
+pub(super) fn gather<T: Scalar>(out: &mut [T], x: &[T], at: &[usize]) {
+    for (out, &at) in out.iter_mut().zip(at) {
+        *out = x[at];
+    }
+}
+
+/// out_(at_j) += x_j.
+pub(super) fn scatter<T: Scalar>(out: &mut [T], x: &[T], at: &[usize]) {
+    for (&x, &at) in x.iter().zip(at) {
+        out[at] += x;
+    }
+}
+
 /// out (+)= x.
 pub(super) fn put<T: Scalar>(out: &mut [T], mode: Product, x: &[T]) {
     match mode {

@@ -354,6 +354,44 @@ impl<T: Scalar> Operations<T> for CpuOperations {
         });
     }
 
+    fn max_pool(&self, out: TileMut<'_, T>, window: &Window, images: Tile<'_, T>, x: Tile<'_, T>) {
+        assert_eq!((images.rows(), images.columns()), (x.rows(), x.columns()), "shapes of max_pool");
+        self.by_rows(out, window.len(), |first, mut out| {
+            let columns = out.columns();
+            for (at, out) in out.host().chunks_exact_mut(columns).enumerate() {
+                let sample = first + at..first + at + 1;
+                let largest = pool::largest(window, images.row_range(sample.clone()).host());
+                elementwise::gather(out, x.row_range(sample).host(), &largest);
+            }
+        });
+    }
+
+    fn max_pool_backward(
+        &self,
+        into: TileMut<'_, T>,
+        mode: Product,
+        window: &Window,
+        images: Tile<'_, T>,
+        deltas: Tile<'_, T>,
+    ) {
+        let q = repeats(deltas.rows(), images.rows());
+        // One row for each image, so that its largest pixels serve all its cotangents.
+        self.by_rows(into.reshape(q * window.image_len()), window.len(), |first, mut into| {
+            let columns = into.columns();
+            for (at, into) in into.host().chunks_exact_mut(columns).enumerate() {
+                let i = first + at;
+                let largest = pool::largest(window, images.row_range(i..i + 1).host());
+                if mode == Product::Replace {
+                    into.fill(T::ZERO);
+                }
+                let deltas = deltas.row_range(i * q..(i + 1) * q).host();
+                for (into, delta) in into.chunks_exact_mut(window.image_len()).zip(deltas.chunks_exact(largest.len())) {
+                    elementwise::scatter(into, delta, &largest);
+                }
+            }
+        });
+    }
+
     fn copy_columns(&self, out: TileMut<'_, T>, mode: Product, to: usize, x: Tile<'_, T>, columns: Range<usize>) {
         assert_eq!(out.rows(), x.rows(), "rows of copy_columns");
         self.by_rows(out, 1, |first, mut out| {

@@ -1,4 +1,4 @@
-//! Sums over windows, channel by channel, without unfolding.
+//! Sums over windows and their largest values, channel by channel, without unfolding.
 
 use super::super::window::Window;
 use super::elementwise;
@@ -37,4 +37,42 @@ pub(super) fn backward<T: Scalar>(window: &Window, into: &mut [T], alpha: T, del
         let into = &mut into[pixel * channels..][..channels];
         elementwise::axpby(into, T::ONE, alpha, &delta[place * channels..][..channels]);
     });
+}
+
+/// Where in the image each window is largest, channel by channel: the first of several, and a value that is not a
+/// number counts as the largest.
+pub(super) fn largest<T: Scalar>(window: &Window, image: &[T]) -> Vec<usize> {
+    const NONE: usize = usize::MAX;
+    let channels = window.channels();
+    let mut largest = vec![NONE; window.places() * channels];
+    covered(window, |place, pixel| {
+        let pixels = pixel * channels..(pixel + 1) * channels;
+        for (best, at) in largest[place * channels..][..channels].iter_mut().zip(pixels) {
+            if *best == NONE || image[at] > image[*best] || (image[at].is_nan() && !image[*best].is_nan()) {
+                *best = at;
+            }
+        }
+    });
+    largest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_value_of_a_window_is_the_first_of_equals_and_never_the_border() {
+        let window = Window::new((2, 4, 1), (2, 2), 2, 0).unwrap();
+        assert_eq!(largest(&window, &[1.0, 3.0, 5.0, 5.0, 3.0, 2.0, 4.0, 5.0]), [1, 2]);
+        let with_border = Window::new((2, 2, 1), (2, 2), 2, 1).unwrap();
+        assert_eq!(largest(&with_border, &[-1.0, -2.0, -3.0, -4.0]), [0, 1, 2, 3]);
+        let channels = Window::new((1, 2, 2), (1, 2), 1, 0).unwrap();
+        assert_eq!(largest(&channels, &[1.0, 9.0, 2.0, 8.0]), [2, 1]);
+    }
+
+    #[test]
+    fn a_value_that_is_not_a_number_is_passed_on() {
+        let window = Window::new((1, 3, 1), (1, 3), 1, 0).unwrap();
+        assert_eq!(largest(&window, &[1.0, f64::NAN, 2.0]), [1]);
+    }
 }

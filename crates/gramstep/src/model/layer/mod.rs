@@ -1,5 +1,6 @@
-//! Layers: one file each. A stage of a network is either a pointwise function or a layer that is linear in its input
-//! and linear in its parameters; that is all that tangent features need to know.
+//! Layers: one file each. A stage of a network is a layer that is linear in its input and linear in its parameters, or
+//! one of two things that are not linear: a pointwise function, a max pool. That is all that tangent features need to
+//! know.
 
 mod combine;
 mod convolution;
@@ -27,6 +28,8 @@ use crate::scalar::Scalar;
 pub enum Stage<T> {
     /// A function applied number by number: an [`Activation`](crate::Activation) or one of the user's.
     Pointwise(Arc<dyn Pointwise<T>>),
+    /// The largest value of every window of an image, channel by channel.
+    MaxPool(Window),
     /// A layer.
     Layer(Arc<dyn Layer<T>>),
 }

@@ -251,6 +251,7 @@ impl<T: Scalar> Walker<'_, T> {
             let inputs = read(node, x, earlier);
             match &node.stage {
                 Stage::Pointwise(function) => operations.pointwise(&**function, Order::Value, inputs[0], out),
+                Stage::MaxPool(window) => operations.max_pool(out, window, inputs[0], inputs[0]),
                 Stage::Layer(layer) => {
                     layer.forward(&call(operations, node, self.theta), &inputs, out, true, Product::Replace);
                 }
@@ -284,6 +285,15 @@ impl<T: Scalar> Walker<'_, T> {
                         operations.pointwise_backward(&**function, z, TileMut::new(&mut product, rows, columns));
                         let beta = if written[target] { T::ONE } else { T::ZERO };
                         operations.axpby(into.reborrow(), beta, T::ONE, Tile::new(&product, rows, columns));
+                        written[target] = true;
+                    }
+                }
+                Stage::MaxPool(window) => {
+                    let target = homes[node.inputs[0]];
+                    if let Some(into) = &mut deltas[target] {
+                        let images = read(node, x, values)[0];
+                        let mode = if written[target] { Product::Accumulate } else { Product::Replace };
+                        operations.max_pool_backward(into.reborrow(), mode, window, images, delta.as_tile());
                         written[target] = true;
                     }
                 }

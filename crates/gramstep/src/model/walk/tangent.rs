@@ -80,6 +80,14 @@ impl<T: Scalar> Walker<'_, T> {
             let moving: Vec<_> = node.inputs.iter().filter(|&&slot| slot > 0).copied().collect();
             let layer = match &node.stage {
                 Stage::Layer(layer) => layer,
+                Stage::MaxPool(window) => {
+                    operations.max_pool(value, window, inputs[0], inputs[0]);
+                    if let Some(&slot) = moving.first() {
+                        let moved = Tile::new(&earlier_tangents[slot - 1], tile, self.network.slots[slot]);
+                        operations.max_pool(tangent, window, inputs[0], moved);
+                    }
+                    continue;
+                }
                 Stage::Pointwise(function) => {
                     operations.pointwise(&**function, Order::Value, inputs[0], value.reborrow());
                     operations.pointwise(&**function, Order::First, inputs[0], tangent.reborrow());
@@ -117,7 +125,7 @@ impl<T: Scalar> Walker<'_, T> {
 
     /// Backward walk of the pair (f, J v): adjoints of tangents μ and of values β.
     ///
-    /// pointwise: μ ← φ′(z)∘μ, β ← φ′(z)∘β + φ″(z)∘ż∘μ. Bilinear: μ ← Lᵀ(θ)μ, β ← Lᵀ(θ)β + Lᵀ(v)μ.
+    /// pointwise: μ ← φ′(z)∘μ, β ← φ′(z)∘β + φ″(z)∘ż∘μ; max pool: the same with φ″ = 0. Bilinear: μ ← Lᵀ(θ)μ, β ← Lᵀ(θ)β + Lᵀ(v)μ.
     fn second_order_tile(
         &self,
         operations: &dyn Operations<T>,
@@ -137,6 +145,15 @@ impl<T: Scalar> Walker<'_, T> {
             let (mu_out, beta_out) = (Tile::new(&mu_out, tile, width), Tile::new(&beta_out, tile, width));
             let layer = match &node.stage {
                 Stage::Layer(layer) => layer,
+                Stage::MaxPool(window) => {
+                    let slot = node.inputs[0];
+                    let images = read_host(node, x, &pair.values, slots)[0];
+                    for (delta, into) in [(mu_out, &mut mu[slot]), (beta_out, &mut beta[slot])] {
+                        let into = TileMut::new(into, tile, slots[slot]);
+                        operations.max_pool_backward(into, Product::Accumulate, window, images, delta);
+                    }
+                    continue;
+                }
                 Stage::Pointwise(function) => {
                     let slot = node.inputs[0];
                     let z = if slot == 0 { x } else { Tile::new(&pair.values[slot - 1], tile, width) };

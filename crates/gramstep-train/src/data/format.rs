@@ -1,0 +1,41 @@
+//! The formats that data come in, said by the user or guessed from names.
+
+use std::fmt;
+use std::path::Path;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::images;
+use crate::error::{Error, Result};
+use crate::settings::words;
+
+words! {
+    /// How data are laid out in a file or a folder.
+    Format as "format" {
+        /// A file of columns separated by commas (or by `;` or tabs, where the first line has no comma).
+        Csv = "csv",
+        /// A file of columns separated by tabs.
+        Tsv = "tsv",
+        /// A folder of images, `<age>/<111|112>/*`, as AFAD: 111 is male, 112 female.
+        Afad = "afad",
+        /// A `.csv` and a folder of images, as the bone-age set of the RSNA.
+        Rsna = "rsna",
+        /// A folder of images for each class.
+        Classes = "classes",
+        /// Images and labels as IDX files, as MNIST: the file of images, or a folder with both.
+        Idx = "idx",
+    }
+}
+
+impl Format {
+    /// The format of a file by its name; none for a folder, whose layout is seen when it is read.
+    pub(super) fn of_file(path: &Path) -> Option<Self> {
+        let extension = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
+        match extension.unwrap_or_default().as_str() {
+            "csv" => Some(Self::Csv),
+            "tsv" => Some(Self::Tsv),
+            _ => images::is_idx(path).then_some(Self::Idx),
+        }
+    }
+}
