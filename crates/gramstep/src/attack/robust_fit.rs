@@ -90,6 +90,9 @@ pub fn robust_fit(
 const DAMPING: f64 = 1e-10;
 /// Shortfall below which a constraint is met.
 const VIOLATION: f64 = 1e-7;
+/// Shortfall that the damping leaves where constraints contradict each other: the multipliers α grow until the damping
+/// stops them, Hα stays, so that Σ α_i y_i J_i ≈ 0 with Σ α_i b_i > 0, and no Δ meets them all (Farkas' lemma).
+const CONTRADICTION: f64 = 1e-3;
 
 /// min ½‖Δ‖² with y_i(f_i + J_iΔ) ≥ 1, by its dual min_{α ≥ 0} ½ αᵀHα − bᵀα, H = y yᵀ ∘ G, b = 1 − y f. Δ = Jᵀ(α ∘ y).
 fn least_norm(model: &Model<f64>, x: &Matrix<f64>, y: &[f64]) -> Result<Vec<f64>> {
@@ -105,10 +108,15 @@ fn least_norm(model: &Model<f64>, x: &Matrix<f64>, y: &[f64]) -> Result<Vec<f64>
 /// passive set, whose system is solved; multipliers that would turn negative leave it.
 fn non_negative(h: &Matrix<f64>, b: &[f64]) -> Result<Vec<f64>> {
     let n = b.len();
+    let impossible = || {
+        let reason = "no parameters near the start meet the margin on all gathered points".to_owned();
+        Error::Solve { solver: "the active-set method", size: n, reason }
+    };
+    let short =
+        |i: usize, alpha: &[f64], passive: &[usize]| b[i] - passive.iter().map(|&j| h[(i, j)] * alpha[j]).sum::<f64>();
     let (mut alpha, mut passive) = (vec![0.0; n], Vec::<usize>::new());
     for _ in 0..10 * n.max(1) {
-        let short = |i: usize| b[i] - passive.iter().map(|&j| h[(i, j)] * alpha[j]).sum::<f64>();
-        let missing = (0..n).filter(|i| !passive.contains(i)).map(|i| (i, short(i)));
+        let missing = (0..n).filter(|i| !passive.contains(i)).map(|i| (i, short(i, &alpha, &passive)));
         let Some((worst, by)) = missing.reduce(|a, b| if b.1 > a.1 { b } else { a }) else { return Ok(alpha) };
         if by <= VIOLATION {
             return Ok(alpha);
@@ -133,9 +141,11 @@ fn non_negative(h: &Matrix<f64>, b: &[f64]) -> Result<Vec<f64>> {
                 }
             });
         }
+        if passive.iter().any(|&i| short(i, &alpha, &passive) > CONTRADICTION) {
+            return Err(impossible());
+        }
     }
-    let reason = "no parameters near the start meet the margin on all gathered points".to_owned();
-    Err(Error::Solve { solver: "the active-set method", size: n, reason })
+    Err(impossible())
 }
 
 /// H_PP⁻¹ b_P.

@@ -20,8 +20,8 @@ use crate::error::Result;
 /// Most units that are tried, in each of the two copies.
 const MOST_UNITS: usize = 256;
 
-/// Rounds of cutting planes after which a width counts as too small. A width that is impossible would use any number.
-const PATIENCE: usize = 12;
+/// Rounds of cutting planes after which a width counts as too small; widths that are just enough take about 25.
+const PATIENCE: usize = 30;
 
 /// The claim `gao2019-width`.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,9 +39,10 @@ impl RobustWidth {
     pub fn new(effort: Effort) -> Self {
         let (samples, radii) = match effort {
             Effort::Quick => (20, vec![0.0, 0.1, 0.2]),
-            Effort::Full => (40, vec![0.0, 0.05, 0.1, 0.15, 0.2]),
+            Effort::Full => (40, vec![0.0, 0.05, 0.1, 0.15, 0.2, 0.25]),
         };
-        Self { setting: RobustSetting { samples, ..RobustSetting::default() }, radii }
+        let radius = radii.last().copied().unwrap_or(0.0);
+        Self { setting: RobustSetting { samples, radius, ..RobustSetting::default() }, radii }
     }
 }
 
