@@ -67,6 +67,15 @@ def test_images_may_have_any_memory_too(rng):
         np.testing.assert_array_equal(model.predict(other), model.predict(X))
 
 
+def test_max_pools_are_a_choice_of_convolutional_networks(rng):
+    X = rng.normal(size=(2, 8, 8, 1))
+    models = [gramstep.Model.cnn((8, 8, 1), [2, 2], 1, pool=pool, dtype="float64") for pool in ("mean", "max")]
+    means, largest = (model.predict(X) for model in models)
+    assert np.abs(means - largest).max() > 1e-3
+    with pytest.raises(ValueError, match="pool is 'mean' or 'max'"):
+        gramstep.Model.cnn((8, 8, 1), [2], 1, pool="median")
+
+
 def test_integers_and_float32_become_the_model_s_type():
     model = network()
     X = np.arange(6).reshape(2, 3)

@@ -185,13 +185,8 @@ impl MinibatchRate {
                     self.batches
                 ),
             )
-            .assume(Assumption::new("inputs on the unit sphere: max |‖x‖ − 1|", off_sphere, Relation::AtMost, 1e-9))
-            .assume(Assumption::new(
-                "smooth activation: β = sup |φ″|",
-                self.activation.curvature_bound().unwrap_or(f64::INFINITY),
-                Relation::AtMost,
-                f64::MAX,
-            ))
+            .assume(Assumption::on_the_sphere(off_sphere))
+            .assume(Assumption::smooth(self.activation.curvature_bound().unwrap_or(f64::INFINITY)))
             .assume(Assumption::new(
                 "G₀ is invertible: λ_min over its rounding",
                 smallest(runs.iter().map(|run| run.invertible)),

@@ -227,8 +227,8 @@ impl QuadraticRate {
                     self.activations.iter().map(|a| a.name()).collect::<Vec<_>>().join(", ")
                 ),
             )
-            .assume(Assumption::new("inputs on the unit sphere: max |‖x‖ − 1|", off_sphere, Relation::AtMost, 1e-9))
-            .assume(Assumption::new("smooth activation: β = sup |φ″|", bends, Relation::AtMost, f64::MAX))
+            .assume(Assumption::on_the_sphere(off_sphere))
+            .assume(Assumption::smooth(bends))
             .assume(Assumption::new(
                 "G is invertible: λ_min(G) over its rounding, every step",
                 smallest(runs.iter().map(|run| run.invertible)),

@@ -91,6 +91,26 @@ impl Assumption {
         Self { name: name.into(), relation, required, measured, met, asymptotic: false }
     }
 
+    /// ‖x‖ = 1, `off` the largest deviation.
+    pub(super) fn on_the_sphere(off: f64) -> Self {
+        Self::new("inputs on the unit sphere: max |‖x‖ − 1|", off, Relation::AtMost, 1e-9)
+    }
+
+    /// φ has a bounded second derivative, `beta` its bound or infinite.
+    pub(super) fn smooth(beta: f64) -> Self {
+        Self::new("smooth activation: β = sup |φ″|", beta, Relation::AtMost, f64::MAX)
+    }
+
+    /// f(θ₀, ·) = 0, `start` the largest ‖f₀‖/‖y‖.
+    pub(super) fn centred(start: f64) -> Self {
+        Self::new("centred output: ‖f₀‖/‖y‖", start, Relation::AtMost, 1e-12)
+    }
+
+    /// No point is within reach of an attack on two samples of different labels.
+    pub(super) fn balls_apart(separation: f64) -> Self {
+        Self::new("balls of different labels apart: distance/(2ε)", separation, Relation::AtLeast, 1.0)
+    }
+
     /// The same condition, shown without deciding.
     #[must_use]
     pub fn asymptotic(mut self) -> Self {

@@ -119,13 +119,8 @@ impl LazyScale {
                     smallest(self.scales.iter().copied())
                 ),
             )
-            .assume(Assumption::new("inputs on the unit sphere: max |‖x‖ − 1|", off_sphere, Relation::AtMost, 1e-9))
-            .assume(Assumption::new(
-                "centred output: ‖f₀‖/‖y‖",
-                largest(runs.iter().map(|run| run.lazy.start)),
-                Relation::AtMost,
-                1e-12,
-            ))
+            .assume(Assumption::on_the_sphere(off_sphere))
+            .assume(Assumption::centred(largest(runs.iter().map(|run| run.lazy.start))))
             .assume(Assumption::new(
                 "G₀ is invertible: λ_min over its rounding",
                 smallest(runs.iter().map(|run| run.lazy.invertible)),

@@ -203,7 +203,7 @@ impl LinearRate {
                     self.relative_rate
                 ),
             )
-            .assume(Assumption::new("inputs on the unit sphere: max |‖x‖ − 1|", off_sphere, Relation::AtMost, 1e-9))
+            .assume(Assumption::on_the_sphere(off_sphere))
             .assume(Assumption::new("no two inputs parallel: λ₀ above rounding", lambda, Relation::AtLeast, rounding))
             .assume(Assumption::new(
                 "the step is stable: η·λ_max(G) on the way",

@@ -119,14 +119,9 @@ impl RobustExistence {
                     self.setting.radius
                 ),
             )
-            .assume(Assumption::new("inputs on the unit sphere: max |‖x‖ − 1|", off_sphere, Relation::AtMost, 1e-9))
-            .assume(Assumption::new(
-                "balls of different labels apart: distance/(2ε)",
-                separation,
-                Relation::AtLeast,
-                1.0,
-            ))
-            .assume(Assumption::new("centred output: ‖f₀‖/‖y‖", start, Relation::AtMost, 1e-12))
+            .assume(Assumption::on_the_sphere(off_sphere))
+            .assume(Assumption::balls_apart(separation))
+            .assume(Assumption::centred(start))
             .constant("R*, length of the way, widest network, mean", mean(of_widest().map(|run| run.norm)))
             .check(Check::new("linearised fit found, share of seeds, widest network", exists, Relation::AtLeast, 1.0))
             .check(

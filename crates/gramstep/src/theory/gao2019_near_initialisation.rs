@@ -133,13 +133,8 @@ impl RobustNeighbourhood {
                     self.setting.radius
                 ),
             )
-            .assume(Assumption::new("inputs on the unit sphere: max |‖x‖ − 1|", off_sphere, Relation::AtMost, 1e-9))
-            .assume(Assumption::new(
-                "balls of different labels apart: distance/(2ε)",
-                separation,
-                Relation::AtLeast,
-                1.0,
-            ))
+            .assume(Assumption::on_the_sphere(off_sphere))
+            .assume(Assumption::balls_apart(separation))
             .assume(Assumption::new(
                 "a robust fit of the linearised network exists: share of runs",
                 exists,

@@ -96,13 +96,8 @@ impl RobustWidth {
                 &ground.seeds,
                 format!("n = {n}, d = {d}; quadratic relu, labels ±1, ℓ2 radius up to {radius}; nested units, bisection"),
             )
-            .assume(Assumption::new("inputs on the unit sphere: max |‖x‖ − 1|", off_sphere, Relation::AtMost, 1e-9))
-            .assume(Assumption::new(
-                "balls of different labels apart: distance/(2ε)",
-                separation,
-                Relation::AtLeast,
-                1.0,
-            ))
+            .assume(Assumption::on_the_sphere(off_sphere))
+            .assume(Assumption::balls_apart(separation))
             .constant("units needed for the samples alone, mean", without)
             .constant("units needed at the largest radius, mean", with)
             .check(Check::new("more units at the largest radius, smallest over seeds", more, Relation::AtLeast, 1.0))

@@ -103,7 +103,7 @@ impl LazyWidth {
                     self.relative_rate
                 ),
             )
-            .assume(Assumption::new("inputs on the unit sphere: max |‖x‖ − 1|", off_sphere, Relation::AtMost, 1e-9))
+            .assume(Assumption::on_the_sphere(off_sphere))
             .assume(Assumption::new("the step is stable: η·λ_max(G₀)", self.relative_rate, Relation::AtMost, 2.0))
             .assume(Assumption::new(
                 "G₀ is invertible: λ_min over its rounding, every width",

@@ -142,7 +142,7 @@ impl Neighbourhood {
                     self.steps
                 ),
             )
-            .assume(Assumption::new("inputs on the unit sphere: max |‖x‖ − 1|", off_sphere, Relation::AtMost, 1e-9))
+            .assume(Assumption::on_the_sphere(off_sphere))
             .assume(Assumption::new(
                 "G₀ is invertible: λ_min over its rounding, every width",
                 smallest(runs.iter().map(|run| run.invertible)),
