@@ -25,6 +25,7 @@ from gramstep._network_estimators import GramGaussNewtonClassifier, GramGaussNew
 from gramstep._ntk_estimators import NTKClassifier, NTKRegressor
 from gramstep._parts import ExplicitPart, LinearPart
 from gramstep._runs import Run, load_run
+from gramstep._verify import verify
 
 __all__ = [
     "ExplicitPart",
@@ -45,4 +46,5 @@ __all__ = [
     "load_run",
     "nngp",
     "ntk",
+    "verify",
 ]

@@ -27,6 +27,7 @@ __all__ = [
     "fit_network",
     "average_networks",
     "fit_kernel",
+    "run_verify",
 ]
 
 _Array = NDArray[Any]
@@ -297,3 +298,13 @@ def fit_kernel(
     threads: int = 0,
     report: _Report | None = None,
 ) -> KernelPredictor: ...
+def run_verify(
+    claims: Sequence[str],
+    *,
+    full: bool,
+    widths: Sequence[int] | None,
+    seeds: int,
+    threads: int = 0,
+    out: str | PathLike[str] | None = None,
+    report: _Report | None = None,
+) -> str: ...

@@ -17,6 +17,7 @@ mod network;
 mod run;
 mod samples;
 mod step;
+mod verify;
 mod worker;
 
 /// Everything that the Python half of the package is made of.
@@ -39,5 +40,6 @@ fn _gramstep(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(network::fit_network, module)?)?;
     module.add_function(wrap_pyfunction!(network::average_networks, module)?)?;
     module.add_function(wrap_pyfunction!(kernel_fit::fit_kernel, module)?)?;
+    module.add_function(wrap_pyfunction!(verify::run_verify, module)?)?;
     Ok(())
 }
