@@ -55,8 +55,8 @@ pub(crate) struct TrainingOptions {
     #[arg(long, value_name = "flip,shift:N", value_parser = parse::<Augmentation>, help_heading = "Images")]
     augment: Option<Augmentation>,
 
-    /// The network: linear, mlp:WIDTH,..:ACTIVATION, cnn:CHANNELS,..:ACTIVATION[:max] or resnet32 [default: on
-    /// small tables the best of three by the validation loss, else mlp:256,256:gelu; resnet32 for images]
+    /// The network: linear, mlp:WIDTH,..:ACTIVATION, cnn:CHANNELS,..:ACTIVATION (and :max for max pools) or resnet32
+    /// [default: on small tables the best of three by the validation loss, else mlp:256,256:gelu; resnet32 for images]
     #[arg(long, value_name = "SPEC", help_heading = "Model")]
     model: Option<String>,
     /// Number type of the parameters: f32 or f64 [default: f64; f32 for images]
