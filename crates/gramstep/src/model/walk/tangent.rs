@@ -125,7 +125,8 @@ impl<T: Scalar> Walker<'_, T> {
 
     /// Backward walk of the pair (f, J v): adjoints of tangents μ and of values β.
     ///
-    /// pointwise: μ ← φ′(z)∘μ, β ← φ′(z)∘β + φ″(z)∘ż∘μ; max pool: the same with φ″ = 0. Bilinear: μ ← Lᵀ(θ)μ, β ← Lᵀ(θ)β + Lᵀ(v)μ.
+    /// pointwise: μ ← φ′(z)∘μ, β ← φ′(z)∘β + φ″(z)∘ż∘μ; max pool: the same with φ″ = 0.
+    /// Bilinear: μ ← Lᵀ(θ)μ, β ← Lᵀ(θ)β + Lᵀ(v)μ.
     fn second_order_tile(
         &self,
         operations: &dyn Operations<T>,
