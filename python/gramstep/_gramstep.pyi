@@ -25,7 +25,6 @@ __all__ = [
     "empirical_ntk",
     "run_attack",
     "fit_network",
-    "average_networks",
     "fit_kernel",
     "run_verify",
 ]
@@ -223,10 +222,10 @@ class NetworkPredictor:
     def preprocessing(self) -> str: ...
     def model(self) -> Model: ...
     def save(self, folder: str | PathLike[str]) -> None: ...
-    def state(self) -> tuple[bytes, tuple[_Array, _Array] | None, float | None]: ...
+    def state(self) -> tuple[list[bytes], tuple[_Array, _Array] | None, float | None]: ...
     @staticmethod
     def from_state(
-        bytes: bytes, known: tuple[_Array, _Array] | None, ridge: float | None, threads: int = 0
+        networks: Sequence[bytes], known: tuple[_Array, _Array] | None, ridge: float | None, threads: int = 0
     ) -> NetworkPredictor: ...
 
 @final
@@ -280,12 +279,11 @@ def fit_network(
     data: Data,
     config: str,
     *,
-    validation: float = 0.0,
+    validation: float | None = None,
     tolerance: float = 0.0,
     start: NetworkPredictor | None = None,
     report: _Report | None = None,
 ) -> tuple[NetworkPredictor, dict[str, Any]]: ...
-def average_networks(members: Sequence[NetworkPredictor]) -> NetworkPredictor: ...
 def fit_kernel(
     data: Data,
     which: str,

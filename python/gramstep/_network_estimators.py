@@ -13,7 +13,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from gramstep._fit import encode_classes, make_data, reporting, seed_of, validate_fit, validate_predict
-from gramstep._gramstep import average_networks, fit_network
+from gramstep._gramstep import fit_network
 
 _PARAMETERS = """
     Parameters
@@ -42,13 +42,16 @@ _PARAMETERS = """
         By how much a loss has to fall to count as better.
     early_stopping : bool
         Whether ``validation_fraction`` of the rows choose when to stop; the best parameters are kept.
-    validation_fraction : float
-        {share}
+    validation_fraction : float, optional
+        Of the rows; a fifth of small data and a tenth of others unless given.
     n_iter_no_change : int, optional
         Epochs without a better loss before training stops.
     time_limit : float, optional
         The longest time in seconds.
-{ensemble}    adversarial : str, optional
+    ensemble : int, optional
+        Networks, each with a start and validation rows of its own, of which the average predicts. Unless given: 5 where
+        the network is the best of three (see ``hidden_layer_sizes``), else 1.
+    adversarial : str, optional
         Train against an attack in the data's units, "NORM:RADIUS:ATTACK" such as "linf:0.1:pgd:10".
     impute : bool
         Whether NaN in X is filled with the median of its column and marked by another column, not an error.
@@ -97,9 +100,10 @@ class _NetworkEstimator(BaseEstimator):
         max_iter=None,
         tol=0.0,
         early_stopping=True,
-        validation_fraction=0.1,
+        validation_fraction=None,
         n_iter_no_change=None,
         time_limit=None,
+        ensemble=None,
         adversarial=None,
         impute=False,
         random_state=None,
@@ -120,6 +124,7 @@ class _NetworkEstimator(BaseEstimator):
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.time_limit = time_limit
+        self.ensemble = ensemble
         self.adversarial = adversarial
         self.impute = impute
         self.random_state = random_state
@@ -152,6 +157,7 @@ class _NetworkEstimator(BaseEstimator):
             "epochs": self.max_iter,
             "patience": self.n_iter_no_change,
             "time_limit": None if self.time_limit is None else f"{self.time_limit}s",
+            "ensemble": self.ensemble,
             "adversarial": self.adversarial,
             "seed": seed_of(self.random_state),
             "threads": self.threads,
@@ -182,18 +188,18 @@ class _NetworkEstimator(BaseEstimator):
     def _fit(self, data):
         return self._train(data, self._config(), self._validation())
 
-    def _validation(self, default=0.1):
-        share = default if self.validation_fraction is None else self.validation_fraction
-        validation = float(share) if self.early_stopping else 0.0
+    def _validation(self):
+        if not self.early_stopping or self.validation_fraction is None:
+            return None if self.early_stopping else 0.0
+        validation = float(self.validation_fraction)
         if not 0.0 <= validation < 1.0:
             raise ValueError(f"validation_fraction = {validation}: at least 0 and below 1")
         return validation
 
     def _pass(self, data):
         """One epoch, from the network so far."""
-        config = self._config() | {"epochs": 1}
+        config = self._config() | {"epochs": 1, "ensemble": 1}
         config["ridge"] = 0.0 if self.alpha == "auto" else config["ridge"]
-        self._members = None
         return self._train(data, config, 0.0, getattr(self, "_predictor", None))
 
     def save_run(self, path: str | PathLike[str]) -> None:
@@ -213,25 +219,12 @@ def _plain(value):
     return value.item() if isinstance(value, np.generic) else value
 
 
-#: Networks where the data are small.
-_ENSEMBLE = 5
-#: Rows × outputs of small data.
-_SMALL = 2048
-
-_SHARE_DOC = "Of the rows; a fifth of small data and a tenth of others unless given."
-
-_ENSEMBLE_DOC = """    ensemble : int, optional
-        Networks, each with a start and validation rows of its own, of which the average predicts. Unless given: 5 where
-        the network is one of three (see ``hidden_layer_sizes``), else 1.
-"""
-
-
 class GramGaussNewtonRegressor(MultiOutputMixin, RegressorMixin, _NetworkEstimator):
     __doc__ = f"""A network for regression, trained by Gram-Gauss-Newton (cai2019).
 
-    Inputs and targets are standardised on the training rows. Defaults are those of ``gramstep train``, but for
-    ``ensemble`` and ``validation_fraction``. The average of networks is one network again, their layers side by side.
-{_PARAMETERS.format(ensemble=_ENSEMBLE_DOC, share=_SHARE_DOC, loss="mean r² in the standardised target", outputs="targets")}
+    Inputs and targets are standardised on the training rows. Defaults are those of ``gramstep train``. The average of
+    networks is one network again, their layers side by side.
+{_PARAMETERS.format(loss="mean r² in the standardised target", outputs="targets")}
     Examples
     --------
     >>> import numpy as np
@@ -242,68 +235,6 @@ class GramGaussNewtonRegressor(MultiOutputMixin, RegressorMixin, _NetworkEstimat
     >>> bool(model.score(X, y) > 0.999)
     True
     """
-
-    def __init__(
-        self,
-        hidden_layer_sizes=None,
-        activation=None,
-        *,
-        solver="gram-gauss-newton",
-        alpha="auto",
-        damping="auto",
-        batch_size="auto",
-        learning_rate_init=None,
-        momentum=None,
-        max_iter=None,
-        tol=0.0,
-        early_stopping=True,
-        validation_fraction=None,
-        n_iter_no_change=None,
-        time_limit=None,
-        ensemble=None,
-        adversarial=None,
-        impute=False,
-        random_state=None,
-        threads=None,
-        verbose=False,
-    ):
-        super().__init__(
-            hidden_layer_sizes,
-            activation,
-            solver=solver,
-            alpha=alpha,
-            damping=damping,
-            batch_size=batch_size,
-            learning_rate_init=learning_rate_init,
-            momentum=momentum,
-            max_iter=max_iter,
-            tol=tol,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            n_iter_no_change=n_iter_no_change,
-            time_limit=time_limit,
-            adversarial=adversarial,
-            impute=impute,
-            random_state=random_state,
-            threads=threads,
-            verbose=verbose,
-        )
-        self.ensemble = ensemble
-
-    def _fit(self, data, size):
-        validation = self._validation(0.2 if size <= _SMALL else 0.1)
-        if self.ensemble is not None and self.ensemble < 1:
-            raise ValueError(f"ensemble = {self.ensemble}: a number of networks, at least 1")
-        config = self._config()
-        predictor, training = self._network(data, config, validation)
-        self._members = [predictor]
-        model = json.loads(training["settings"])["model"]
-        chosen = "model" not in config and training["chosen"]
-        for seed in range(1, self.ensemble or (_ENSEMBLE if chosen else 1)):
-            member = config | {"model": model, "seed": config["seed"] + seed}
-            self._members.append(self._network(data, member, validation)[0])
-        self._predictor = average_networks(self._members)
-        return self._describe(training)
 
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Any:
         """Trains from the start.
@@ -316,7 +247,7 @@ class GramGaussNewtonRegressor(MultiOutputMixin, RegressorMixin, _NetworkEstimat
         """
         X, y = validate_fit(self, X, y, regression=True)
         self._ndim = y.ndim
-        return self._fit(make_data(self, X, y, sample_weight), y.size)
+        return self._fit(make_data(self, X, y, sample_weight))
 
     def partial_fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Any:
         """One epoch on these rows, from where the network is. The first call decides the standardisation."""
@@ -341,14 +272,7 @@ class GramGaussNewtonRegressor(MultiOutputMixin, RegressorMixin, _NetworkEstimat
         check_is_fitted(self)
         X = validate_predict(self, X)
         f = self._shaped(self._predictor.predict(X))
-        return (f, self._shaped(self._deviation(X))) if return_std else f
-
-    def _deviation(self, X):
-        """Of the mixture of the members: √(mean of their variances + variance of their means)."""
-        members = self._members or [self._predictor]
-        means = np.array([member.predict(X) for member in members])
-        deviations = np.array([member.deviation(X) for member in members])
-        return np.sqrt((deviations**2).mean(axis=0) + means.var(axis=0))
+        return (f, self._shaped(self._predictor.deviation(X))) if return_std else f
 
     def _shaped(self, values):
         return values[:, 0] if self._ndim == 1 else values
@@ -358,7 +282,7 @@ class GramGaussNewtonClassifier(ClassifierMixin, _NetworkEstimator):
     __doc__ = f"""A network for classification, trained by Gram-Gauss-Newton on the cross-entropy.
 
     Inputs are standardised on the training rows. Defaults are those of ``gramstep train``.
-{_PARAMETERS.format(ensemble="", share="Of the rows.", loss="mean negative log-likelihood", outputs="logits")}    classes_ : array
+{_PARAMETERS.format(loss="mean negative log-likelihood", outputs="logits")}    classes_ : array
         The classes in the order of the outputs.
 
     Examples

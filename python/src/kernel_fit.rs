@@ -68,7 +68,7 @@ fn fit<T: Number>(
     (architecture, ridge, threads): (gramstep::kernel::InfiniteArchitecture, Ridge, usize),
     report: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<KernelPredictor> {
-    let prepared = data.prepare::<T>(py, How::Fresh { validation: 0.0, seed: 0 })?;
+    let prepared = data.prepare::<T>(py, How::Fresh { validation: Some(0.0), seed: 0 })?;
     worker::run(py, report, move |_, _| KernelPredictor::fit(&prepared, architecture, ridge, threads))?.map_err(train)
 }
 

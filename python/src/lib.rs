@@ -38,7 +38,6 @@ fn _gramstep(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(kernels::empirical_ntk, module)?)?;
     module.add_function(wrap_pyfunction!(attack::run_attack, module)?)?;
     module.add_function(wrap_pyfunction!(network::fit_network, module)?)?;
-    module.add_function(wrap_pyfunction!(network::average_networks, module)?)?;
     module.add_function(wrap_pyfunction!(kernel_fit::fit_kernel, module)?)?;
     module.add_function(wrap_pyfunction!(verify::run_verify, module)?)?;
     Ok(())

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use gramstep::{Device, Matrix};
 use gramstep_train::arrays::{self, Predictor, Training};
-use gramstep_train::data::{Dataset, Preprocessing};
-use gramstep_train::model_file::Network as FileNetwork;
+use gramstep_train::data::Dataset;
+use gramstep_train::model_file::{Metadata, Network as FileNetwork};
 use gramstep_train::settings::Config;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyDict};
 
 use crate::array::{Input, Number, array_of, array2};
@@ -45,12 +46,12 @@ pub(crate) struct PyNetworkPredictor {
 
 /// Trains by a configuration in JSON; goes on from `start` if there is one.
 #[pyfunction]
-#[pyo3(signature = (data, config, *, validation=0.0, tolerance=0.0, start=None, report=None))]
+#[pyo3(signature = (data, config, *, validation=None, tolerance=0.0, start=None, report=None))]
 pub(crate) fn fit_network<'py>(
     py: Python<'py>,
     data: &PyData,
     config: &str,
-    validation: f64,
+    validation: Option<f64>,
     tolerance: f64,
     start: Option<&PyNetworkPredictor>,
     report: Option<&Bound<'py, PyAny>>,
@@ -70,7 +71,7 @@ fn fit<T: Number>(
     py: Python<'_>,
     data: &PyData,
     config: Config,
-    (validation, tolerance): (f64, f64),
+    (validation, tolerance): (Option<f64>, f64),
     start: Option<&Arc<Predictor<T>>>,
     report: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<(Either, Training)>
@@ -108,7 +109,6 @@ fn describe<'py>(py: Python<'py>, training: &Training) -> PyResult<Bound<'py, Py
     let settings =
         serde_json::to_string(&training.settings).map_err(|error| PyValueError::new_err(error.to_string()))?;
     out.set_item("settings", settings)?;
-    out.set_item("chosen", training.chosen)?;
     out.set_item("train_losses", &training.train_losses)?;
     out.set_item("validation_losses", &training.validation_losses)?;
     out.set_item("epochs", training.fit.epochs)?;
@@ -169,30 +169,42 @@ impl PyNetworkPredictor {
         py.detach(|| each!(&self.predictor, predictor => predictor.save(&folder, training))).map_err(train)
     }
 
-    /// Bytes of the model file, and what the posterior is made from.
-    fn state<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyBytes>, Option<Known>, Option<f64>)> {
+    /// Bytes of the model file of every network, and what the posterior is made from.
+    fn state<'py>(&self, py: Python<'py>) -> PyResult<(Vec<Bound<'py, PyBytes>>, Option<Known>, Option<f64>)> {
         each!(&self.predictor, predictor => {
             let bytes = predictor.to_bytes().map_err(train)?;
             let known = predictor.known().map(|known| arrays_of(py, known)).transpose()?;
-            Ok((PyBytes::new(py, &bytes), known, predictor.ridge()))
+            Ok((bytes.iter().map(|bytes| PyBytes::new(py, bytes)).collect(), known, predictor.ridge()))
         })
     }
 
     #[staticmethod]
-    #[pyo3(signature = (bytes, known, ridge, threads=0))]
+    #[pyo3(signature = (networks, known, ridge, threads=0))]
     fn from_state(
         py: Python<'_>,
-        bytes: &[u8],
+        networks: Vec<PyBackedBytes>,
         known: Option<Known>,
         ridge: Option<f64>,
         threads: usize,
     ) -> PyResult<Self> {
-        let (network, metadata) = arrays::read(bytes, Device::cpu(threads)).map_err(train)?;
-        let (name, preprocessing) = (metadata.model, metadata.preprocessing);
-        let predictor = match network {
-            FileNetwork::F32(model) => Either::F32(restore(py, model, name, preprocessing, known, ridge)?),
-            FileNetwork::F64(model) => Either::F64(restore(py, model, name, preprocessing, known, ridge)?),
-            _ => return Err(PyValueError::new_err("a network of a number type that this version does not know")),
+        let known = known.as_ref();
+        let networks = networks.iter().map(|bytes| arrays::read(bytes, Device::cpu(threads)));
+        let networks = networks.collect::<gramstep_train::Result<Vec<_>>>().map_err(train)?;
+        let Some(metadata) = networks.first().map(|(_, metadata)| metadata.clone()) else {
+            return Err(PyValueError::new_err("a state without a network"));
+        };
+        let (mut single, mut double) = (Vec::new(), Vec::new());
+        for (network, _) in networks {
+            match network {
+                FileNetwork::F32(model) => single.push(model),
+                FileNetwork::F64(model) => double.push(model),
+                _ => return Err(PyValueError::new_err("a network of a number type that this version does not know")),
+            }
+        }
+        let predictor = if double.is_empty() {
+            Either::F32(restore(py, single, metadata, known, ridge)?)
+        } else {
+            Either::F64(restore(py, double, metadata, known, ridge)?)
         };
         Ok(Self { predictor, training: None })
     }
@@ -203,24 +215,6 @@ impl PyNetworkPredictor {
         let state = slf.get().state(py)?;
         Ok((from_state, state.into_pyobject(py)?.into_any().unbind()))
     }
-}
-
-/// The average of regressions as one network.
-#[pyfunction]
-pub(crate) fn average_networks(py: Python<'_>, members: Vec<Py<PyNetworkPredictor>>) -> PyResult<PyNetworkPredictor> {
-    let (mut single, mut double) = (Vec::new(), Vec::new());
-    for member in &members {
-        match &member.get().predictor {
-            Either::F32(predictor) => single.push(predictor.as_ref()),
-            Either::F64(predictor) => double.push(predictor.as_ref()),
-        }
-    }
-    let predictor = py.detach(|| match (single.as_slice(), double.as_slice()) {
-        ([], double) => arrays::average(double).map(|average| Either::F64(Arc::new(average))),
-        (single, _) => arrays::average(single).map(|average| Either::F32(Arc::new(average))),
-    });
-    let training = members.first().and_then(|member| member.get().training.clone());
-    Ok(PyNetworkPredictor { predictor: predictor.map_err(train)?, training })
 }
 
 /// Inputs and targets of some rows.
@@ -238,12 +232,12 @@ pub(crate) fn dataset_of<T: Number>(py: Python<'_>, (x, y): &Known) -> PyResult<
 
 fn restore<T: Number>(
     py: Python<'_>,
-    model: gramstep::Model<T>,
-    name: String,
-    preprocessing: Preprocessing,
-    known: Option<Known>,
+    networks: Vec<gramstep::Model<T>>,
+    metadata: Metadata,
+    known: Option<&Known>,
     ridge: Option<f64>,
 ) -> PyResult<Arc<Predictor<T>>> {
-    let known = known.map(|known| dataset_of(py, &known)).transpose()?;
-    Ok(Arc::new(Predictor::from_parts(model, name, preprocessing, known, ridge)))
+    let known = known.map(|known| dataset_of(py, known)).transpose()?;
+    let predictor = Predictor::from_networks(networks, metadata.model, metadata.preprocessing, known, ridge);
+    Ok(Arc::new(predictor.map_err(train)?))
 }

@@ -40,8 +40,8 @@ impl PyData {
 
 /// How data are prepared.
 pub(crate) enum How<'a> {
-    /// Split and standardised afresh, with this share of the rows for validation.
-    Fresh { validation: f64, seed: u64 },
+    /// Split and standardised afresh, with this share of the rows for validation, or one that suits the data.
+    Fresh { validation: Option<f64>, seed: u64 },
     /// As before.
     As(&'a Preprocessing),
 }
@@ -59,7 +59,9 @@ impl PyData {
             .with_weights(weights.transpose()?)
             .with_imputation(self.impute);
         py.detach(|| match how {
-            How::Fresh { validation, seed } => samples.prepare(validation, seed),
+            How::Fresh { validation, seed } => {
+                samples.prepare(validation.unwrap_or_else(|| samples.validation_share()), seed)
+            }
             How::As(preprocessing) => samples.prepare_as(preprocessing),
         })
         .map_err(train)

@@ -139,12 +139,20 @@ def test_the_same_random_state_gives_the_same_bits():
     assert not np.array_equal(first, other.predict(X))
 
 
-def test_an_ensemble_is_the_average_of_its_members_as_one_network():
+def test_an_ensemble_is_one_network_and_stays_itself_when_pickled():
     X, y = load_diabetes(return_X_y=True)
     fitted = GramGaussNewtonRegressor(**SMALL, ensemble=3).fit(X, y)
-    mean = np.mean([member.predict(X)[:, 0] for member in fitted._members], axis=0)
-    np.testing.assert_allclose(fitted.predict(X), mean, rtol=1e-9)
     assert json_sizes(fitted.model_) == [36, 1]
+    again = pickle.loads(pickle.dumps(fitted))
+    for one, other in zip(fitted.predict(X[:20], return_std=True), again.predict(X[:20], return_std=True), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12)
+
+
+def test_a_classifier_is_an_average_too():
+    X, y = load_iris(return_X_y=True)
+    fitted = GramGaussNewtonClassifier(**SMALL, ensemble=2).fit(X, y)
+    assert json_sizes(fitted.model_) == [24, 3]
+    assert fitted.score(X, y) > 0.9
 
 
 def json_sizes(model):

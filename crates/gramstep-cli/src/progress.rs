@@ -46,8 +46,13 @@ impl Observer for Progress {
         let template =
             if timed { "{prefix} {elapsed} {pos} epochs {msg}" } else { "{prefix} {bar:16} {pos}/{len} {msg}" };
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        self.bar.finish_and_clear();
         self.bar = ProgressBar::new(start.settings.epochs as u64).with_style(style);
-        self.bar.set_prefix(start.settings.optimizer.to_string());
+        let of = match start.settings.ensemble {
+            1 => String::new(),
+            networks => format!(" {}/{networks}", start.member + 1),
+        };
+        self.bar.set_prefix(format!("{}{of}", start.settings.optimizer));
         self.bar.enable_steady_tick(Duration::from_millis(200));
         Ok(())
     }

@@ -80,8 +80,10 @@ fn metrics_table(report: &Report) -> String {
 
 /// What `train` prints.
 pub(crate) fn report(report: &Report) -> String {
+    let networks =
+        if report.ensemble > 1 { format!("average of {} networks ", report.ensemble) } else { String::new() };
     let mut text = format!(
-        "{} by {}\n{}, {} parameters, {}\n{} epochs, {} steps, {} ({}",
+        "{} by {}\n{networks}{}, {} parameters, {}\n{} epochs, {} steps, {} ({}",
         report.task,
         report.optimizer,
         report.model,

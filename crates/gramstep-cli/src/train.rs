@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use gramstep_train::run::{Keep, resume, train};
-use gramstep_train::settings::OptimizerName;
+use gramstep_train::settings::{OptimizerName, Preset};
 
 use crate::options::{TalkOptions, TrainingOptions, parse, stop_flag};
 use crate::outcome::{Outcome, Result};
@@ -21,6 +21,13 @@ pub(crate) struct Train {
     /// gram-gauss-newton, sgd or adam [default: gram-gauss-newton]
     #[arg(long, value_parser = parse::<OptimizerName>, help_heading = "Method")]
     optimizer: Option<OptimizerName>,
+    /// How much time the defaults may take: fast, default or thorough
+    #[arg(long, value_parser = parse::<Preset>, help_heading = "Model")]
+    preset: Option<Preset>,
+    /// Networks, of which the average is the model, each with validation rows of its own [default: 5 where the model is
+    /// the best of three, else 1]
+    #[arg(long, value_name = "N", help_heading = "Model")]
+    ensemble: Option<usize>,
     /// The folder of the run [default: runs/NAME-N, a new one]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -36,6 +43,8 @@ impl Train {
     pub(crate) fn run(self) -> Result {
         let mut config = self.options.config()?;
         config.optimizer = self.optimizer.or(config.optimizer);
+        config.preset = self.preset.or(config.preset);
+        config.ensemble = self.ensemble.or(config.ensemble);
         let keep = self.out.as_deref().map_or(Keep::Fresh, Keep::Folder);
         let stop = stop_flag();
         let mut progress = Progress::new(self.talk.quiet);

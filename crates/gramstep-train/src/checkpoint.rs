@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use gramstep::optim::OptimizerState;
 use serde::{Deserialize, Serialize};
 
+use crate::ensemble::Finished;
 use crate::error::{Error, Result};
 use crate::run_folder::{RunFolder, write_atomically};
 
@@ -31,6 +32,9 @@ pub(crate) struct Checkpoint {
     pub(crate) theta: Vec<f64>,
     pub(crate) optimizer: OptimizerState,
     pub(crate) best: Option<BestSoFar>,
+    /// The networks of an ensemble that are trained already.
+    #[serde(default)]
+    pub(crate) finished: Vec<Finished>,
 }
 
 /// The parameters that would be kept if training ended now.
@@ -73,11 +77,13 @@ pub(crate) struct Keeper {
     checkpoint: PathBuf,
     record: PathBuf,
     next: Instant,
+    /// The networks that are trained already.
+    pub(crate) finished: Vec<Finished>,
 }
 
 impl Keeper {
     pub(crate) fn new(folder: &RunFolder) -> Self {
-        Self { checkpoint: folder.checkpoint(), record: folder.record(), next: Instant::now() }
+        Self { checkpoint: folder.checkpoint(), record: folder.record(), next: Instant::now(), finished: Vec::new() }
     }
 
     /// Whether it is time for another checkpoint.
@@ -89,6 +95,7 @@ impl Keeper {
     pub(crate) fn keep(&mut self, mut checkpoint: Checkpoint) -> Result<()> {
         let start = Instant::now();
         let record = std::fs::metadata(&self.record);
+        checkpoint.finished.clone_from(&self.finished);
         checkpoint.record_bytes = record.map_err(|source| Error::Read { path: self.record.clone(), source })?.len();
         let text = serde_json::to_vec(&checkpoint)
             .map_err(|error| Error::Write { path: self.checkpoint.clone(), source: error.into() })?;
@@ -101,6 +108,7 @@ impl Keeper {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stop_reason::StopReason;
 
     fn checkpoint() -> Checkpoint {
         let numbers = vec![("adaptive".to_owned(), 1e-300)];
@@ -121,9 +129,18 @@ mod tests {
             seconds: 0.5,
             lowest_train_loss,
             record_bytes: 1 << 40,
-            theta,
+            theta: theta.clone(),
             optimizer,
             best,
+            finished: vec![Finished {
+                theta,
+                epochs: 4,
+                steps: 8,
+                seconds: 0.1,
+                stop_reason: StopReason::Patience,
+                best_epoch: None,
+                lowest_train_loss: 0.3,
+            }],
         }
     }
 

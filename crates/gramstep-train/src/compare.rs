@@ -72,6 +72,7 @@ pub fn compare(
 ) -> Result<Comparison> {
     config.validate()?;
     let mut config = config.clone();
+    config.ensemble = Some(1);
     let limit: TimeLimit = TIME_LIMIT.parse()?;
     config.time_limit.get_or_insert(limit);
     config.epochs.get_or_insert(usize::MAX / 2);

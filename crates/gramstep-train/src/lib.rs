@@ -20,6 +20,7 @@ mod checkpoint;
 mod choice;
 pub mod compare;
 pub mod data;
+mod ensemble;
 mod error;
 pub mod info;
 pub mod kernel;

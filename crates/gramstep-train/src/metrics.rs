@@ -61,6 +61,16 @@ pub struct ClassificationMetrics {
     pub nll: f64,
 }
 
+impl Metrics {
+    /// RMSE of every target of a regression, in its own units.
+    pub(crate) fn target_rmse(&self) -> Vec<f64> {
+        match &self.regression {
+            Some(errors) if self.per_target.is_empty() => vec![errors.rmse],
+            _ => self.per_target.iter().map(|target| target.errors.rmse).collect(),
+        }
+    }
+}
+
 /// Judges a model on a dataset.
 ///
 /// # Errors

@@ -13,6 +13,8 @@ use crate::settings::Settings;
 pub struct Start<'a> {
     /// Every setting.
     pub settings: &'a Settings,
+    /// The network of an ensemble, counted from 0.
+    pub member: usize,
     /// Training rows.
     pub samples: usize,
     /// Length of θ.
@@ -25,6 +27,8 @@ pub struct Start<'a> {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct StepEvent<'a> {
+    /// The network of an ensemble, counted from 0.
+    pub member: usize,
     /// The epoch, counted from 1.
     pub epoch: usize,
     /// The step, counted from 1 over all epochs.
@@ -39,6 +43,8 @@ pub struct StepEvent<'a> {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct EpochEvent {
+    /// The network of an ensemble, counted from 0.
+    pub member: usize,
     /// The epoch, counted from 1.
     pub epoch: usize,
     /// Steps so far.
@@ -64,7 +70,7 @@ pub trait Observer {
     /// So many of so many images are read.
     fn reading(&mut self, done: usize, all: usize) {}
 
-    /// Training begins.
+    /// Training begins; in an ensemble, that of every network.
     ///
     /// # Errors
     /// The observer's own.

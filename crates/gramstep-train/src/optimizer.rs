@@ -22,6 +22,14 @@ const MINI_BATCH_DAMPING: f64 = 1e-2;
 /// The same for images: a deep network interpolates a batch easily, and that is no help to other batches.
 const IMAGE_DAMPING: f64 = 1e-1;
 
+/// The same for classes of tables. Between 0.01 and 1, the most that was tried, more was better on inner validation
+/// rows of three sets of 1030 to 8192 rows.
+const CLASS_DAMPING: f64 = 1.0;
+
+/// The most that a step on a mini-batch may change the logits: where the curvature of the cross-entropy has vanished its
+/// quadratic model knows no bound.
+const MOST_LOGIT_CHANGE: f64 = 1.0;
+
 /// Relative damping of adversarial training: the attack moves between steps, and a bold step on the squared loss
 /// oscillates.
 const ADVERSARIAL_DAMPING: f64 = 1e-1;
@@ -42,7 +50,11 @@ fn damping(settings: &Settings, samples: usize) -> Damping {
         Some(DampingChoice::Fixed(value)) => Damping::Relative(value),
         _ if settings.adversarial.is_some() => Damping::Relative(ADVERSARIAL_DAMPING),
         _ if settings.is_full_batch(samples) => Damping::Adaptive(AdaptiveDamping::default()),
-        _ => Damping::Relative(if images { IMAGE_DAMPING } else { MINI_BATCH_DAMPING }),
+        _ if images => Damping::Relative(IMAGE_DAMPING),
+        _ => Damping::Relative(match settings.task {
+            Task::Regression => MINI_BATCH_DAMPING,
+            Task::Classification => CLASS_DAMPING,
+        }),
     }
 }
 
@@ -83,6 +95,12 @@ pub fn build<T: Scalar>(settings: &Settings, samples: usize, outputs: usize) -> 
                 .with_damping(damping(settings, samples))
                 .with_ridge(ridge / batches)
                 .with_momentum(settings.momentum);
+            let config = match settings.task {
+                Task::Classification if !settings.is_full_batch(samples) => {
+                    config.with_max_output_change(MOST_LOGIT_CHANGE)
+                }
+                _ => config,
+            };
             match settings.ridge {
                 RidgeChoice::Auto if settings.is_full_batch(samples) => {
                     Box::new(RidgePath::new(config, samples * outputs)?)

@@ -75,6 +75,11 @@ impl Record {
     }
 }
 
+/// The number of a network; none of the first, which may be the only one.
+fn later(member: usize) -> Option<usize> {
+    Some(member).filter(|&member| member > 0)
+}
+
 /// JSON object without the entries that are null.
 fn present(value: Value) -> Value {
     match value {
@@ -87,7 +92,7 @@ fn present(value: Value) -> Value {
 
 impl Observer for Record {
     fn start(&mut self, start: &Start<'_>) -> Result<()> {
-        if self.resumed {
+        if self.resumed || start.member > 0 {
             return Ok(());
         }
         let settings = start.settings;
@@ -97,6 +102,7 @@ impl Observer for Record {
             "program": concat!("gramstep ", env!("CARGO_PKG_VERSION")),
             "optimizer": settings.optimizer,
             "model": settings.model.to_string(),
+            "ensemble": settings.ensemble,
             "parameters": start.parameters,
             "samples": start.samples,
             "steps_per_epoch": start.steps_per_epoch,
@@ -109,6 +115,7 @@ impl Observer for Record {
         let info = event.info;
         self.line(&present(json!({
             "kind": "step",
+            "member": later(event.member),
             "epoch": event.epoch,
             "step": event.step,
             "seconds": event.seconds,
@@ -125,6 +132,7 @@ impl Observer for Record {
     fn epoch(&mut self, event: &EpochEvent) -> Result<()> {
         self.line(&present(json!({
             "kind": "epoch",
+            "member": later(event.member),
             "epoch": event.epoch,
             "step": event.step,
             "seconds": event.seconds,

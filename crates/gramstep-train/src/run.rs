@@ -3,24 +3,22 @@
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use gramstep::{Device, Model, Scalar};
+use gramstep::{Model, Scalar};
 
-use crate::adversarial::{AdversarialOptimizer, Opponent};
-use crate::batches::batch_count;
 use crate::checkpoint::{Checkpoint, Keeper};
 use crate::choice;
 use crate::data::{Dataset, Problem};
+use crate::ensemble::{Ensemble, Trained};
 use crate::error::{Error, Result};
 use crate::metrics::evaluate;
 use crate::model_file;
-use crate::observer::{Both, Observer, Silent, Start};
-use crate::optimizer::{self, build};
+use crate::observer::{Both, Observer, Silent};
 use crate::record::Record;
 use crate::report::{Report, SCHEMA_VERSION, write_run};
 use crate::run_folder::RunFolder;
-use crate::settings::{Config, Precision, Settings};
+use crate::settings::{Config, Facts, Precision, Settings};
 use crate::stop_reason::StopReason;
-use crate::trainer::{Parts, Trainer};
+use crate::trainer::Parts;
 
 /// Where the files of a run go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,10 +43,9 @@ pub fn train(config: &Config, keep: Keep<'_>, stop: &AtomicBool, observer: &mut 
     let problem = Problem::load_with(config, &mut |done, all| observer.reading(done, all))?;
     problem.notes.iter().for_each(|note| observer.note(note));
     let mut config = config.clone();
-    if let Some(model) = choice::model(&problem, &config, stop)? {
-        observer.note(&format!("the model is {model}, best of {} by the validation loss", choice::CANDIDATES.len()));
-        config.model = Some(model.to_owned());
-    }
+    // The test rows are no business of the choice.
+    let judged = || Problem { test: None, ..problem.clone() };
+    choice::settle(Facts::of(&problem), judged, &mut config, stop, observer)?;
     train_on(&problem, &config, keep, false, stop, observer)
 }
 
@@ -100,18 +97,9 @@ impl Run<'_> {
     fn train<T: Scalar>(&self, keep: Keep<'_>, observer: &mut dyn Observer) -> Result<Report> {
         let Self { problem, settings, .. } = self;
         let preprocessing = &problem.preprocessing;
-        let train: Dataset<T> = problem.train.cast();
+        let rows: Dataset<T> = problem.train.cast();
         let validation: Option<Dataset<T>> = problem.validation.as_ref().map(Dataset::cast);
-        let specification = settings.model.specification(preprocessing.inputs.shape(), preprocessing.targets.outputs());
-        let device = Device::cpu(settings.threads);
-        let mut model = Model::<T>::builder(specification).seed(settings.seed).device(device).build()?;
-        let mut optimizer = build::<T>(settings, train.rows(), preprocessing.targets.outputs())?;
-        let opponent = (settings.adversarial)
-            .map(|adversary| Opponent::new(&adversary, &preprocessing.inputs, settings.seed))
-            .transpose()?;
-        if let Some(opponent) = &opponent {
-            optimizer = Box::new(AdversarialOptimizer::new(optimizer, opponent, settings.ball, &model)?);
-        }
+        let test: Option<Dataset<T>> = problem.test.as_ref().map(Dataset::cast);
 
         let folder = match keep {
             Keep::Nothing => None,
@@ -134,30 +122,18 @@ impl Run<'_> {
         }
         let record = record.as_mut().map_or(&mut silent as &mut dyn Observer, |record| record);
         let mut observer = Both(record, observer);
-        if let Some(plan) = optimizer::plan(settings, &model, train.rows())? {
-            observer.note(&plan);
-        }
 
-        observer.start(&Start {
-            settings,
-            samples: train.rows(),
-            parameters: model.parameter_count(),
-            steps_per_epoch: batch_count(train.rows(), settings.batch_size),
-        })?;
-        let mut trainer = Trainer::new(settings, &preprocessing.targets, self.stop);
-        if self.exact_train_loss {
-            trainer = trainer.with_exact_train_loss();
-        }
-        if let (Some(augmentation), Some(geometry)) = (settings.augment, preprocessing.inputs.geometry()) {
-            trainer = trainer.with_augmentation(augmentation, geometry);
-        }
-        if let Some(opponent) = opponent {
-            trainer = trainer.with_opponent(opponent);
-        }
-        let test: Option<Dataset<T>> = problem.test.as_ref().map(Dataset::cast);
         let watched = test.as_ref().filter(|_| self.exact_train_loss);
-        let parts = Parts { train: &train, validation: validation.as_ref(), test: watched };
-        let fit = trainer.go_on(&mut model, optimizer.as_mut(), parts, &mut observer, checkpoint, keeper.as_mut())?;
+        let ensemble = Ensemble {
+            settings,
+            preprocessing,
+            parts: Parts { train: &rows, validation: validation.as_ref(), test: watched },
+            exact_train_loss: self.exact_train_loss,
+            tolerance: 0.0,
+            stop: self.stop,
+        };
+        let Trained { model, fit, members, train, validation } =
+            ensemble.train(None, checkpoint, keeper.as_mut(), &mut observer)?;
 
         if let Some(folder) = folder.as_ref().filter(|_| fit.failure.is_none() || fit.best_epoch.is_some()) {
             model_file::save(&folder.model(), &model, &settings.model.to_string(), preprocessing)?;
@@ -173,12 +149,13 @@ impl Run<'_> {
             task: settings.task,
             optimizer: settings.optimizer,
             model: settings.model.to_string(),
-            parameters: model.parameter_count(),
-            train: judge(&train)?,
-            validation: validation.as_ref().map(judge).transpose()?,
+            ensemble: members.len(),
+            parameters: members.iter().map(Model::parameter_count).sum(),
+            train,
+            validation,
             test: test.as_ref().map(judge).transpose()?,
             epochs: fit.epochs,
-            best_epoch: fit.best_epoch,
+            best_epoch: fit.best_epoch.filter(|_| members.len() == 1),
             steps: fit.steps,
             seconds: fit.seconds,
             stop_reason: fit.stop_reason,

@@ -46,6 +46,8 @@ pub struct Trainer<'a> {
     settings: &'a Settings,
     targets: &'a Targets,
     stop: &'a AtomicBool,
+    member: usize,
+    tolerance: f64,
     exact_train_loss: bool,
     opponent: Option<Opponent>,
     augmentation: Option<(Augmentation, Geometry)>,
@@ -82,6 +84,8 @@ struct State<T> {
     futile: usize,
     lowest_train_loss: f64,
     best: Option<Best<T>>,
+    /// The epoch that patience counts from, and its loss.
+    reference: (usize, f64),
 }
 
 struct Best<T> {
@@ -102,7 +106,30 @@ impl<'a> Trainer<'a> {
     /// A trainer; training ends after the step during which `stop` becomes true.
     #[must_use]
     pub fn new(settings: &'a Settings, targets: &'a Targets, stop: &'a AtomicBool) -> Self {
-        Self { settings, targets, stop, exact_train_loss: false, opponent: None, augmentation: None }
+        Self {
+            settings,
+            targets,
+            stop,
+            member: 0,
+            tolerance: 0.0,
+            exact_train_loss: false,
+            opponent: None,
+            augmentation: None,
+        }
+    }
+
+    /// Says in every event which network of an ensemble is trained.
+    #[must_use]
+    pub(crate) fn of_member(mut self, member: usize) -> Self {
+        self.member = member;
+        self
+    }
+
+    /// By how much a loss has to fall to count as better for patience.
+    #[must_use]
+    pub fn with_tolerance(mut self, tolerance: f64) -> Self {
+        self.tolerance = tolerance;
+        self
     }
 
     /// Evaluates the training loss after every epoch instead of averaging over its batches: comparable between
@@ -175,7 +202,14 @@ impl<'a> Trainer<'a> {
         let seconds = from.as_ref().map_or(0.0, |checkpoint| checkpoint.seconds);
         let earlier = Duration::try_from_secs_f64(seconds).unwrap_or_default();
         let mut clock = Clock { start: Instant::now(), earlier, judging: Duration::ZERO };
-        let mut state = State { epoch: 0, step: 0, futile: 0, lowest_train_loss: f64::INFINITY, best: None };
+        let mut state = State {
+            epoch: 0,
+            step: 0,
+            futile: 0,
+            lowest_train_loss: f64::INFINITY,
+            best: None,
+            reference: (0, f64::INFINITY),
+        };
         if let Some(checkpoint) = from {
             state = State::resume(checkpoint, model, optimizer)?;
         }
@@ -235,7 +269,8 @@ impl<'a> Trainer<'a> {
             running.add(&info, data.total_weight());
             state.check(&info, model)?;
             let seconds = clock.elapsed().as_secs_f64();
-            observer.step(&StepEvent { epoch: state.epoch, step: state.step, seconds, info: &info })?;
+            let (member, epoch, step) = (self.member, state.epoch, state.step);
+            observer.step(&StepEvent { member, epoch, step, seconds, info: &info })?;
             reason = self.stop_now(*clock);
             if reason.is_some() {
                 break;
@@ -255,15 +290,15 @@ impl<'a> Trainer<'a> {
         }
         state.lowest_train_loss = state.lowest_train_loss.min(train_loss);
         let test = test.map(|data| metrics::evaluate(model, data, self.targets)).transpose()?;
-        let improved = state.judge(validation_loss.unwrap_or(train_loss), model);
+        let improved = state.judge(validation_loss.unwrap_or(train_loss), self.tolerance, model);
         if self.exact_train_loss {
             clock.judging += judging.elapsed();
         }
         let seconds = clock.elapsed().as_secs_f64();
-        let (epoch, step) = (state.epoch, state.step);
-        observer.epoch(&EpochEvent { epoch, step, seconds, train_loss, validation_loss, test, improved })?;
+        let (member, epoch, step) = (self.member, state.epoch, state.step);
+        observer.epoch(&EpochEvent { member, epoch, step, seconds, train_loss, validation_loss, test, improved })?;
 
-        let waited = epoch - state.best.as_ref().map_or(0, |best| best.epoch);
+        let waited = epoch - state.reference.0;
         Ok(match reason {
             Some(reason) => Some(reason),
             None if train_loss <= (4.0 * T::EPSILON.to_f64()).powi(2) => Some(StopReason::Converged),
@@ -307,6 +342,7 @@ impl<T: Scalar> State<T> {
             theta: widen(&model.theta()),
             optimizer: optimizer.state(),
             best: self.best.as_ref().map(best),
+            finished: Vec::new(),
         }
     }
 
@@ -316,17 +352,22 @@ impl<T: Scalar> State<T> {
         model.set_theta(&narrow(checkpoint.theta))?;
         optimizer.restore(checkpoint.optimizer)?;
         let best = |best: BestSoFar| Best { epoch: best.epoch, loss: best.loss, theta: narrow(best.theta) };
+        let reference = checkpoint.best.as_ref().map_or((0, f64::INFINITY), |best| (best.epoch, best.loss));
         Ok(Self {
             epoch: checkpoint.epoch,
             step: checkpoint.step,
             futile: checkpoint.futile,
             lowest_train_loss: checkpoint.lowest_train_loss,
             best: checkpoint.best.map(best),
+            reference,
         })
     }
 
     /// Keeps the parameters if they are the best so far.
-    fn judge(&mut self, loss: f64, model: &Model<T>) -> bool {
+    fn judge(&mut self, loss: f64, tolerance: f64, model: &Model<T>) -> bool {
+        if loss < self.reference.1 - tolerance {
+            self.reference = (self.epoch, loss);
+        }
         let improved = loss.is_finite() && self.best.as_ref().is_none_or(|best| loss < best.loss);
         if improved {
             self.best = Some(Best { epoch: self.epoch, loss, theta: model.theta() });

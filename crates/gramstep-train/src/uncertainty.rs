@@ -1,8 +1,9 @@
 //! Error bars of a regression: the linearised Laplace posterior of a trained network, calibrated on its validation rows.
 //!
 //! The training data are read again from where the run had them. The posterior's standard deviation of a new
-//! observation is multiplied by √(mean of (residual / deviation)²) over the validation rows, if there are enough of
-//! them: what the network learned by heart says little about its errors elsewhere.
+//! observation is multiplied by RMSE / √(mean of deviation²) over the validation rows, if there are enough of them: what
+//! the network learned by heart says little about its errors elsewhere. The RMSE is the one that the run reported: in an
+//! ensemble, of networks that have not seen these rows, which the average has.
 
 use std::path::Path;
 
@@ -11,8 +12,8 @@ use gramstep::{Activation, Matrix, Model, Scalar};
 
 use crate::data::{Dataset, Problem, Targets};
 use crate::error::{Error, Result};
-use crate::metrics;
 use crate::model_file::Network;
+use crate::record::Record;
 use crate::run_folder::RunFolder;
 use crate::settings::Config;
 use crate::text::{count, number};
@@ -86,13 +87,18 @@ impl Uncertainty {
             return Err(Error::ModelFile { path: run.to_owned(), reason });
         }
         let seed = config.seed.unwrap_or_default();
+        let judged = Record::report(&RunFolder::open(run).record())?.and_then(|report| report.validation);
+        let errors = judged.filter(|judged| judged.rows >= FEWEST).map(|judged| judged.target_rmse());
+        let errors: Option<Vec<f64>> = errors
+            .filter(|errors| errors.len() == columns.len())
+            .map(|errors| errors.iter().zip(&standardisation.scale).map(|(rmse, scale)| rmse / scale).collect());
         let (posterior, factors) = match model.network() {
             Network::F32(network) => {
-                let (fitted, factors) = fit(network.clone(), &problem, seed, notes)?;
+                let (fitted, factors) = fit(network.clone(), &problem, errors.as_deref(), seed, notes)?;
                 (Posterior::F32(fitted), factors)
             }
             Network::F64(network) => {
-                let (fitted, factors) = fit(network.clone(), &problem, seed, notes)?;
+                let (fitted, factors) = fit(network.clone(), &problem, errors.as_deref(), seed, notes)?;
                 (Posterior::F64(fitted), factors)
             }
         };
@@ -117,36 +123,34 @@ impl Uncertainty {
     }
 }
 
-/// The posterior, and the calibration of every output.
+/// The posterior, and the calibration of every output by its RMSE on the validation rows, in standardised units.
 fn fit<T: Scalar>(
     network: Model<T>,
     problem: &Problem,
+    errors: Option<&[f64]>,
     seed: u64,
     notes: &mut Vec<String>,
 ) -> Result<(LinearisedLaplace<T>, Vec<f64>)> {
     let train: Dataset<T> = problem.train.cast();
     let outputs = network.outputs();
-    let validation: Option<Dataset<T>> = problem.validation.as_ref().map(Dataset::cast);
-    let judged = validation.filter(|data| data.rows() >= FEWEST);
-    let predicted = judged.as_ref().map(|data| metrics::outputs(&network, &data.inputs)).transpose()?;
     let posterior = LinearisedLaplace::fit(network, &train.inputs, &train.targets, Ridge::Evidence, BUDGET, seed)?;
     if let Coverage::Rows { used, of } = posterior.coverage() {
         notes.push(format!("error bars know {} of {} training rows, as many as fit in memory", count(used), count(of)));
     }
-    let factors = match judged.zip(predicted) {
-        Some((data, predicted)) => {
-            let deviation = posterior.observation_deviation(&data.inputs)?;
-            (0..outputs).map(|a| calibration(&data, &predicted, &deviation, a)).collect()
+    let factors = match problem.validation.as_ref().zip(errors) {
+        Some((data, errors)) => {
+            let deviation = posterior.observation_deviation(&data.inputs.cast())?;
+            errors.iter().enumerate().map(|(a, &error)| calibration(error, &deviation, a)).collect()
         }
         None => vec![1.0; outputs],
     };
     Ok((posterior, factors))
 }
 
-/// √(mean of (residual / deviation)²) of one output; 1 where that is no number.
-fn calibration<T: Scalar>(data: &Dataset<T>, predicted: &Matrix<f64>, deviation: &Matrix<f64>, output: usize) -> f64 {
-    let ratio = |i: usize| (predicted[(i, output)] - data.targets[(i, output)].to_f64()) / deviation[(i, output)];
-    let factor = ((0..data.rows()).map(|i| ratio(i).powi(2)).sum::<f64>() / data.rows() as f64).sqrt();
+/// RMSE / √(mean of deviation²) of one output; 1 where that is no number.
+fn calibration(rmse: f64, deviation: &Matrix<f64>, output: usize) -> f64 {
+    let n = deviation.rows();
+    let factor = rmse / ((0..n).map(|i| deviation[(i, output)].powi(2)).sum::<f64>() / n as f64).sqrt();
     if factor.is_finite() && factor > 0.0 { factor } else { 1.0 }
 }
 

@@ -63,3 +63,12 @@ fn a_class_that_no_training_row_has_is_named_by_line() {
         &["test.csv:3: target `class`: the class `purple` is not in the training rows"],
     );
 }
+
+#[test]
+fn classes_of_noisy_rows_do_not_make_mini_batches_diverge() {
+    let report = Bench::new().json(
+        "train --data builtin:winequality --task classification --model mlp:64:gelu --epochs 3 --out run --json --quiet",
+    );
+    let loss = report["test"]["loss"].as_f64().unwrap();
+    assert!(loss < 1.5, "{loss}");
+}

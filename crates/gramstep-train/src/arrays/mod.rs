@@ -20,14 +20,11 @@
 //! # Ok::<(), gramstep_train::Error>(())
 //! ```
 
-mod ensemble;
 mod kernel;
-mod patience;
 mod predictor;
 mod samples;
 mod training;
 
-pub use ensemble::average;
 pub use kernel::{KernelPredictor, KernelState};
 pub use predictor::{Predictor, read};
 pub use samples::{ArrayTargets, Prepared, Samples};

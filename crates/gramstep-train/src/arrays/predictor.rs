@@ -9,6 +9,7 @@ use gramstep::{Device, Matrix, MatrixView, Model, Scalar};
 use super::samples::{Prepared, apply, is_classification};
 use super::training::Training;
 use crate::data::{Dataset, Preprocessing, Targets};
+use crate::ensemble::average;
 use crate::error::{Error, Result};
 use crate::metrics::log_sum_exp;
 use crate::model_file;
@@ -25,52 +26,56 @@ const BUDGET: usize = 1 << 30;
 #[derive(Debug)]
 pub struct Predictor<T> {
     model: Model<T>,
+    /// The networks of which it is the average; itself, if it is none.
+    members: Vec<Model<T>>,
     name: String,
     preprocessing: Preprocessing,
     /// Rows that the posterior is made from, none for a classification.
     known: Option<Dataset<T>>,
     /// κ of training; none to take the one of largest evidence.
     ridge: Option<f64>,
-    posterior: Mutex<Option<Arc<LinearisedLaplace<T>>>>,
+    posteriors: Mutex<Option<Arc<Vec<LinearisedLaplace<T>>>>>,
 }
 
 impl<T: Scalar> Predictor<T> {
     pub(super) fn new(
         model: Model<T>,
+        members: Vec<Model<T>>,
         name: String,
         prepared: &Prepared<T>,
         ridge: Option<f64>,
         seed: u64,
     ) -> Result<Self> {
-        let known = if is_classification(&prepared.preprocessing) { None } else { Some(some_rows(prepared, seed)?) };
-        Ok(Self::from_parts(model, name, prepared.preprocessing.clone(), known, ridge))
+        let preprocessing = prepared.preprocessing.clone();
+        let known = if is_classification(&preprocessing) { None } else { Some(some_rows(prepared, seed)?) };
+        Ok(Self { model, members, name, preprocessing, known, ridge, posteriors: Mutex::default() })
     }
 
     /// A predictor from what another one was made of.
-    #[must_use]
-    pub fn from_parts(
-        model: Model<T>,
+    ///
+    /// # Errors
+    /// If there is no network, or several that are not perceptrons of one architecture.
+    pub fn from_networks(
+        members: Vec<Model<T>>,
         name: String,
         preprocessing: Preprocessing,
         known: Option<Dataset<T>>,
         ridge: Option<f64>,
-    ) -> Self {
-        Self { model, name, preprocessing, known, ridge, posterior: Mutex::default() }
-    }
-
-    /// The same with a network of the same inputs and outputs; what is known of uncertainty stays.
-    pub(super) fn with_model(&self, model: Model<T>) -> Self {
-        Self::from_parts(model, self.name.clone(), self.preprocessing.clone(), self.known.clone(), self.ridge)
-    }
-
-    pub(super) fn duplicate(&self) -> Self {
-        self.with_model(self.model.clone())
+    ) -> Result<Self> {
+        let model = average(&members)?;
+        Ok(Self { model, members, name, preprocessing, known, ridge, posteriors: Mutex::default() })
     }
 
     /// The network.
     #[must_use]
     pub fn model(&self) -> &Model<T> {
         &self.model
+    }
+
+    /// The networks of which it is the average; itself, if it is none.
+    #[must_use]
+    pub fn members(&self) -> &[Model<T>] {
+        &self.members
     }
 
     /// From the caller's columns to the network's.
@@ -119,13 +124,14 @@ impl<T: Scalar> Predictor<T> {
     }
 
     /// The standard deviation of a new observation, noise included, in the targets' own units; m×k. By the linearised
-    /// Laplace approximation on at most 1000 of the rows that training saw.
+    /// Laplace approximation on at most 1000 of the rows that training saw; of several networks that of their mixture,
+    /// √(mean of the variances + variance of the means).
     ///
     /// # Errors
     /// Those of [`inputs`](Self::inputs), and for a classification.
     pub fn deviation(&self, x: MatrixView<'_, T>) -> Result<Matrix<f64>> {
-        let (Targets::Regression { standardisation, .. }, Some(posterior)) =
-            (&self.preprocessing.targets, self.posterior()?)
+        let (Targets::Regression { standardisation, .. }, Some(posteriors)) =
+            (&self.preprocessing.targets, self.posteriors()?)
         else {
             return Err(Error::Setting {
                 name: "return_std",
@@ -134,25 +140,38 @@ impl<T: Scalar> Predictor<T> {
             });
         };
         self.by_chunks(x, |inputs| {
-            let mut deviation = posterior.observation_deviation(inputs)?;
-            for i in 0..deviation.rows() {
-                for (value, scale) in deviation.row_mut(i).iter_mut().zip(&standardisation.scale) {
-                    *value *= scale;
+            let count = posteriors.len() as f64;
+            let mut mixture = Matrix::<f64>::zeros(inputs.rows(), self.model.outputs());
+            let (mut mean, mut squares) = (mixture.clone(), mixture.clone());
+            for (posterior, member) in posteriors.iter().zip(&self.members) {
+                let (deviation, f) = (posterior.observation_deviation(inputs)?, member.predict(inputs)?.into_f64());
+                let values = deviation.as_slice().iter().zip(f.as_slice());
+                let sums = mean.as_mut_slice().iter_mut().zip(squares.as_mut_slice());
+                for ((&deviation, &f), (mean, square)) in values.zip(sums) {
+                    *mean += f / count;
+                    *square += (deviation * deviation + f * f) / count;
                 }
             }
-            Ok(deviation)
+            for i in 0..mixture.rows() {
+                let parts = mean.row(i).iter().zip(squares.row(i)).zip(&standardisation.scale);
+                for (value, ((mean, square), scale)) in mixture.row_mut(i).iter_mut().zip(parts) {
+                    *value = scale * (square - mean * mean).max(0.0).sqrt();
+                }
+            }
+            Ok(mixture)
         })
     }
 
-    fn posterior(&self) -> Result<Option<Arc<LinearisedLaplace<T>>>> {
+    fn posteriors(&self) -> Result<Option<Arc<Vec<LinearisedLaplace<T>>>>> {
         let Some(known) = &self.known else { return Ok(None) };
-        let mut cell = self.posterior.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(posterior) = &*cell {
-            return Ok(Some(Arc::clone(posterior)));
+        let mut cell = self.posteriors.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(posteriors) = &*cell {
+            return Ok(Some(Arc::clone(posteriors)));
         }
         let ridge = self.ridge.map_or(Ridge::Evidence, Ridge::Fixed);
-        let fitted = LinearisedLaplace::fit(self.model.clone(), &known.inputs, &known.targets, ridge, BUDGET, 0)?;
-        let fitted = Arc::new(fitted);
+        let fit =
+            |member: &Model<T>| LinearisedLaplace::fit(member.clone(), &known.inputs, &known.targets, ridge, BUDGET, 0);
+        let fitted = Arc::new(self.members.iter().map(fit).collect::<gramstep::Result<Vec<_>>>()?);
         *cell = Some(Arc::clone(&fitted));
         Ok(Some(fitted))
     }
@@ -166,12 +185,13 @@ impl<T: Scalar> Predictor<T> {
         Ok(Matrix::from_vec(x.rows(), self.model.outputs(), values)?)
     }
 
-    /// The bytes of a model file.
+    /// The bytes of a model file, of each network of an ensemble.
     ///
     /// # Errors
     /// If the network has no specification.
-    pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        model_file::serialize(Path::new("model"), &self.model, &self.name, &self.preprocessing)
+    pub fn to_bytes(&self) -> Result<Vec<Vec<u8>>> {
+        let bytes = |model| model_file::serialize(Path::new("model"), model, &self.name, &self.preprocessing);
+        self.members.iter().map(bytes).collect()
     }
 
     /// Writes a run folder that `gramstep predict` and [`TrainedModel::load`](crate::TrainedModel::load) read.

@@ -4,6 +4,7 @@ use gramstep::{Error as CoreError, Matrix, MatrixView, Scalar};
 
 use crate::data::{
     Dataset, Encoding, InputColumn, Inputs, Preprocessing, Split, Standardisation, Targets, Task, median,
+    validation_share,
 };
 use crate::error::Result;
 
@@ -104,6 +105,16 @@ impl<'a, T: Scalar> Samples<'a, T> {
     pub fn with_imputation(mut self, impute: bool) -> Self {
         self.impute = impute;
         self
+    }
+
+    /// The share of the rows that are for validation where the caller leaves it open, as in a table.
+    #[must_use]
+    pub fn validation_share(&self) -> f64 {
+        let outputs = match &self.targets {
+            ArrayTargets::Numbers { values, .. } => values.columns(),
+            ArrayTargets::Classes { .. } => 1,
+        };
+        validation_share(self.inputs.rows(), outputs, false)
     }
 
     /// Splits off a share of the rows for validation, and standardises all by the others.

@@ -1,22 +1,19 @@
 //! From prepared arrays to a trained network.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
-use gramstep::{Device, Model, Scalar};
+use gramstep::Scalar;
 
-use super::patience::Patience;
 use super::predictor::Predictor;
 use super::samples::Prepared;
-use crate::adversarial::{AdversarialOptimizer, Opponent};
-use crate::batches::batch_count;
 use crate::choice;
-use crate::data::{Portion, Problem};
+use crate::data::{Dataset, Portion, Problem};
+use crate::ensemble::{Ensemble, Trained};
 use crate::error::Result;
-use crate::observer::{Observer, Start};
-use crate::optimizer::build;
+use crate::metrics::Metrics;
+use crate::observer::{EpochEvent, Observer, Start, StepEvent};
 use crate::settings::{Config, Facts, Precision, RidgeChoice, Settings};
-use crate::stop_reason::StopReason;
-use crate::trainer::{Fit, Trainer};
+use crate::trainer::{Fit, Parts};
 
 /// What became of a training.
 #[derive(Debug)]
@@ -24,18 +21,18 @@ use crate::trainer::{Fit, Trainer};
 pub struct Training {
     /// Every setting, those that were decided too.
     pub settings: Settings,
-    /// Whether the model was chosen among several.
-    pub chosen: bool,
     /// Epochs, time, reason to stop.
     pub fit: Fit,
-    /// Loss on the training rows, epoch by epoch.
+    /// Loss of the first network on the training rows, epoch by epoch.
     pub train_losses: Vec<f64>,
-    /// Loss on the validation rows, epoch by epoch, where there are any.
+    /// Loss of the first network on the validation rows, epoch by epoch, where there are any.
     pub validation_losses: Vec<f64>,
+    /// On the validation rows, by networks that were not trained on them.
+    pub validation: Option<Metrics>,
 }
 
 /// Trains by a configuration, in which data, precision and split have no meaning. Nothing is decided otherwise than in
-/// a [run](crate::run::train): the model too is the best of three where none is named and the data are small.
+/// a [run](crate::run::train): architecture and number of networks too, where none are named and the data are small.
 ///
 /// `tolerance` ≥ 0 is by how much a loss has to fall to count as better for `patience`; `from` is a network to go on
 /// with. Training ends after the step during which `stop` becomes true.
@@ -50,75 +47,46 @@ pub fn train<T: Scalar>(
     stop: &AtomicBool,
     observer: &mut dyn Observer,
 ) -> Result<(Predictor<T>, Training)> {
-    let (settings, chosen) = settle(prepared, config, from.is_none(), stop, observer)?;
+    let settings = settle(prepared, config, from.is_none(), stop, observer)?;
     let Prepared { preprocessing, train, validation } = prepared;
-    let mut model = if let Some(predictor) = from {
-        predictor.model().clone()
-    } else {
-        let outputs = preprocessing.targets.outputs();
-        let specification = settings.model.specification(preprocessing.inputs.width(), outputs);
-        Model::builder(specification).seed(settings.seed).device(Device::cpu(settings.threads)).build()?
-    };
-    let mut optimizer = build::<T>(&settings, train.rows(), model.outputs())?;
-    let opponent = (settings.adversarial)
-        .map(|adversary| Opponent::new(&adversary, &preprocessing.inputs, settings.seed))
-        .transpose()?;
-    if let Some(opponent) = &opponent {
-        optimizer = Box::new(AdversarialOptimizer::new(optimizer, opponent, settings.ball, &model)?);
-    }
-    observer.start(&Start {
+    let ensemble = Ensemble {
         settings: &settings,
-        samples: train.rows(),
-        parameters: model.parameter_count(),
-        steps_per_epoch: batch_count(train.rows(), settings.batch_size),
-    })?;
-    let end = AtomicBool::new(stop.load(Ordering::Relaxed));
-    let waits = tolerance > 0.0 || validation.is_none();
-    let mut patience = Patience {
-        inner: observer,
-        stop,
-        end: &end,
+        preprocessing,
+        parts: Parts { train, validation: validation.as_ref(), test: None },
+        exact_train_loss: false,
         tolerance,
-        epochs: settings.patience.or(config.patience).filter(|_| waits),
-        best: f64::INFINITY,
-        waited: 0,
-        train_losses: Vec::new(),
-        validation_losses: Vec::new(),
+        stop,
     };
-    let mut trainer = Trainer::new(&settings, &preprocessing.targets, &end);
-    if let Some(opponent) = opponent {
-        trainer = trainer.with_opponent(opponent);
-    }
-    let mut fit = trainer.fit(&mut model, optimizer.as_mut(), train, validation.as_ref(), &mut patience)?;
+    let mut losses = Losses { inner: observer, train: Vec::new(), validation: Vec::new() };
+    let Trained { model, members, mut fit, validation, .. } =
+        ensemble.train(from.map(|predictor| predictor.model().clone()), None, None, &mut losses)?;
     if let Some(failure) = fit.failure.take() {
         return Err(failure);
     }
-    if fit.stop_reason == StopReason::Interrupted && patience.is_over() && !stop.load(Ordering::Relaxed) {
-        fit.stop_reason = StopReason::Patience;
-    }
-    let (train_losses, validation_losses) = (patience.train_losses, patience.validation_losses);
+    let (train_losses, validation_losses) = (losses.train, losses.validation);
     let ridge = match settings.ridge {
         RidgeChoice::Fixed(ridge) if ridge > 0.0 => Some(ridge),
         _ => None,
     };
-    let predictor = Predictor::new(model, settings.model.to_string(), prepared, ridge, settings.seed)?;
-    Ok((predictor, Training { settings, chosen, fit, train_losses, validation_losses }))
+    let predictor = Predictor::new(model, members, settings.model.to_string(), prepared, ridge, settings.seed)?;
+    Ok((predictor, Training { settings, fit, train_losses, validation_losses, validation }))
 }
 
-/// Every setting, and whether the model was chosen: where the user names none and there is none yet.
+/// Every setting; architecture and number of networks are chosen where there is none yet.
 fn settle<T: Scalar>(
     prepared: &Prepared<T>,
     config: &Config,
     fresh: bool,
     stop: &AtomicBool,
     observer: &mut dyn Observer,
-) -> Result<(Settings, bool)> {
+) -> Result<Settings> {
     let Prepared { preprocessing, train, validation } = prepared;
-    let share = if validation.is_some() { config.validation.clone() } else { Some(Portion::Fraction(0.0)) };
+    let rows = validation.as_ref().map_or(0, Dataset::rows);
+    let share = rows as f64 / (train.rows() + rows) as f64;
     let mut config = Config {
         data: Some("arrays".to_owned()),
         test: Some(Portion::Fraction(0.0)),
-        validation: share,
+        validation: Some(Portion::Fraction(share)),
         precision: Some(if T::NAME == "f32" { Precision::F32 } else { Precision::F64 }),
         ..config.clone()
     };
@@ -127,24 +95,52 @@ fn settle<T: Scalar>(
         outputs: preprocessing.targets.outputs(),
         task: preprocessing.targets.task(),
         validation: validation.is_some(),
+        validation_share: share,
         image: preprocessing.inputs.geometry(),
     };
-    let mut chosen = false;
-    if fresh && choice::applies(facts, &config) {
-        let problem = Problem {
+    if fresh {
+        let problem = || Problem {
             name: "arrays".to_owned(),
             preprocessing: preprocessing.clone(),
             train: train.cast(),
-            validation: validation.as_ref().map(crate::data::Dataset::cast),
+            validation: validation.as_ref().map(Dataset::cast),
             test: None,
+            validation_share: share,
             notes: Vec::new(),
         };
-        if let Some(model) = choice::model(&problem, &config, stop)? {
-            observer
-                .note(&format!("the model is {model}, best of {} by the validation loss", choice::CANDIDATES.len()));
-            config.model = Some(model.to_owned());
-            chosen = true;
-        }
+        choice::settle(facts, problem, &mut config, stop, observer)?;
     }
-    Ok((Settings::complete(&config, facts, preprocessing.targets.columns())?, chosen))
+    let settings = Settings::complete(&config, facts, preprocessing.targets.columns())?;
+    // Without validation rows the training loss judges, where the caller asks for it.
+    let patience = settings.patience.or(config.patience);
+    Ok(Settings { patience, ..settings })
+}
+
+/// An observer that keeps the losses of the first network, and passes everything on.
+struct Losses<'a> {
+    inner: &'a mut dyn Observer,
+    train: Vec<f64>,
+    validation: Vec<f64>,
+}
+
+impl Observer for Losses<'_> {
+    fn note(&mut self, text: &str) {
+        self.inner.note(text);
+    }
+
+    fn start(&mut self, start: &Start<'_>) -> Result<()> {
+        self.inner.start(start)
+    }
+
+    fn step(&mut self, event: &StepEvent<'_>) -> Result<()> {
+        self.inner.step(event)
+    }
+
+    fn epoch(&mut self, event: &EpochEvent) -> Result<()> {
+        if event.member == 0 {
+            self.train.push(event.train_loss);
+            self.validation.extend(event.validation_loss);
+        }
+        self.inner.epoch(event)
+    }
 }

@@ -58,6 +58,18 @@ impl<T: Scalar> Dataset<T> {
         Dataset { inputs: self.inputs.cast(), targets: self.targets.cast(), weights: self.weights.clone() }
     }
 
+    /// These rows, then those of another dataset of the same columns.
+    ///
+    /// # Errors
+    /// If it has other columns.
+    pub(crate) fn followed_by(&self, other: &Self) -> crate::Result<Self> {
+        let stack = |a: &Matrix<T>, b: &Matrix<T>| {
+            Matrix::from_vec(a.rows() + b.rows(), a.columns(), [a.as_slice(), b.as_slice()].concat())
+        };
+        let weights = self.weights.as_ref().zip(other.weights.as_ref()).map(|(a, b)| [a.as_slice(), b].concat());
+        Self::new(stack(&self.inputs, &other.inputs)?, stack(&self.targets, &other.targets)?)?.with_weights(weights)
+    }
+
     /// The rows named by `indices`, in that order.
     #[must_use]
     pub fn select(&self, indices: &[usize]) -> Self {

@@ -2,14 +2,18 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Dataset, Inputs, Portion, Progress, Source, Split, Table, Targets, Task};
+use super::{Cells, Dataset, Inputs, Portion, Progress, Source, Split, Table, Targets, Task};
 use crate::error::{Error, Result};
-use crate::settings::Config;
+use crate::settings::{Config, FULL_BATCH_ROWS};
 
 /// Share of the rows that is kept for the test, unless the user says otherwise.
 pub(crate) const TEST: f64 = 0.2;
-/// Share of the rows that decides when to stop, unless the user says otherwise.
-pub(crate) const VALIDATION: f64 = 0.1;
+
+/// Share of the rows that decides when to stop, unless the user says otherwise: few rows judge badly.
+#[must_use]
+pub fn validation_share(rows: usize, targets: usize, images: bool) -> f64 {
+    if rows * targets <= FULL_BATCH_ROWS && !images { 0.2 } else { 0.1 }
+}
 
 /// Everything that was decided on the training rows; stored with the model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -45,6 +49,8 @@ pub struct Problem {
     pub validation: Option<Dataset<f64>>,
     /// Rows that are only judged at the end.
     pub test: Option<Dataset<f64>>,
+    /// The share of the rows that are for validation unless the user says otherwise.
+    pub validation_share: f64,
     /// What was guessed, repaired or left out, in sentences.
     pub notes: Vec<String>,
 }
@@ -76,9 +82,11 @@ impl Problem {
         let task = config.task.unwrap_or(guess);
 
         let rows = usable_rows(&table, &columns, config.weights.as_deref(), &mut notes)?;
+        let images_there = table.columns().iter().any(|column| matches!(column.cells, Cells::Images(_)));
+        let validation_share = validation_share(rows.len(), columns.len(), images_there);
         let own_test = source.test().map(|source| Portion::File(source.to_string().into()));
         let (test, test_file) = portion(config.test.as_ref().or(own_test.as_ref()), TEST)?;
-        let (validation, validation_file) = portion(config.validation.as_ref(), VALIDATION)?;
+        let (validation, validation_file) = portion(config.validation.as_ref(), validation_share)?;
         let split = Split::new(table.origin(), &rows, test, validation, config.seed.unwrap_or_default())?;
 
         let targets = Targets::fit(&table, &split.train, &columns, task)?;
@@ -106,7 +114,7 @@ impl Problem {
         let validation = part(&split.validation, validation_file)?;
         let test = part(&split.test, test_file)?;
         let train = dataset(&table, &split.train, &mut notes)?;
-        Ok(Self { name: source.name(), preprocessing, train, validation, test, notes })
+        Ok(Self { name: source.name(), preprocessing, train, validation, test, validation_share, notes })
     }
 }
 
@@ -202,7 +210,7 @@ mod tests {
         let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
         assert!(mean(train.targets.as_slice()).abs() < 1e-12);
         assert!(mean(test.targets.as_slice()).abs() > 1e-6);
-        assert_eq!((train.rows(), test.rows()), (309, 88));
+        assert_eq!((train.rows(), test.rows()), (265, 88));
         assert!(problem.notes[0].contains("`progression`"));
     }
 }

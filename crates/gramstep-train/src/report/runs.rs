@@ -144,7 +144,7 @@ fn summary(page: &mut Page, runs: &[Shown]) {
             vec![
                 (*name).to_owned(),
                 report.optimizer.to_string(),
-                report.model.clone(),
+                networks(report),
                 count(report.parameters),
                 count(report.epochs),
                 seconds(report.seconds),
@@ -170,6 +170,14 @@ fn summary(page: &mut Page, runs: &[Shown]) {
     let regression = reports.first().is_some_and(|(_, report)| report.train.regression.is_some());
     let errors: &[&str] = if regression { &["rmse", "mae", "r²"] } else { &["accuracy"] };
     page.table(&[&["rows of", "rows", "loss"], errors].concat(), &quality);
+}
+
+/// The architecture, and of how many networks.
+fn networks(report: &Report) -> String {
+    match report.ensemble {
+        1 => report.model.clone(),
+        networks => format!("{networks} × {}", report.model),
+    }
 }
 
 fn measures(metrics: &Metrics) -> Vec<String> {

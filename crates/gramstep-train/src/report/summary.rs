@@ -24,7 +24,10 @@ pub struct Report {
     pub optimizer: OptimizerName,
     /// The architecture.
     pub model: String,
-    /// Length of θ.
+    /// Networks, of which the average is the model.
+    #[serde(default = "one")]
+    pub ensemble: usize,
+    /// Parameters of all networks.
     pub parameters: usize,
     /// On the training rows.
     pub train: Metrics,
@@ -48,4 +51,9 @@ pub struct Report {
     pub precision: Precision,
     /// The lowest training loss of any epoch.
     pub lowest_train_loss: f64,
+}
+
+/// Of a report that does not say how many networks there are.
+fn one() -> usize {
+    1
 }

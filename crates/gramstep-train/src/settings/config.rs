@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::values::outside;
-use super::{BatchSize, DampingChoice, OptimizerName, Precision, RidgeChoice, TimeLimit, all_processors};
+use super::{BatchSize, DampingChoice, OptimizerName, Precision, Preset, RidgeChoice, TimeLimit, all_processors};
 use crate::adversarial::Adversary;
 use crate::data::{Augmentation, BrokenImages, Colour, ImageSettings, ImageSize, Portion, Task};
 use crate::error::{Error, Result};
@@ -50,6 +50,10 @@ pub struct Config {
     pub augment: Option<Augmentation>,
     /// The architecture, such as `mlp:256,256:gelu`.
     pub model: Option<String>,
+    /// How much time the defaults may take.
+    pub preset: Option<Preset>,
+    /// Networks, of which the average is the model.
+    pub ensemble: Option<usize>,
     /// The method of training.
     pub optimizer: Option<OptimizerName>,
     /// η.
@@ -96,6 +100,8 @@ impl Default for Config {
             broken_images: None,
             augment: None,
             model: None,
+            preset: None,
+            ensemble: None,
             optimizer: None,
             learning_rate: None,
             damping: None,
@@ -152,6 +158,8 @@ impl Config {
             broken_images: over.broken_images.or(self.broken_images),
             augment: over.augment.or(self.augment),
             model: over.model.or(self.model),
+            preset: over.preset.or(self.preset),
+            ensemble: over.ensemble.or(self.ensemble),
             optimizer: over.optimizer.or(self.optimizer),
             learning_rate: over.learning_rate.or(self.learning_rate),
             damping: over.damping.or(self.damping),
@@ -199,6 +207,7 @@ impl Config {
         if self.ball.is_some() && self.adversarial.is_none() {
             return Err(outside("ball", &"without adversarial", "a setting of adversarial training alone"));
         }
+        count("ensemble", self.ensemble)?;
         count("epochs", self.epochs)?;
         count("patience", self.patience)?;
         count("threads", self.threads)?;
@@ -248,6 +257,7 @@ mod tests {
             Config { learning_rate: Some(f64::NAN), ..Config::default() },
             Config { momentum: Some(1.0), ..Config::default() },
             Config { ball: Some(1.0), ..Config::default() },
+            Config { ensemble: Some(0), ..Config::default() },
             Config { epochs: Some(0), ..Config::default() },
             Config { patience: Some(0), ..Config::default() },
             Config { threads: Some(0), ..Config::default() },

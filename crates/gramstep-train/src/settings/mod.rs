@@ -8,4 +8,4 @@ pub use config::{Config, FORMAT_VERSION};
 pub(crate) use resolved::FULL_BATCH_ROWS;
 pub use resolved::{Facts, Settings, all_processors};
 pub(crate) use values::words;
-pub use values::{BatchSize, DampingChoice, OptimizerName, Precision, RidgeChoice, TimeLimit};
+pub use values::{BatchSize, DampingChoice, OptimizerName, Precision, Preset, RidgeChoice, TimeLimit};

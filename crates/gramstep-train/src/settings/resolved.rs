@@ -17,7 +17,7 @@ pub(crate) const FULL_BATCH_ROWS: usize = 2048;
 const ADVERSARIAL_LEARNING_RATE: f64 = 0.2;
 
 /// What the choice of settings depends on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 #[allow(clippy::exhaustive_structs)]
 pub struct Facts {
     /// Training rows.
@@ -28,6 +28,8 @@ pub struct Facts {
     pub task: Task,
     /// Whether there are validation rows.
     pub validation: bool,
+    /// The share of the rows that they are unless the user says otherwise.
+    pub validation_share: f64,
     /// Size and channels of the images, where the input is one.
     pub image: Option<Geometry>,
 }
@@ -41,6 +43,7 @@ impl Facts {
             outputs: problem.preprocessing.targets.outputs(),
             task: problem.preprocessing.targets.task(),
             validation: problem.validation.is_some(),
+            validation_share: problem.validation_share,
             image: problem.preprocessing.inputs.geometry(),
         }
     }
@@ -82,6 +85,8 @@ pub struct Settings {
     /// The architecture.
     #[serde(serialize_with = "as_text")]
     pub model: Architecture,
+    /// Networks, of which the average is the model.
+    pub ensemble: usize,
     /// The method of training.
     pub optimizer: OptimizerName,
     /// η.
@@ -143,7 +148,8 @@ impl Defaults {
             }
             OptimizerName::GramGaussNewton => {
                 let batch_size = BatchSize::Rows((512 / facts.outputs).max(32));
-                Self { learning_rate: 0.1, momentum: 0.95, batch_size, epochs: 200, patience: 20 }
+                let momentum = if facts.task == Task::Regression { 0.95 } else { 0.9 };
+                Self { learning_rate: 0.1, momentum, batch_size, epochs: 200, patience: 20 }
             }
             OptimizerName::Sgd => {
                 Self { learning_rate: 0.01, momentum: 0.9, batch_size: stochastic, epochs: 500, patience: 30 }
@@ -199,12 +205,13 @@ impl Settings {
             weights: config.weights.clone(),
             task: facts.task,
             test: config.test.clone().unwrap_or(Portion::Fraction(crate::data::TEST)),
-            validation: config.validation.clone().unwrap_or(Portion::Fraction(crate::data::VALIDATION)),
+            validation: config.validation.clone().unwrap_or(Portion::Fraction(facts.validation_share)),
             image_size: images.size,
             colour: images.size.map(|_| images.colour),
             broken_images: images.size.map(|_| images.broken),
             augment: images.size.map(|_| config.augment.unwrap_or_default()),
             model: config.model.as_deref().unwrap_or(default_model).parse()?,
+            ensemble: config.ensemble.unwrap_or(1),
             optimizer,
             learning_rate: config.learning_rate.unwrap_or(default_learning_rate),
             damping: gram.then(|| config.damping.unwrap_or(DampingChoice::Auto)),

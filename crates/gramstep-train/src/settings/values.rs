@@ -93,6 +93,18 @@ words! {
     }
 }
 
+words! {
+    /// How much time the defaults may take; what the user sets stays.
+    Preset as "preset" {
+        /// One network of one architecture.
+        Fast = "fast",
+        /// On small tables the best of three architectures, and five networks of it.
+        Default = "default",
+        /// On small tables the best of three by cross-validation, and ten networks of it; on others five networks.
+        Thorough = "thorough",
+    }
+}
+
 /// Rows of one step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "TextOrNumber", into = "TextOrNumber")]

@@ -314,6 +314,20 @@ fn a_step_is_cut_to_the_largest_norm() {
 }
 
 #[test]
+fn a_step_is_cut_to_the_largest_change_of_the_outputs() {
+    let start = Model::<f64>::mlp(&[INPUTS, 8, 3], Activation::Tanh).seed(1).build().unwrap();
+    let (x, y) = (matrix(2, 5, INPUTS), targets(&CrossEntropyLoss, 5, 3));
+    let mut config = damped(1e-3);
+    for (cap, cut) in [(0.01, true), (1e9, false)] {
+        config.max_output_change = Some(cap);
+        let step = step_of(&start, &Batch::new(&x, &y).with_loss(&CrossEntropyLoss), config);
+        let change = start.tangent(&x).unwrap().jvp(&step).unwrap();
+        let root_mean_square = norm(&change) / 5_f64.sqrt();
+        assert!(if cut { (root_mean_square / cap - 1.0).abs() < 1e-9 } else { root_mean_square < cap });
+    }
+}
+
+#[test]
 fn adaptive_damping_never_raises_the_loss_and_reaches_a_small_one() {
     for loss in losses() {
         let mut model = Model::<f64>::mlp(&[INPUTS, 30, 3], Activation::Tanh).seed(5).build().unwrap();

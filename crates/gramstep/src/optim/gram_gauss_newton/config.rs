@@ -23,6 +23,10 @@ pub struct GramGaussNewtonConfig {
     pub momentum: f64,
     /// Largest Euclidean length of a step.
     pub max_step_norm: Option<f64>,
+    /// The most that a step may change the outputs of the batch by its linear model, ηJφ: root mean square over the
+    /// samples of the Euclidean norm. Where a loss is curved its quadratic model says nothing of far outputs: the
+    /// curvature of a confident mistake is nearly 0, its gradient is not.
+    pub max_output_change: Option<f64>,
     /// Method of solving; chosen from sizes and memory where it is not set.
     pub solver: Option<Solver>,
     /// When conjugate gradients stop. Products of the model's type carry rounding, so the tolerance is never taken
@@ -41,6 +45,7 @@ impl Default for GramGaussNewtonConfig {
             ridge: 0.0,
             momentum: 0.0,
             max_step_norm: None,
+            max_output_change: None,
             solver: None,
             conjugate_gradient: ConjugateGradient::to_tolerance(1e-12),
             memory_budget: 4 << 30,
@@ -77,12 +82,22 @@ impl GramGaussNewtonConfig {
         self
     }
 
+    /// The same settings with a bound on the change of the outputs.
+    #[must_use]
+    pub fn with_max_output_change(mut self, change: f64) -> Self {
+        self.max_output_change = Some(change);
+        self
+    }
+
     pub(super) fn check(&self) -> Result<()> {
         check_positive("learning rate", self.learning_rate)?;
         check_not_negative("ridge", self.ridge)?;
         check_momentum("momentum", self.momentum)?;
         if let Some(norm) = self.max_step_norm {
             check_setting(norm > 0.0, "largest step norm", &norm, "> 0")?;
+        }
+        if let Some(change) = self.max_output_change {
+            check_setting(change > 0.0, "largest change of the outputs", &change, "> 0")?;
         }
         let ConjugateGradient { tolerance, iterations } = self.conjugate_gradient;
         let range = "above 0, below 1";

@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::loss::Linearization;
 use crate::model::Model;
 use crate::scalar::Scalar;
-use crate::solve::{SolveInfo, Solver, dot};
+use crate::solve::{SolveInfo, Solver, dot, norm};
 use crate::tangent::TangentFeatures;
 use crate::view::Matrix;
 
@@ -247,9 +247,15 @@ impl<T: Scalar> GramGaussNewton<T> {
             length /= (1.0 - power).sqrt();
         }
         if let Some(cap) = self.config.max_step_norm {
-            let norm = system.norm(&proposal.direction);
-            if norm * length > cap {
-                length = cap / norm;
+            let step = system.norm(&proposal.direction);
+            if step * length > cap {
+                length = cap / step;
+            }
+        }
+        if let Some(cap) = self.config.max_output_change {
+            let change = norm(&system.output_change(&proposal.direction)) / (system.samples() as f64).sqrt();
+            if change * length > cap {
+                length = cap / change;
             }
         }
         length

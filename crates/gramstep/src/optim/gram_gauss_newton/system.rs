@@ -85,6 +85,11 @@ impl<'a, T: Scalar> System<'a, T> {
         self
     }
 
+    /// Samples of the batch.
+    pub(super) fn samples(&self) -> usize {
+        self.tangent.samples()
+    }
+
     /// Mean diagonal of J̃J̃ᵀ.
     pub(super) fn mean_diagonal(&self) -> f64 {
         self.mean_diagonal
@@ -167,9 +172,14 @@ impl<'a, T: Scalar> System<'a, T> {
 
     /// J̃·direction, n·k.
     pub(super) fn image(&self, direction: &Direction) -> Vec<f64> {
+        self.linear.apply_transpose(self.output_change(direction))
+    }
+
+    /// J·direction, n·k.
+    pub(super) fn output_change(&self, direction: &Direction) -> Vec<f64> {
         let mut vector = Buffer::zeros(self.tangent.parameter_count());
         self.add_direction(direction, T::ONE, &mut vector);
-        self.linear.apply_transpose(super::widen(&self.tangent.jvp_buffer(&vector)))
+        super::widen(&self.tangent.jvp_buffer(&vector))
     }
 
     /// Euclidean length of the direction in parameter space.
