@@ -25,8 +25,11 @@ fn record(run: &Path) -> Vec<Value> {
 fn a_run_that_is_killed_again_and_again_ends_in_the_same_bits() {
     let bench = Bench::new();
     bench.write("t.csv", smooth_table(90));
-    for method in ["--optimizer gram-gauss-newton --batch-size 20 --momentum 0.9", "--optimizer adam --precision f32"] {
-        let name = method.split_whitespace().nth(1).unwrap();
+    for (name, method) in [
+        ("gram-gauss-newton", "--batch-size 20 --momentum 0.9"),
+        ("adam", "--optimizer adam --precision f32"),
+        ("ensemble", "--optimizer sgd --ensemble 3"),
+    ] {
         let (whole, cut) = (format!("{name}-whole"), format!("{name}-cut"));
         let settings = format!("train --data t.csv --model mlp:24:gelu --epochs 150 --patience 1000 {method} --quiet");
         let run = bench.run(&format!("{settings} --out {whole}"));
