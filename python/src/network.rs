@@ -170,7 +170,7 @@ impl PyNetworkPredictor {
     }
 
     /// Bytes of the model file of every network, and what the posterior is made from.
-    fn state<'py>(&self, py: Python<'py>) -> PyResult<(Vec<Bound<'py, PyBytes>>, Option<Known>, Option<f64>)> {
+    fn state<'py>(&self, py: Python<'py>) -> PyResult<State<'py>> {
         each!(&self.predictor, predictor => {
             let bytes = predictor.to_bytes().map_err(train)?;
             let known = predictor.known().map(|known| arrays_of(py, known)).transpose()?;
@@ -216,6 +216,9 @@ impl PyNetworkPredictor {
         Ok((from_state, state.into_pyobject(py)?.into_any().unbind()))
     }
 }
+
+/// Model files, the rows of the posterior, and κ.
+type State<'py> = (Vec<Bound<'py, PyBytes>>, Option<Known>, Option<f64>);
 
 /// Inputs and targets of some rows.
 type Known = (Py<PyAny>, Py<PyAny>);

@@ -66,7 +66,7 @@ pub fn resume(folder: &Path, over: Config, stop: &AtomicBool, observer: &mut dyn
 }
 
 /// Like [`train`], on a problem that is loaded already. `exact_train_loss` as in
-/// [`Trainer::with_exact_train_loss`].
+/// [`Trainer::with_exact_train_loss`](crate::trainer::Trainer::with_exact_train_loss).
 ///
 /// # Errors
 /// Like [`train`].

@@ -52,11 +52,14 @@ fn widened(mut specification: Specification, factor: usize) -> Specification {
     });
     let mut hidden: Vec<_> = dense.collect();
     hidden.pop();
-    hidden.into_iter().for_each(|dense| dense.units *= factor);
+    for dense in hidden {
+        dense.units *= factor;
+    }
     specification
 }
 
 /// One network's place among all.
+#[derive(Clone, Copy, Debug)]
 struct Place {
     number: usize,
     members: usize,
