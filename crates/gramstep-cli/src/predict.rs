@@ -51,8 +51,9 @@ fn probability(text: &str) -> std::result::Result<f64, String> {
 impl Predict {
     pub(crate) fn run(self) -> Result {
         let threads = self.threads.map_or_else(all_processors, NonZeroUsize::get);
+        let source = self.rows.source()?;
         let model = TrainedModel::load(&self.run, Device::cpu(threads))?;
-        let table = model.read(&self.rows.source()?, threads)?;
+        let table = model.read(&source, threads)?;
         let predictions = if self.std || self.interval.is_some() {
             let mut notes = Vec::new();
             let uncertainty = Uncertainty::of(&self.run, &model, &mut notes)?;

@@ -117,6 +117,7 @@ impl TrainedModel {
         let mut notes = table.notes().to_vec();
         let rows: Vec<usize> = (0..table.rows()).collect();
         let x = inputs.apply(table, &rows, &mut notes)?;
+        notes.extend(inputs.outside(table));
         let outputs = self.outputs(&x)?;
         let metrics = judge(table, &outputs, targets, &mut notes)?;
         let mut values = outputs.as_slice().to_vec();

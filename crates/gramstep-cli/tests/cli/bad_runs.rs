@@ -32,6 +32,20 @@ fn an_unknown_category_is_said_and_predicted() {
 }
 
 #[test]
+fn rows_outside_the_training_range_are_said_and_predicted() {
+    let bench = Bench::new();
+    bench.write("t.csv", super::smooth_table(40));
+    assert_eq!(bench.run("train --data t.csv --model mlp:4:tanh --epochs 2 --out run --quiet").code, 0);
+    let known = std::fs::read_to_string(bench.path("t.csv")).unwrap();
+    let header = known.lines().next().unwrap();
+    let far = vec!["1e6"; header.split(',').count()].join(",");
+    bench.write("new.csv", format!("{header}\n{far}\n"));
+    let run = bench.run("predict run --data new.csv");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(run.stderr.contains("1 of 1 rows lie outside the training range"), "{}", run.stderr);
+}
+
+#[test]
 fn a_folder_without_a_model_is_refused() {
     let bench = trained();
     bench.fails("predict gone --data t.csv", 1, &["cannot read gone/model.safetensors"]);

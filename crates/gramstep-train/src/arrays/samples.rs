@@ -3,7 +3,7 @@
 use gramstep::{Error as CoreError, Matrix, MatrixView, Scalar};
 
 use crate::data::{
-    Dataset, Encoding, InputColumn, Inputs, Preprocessing, Split, Standardisation, Targets, Task, median,
+    Dataset, Encoding, InputColumn, Inputs, Preprocessing, Split, Standardisation, Targets, Task, median, range,
     validation_share,
 };
 use crate::error::Result;
@@ -179,13 +179,14 @@ impl<'a, T: Scalar> Samples<'a, T> {
             }
             let mut present: Vec<f64> = values.iter().copied().filter(|v| !v.is_nan()).collect();
             let flag = (0..self.inputs.rows()).any(|i| self.inputs.get(i, j).to_f64().is_nan());
+            let known = (!present.is_empty()).then(|| range(&present));
             let median = if present.is_empty() { 0.0 } else { median(&mut present) };
             values.iter_mut().filter(|v| v.is_nan()).for_each(|v| *v = median);
             standardisation.push(&values, weights.as_deref());
             if flag {
                 standardisation.push(&[0.0], None);
             }
-            columns.push(InputColumn { name: name.clone(), encoding: Encoding::Number { median, flag } });
+            columns.push(InputColumn { name: name.clone(), encoding: Encoding::Number { median, flag, range: known } });
         }
         Ok(Inputs { columns, dropped: Vec::new(), standardisation })
     }
@@ -251,7 +252,7 @@ pub(super) fn apply<T: Scalar>(inputs: &Inputs, x: MatrixView<'_, T>, rows: &[us
     for &i in rows {
         let mut at = 0;
         for (j, column) in inputs.columns.iter().enumerate() {
-            let Encoding::Number { median, flag } = &column.encoding else {
+            let Encoding::Number { median, flag, .. } = &column.encoding else {
                 let what = "columns that hold text (an array has none; give a table)";
                 return Err(CoreError::Shape { what, expected: 0, got: 1 }.into());
             };

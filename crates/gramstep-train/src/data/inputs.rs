@@ -11,9 +11,13 @@ use serde::{Deserialize, Serialize};
 use super::standardisation::is_constant;
 use super::{BrokenImages, Cells, Column, Geometry, ImageSettings, Images, Standardisation, Table};
 use crate::error::{Error, Result};
+use crate::text::number;
 
 /// A text column has at most this many categories; the rarer ones share a column.
 const MOST_CATEGORIES: usize = 64;
+
+/// So many columns are named where rows lie outside their range.
+const MOST_NAMED: usize = 5;
 
 /// How the input of a network is made from a table.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -48,6 +52,9 @@ pub enum Encoding {
         median: f64,
         /// Whether a 0/1 column follows that marks missing values.
         flag: bool,
+        /// The lowest and the highest value of the training rows.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        range: Option<[f64; 2]>,
     },
     /// One 0/1 column for each category.
     Category(Category),
@@ -188,7 +195,7 @@ impl Inputs {
             let start = places.start;
             let column = table.require(name)?;
             match encoding {
-                Encoding::Number { median, flag } => {
+                Encoding::Number { median, flag, .. } => {
                     let numbers = table.numbers(column)?;
                     for (row, out) in rows.iter().zip(values.chunks_mut(width)) {
                         let gap = numbers[*row].is_nan();
@@ -220,6 +227,40 @@ impl Inputs {
         }
         self.standardisation.apply(&mut values);
         Ok(Matrix::from_vec(rows.len(), width, values)?)
+    }
+}
+
+impl Inputs {
+    /// How many rows lie outside the range of the training rows, and in which columns, the most frequent ones first;
+    /// none if no row does.
+    #[must_use]
+    pub fn outside(&self, table: &Table) -> Option<String> {
+        let mut found = vec![false; table.rows()];
+        let mut columns: Vec<(usize, String)> = Vec::new();
+        for InputColumn { name, encoding } in &self.columns {
+            let Encoding::Number { range: Some([low, high]), .. } = encoding else { continue };
+            let Some(Column { cells: Cells::Numbers(values), .. }) = table.column(name) else { continue };
+            // A gap is no value outside.
+            let outside = |value: f64| value < *low || value > *high;
+            let rows = values.iter().zip(&mut found).filter(|(value, _)| outside(**value));
+            let rows = rows.map(|(_, found)| *found = true).count();
+            if rows > 0 {
+                columns.push((rows, format!("`{name}` ({rows}, trained on {} to {})", number(*low), number(*high))));
+            }
+        }
+        columns.sort_by_key(|column| std::cmp::Reverse(column.0));
+        let named: Vec<&str> = columns.iter().take(MOST_NAMED).map(|column| column.1.as_str()).collect();
+        let others = columns.len() - named.len();
+        let others = if others > 0 { format!(" and {others} more") } else { String::new() };
+        let rows = found.iter().filter(|&&found| found).count();
+        (rows > 0).then(|| {
+            let origin = table.origin();
+            let all = table.rows();
+            format!(
+                "{origin}: {rows} of {all} rows lie outside the training range, where a prediction is a guess: in {}{others}",
+                named.join(", ")
+            )
+        })
     }
 }
 
@@ -308,13 +349,19 @@ fn fit_number(
     if is_constant(&present) && !flag {
         return Ok(Err("the same value in every training row"));
     }
+    let range = Some(range(&present));
     let median = median(&mut present);
     let gaps = rows.len() - present.len();
     present.extend(std::iter::repeat_n(median, gaps));
     let fitted = Standardisation::fit([present.as_slice()]);
     standardisation.mean.extend(fitted.mean);
     standardisation.scale.extend(fitted.scale);
-    Ok(Ok(Encoding::Number { median, flag }))
+    Ok(Ok(Encoding::Number { median, flag, range }))
+}
+
+/// The lowest and the highest of some numbers.
+pub(crate) fn range(values: &[f64]) -> [f64; 2] {
+    values.iter().fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], &v| [low.min(v), high.max(v)])
 }
 
 pub(crate) fn median(values: &mut [f64]) -> f64 {
@@ -415,7 +462,8 @@ mod tests {
     #[test]
     fn gaps_take_the_median_of_the_training_rows_and_are_flagged() {
         let (inputs, table, notes) = fit("a,y\n1,0\n,0\n3,0\n5,0\n1000,0\n", &[0, 1, 2, 3]);
-        assert_eq!(inputs.columns[0].encoding, Encoding::Number { median: 3.0, flag: true });
+        let Encoding::Number { median, flag, .. } = inputs.columns[0].encoding else { panic!("no number") };
+        assert_eq!((median, flag), (3.0, true));
         assert_eq!(inputs.names(), ["a", "a_missing"]);
         let x = inputs.apply(&table, &[1, 2], &mut Vec::new()).unwrap();
         assert_eq!(x.as_slice(), [0.0, 1.0, 0.0, 0.0]);
