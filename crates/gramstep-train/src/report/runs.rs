@@ -16,6 +16,9 @@ use crate::text::{count, number, seconds};
 use crate::trained::TrainedModel;
 use crate::tune::Trial;
 
+/// Losses of so many networks of an ensemble are drawn.
+const MOST_NETWORKS: usize = 3;
+
 /// What a page shows of one run.
 struct Shown {
     name: String,
@@ -98,6 +101,11 @@ fn page(runs: &[Shown], trials: &[Trial]) -> Result<String> {
     summary(&mut page, runs);
     page.heading("Loss")
         .note("Mean squared error in the standardised target, or mean negative log-likelihood of classes.");
+    if let [run] = runs
+        && run.members().len() > MOST_NETWORKS
+    {
+        page.note(&format!("The first {MOST_NETWORKS} of {} networks.", run.members().len()));
+    }
     page.charts(&losses(runs))?;
     milestones(&mut page, runs);
     tuning(&mut page, trials);
@@ -269,12 +277,12 @@ fn points(run: &Shown, member: usize, x: fn(&EpochLine) -> f64, y: fn(&EpochLine
     run.epochs(member).filter_map(|line| Some((x(line), y(line)?))).collect()
 }
 
-/// Training and validation loss of the first members.
+/// Training and validation loss of the first networks.
 fn member_lines(run: &Shown, x: fn(&EpochLine) -> f64) -> Lines {
     let members = run.members();
     let mut lines = Vec::new();
-    for &member in members.iter().take(3) {
-        let suffix = if members.len() > 1 { format!(", member {member}") } else { String::new() };
+    for &member in members.iter().take(MOST_NETWORKS) {
+        let suffix = if members.len() > 1 { format!(", network {}", member + 1) } else { String::new() };
         lines.push((format!("training{suffix}"), points(run, member, x, |line| Some(line.train_loss))));
         lines.push((format!("validation{suffix}"), points(run, member, x, |line| line.validation_loss)));
     }
