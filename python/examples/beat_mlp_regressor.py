@@ -26,7 +26,7 @@ def main():
     models = {
         "MLPRegressor": MLPRegressor(random_state=0, max_iter=500),
         "MLPRegressor, scaled, early stopping": TransformedTargetRegressor(scaled, transformer=StandardScaler()),
-        "GramGaussNewtonRegressor": GramGaussNewtonRegressor((50,), "tanh", ensemble=5, random_state=0),
+        "GramGaussNewtonRegressor": GramGaussNewtonRegressor((50,), "tanh", ensemble=10, random_state=0),
         "NTKRegressor": NTKRegressor(),
     }
     folds = KFold(5, shuffle=True, random_state=0)
