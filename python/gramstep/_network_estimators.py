@@ -165,14 +165,11 @@ class _NetworkEstimator(BaseEstimator):
         return {name: _plain(value) for name, value in given.items() if value is not None}
 
     def _train(self, data, config, validation, start=None):
-        self._predictor, training = self._network(data, config, validation, start)
-        return self._describe(training)
-
-    def _network(self, data, config, validation, start=None):
         with reporting(self.verbose) as report:
-            return fit_network(
+            self._predictor, training = fit_network(
                 data, json.dumps(config), validation=validation, tolerance=float(self.tol), start=start, report=report
             )
+        return self._describe(training)
 
     def _describe(self, training):
         self.loss_curve_ = training["train_losses"]

@@ -9,7 +9,7 @@ use crate::data::Problem;
 use crate::error::{Error, Result};
 use crate::observer::{Observer, Silent};
 use crate::run::{Keep, train_on};
-use crate::settings::{Config, FULL_BATCH_ROWS, Facts, OptimizerName, Preset};
+use crate::settings::{Config, Facts, OptimizerName, Preset};
 
 /// From few to many parameters; a tie goes to the smaller one.
 const CANDIDATES: [&str; 3] = ["mlp:50:tanh", "mlp:50,50:gelu", "mlp:256,256:gelu"];
@@ -31,9 +31,10 @@ pub(crate) fn settle(
     observer: &mut dyn Observer,
 ) -> Result<()> {
     let preset = config.preset.unwrap_or(Preset::Default);
-    let small = is_small(facts, config);
+    let small = facts.are_small();
     let limited = config.epochs.is_some() || config.time_limit.is_some() || config.batch_size.is_some();
-    let open = config.model.is_none() && facts.image.is_none() && is_second_order(config);
+    let second_order = config.optimizer.is_none_or(|name| name == OptimizerName::GramGaussNewton);
+    let open = config.model.is_none() && facts.image.is_none() && second_order;
     let members = match preset {
         Preset::Fast => 1,
         _ if !open || (limited && preset == Preset::Default) => 1,
@@ -54,15 +55,6 @@ pub(crate) fn settle(
         observer.note(&format!("the model is {networks}, best of {} by the validation loss", CANDIDATES.len()));
     }
     Ok(())
-}
-
-/// Whether full batches are cheap.
-fn is_small(facts: Facts, config: &Config) -> bool {
-    facts.samples * facts.outputs <= FULL_BATCH_ROWS && facts.image.is_none() && is_second_order(config)
-}
-
-fn is_second_order(config: &Config) -> bool {
-    config.optimizer.is_none_or(|name| name == OptimizerName::GramGaussNewton)
 }
 
 /// The candidate of lowest validation loss; none where the user ends the choice.

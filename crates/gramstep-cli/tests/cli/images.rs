@@ -214,3 +214,13 @@ fn settings_of_images_outside_their_range_are_refused() {
     }
     bench.fails("train --data builtin:diabetes --augment flip", 2, &["a setting of images alone"]);
 }
+
+#[test]
+fn networks_that_cannot_be_averaged_are_refused_before_they_are_trained() {
+    let bench = Bench::new();
+    bench.bones(30);
+    let run = bench.run("train --data bones --model cnn:4:relu --ensemble 2 --epochs 2 --out run");
+    assert!(run.code != 0 && run.stderr.contains("only networks of dense layers"), "{}", run.stderr);
+    let record = std::fs::read_to_string(bench.path("run/record.jsonl")).unwrap();
+    assert!(!record.contains("\"epoch\""), "{record}");
+}

@@ -26,7 +26,7 @@ const BUDGET: usize = 1 << 30;
 #[derive(Debug)]
 pub struct Predictor<T> {
     model: Model<T>,
-    /// The networks of which it is the average; itself, if it is none.
+    /// The networks of which it is the average, if it is one.
     members: Vec<Model<T>>,
     name: String,
     preprocessing: Preprocessing,
@@ -48,7 +48,7 @@ impl<T: Scalar> Predictor<T> {
     ) -> Result<Self> {
         let preprocessing = prepared.preprocessing.clone();
         let known = if is_classification(&preprocessing) { None } else { Some(some_rows(prepared, seed)?) };
-        Ok(Self { model, members, name, preprocessing, known, ridge, posteriors: Mutex::default() })
+        Ok(Self { model, members: several(members), name, preprocessing, known, ridge, posteriors: Mutex::default() })
     }
 
     /// A predictor from what another one was made of.
@@ -63,7 +63,7 @@ impl<T: Scalar> Predictor<T> {
         ridge: Option<f64>,
     ) -> Result<Self> {
         let model = average(&members)?;
-        Ok(Self { model, members, name, preprocessing, known, ridge, posteriors: Mutex::default() })
+        Ok(Self { model, members: several(members), name, preprocessing, known, ridge, posteriors: Mutex::default() })
     }
 
     /// The network.
@@ -75,7 +75,7 @@ impl<T: Scalar> Predictor<T> {
     /// The networks of which it is the average; itself, if it is none.
     #[must_use]
     pub fn members(&self) -> &[Model<T>] {
-        &self.members
+        if self.members.is_empty() { std::slice::from_ref(&self.model) } else { &self.members }
     }
 
     /// From the caller's columns to the network's.
@@ -143,7 +143,7 @@ impl<T: Scalar> Predictor<T> {
             let count = posteriors.len() as f64;
             let mut mixture = Matrix::<f64>::zeros(inputs.rows(), self.model.outputs());
             let (mut mean, mut squares) = (mixture.clone(), mixture.clone());
-            for (posterior, member) in posteriors.iter().zip(&self.members) {
+            for (posterior, member) in posteriors.iter().zip(self.members()) {
                 let (deviation, f) = (posterior.observation_deviation(inputs)?, member.predict(inputs)?.into_f64());
                 let values = deviation.as_slice().iter().zip(f.as_slice());
                 let sums = mean.as_mut_slice().iter_mut().zip(squares.as_mut_slice());
@@ -171,7 +171,7 @@ impl<T: Scalar> Predictor<T> {
         let ridge = self.ridge.map_or(Ridge::Evidence, Ridge::Fixed);
         let fit =
             |member: &Model<T>| LinearisedLaplace::fit(member.clone(), &known.inputs, &known.targets, ridge, BUDGET, 0);
-        let fitted = Arc::new(self.members.iter().map(fit).collect::<gramstep::Result<Vec<_>>>()?);
+        let fitted = Arc::new(self.members().iter().map(fit).collect::<gramstep::Result<Vec<_>>>()?);
         *cell = Some(Arc::clone(&fitted));
         Ok(Some(fitted))
     }
@@ -191,7 +191,7 @@ impl<T: Scalar> Predictor<T> {
     /// If the network has no specification.
     pub fn to_bytes(&self) -> Result<Vec<Vec<u8>>> {
         let bytes = |model| model_file::serialize(Path::new("model"), model, &self.name, &self.preprocessing);
-        self.members.iter().map(bytes).collect()
+        self.members().iter().map(bytes).collect()
     }
 
     /// Writes a run folder that `gramstep predict` and [`TrainedModel::load`](crate::TrainedModel::load) read.
@@ -207,6 +207,11 @@ impl<T: Scalar> Predictor<T> {
     }
 }
 
+/// The networks of an average: a single one is not kept twice.
+fn several<T: Scalar>(members: Vec<Model<T>>) -> Vec<Model<T>> {
+    if members.len() > 1 { members } else { Vec::new() }
+}
+
 /// Reads the bytes of a model file: the network of either type and its preprocessing.
 ///
 /// # Errors
@@ -218,20 +223,19 @@ pub fn read(bytes: &[u8], device: Device) -> Result<(model_file::Network, model_
 /// Training and validation rows, a seeded choice of them where they are many.
 fn some_rows<T: Scalar>(prepared: &Prepared<T>, seed: u64) -> Result<Dataset<T>> {
     let k = prepared.preprocessing.targets.outputs().max(1);
-    let datasets: Vec<&Dataset<T>> = std::iter::once(&prepared.train).chain(&prepared.validation).collect();
-    let total: usize = datasets.iter().map(|data| data.rows()).sum();
+    let total = prepared.train.rows() + prepared.validation.as_ref().map_or(0, Dataset::rows);
     let order = crate::random::permutation(total, seed, gramstep::random::Purpose::Split, 1);
     let mut chosen = order[..total.min((KNOWN / k).max(2))].to_vec();
     chosen.sort_unstable();
-    let (mut inputs, mut targets) = (Vec::new(), Vec::new());
-    for &row in &chosen {
-        let (data, row) =
-            if row < prepared.train.rows() { (datasets[0], row) } else { (datasets[1], row - datasets[0].rows()) };
-        inputs.extend_from_slice(data.inputs.row(row));
-        targets.extend_from_slice(data.targets.row(row));
+    let n = prepared.train.rows();
+    let (train, others) = chosen.split_at(chosen.partition_point(|&row| row < n));
+    let known = prepared.train.select(train);
+    match &prepared.validation {
+        Some(validation) => {
+            known.followed_by(&validation.select(&others.iter().map(|row| row - n).collect::<Vec<_>>()))
+        }
+        None => Ok(known),
     }
-    let width = prepared.train.inputs.columns();
-    Dataset::new(Matrix::from_vec(chosen.len(), width, inputs)?, Matrix::from_vec(chosen.len(), k, targets)?)
 }
 
 /// exp(βf_a)/Σ exp(βf_b), in place.

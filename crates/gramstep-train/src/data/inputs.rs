@@ -228,9 +228,7 @@ impl Inputs {
         self.standardisation.apply(&mut values);
         Ok(Matrix::from_vec(rows.len(), width, values)?)
     }
-}
 
-impl Inputs {
     /// How many rows lie outside the range of the training rows, and in which columns, the most frequent ones first;
     /// none if no row does.
     #[must_use]

@@ -33,6 +33,14 @@ pub(crate) fn average<T: Scalar>(members: &[Model<T>]) -> Result<Model<T>> {
     Ok(wide)
 }
 
+/// Whether networks of this architecture can be averaged, told before they are trained.
+///
+/// # Errors
+/// If they cannot.
+pub(super) fn check_averages<T: Scalar>(model: &Model<T>) -> Result<()> {
+    perceptron(model).map(|_| ())
+}
+
 fn unfit(reason: &str) -> Error {
     Error::Specification { text: "average of networks".to_owned(), reason: reason.to_owned() }
 }

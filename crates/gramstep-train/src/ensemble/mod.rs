@@ -14,6 +14,7 @@ use gramstep::{Device, Matrix, Model, Scalar};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::average::average;
+use self::average::check_averages;
 use self::folds::Folds;
 use crate::adversarial::{AdversarialOptimizer, Opponent};
 use crate::batches::batch_count;
@@ -72,7 +73,7 @@ impl<T: Scalar> Ensemble<'_, T> {
     /// network that fails ends the training; its best parameters count.
     ///
     /// # Errors
-    /// When a step or an observer fails.
+    /// When networks of this architecture cannot be averaged, or a step or an observer fails.
     pub(crate) fn train(
         &self,
         start: Option<Model<T>>,
@@ -84,6 +85,9 @@ impl<T: Scalar> Ensemble<'_, T> {
             Some(model) => model,
             None => self.network(0)?,
         };
+        if self.settings.ensemble > 1 {
+            check_averages(&blank)?;
+        }
         let folds = self.folds()?;
         let mut models: Vec<Model<T>> = Vec::new();
         let mut fits: Vec<Finished> =
@@ -118,7 +122,7 @@ impl<T: Scalar> Ensemble<'_, T> {
             }
         }
         let model = average(&models)?;
-        let validation = self.judge(&models, folds.as_ref())?;
+        let validation = self.judge(&model, &models, folds.as_ref())?;
         let known = folds.as_ref().filter(|_| models.len() > 1).map_or(self.parts.train, |folds| &folds.rows);
         let train = metrics::evaluate(&model, known, &self.preprocessing.targets)?;
         Ok(Trained { model, train, members: models, fit: total(&fits, failure), validation })
@@ -193,11 +197,10 @@ impl<T: Scalar> Ensemble<'_, T> {
     }
 
     /// The quality on the validation rows, by networks that were not trained on them.
-    fn judge(&self, models: &[Model<T>], folds: Option<&Folds<T>>) -> Result<Option<Metrics>> {
+    fn judge(&self, model: &Model<T>, models: &[Model<T>], folds: Option<&Folds<T>>) -> Result<Option<Metrics>> {
         let targets = &self.preprocessing.targets;
         let Some(folds) = folds.filter(|_| models.len() > 1) else {
-            let model = average(models)?;
-            return self.parts.validation.map(|data| metrics::evaluate(&model, data, targets)).transpose();
+            return self.parts.validation.map(|data| metrics::evaluate(model, data, targets)).transpose();
         };
         let n = folds.rows.rows();
         let (mut sum, mut judges) = (Matrix::<f64>::zeros(n, targets.outputs()), vec![0_u32; n]);

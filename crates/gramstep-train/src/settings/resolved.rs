@@ -47,6 +47,11 @@ impl Facts {
             image: problem.preprocessing.inputs.geometry(),
         }
     }
+
+    /// Whether a full batch is cheap.
+    pub(crate) fn are_small(&self) -> bool {
+        self.samples * self.outputs <= FULL_BATCH_ROWS && self.image.is_none()
+    }
 }
 
 /// Every setting of a run. Written to `config.toml`, it is a [`Config`] that repeats the run.
@@ -137,7 +142,7 @@ struct Defaults {
 
 impl Defaults {
     fn of(optimizer: OptimizerName, facts: Facts) -> Self {
-        let full = facts.samples * facts.outputs <= FULL_BATCH_ROWS && facts.image.is_none();
+        let full = facts.are_small();
         let stochastic = BatchSize::Rows(if facts.image.is_some() { 128 } else { 64 });
         match optimizer {
             OptimizerName::GramGaussNewton if facts.image.is_some() => {
