@@ -13,11 +13,11 @@ use gramstep_train::settings::{BatchSize, Config, DampingChoice, Precision, Ridg
 /// What is learned, from what, and how: everything of `train` but the method.
 #[derive(Args)]
 pub(crate) struct TrainingOptions {
-    /// The data: a .csv or .tsv file, a folder of images, builtin:diabetes or builtin:winequality. Folders: CLASS/*,
+    /// The data: a .csv, .tsv, .npy or .npz file, a folder of images, builtin:diabetes or builtin:winequality. Folders: CLASS/*,
     /// AGE/<111|112>/* as AFAD, a .csv with a column `id` beside a folder of images as RSNA, IDX files as MNIST
     #[arg(long, value_name = "SRC", help_heading = "Data")]
     data: Option<String>,
-    /// How the data are laid out, where their name does not tell: csv, tsv, afad, rsna, classes or idx
+    /// How the data are laid out, where their name does not tell: csv, tsv, npy, npz, afad, rsna, classes or idx
     #[arg(long, requires = "data", value_parser = parse::<Format>, help_heading = "Data")]
     format: Option<Format>,
     /// Settings from a file; options given here come first
@@ -153,7 +153,7 @@ pub(crate) struct RowOptions {
     /// The rows: a table or images with the columns of the training data
     #[arg(long, value_name = "SRC")]
     data: String,
-    /// How the rows are laid out, where their name does not tell: csv, tsv, afad, rsna, classes or idx
+    /// How the rows are laid out, where their name does not tell: csv, tsv, npy, npz, afad, rsna, classes or idx
     #[arg(long, value_parser = parse::<Format>)]
     format: Option<Format>,
 }

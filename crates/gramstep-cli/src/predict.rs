@@ -1,15 +1,14 @@
 //! `gramstep predict`.
 
-use std::fs::File;
 use std::io::{BufWriter, Write, stdout};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Args;
 use gramstep::Device;
+use gramstep_train::TrainedModel;
 use gramstep_train::settings::all_processors;
 use gramstep_train::uncertainty::{ErrorBars, Uncertainty};
-use gramstep_train::{Error, TrainedModel};
 
 use crate::options::RowOptions;
 use crate::outcome::{Outcome, Result};
@@ -26,8 +25,8 @@ pub(crate) struct Predict {
     run: PathBuf,
     #[command(flatten)]
     rows: RowOptions,
-    /// Write the predictions to this CSV file [default: stdout]
-    #[arg(long, value_name = "FILE.csv")]
+    /// Write the predictions to this CSV file, or the numbers alone to an NPY file [default: CSV on stdout]
+    #[arg(long, value_name = "FILE.csv|FILE.npy")]
     out: Option<PathBuf>,
     /// Write the standard deviation of a new observation beside each prediction; reads the training data again
     #[arg(long)]
@@ -71,8 +70,7 @@ impl Predict {
             }
         }
         if let Some(path) = self.out {
-            let file = File::create(&path).map_err(|source| Error::Write { path: path.clone(), source })?;
-            predictions.write_csv(file).map_err(|source| Error::Write { path: path.clone(), source })?;
+            predictions.write(&path)?;
         } else {
             let mut out = BufWriter::new(stdout().lock());
             predictions.write_csv(&mut out)?;

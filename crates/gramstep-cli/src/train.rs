@@ -28,12 +28,16 @@ pub(crate) struct Train {
     /// the best of three, else 1]
     #[arg(long, value_name = "N", help_heading = "Model")]
     ensemble: Option<usize>,
+    /// Begin with the network of an earlier run, and prepare the data as it did: to refit it to new rows of the same
+    /// columns
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["model", "drop", "preset", "ensemble"], help_heading = "Model")]
+    init: Option<PathBuf>,
     /// The folder of the run [default: runs/NAME-N, a new one]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Go on with a run that was cut off, from its last checkpoint, with its settings; --epochs, --time-limit and
     /// --patience may be changed
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["out", "data", "config"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["out", "data", "config", "init"])]
     resume: Option<PathBuf>,
     #[command(flatten)]
     talk: TalkOptions,
@@ -44,6 +48,7 @@ impl Train {
         let mut config = self.options.config()?;
         config.optimizer = self.optimizer.or(config.optimizer);
         config.preset = self.preset.or(config.preset);
+        config.init = self.init.or(config.init);
         config.ensemble = self.ensemble.or(config.ensemble);
         let keep = self.out.as_deref().map_or(Keep::Fresh, Keep::Folder);
         let stop = stop_flag();

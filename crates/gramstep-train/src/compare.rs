@@ -12,7 +12,7 @@ use crate::observer::Observer;
 use crate::report::{Report, SCHEMA_VERSION, write_comparison};
 use crate::run::{Keep, train_on};
 use crate::run_folder::RunFolder;
-use crate::settings::{Config, OptimizerName, TimeLimit};
+use crate::settings::{Config, OptimizerName, TimeLimit, outside};
 use crate::tune::{self, Trial};
 
 /// Every method may train so long unless the user says otherwise.
@@ -71,13 +71,16 @@ pub fn compare(
     observer: &mut dyn Observer,
 ) -> Result<Comparison> {
     config.validate()?;
+    if let Some(run) = &config.init {
+        return Err(outside("init", &run.display(), "a setting of train alone"));
+    }
     let mut config = config.clone();
     config.ensemble = Some(1);
     let limit: TimeLimit = TIME_LIMIT.parse()?;
     config.time_limit.get_or_insert(limit);
     config.epochs.get_or_insert(usize::MAX / 2);
     config.patience.get_or_insert(usize::MAX / 2);
-    let problem = Problem::load_with(&config, &mut |done, all| observer.reading(done, all))?;
+    let problem = Problem::load_with(&config, None, &mut |done, all| observer.reading(done, all))?;
     problem.notes.iter().for_each(|note| observer.note(note));
 
     let (damping, threads, rate) = (config.damping, config.threads, config.learning_rate);

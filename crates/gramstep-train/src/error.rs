@@ -249,6 +249,14 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// A file of arrays that is damaged or does not make a table.
+    #[error("{origin}: {reason}")]
+    Array {
+        /// The file, and the array where there are several.
+        origin: String,
+        /// Why.
+        reason: String,
+    },
     /// An image that cannot be read.
     #[error("{}: {reason}", .path.display())]
     Image {
@@ -317,7 +325,7 @@ impl Error {
             Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => "check the path",
             Self::Write { .. } => "choose another place with --out, or free some space",
             Self::UnknownSource { .. } => {
-                "give a .csv or .tsv file, a folder of images, or builtin:diabetes, builtin:winequality; --format csv reads \
+                "give a .csv, .tsv, .npy or .npz file, a folder of images, or builtin:diabetes, builtin:winequality; --format csv reads \
                  a file of another name"
             }
             Self::UnknownBuiltin { .. } => "there are builtin:diabetes and builtin:winequality",
@@ -351,6 +359,9 @@ impl Error {
             Self::KernelFile { .. } => "compute the parts again with the same data and options, tiles 1/N to N/N",
             Self::FolderInUse { .. } => "give another folder with --out, or remove this one",
             Self::NonFinite { .. } => "lower --learning-rate, raise --damping, or look for huge values in the data",
+            Self::Array { .. } => {
+                "save numbers with one row a sample: numpy.savez(file, X=inputs, y=targets) or numpy.save(file, table)"
+            }
             Self::Image { .. } | Self::NoImageOfRow { .. } => "leave such rows out with --broken-images skip",
             Self::ImageFolder { .. } => {
                 "see gramstep train --help for the layouts: <class>/*, <age>/<111|112>/*, .csv and folder, IDX pair"

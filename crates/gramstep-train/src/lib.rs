@@ -26,8 +26,10 @@ pub mod info;
 pub mod kernel;
 pub mod metrics;
 pub mod model_file;
+mod npy;
 pub mod observer;
 pub mod optimizer;
+mod predictions;
 mod random;
 pub mod record;
 pub mod report;
@@ -45,5 +47,6 @@ pub mod uncertainty;
 pub mod verify;
 
 pub use error::{Error, Result};
+pub use predictions::Predictions;
 pub use stop_reason::StopReason;
-pub use trained::{Predictions, TrainedModel};
+pub use trained::TrainedModel;

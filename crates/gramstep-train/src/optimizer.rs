@@ -89,11 +89,11 @@ pub fn build<T: Scalar>(settings: &Settings, samples: usize, outputs: usize) -> 
     let ridge_of_mean = ridge / samples as f64;
     Ok(match settings.optimizer {
         OptimizerName::GramGaussNewton => {
-            let batches = batch_count(samples, settings.batch_size) as f64;
+            let batches = batch_count(samples, settings.batch_size);
             let config = GramGaussNewtonConfig::default()
                 .with_learning_rate(settings.learning_rate)
                 .with_damping(damping(settings, samples))
-                .with_ridge(ridge / batches)
+                .with_ridge(ridge / batches as f64)
                 .with_momentum(settings.momentum);
             let config = match settings.task {
                 Task::Classification if !settings.is_full_batch(samples) => {
@@ -101,11 +101,10 @@ pub fn build<T: Scalar>(settings: &Settings, samples: usize, outputs: usize) -> 
                 }
                 _ => config,
             };
-            match settings.ridge {
-                RidgeChoice::Auto if settings.is_full_batch(samples) => {
-                    Box::new(RidgePath::new(config, samples * outputs)?)
-                }
-                _ => Box::new(GramGaussNewton::new(config)?),
+            if settings.has_ridge_path(samples) {
+                Box::new(RidgePath::new(config, samples * outputs, batches)?)
+            } else {
+                Box::new(GramGaussNewton::new(config)?)
             }
         }
         OptimizerName::Sgd => {

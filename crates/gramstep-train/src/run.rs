@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use gramstep::{Model, Scalar};
+use gramstep::{Device, Model, Scalar};
 
 use crate::checkpoint::{Checkpoint, Keeper};
 use crate::choice;
@@ -16,8 +16,9 @@ use crate::observer::{Both, Observer, Silent};
 use crate::record::Record;
 use crate::report::{Report, SCHEMA_VERSION, write_run};
 use crate::run_folder::RunFolder;
-use crate::settings::{Config, Facts, Precision, Settings};
+use crate::settings::{Config, Facts, Precision, Settings, all_processors, outside};
 use crate::stop_reason::StopReason;
+use crate::trained::TrainedModel;
 use crate::trainer::Parts;
 
 /// Where the files of a run go.
@@ -40,13 +41,46 @@ pub enum Keep<'a> {
 /// When the configuration or the data are wrong, when a step fails, or when a file cannot be written.
 pub fn train(config: &Config, keep: Keep<'_>, stop: &AtomicBool, observer: &mut dyn Observer) -> Result<Report> {
     config.validate()?;
-    let problem = Problem::load_with(config, &mut |done, all| observer.reading(done, all))?;
-    problem.notes.iter().for_each(|note| observer.note(note));
     let mut config = config.clone();
+    let earlier = earlier(&mut config)?;
+    let preprocessing = earlier.as_ref().map(|model| &model.metadata().preprocessing);
+    let problem = Problem::load_with(&config, preprocessing, &mut |done, all| observer.reading(done, all))?;
+    problem.notes.iter().for_each(|note| observer.note(note));
     // The test rows are no business of the choice.
     let judged = || Problem { test: None, ..problem.clone() };
     choice::settle(Facts::of(&problem), judged, &mut config, stop, observer)?;
-    train_on(&problem, &config, keep, false, stop, observer)
+    let settings = Settings::resolve(&config, &problem)?;
+    Run { problem: &problem, settings: &settings, start: earlier.as_ref(), exact_train_loss: false, stop }
+        .start(keep, observer)
+}
+
+/// The model that a configuration takes as its start, which decides on architecture and number type.
+fn earlier(config: &mut Config) -> Result<Option<TrainedModel>> {
+    let Some(run) = &config.init else { return Ok(None) };
+    let model = TrainedModel::load(run, Device::cpu(config.threads.unwrap_or_else(all_processors)))?;
+    let metadata = model.metadata();
+    let own = metadata.preprocessing.targets.columns();
+    let given = |name, value: String| Error::Setting {
+        name,
+        value,
+        range: format!("with --init it is that of {}", run.display()),
+    };
+    if let Some(other) = config.model.as_ref().filter(|&other| *other != metadata.model) {
+        return Err(given("model", other.clone()));
+    }
+    if let Some(task) = config.task.filter(|&task| task != metadata.task) {
+        return Err(given("task", task.to_string()));
+    }
+    if !config.target.is_empty() && config.target != own {
+        return Err(given("target", config.target.join(",")));
+    }
+    if let Some(count) = config.ensemble.filter(|&count| count > 1) {
+        let range = "1 with --init: all networks would begin as the same one";
+        return Err(outside("ensemble", &count, range));
+    }
+    config.model = Some(metadata.model.clone());
+    config.precision.get_or_insert(metadata.precision);
+    Ok(Some(model))
 }
 
 /// Goes on with the run in a folder from its last checkpoint, to the same bits as if it had never been cut off. `over`
@@ -79,24 +113,30 @@ pub fn train_on(
     observer: &mut dyn Observer,
 ) -> Result<Report> {
     let settings = Settings::resolve(config, problem)?;
-    let run = Run { problem, settings: &settings, exact_train_loss, stop };
-    match settings.precision {
-        Precision::F32 => run.train::<f32>(keep, observer),
-        Precision::F64 => run.train::<f64>(keep, observer),
-    }
+    Run { problem, settings: &settings, start: None, exact_train_loss, stop }.start(keep, observer)
 }
 
 struct Run<'a> {
     problem: &'a Problem,
     settings: &'a Settings,
+    /// The network to begin with, where it is an earlier run's.
+    start: Option<&'a TrainedModel>,
     exact_train_loss: bool,
     stop: &'a AtomicBool,
 }
 
 impl Run<'_> {
+    fn start(&self, keep: Keep<'_>, observer: &mut dyn Observer) -> Result<Report> {
+        match self.settings.precision {
+            Precision::F32 => self.train::<f32>(keep, observer),
+            Precision::F64 => self.train::<f64>(keep, observer),
+        }
+    }
+
     fn train<T: Scalar>(&self, keep: Keep<'_>, observer: &mut dyn Observer) -> Result<Report> {
         let Self { problem, settings, .. } = self;
         let preprocessing = &problem.preprocessing;
+        let start = self.start.map(TrainedModel::network_as).transpose()?;
         let rows: Dataset<T> = problem.train.cast();
         let validation: Option<Dataset<T>> = problem.validation.as_ref().map(Dataset::cast);
         let test: Option<Dataset<T>> = problem.test.as_ref().map(Dataset::cast);
@@ -133,7 +173,7 @@ impl Run<'_> {
             stop: self.stop,
         };
         let Trained { model, fit, members, train, validation } =
-            ensemble.train(None, checkpoint, keeper.as_mut(), &mut observer)?;
+            ensemble.train(start, checkpoint, keeper.as_mut(), &mut observer)?;
 
         if let Some(folder) = folder.as_ref().filter(|_| fit.failure.is_none() || fit.best_epoch.is_some()) {
             model_file::save(&folder.model(), &model, &settings.model.to_string(), preprocessing)?;

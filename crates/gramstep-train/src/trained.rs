@@ -1,15 +1,16 @@
 //! A trained model that predicts from a raw table.
 
-use std::io::{self, Write};
 use std::path::Path;
 
-use gramstep::{Device, Matrix};
+use gramstep::{Device, Matrix, Model, Scalar};
 
-use crate::data::{BrokenImages, Preprocessing, Source, Table, Targets};
-use crate::error::Result;
+use crate::data::{BrokenImages, Preprocessing, Problem, Source, Table, Targets};
+use crate::error::{Error, Result};
 use crate::metrics::{self, Metrics, largest, log_sum_exp};
 use crate::model_file::{self, Metadata, Network};
+use crate::predictions::Predictions;
 use crate::run_folder::RunFolder;
+use crate::settings::Config;
 use crate::uncertainty::ErrorBars;
 
 /// A network and the preprocessing that it was trained with.
@@ -17,25 +18,6 @@ use crate::uncertainty::ErrorBars;
 pub struct TrainedModel {
     network: Network,
     metadata: Metadata,
-}
-
-/// Predictions for the rows of a table.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct Predictions {
-    /// Names of the columns of values: `predicted_TARGET`, with error bars `std_TARGET`, `lower_TARGET` and
-    /// `upper_TARGET`, for classes also `probability_CLASS`.
-    pub header: Vec<String>,
-    /// The predicted class of every row, of a classification.
-    pub classes: Option<Vec<String>>,
-    /// A name for every row, such as that of its image file; empty if rows have none.
-    pub names: Vec<String>,
-    /// Predicted targets in their own units (and their error bars), or the probability of every class.
-    pub values: Matrix<f64>,
-    /// How good they are, if the table has the targets.
-    pub metrics: Option<Metrics>,
-    /// What the user should know, in sentences.
-    pub notes: Vec<String>,
 }
 
 impl TrainedModel {
@@ -60,6 +42,17 @@ impl TrainedModel {
         &self.network
     }
 
+    /// A copy of the network with parameters of type `T`.
+    pub(crate) fn network_as<T: Scalar>(&self) -> Result<Model<T>> {
+        let (theta, device) = match &self.network {
+            Network::F32(model) => (model.theta().into_iter().map(f64::from).collect(), model.device()),
+            Network::F64(model) => (model.theta(), model.device()),
+        };
+        let mut model = Model::builder(self.metadata.specification.clone()).device(device.clone()).build()?;
+        model.set_theta(&theta.into_iter().map(T::from_f64).collect::<Vec<_>>())?;
+        Ok(model)
+    }
+
     /// Length of θ.
     #[must_use]
     pub fn parameter_count(&self) -> usize {
@@ -67,6 +60,21 @@ impl TrainedModel {
             Network::F32(model) => model.parameter_count(),
             Network::F64(model) => model.parameter_count(),
         }
+    }
+
+    /// The settings of the run that wrote this model, and its data, which are read again.
+    ///
+    /// # Errors
+    /// When the data of the run are gone or have changed.
+    pub(crate) fn problem(&self, run: &Path) -> Result<(Config, Problem)> {
+        let config = Config::read(&RunFolder::open(run).config())?;
+        let own = &self.metadata.preprocessing;
+        let problem = Problem::load_with(&config, config.init.as_ref().map(|_| own), &mut |_, _| {})?;
+        if problem.preprocessing != *own {
+            let reason = "the data have changed since the run, and its training rows are needed".to_owned();
+            return Err(Error::ModelFile { path: run.to_owned(), reason });
+        }
+        Ok((config, problem))
     }
 
     /// The network's outputs for preprocessed inputs.
@@ -162,24 +170,5 @@ fn judge(table: &Table, outputs: &Matrix<f64>, targets: &Targets, notes: &mut Ve
             notes.push(format!("not judged: {error}"));
             Ok(None)
         }
-    }
-}
-
-impl Predictions {
-    /// Writes a CSV with a header; numbers so that they are read back to the last bit.
-    ///
-    /// # Errors
-    /// When `out` cannot be written.
-    pub fn write_csv(&self, out: impl Write) -> io::Result<()> {
-        let mut writer = csv::Writer::from_writer(out);
-        let file = (!self.names.is_empty()).then_some("file");
-        writer.write_record(file.into_iter().chain(self.header.iter().map(String::as_str)))?;
-        for i in 0..self.values.rows() {
-            let name = self.names.get(i).cloned();
-            let class = self.classes.iter().map(|classes| classes[i].clone());
-            let values = self.values.row(i).iter().map(f64::to_string);
-            writer.write_record(name.into_iter().chain(class).chain(values))?;
-        }
-        writer.flush()
     }
 }

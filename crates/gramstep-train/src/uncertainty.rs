@@ -15,7 +15,6 @@ use crate::error::{Error, Result};
 use crate::model_file::Network;
 use crate::record::Record;
 use crate::run_folder::RunFolder;
-use crate::settings::Config;
 use crate::text::{count, number};
 use crate::trained::TrainedModel;
 
@@ -80,12 +79,7 @@ impl Uncertainty {
                 range: "a setting of regressions; classes have their probabilities".to_owned(),
             });
         };
-        let config = Config::read(&RunFolder::open(run).config())?;
-        let problem = Problem::load(&config)?;
-        if problem.preprocessing != model.metadata().preprocessing {
-            let reason = "the data have changed since the run; error bars need its training rows".to_owned();
-            return Err(Error::ModelFile { path: run.to_owned(), reason });
-        }
+        let (config, problem) = model.problem(run)?;
         let seed = config.seed.unwrap_or_default();
         let judged = Record::report(&RunFolder::open(run).record())?.and_then(|report| report.validation);
         let errors = judged.filter(|judged| judged.rows >= FEWEST).map(|judged| judged.target_rmse());

@@ -124,6 +124,23 @@ fn gaps_constant_columns_and_rows_without_target_are_repaired_and_said() {
 }
 
 #[test]
+fn a_column_without_a_value_is_left_out_and_said() {
+    let table = format!("a,b,y\n{}", (0..20).map(|i| format!("{i},,{}\n", i * i)).collect::<Vec<_>>().concat());
+    assert!(repaired(table, "").contains("`b` is left out: no value in the training rows"));
+}
+
+#[test]
+fn a_target_with_a_heavy_tail_is_named() {
+    let table = |y: &dyn Fn(u32) -> f64| {
+        format!("a,y\n{}", (0..200).map(|i| format!("{i},{}\n", y(i))).collect::<Vec<_>>().concat())
+    };
+    let said =
+        repaired(table(&|i| f64::from(i % 7).exp() * if i == 30 { 1e4 } else { 1.0 }), "--test 0 --validation 0");
+    assert!(said.contains("`y` has a heavy tail"), "{said}");
+    assert!(!repaired(table(&|i| f64::from(i).sin()), "--test 0 --validation 0").contains("heavy tail"));
+}
+
+#[test]
 fn quiet_says_nothing() {
     assert_eq!(repaired(smooth_table(30), "--quiet"), "");
 }

@@ -86,3 +86,31 @@ fn a_folder_that_holds_a_run_or_cannot_be_made_is_refused() {
     bench.fails(&format!("{train} kept"), 2, &["kept already holds a run", "--out"]);
     bench.fails(&format!("{train} t.csv/run"), 1, &["cannot write t.csv/run"]);
 }
+
+/// Files in the folder of a run that lead to a full disk.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_said_with_the_file_and_leaves_no_half_file() {
+    let bench = Bench::new();
+    bench.write("t.csv", smooth_table(30));
+    let train = "train --data t.csv --model mlp:8:gelu --epochs 2 --quiet --out";
+    for file in ["config.toml", "checkpoint.json", "model.safetensors", "report.html"] {
+        let folder = bench.path("full");
+        std::fs::create_dir(&folder).unwrap();
+        std::os::unix::fs::symlink("/dev/full", folder.join(format!("{file}.tmp"))).unwrap();
+        let named = format!("cannot write full/{file}");
+        bench.fails(&format!("{train} full"), 1, &[&named, "No space left", "free some space"]);
+        assert!(!folder.join(file).exists() && !folder.join(format!("{file}.tmp")).exists());
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+    assert_eq!(bench.run(&format!("{train} kept")).code, 0);
+    for ending in ["", ".npy"] {
+        let out = format!("full{ending}");
+        std::os::unix::fs::symlink("/dev/full", bench.path(&out)).unwrap();
+        bench.fails(
+            &format!("predict kept --data t.csv --quiet --out {out}"),
+            1,
+            &["cannot write full", "No space left"],
+        );
+    }
+}

@@ -36,9 +36,9 @@ fn a_run_that_is_killed_again_and_again_ends_in_the_same_bits() {
         assert_eq!(run.code, 0, "{}", run.stderr);
 
         let mut command = format!("{settings} --out {cut}");
-        for attempt in 0..10_u64 {
+        for attempt in 0..20_u64 {
             let mut child = bench.command(&command).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-            std::thread::sleep(Duration::from_millis(20 + attempt * 37 % 90));
+            std::thread::sleep(Duration::from_millis(10 + attempt * 37 % 60));
             child.kill().unwrap();
             child.wait().unwrap();
             if bench.path(&cut).join("config.toml").exists() {

@@ -17,6 +17,10 @@ words! {
         Csv = "csv",
         /// A file of columns separated by tabs.
         Tsv = "tsv",
+        /// A file with one array of numbers, as NumPy writes it: a row for each sample.
+        Npy = "npy",
+        /// An archive of such arrays.
+        Npz = "npz",
         /// A folder of images, `<age>/<111|112>/*`, as AFAD: 111 is male, 112 female.
         Afad = "afad",
         /// A `.csv` and a folder of images, as the bone-age set of the RSNA.
@@ -35,6 +39,8 @@ impl Format {
         match extension.unwrap_or_default().as_str() {
             "csv" => Some(Self::Csv),
             "tsv" => Some(Self::Tsv),
+            "npy" => Some(Self::Npy),
+            "npz" => Some(Self::Npz),
             _ => images::is_idx(path).then_some(Self::Idx),
         }
     }

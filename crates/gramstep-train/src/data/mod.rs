@@ -7,6 +7,7 @@ mod delimited;
 mod format;
 mod images;
 mod inputs;
+mod numpy;
 mod problem;
 mod source;
 mod split;

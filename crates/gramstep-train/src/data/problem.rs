@@ -26,6 +26,24 @@ pub struct Preprocessing {
 }
 
 impl Preprocessing {
+    /// Decides from the given rows.
+    fn fit(
+        config: &Config,
+        table: &Table,
+        rows: &[usize],
+        columns: &[String],
+        notes: &mut Vec<String>,
+    ) -> Result<Self> {
+        let guess = Targets::guess(table, columns)?;
+        if config.task.is_none() && guess == Task::Classification && table.task.is_none() {
+            notes.push(format!("`{}` is text: --task classification", columns.join("`, `")));
+        }
+        let targets = Targets::fit(table, rows, columns, config.task.unwrap_or(guess))?;
+        notes.extend(targets.heavy_tails(table, rows)?);
+        let left_out: Vec<String> = config.drop.iter().chain(&config.weights).cloned().collect();
+        Ok(Self { inputs: Inputs::fit(table, rows, columns, &left_out, notes)?, targets })
+    }
+
     /// Inputs and targets of rows that have a value in every target.
     ///
     /// # Errors
@@ -61,25 +79,27 @@ impl Problem {
     /// # Errors
     /// When data cannot be read or do not make a learning problem.
     pub fn load(config: &Config) -> Result<Self> {
-        Self::load_with(config, &mut |_, _| {})
+        Self::load_with(config, None, &mut |_, _| {})
     }
 
-    /// The same, and `progress` is told how many images are read.
+    /// The same with the preprocessing of an earlier run, where there is one; `progress` is told how many images are
+    /// read.
     ///
     /// # Errors
-    /// Like [`load`](Self::load).
-    pub fn load_with(config: &Config, progress: &mut Progress<'_>) -> Result<Self> {
+    /// Like [`load`](Self::load), and when the data do not have the columns of the earlier run.
+    pub fn load_with(config: &Config, earlier: Option<&Preprocessing>, progress: &mut Progress<'_>) -> Result<Self> {
         let source: Source = config.data.as_deref().ok_or(Error::NoData)?.parse()?;
         let mut images = config.image_settings();
+        if let Some(earlier) = earlier {
+            images = earlier.inputs.image_settings(images.broken, images.threads);
+        }
         let table = source.read_with(&images, progress)?;
         let mut notes = table.notes().to_vec();
 
-        let columns = target_columns(&table, config, &mut notes)?;
-        let guess = Targets::guess(&table, &columns)?;
-        if config.task.is_none() && guess == Task::Classification && table.task.is_none() {
-            notes.push(format!("`{}` is text: --task classification", columns.join("`, `")));
-        }
-        let task = config.task.unwrap_or(guess);
+        let columns = match earlier {
+            Some(earlier) => earlier.targets.columns().to_vec(),
+            None => target_columns(&table, config, &mut notes)?,
+        };
 
         let rows = usable_rows(&table, &columns, config.weights.as_deref(), &mut notes)?;
         let images_there = table.columns().iter().any(|column| matches!(column.cells, Cells::Images(_)));
@@ -89,11 +109,11 @@ impl Problem {
         let (validation, validation_file) = portion(config.validation.as_ref(), validation_share)?;
         let split = Split::new(table.origin(), &rows, test, validation, config.seed.unwrap_or_default())?;
 
-        let targets = Targets::fit(&table, &split.train, &columns, task)?;
-        let left_out: Vec<String> = config.drop.iter().chain(&config.weights).cloned().collect();
-        let inputs = Inputs::fit(&table, &split.train, &columns, &left_out, &mut notes)?;
-        images = inputs.image_settings(images.broken, images.threads);
-        let preprocessing = Preprocessing { inputs, targets };
+        let preprocessing = match earlier {
+            Some(earlier) => earlier.clone(),
+            None => Preprocessing::fit(config, &table, &split.train, &columns, &mut notes)?,
+        };
+        images = preprocessing.inputs.image_settings(images.broken, images.threads);
 
         let weights = config.weights.as_deref();
         let dataset = |table: &Table, rows: &[usize], notes: &mut Vec<String>| {

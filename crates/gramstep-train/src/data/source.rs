@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use super::delimited::{self, Delimiter};
 use super::images::{self, ImageSettings, Progress};
-use super::{Builtin, Format, Table};
+use super::{Builtin, Format, Table, numpy};
 use crate::error::{Error, Result};
 
 /// A place that a [`Table`] can be read from, written `builtin:NAME`, as the path of a file or folder, or as
@@ -53,6 +53,8 @@ impl Source {
             Self::Stored { path, format } => match format.or_else(|| Format::of_file(path)) {
                 Some(Format::Csv) => delimited::read(path, Delimiter::Found),
                 Some(Format::Tsv) => delimited::read(path, Delimiter::Tab),
+                Some(Format::Npy) => numpy::read_npy(path),
+                Some(Format::Npz) => numpy::read_npz(path),
                 Some(Format::Idx) if path.is_file() => images::read_idx(path, images),
                 _ => images::read(path, *format, images, progress),
             },

@@ -10,6 +10,10 @@ use super::standardisation::is_constant;
 use super::{Cells, Standardisation, Table};
 use crate::error::{Error, Result};
 
+/// A target has a heavy tail if 1 % of the rows carry more than this share of the squared deviation: 0.08 for normal
+/// numbers, 0.5 for lognormal ones (σ = 1).
+const HEAVY_TAIL: f64 = 1.0 / 3.0;
+
 /// What is learned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -90,6 +94,31 @@ impl Targets {
             Task::Regression => fit_regression(table, rows, columns),
             Task::Classification => fit_classification(table, rows, columns),
         }
+    }
+
+    /// A sentence for each target of a regression of which few of the given rows carry most of the squared deviation.
+    ///
+    /// # Errors
+    /// When a target is not there, or not numeric.
+    pub(super) fn heavy_tails(&self, table: &Table, rows: &[usize]) -> Result<Vec<String>> {
+        let Self::Regression { columns, standardisation } = self else { return Ok(Vec::new()) };
+        let mut notes = Vec::new();
+        for (name, &mean) in columns.iter().zip(&standardisation.mean) {
+            let values = table.numbers(table.require(name)?)?;
+            let mut squares: Vec<f64> = rows.iter().map(|&row| (values[row] - mean).powi(2)).collect();
+            squares.sort_by(|a, b| b.total_cmp(a));
+            let (few, all) = (&squares[..rows.len() / 100], squares.iter().sum::<f64>());
+            let share = few.iter().sum::<f64>() / all;
+            if share > HEAVY_TAIL {
+                let positive = rows.iter().all(|&row| values[row] > 0.0);
+                let advice = if positive { "; consider learning its logarithm" } else { "" };
+                notes.push(format!(
+                    "`{name}` has a heavy tail: 1 % of the rows carry {:.0} % of the squared deviation{advice}",
+                    100.0 * share
+                ));
+            }
+        }
+        Ok(notes)
     }
 
     /// The task.

@@ -11,7 +11,6 @@ use crate::data::Problem;
 use crate::error::{Error, Result};
 use crate::metrics::Metrics;
 use crate::run_folder::{RunFolder, write_atomically};
-use crate::settings::Config;
 use crate::text::{count, number, seconds};
 use crate::trained::TrainedModel;
 use crate::tune::Trial;
@@ -59,7 +58,7 @@ impl Shown {
         let path = folder.config();
         let config = std::fs::read_to_string(&path).map_err(|source| Error::Read { path: path.clone(), source })?;
         let history = History::read(&folder.record())?;
-        let judgement = judge(run, &path, device, problem).map_err(|error| error.to_string());
+        let judgement = judge(run, device, problem).map_err(|error| error.to_string());
         let name = run.file_name().map_or_else(|| run.display().to_string(), |name| name.to_string_lossy().into());
         Ok(Self { name, path: run.display().to_string(), config, history, judgement })
     }
@@ -81,17 +80,12 @@ impl Shown {
     }
 }
 
-fn judge(run: &Path, config: &Path, device: &Device, problem: Option<&Problem>) -> Result<Judgement> {
+fn judge(run: &Path, device: &Device, problem: Option<&Problem>) -> Result<Judgement> {
     let model = TrainedModel::load(run, device.clone())?;
     if let Some(problem) = problem {
         return Judgement::of(&model, problem);
     }
-    let problem = Problem::load(&Config::read(config)?)?;
-    if problem.preprocessing != model.metadata().preprocessing {
-        let reason = "the data have changed since the run".to_owned();
-        return Err(Error::ModelFile { path: run.to_owned(), reason });
-    }
-    Judgement::of(&model, &problem)
+    Judgement::of(&model, &model.problem(run)?.1)
 }
 
 fn page(runs: &[Shown], trials: &[Trial]) -> Result<String> {

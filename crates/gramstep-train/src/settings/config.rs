@@ -1,6 +1,6 @@
 //! The configuration: every setting that a user may give, on the command line or in `config.toml`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -48,6 +48,8 @@ pub struct Config {
     pub broken_images: Option<BrokenImages>,
     /// Random changes of training images.
     pub augment: Option<Augmentation>,
+    /// The folder of an earlier run, of which preprocessing, network and parameters are taken.
+    pub init: Option<PathBuf>,
     /// The architecture, such as `mlp:256,256:gelu`.
     pub model: Option<String>,
     /// How much time the defaults may take.
@@ -99,6 +101,7 @@ impl Default for Config {
             colour: None,
             broken_images: None,
             augment: None,
+            init: None,
             model: None,
             preset: None,
             ensemble: None,
@@ -157,6 +160,7 @@ impl Config {
             colour: over.colour.or(self.colour),
             broken_images: over.broken_images.or(self.broken_images),
             augment: over.augment.or(self.augment),
+            init: over.init.or(self.init),
             model: over.model.or(self.model),
             preset: over.preset.or(self.preset),
             ensemble: over.ensemble.or(self.ensemble),

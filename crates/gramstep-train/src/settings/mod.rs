@@ -7,5 +7,5 @@ mod values;
 pub use config::{Config, FORMAT_VERSION};
 pub(crate) use resolved::FULL_BATCH_ROWS;
 pub use resolved::{Facts, Settings, all_processors};
-pub(crate) use values::words;
 pub use values::{BatchSize, DampingChoice, OptimizerName, Precision, Preset, RidgeChoice, TimeLimit};
+pub(crate) use values::{outside, words};

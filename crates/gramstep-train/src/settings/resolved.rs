@@ -1,6 +1,7 @@
 //! The settings of one run: what the user gave, and for the rest what suits the data.
 
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 
 use gramstep::Architecture;
 use serde::Serialize;
@@ -87,6 +88,9 @@ pub struct Settings {
     /// Random changes of training images.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub augment: Option<Augmentation>,
+    /// The folder of the earlier run that this one goes on from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub init: Option<PathBuf>,
     /// The architecture.
     #[serde(serialize_with = "as_text")]
     pub model: Architecture,
@@ -215,6 +219,7 @@ impl Settings {
             colour: images.size.map(|_| images.colour),
             broken_images: images.size.map(|_| images.broken),
             augment: images.size.map(|_| config.augment.unwrap_or_default()),
+            init: config.init.clone(),
             model: config.model.as_deref().unwrap_or(default_model).parse()?,
             ensemble: config.ensemble.unwrap_or(1),
             optimizer,
@@ -241,6 +246,14 @@ impl Settings {
             BatchSize::Full => true,
             BatchSize::Rows(rows) => rows >= samples,
         }
+    }
+
+    /// Whether a ridge that is left open falls in the course of the run: wherever early stopping chooses among models,
+    /// but not on mini-batches of images or attacked rows, whose steps are small, nor from an earlier run's parameters,
+    /// which a strong ridge would undo.
+    pub(crate) fn has_ridge_path(&self, samples: usize) -> bool {
+        let plain = self.adversarial.is_none() && self.image_size.is_none();
+        self.ridge == RidgeChoice::Auto && self.init.is_none() && (self.is_full_batch(samples) || plain)
     }
 }
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::text_or_number::TextOrNumber;
 
-pub(super) fn outside(name: &'static str, value: &dyn fmt::Display, range: &str) -> Error {
+pub(crate) fn outside(name: &'static str, value: &dyn fmt::Display, range: &str) -> Error {
     Error::Setting { name, value: value.to_string(), range: range.to_owned() }
 }
 

@@ -112,6 +112,17 @@ impl<T: Scalar> GramGaussNewton<T> {
         self
     }
 
+    /// Changes κ from the next step on.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if it is not a number of at least 0.
+    pub fn set_ridge(&mut self, ridge: f64) -> Result<()> {
+        let config = self.config.with_ridge(ridge);
+        config.check()?;
+        self.config = config;
+        Ok(())
+    }
+
     /// The method by which a batch of `samples` samples will be solved, and the bytes of its dense matrix.
     ///
     /// ```

@@ -1,0 +1,64 @@
+use serde_json::Value;
+
+use super::{Bench, smooth_table};
+
+/// A run on the first rows with its training loss, and a table with more of them.
+fn trained() -> (Bench, f64) {
+    let bench = Bench::new();
+    bench.write("t.csv", smooth_table(60));
+    bench.write("more.csv", smooth_table(200));
+    let report = bench.json("train --data t.csv --model mlp:16:gelu --epochs 20 --quiet --json --out first");
+    (bench, report["train"]["loss"].as_f64().unwrap())
+}
+
+fn first_step(bench: &Bench, run: &str) -> f64 {
+    let record = std::fs::read_to_string(bench.path(run).join("record.jsonl")).unwrap();
+    let steps = record.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    steps.into_iter().find_map(|line| line["loss"].as_f64()).expect("a step with its loss")
+}
+
+#[test]
+fn a_run_begins_where_an_earlier_one_ended_and_repeats() {
+    let (bench, before) = trained();
+    let judged = bench.json("train --data t.csv --init first --epochs 1 --quiet --json --out again");
+    assert!((first_step(&bench, "again") / before - 1.0).abs() < 1e-9, "the same rows, the same loss");
+    assert_eq!(judged["model"], "mlp:16:gelu");
+
+    let refit = bench.json("train --data more.csv --init first --epochs 10 --quiet --json --out refit");
+    let fresh = bench.json("train --data more.csv --model mlp:16:gelu --epochs 10 --quiet --json --out fresh");
+    let rmse = |report: &Value| report["test"]["rmse"].as_f64().unwrap();
+    assert!(rmse(&refit) < rmse(&fresh), "{} {}", rmse(&refit), rmse(&fresh));
+
+    bench.json("train --config refit/config.toml --quiet --json --out repeated");
+    let model = |run: &str| std::fs::read(bench.path(run).join("model.safetensors")).unwrap();
+    assert!(model("refit") == model("repeated"));
+    let metadata = |run: &str| bench.json(&format!("info {run} --json"))["model"].clone();
+    assert_eq!(metadata("refit"), metadata("first"));
+}
+
+#[test]
+fn error_bars_and_report_do_not_need_the_earlier_run() {
+    let (bench, _) = trained();
+    bench.json("train --data more.csv --init first --epochs 3 --quiet --json --out refit");
+    std::fs::remove_dir_all(bench.path("first")).unwrap();
+    let run = bench.run("predict refit --data t.csv --std --out p.csv");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!(bench.run("report refit").code, 0);
+    assert!(std::fs::read_to_string(bench.path("refit/report.html")).unwrap().contains("Predicted against true y"));
+}
+
+#[test]
+fn what_does_not_fit_the_earlier_run_is_refused() {
+    let (bench, _) = trained();
+    bench.write("other.csv", "a,c,y\n1,2,3\n2,3,4\n3,4,5\n4,5,6\n5,6,7\n6,7,8\n");
+    bench.fails("train --data other.csv --init first", 1, &["2 columns that the table lacks: b, kind"]);
+    bench.fails("train --data t.csv --init gone", 1, &["cannot read gone/model.safetensors"]);
+    bench.fails("train --data t.csv --init first --model mlp:8:gelu", 2, &["--init", "--model"]);
+    bench.fails("train --data t.csv --init first --target a", 2, &["target", "that of first"]);
+    bench.fails("train --data t.csv --init first --task classification", 2, &["task", "that of first"]);
+    bench.write("run.toml", "init = \"first\"\ndata = \"t.csv\"\nensemble = 3\n");
+    bench.fails("train --config run.toml", 2, &["ensemble", "1 with --init"]);
+    bench.write("run.toml", "init = \"first\"\ndata = \"t.csv\"\nmodel = \"mlp:8:gelu\"\n");
+    bench.fails("train --config run.toml", 2, &["mlp:8:gelu", "that of first"]);
+    bench.fails("compare --config run.toml", 2, &["init", "train alone"]);
+}
