@@ -59,7 +59,7 @@ pub(crate) struct TrainingOptions {
     /// [default: on small tables the best of three by the validation loss, else mlp:256,256:gelu; resnet32 for images]
     #[arg(long, value_name = "SPEC", help_heading = "Model")]
     model: Option<String>,
-    /// Number type of the parameters: f32 or f64 [default: f64; f32 for images]
+    /// Number type of the parameters: f32 or f64 [default: f64; f32 for images and for large tables]
     #[arg(long, value_parser = parse::<Precision>, help_heading = "Model")]
     precision: Option<Precision>,
 

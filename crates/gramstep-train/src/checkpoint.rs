@@ -61,7 +61,7 @@ impl Checkpoint {
         Self::parse(path, &bytes).map(Some)
     }
 
-    fn parse(path: &Path, bytes: &[u8]) -> Result<Self> {
+    pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Self> {
         let wrong = |error: serde_json::Error| Error::Checkpoint { path: path.to_owned(), reason: error.to_string() };
         let Version { format_version: found } = serde_json::from_slice(bytes).map_err(wrong)?;
         if found != FORMAT_VERSION {

@@ -15,8 +15,13 @@ use crate::settings::{Config, Facts, OptimizerName, Preset};
 const CANDIDATES: [&str; 3] = ["mlp:50:tanh", "mlp:50,50:gelu", "mlp:256,256:gelu"];
 /// The architecture for small data without a choice.
 const SMALL: &str = CANDIDATES[1];
-/// Networks, where the data leave time for several.
+/// Networks on small data.
 const MEMBERS: usize = 5;
+/// Networks of each architecture that is tried: with one, the choice is as much of rows and seed.
+const JUDGES: usize = 3;
+/// Networks on data of middle size: up to so many numbers to predict.
+const MIDDLE_MEMBERS: usize = 3;
+const MIDDLE: usize = 20_000;
 /// The same of a thorough run on small data.
 const THOROUGH_MEMBERS: usize = 10;
 
@@ -39,14 +44,15 @@ pub(crate) fn settle(
         Preset::Fast => 1,
         _ if !open || (limited && preset == Preset::Default) => 1,
         Preset::Thorough if small => THOROUGH_MEMBERS,
-        Preset::Default if !small => 1,
+        Preset::Default if facts.samples * facts.outputs > MIDDLE => 1,
+        Preset::Default if !small => MIDDLE_MEMBERS,
         _ => MEMBERS,
     };
     let members = *config.ensemble.get_or_insert(members);
     if open && small && preset == Preset::Fast {
         config.model = Some(SMALL.to_owned());
     } else if open && small && !limited && facts.validation {
-        let judges = if preset == Preset::Thorough { MEMBERS } else { 1 };
+        let judges = if preset == Preset::Thorough { MEMBERS } else { JUDGES };
         let Some(best) = best(&problem(), &Config { ensemble: Some(judges), ..config.clone() }, stop)? else {
             return Ok(());
         };

@@ -15,6 +15,7 @@
 pub mod adversarial;
 pub mod arrays;
 pub mod attack;
+mod averaging;
 mod batches;
 mod checkpoint;
 mod choice;

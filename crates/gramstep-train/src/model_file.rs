@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use gramstep::model::Span;
 use gramstep::{Device, Model, Scalar, Specification};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
@@ -147,19 +148,14 @@ fn rebuild<T: Scalar>(
     decode: impl Fn(&[u8]) -> T,
 ) -> Result<Model<T>> {
     let wrong = |reason: String| Error::ModelFile { path: path.to_owned(), reason };
-    let mut model = Model::<T>::builder(metadata.specification.clone()).device(device).build()?;
-    let needed = (metadata.preprocessing.inputs.width(), metadata.preprocessing.targets.outputs());
-    if needed != (model.inputs(), model.outputs()) {
-        return Err(wrong(format!(
-            "preprocessing for {} inputs and {} outputs, a network for {} and {}",
-            needed.0,
-            needed.1,
-            model.inputs(),
-            model.outputs(),
-        )));
+    let spans = metadata.specification.spans()?;
+    let parameters = spans.iter().map(Span::len).fold(0, usize::saturating_add);
+    let stored = tensors.iter().map(|(_, tensor)| tensor.data().len()).fold(0, usize::saturating_add);
+    if parameters.saturating_mul(size_of::<T>()) > stored {
+        return Err(wrong(format!("{parameters} parameters in {stored} bytes of tensors")));
     }
-    let mut theta = vec![T::ZERO; model.parameter_count()];
-    for span in model.spans() {
+    let mut theta = Vec::with_capacity(parameters);
+    for span in &spans {
         let tensor = tensors.tensor(&span.name).map_err(|_| wrong(format!("no tensor `{}`", span.name)))?;
         if tensor.dtype() != dtype || tensor.shape() != span.shape {
             return Err(wrong(format!(
@@ -170,13 +166,22 @@ fn rebuild<T: Scalar>(
                 span.shape,
             )));
         }
-        for (value, chunk) in theta[span.range()].iter_mut().zip(tensor.data().chunks_exact(size_of::<T>())) {
-            *value = decode(chunk);
-        }
+        theta.extend(tensor.data().chunks_exact(size_of::<T>()).map(&decode));
         if theta[span.range()].iter().any(|value| !value.is_finite()) {
             return Err(wrong(format!("tensor `{}` has values that are not finite", span.name)));
         }
     }
-    model.set_theta(&theta)?;
+    let model = Model::builder(metadata.specification.clone()).theta(theta).device(device).build()?;
+    metadata.preprocessing.check().map_err(&wrong)?;
+    let needed = (metadata.preprocessing.inputs.width(), metadata.preprocessing.targets.outputs());
+    if needed != (model.inputs(), model.outputs()) {
+        return Err(wrong(format!(
+            "preprocessing for {} inputs and {} outputs, a network for {} and {}",
+            needed.0,
+            needed.1,
+            model.inputs(),
+            model.outputs(),
+        )));
+    }
     Ok(model)
 }

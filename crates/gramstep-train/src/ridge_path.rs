@@ -14,7 +14,7 @@ const MOST: f64 = 10.0;
 /// So much κ for each residual, while that is less.
 const PER_RESIDUAL: f64 = 0.05;
 /// Factor on κ after an epoch.
-const RATE: f64 = 0.7;
+const RATE: f64 = 0.9;
 /// Below this κ of all rows there is no ridge.
 const END: f64 = 1e-8;
 

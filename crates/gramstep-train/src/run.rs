@@ -99,6 +99,14 @@ pub fn resume(folder: &Path, over: Config, stop: &AtomicBool, observer: &mut dyn
     train(&config, Keep::Resume(folder), stop, observer)
 }
 
+/// Whether [`resume`] can read the bytes of a checkpoint; `path` is for messages.
+///
+/// # Errors
+/// [`Error::Checkpoint`] or [`Error::FormatVersion`].
+pub fn check_checkpoint(path: &Path, bytes: &[u8]) -> Result<()> {
+    Checkpoint::parse(path, bytes).map(|_| ())
+}
+
 /// Like [`train`], on a problem that is loaded already. `exact_train_loss` as in
 /// [`Trainer::with_exact_train_loss`](crate::trainer::Trainer::with_exact_train_loss).
 ///

@@ -30,6 +30,15 @@ impl TrainedModel {
         Ok(Self { network, metadata })
     }
 
+    /// The model in the bytes of a model file; `path` is for messages.
+    ///
+    /// # Errors
+    /// When they cannot be used.
+    pub fn parse(path: &Path, bytes: &[u8], device: Device) -> Result<Self> {
+        let (network, metadata) = model_file::parse(path, bytes, device)?;
+        Ok(Self { network, metadata })
+    }
+
     /// What the model file says.
     #[must_use]
     pub fn metadata(&self) -> &Metadata {
@@ -48,9 +57,8 @@ impl TrainedModel {
             Network::F32(model) => (model.theta().into_iter().map(f64::from).collect(), model.device()),
             Network::F64(model) => (model.theta(), model.device()),
         };
-        let mut model = Model::builder(self.metadata.specification.clone()).device(device.clone()).build()?;
-        model.set_theta(&theta.into_iter().map(T::from_f64).collect::<Vec<_>>())?;
-        Ok(model)
+        let theta = theta.into_iter().map(T::from_f64).collect();
+        Ok(Model::builder(self.metadata.specification.clone()).theta(theta).device(device.clone()).build()?)
     }
 
     /// Length of θ.

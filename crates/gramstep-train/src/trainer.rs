@@ -7,6 +7,7 @@ use gramstep::optim::{Batch, Optimizer, StepInfo};
 use gramstep::{Model, Scalar};
 
 use crate::adversarial::Opponent;
+use crate::averaging::Averaging;
 use crate::batches::batches;
 use crate::checkpoint::{BestSoFar, Checkpoint, FORMAT_VERSION, Keeper};
 use crate::data::{Augmentation, Dataset, Geometry, Targets};
@@ -257,6 +258,7 @@ impl<'a> Trainer<'a> {
         let loss = loss_of(self.targets.task());
         let mut running = Running::default();
         let mut reason = None;
+        let mut averaging = self.settings.averages_steps(train.rows()).then(|| Averaging::of(model));
         for rows in batches(train.rows(), self.settings.batch_size, self.settings.seed, state.epoch) {
             let selected = self.select(train, rows, state.epoch);
             let data = selected.as_ref().unwrap_or(train);
@@ -268,6 +270,9 @@ impl<'a> Trainer<'a> {
             let info = optimizer.step(model, &batch).map_err(|error| state.located(error))?;
             running.add(&info, data.total_weight());
             state.check(&info, model)?;
+            if let Some(averaging) = &mut averaging {
+                averaging.add(model);
+            }
             let seconds = clock.elapsed().as_secs_f64();
             let (member, epoch, step) = (self.member, state.epoch, state.step);
             observer.step(&StepEvent { member, epoch, step, seconds, info: &info })?;
@@ -277,6 +282,9 @@ impl<'a> Trainer<'a> {
             }
         }
 
+        if let Some(averaging) = &mut averaging {
+            averaging.enter(model)?;
+        }
         let judging = Instant::now();
         let full = self.settings.is_full_batch(train.rows());
         let train_loss = match running.after.filter(|_| full) {
@@ -291,6 +299,9 @@ impl<'a> Trainer<'a> {
         state.lowest_train_loss = state.lowest_train_loss.min(train_loss);
         let test = test.map(|data| metrics::evaluate(model, data, self.targets)).transpose()?;
         let improved = state.judge(validation_loss.unwrap_or(train_loss), self.tolerance, model);
+        if let Some(averaging) = averaging {
+            averaging.leave(model)?;
+        }
         if self.exact_train_loss {
             clock.judging += judging.elapsed();
         }

@@ -3,7 +3,6 @@
 //! The file is read into memory once and walked twice: first to see which columns are numeric, then to fill them.
 
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
 
 use super::{Cells, Column, Table, TextCells};
 use crate::error::{Error, Result};
@@ -18,11 +17,6 @@ pub(super) enum Delimiter {
     Tab,
     /// The comma, unless the first line has none and has `;` or tabs instead.
     Found,
-}
-
-pub(super) fn read(path: &Path, delimiter: Delimiter) -> Result<Table> {
-    let bytes = std::fs::read(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
-    parse(path.display().to_string(), &bytes, delimiter)
 }
 
 /// How the cells of a file are written.
@@ -96,7 +90,7 @@ struct Seen {
     first_text: usize,
 }
 
-fn parse(origin: String, bytes: &[u8], delimiter: Delimiter) -> Result<Table> {
+pub(super) fn parse(origin: String, bytes: &[u8], delimiter: Delimiter) -> Result<Table> {
     if let Some(at) = bytes.iter().position(|&b| b == 0) {
         let line = bytes[..at].split(|&b| b == b'\n').count() as u64;
         return Err(Error::NotText { origin, line });

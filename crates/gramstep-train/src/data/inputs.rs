@@ -139,6 +139,18 @@ impl Inputs {
         Ok(inputs)
     }
 
+    /// Whether encodings and standardisation fit together.
+    pub(super) fn check(&self) -> std::result::Result<(), String> {
+        let widths = self.columns.iter().map(|column| column.encoding.width());
+        let width = widths.fold(0, usize::saturating_add);
+        self.standardisation.check("the inputs", width)?;
+        let images = |column: &InputColumn| matches!(column.encoding, Encoding::Image(_));
+        match self.columns.iter().skip(1).find(|column| images(column)) {
+            Some(column) => Err(format!("images `{}` after other columns", column.name)),
+            None => Ok(()),
+        }
+    }
+
     /// Number of columns of the network's input.
     #[must_use]
     pub fn width(&self) -> usize {

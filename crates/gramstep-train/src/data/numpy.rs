@@ -1,8 +1,6 @@
 //! Reading NPY and NPZ: one array or an archive of several, side by side; a missing value is NaN.
 
-use std::fs::File;
-use std::io::{BufReader, Read, Seek};
-use std::path::Path;
+use std::io::{Cursor, Read};
 
 use zip::ZipArchive;
 
@@ -14,29 +12,20 @@ use crate::npy::Array;
 const TARGET: &str = "y";
 
 /// The columns of an NPY file are called `column_1` and so on.
-pub(super) fn read_npy(path: &Path) -> Result<Table> {
-    let bytes = std::fs::read(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
-    npy(path.display().to_string(), &bytes)
-}
-
-/// The columns of an NPZ file are called as its arrays: `y`, or `X_1` and so on for an array of several columns.
-pub(super) fn read_npz(path: &Path) -> Result<Table> {
-    let file = File::open(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
-    npz(path.display().to_string(), BufReader::new(file))
-}
-
 pub(super) fn npy(origin: String, bytes: &[u8]) -> Result<Table> {
     let mut columns = Vec::new();
     let rows = append(&origin, bytes, |j, _| format!("column_{}", j + 1), &mut columns)?;
     Ok(Table::new(origin, columns, lines(rows), Vec::new()))
 }
 
-pub(super) fn npz(origin: String, file: impl Read + Seek) -> Result<Table> {
+/// The columns of an NPZ file are called as its arrays: `y`, or `X_1` and so on for an array of several columns.
+pub(super) fn npz(origin: String, file: &[u8]) -> Result<Table> {
     let fail = |name: &str, reason: String| {
         let origin = if name.is_empty() { origin.clone() } else { format!("{origin}: array `{name}`") };
         Error::Array { origin, reason }
     };
-    let mut archive = ZipArchive::new(file).map_err(|error| fail("", format!("not an NPZ file: {error}")))?;
+    let mut archive =
+        ZipArchive::new(Cursor::new(file)).map_err(|error| fail("", format!("not an NPZ file: {error}")))?;
     let mut columns: Vec<Column> = Vec::new();
     let mut first: Option<(String, usize)> = None;
     for number in 0..archive.len() {
@@ -92,7 +81,7 @@ fn lines(rows: usize) -> Vec<u64> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Cursor, Write};
+    use std::io::Write;
 
     use gramstep::Matrix;
     use zip::write::SimpleFileOptions;
@@ -106,13 +95,13 @@ mod tests {
         bytes
     }
 
-    fn archive(arrays: &[(&str, Vec<u8>)]) -> Cursor<Vec<u8>> {
+    fn archive(arrays: &[(&str, Vec<u8>)]) -> Vec<u8> {
         let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
         for (name, bytes) in arrays {
             writer.start_file(*name, SimpleFileOptions::default()).unwrap();
             writer.write_all(bytes).unwrap();
         }
-        writer.finish().unwrap()
+        writer.finish().unwrap().into_inner()
     }
 
     fn names(table: &Table) -> Vec<&str> {
@@ -130,21 +119,21 @@ mod tests {
     #[test]
     fn the_arrays_of_an_archive_are_columns_under_their_names_and_y_is_the_target() {
         let file = archive(&[("y.npy", array(3, 1)), ("X.npy", array(3, 2)), ("notes.txt", b"-".to_vec())]);
-        let table = npz("a.npz".to_owned(), file).unwrap();
+        let table = npz("a.npz".to_owned(), &file).unwrap();
         assert_eq!(names(&table), ["y", "X_1", "X_2"]);
         assert_eq!((table.target.as_deref(), table.rows()), (Some("y"), 3));
     }
 
     #[test]
     fn arrays_that_do_not_fit_together_are_refused_by_name() {
-        let error = |arrays: &[(&str, Vec<u8>)]| npz("a.npz".to_owned(), archive(arrays)).unwrap_err();
+        let error = |arrays: &[(&str, Vec<u8>)]| npz("a.npz".to_owned(), &archive(arrays)).unwrap_err();
         let message = error(&[("X_train.npy", array(3, 2)), ("X_test.npy", array(2, 2))]).to_string();
         assert!(message.contains("`X_test`") && message.contains("`X_train` has 3"), "{message}");
         assert!(matches!(error(&[]), Error::EmptyFile { .. }));
         assert!(matches!(error(&[("X.npy", array(0, 2))]), Error::EmptyFile { .. }));
         assert!(matches!(error(&[("a.npy", array(3, 2)), ("a_1.npy", array(3, 1))]), Error::DuplicateColumn { .. }));
         assert!(error(&[("X.npy", b"noise".to_vec())]).to_string().contains("`X`"));
-        let noise = npz("a.npz".to_owned(), Cursor::new(b"noise".to_vec())).unwrap_err();
+        let noise = npz("a.npz".to_owned(), b"noise").unwrap_err();
         assert!(noise.to_string().starts_with("a.npz: not an NPZ file"), "{noise}");
     }
 }

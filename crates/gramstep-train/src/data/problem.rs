@@ -44,6 +44,15 @@ impl Preprocessing {
         Ok(Self { inputs: Inputs::fit(table, rows, columns, &left_out, notes)?, targets })
     }
 
+    /// Whether its parts fit together, as those of a damaged file may not.
+    ///
+    /// # Errors
+    /// What does not fit.
+    pub(crate) fn check(&self) -> std::result::Result<(), String> {
+        self.inputs.check()?;
+        self.targets.check()
+    }
+
     /// Inputs and targets of rows that have a value in every target.
     ///
     /// # Errors
@@ -94,26 +103,46 @@ impl Problem {
             images = earlier.inputs.image_settings(images.broken, images.threads);
         }
         let table = source.read_with(&images, progress)?;
+        let own_test = source.test().map(|source| Portion::File(source.to_string().into()));
+        Self::make(source.name(), &table, own_test.as_ref(), config, earlier, progress)
+    }
+
+    /// Makes a problem of a table that is read already; `config.data` is not looked at.
+    ///
+    /// # Errors
+    /// When it does not make a learning problem.
+    pub fn of_table(name: &str, table: &Table, config: &Config) -> Result<Self> {
+        Self::make(name.to_owned(), table, None, config, None, &mut |_, _| {})
+    }
+
+    fn make(
+        name: String,
+        table: &Table,
+        own_test: Option<&Portion>,
+        config: &Config,
+        earlier: Option<&Preprocessing>,
+        progress: &mut Progress<'_>,
+    ) -> Result<Self> {
         let mut notes = table.notes().to_vec();
 
         let columns = match earlier {
             Some(earlier) => earlier.targets.columns().to_vec(),
-            None => target_columns(&table, config, &mut notes)?,
+            None => target_columns(table, config, &mut notes)?,
         };
 
-        let rows = usable_rows(&table, &columns, config.weights.as_deref(), &mut notes)?;
+        let rows = usable_rows(table, &columns, config.weights.as_deref(), &mut notes)?;
         let images_there = table.columns().iter().any(|column| matches!(column.cells, Cells::Images(_)));
         let validation_share = validation_share(rows.len(), columns.len(), images_there);
-        let own_test = source.test().map(|source| Portion::File(source.to_string().into()));
-        let (test, test_file) = portion(config.test.as_ref().or(own_test.as_ref()), TEST)?;
+        let (test, test_file) = portion(config.test.as_ref().or(own_test), TEST)?;
         let (validation, validation_file) = portion(config.validation.as_ref(), validation_share)?;
         let split = Split::new(table.origin(), &rows, test, validation, config.seed.unwrap_or_default())?;
 
         let preprocessing = match earlier {
             Some(earlier) => earlier.clone(),
-            None => Preprocessing::fit(config, &table, &split.train, &columns, &mut notes)?,
+            None => Preprocessing::fit(config, table, &split.train, &columns, &mut notes)?,
         };
-        images = preprocessing.inputs.image_settings(images.broken, images.threads);
+        let images = config.image_settings();
+        let images = preprocessing.inputs.image_settings(images.broken, images.threads);
 
         let weights = config.weights.as_deref();
         let dataset = |table: &Table, rows: &[usize], notes: &mut Vec<String>| {
@@ -129,12 +158,12 @@ impl Problem {
                 dataset(&table, &rows, &mut notes).map(Some)
             }
             None if rows.is_empty() => Ok(None),
-            None => dataset(&table, rows, &mut notes).map(Some),
+            None => dataset(table, rows, &mut notes).map(Some),
         };
         let validation = part(&split.validation, validation_file)?;
         let test = part(&split.test, test_file)?;
-        let train = dataset(&table, &split.train, &mut notes)?;
-        Ok(Self { name: source.name(), preprocessing, train, validation, test, validation_share, notes })
+        let train = dataset(table, &split.train, &mut notes)?;
+        Ok(Self { name, preprocessing, train, validation, test, validation_share, notes })
     }
 }
 

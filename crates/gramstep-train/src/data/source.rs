@@ -51,10 +51,7 @@ impl Source {
         match self {
             Self::Builtin(builtin) => Ok(builtin.table()),
             Self::Stored { path, format } => match format.or_else(|| Format::of_file(path)) {
-                Some(Format::Csv) => delimited::read(path, Delimiter::Found),
-                Some(Format::Tsv) => delimited::read(path, Delimiter::Tab),
-                Some(Format::Npy) => numpy::read_npy(path),
-                Some(Format::Npz) => numpy::read_npz(path),
+                Some(format @ (Format::Csv | Format::Tsv | Format::Npy | Format::Npz)) => Table::of_file(path, format),
                 Some(Format::Idx) if path.is_file() => images::read_idx(path, images),
                 _ => images::read(path, *format, images, progress),
             },
@@ -79,6 +76,39 @@ impl Source {
             Self::Builtin(builtin) => builtin.name().to_owned(),
             Self::Stored { path, .. } => {
                 path.file_stem().map_or_else(|| "data".to_owned(), |stem| stem.to_string_lossy().into_owned())
+            }
+        }
+    }
+}
+
+impl Table {
+    /// The table in a file.
+    pub(super) fn of_file(path: &Path, format: Format) -> Result<Self> {
+        let bytes = std::fs::read(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        Self::parse(&path.display().to_string(), &bytes, format)
+    }
+
+    /// The table in the bytes of a file; `origin` names it in messages.
+    ///
+    /// ```
+    /// use gramstep_train::data::{Format, Table};
+    /// let table = Table::parse("memory", b"a,y\n1,2\n3,4\n", Format::Csv)?;
+    /// assert_eq!((table.rows(), table.columns().len()), (2, 2));
+    /// # Ok::<(), gramstep_train::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When they are not a table, or the format is one of images.
+    pub fn parse(origin: &str, bytes: &[u8], format: Format) -> Result<Self> {
+        let origin = origin.to_owned();
+        match format {
+            Format::Csv => delimited::parse(origin, bytes, Delimiter::Found),
+            Format::Tsv => delimited::parse(origin, bytes, Delimiter::Tab),
+            Format::Npy => numpy::npy(origin, bytes),
+            Format::Npz => numpy::npz(origin, bytes),
+            Format::Afad | Format::Rsna | Format::Classes | Format::Idx => {
+                let reason = "images are read from files and folders".to_owned();
+                Err(Error::ImageFolder { path: origin.into(), reason })
             }
         }
     }

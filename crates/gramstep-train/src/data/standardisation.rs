@@ -46,6 +46,17 @@ impl Standardisation {
         self.mean.len()
     }
 
+    /// Whether it is one of so many columns, with usable numbers.
+    pub(super) fn check(&self, of: &str, columns: usize) -> Result<(), String> {
+        if (self.mean.len(), self.scale.len()) != (columns, columns) {
+            let (means, scales) = (self.mean.len(), self.scale.len());
+            return Err(format!("{columns} columns of {of}, {means} means and {scales} deviations"));
+        }
+        let usable = self.mean.iter().all(|mean| mean.is_finite())
+            && self.scale.iter().all(|scale| scale.is_finite() && *scale > 0.0);
+        if usable { Ok(()) } else { Err(format!("means or deviations of {of} are not usable numbers")) }
+    }
+
     /// Standardises rows stored one after another.
     pub fn apply(&self, values: &mut [f64]) {
         self.each(values, |value, mean, scale| (value - mean) / scale);

@@ -1,5 +1,6 @@
 //! From target columns to what a network is trained on, and back: standardised numbers, or one-hot classes.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::fmt;
 
@@ -130,6 +131,14 @@ impl Targets {
         }
     }
 
+    /// Whether its parts fit together.
+    pub(super) fn check(&self) -> std::result::Result<(), String> {
+        match self {
+            Self::Regression { columns, standardisation } => standardisation.check("the targets", columns.len()),
+            Self::Classification { .. } => Ok(()),
+        }
+    }
+
     /// Names of the target columns.
     #[must_use]
     pub fn columns(&self) -> &[String] {
@@ -213,9 +222,12 @@ fn fit_classification(table: &Table, rows: &[usize], columns: &[String]) -> Resu
     };
     let column = table.require(name)?;
     let mut classes: Vec<String> = rows.iter().filter_map(|&row| column.text(row)).collect();
+    // Numbers by value, before all text.
     classes.sort_unstable_by(|a, b| match (a.parse::<f64>(), b.parse::<f64>()) {
-        (Ok(a), Ok(b)) => a.total_cmp(&b),
-        _ => a.cmp(b),
+        (Ok(x), Ok(y)) => x.total_cmp(&y).then_with(|| a.cmp(b)),
+        (Ok(_), Err(_)) => Ordering::Less,
+        (Err(_), Ok(_)) => Ordering::Greater,
+        (Err(_), Err(_)) => a.cmp(b),
     });
     classes.dedup();
     if classes.len() < 2 {
@@ -254,6 +266,17 @@ mod tests {
         let targets = Targets::fit(&table, &[0, 1, 2, 3, 4, 5], &names("c"), Task::Classification).unwrap();
         let Targets::Classification { classes, .. } = targets else { panic!("a classification") };
         assert_eq!(classes, ["-1", "9", "10"]);
+    }
+
+    #[test]
+    fn numbers_among_text_classes_come_first() {
+        let labels: Vec<String> =
+            (0..60).map(|i| if i % 2 == 0 { format!("{}", 60 - i) } else { format!("{i}a") }).collect();
+        let table = table_of(&format!("c\n{}\n", [&labels[..], &labels].concat().join("\n")));
+        let rows: Vec<usize> = (0..120).collect();
+        let targets = Targets::fit(&table, &rows, &names("c"), Task::Classification).unwrap();
+        let classes = targets.classes().unwrap();
+        assert_eq!((classes.len(), &classes[..2], &classes[29..31]), (60, &names("2,4")[..], &names("60,11a")[..]));
     }
 
     #[test]

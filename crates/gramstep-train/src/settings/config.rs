@@ -130,6 +130,14 @@ impl Config {
     /// When the file cannot be read, is of another version, or has an unknown or malformed setting.
     pub fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        Self::parse(path, &text)
+    }
+
+    /// Reads the text of a `config.toml`; `path` is for messages.
+    ///
+    /// # Errors
+    /// Like [`read`](Self::read).
+    pub fn parse(path: &Path, text: &str) -> Result<Self> {
         let wrong = |error: toml::de::Error| Error::Configuration {
             path: path.to_owned(),
             reason: error.to_string().trim_end().to_owned(),
@@ -140,7 +148,7 @@ impl Config {
             let found = u32::try_from(found).unwrap_or(0);
             return Err(Error::FormatVersion { path: path.to_owned(), found, supported: FORMAT_VERSION });
         }
-        toml::from_str(&text).map_err(wrong)
+        toml::from_str(text).map_err(wrong)
     }
 
     /// Takes every setting that `over` gives and keeps the others.

@@ -158,7 +158,7 @@ impl Defaults {
             OptimizerName::GramGaussNewton => {
                 let batch_size = BatchSize::Rows((512 / facts.outputs).max(32));
                 let momentum = if facts.task == Task::Regression { 0.95 } else { 0.9 };
-                Self { learning_rate: 0.1, momentum, batch_size, epochs: 200, patience: 20 }
+                Self { learning_rate: 0.1, momentum, batch_size, epochs: 100, patience: 20 }
             }
             OptimizerName::Sgd => {
                 Self { learning_rate: 0.01, momentum: 0.9, batch_size: stochastic, epochs: 500, patience: 30 }
@@ -196,7 +196,10 @@ impl Settings {
         let (default_learning_rate, default_momentum) =
             if bold { (ADVERSARIAL_LEARNING_RATE, 0.0) } else { (defaults.learning_rate, defaults.momentum) };
         let default_model = if facts.image.is_some() { "resnet32" } else { "mlp:256,256:gelu" };
-        let default_precision = if facts.image.is_some() { Precision::F32 } else { Precision::F64 };
+        let batch_size = config.batch_size.unwrap_or(defaults.batch_size);
+        // Steps on mini-batches are damped: rounding is far below their noise.
+        let large = facts.image.is_some() || (!facts.are_small() && batch_size != BatchSize::Full);
+        let default_precision = if large { Precision::F32 } else { Precision::F64 };
         let broken = config.broken_images.unwrap_or(BrokenImages::Refuse);
         let images = ImageSettings::of(facts.image, broken, 1);
         if config.augment.is_some() && facts.image.is_none() {
@@ -227,7 +230,7 @@ impl Settings {
             damping: gram.then(|| config.damping.unwrap_or(DampingChoice::Auto)),
             ridge: config.ridge.unwrap_or(RidgeChoice::Auto),
             momentum: config.momentum.unwrap_or(default_momentum),
-            batch_size: config.batch_size.unwrap_or(defaults.batch_size),
+            batch_size,
             adversarial: config.adversarial,
             ball: config.ball,
             epochs: config.epochs.unwrap_or(defaults.epochs),
@@ -246,6 +249,12 @@ impl Settings {
             BatchSize::Full => true,
             BatchSize::Rows(rows) => rows >= samples,
         }
+    }
+
+    /// Whether the mean over the steps of an epoch is judged and kept: on mini-batches of tables.
+    pub(crate) fn averages_steps(&self, samples: usize) -> bool {
+        let gram = self.optimizer == OptimizerName::GramGaussNewton;
+        gram && self.adversarial.is_none() && self.image_size.is_none() && !self.is_full_batch(samples)
     }
 
     /// Whether a ridge that is left open falls in the course of the run: wherever early stopping chooses among models,

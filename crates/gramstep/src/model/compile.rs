@@ -6,8 +6,8 @@ use super::layer::{AveragePool, Combine, Convolution, Dense, Embed, Layer, Place
 use super::network::{Compiler, Network};
 use super::parameters::{Distribution, Span, Start};
 use super::specification::{
-    ConvolutionSpecification, DenseSpecification, LayerSpecification, Parameterization, Scheme, Shape, Shortcut,
-    Specification,
+    ConvolutionSpecification, DenseSpecification, LayerSpecification, MOST_VALUES, Parameterization, Scheme, Shape,
+    Shortcut, Specification,
 };
 use crate::device::Window;
 use crate::error::{Error, Result};
@@ -61,7 +61,16 @@ fn layer<T: Scalar>(layer: impl Layer<T> + 'static) -> Stage<T> {
     Stage::Layer(Arc::new(layer))
 }
 
+/// Refuses shapes of which the sizes would overflow.
+fn small(name: &str, shape: Shape) -> Result<()> {
+    match shape.checked_len() {
+        Some(_) => Ok(()),
+        None => Err(fault(name, &format!("{shape} has more than {MOST_VALUES} values"))),
+    }
+}
+
 fn check(specification: &Specification) -> Result<()> {
+    small("input", specification.input)?;
     if specification.input.is_empty() {
         return Err(fault("input", "a sample needs at least one value"));
     }
@@ -175,6 +184,7 @@ impl<T: Scalar> Stacker<'_, T> {
             LayerSpecification::ScalarScale => (layer(ScalarScale::new(length)), shape),
             LayerSpecification::Residual { .. } | LayerSpecification::JoinSide => return Ok(Place { slot, shape }),
         };
+        small(name, shape)?;
         Ok(Place { slot: self.compiler.push(name, stage, vec![slot]), shape })
     }
 

@@ -56,6 +56,7 @@ pub struct Model<T> {
 pub struct ModelBuilder<T> {
     source: Source<T>,
     seed: u64,
+    theta: Option<Vec<T>>,
     device: Option<Device>,
 }
 
@@ -75,13 +76,13 @@ impl<T: Scalar> Model<T> {
     /// The network of a specification.
     #[must_use]
     pub fn builder(specification: Specification) -> ModelBuilder<T> {
-        ModelBuilder { source: Source::Specification(specification), seed: 0, device: None }
+        ModelBuilder { source: Source::Specification(specification), seed: 0, theta: None, device: None }
     }
 
     /// A network of the caller's own layers and functions, one after the other.
     #[must_use]
     pub fn from_stages(inputs: usize, stages: Vec<Stage<T>>) -> ModelBuilder<T> {
-        ModelBuilder { source: Source::Stages { inputs, stages }, seed: 0, device: None }
+        ModelBuilder { source: Source::Stages { inputs, stages }, seed: 0, theta: None, device: None }
     }
 
     /// What the network is; `None` for one made of the caller's own layers.
@@ -296,9 +297,17 @@ impl<T: Scalar> ModelBuilder<T> {
         self
     }
 
-    /// Builds the network and draws its parameters.
+    /// Parameters to begin with, in place of drawn ones.
+    #[must_use]
+    pub fn theta(mut self, theta: Vec<T>) -> Self {
+        self.theta = Some(theta);
+        self
+    }
+
+    /// Builds the network and draws its parameters, unless they are given.
     ///
     /// # Errors
+    /// [`Error::Shape`] if other than p parameters are given,
     /// [`Error::Specification`] if the specification cannot be built, or has more parameters than fit in memory.
     pub fn build(self) -> Result<Model<T>> {
         let (specification, (network, spans)) = match self.source {
@@ -315,7 +324,15 @@ impl<T: Scalar> ModelBuilder<T> {
                 (None, compiler.finish())
             }
         };
-        let theta = Buffer::upload(parameters::initial(&spans, self.seed)?);
+        let theta = match self.theta {
+            None => parameters::initial(&spans, self.seed)?,
+            Some(theta) => {
+                let expected = spans.iter().map(Span::len).fold(0, usize::saturating_add);
+                check_extent("parameters", expected, theta.len())?;
+                theta
+            }
+        };
+        let theta = Buffer::upload(theta);
         let device = self.device.unwrap_or_else(|| Device::cpu(0));
         Ok(Model { specification, network: Arc::new(network), spans, theta, device, seed: self.seed })
     }

@@ -6,7 +6,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::activation::Activation;
-use super::parameters::Distribution;
+use super::compile::compile;
+use super::parameters::{Distribution, Span};
+use crate::error::Result;
 
 /// The architecture of a network, its scaling and its initialisation.
 ///
@@ -44,6 +46,9 @@ fn one() -> f64 {
     1.0
 }
 
+/// No layer may have more values a sample than this.
+pub(super) const MOST_VALUES: usize = 1 << 32;
+
 /// The shape of one sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -73,6 +78,17 @@ impl Shape {
             Self::Vector(length) => length,
             Self::Image { height, width, channels, side } => height * width * channels + side,
         }
+    }
+
+    /// The same, unless it is beyond [`MOST_VALUES`].
+    pub(super) fn checked_len(self) -> Option<usize> {
+        let length = match self {
+            Self::Vector(length) => Some(length),
+            Self::Image { height, width, channels, side } => {
+                height.checked_mul(width)?.checked_mul(channels)?.checked_add(side)
+            }
+        };
+        length.filter(|&length| length <= MOST_VALUES)
     }
 
     /// Whether a sample has no values.
@@ -283,6 +299,21 @@ pub enum Scheme {
 }
 
 impl Specification {
+    /// The named stretches of the parameter vector θ of such a network, in order, without making θ.
+    ///
+    /// ```
+    /// use gramstep::{Activation, Specification};
+    /// let spans = Specification::mlp(&[2, 5, 1], Activation::Relu).spans()?;
+    /// assert_eq!((spans[0].name.as_str(), spans[0].shape.as_slice()), ("layers.0.weight", [5, 2].as_slice()));
+    /// # Ok::<(), gramstep::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Specification`](crate::Error::Specification) if no network can be built of it.
+    pub fn spans(&self) -> Result<Vec<Span>> {
+        Ok(compile::<f64>(self)?.1)
+    }
+
     /// A network of layers, in the standard parameterisation.
     #[must_use]
     pub fn new(input: Shape, layers: Vec<LayerSpecification>) -> Self {

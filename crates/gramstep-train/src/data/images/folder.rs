@@ -9,7 +9,6 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::{BrokenImages, Listing};
-use crate::data::delimited::{self, Delimiter};
 use crate::data::{Cells, Column, Format, Table, Task, TextCells};
 use crate::error::{Error, Result};
 
@@ -149,7 +148,7 @@ fn listing(
 
 /// A table whose rows name images in the folders beside it.
 fn beside_table(folder: &Path, table: &Path, folders: &[PathBuf], broken: BrokenImages) -> Result<Listing> {
-    let Table { origin, mut columns, mut lines, mut notes, .. } = delimited::read(table, Delimiter::Found)?;
+    let Table { origin, mut columns, mut lines, mut notes, .. } = Table::of_file(table, Format::Csv)?;
     let identity = columns.iter().position(|column| IDENTITIES.contains(&column.name.to_lowercase().as_str()));
     let identity = identity.ok_or_else(|| unknown(table, "no column `id` that names the images".to_owned()))?;
     let identity = columns.remove(identity);

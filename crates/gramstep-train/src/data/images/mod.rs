@@ -43,7 +43,8 @@ impl Geometry {
     #[must_use]
     #[allow(clippy::len_without_is_empty)]
     pub fn len(self) -> usize {
-        self.height * self.width * self.channels
+        // A damaged model file may ask for more than there can be.
+        self.height.saturating_mul(self.width).saturating_mul(self.channels)
     }
 }
 

@@ -1,0 +1,90 @@
+//! What has to hold for any bytes in the files that gramstep reads: an error or a usable value, never a panic.
+//!
+//! One function a format. `cargo fuzz run --sanitizer none table` (in the root, Rust stable, `cargo install cargo-fuzz`)
+//! searches with libFuzzer from `fuzz/corpus/table`; `cargo run -p gramstep-fuzz --bin table FILE..` replays inputs;
+//! `tests/mutation.rs` tries a fixed sequence of altered inputs in every test run.
+
+use std::path::Path;
+
+use gramstep::Device;
+use gramstep_train::TrainedModel;
+use gramstep_train::data::{Encoding, Format, Problem, Table};
+use gramstep_train::run::check_checkpoint;
+use gramstep_train::settings::{Config, Settings};
+
+/// A fuzz target.
+pub type Target = fn(&[u8]);
+
+/// Every target with the folder of its corpus.
+pub const TARGETS: [(&str, Target); 4] =
+    [("table", table), ("config", config), ("checkpoint", checkpoint), ("model", model)];
+
+/// Most values of a learning problem that is made of a table, so that an input takes milliseconds.
+const MOST_VALUES: usize = 1 << 16;
+
+/// A table of one of four formats, then a learning problem: the first byte chooses the format, the next one the task.
+pub fn table(bytes: &[u8]) {
+    let Some((&[format, settings], bytes)) = bytes.split_first_chunk() else { return };
+    let format = [Format::Csv, Format::Tsv, Format::Npy, Format::Npz][usize::from(format % 4)];
+    let Ok(table) = Table::parse("table", bytes, format) else { return };
+    assert!(table.rows() > 0 && !table.columns().is_empty());
+    if table.rows() * table.columns().len() > MOST_VALUES {
+        return;
+    }
+    let task = (settings & 1 == 1).then_some(gramstep_train::data::Task::Classification);
+    let config = Config { data: Some("table".to_owned()), task, ..Config::default() };
+    let Ok(problem) = Problem::of_table("table", &table, &config) else { return };
+    let finite = |values: &[f64]| values.iter().all(|value| value.is_finite());
+    assert!(finite(problem.train.inputs.as_slice()), "inputs are finite");
+    assert!(finite(problem.train.targets.as_slice()), "targets are finite");
+    assert!(Settings::resolve(&config, &problem).is_ok(), "the defaults are settings");
+}
+
+/// A `config.toml`.
+pub fn config(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    if let Ok(config) = Config::parse(Path::new("config.toml"), text) {
+        let _ = config.validate();
+    }
+}
+
+/// A `checkpoint.json`.
+pub fn checkpoint(bytes: &[u8]) {
+    let _ = check_checkpoint(Path::new("checkpoint.json"), bytes);
+}
+
+/// A `model.safetensors`, then a prediction.
+pub fn model(bytes: &[u8]) {
+    let Ok(model) = TrainedModel::parse(Path::new("model.safetensors"), bytes, Device::cpu(1)) else { return };
+    let mut header = Vec::new();
+    let mut cells = Vec::new();
+    for column in &model.metadata().preprocessing.inputs.columns {
+        let cell = match &column.encoding {
+            Encoding::Number { median, .. } if median.is_finite() => median.to_string(),
+            Encoding::Number { .. } => "1".to_owned(),
+            Encoding::Category(category) => category.values.first().cloned().unwrap_or_default(),
+            _ => return,
+        };
+        header.push(quoted(&column.name));
+        cells.push(quoted(&cell));
+    }
+    let text = format!("{}\n{}\n", header.join(","), cells.join(","));
+    if let Ok(table) = Table::parse("table", text.as_bytes(), Format::Csv) {
+        let _ = model.predict(&table);
+    }
+}
+
+fn quoted(cell: &str) -> String {
+    format!("\"{}\"", cell.replace('"', "\"\""))
+}
+
+/// Runs a target on the files that the command line names.
+///
+/// # Errors
+/// When a file cannot be read.
+pub fn replay(target: Target) -> std::io::Result<()> {
+    for path in std::env::args_os().skip(1) {
+        target(&std::fs::read(path)?);
+    }
+    Ok(())
+}

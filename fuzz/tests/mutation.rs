@@ -1,0 +1,99 @@
+//! A fixed sequence of altered corpus files for every target: a few seconds of what libFuzzer does for hours.
+
+use std::path::Path;
+
+use gramstep_fuzz::TARGETS;
+use rand::{Rng, RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// Inputs tried for each target.
+const INPUTS: usize = 60_000;
+
+/// Pieces that mean something in one of the formats.
+const PIECES: [&[u8]; 24] = [
+    b",",
+    b";",
+    b"\t",
+    b"\n",
+    b"\"",
+    b"\"\"",
+    b"\r\n",
+    b"nan",
+    b"inf",
+    b"1e999",
+    b"-0",
+    b"4294967296",
+    b"18446744073709551615",
+    b"{",
+    b"[",
+    b"}",
+    b"null",
+    b"\x00",
+    b"\xff\xfe",
+    b"\xef\xbb\xbf",
+    b"(1, 2)",
+    b"'descr': '<f8'",
+    b"\"weight\"",
+    b"= ",
+];
+
+fn corpus(target: &str) -> Vec<Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target);
+    let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    assert!(!paths.is_empty(), "{target}");
+    paths.iter().map(|path| std::fs::read(path).unwrap()).collect()
+}
+
+/// A place within a file, and one after it.
+fn range(length: usize, random: &mut ChaCha8Rng) -> std::ops::Range<usize> {
+    let (a, b) = (random.random_range(0..=length), random.random_range(0..=length));
+    a.min(b)..a.max(b).min(a.min(b) + 64)
+}
+
+fn mutate(bytes: &mut Vec<u8>, corpus: &[Vec<u8>], random: &mut ChaCha8Rng) {
+    let place = range(bytes.len(), random);
+    match random.random_range(0..7) {
+        0 if !place.is_empty() => bytes[place.start] ^= 1 << random.random_range(0..8),
+        1 if !place.is_empty() => bytes[place.start] = random.next_u32() as u8,
+        2 => {
+            bytes.drain(place);
+        }
+        3 => {
+            let again = bytes[place.clone()].to_vec();
+            bytes.splice(place.start..place.start, again);
+        }
+        4 => {
+            let piece = PIECES[random.random_range(0..PIECES.len())];
+            bytes.splice(place.start..place.start, piece.iter().copied());
+        }
+        5 => {
+            let other = &corpus[random.random_range(0..corpus.len())];
+            let piece = range(other.len(), random);
+            bytes.splice(place, other[piece].iter().copied());
+        }
+        _ => bytes.truncate(place.end),
+    }
+}
+
+#[test]
+fn altered_files_are_read_or_refused_and_never_panic() {
+    for (number, (name, target)) in TARGETS.into_iter().enumerate() {
+        let corpus = corpus(name);
+        for bytes in &corpus {
+            target(bytes);
+        }
+        let mut random = ChaCha8Rng::seed_from_u64(number as u64);
+        for input in 0..INPUTS {
+            let mut bytes = corpus[random.random_range(0..corpus.len())].clone();
+            for _ in 0..random.random_range(1..=4) {
+                mutate(&mut bytes, &corpus, &mut random);
+            }
+            if std::panic::catch_unwind(|| target(&bytes)).is_err() {
+                let path = std::env::temp_dir().join(format!("gramstep-fuzz-{name}"));
+                std::fs::write(&path, &bytes).unwrap();
+                panic!("{name}: input {input}, kept in {}", path.display());
+            }
+        }
+    }
+}
