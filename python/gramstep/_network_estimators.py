@@ -26,7 +26,7 @@ _PARAMETERS = """
         "relu", "gelu", "tanh", "silu", "sigmoid", "softplus", "erf", .. of the hidden layers; "gelu" unless given.
     solver : {{"gram-gauss-newton", "sgd", "adam"}}
     alpha : "auto" or float
-        κ ≥ 0, the L2 penalty, in the loss ½Σr² + ½κ‖θ‖². "auto" lets κ fall in the course of a full-batch run, and
+        κ ≥ 0, the L2 penalty, in the loss ½Σr² + ½κ‖θ‖². "auto" lets κ fall in the course of the run, and
         early stopping chooses.
     damping : "auto" or float
         λ relative to the mean diagonal of G, of gram-gauss-newton.
@@ -49,8 +49,8 @@ _PARAMETERS = """
     time_limit : float, optional
         The longest time in seconds.
     ensemble : int, optional
-        Networks, each with a start and validation rows of its own, of which the average predicts. Unless given: 5 where
-        the network is the best of three (see ``hidden_layer_sizes``), else 1.
+        Networks, each with a start and validation rows of its own, of which the average predicts. Unless given, and
+        where network and limits are left open: 5 on small data, 3 up to 20 000 numbers to predict, else 1.
     adversarial : str, optional
         Train against an attack in the data's units, "NORM:RADIUS:ATTACK" such as "linf:0.1:pgd:10".
     impute : bool

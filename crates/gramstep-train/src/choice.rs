@@ -103,7 +103,7 @@ mod tests {
         let with = settled(&problem, &config);
         assert_eq!(with.ensemble, Some(MEMBERS));
         let loss = |name: &str| {
-            let config = Config { model: Some(name.to_owned()), ..config.clone() };
+            let config = Config { model: Some(name.to_owned()), ensemble: Some(JUDGES), ..config.clone() };
             let go_on = AtomicBool::new(false);
             train_on(&problem, &config, Keep::Nothing, false, &go_on, &mut Silent).unwrap().validation.unwrap().loss
         };

@@ -3,8 +3,7 @@
 //! On a full batch a few undamped steps interpolate the training rows, noise included; early stopping would choose
 //! among three or four models. Along the path it chooses among many, from a smooth function to interpolation, and each
 //! costs one step: the continuation that computes the regularisation path of a linear model. Mini-batches come to
-//! interpolate within a few epochs too; there the ridge falls as much in an epoch as it does in a full step, bit by
-//! bit. Start and rate were chosen on inner validation rows of nine sets of 277 to 14,448 rows.
+//! interpolate within a few epochs too; there the ridge falls from step to step as well, and less in an epoch. Start and rate were chosen on inner validation rows of nine sets of 277 to 14,448 rows.
 
 use gramstep::optim::{Batch, GramGaussNewton, GramGaussNewtonConfig, Optimizer, OptimizerState, StepInfo};
 use gramstep::{Model, Result, Scalar};
@@ -13,8 +12,11 @@ use gramstep::{Model, Result, Scalar};
 const MOST: f64 = 10.0;
 /// So much κ for each residual, while that is less.
 const PER_RESIDUAL: f64 = 0.05;
-/// Factor on κ after an epoch.
-const RATE: f64 = 0.9;
+/// Factor on κ after a step on a full batch. Up to 0.85 noisy data gain (2 % of the error on concrete), but data without
+/// noise lose: there the error follows κ, and twice the steps are needed for as much.
+const RATE: f64 = 0.7;
+/// Factor on κ after an epoch of mini-batches, whose steps go a part of the way.
+const EPOCH_RATE: f64 = 0.9;
 /// Below this κ of all rows there is no ridge.
 const END: f64 = 1e-8;
 
@@ -39,7 +41,8 @@ impl<T: Scalar> RidgePath<T> {
         let batches = batches as f64;
         let ridge = (PER_RESIDUAL * residuals as f64).min(MOST) / batches;
         let optimizer = GramGaussNewton::new(config.with_ridge(ridge))?;
-        Ok(Self { optimizer, ridge, rate: RATE.powf(batches.recip()), end: END / batches })
+        let rate = if batches > 1.0 { EPOCH_RATE.powf(batches.recip()) } else { RATE };
+        Ok(Self { optimizer, ridge, rate, end: END / batches })
     }
 
     fn continue_with(&mut self, ridge: f64) -> Result<()> {
@@ -99,12 +102,13 @@ mod tests {
         }
         assert_eq!(model.theta(), copy.theta());
         assert!(first.loss > 0.1);
-        assert!(Batch::new(&x, &y).loss(&model).unwrap() < 1e-6);
+        let loss = Batch::new(&x, &y).loss(&model).unwrap();
+        assert!(loss < 1e-6, "{loss}");
         assert_eq!(path.ridge, 0.0);
     }
 
     #[test]
-    fn the_ridge_of_all_batches_falls_in_an_epoch_as_in_a_full_step() {
+    fn the_ridge_of_all_rows_falls_alike_in_an_epoch_of_few_and_of_many_batches() {
         let (x, y) = (Matrix::from_fn(6, 1, |i, _| i as f64), Matrix::from_fn(6, 1, |i, _| i as f64));
         let after_an_epoch = |batches: usize| {
             let mut model = Model::<f64>::mlp(&[1, 8, 1], Activation::Tanh).seed(1).build().unwrap();
@@ -114,6 +118,6 @@ mod tests {
             }
             path.ridge * batches as f64
         };
-        assert!((after_an_epoch(3) / after_an_epoch(1) - 1.0).abs() < 1e-12);
+        assert!((after_an_epoch(5) / after_an_epoch(2) - 1.0).abs() < 1e-12);
     }
 }
