@@ -98,3 +98,20 @@ def test_weights_are_safetensors_under_the_names_of_the_parameters(tmp_path):
     tensors = safetensors.load_file(tmp_path / "run" / "model.safetensors")
     for name, values in model.model_.parameters().items():
         np.testing.assert_array_equal(tensors[name], values)
+
+
+def test_arrays_that_numpy_saves_are_data_and_predictions_are_arrays(program, tmp_path, rng):
+    x = rng.normal(size=(60, 3)).astype(np.float32)
+    y = x @ [1.0, -2.0, 0.5] + 4.0
+    np.savez_compressed(tmp_path / "t.npz", y=y, X=np.asfortranarray(x))
+    np.save(tmp_path / "t.npy", np.column_stack([x, y]))
+    found = {}
+    for name, target in [("t.npz", None), ("t.npy", "column_4")]:
+        folder, out = tmp_path / f"run-{name}", tmp_path / f"{name}-predicted.npy"
+        options = ["--target", target] if target else []
+        run(program, "train", "--data", tmp_path / name, *options, "--model", "linear", "--out", folder, "--quiet")
+        run(program, "predict", folder, "--data", tmp_path / name, "--out", out, "--quiet")
+        found[name] = np.load(out)
+        assert found[name].shape == (60, 1)
+        np.testing.assert_allclose(found[name][:, 0], y, rtol=1e-6)
+    np.testing.assert_allclose(found["t.npz"], found["t.npy"], rtol=1e-9)

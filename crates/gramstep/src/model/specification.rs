@@ -47,7 +47,7 @@ fn one() -> f64 {
 }
 
 /// No layer may have more values a sample than this.
-pub(super) const MOST_VALUES: usize = 1 << 32;
+pub(super) const MOST_VALUES: usize = 1 << 40;
 
 /// The shape of one sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
