@@ -13,8 +13,8 @@ use gramstep_train::settings::{BatchSize, Config, DampingChoice, Precision, Ridg
 /// What is learned, from what, and how: everything of `train` but the method.
 #[derive(Args)]
 pub(crate) struct TrainingOptions {
-    /// The data: a .csv, .tsv, .npy or .npz file, a folder of images, builtin:diabetes or builtin:winequality. Folders: CLASS/*,
-    /// AGE/<111|112>/* as AFAD, a .csv with a column `id` beside a folder of images as RSNA, IDX files as MNIST
+    /// The data: a .csv, .tsv, .npy or .npz file, a folder of images, builtin:diabetes or builtin:winequality. Folders:
+    /// CLASS/*, AGE/<111|112>/* as AFAD, a .csv with a column `id` beside a folder of images as RSNA, IDX files as MNIST
     #[arg(long, value_name = "SRC", help_heading = "Data")]
     data: Option<String>,
     /// How the data are laid out, where their name does not tell: csv, tsv, npy, npz, afad, rsna, classes or idx

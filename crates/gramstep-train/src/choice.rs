@@ -17,13 +17,14 @@ const CANDIDATES: [&str; 3] = ["mlp:50:tanh", "mlp:50,50:gelu", "mlp:256,256:gel
 const SMALL: &str = CANDIDATES[1];
 /// Networks on small data.
 const MEMBERS: usize = 5;
+/// The same of a thorough run.
+const THOROUGH_MEMBERS: usize = 10;
+/// Networks on data of middle size.
+const MIDDLE_MEMBERS: usize = 3;
+/// Data of middle size have at most so many numbers to predict.
+const MIDDLE: usize = 20_000;
 /// Networks of each architecture that is tried: with one, the choice is as much of rows and seed.
 const JUDGES: usize = 3;
-/// Networks on data of middle size: up to so many numbers to predict.
-const MIDDLE_MEMBERS: usize = 3;
-const MIDDLE: usize = 20_000;
-/// The same of a thorough run on small data.
-const THOROUGH_MEMBERS: usize = 10;
 
 /// Decides architecture and number of networks, where the user does not. There is no choice of architectures where the
 /// user names one, limits training or ends it, where the data are large or no rows can judge. `problem` is asked for its

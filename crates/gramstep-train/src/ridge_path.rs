@@ -3,7 +3,8 @@
 //! On a full batch a few undamped steps interpolate the training rows, noise included; early stopping would choose
 //! among three or four models. Along the path it chooses among many, from a smooth function to interpolation, and each
 //! costs one step: the continuation that computes the regularisation path of a linear model. Mini-batches come to
-//! interpolate within a few epochs too; there the ridge falls from step to step as well, and less in an epoch. Start and rate were chosen on inner validation rows of nine sets of 277 to 14,448 rows.
+//! interpolate within a few epochs too; there the ridge falls from step to step as well, and less in an epoch. Start and
+//! rate were chosen on inner validation rows of nine sets of 277 to 14,448 rows.
 
 use gramstep::optim::{Batch, GramGaussNewton, GramGaussNewtonConfig, Optimizer, OptimizerState, StepInfo};
 use gramstep::{Model, Result, Scalar};

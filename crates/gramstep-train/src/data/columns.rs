@@ -1,6 +1,6 @@
 //! A table from columns in memory.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{Column, Table, TextCells};
 use crate::error::{Error, Result};
@@ -12,12 +12,13 @@ impl Table {
     /// If columns differ in length or two have one name.
     pub fn from_columns(origin: &str, columns: Vec<Column>) -> Result<Self> {
         let rows = columns.first().map_or(0, Column::len);
+        let mut taken = HashSet::new();
         for (at, column) in columns.iter().enumerate() {
             if column.len() != rows {
                 let (origin, line) = (origin.to_owned(), column.len().min(rows) as u64 + 1);
                 return Err(Error::Ragged { origin, line, expected: columns.len(), found: at });
             }
-            if columns[..at].iter().any(|other| other.name == column.name) {
+            if !taken.insert(&column.name) {
                 return Err(Error::DuplicateColumn { origin: origin.to_owned(), column: column.name.clone() });
             }
         }

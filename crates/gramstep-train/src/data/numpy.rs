@@ -12,42 +12,37 @@ use crate::npy::Array;
 const TARGET: &str = "y";
 
 /// The columns of an NPY file are called `column_1` and so on.
-pub(super) fn npy(origin: String, bytes: &[u8]) -> Result<Table> {
+pub(super) fn npy(origin: &str, bytes: &[u8]) -> Result<Table> {
     let mut columns = Vec::new();
-    let rows = append(&origin, bytes, |j, _| format!("column_{}", j + 1), &mut columns)?;
-    Ok(Table::new(origin, columns, lines(rows), Vec::new()))
+    append(origin, bytes, |j, _| format!("column_{}", j + 1), &mut columns)?;
+    Table::from_columns(origin, columns)
 }
 
 /// The columns of an NPZ file are called as its arrays: `y`, or `X_1` and so on for an array of several columns.
-pub(super) fn npz(origin: String, file: &[u8]) -> Result<Table> {
-    let fail = |name: &str, reason: String| {
-        let origin = if name.is_empty() { origin.clone() } else { format!("{origin}: array `{name}`") };
-        Error::Array { origin, reason }
-    };
+pub(super) fn npz(origin: &str, file: &[u8]) -> Result<Table> {
+    let fail = |origin: &str, reason: String| Error::Array { origin: origin.to_owned(), reason };
     let mut archive =
-        ZipArchive::new(Cursor::new(file)).map_err(|error| fail("", format!("not an NPZ file: {error}")))?;
+        ZipArchive::new(Cursor::new(file)).map_err(|error| fail(origin, format!("not an NPZ file: {error}")))?;
     let mut columns: Vec<Column> = Vec::new();
     let mut first: Option<(String, usize)> = None;
     for number in 0..archive.len() {
-        let mut member = archive.by_index(number).map_err(|error| fail("", error.to_string()))?;
-        let file = member.name().map_err(|error| fail("", error.to_string()))?;
+        let mut member = archive.by_index(number).map_err(|error| fail(origin, error.to_string()))?;
+        let file = member.name().map_err(|error| fail(origin, error.to_string()))?;
         let Some(name) = file.strip_suffix(".npy").map(str::to_owned) else { continue };
+        let within = format!("{origin}: array `{name}`");
         let mut bytes = Vec::new();
-        member.read_to_end(&mut bytes).map_err(|error| fail(&name, error.to_string()))?;
+        member.read_to_end(&mut bytes).map_err(|error| fail(&within, error.to_string()))?;
         let named = |j: usize, all: usize| if all == 1 { name.clone() } else { format!("{name}_{}", j + 1) };
-        let rows = append(&format!("{origin}: array `{name}`"), &bytes, named, &mut columns)?;
+        let rows = append(&within, &bytes, named, &mut columns)?;
         let (of, expected) = first.get_or_insert_with(|| (name.clone(), rows));
         if rows != *expected {
-            return Err(fail(&name, format!("{rows} rows where `{of}` has {expected}; every row is one sample")));
+            return Err(fail(&within, format!("{rows} rows where `{of}` has {expected}; every row is one sample")));
         }
     }
-    let Some((_, rows)) = first else { return Err(Error::EmptyFile { origin }) };
-    if let Some(twice) =
-        columns.iter().enumerate().find(|(j, column)| columns[..*j].iter().any(|c| c.name == column.name))
-    {
-        return Err(Error::DuplicateColumn { column: twice.1.name.clone(), origin });
+    if first.is_none() {
+        return Err(Error::EmptyFile { origin: origin.to_owned() });
     }
-    let mut table = Table::new(origin, columns, lines(rows), Vec::new());
+    let mut table = Table::from_columns(origin, columns)?;
     table.target = table.column(TARGET).map(|column| column.name.clone());
     Ok(table)
 }
@@ -72,11 +67,6 @@ fn append(
     }
     columns.extend((0..width).map(|j| Column { name: name(j, width), cells: Cells::Numbers(array.column(j)) }));
     Ok(rows)
-}
-
-/// Rows counted from 1, as lines are.
-fn lines(rows: usize) -> Vec<u64> {
-    (1..=rows as u64).collect()
 }
 
 #[cfg(test)]
@@ -110,7 +100,7 @@ mod tests {
 
     #[test]
     fn the_columns_of_an_array_are_numbered_and_nan_is_missing() {
-        let table = npy("a.npy".to_owned(), &array(3, 2)).unwrap();
+        let table = npy("a.npy", &array(3, 2)).unwrap();
         assert_eq!((table.rows(), names(&table)), (3, vec!["column_1", "column_2"]));
         assert!(table.columns()[0].is_missing(1) && !table.columns()[1].is_missing(1));
         assert_eq!(table.columns()[1].text(2).as_deref(), Some("21"));
@@ -119,21 +109,21 @@ mod tests {
     #[test]
     fn the_arrays_of_an_archive_are_columns_under_their_names_and_y_is_the_target() {
         let file = archive(&[("y.npy", array(3, 1)), ("X.npy", array(3, 2)), ("notes.txt", b"-".to_vec())]);
-        let table = npz("a.npz".to_owned(), &file).unwrap();
+        let table = npz("a.npz", &file).unwrap();
         assert_eq!(names(&table), ["y", "X_1", "X_2"]);
         assert_eq!((table.target.as_deref(), table.rows()), (Some("y"), 3));
     }
 
     #[test]
     fn arrays_that_do_not_fit_together_are_refused_by_name() {
-        let error = |arrays: &[(&str, Vec<u8>)]| npz("a.npz".to_owned(), &archive(arrays)).unwrap_err();
+        let error = |arrays: &[(&str, Vec<u8>)]| npz("a.npz", &archive(arrays)).unwrap_err();
         let message = error(&[("X_train.npy", array(3, 2)), ("X_test.npy", array(2, 2))]).to_string();
         assert!(message.contains("`X_test`") && message.contains("`X_train` has 3"), "{message}");
         assert!(matches!(error(&[]), Error::EmptyFile { .. }));
         assert!(matches!(error(&[("X.npy", array(0, 2))]), Error::EmptyFile { .. }));
         assert!(matches!(error(&[("a.npy", array(3, 2)), ("a_1.npy", array(3, 1))]), Error::DuplicateColumn { .. }));
         assert!(error(&[("X.npy", b"noise".to_vec())]).to_string().contains("`X`"));
-        let noise = npz("a.npz".to_owned(), b"noise").unwrap_err();
+        let noise = npz("a.npz", b"noise").unwrap_err();
         assert!(noise.to_string().starts_with("a.npz: not an NPZ file"), "{noise}");
     }
 }

@@ -100,10 +100,9 @@ impl Table {
     /// # Errors
     /// When they are not a table, or the format is one of images.
     pub fn parse(origin: &str, bytes: &[u8], format: Format) -> Result<Self> {
-        let origin = origin.to_owned();
         match format {
-            Format::Csv => delimited::parse(origin, bytes, Delimiter::Found),
-            Format::Tsv => delimited::parse(origin, bytes, Delimiter::Tab),
+            Format::Csv => delimited::parse(origin.to_owned(), bytes, Delimiter::Found),
+            Format::Tsv => delimited::parse(origin.to_owned(), bytes, Delimiter::Tab),
             Format::Npy => numpy::npy(origin, bytes),
             Format::Npz => numpy::npz(origin, bytes),
             Format::Afad | Format::Rsna | Format::Classes | Format::Idx => {

@@ -254,15 +254,20 @@ impl Settings {
     /// Whether the mean over the steps of an epoch is judged and kept: on mini-batches of tables.
     pub(crate) fn averages_steps(&self, samples: usize) -> bool {
         let gram = self.optimizer == OptimizerName::GramGaussNewton;
-        gram && self.adversarial.is_none() && self.image_size.is_none() && !self.is_full_batch(samples)
+        gram && self.is_plain_table() && !self.is_full_batch(samples)
     }
 
     /// Whether a ridge that is left open falls in the course of the run: wherever early stopping chooses among models,
     /// but not on mini-batches of images or attacked rows, whose steps are small, nor from an earlier run's parameters,
     /// which a strong ridge would undo.
     pub(crate) fn has_ridge_path(&self, samples: usize) -> bool {
-        let plain = self.adversarial.is_none() && self.image_size.is_none();
-        self.ridge == RidgeChoice::Auto && self.init.is_none() && (self.is_full_batch(samples) || plain)
+        let chosen = self.is_full_batch(samples) || self.is_plain_table();
+        self.ridge == RidgeChoice::Auto && self.init.is_none() && chosen
+    }
+
+    /// Whether the rows are those of a table, as they stand.
+    fn is_plain_table(&self) -> bool {
+        self.adversarial.is_none() && self.image_size.is_none()
     }
 }
 
