@@ -180,9 +180,12 @@ impl<T: Scalar> Pointwise<T> for Activation {
             (Self::SquaredRelu, Value) => map(z, out, |z| step(z, zero, z * z)),
             (Self::SquaredRelu, First) => map(z, out, |z| step(z, zero, two * z)),
             (Self::SquaredRelu, Second) => map(z, out, |z| step(z, zero, two)),
-            (Self::Gelu, Value) => map(z, out, |z| z * e::normal_cdf(z)),
-            (Self::Gelu, First) => map(z, out, |z| z.mul_add(e::normal_density(z), e::normal_cdf(z))),
-            (Self::Gelu, Second) => map(z, out, |z| e::normal_density(z) * (two - z * z)),
+            (Self::Gelu, Value) => map(z, out, |z| z * e::normal(z).0),
+            (Self::Gelu, First) => map(z, out, |z| {
+                let (cdf, density) = e::normal(z);
+                z.mul_add(density, cdf)
+            }),
+            (Self::Gelu, Second) => map(z, out, |z| e::normal(z).1 * (two - z * z)),
             (Self::Silu, Value) => map(z, out, |z| z * e::sigmoid(z)),
             (Self::Silu, First) => map(z, out, |z| z.mul_add(e::sigmoid_slope(z), e::sigmoid(z))),
             (Self::Silu, Second) => {

@@ -89,12 +89,13 @@ impl<T: Scalar> TangentFeatures<T> {
         blocks
     }
 
-    /// G with all entries up to the end of each sample's diagonal block; what lies above is 0.
-    pub(crate) fn lower_gram(&self) -> Matrix<T> {
+    /// G with all entries up to the end of each sample's diagonal block; what lies above is 0. Sums over parts are of
+    /// type `U`.
+    pub(crate) fn lower_gram<U: Scalar>(&self) -> Matrix<U> {
         self.panels(self, true)
     }
 
-    fn panels(&self, columns: &Self, lower: bool) -> Matrix<T> {
+    fn panels<U: Scalar>(&self, columns: &Self, lower: bool) -> Matrix<U> {
         let mut gram = Matrix::zeros(self.rows(), columns.rows());
         for parts in self.groups(columns) {
             let prepare = |features: &Self, other: &Self| {
@@ -108,7 +109,13 @@ impl<T: Scalar> TangentFeatures<T> {
         gram
     }
 
-    fn add_panels(&self, gram: &mut Matrix<T>, columns: &Self, lower: bool, (ours, theirs): (&[Part<T>], &[Part<T>])) {
+    fn add_panels<U: Scalar>(
+        &self,
+        gram: &mut Matrix<U>,
+        columns: &Self,
+        lower: bool,
+        (ours, theirs): (&[Part<T>], &[Part<T>]),
+    ) {
         let (k, q) = (self.outputs, columns.outputs);
         let panel = panel_samples(self.samples, k, self.device().threads());
         let row_length = columns.rows();
@@ -121,7 +128,7 @@ impl<T: Scalar> TangentFeatures<T> {
         // The last panels of a triangle are the longest: they go first.
         panels.reverse();
         self.device().enter(self.cost(), |_| {
-            self.device().for_each(self.cost(), panels, |operations, (rows, out): (Range<usize>, &mut [T])| {
+            self.device().for_each(self.cost(), panels, |operations, (rows, out): (Range<usize>, &mut [U])| {
                 let left = if lower { rows.start } else { columns.samples };
                 let stripes = pieces(0..left, STRIPE / q).map(|columns| (rows.clone(), columns));
                 let diagonal = pieces(rows.clone(), DIAGONAL / k).map(|sub| (sub.clone(), rows.start..sub.end));
@@ -133,7 +140,7 @@ impl<T: Scalar> TangentFeatures<T> {
                     let lines = out[top * row_length..].chunks_exact_mut(row_length);
                     for (line, values) in lines.zip(values.chunks_exact(width)) {
                         for (sum, &value) in line[left..left + width].iter_mut().zip(values) {
-                            *sum += value;
+                            *sum += U::from_f64(value.to_f64());
                         }
                     }
                 }

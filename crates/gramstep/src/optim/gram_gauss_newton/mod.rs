@@ -239,15 +239,15 @@ impl<T: Scalar> GramGaussNewton<T> {
         Ok(Proposal { direction, image, damping, solve })
     }
 
-    /// The smallest damping of a step, ridge included, relative to G's mean diagonal.
-    fn relative_damping(&self, tangent: &TangentFeatures<T>) -> f64 {
+    /// Whether the smallest damping of a step, ridge included, is below `limit` relative to G's mean diagonal.
+    fn damps_less_than(&self, limit: f64, tangent: &TangentFeatures<T>) -> bool {
         let (relative, absolute) = match self.config.damping {
             Damping::Relative(relative) => (relative, 0.0),
             Damping::Absolute(absolute) => (0.0, absolute),
             Damping::Adaptive(_) => (self.adaptive, 0.0),
         };
         let absolute = absolute + self.config.ridge;
-        if absolute > 0.0 { relative + absolute / system::mean(&tangent.diagonal()) } else { relative }
+        relative < limit && (absolute == 0.0 || relative + absolute / system::mean(&tangent.diagonal()) < limit)
     }
 
     /// η of this step: the schedule's, corrected for the start of the momentum, cut to the largest step norm.
@@ -403,9 +403,9 @@ impl<T: Scalar> Optimizer<T> for GramGaussNewton<T> {
         super::fits(self.momentum.as_ref(), "momentum", model)?;
         let problem = self.problem(model, batch)?;
         let solver = self.plan(model, problem.tangent.samples()).solver;
-        let smallest = || self.relative_damping(&problem.tangent);
+        let damps_less = |limit| self.damps_less_than(limit, &problem.tangent);
         let budget = self.config.memory_budget;
-        let system = System::new(&problem.tangent, &problem.linear, solver, &model.trainable(), smallest, budget)?
+        let system = System::new(&problem.tangent, &problem.linear, solver, &model.trainable(), damps_less, budget)?
             .with_iterative(self.config.conjugate_gradient);
         let info = match self.config.damping {
             Damping::Adaptive(settings) => self.adaptive_step(model, batch, &problem, &system, settings)?,

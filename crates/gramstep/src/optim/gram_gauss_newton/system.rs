@@ -35,15 +35,16 @@ pub(super) struct System<'a, T> {
 }
 
 impl<'a, T: Scalar> System<'a, T> {
-    /// Builds the matrix that `solver` needs. `relative_damping` is the smallest damping that will be asked for,
-    /// relative to the mean diagonal: below the rounding noise of an `f32` Gram matrix the products are made in f64.
+    /// Builds the matrix that `solver` needs. `damps_less_than`: whether the smallest damping that will be
+    /// asked for is below that, relative to the mean diagonal: below the rounding noise of an `f32` Gram matrix the
+    /// products are made in f64.
     /// `trainable`: where the parameters of weight > 0 lie in θ, in order.
     pub(super) fn new(
         tangent: &'a TangentFeatures<T>,
         linear: &'a Linearization,
         solver: Solver,
         trainable: &[Range<usize>],
-        relative_damping: impl FnOnce() -> f64,
+        damps_less_than: impl FnOnce(f64) -> bool,
         budget: usize,
     ) -> Result<Self> {
         let rows = tangent.rows();
@@ -54,9 +55,8 @@ impl<'a, T: Scalar> System<'a, T> {
         let (form, trace) = match solver {
             Solver::Dual => {
                 let rounding = T::EPSILON.to_f64();
-                let coarse = rounding > 1e-10 && relative_damping() < rounding * rows as f64;
-                let mut gram =
-                    if coarse { tangent.cast::<f64>().lower_gram() } else { tangent.lower_gram().into_f64() };
+                let coarse = rounding > 1e-10 && damps_less_than(rounding * rows as f64);
+                let mut gram = if coarse { tangent.cast::<f64>().lower_gram() } else { tangent.lower_gram() };
                 let cost = (rows * rows) as f64;
                 tangent.device().enter(cost, |threads| linear.transform_gram(&mut gram, threads));
                 let trace = trace(&gram);
