@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os import PathLike
 from typing import Any
 
 from numpy.typing import ArrayLike, NDArray
@@ -23,8 +24,9 @@ _PARAMETERS = """
         σ_w² and σ_b² of every layer: 2 for rectifiers, else 1, and 0.1 unless given.
     kernel : {"ntk", "nngp"}
         The tangent kernel, or the covariance of the outputs at the start.
-    alpha : "evidence", "leave-one-out" or float
-        The ridge κ ≥ 0, in the loss ½Σr² + ½κ‖f‖²; or how it is chosen.
+    alpha : "leave-one-out", "evidence" or float
+        The ridge κ ≥ 0, in the loss ½Σr² + ½κ‖f‖²; or how it is chosen: by the errors for rows left out, or by the
+        marginal likelihood, which goes astray where rows with the same target repeat.
     impute : bool
         Whether NaN in X is filled with the median of its column and marked by another column, not an error.
     threads : int, optional
@@ -54,7 +56,7 @@ class _NTKEstimator(BaseEstimator):
         weight_variance=None,
         bias_variance=None,
         kernel="ntk",
-        alpha="evidence",
+        alpha="leave-one-out",
         impute=False,
         threads=None,
         verbose=False,
@@ -90,6 +92,17 @@ class _NTKEstimator(BaseEstimator):
         self.alpha_ = self._predictor.ridge
         self.log_marginal_likelihood_ = self._predictor.log_marginal_likelihood
         return self
+
+    def save_run(self, path: str | PathLike[str]) -> None:
+        """Writes a run folder that ``gramstep predict`` and :func:`gramstep.load_run` read.
+
+        Parameters
+        ----------
+        path : path-like
+            A folder without a run; it is made where there is none.
+        """
+        check_is_fitted(self)
+        self._predictor.save(path)
 
 
 class NTKRegressor(MultiOutputMixin, RegressorMixin, _NTKEstimator):

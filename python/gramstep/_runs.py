@@ -63,7 +63,7 @@ class Run:
 
     @property
     def model(self) -> Model:
-        """The network, a :class:`Model`, for standardised inputs and targets."""
+        """The network, a :class:`Model`, for standardised inputs and targets; a kernel regression has none."""
         return self._trained.model()
 
     def predict(self, table: Any) -> NDArray[Any]:
@@ -108,7 +108,7 @@ class Run:
 
 
 def load_run(path: str | PathLike[str], *, threads: int = 0) -> Run:
-    """Reads the folder of a run that ``gramstep train`` or :meth:`GramGaussNewtonRegressor.save_run` wrote.
+    """Reads the folder of a run that ``gramstep train`` or ``save_run`` of an estimator wrote.
 
     Parameters
     ----------

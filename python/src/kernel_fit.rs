@@ -1,16 +1,20 @@
 //! The kernel regressions behind `NTKRegressor` and `NTKClassifier`.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use gramstep::Device;
 use gramstep::kernel::Ridge;
-use gramstep_train::arrays::{KernelPredictor, KernelState};
+use gramstep_train::arrays::{self, KernelPredictor};
+use gramstep_train::model_file::Network as FileNetwork;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
+use pyo3::types::PyBytes;
 
 use crate::array::{Input, Number, array_of, array2};
-use crate::error::{core, train};
+use crate::error::train;
 use crate::kernels::{architecture, is_single};
-use crate::network::{arrays_of, dataset_of};
 use crate::samples::{How, PyData};
 use crate::worker;
 
@@ -85,57 +89,48 @@ impl PyKernelPredictor {
     /// κ.
     #[getter]
     fn ridge(&self) -> f64 {
-        self.predictor.regression().ridge()
+        self.predictor.model().ridge()
     }
 
     #[getter]
-    fn log_marginal_likelihood(&self) -> f64 {
-        self.predictor.regression().log_marginal_likelihood()
+    fn log_marginal_likelihood(&self) -> PyResult<f64> {
+        Ok(self.predictor.model().regression().map_err(train)?.log_marginal_likelihood())
     }
 
     /// f₋ᵢ(x_i) − y_i in standardised units.
     fn leave_one_out(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        Ok(array2(py, self.predictor.regression().leave_one_out())?.into_any().unbind())
+        Ok(array2(py, self.predictor.model().regression().map_err(train)?.leave_one_out())?.into_any().unbind())
     }
 
     /// (K + κI)⁻¹y in standardised units.
     fn coefficients(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        Ok(array2(py, self.predictor.regression().coefficients())?.into_any().unbind())
+        Ok(array2(py, self.predictor.model().coefficients().clone())?.into_any().unbind())
     }
 
+    fn save(&self, py: Python<'_>, folder: PathBuf) -> PyResult<()> {
+        py.detach(|| self.predictor.save(&folder)).map_err(train)
+    }
+
+    /// The predictor in the bytes of a model file.
     #[staticmethod]
-    fn from_state(
-        py: Python<'_>,
-        text: (String, String),
-        known: KnownRows,
-        numbers: (f64, f64, usize),
-    ) -> PyResult<Self> {
-        let (architecture, preprocessing) = text;
-        let (rows, weights) = known;
-        let (ridge, inverse_temperature, threads) = numbers;
-        let preprocessing = serde_json::from_str(&preprocessing).map_err(|e| PyValueError::new_err(e.to_string()))?;
-        let data = dataset_of(py, &rows)?.with_weights(weights).map_err(train)?;
-        let architecture = architecture.parse().map_err(core)?;
-        let state = KernelState::new(architecture, preprocessing, data, ridge, inverse_temperature);
-        let predictor = py.detach(|| KernelPredictor::restore(state, threads)).map_err(train)?;
-        Ok(Self { predictor: Arc::new(predictor), threads })
+    fn from_state(bytes: PyBackedBytes, threads: usize) -> PyResult<Self> {
+        match arrays::read(&bytes, Device::cpu(threads)).map_err(train)? {
+            (FileNetwork::Infinite(model), metadata) => {
+                let predictor = Arc::new(KernelPredictor::new(metadata.preprocessing, model));
+                Ok(Self { predictor, threads })
+            }
+            _ => Err(PyValueError::new_err("not the state of a kernel regression")),
+        }
     }
 
     fn __reduce__(slf: &Bound<'_, Self>) -> PyResult<(Py<PyAny>, Py<PyAny>)> {
-        let py = slf.py();
-        let (state, threads) = (slf.get().predictor.state(), slf.get().threads);
-        let preprocessing =
-            serde_json::to_string(&state.preprocessing).map_err(|e| PyValueError::new_err(e.to_string()))?;
-        let known: KnownRows = (arrays_of(py, &state.train)?, state.train.weights.clone());
-        let text = (state.architecture.to_string(), preprocessing);
-        let arguments = (text, known, (state.ridge, state.inverse_temperature, threads));
+        let (py, own) = (slf.py(), slf.get());
+        let bytes = own.predictor.to_bytes().map_err(train)?;
+        let arguments = (PyBytes::new(py, &bytes), own.threads);
         let from_state = slf.get_type().getattr("from_state")?.unbind();
         Ok((from_state, arguments.into_pyobject(py)?.into_any().unbind()))
     }
 }
-
-/// Rows with their weights.
-type KnownRows = ((Py<PyAny>, Py<PyAny>), Option<Vec<f64>>);
 
 impl PyKernelPredictor {
     fn outputs<T: Number>(&self, py: Python<'_>, x: &Bound<'_, PyAny>, deviation: bool) -> PyResult<Py<PyAny>> {

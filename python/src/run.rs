@@ -36,7 +36,9 @@ impl PyTrainedModel {
         let network = match self.0.network() {
             FileNetwork::F32(model) => Network::F32(model.clone()),
             FileNetwork::F64(model) => Network::F64(model.clone()),
-            _ => return Err(PyValueError::new_err("a network of a number type that this version does not know")),
+            _ => {
+                return Err(PyValueError::new_err("the run is a kernel regression: it has no network of finite width"));
+            }
         };
         Ok(PyModel { network })
     }

@@ -115,3 +115,29 @@ def test_arrays_that_numpy_saves_are_data_and_predictions_are_arrays(program, tm
         assert found[name].shape == (60, 1)
         np.testing.assert_allclose(found[name][:, 0], y, rtol=1e-6)
     np.testing.assert_allclose(found["t.npz"], found["t.npy"], rtol=1e-9)
+
+
+@pytest.mark.parametrize("estimator", [gramstep.NTKRegressor(depth=2), gramstep.NTKClassifier(depth=1)])
+def test_a_saved_kernel_predicts_like_the_estimator(tmp_path, estimator):
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    y = X[:, 0] - np.sin(X[:, 1])
+    y = y if isinstance(estimator, gramstep.NTKRegressor) else (y > 0).astype(int)
+    estimator.fit(X, y).save_run(tmp_path / "run")
+    loaded = gramstep.load_run(tmp_path / "run")
+    if isinstance(estimator, gramstep.NTKRegressor):
+        np.testing.assert_array_equal(loaded.predict(X), estimator.predict(X))
+    else:
+        np.testing.assert_array_equal(loaded.predict_proba(X), estimator.predict_proba(X))
+    with pytest.raises(ValueError, match="no network"):
+        _ = loaded.model
+
+
+def test_a_kernel_regression_of_the_command_line_is_read(program, table, tmp_path):
+    pandas = pytest.importorskip("pandas")
+    folder = tmp_path / "run"
+    run(program, "train", "--data", table, "--model", "ntk:depth=2:erf", "--out", folder, "--quiet")
+    _, *rows = predictions(run(program, "predict", folder, "--data", table, "--quiet"))
+    loaded = gramstep.load_run(folder)
+    frame = pandas.read_csv(table, dtype={"c": str})
+    np.testing.assert_array_equal(loaded.predict(frame), np.array(rows, float)[:, 0])
+    assert loaded.metadata["kernel"]["ridge"] > 0 and loaded.loss_curve == []

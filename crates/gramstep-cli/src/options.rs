@@ -55,7 +55,8 @@ pub(crate) struct TrainingOptions {
     #[arg(long, value_name = "flip,shift:N", value_parser = parse::<Augmentation>, help_heading = "Images")]
     augment: Option<Augmentation>,
 
-    /// The network: linear, mlp:WIDTH,..:ACTIVATION, cnn:CHANNELS,..:ACTIVATION (and :max for max pools) or resnet32
+    /// The network: linear, mlp:WIDTH,..:ACTIVATION, cnn:CHANNELS,..:ACTIVATION (and :max for max pools) or resnet32;
+    /// or regression with the kernel of an infinitely wide one: ntk:depth=N:ACTIVATION or nngp:depth=N:ACTIVATION
     /// [default: on small tables the best of three by the validation loss, else mlp:256,256:gelu; resnet32 for images]
     #[arg(long, value_name = "SPEC", help_heading = "Model")]
     model: Option<String>,
@@ -69,8 +70,9 @@ pub(crate) struct TrainingOptions {
     /// Damping of gram-gauss-newton relative to the mean diagonal of G [default: auto]
     #[arg(long, value_name = "auto|F", value_parser = parse::<DampingChoice>, allow_hyphen_values = true, help_heading = "Method")]
     damping: Option<DampingChoice>,
-    /// Weight decay; auto lets it fall in the course of the run, and early stopping chooses [default: auto]
-    #[arg(long, value_name = "auto|F", value_parser = parse::<RidgeChoice>, allow_hyphen_values = true, help_heading = "Method")]
+    /// Weight decay; auto lets it fall in the course of the run, and early stopping chooses; of a kernel auto is the one
+    /// of least error for rows left out, evidence that of largest marginal likelihood [default: auto]
+    #[arg(long, value_name = "auto|evidence|F", value_parser = parse::<RidgeChoice>, allow_hyphen_values = true, help_heading = "Method")]
     ridge: Option<RidgeChoice>,
     /// Momentum: of SPRING for gram-gauss-newton, of sgd; for adam its first decay rate
     #[arg(long, value_name = "F", allow_negative_numbers = true, help_heading = "Method")]

@@ -7,7 +7,7 @@ use gramstep_train::attack::AttackReport;
 use gramstep_train::compare::{Comparison, Entry};
 use gramstep_train::info::{ProgramInfo, RunInfo};
 use gramstep_train::metrics::{Metrics, RegressionMetrics};
-use gramstep_train::report::Report;
+use gramstep_train::report::{KernelFit, Report};
 use gramstep_train::text::{count, number, seconds};
 use serde::Serialize;
 
@@ -78,14 +78,14 @@ fn metrics_table(report: &Report) -> String {
     table(&rows)
 }
 
-/// What `train` prints.
-pub(crate) fn report(report: &Report) -> String {
+/// The head of a network's report.
+fn trained(report: &Report) -> String {
     let networks =
         if report.ensemble > 1 { format!("average of {} networks ", report.ensemble) } else { String::new() };
     let mut text = format!(
         "{} by {}\n{networks}{}, {} parameters, {}\n{} epochs, {} steps, {} ({}",
         report.task,
-        report.optimizer,
+        report.method(),
         report.model,
         count(report.parameters),
         report.precision,
@@ -97,7 +97,34 @@ pub(crate) fn report(report: &Report) -> String {
     if let Some(best) = report.best_epoch.filter(|&best| best != report.epochs) {
         let _ = write!(text, "; kept epoch {}", count(best));
     }
-    text.push_str(")\n\n");
+    text + ")"
+}
+
+/// The head of a kernel regression's report.
+fn solved(report: &Report, fit: &KernelFit) -> String {
+    let mut text = format!(
+        "{} by {}\n{}\nridge {}, {} effective parameters, {}",
+        report.task,
+        report.method(),
+        report.model,
+        number(fit.ridge),
+        number(fit.effective_parameters),
+        seconds(report.seconds),
+    );
+    if !fit.noise.is_empty() {
+        let noise: Vec<String> = fit.noise.iter().copied().map(number).collect();
+        let _ = write!(text, "\nstandard deviation of the noise {}", noise.join(", "));
+    }
+    text
+}
+
+/// What `train` prints.
+pub(crate) fn report(report: &Report) -> String {
+    let mut text = match &report.kernel {
+        Some(fit) => solved(report, fit),
+        None => trained(report),
+    };
+    text.push_str("\n\n");
     text.push_str(&metrics_table(report));
     if let Some(run) = &report.run {
         let _ = write!(text, "\nkept in {run}\n");
@@ -155,7 +182,7 @@ pub(crate) fn comparison(comparison: &Comparison) -> String {
             Entry::Done(report) => {
                 let loss = |metrics: Option<&Metrics>| metrics.map_or_else(|| "-".to_owned(), |m| number(m.loss));
                 rows.push(vec![
-                    report.optimizer.to_string(),
+                    report.method(),
                     count(report.epochs),
                     number(report.lowest_train_loss),
                     loss(report.validation.as_ref()),

@@ -13,6 +13,7 @@ use crate::data::{BrokenImages, Dataset, Preprocessing, Source, Targets};
 use crate::error::{Error, Result};
 use crate::metrics::{Metrics, evaluate};
 use crate::model_file::Network;
+use crate::settings::outside;
 use crate::trained::TrainedModel;
 
 /// Version of the JSON object that [`AttackReport`] becomes.
@@ -125,6 +126,10 @@ pub fn attack(
     let mut report = match trained.network() {
         Network::F32(model) => attack_model(model, preprocessing, &data.cast(), options)?,
         Network::F64(model) => attack_model(model, preprocessing, &data, options)?,
+        Network::Infinite(model) => {
+            let range = "the run of a network: attacks need gradients with respect to its inputs";
+            return Err(outside("model", &model.architecture(), range));
+        }
     };
     report.run = run.display().to_string();
     report.seconds = clock.elapsed().as_secs_f64();

@@ -25,6 +25,7 @@ mod ensemble;
 mod error;
 pub mod info;
 pub mod kernel;
+pub mod kernel_regression;
 pub mod metrics;
 pub mod model_file;
 mod npy;

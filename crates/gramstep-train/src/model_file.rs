@@ -1,17 +1,20 @@
-//! `model.safetensors`: one tensor for each span of θ under the span's name, and all that is needed to use them.
+//! `model.safetensors`: one tensor for each span of θ under the span's name, and all that is needed to use them; of a
+//! kernel regression its training rows (`inputs`, `targets`, `weights`) and `coefficients`.
 //!
 //! The metadata has one entry, `gramstep`: a JSON object ([`Metadata`]). One entry and not several, because the order
 //! of several is random and the same run would write other bytes each time.
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
-use gramstep::{Device, Model, Scalar, Specification};
+use gramstep::{Device, Matrix, Model, Scalar, Specification};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
-use crate::data::{Preprocessing, Task};
+use crate::data::{Dataset, Preprocessing, Task};
 use crate::error::{Error, Result};
+use crate::kernel_regression::KernelModel;
 use crate::run_folder::write_atomically;
 use crate::settings::Precision;
 
@@ -35,13 +38,27 @@ pub struct Metadata {
     pub model: String,
     /// Number type of the tensors.
     pub precision: Precision,
-    /// The network.
-    pub specification: Specification,
+    /// The network; none of a kernel regression.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub specification: Option<Specification>,
+    /// What a kernel regression needs beside its tensors; none of a network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kernel: Option<KernelMetadata>,
     /// From columns of a table to the network's input and targets.
     pub preprocessing: Preprocessing,
 }
 
-/// A network of either precision.
+/// Numbers of a kernel regression.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct KernelMetadata {
+    /// κ
+    pub ridge: f64,
+    /// β of the softmax of a classification.
+    pub inverse_temperature: f64,
+}
+
+/// A network of either precision, or an infinitely wide one.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Network {
@@ -49,6 +66,8 @@ pub enum Network {
     F32(Model<f32>),
     /// Double.
     F64(Model<f64>),
+    /// The regression with its kernel.
+    Infinite(Arc<KernelModel>),
 }
 
 /// Writes a model.
@@ -66,35 +85,80 @@ pub(crate) fn serialize<T: Scalar>(
     name: &str,
     preprocessing: &Preprocessing,
 ) -> Result<Vec<u8>> {
-    let other = |error: String| Error::Write { path: path.to_owned(), source: std::io::Error::other(error) };
     let metadata = Metadata {
-        format_version: FORMAT_VERSION,
-        program: concat!("gramstep ", env!("CARGO_PKG_VERSION")).to_owned(),
-        task: preprocessing.targets.task(),
         model: name.to_owned(),
         precision: if T::NAME == "f32" { Precision::F32 } else { Precision::F64 },
-        specification: (model.specification().cloned())
-            .ok_or_else(|| other("a network of the caller's own layers has no specification".to_owned()))?,
-        preprocessing: preprocessing.clone(),
+        specification: Some(
+            (model.specification().cloned())
+                .ok_or_else(|| unwritable(path, "a network of the caller's own layers has no specification"))?,
+        ),
+        ..Metadata::of(preprocessing)
     };
-    let metadata = serde_json::to_string(&metadata).map_err(|error| other(error.to_string()))?;
-
     let theta = model.theta();
     let (dtype, bytes) = match T::NAME {
         "f32" => (Dtype::F32, theta.iter().flat_map(|v| (v.to_f64() as f32).to_le_bytes()).collect::<Vec<u8>>()),
         _ => (Dtype::F64, theta.iter().flat_map(|v| v.to_f64().to_le_bytes()).collect()),
     };
     let size = size_of::<T>();
-    let tensors = (model.spans().iter())
-        .map(|span| {
-            let range = span.range();
-            let data = &bytes[range.start * size..range.end * size];
-            TensorView::new(dtype, span.shape.clone(), data).map(|view| (span.name.as_str(), view))
-        })
-        .collect::<std::result::Result<Vec<_>, _>>()
-        .map_err(|error| other(error.to_string()))?;
+    let tensors = model.spans().iter().map(|span| {
+        let range = span.range();
+        let data = &bytes[range.start * size..range.end * size];
+        TensorView::new(dtype, span.shape.clone(), data).map(|view| (span.name.as_str(), view))
+    });
+    pack(path, tensors, &metadata)
+}
+
+/// The bytes of a kernel regression's file; `path` is for messages.
+pub(crate) fn serialize_kernel(path: &Path, model: &KernelModel, preprocessing: &Preprocessing) -> Result<Vec<u8>> {
+    let metadata = Metadata {
+        model: model.architecture().to_string(),
+        kernel: Some(KernelMetadata { ridge: model.ridge(), inverse_temperature: model.inverse_temperature() }),
+        ..Metadata::of(preprocessing)
+    };
+    let bytes = |values: &[f64]| values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>();
+    let matrix = |matrix: &Matrix<f64>| (vec![matrix.rows(), matrix.columns()], bytes(matrix.as_slice()));
+    let train = model.train();
+    let mut arrays = vec![
+        ("inputs", matrix(&train.inputs)),
+        ("targets", matrix(&train.targets)),
+        ("coefficients", matrix(model.coefficients())),
+    ];
+    arrays.extend(train.weights.as_ref().map(|weights| ("weights", (vec![weights.len()], bytes(weights)))));
+    let tensors = arrays
+        .iter()
+        .map(|(name, (shape, bytes))| TensorView::new(Dtype::F64, shape.clone(), bytes).map(|view| (*name, view)));
+    pack(path, tensors, &metadata)
+}
+
+impl Metadata {
+    /// Of a model of doubles without a name.
+    fn of(preprocessing: &Preprocessing) -> Self {
+        Self {
+            format_version: FORMAT_VERSION,
+            program: concat!("gramstep ", env!("CARGO_PKG_VERSION")).to_owned(),
+            task: preprocessing.targets.task(),
+            model: String::new(),
+            precision: Precision::F64,
+            specification: None,
+            kernel: None,
+            preprocessing: preprocessing.clone(),
+        }
+    }
+}
+
+fn pack<'a>(
+    path: &Path,
+    tensors: impl Iterator<Item = std::result::Result<(&'a str, TensorView<'a>), safetensors::SafeTensorError>>,
+    metadata: &Metadata,
+) -> Result<Vec<u8>> {
+    let metadata = serde_json::to_string(metadata).map_err(|error| unwritable(path, error))?;
+    let tensors = tensors.collect::<std::result::Result<Vec<_>, _>>().map_err(|error| unwritable(path, error))?;
     safetensors::serialize(tensors, Some(HashMap::from([(KEY.to_owned(), metadata)])))
-        .map_err(|error| other(error.to_string()))
+        .map_err(|error| unwritable(path, error))
+}
+
+fn unwritable(path: &Path, reason: impl std::fmt::Display) -> Error {
+    Error::Write { path: path.to_owned(), source: std::io::Error::other(reason.to_string()) }
 }
 
 /// Reads a model.
@@ -121,13 +185,19 @@ pub(crate) fn parse(path: &Path, bytes: &[u8], device: Device) -> Result<(Networ
         return Err(Error::FormatVersion { path: path.to_owned(), found, supported });
     }
     let metadata: Metadata = serde_json::from_str(text).map_err(|error| wrong(format!("metadata: {error}")))?;
-    let network = match metadata.precision {
-        Precision::F32 => Network::F32(rebuild(path, &metadata, &tensors, device, Dtype::F32, |chunk| {
-            chunk.try_into().map_or(f32::NAN, f32::from_le_bytes)
-        })?),
-        Precision::F64 => Network::F64(rebuild(path, &metadata, &tensors, device, Dtype::F64, |chunk| {
-            chunk.try_into().map_or(f64::NAN, f64::from_le_bytes)
-        })?),
+    metadata.preprocessing.check().map_err(&wrong)?;
+    let file = File { path, tensors: &tensors, metadata: &metadata };
+    let network = match (&metadata.specification, metadata.kernel, metadata.precision) {
+        (Some(specification), None, Precision::F32) => {
+            Network::F32(file.network(specification, device, Dtype::F32, |chunk| {
+                chunk.try_into().map_or(f32::NAN, f32::from_le_bytes)
+            })?)
+        }
+        (Some(specification), None, Precision::F64) => {
+            Network::F64(file.network(specification, device, Dtype::F64, double)?)
+        }
+        (None, Some(kernel), Precision::F64) => Network::Infinite(Arc::new(file.kernel(kernel, device)?)),
+        _ => return Err(wrong("metadata of neither a network nor a kernel regression".to_owned())),
     };
     Ok((network, metadata))
 }
@@ -138,44 +208,88 @@ struct Version {
     format_version: u32,
 }
 
-fn rebuild<T: Scalar>(
-    path: &Path,
-    metadata: &Metadata,
-    tensors: &SafeTensors<'_>,
-    device: Device,
-    dtype: Dtype,
-    decode: impl Fn(&[u8]) -> T,
-) -> Result<Model<T>> {
-    let wrong = |reason: String| Error::ModelFile { path: path.to_owned(), reason };
-    // Grows with the tensors that are there: a damaged specification may ask for more than memory holds.
-    let mut theta = Vec::new();
-    for span in metadata.specification.spans()? {
-        let tensor = tensors.tensor(&span.name).map_err(|_| wrong(format!("no tensor `{}`", span.name)))?;
-        if tensor.dtype() != dtype || tensor.shape() != span.shape {
-            return Err(wrong(format!(
-                "tensor `{}` is {:?} {:?}, expected {dtype:?} {:?}",
-                span.name,
-                tensor.dtype(),
-                tensor.shape(),
-                span.shape,
+fn double(bytes: &[u8]) -> f64 {
+    bytes.try_into().map_or(f64::NAN, f64::from_le_bytes)
+}
+
+/// A model file that is taken apart.
+#[derive(Clone, Copy)]
+struct File<'a> {
+    path: &'a Path,
+    tensors: &'a SafeTensors<'a>,
+    metadata: &'a Metadata,
+}
+
+impl File<'_> {
+    fn wrong(&self, reason: String) -> Error {
+        Error::ModelFile { path: self.path.to_owned(), reason }
+    }
+
+    fn tensor(&self, name: &str) -> Result<TensorView<'_>> {
+        self.tensors.tensor(name).map_err(|_| self.wrong(format!("no tensor `{name}`")))
+    }
+
+    /// The finite values of a tensor of this type and shape.
+    fn values<T: Scalar>(
+        &self,
+        name: &str,
+        dtype: Dtype,
+        shape: &[usize],
+        decode: impl Fn(&[u8]) -> T,
+    ) -> Result<Vec<T>> {
+        let tensor = self.tensor(name)?;
+        if tensor.dtype() != dtype || tensor.shape() != shape {
+            let (found, extents) = (tensor.dtype(), tensor.shape());
+            return Err(self.wrong(format!("tensor `{name}` is {found:?} {extents:?}, expected {dtype:?} {shape:?}")));
+        }
+        let values: Vec<T> = tensor.data().chunks_exact(size_of::<T>()).map(decode).collect();
+        if values.iter().any(|value| !value.is_finite()) {
+            return Err(self.wrong(format!("tensor `{name}` has values that are not finite")));
+        }
+        Ok(values)
+    }
+
+    fn network<T: Scalar>(
+        &self,
+        specification: &Specification,
+        device: Device,
+        dtype: Dtype,
+        decode: impl Fn(&[u8]) -> T,
+    ) -> Result<Model<T>> {
+        // Grows with the tensors that are there: a damaged specification may ask for more than memory holds.
+        let mut theta = Vec::new();
+        for span in specification.spans()? {
+            theta.extend(self.values(&span.name, dtype, &span.shape, &decode)?);
+        }
+        let model = Model::builder(specification.clone()).theta(theta).device(device).build()?;
+        let preprocessing = &self.metadata.preprocessing;
+        let needed = (preprocessing.inputs.width(), preprocessing.targets.outputs());
+        if needed != (model.inputs(), model.outputs()) {
+            return Err(self.wrong(format!(
+                "preprocessing for {} inputs and {} outputs, a network for {} and {}",
+                needed.0,
+                needed.1,
+                model.inputs(),
+                model.outputs(),
             )));
         }
-        theta.extend(tensor.data().chunks_exact(size_of::<T>()).map(&decode));
-        if theta[span.range()].iter().any(|value| !value.is_finite()) {
-            return Err(wrong(format!("tensor `{}` has values that are not finite", span.name)));
-        }
+        Ok(model)
     }
-    let model = Model::builder(metadata.specification.clone()).theta(theta).device(device).build()?;
-    metadata.preprocessing.check().map_err(&wrong)?;
-    let needed = (metadata.preprocessing.inputs.width(), metadata.preprocessing.targets.outputs());
-    if needed != (model.inputs(), model.outputs()) {
-        return Err(wrong(format!(
-            "preprocessing for {} inputs and {} outputs, a network for {} and {}",
-            needed.0,
-            needed.1,
-            model.inputs(),
-            model.outputs(),
-        )));
+
+    fn kernel(&self, kernel: KernelMetadata, device: Device) -> Result<KernelModel> {
+        let preprocessing = &self.metadata.preprocessing;
+        let rows = self.tensor("inputs")?.shape().first().copied().unwrap_or(0);
+        let doubles = |name: &str, shape: &[usize]| self.values(name, Dtype::F64, shape, double);
+        let matrix = |name: &str, columns: usize| -> Result<Matrix<f64>> {
+            Ok(Matrix::from_vec(rows, columns, doubles(name, &[rows, columns])?)?)
+        };
+        let (d, k) = (preprocessing.inputs.width(), preprocessing.targets.outputs());
+        let weighted = self.tensors.tensor("weights").is_ok();
+        let weights = weighted.then(|| doubles("weights", &[rows])).transpose()?;
+        let train = Dataset::new(matrix("inputs", d)?, matrix("targets", k)?)?.with_weights(weights)?;
+        let architecture = self.metadata.model.parse()?;
+        let parts = (kernel.ridge, kernel.inverse_temperature);
+        let of = (architecture, preprocessing.targets.task());
+        KernelModel::restore(of, train, parts, matrix("coefficients", k)?, device)
     }
-    Ok(model)
 }

@@ -84,7 +84,7 @@ pub(crate) fn plan<T: Scalar>(settings: &Settings, model: &Model<T>, samples: us
 pub fn build<T: Scalar>(settings: &Settings, samples: usize, outputs: usize) -> Result<Box<dyn Optimizer<T>>> {
     let ridge = match settings.ridge {
         RidgeChoice::Fixed(ridge) => ridge,
-        RidgeChoice::Auto => 0.0,
+        RidgeChoice::Auto | RidgeChoice::Evidence => 0.0,
     };
     let ridge_of_mean = ridge / samples as f64;
     Ok(match settings.optimizer {

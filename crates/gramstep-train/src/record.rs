@@ -52,6 +52,19 @@ impl Record {
         Ok(Self { path: path.to_owned(), out: BufWriter::new(file), resumed: true })
     }
 
+    /// The first line of a kernel regression, which has no steps.
+    pub(crate) fn kernel_run(&mut self, report: &Report) -> Result<()> {
+        self.line(&json!({
+            "kind": "run",
+            "format_version": FORMAT_VERSION,
+            "program": concat!("gramstep ", env!("CARGO_PKG_VERSION")),
+            "model": report.model,
+            "parameters": report.parameters,
+            "samples": report.train.rows,
+            "seed": report.seed,
+        }))
+    }
+
     fn line(&mut self, value: &Value) -> Result<()> {
         writeln!(self.out, "{value}").map_err(|source| Error::Write { path: self.path.clone(), source })
     }

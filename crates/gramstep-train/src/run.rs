@@ -10,6 +10,7 @@ use crate::choice;
 use crate::data::{Dataset, Problem};
 use crate::ensemble::{Ensemble, Trained};
 use crate::error::{Error, Result};
+use crate::kernel_regression;
 use crate::metrics::evaluate;
 use crate::model_file;
 use crate::observer::{Both, Observer, Silent};
@@ -34,6 +35,18 @@ pub enum Keep<'a> {
     Resume(&'a Path),
 }
 
+impl Keep<'_> {
+    /// The folder, if there is to be one; `name` is that of the data.
+    pub(crate) fn folder(self, name: &str) -> Result<Option<RunFolder>> {
+        Ok(match self {
+            Keep::Nothing => None,
+            Keep::Folder(path) => Some(RunFolder::create(path)?),
+            Keep::Resume(path) => Some(RunFolder::open(path)),
+            Keep::Fresh => Some(RunFolder::fresh(Path::new("runs"), name)?),
+        })
+    }
+}
+
 /// Reads the data, trains, judges and keeps the result. Training ends after the step during which `stop` becomes true;
 /// the model is kept then too.
 ///
@@ -41,6 +54,9 @@ pub enum Keep<'a> {
 /// When the configuration or the data are wrong, when a step fails, or when a file cannot be written.
 pub fn train(config: &Config, keep: Keep<'_>, stop: &AtomicBool, observer: &mut dyn Observer) -> Result<Report> {
     config.validate()?;
+    if let Some(architecture) = kernel_regression::run::architecture(config)? {
+        return kernel_regression::run::train(config, architecture, keep, observer);
+    }
     let mut config = config.clone();
     let earlier = earlier(&mut config)?;
     let preprocessing = earlier.as_ref().map(|model| &model.metadata().preprocessing);
@@ -58,6 +74,7 @@ pub fn train(config: &Config, keep: Keep<'_>, stop: &AtomicBool, observer: &mut 
 fn earlier(config: &mut Config) -> Result<Option<TrainedModel>> {
     let Some(run) = &config.init else { return Ok(None) };
     let model = TrainedModel::load(run, Device::cpu(config.threads.unwrap_or_else(all_processors)))?;
+    model.check_start()?;
     let metadata = model.metadata();
     let own = metadata.preprocessing.targets.columns();
     let given = |name, value: String| Error::Setting {
@@ -149,12 +166,7 @@ impl Run<'_> {
         let validation: Option<Dataset<T>> = problem.validation.as_ref().map(Dataset::cast);
         let test: Option<Dataset<T>> = problem.test.as_ref().map(Dataset::cast);
 
-        let folder = match keep {
-            Keep::Nothing => None,
-            Keep::Folder(path) => Some(RunFolder::create(path)?),
-            Keep::Resume(path) => Some(RunFolder::open(path)),
-            Keep::Fresh => Some(RunFolder::fresh(Path::new("runs"), &problem.name)?),
-        };
+        let folder = keep.folder(&problem.name)?;
         let (mut record, mut silent) = (None, Silent);
         let (mut checkpoint, mut keeper) = (None, None);
         if let Some(folder) = &folder {
@@ -195,7 +207,7 @@ impl Run<'_> {
             schema_version: SCHEMA_VERSION,
             run: folder.as_ref().map(|folder| folder.path().display().to_string()),
             task: settings.task,
-            optimizer: settings.optimizer,
+            optimizer: Some(settings.optimizer),
             model: settings.model.to_string(),
             ensemble: members.len(),
             parameters: members.iter().map(Model::parameter_count).sum(),
@@ -210,6 +222,7 @@ impl Run<'_> {
             seed: settings.seed,
             precision: settings.precision,
             lowest_train_loss: fit.lowest_train_loss,
+            kernel: None,
         };
         observer.finish(&report)?;
         if let Some(folder) = &folder {

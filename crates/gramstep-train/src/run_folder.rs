@@ -4,8 +4,9 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+
 use crate::error::{Error, Result};
-use crate::settings::Settings;
 
 /// A folder that holds one run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,7 +104,7 @@ impl RunFolder {
     ///
     /// # Errors
     /// [`Error::Write`].
-    pub fn write_config(&self, settings: &Settings) -> Result<()> {
+    pub fn write_config(&self, settings: &impl Serialize) -> Result<()> {
         let path = self.config();
         let text = toml::to_string(settings)
             .map_err(|error| Error::Write { path: path.clone(), source: std::io::Error::other(error) })?;

@@ -19,6 +19,8 @@ pub enum StopReason {
     Interrupted,
     /// A loss or a parameter became infinite or NaN.
     NonFinite,
+    /// There was nothing to iterate: a kernel regression.
+    Solved,
 }
 
 impl std::fmt::Display for StopReason {
@@ -30,6 +32,7 @@ impl std::fmt::Display for StopReason {
             Self::Converged => "converged",
             Self::Interrupted => "interrupted",
             Self::NonFinite => "not finite",
+            Self::Solved => "solved directly",
         })
     }
 }

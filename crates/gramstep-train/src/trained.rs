@@ -10,7 +10,7 @@ use crate::metrics::{self, Metrics, largest, log_sum_exp};
 use crate::model_file::{self, Metadata, Network};
 use crate::predictions::Predictions;
 use crate::run_folder::RunFolder;
-use crate::settings::Config;
+use crate::settings::{Config, outside};
 use crate::uncertainty::ErrorBars;
 
 /// A network and the preprocessing that it was trained with.
@@ -53,20 +53,37 @@ impl TrainedModel {
 
     /// A copy of the network with parameters of type `T`.
     pub(crate) fn network_as<T: Scalar>(&self) -> Result<Model<T>> {
-        let (theta, device) = match &self.network {
-            Network::F32(model) => (model.theta().into_iter().map(f64::from).collect(), model.device()),
-            Network::F64(model) => (model.theta(), model.device()),
+        let (theta, specification, device) = match (&self.network, &self.metadata.specification) {
+            (Network::F32(model), Some(specification)) => {
+                (model.theta().into_iter().map(f64::from).collect(), specification, model.device())
+            }
+            (Network::F64(model), Some(specification)) => (model.theta(), specification, model.device()),
+            _ => return Err(self.no_start()),
         };
         let theta = theta.into_iter().map(T::from_f64).collect();
-        Ok(Model::builder(self.metadata.specification.clone()).theta(theta).device(device.clone()).build()?)
+        Ok(Model::builder(specification.clone()).theta(theta).device(device.clone()).build()?)
     }
 
-    /// Length of θ.
+    /// That training cannot begin with a kernel regression.
+    fn no_start(&self) -> Error {
+        outside("init", &self.metadata.model, "the run of a network: a kernel has no parameters")
+    }
+
+    /// Whether training can begin with it.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if it is a kernel regression.
+    pub(crate) fn check_start(&self) -> Result<()> {
+        if self.metadata.specification.is_some() { Ok(()) } else { Err(self.no_start()) }
+    }
+
+    /// Length of θ; of a kernel regression the number of its coefficients.
     #[must_use]
     pub fn parameter_count(&self) -> usize {
         match &self.network {
             Network::F32(model) => model.parameter_count(),
             Network::F64(model) => model.parameter_count(),
+            Network::Infinite(model) => model.coefficients().as_slice().len(),
         }
     }
 
@@ -90,6 +107,7 @@ impl TrainedModel {
         match &self.network {
             Network::F32(model) => metrics::outputs(model, &inputs.cast()),
             Network::F64(model) => metrics::outputs(model, inputs),
+            Network::Infinite(model) => model.outputs(inputs),
         }
     }
 

@@ -4,14 +4,18 @@
 //! observation is multiplied by RMSE / √(mean of deviation²) over the validation rows, if there are enough of them: what
 //! the network learned by heart says little about its errors elsewhere. The RMSE is the one that the run reported: in an
 //! ensemble, of networks that have not seen these rows, which the average has.
+//!
+//! A kernel regression has its own posterior, its training rows in the model file, and the noise of largest evidence.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use gramstep::kernel::{Coverage, LinearisedLaplace, Ridge};
 use gramstep::{Activation, Matrix, Model, Scalar};
 
-use crate::data::{Dataset, Problem, Targets};
+use crate::data::{Dataset, Problem, Standardisation, Targets};
 use crate::error::{Error, Result};
+use crate::kernel_regression::KernelModel;
 use crate::model_file::Network;
 use crate::record::Record;
 use crate::run_folder::RunFolder;
@@ -59,11 +63,12 @@ impl ErrorBars<'_> {
     }
 }
 
-/// A posterior of either precision.
+/// The posterior of a network of either precision, or of a kernel.
 #[derive(Debug)]
 enum Posterior {
     F32(LinearisedLaplace<f32>),
     F64(LinearisedLaplace<f64>),
+    Kernel(Arc<KernelModel>),
 }
 
 impl Uncertainty {
@@ -79,6 +84,22 @@ impl Uncertainty {
                 range: "a setting of regressions; classes have their probabilities".to_owned(),
             });
         };
+        let targets = (columns.as_slice(), standardisation);
+        match model.network() {
+            Network::F32(network) => Self::of_network((run, model, network), targets, Posterior::F32, notes),
+            Network::F64(network) => Self::of_network((run, model, network), targets, Posterior::F64, notes),
+            Network::Infinite(kernel) => {
+                Ok(Self { posterior: Posterior::Kernel(Arc::clone(kernel)), scale: standardisation.scale.clone() })
+            }
+        }
+    }
+
+    fn of_network<T: Scalar>(
+        (run, model, network): (&Path, &TrainedModel, &Model<T>),
+        (columns, standardisation): (&[String], &Standardisation),
+        posterior: fn(LinearisedLaplace<T>) -> Posterior,
+        notes: &mut Vec<String>,
+    ) -> Result<Self> {
         let (config, problem) = model.problem(run)?;
         let seed = config.seed.unwrap_or_default();
         let judged = Record::report(&RunFolder::open(run).record())?.and_then(|report| report.validation);
@@ -86,21 +107,12 @@ impl Uncertainty {
         let errors: Option<Vec<f64>> = errors
             .filter(|errors| errors.len() == columns.len())
             .map(|errors| errors.iter().zip(&standardisation.scale).map(|(rmse, scale)| rmse / scale).collect());
-        let (posterior, factors) = match model.network() {
-            Network::F32(network) => {
-                let (fitted, factors) = fit(network.clone(), &problem, errors.as_deref(), seed, notes)?;
-                (Posterior::F32(fitted), factors)
-            }
-            Network::F64(network) => {
-                let (fitted, factors) = fit(network.clone(), &problem, errors.as_deref(), seed, notes)?;
-                (Posterior::F64(fitted), factors)
-            }
-        };
+        let (fitted, factors) = fit(network.clone(), &problem, errors.as_deref(), seed, notes)?;
         for (column, factor) in columns.iter().zip(&factors).filter(|(_, factor)| **factor != 1.0) {
             notes.push(format!("`{column}`: error bars times {} to fit the validation rows", number(*factor)));
         }
         let scale = factors.iter().zip(&standardisation.scale).map(|(factor, scale)| factor * scale).collect();
-        Ok(Self { posterior, scale })
+        Ok(Self { posterior: posterior(fitted), scale })
     }
 
     /// The standard deviation of a new observation, in the units of the targets: m×targets. x: m×inputs, preprocessed.
@@ -111,6 +123,7 @@ impl Uncertainty {
         let standardised = match &self.posterior {
             Posterior::F32(posterior) => posterior.observation_deviation(&x.cast())?,
             Posterior::F64(posterior) => posterior.observation_deviation(x)?,
+            Posterior::Kernel(model) => model.deviation(x)?,
         };
         let own = |i: usize, a: usize| standardised[(i, a)] * self.scale[a];
         Ok(Matrix::from_fn(standardised.rows(), standardised.columns(), own))

@@ -105,8 +105,13 @@ fn idx_files_bring_their_own_test_rows() {
         bench.write(&format!("digits/{name}-images-idx3-ubyte"), idx(&[number, 2, 3], pixels));
         bench.write(&format!("digits/{name}-labels-idx1-ubyte"), idx(&[number], labels));
     }
-    let report = bench.json("train --data digits --model mlp:4:relu --epochs 3 --json");
+    let report = bench.json("train --data digits --model mlp:4:relu --epochs 3 --out run --json");
     assert_eq!((&report["train"]["rows"], &report["test"]["rows"]), (&54.into(), &20.into()));
+    // The kept settings name these test rows: the same run once more, and its data for a report.
+    let again = bench.json("train --config run/config.toml --out again --json");
+    assert_eq!((&report["train"], &report["test"]), (&again["train"], &again["test"]));
+    assert_eq!(bench.run("report run --out page.html").code, 0);
+    assert!(!std::fs::read_to_string(bench.path("page.html")).unwrap().contains("no predictions to show"));
 
     bench.write("digits/train-labels-idx1-ubyte", idx(&[59], vec![0; 59]));
     bench.fails("train --data digits", 1, &["60 images, but 59 labels"]);

@@ -10,6 +10,7 @@ mod images;
 mod init;
 mod interrupt;
 mod kernel;
+mod kernel_regression;
 mod numpy;
 mod resume;
 mod train_and_predict;

@@ -25,7 +25,7 @@ mod predictor;
 mod samples;
 mod training;
 
-pub use kernel::{KernelPredictor, KernelState};
+pub use kernel::KernelPredictor;
 pub use predictor::{Predictor, read};
 pub use samples::{ArrayTargets, Prepared, Samples};
 pub use training::{Training, train};

@@ -115,7 +115,7 @@ impl<T: Scalar> Predictor<T> {
                 Targets::Regression { standardisation, .. } => standardisation.invert(outputs.as_mut_slice()),
                 Targets::Classification { .. } => {
                     for i in 0..outputs.rows() {
-                        softmax(outputs.row_mut(i), 1.0);
+                        softmax(outputs.row_mut(i));
                     }
                 }
             }
@@ -238,11 +238,8 @@ fn some_rows<T: Scalar>(prepared: &Prepared<T>, seed: u64) -> Result<Dataset<T>>
     }
 }
 
-/// exp(βf_a)/Σ exp(βf_b), in place.
-pub(super) fn softmax(f: &mut [f64], inverse_temperature: f64) {
-    for f in f.iter_mut() {
-        *f *= inverse_temperature;
-    }
+/// exp(f_a)/Σ exp(f_b), in place.
+pub(super) fn softmax(f: &mut [f64]) {
     let normaliser = log_sum_exp(f);
     for f in f.iter_mut() {
         *f = (*f - normaliser).exp();

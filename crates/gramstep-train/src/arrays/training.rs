@@ -105,6 +105,7 @@ fn settle<T: Scalar>(
             train: train.cast(),
             validation: validation.as_ref().map(Dataset::cast),
             test: None,
+            test_portion: Portion::Fraction(0.0),
             validation_share: share,
             notes: Vec::new(),
         };

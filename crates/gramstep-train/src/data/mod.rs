@@ -21,7 +21,6 @@ pub use format::Format;
 pub use images::{Augmentation, BrokenImages, Colour, Geometry, ImageSettings, ImageSize, Images, Progress};
 pub use inputs::{Category, Encoding, InputColumn, Inputs};
 pub(crate) use inputs::{median, range};
-pub(crate) use problem::TEST;
 pub use problem::{Preprocessing, Problem, validation_share};
 pub use source::Source;
 pub use split::{Portion, Split};

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::settings::{Config, FULL_BATCH_ROWS};
 
 /// Share of the rows that is kept for the test, unless the user says otherwise.
-pub(crate) const TEST: f64 = 0.2;
+const TEST: f64 = 0.2;
 
 /// Share of the rows that decides when to stop, unless the user says otherwise: few rows judge badly.
 #[must_use]
@@ -76,6 +76,8 @@ pub struct Problem {
     pub validation: Option<Dataset<f64>>,
     /// Rows that are only judged at the end.
     pub test: Option<Dataset<f64>>,
+    /// Which rows are the test rows: as the user says, or as the data come.
+    pub test_portion: Portion,
     /// The share of the rows that are for validation unless the user says otherwise.
     pub validation_share: f64,
     /// What was guessed, repaired or left out, in sentences.
@@ -133,8 +135,10 @@ impl Problem {
         let rows = usable_rows(table, &columns, config.weights.as_deref(), &mut notes)?;
         let images_there = table.columns().iter().any(|column| matches!(column.cells, Cells::Images(_)));
         let validation_share = validation_share(rows.len(), columns.len(), images_there);
-        let (test, test_file) = portion(config.test.as_ref().or(own_test), TEST)?;
-        let (validation, validation_file) = portion(config.validation.as_ref(), validation_share)?;
+        let test_portion = config.test.as_ref().or(own_test).cloned().unwrap_or(Portion::Fraction(TEST));
+        let (test, test_file) = fraction_or_source(&test_portion)?;
+        let validation = config.validation.clone().unwrap_or(Portion::Fraction(validation_share));
+        let (validation, validation_file) = fraction_or_source(&validation)?;
         let split = Split::new(table.origin(), &rows, test, validation, config.seed.unwrap_or_default())?;
 
         let preprocessing = match earlier {
@@ -163,7 +167,7 @@ impl Problem {
         let validation = part(&split.validation, validation_file)?;
         let test = part(&split.test, test_file)?;
         let train = dataset(table, &split.train, &mut notes)?;
-        Ok(Self { name, preprocessing, train, validation, test, validation_share, notes })
+        Ok(Self { name, preprocessing, train, validation, test, test_portion, validation_share, notes })
     }
 }
 
@@ -239,11 +243,10 @@ fn usable_rows(
 }
 
 /// The fraction to cut off the data, or the source to read instead.
-fn portion(portion: Option<&Portion>, default: f64) -> Result<(f64, Option<Source>)> {
+fn fraction_or_source(portion: &Portion) -> Result<(f64, Option<Source>)> {
     Ok(match portion {
-        None => (default, None),
-        Some(Portion::Fraction(fraction)) => (*fraction, None),
-        Some(Portion::File(path)) => (0.0, Some(path.display().to_string().parse()?)),
+        Portion::Fraction(fraction) => (*fraction, None),
+        Portion::File(path) => (0.0, Some(path.display().to_string().parse()?)),
     })
 }
 

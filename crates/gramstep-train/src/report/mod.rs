@@ -18,4 +18,4 @@ pub use chart::Chart;
 pub use page::Page;
 pub use runs::write_runs;
 pub(crate) use runs::{write_comparison, write_run};
-pub use summary::{Report, SCHEMA_VERSION};
+pub use summary::{KernelFit, Report, SCHEMA_VERSION};

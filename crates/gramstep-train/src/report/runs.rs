@@ -6,7 +6,7 @@ use gramstep::Device;
 
 use super::history::{EpochLine, History, StepLine};
 use super::judgement::Judgement;
-use super::{Chart, Page, Report, Scale, usage};
+use super::{Chart, KernelFit, Page, Report, Scale, usage};
 use crate::data::Problem;
 use crate::error::{Error, Result};
 use crate::metrics::Metrics;
@@ -73,6 +73,10 @@ impl Shown {
         self.history.steps.iter().filter(move |line| line.member == first)
     }
 
+    fn is_of_a_kernel(&self) -> bool {
+        self.history.report.as_ref().is_some_and(|report| report.kernel.is_some())
+    }
+
     fn members(&self) -> Vec<usize> {
         let mut members: Vec<usize> = self.history.epochs.iter().map(|line| line.member).collect();
         members.dedup();
@@ -93,14 +97,16 @@ fn page(runs: &[Shown], trials: &[Trial]) -> Result<String> {
     let mut page = Page::new(&names.join(" · "));
     page.note(concat!("Report by gramstep ", env!("CARGO_PKG_VERSION")));
     summary(&mut page, runs);
-    page.heading("Loss")
-        .note("Mean squared error in the standardised target, or mean negative log-likelihood of classes.");
-    if let [run] = runs
-        && run.members().len() > MOST_NETWORKS
-    {
-        page.note(&format!("The first {MOST_NETWORKS} of {} networks.", run.members().len()));
+    if runs.iter().any(|run| !run.history.epochs.is_empty()) {
+        page.heading("Loss")
+            .note("Mean squared error in the standardised target, or mean negative log-likelihood of classes.");
+        if let [run] = runs
+            && run.members().len() > MOST_NETWORKS
+        {
+            page.note(&format!("The first {MOST_NETWORKS} of {} networks.", run.members().len()));
+        }
+        page.charts(&losses(runs))?;
     }
-    page.charts(&losses(runs))?;
     milestones(&mut page, runs);
     tuning(&mut page, trials);
     page.heading("Predictions");
@@ -122,11 +128,12 @@ fn page(runs: &[Shown], trials: &[Trial]) -> Result<String> {
     for run in runs {
         page.code(&usage::commands(&run.path));
     }
-    page.paragraph(
-        "model.safetensors holds one tensor for each weight (shape out × in) and bias, and as metadata the network and \
-         the preprocessing. This script rebuilds the network with NumPy alone:",
-    );
-    page.code(usage::NUMPY);
+    if runs.iter().any(Shown::is_of_a_kernel) {
+        page.paragraph(usage::KERNEL);
+    }
+    if !runs.iter().all(Shown::is_of_a_kernel) {
+        page.paragraph(usage::NETWORK).code(usage::NUMPY);
+    }
     page.heading("Configuration");
     for run in runs {
         page.note(&run.name).code(&run.config);
@@ -145,7 +152,7 @@ fn summary(page: &mut Page, runs: &[Shown]) {
         .map(|(name, report)| {
             vec![
                 (*name).to_owned(),
-                report.optimizer.to_string(),
+                report.method(),
                 networks(report),
                 count(report.parameters),
                 count(report.epochs),
@@ -158,6 +165,12 @@ fn summary(page: &mut Page, runs: &[Shown]) {
         return;
     }
     page.table(&["run", "method", "model", "parameters", "epochs", "time", "ended by"], &rows);
+    let solved: Vec<Vec<String>> =
+        reports.iter().filter_map(|(name, report)| Some(solution(name, report.kernel.as_ref()?))).collect();
+    if !solved.is_empty() {
+        let header = ["run", "ridge κ", "effective parameters", "log p(y)", "deviation of the noise"];
+        page.table(&header, &solved);
+    }
     let mut quality = Vec::new();
     for (name, report) in &reports {
         let parts = [
@@ -172,6 +185,14 @@ fn summary(page: &mut Page, runs: &[Shown]) {
     let regression = reports.first().is_some_and(|(_, report)| report.train.regression.is_some());
     let errors: &[&str] = if regression { &["rmse", "mae", "r²"] } else { &["accuracy"] };
     page.table(&[&["rows of", "rows", "loss"], errors].concat(), &quality);
+}
+
+/// What a kernel regression found.
+fn solution(name: &str, fit: &KernelFit) -> Vec<String> {
+    let noise: Vec<String> = fit.noise.iter().copied().map(number).collect();
+    let noise = if noise.is_empty() { "–".to_owned() } else { noise.join(", ") };
+    let numbers = [fit.ridge, fit.effective_parameters, fit.log_marginal_likelihood].map(number);
+    std::iter::once(name.to_owned()).chain(numbers).chain([noise]).collect()
 }
 
 /// The architecture, and of how many networks.

@@ -1,5 +1,14 @@
 //! How to use a model: commands, and a script that rebuilds the network from its file with NumPy alone.
 
+/// What a network's file holds.
+pub(super) const NETWORK: &str = "model.safetensors holds one tensor for each weight (shape out × in) and bias, and as metadata the network and the \
+     preprocessing. This script rebuilds the network with NumPy alone:";
+
+/// What a kernel regression's file holds.
+pub(super) const KERNEL: &str = "model.safetensors holds the training rows (inputs X and targets, preprocessed) and the coefficients c, and as metadata \
+     the kernel and the preprocessing. The standardised prediction is f(x) = K(x, X)·c; gramstep.ntk and gramstep.nngp \
+     compute K in Python.";
+
 /// Rebuilds the network in Python with NumPy.
 pub(super) const NUMPY: &str = include_str!("rebuild.py");
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use gramstep::Architecture;
 use serde::Serialize;
 
+use super::values::outside;
 use super::{BatchSize, Config, DampingChoice, FORMAT_VERSION, OptimizerName, Precision, RidgeChoice, TimeLimit};
 use crate::adversarial::Adversary;
 use crate::data::{Augmentation, BrokenImages, Colour, Geometry, ImageSettings, ImageSize, Portion, Problem, Task};
@@ -176,7 +177,8 @@ impl Settings {
     /// # Errors
     /// When a setting is outside its range, or does not belong to the method.
     pub fn resolve(config: &Config, problem: &Problem) -> Result<Self> {
-        Self::complete(config, Facts::of(problem), problem.preprocessing.targets.columns())
+        let settings = Self::complete(config, Facts::of(problem), problem.preprocessing.targets.columns())?;
+        Ok(Self { test: problem.test_portion.clone(), ..settings })
     }
 
     /// Completes a configuration for data of which these facts and target columns are known.
@@ -185,11 +187,10 @@ impl Settings {
         let optimizer = config.optimizer.unwrap_or(OptimizerName::GramGaussNewton);
         let gram = optimizer == OptimizerName::GramGaussNewton;
         if config.damping.is_some() && !gram {
-            return Err(Error::Setting {
-                name: "damping",
-                value: format!("with {optimizer}"),
-                range: "a setting of gram-gauss-newton alone".to_owned(),
-            });
+            return Err(outside("damping", &format!("with {optimizer}"), "a setting of gram-gauss-newton alone"));
+        }
+        if config.ridge == Some(RidgeChoice::Evidence) {
+            return Err(outside("ridge", &"evidence", "a setting of kernels, such as --model ntk:depth=3:relu"));
         }
         let defaults = Defaults::of(optimizer, facts);
         let bold = gram && config.adversarial.is_some();
@@ -203,11 +204,7 @@ impl Settings {
         let broken = config.broken_images.unwrap_or(BrokenImages::Refuse);
         let images = ImageSettings::of(facts.image, broken, 1);
         if config.augment.is_some() && facts.image.is_none() {
-            return Err(Error::Setting {
-                name: "augment",
-                value: "with a table".to_owned(),
-                range: "a setting of images alone".to_owned(),
-            });
+            return Err(outside("augment", &"with a table", "a setting of images alone"));
         }
         Ok(Self {
             format_version: FORMAT_VERSION,
@@ -216,7 +213,7 @@ impl Settings {
             drop: config.drop.clone(),
             weights: config.weights.clone(),
             task: facts.task,
-            test: config.test.clone().unwrap_or(Portion::Fraction(crate::data::TEST)),
+            test: config.test.clone().unwrap_or(Portion::Fraction(0.0)),
             validation: config.validation.clone().unwrap_or(Portion::Fraction(facts.validation_share)),
             image_size: images.size,
             colour: images.size.map(|_| images.colour),

@@ -175,9 +175,11 @@ text_or_number!(DampingChoice);
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "TextOrNumber", into = "TextOrNumber")]
 pub enum RidgeChoice {
-    /// Gram-Gauss-Newton on full batches: from strong to none in the course of the run, and early stopping chooses;
-    /// otherwise none.
+    /// Gram-Gauss-Newton on tables: from strong to none in the course of the run, and early stopping chooses; a kernel
+    /// regression: by the errors for rows left out; otherwise none.
     Auto,
+    /// Of a kernel regression: that of largest evidence.
+    Evidence,
     /// κ.
     Fixed(f64),
 }
@@ -188,8 +190,9 @@ impl FromStr for RidgeChoice {
     fn from_str(text: &str) -> Result<Self> {
         match (text, text.parse::<f64>()) {
             ("auto", _) => Ok(Self::Auto),
+            ("evidence", _) => Ok(Self::Evidence),
             (_, Ok(value)) if value >= 0.0 && value.is_finite() => Ok(Self::Fixed(value)),
-            _ => Err(outside("ridge", &text, "`auto` or a number of at least 0")),
+            _ => Err(outside("ridge", &text, "`auto`, `evidence` (of a kernel) or a number of at least 0")),
         }
     }
 }
@@ -198,6 +201,7 @@ impl fmt::Display for RidgeChoice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Auto => f.write_str("auto"),
+            Self::Evidence => f.write_str("evidence"),
             Self::Fixed(value) => write!(f, "{value}"),
         }
     }

@@ -1,0 +1,88 @@
+//! `train --model ntk:..`: the regression with a kernel, kept like any other run.
+
+use std::fmt::Write;
+
+use crate::Bench;
+
+fn table(rows: usize) -> String {
+    let mut text = "a,kind,y,z,class\n".to_owned();
+    for i in 0..rows {
+        let (a, kind) = ((i * 37 % 101) as f64 / 50.0 - 1.0, ["red", "green"][i % 2]);
+        let noise = (i * 7919 % 13) as f64 / 130.0 - 0.05;
+        let y = 40.0 + 5.0 * (3.0 * a).sin() + (i % 2) as f64 + noise;
+        writeln!(text, "{a},{kind},{y},{},{}", 2.0 * a + noise, if a * a < 0.3 { "in" } else { "out" }).unwrap();
+    }
+    text
+}
+
+const TRAIN: &str = "train --data t.csv --quiet --json";
+
+#[test]
+fn a_run_is_kept_repeated_predicted_and_described() {
+    let bench = Bench::new();
+    bench.write("t.csv", table(150));
+    let report = bench.json(&format!("{TRAIN} --target y,z --drop class --model ntk:depth=2:erf --out run --seed 3"));
+    assert_eq!((&report["train"]["rows"], &report["test"]["rows"]), (&120.into(), &30.into()));
+    // Every training row is held out once.
+    assert_eq!(report["validation"]["rows"], 120);
+    assert!(report["optimizer"].is_null() && report["stop_reason"] == "solved");
+    assert!(report["test"]["r2"].as_f64().unwrap() > 0.98, "{report}");
+    let kernel = &report["kernel"];
+    assert!(kernel["ridge"].as_f64().unwrap() > 0.0 && kernel["effective_parameters"].as_f64().unwrap() < 120.0);
+    assert!((0.01..0.06).contains(&kernel["noise"][0].as_f64().unwrap()), "{kernel}");
+
+    let again = bench.json("train --config run/config.toml --quiet --json --out again");
+    assert_eq!((&again["kernel"], &again["test"]), (&report["kernel"], &report["test"]));
+    let bytes = |run: &str| std::fs::read(bench.path(&format!("{run}/model.safetensors"))).unwrap();
+    assert_eq!(bytes("run"), bytes("again"));
+
+    let predicted = bench.run("predict run --data t.csv --std --interval 0.9");
+    assert_eq!(predicted.code, 0, "{}", predicted.stderr);
+    let header = predicted.stdout.lines().next().unwrap();
+    assert_eq!(header, "predicted_y,std_y,lower_y,upper_y,predicted_z,std_z,lower_z,upper_z");
+    assert_eq!(predicted.stdout.lines().count(), 151);
+
+    let page = std::fs::read_to_string(bench.path("run/report.html")).unwrap();
+    assert!(page.contains("effective parameters") && page.contains("Predicted against true y"));
+    assert!(!page.contains("Loss over epochs") && !page.contains("no predictions to show"));
+    let info = bench.run("info run");
+    assert!(info.stdout.contains("regression by kernel regression") && info.stdout.contains("ntk:depth=2:erf"));
+    let both = bench.run("report run again --out both.html");
+    assert_eq!(both.code, 0, "{}", both.stderr);
+}
+
+#[test]
+fn classes_have_probabilities() {
+    let bench = Bench::new();
+    bench.write("t.csv", table(150));
+    let report = bench.json(&format!("{TRAIN} --target class --drop y,z --model nngp:depth=1:relu --out run"));
+    assert!(report["test"]["accuracy"].as_f64().unwrap() > 0.9 && report["task"] == "classification");
+    let predicted = bench.run("predict run --data t.csv");
+    assert!(predicted.stdout.starts_with("predicted_class,probability_in,probability_out\n"), "{}", predicted.stdout);
+}
+
+#[test]
+fn the_ridge_is_given_or_found() {
+    let bench = Bench::new();
+    bench.write("t.csv", table(100));
+    let ridge = |choice: &str| {
+        let report = bench.json(&format!("{TRAIN} --target y --model ntk --ridge {choice} --out {choice}"));
+        report["kernel"]["ridge"].as_f64().unwrap()
+    };
+    assert_eq!(ridge("0.25"), 0.25);
+    assert_ne!(ridge("evidence"), ridge("auto"));
+}
+
+#[test]
+fn settings_of_networks_are_refused_and_those_of_kernels_for_networks() {
+    let bench = Bench::new();
+    bench.write("t.csv", table(100));
+    for option in ["--epochs 3", "--batch-size 8", "--optimizer sgd", "--precision f32", "--ensemble 2"] {
+        bench.fails(&format!("train --data t.csv --model ntk {option}"), 2, &["networks alone"]);
+    }
+    bench.fails("train --data t.csv --model ntk:depth=x", 2, &["depth=x"]);
+    bench.fails("train --data t.csv --ridge evidence", 2, &["a setting of kernels"]);
+    bench.json(&format!("{TRAIN} --target y --model ntk --out run"));
+    bench.fails("attack run --data t.csv --norm linf --radius 0.1", 2, &["the run of a network"]);
+    bench.fails("train --data t.csv --init run", 2, &["the run of a network"]);
+}

@@ -1,0 +1,313 @@
+//! A fitted kernel regression: what is kept of it, and what it predicts from preprocessed inputs.
+
+use std::sync::{Arc, OnceLock};
+
+use gramstep::kernel::{InfiniteArchitecture, InfinitePoints, KernelRegression, Ridge};
+use gramstep::{Device, Error as CoreError, Matrix};
+
+use crate::data::{Dataset, Task};
+use crate::error::Result;
+use crate::metrics::log_sum_exp;
+
+/// New points at a time.
+const CHUNK: usize = 1024;
+/// Bytes that the kernel and its decomposition may take.
+const BUDGET: usize = 16 << 30;
+
+/// A kernel regression on preprocessed data.
+///
+/// ```text
+/// regression       f(x) = K(x, X) c,  c = (K + κW⁻¹)⁻¹y, W the weights
+/// classification   the same for one-hot targets less their mean 1/k, times β: logits of p = softmax(βf(x))
+/// ```
+///
+/// β is the one of largest likelihood of the leave-one-out predictions, which a kernel regression knows in closed form.
+#[derive(Debug)]
+pub struct KernelModel {
+    architecture: InfiniteArchitecture,
+    task: Task,
+    train: Dataset<f64>,
+    /// κ
+    ridge: f64,
+    /// β; 1 in a regression.
+    inverse_temperature: f64,
+    /// c, n×k.
+    coefficients: Matrix<f64>,
+    device: Device,
+    points: InfinitePoints<f64>,
+    /// The decomposed kernel: at hand after a fit, made when it is needed after reading a file.
+    regression: OnceLock<Arc<KernelRegression>>,
+}
+
+impl KernelModel {
+    /// Fits preprocessed rows.
+    ///
+    /// # Errors
+    /// If the kernel does not fit in memory, or cannot be decomposed.
+    pub fn fit(
+        train: Dataset<f64>,
+        task: Task,
+        architecture: InfiniteArchitecture,
+        ridge: Ridge,
+        device: Device,
+    ) -> Result<Self> {
+        let points = architecture.kernel()?.points(&train.inputs, &device)?;
+        let mut model = Self {
+            architecture,
+            task,
+            train,
+            ridge: 0.0,
+            inverse_temperature: 1.0,
+            coefficients: Matrix::zeros(0, 0),
+            device,
+            points,
+            regression: OnceLock::new(),
+        };
+        let regression = Arc::new(model.decompose(ridge)?);
+        model.ridge = regression.ridge();
+        model.coefficients = regression.coefficients();
+        if task == Task::Classification {
+            model.inverse_temperature = model.likeliest_temperature(&regression);
+        }
+        model.regression = OnceLock::from(regression);
+        Ok(model)
+    }
+
+    /// The model of an earlier fit: its rows, κ, β and c.
+    ///
+    /// # Errors
+    /// If they do not fit together.
+    pub fn restore(
+        (architecture, task): (InfiniteArchitecture, Task),
+        train: Dataset<f64>,
+        (ridge, inverse_temperature): (f64, f64),
+        coefficients: Matrix<f64>,
+        device: Device,
+    ) -> Result<Self> {
+        let shape = (train.rows(), train.targets.columns());
+        let lengths = [("coefficients", shape.0, coefficients.rows()), ("outputs", shape.1, coefficients.columns())];
+        for (what, expected, got) in lengths {
+            if expected != got {
+                return Err(CoreError::Shape { what, expected, got }.into());
+            }
+        }
+        for (name, value, range, usable) in [
+            ("ridge", ridge, "finite and at least 0", ridge >= 0.0),
+            ("inverse temperature", inverse_temperature, "finite and above 0", inverse_temperature > 0.0),
+        ] {
+            if !(usable && value.is_finite()) {
+                return Err(CoreError::Setting { name, value: value.to_string(), range }.into());
+            }
+        }
+        let points = architecture.kernel()?.points(&train.inputs, &device)?;
+        let regression = OnceLock::new();
+        Ok(Self { architecture, task, train, ridge, inverse_temperature, coefficients, device, points, regression })
+    }
+
+    fn decompose(&self, ridge: Ridge) -> Result<KernelRegression> {
+        let n = self.train.rows();
+        let needed = n.saturating_mul(n).saturating_mul(4 * size_of::<f64>());
+        if needed > BUDGET {
+            let what = "kernel of the training rows and its decomposition";
+            return Err(CoreError::Memory { what, needed, budget: BUDGET }.into());
+        }
+        let gram = self.points.gram(self.architecture.which);
+        let (y, share, threads) = (&self.train.targets, self.share(), self.device.threads());
+        let targets = Matrix::from_fn(n, y.columns(), |i, a| y[(i, a)] - share);
+        Ok(match &self.train.weights {
+            None => KernelRegression::fit(&gram, &targets, ridge, threads)?,
+            Some(weights) => KernelRegression::fit_weighted(&gram, &targets, weights, ridge, threads)?,
+        })
+    }
+
+    /// What is taken off one-hot targets: their mean.
+    fn share(&self) -> f64 {
+        if self.task == Task::Classification { 1.0 / self.train.targets.columns() as f64 } else { 0.0 }
+    }
+
+    /// Which kernel.
+    #[must_use]
+    pub fn architecture(&self) -> InfiniteArchitecture {
+        self.architecture
+    }
+
+    /// Regression or classification.
+    #[must_use]
+    pub fn task(&self) -> Task {
+        self.task
+    }
+
+    /// The training rows.
+    #[must_use]
+    pub fn train(&self) -> &Dataset<f64> {
+        &self.train
+    }
+
+    /// κ.
+    #[must_use]
+    pub fn ridge(&self) -> f64 {
+        self.ridge
+    }
+
+    /// β of the softmax, 1/temperature; 1 in a regression.
+    #[must_use]
+    pub fn inverse_temperature(&self) -> f64 {
+        self.inverse_temperature
+    }
+
+    /// c, n×k.
+    #[must_use]
+    pub fn coefficients(&self) -> &Matrix<f64> {
+        &self.coefficients
+    }
+
+    /// Where it computes.
+    #[must_use]
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// The regression with the decomposed kernel. After reading a file the first call decomposes, in O(n³) time.
+    ///
+    /// # Errors
+    /// If the kernel does not fit in memory, or cannot be decomposed.
+    pub fn regression(&self) -> Result<Arc<KernelRegression>> {
+        if let Some(regression) = self.regression.get() {
+            return Ok(Arc::clone(regression));
+        }
+        let regression = Arc::new(self.decompose(Ridge::Fixed(self.ridge))?);
+        Ok(Arc::clone(self.regression.get_or_init(|| regression)))
+    }
+
+    /// Standardised values, or logits of the classes; m×k.
+    ///
+    /// # Errors
+    /// If the inputs have another number of columns.
+    pub fn outputs(&self, inputs: &Matrix<f64>) -> Result<Matrix<f64>> {
+        let k = self.coefficients.columns();
+        self.by_chunks(inputs, |points| {
+            let cross = points.cross_gram(&self.points, self.architecture.which)?;
+            let mut f = Matrix::zeros(cross.rows(), k);
+            for i in 0..cross.rows() {
+                let f = f.row_mut(i);
+                for (j, kernel) in cross.row(i).iter().enumerate() {
+                    f.iter_mut().zip(self.coefficients.row(j)).for_each(|(f, c)| *f += kernel * c);
+                }
+                for f in f.iter_mut() {
+                    *f *= self.inverse_temperature;
+                }
+            }
+            Ok(f)
+        })
+    }
+
+    /// The standard deviation of a new observation, noise included, in standardised units; m×k.
+    ///
+    /// # Errors
+    /// Those of [`outputs`](Self::outputs) and of [`regression`](Self::regression).
+    pub fn deviation(&self, inputs: &Matrix<f64>) -> Result<Matrix<f64>> {
+        let regression = self.regression()?;
+        let (noise, ridge) = (regression.noise_variance(), self.ridge);
+        self.by_chunks(inputs, |points| {
+            let which = self.architecture.which;
+            let cross = points.cross_gram(&self.points, which)?;
+            let variance = regression.variance(&cross, &points.diagonal(which))?;
+            let relative = |v: f64| if ridge > 0.0 { 1.0 + v / ridge } else { 0.0 };
+            Ok(Matrix::from_fn(variance.len(), noise.len(), |i, a| (noise[a] * relative(variance[i])).sqrt()))
+        })
+    }
+
+    /// The outputs for every training row by the regression on all others, in closed form; n×k.
+    ///
+    /// # Errors
+    /// Those of [`regression`](Self::regression).
+    pub fn held_out(&self) -> Result<Matrix<f64>> {
+        let mut f = self.held_out_by(&*self.regression()?);
+        for f in f.as_mut_slice() {
+            *f *= self.inverse_temperature;
+        }
+        Ok(f)
+    }
+
+    fn held_out_by(&self, regression: &KernelRegression) -> Matrix<f64> {
+        let (residuals, y, share) = (regression.leave_one_out(), &self.train.targets, self.share());
+        Matrix::from_fn(y.rows(), y.columns(), |i, a| residuals[(i, a)] + y[(i, a)] - share)
+    }
+
+    fn by_chunks(
+        &self,
+        inputs: &Matrix<f64>,
+        work: impl Fn(&InfinitePoints<f64>) -> Result<Matrix<f64>>,
+    ) -> Result<Matrix<f64>> {
+        let kernel = self.architecture.kernel()?;
+        let k = self.train.targets.columns();
+        let mut values = Vec::with_capacity(inputs.rows() * k);
+        for start in (0..inputs.rows()).step_by(CHUNK) {
+            let rows: Vec<usize> = (start..inputs.rows().min(start + CHUNK)).collect();
+            values.extend_from_slice(work(&kernel.points(&inputs.select_rows(&rows), &self.device)?)?.as_slice());
+        }
+        Ok(Matrix::from_vec(inputs.rows(), k, values)?)
+    }
+
+    /// β of least negative log-likelihood of the leave-one-out predictions: that is convex in β, so a golden section
+    /// over log β between 1e-3 and 1e3 finds it.
+    fn likeliest_temperature(&self, regression: &KernelRegression) -> f64 {
+        let (held_out, y) = (self.held_out_by(regression), &self.train.targets);
+        let weight = |i: usize| self.train.weights.as_ref().map_or(1.0, |weights| weights[i]);
+        let loss = |exponent: f64| -> f64 {
+            let beta = 10_f64.powf(exponent);
+            (0..y.rows())
+                .map(|i| {
+                    let scaled: Vec<f64> = held_out.row(i).iter().map(|f| beta * f).collect();
+                    let own: f64 = scaled.iter().zip(y.row(i)).map(|(f, y)| f * y).sum();
+                    weight(i) * (log_sum_exp(&scaled) - own)
+                })
+                .sum()
+        };
+        let golden = 0.5 * (5.0_f64.sqrt() - 1.0);
+        let (mut low, mut high) = (-3.0, 3.0);
+        for _ in 0..60 {
+            let (left, right) = (high - golden * (high - low), low + golden * (high - low));
+            if loss(left) <= loss(right) { high = right } else { low = left }
+        }
+        10_f64.powf(0.5 * (low + high))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(n: usize) -> Dataset<f64> {
+        let x = Matrix::from_fn(n, 2, |i, j| ((i * (7 + 5 * j)) % 23) as f64 / 11.0 - 1.0);
+        let y = Matrix::from_fn(n, 1, |i, _| (2.0 * x[(i, 0)]).sin() - x[(i, 1)]);
+        Dataset::new(x, y).unwrap()
+    }
+
+    #[test]
+    fn a_held_out_row_is_predicted_as_by_the_fit_without_it() {
+        let (all, kernel) = (rows(20), "ntk:depth=2:erf".parse().unwrap());
+        let fit = |data| KernelModel::fit(data, Task::Regression, kernel, Ridge::Fixed(0.05), Device::cpu(1)).unwrap();
+        let held_out = fit(all.clone()).held_out().unwrap();
+        for row in [0, 7, 19] {
+            let others: Vec<usize> = (0..20).filter(|&i| i != row).collect();
+            let f = fit(all.select(&others)).outputs(&all.inputs.select_rows(&[row])).unwrap();
+            assert!((f[(0, 0)] - held_out[(row, 0)]).abs() < 1e-10);
+        }
+    }
+
+    #[test]
+    fn a_model_from_its_parts_predicts_the_same() {
+        let (data, kernel) = (rows(20), "nngp:relu".parse().unwrap());
+        let fitted = KernelModel::fit(data, Task::Regression, kernel, Ridge::Evidence, Device::cpu(1)).unwrap();
+        let parts = (fitted.ridge(), fitted.inverse_temperature());
+        let of = (kernel, Task::Regression);
+        let (train, c) = (fitted.train().clone(), fitted.coefficients().clone());
+        let restored = KernelModel::restore(of, train.clone(), parts, c.clone(), Device::cpu(1)).unwrap();
+        let x = Matrix::from_fn(3, 2, |i, j| (i + 2 * j) as f64 * 0.3);
+        assert_eq!(fitted.outputs(&x).unwrap(), restored.outputs(&x).unwrap());
+        assert_eq!(fitted.deviation(&x).unwrap(), restored.deviation(&x).unwrap());
+        assert!(KernelModel::restore(of, train.clone(), (-1.0, 1.0), c.clone(), Device::cpu(1)).is_err());
+        assert!(KernelModel::restore(of, train, parts, Matrix::zeros(3, 1), Device::cpu(1)).is_err());
+    }
+}
