@@ -24,6 +24,7 @@ __all__ = [
     "infinite_kernel",
     "empirical_ntk",
     "run_attack",
+    "run_transfer",
     "fit_network",
     "fit_kernel",
     "run_verify",
@@ -263,19 +264,11 @@ def infinite_kernel(
 ) -> _Array: ...
 def empirical_ntk(model: Model, X: ArrayLike, X2: ArrayLike | None = None, *, outputs: str | int) -> _Array: ...
 def run_attack(
-    model: Model,
-    x: ArrayLike,
-    y: ArrayLike,
-    *,
-    threat: ThreatModel,
-    attack: str,
-    settings: dict[str, Any],
-    goal: str,
-    output: int,
-    criterion: str,
-    by: float,
-    bisections: int | None = None,
-) -> dict[str, Any]: ...
+    model: Model | LinearisedModel, x: ArrayLike, y: ArrayLike, plan: dict[str, Any], bisections: int | None = None
+) -> dict[str, _Array]: ...
+def run_transfer(
+    models: Sequence[Model | LinearisedModel], x: ArrayLike, y: ArrayLike, plan: dict[str, Any]
+) -> tuple[_Array, list[dict[str, _Array]]]: ...
 def fit_network(
     data: Data,
     config: str,

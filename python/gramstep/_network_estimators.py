@@ -196,7 +196,6 @@ class _NetworkEstimator(BaseEstimator):
     def _pass(self, data):
         """One epoch, from the network so far."""
         config = self._config() | {"epochs": 1, "ensemble": 1}
-        config["ridge"] = 0.0 if self.alpha == "auto" else config["ridge"]
         return self._train(data, config, 0.0, getattr(self, "_predictor", None))
 
     def save_run(self, path: str | PathLike[str]) -> None:

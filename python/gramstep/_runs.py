@@ -34,8 +34,7 @@ class Run:
         self._trained = TrainedModel.load(self.path, threads)
         self.metadata = json.loads(self._trained.metadata())
         record = self.path / "record.jsonl"
-        lines = record.read_text(encoding="utf-8").splitlines() if record.exists() else []
-        self.record = [json.loads(line) for line in lines]
+        self.record = _record(record.read_text(encoding="utf-8")) if record.exists() else []
 
     @property
     def task(self) -> str:
@@ -58,8 +57,8 @@ class Run:
 
     @property
     def loss_curve(self) -> list[float]:
-        """Training loss after every epoch."""
-        return [line["train_loss"] for line in self.record if line["kind"] == "epoch"]
+        """Training loss after every epoch, of the first network."""
+        return [line["train_loss"] for line in self.record if line["kind"] == "epoch" and not line.get("member")]
 
     @property
     def model(self) -> Model:
@@ -127,6 +126,12 @@ def load_run(path: str | PathLike[str], *, threads: int = 0) -> Run:
         If there is no run, or a damaged one.
     """
     return Run(path, threads)
+
+
+def _record(text):
+    """The lines of a record; a last one that was cut short is passed over."""
+    *lines, last = text.split("\n")
+    return [json.loads(line) for line in lines]
 
 
 def _cells(column):

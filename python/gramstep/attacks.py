@@ -11,20 +11,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gramstep._gramstep import Model, ThreatModel, run_attack
+from gramstep._gramstep import LinearisedModel, Model, ThreatModel, run_attack, run_transfer
 
-__all__ = ["AttackResult", "apgd", "fgsm", "pgd", "smallest_perturbation"]
+__all__ = ["AttackResult", "apgd", "fgsm", "pgd", "smallest_perturbation", "transfer"]
 
 _ARGUMENTS = """
     Parameters
     ----------
-    model : Model or fitted estimator
+    model : Model, LinearisedModel or fitted estimator
         Of an estimator, X, y, radius and bounds are in the data's own units.
     X : array of shape (n, d)
     y : array of shape (n,) or (n, k)
@@ -145,6 +146,69 @@ def smallest_perturbation(
     return _run("pgd", {"steps": steps}, model, X, y, norm=norm, radius=radius, bisections=bisections, **threat)
 
 
+def transfer(
+    models: Sequence[Model | LinearisedModel],
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    norm: str = "linf",
+    radius: float,
+    steps: int = 20,
+    bounds: Any = None,
+    scales: ArrayLike | None = None,
+    frozen: Sequence[int] = (),
+    goal: str = "auto",
+    output: int = 0,
+    criterion: str | tuple[str, float] | None = None,
+) -> tuple[NDArray[np.float64], list[AttackResult]]:
+    """How well perturbations made for one model by :func:`pgd` work on another.
+
+    Parameters
+    ----------
+    models : sequence of Model or LinearisedModel
+        Of one number type, with the same inputs and outputs.
+    X, y, norm, radius, steps, bounds, scales, frozen, goal, output, criterion
+        As in :func:`pgd`.
+
+    Returns
+    -------
+    array of shape (models, models)
+        Entry (i, j): the share of samples for which the perturbation made for model i meets the criterion on model j.
+    list of AttackResult
+        The attack on each model.
+
+    Examples
+    --------
+    >>> import numpy as np, gramstep
+    >>> model = gramstep.Model.mlp([2, 64, 1], activation="tanh", seed=1)
+    >>> X = np.random.default_rng(0).normal(size=(50, 2))
+    >>> shares, _ = transfer([model, model.linearise()], X, model.predict(X), radius=0.1, criterion=("moved", 0.05))
+    >>> shares.shape, bool(abs(shares[0, 1] - shares[0, 0]) < 0.1)
+    ((2, 2), True)
+    """
+    X = np.asarray(X)
+    targets = [_Target.of(model) for model in models]
+    if not targets or any(isinstance(target, _Estimator) for target in targets):
+        raise TypeError("models: expected at least one Model or LinearisedModel")
+    plan, y = _plan(
+        targets[0],
+        X,
+        y,
+        attack="pgd",
+        settings={"steps": steps},
+        norm=norm,
+        radius=radius,
+        bounds=bounds,
+        scales=scales,
+        frozen=frozen,
+        goal=goal,
+        output=output,
+        criterion=criterion,
+    )
+    shares, results = run_transfer([target.model for target in targets], X, y, plan)
+    return shares, [_result(out, target, X) for out, target in zip(results, targets, strict=True)]
+
+
 fgsm.__doc__ = f"""One full step along the sign (linf) or the direction (l2) of the gradient (goodfellow2015).
 {_ARGUMENTS}{_RESULT}"""
 pgd.__doc__ = f"""Projected gradient ascent (madry2018).
@@ -189,6 +253,26 @@ def _run(
 ):
     X = np.asarray(X)
     target = _Target.of(model)
+    plan, y = _plan(
+        target,
+        X,
+        y,
+        attack=attack,
+        settings=settings,
+        norm=norm,
+        radius=radius,
+        bounds=bounds,
+        scales=scales,
+        frozen=frozen,
+        goal=goal,
+        output=output,
+        criterion=criterion,
+    )
+    return _result(run_attack(target.model, target.inputs(X), y, plan, bisections), target, X)
+
+
+def _plan(target, X, y, *, attack, settings, norm, radius, bounds, scales, frozen, goal, output, criterion):
+    """What the compiled half needs to know, and the targets as outputs."""
     y, labels = target.targets(y)
     if goal == "auto":
         goal = "margin" if labels else "loss"
@@ -196,19 +280,12 @@ def _run(
         criterion = "misclassified" if goal == "margin" else "none"
     criterion, by = (criterion, 0.0) if isinstance(criterion, str) else criterion
     limits, units = target.threat(bounds, scales, X)
-    out = run_attack(
-        target.model,
-        target.inputs(X),
-        y,
-        threat=ThreatModel(norm, radius, bounds=limits, scales=units, frozen=list(frozen)),
-        attack=attack,
-        settings=settings,
-        goal=goal,
-        output=output,
-        criterion=criterion,
-        by=by,
-        bisections=bisections,
-    )
+    threat = ThreatModel(norm, radius, bounds=limits, scales=units, frozen=list(frozen))
+    plan = {"threat": threat, "attack": attack, "settings": settings, "goal": goal, "output": output}
+    return plan | {"criterion": criterion, "by": by}, y
+
+
+def _result(out, target, X):
     return AttackResult(
         adversarial=target.data(out["adversarial"], X),
         found=out["found"].astype(bool),
@@ -227,7 +304,7 @@ class _Target:
 
     @staticmethod
     def of(model):
-        if isinstance(model, Model):
+        if isinstance(model, (Model, LinearisedModel)):
             return _Target(model)
         if hasattr(model, "model_") and hasattr(model, "_predictor"):
             return _Estimator(model)

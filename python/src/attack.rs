@@ -2,16 +2,17 @@
 
 use gramstep::attack::{
     Apgd, Attack, Attacked, Criterion, Fgsm, Goal, LargestLoss, Margin, Norm, Pgd, Problem, Reach, Shift,
-    SmallestPerturbation, ThreatModel,
+    SmallestPerturbation, ThreatModel, transfer,
 };
 use gramstep::loss::SquaredLoss;
+use gramstep::model::Differentiable;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::array::{Input, Number, array_of, array2, rows};
 use crate::error::core;
-use crate::model::{PyModel, each, owned};
+use crate::model::{Linear, Network, PyLinearisedModel, PyModel, owned};
 use crate::worker;
 
 /// What may be changed.
@@ -98,37 +99,126 @@ fn criterion(name: &str, by: f64) -> PyResult<Criterion> {
     })
 }
 
+/// How models are attacked, as Python's half says it.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub(crate) struct Plan<'py> {
+    threat: PyRef<'py, PyThreatModel>,
+    attack: String,
+    settings: Bound<'py, PyDict>,
+    goal: String,
+    output: usize,
+    criterion: String,
+    by: f64,
+}
+
+type Target<T> = Box<dyn Differentiable<T> + Send>;
+
+/// Models of one number type that can be attacked.
+enum Targets {
+    F32(Vec<Target<f32>>),
+    F64(Vec<Target<f64>>),
+}
+
+impl Targets {
+    /// Of networks and their linearisations.
+    fn of(models: &[Bound<'_, PyAny>]) -> PyResult<Self> {
+        let (mut single, mut double) = (Vec::<Target<f32>>::new(), Vec::<Target<f64>>::new());
+        for model in models {
+            if let Ok(linear) = model.cast::<PyLinearisedModel>() {
+                match &linear.borrow().linear {
+                    Linear::F32(model) => single.push(Box::new(model.clone())),
+                    Linear::F64(model) => double.push(Box::new(model.clone())),
+                }
+            } else {
+                match &model.extract::<PyRef<'_, PyModel>>()?.network {
+                    Network::F32(model) => single.push(Box::new(model.clone())),
+                    Network::F64(model) => double.push(Box::new(model.clone())),
+                }
+            }
+        }
+        match (single.is_empty(), double.is_empty()) {
+            (false, true) => Ok(Self::F32(single)),
+            (true, false) => Ok(Self::F64(double)),
+            (true, true) => Err(PyValueError::new_err("models: there is none")),
+            (false, false) => Err(PyValueError::new_err("models: some are of float32, some of float64")),
+        }
+    }
+}
+
+macro_rules! each_target {
+    ($targets:expr, $models:ident => $body:expr) => {
+        match $targets {
+            Targets::F32($models) => $body,
+            Targets::F64($models) => $body,
+        }
+    };
+}
+
 /// Attacks every sample; with `bisections` the smallest perturbation is looked for.
 #[pyfunction]
-#[pyo3(signature = (model, x, y, *, threat, attack, settings, goal, output, criterion, by, bisections=None))]
+#[pyo3(signature = (model, x, y, plan, bisections=None))]
 pub(crate) fn run_attack<'py>(
     py: Python<'py>,
-    model: &PyModel,
+    model: Bound<'py, PyAny>,
     x: &Bound<'py, PyAny>,
     y: &Bound<'py, PyAny>,
-    threat: &PyThreatModel,
-    attack: &str,
-    settings: &Bound<'py, PyDict>,
-    goal: &str,
-    output: usize,
-    criterion: &str,
-    by: f64,
+    plan: Plan<'py>,
     bisections: Option<usize>,
 ) -> PyResult<Bound<'py, PyDict>> {
-    let (goal, criterion) = (self::goal(goal, output)?, self::criterion(criterion, by)?);
-    each!(&model.network, model => {
-        let (x, y) = (rows(&Input::new(x, "X")?)?, owned(&Input::new(y, "y")?)?);
-        let attack = named(attack, settings)?;
-        let (model, threat) = (model.clone(), threat.0.clone());
-        let attacked = worker::run(py, None, move |_, _| {
-            let problem = Problem::new(&model, &x, &y).with_goal(goal.as_ref()).with_criterion(criterion);
-            match bisections {
-                None => attack.run(&problem, &threat),
-                Some(bisections) => SmallestPerturbation::new(bisections).run(attack.as_ref(), &problem, &threat),
+    each_target!(Targets::of(&[model])?, models => {
+        let attacked = attacked(py, models, (x, y), &plan, move |attack, models, problem, threat| match bisections {
+            None => attack.run(&problem.with_model(models[0]), threat),
+            Some(bisections) => {
+                SmallestPerturbation::new(bisections).run(attack, &problem.with_model(models[0]), threat)
             }
         })?;
-        describe(py, attacked.map_err(core)?)
+        describe(py, attacked)
     })
+}
+
+/// The transfer matrix between models, and the attack on each of them.
+#[pyfunction]
+pub(crate) fn run_transfer<'py>(
+    py: Python<'py>,
+    models: Vec<Bound<'py, PyAny>>,
+    x: &Bound<'py, PyAny>,
+    y: &Bound<'py, PyAny>,
+    plan: Plan<'py>,
+) -> PyResult<(Bound<'py, PyAny>, Vec<Bound<'py, PyDict>>)> {
+    each_target!(Targets::of(&models)?, models => {
+        let (errors, attacked) = attacked(py, models, (x, y), &plan, |attack, models, problem, threat| {
+            transfer(attack, models, problem, threat)
+        })?;
+        let attacked = attacked.into_iter().map(|attacked| describe(py, attacked)).collect::<PyResult<_>>()?;
+        Ok((array2(py, errors)?.into_any(), attacked))
+    })
+}
+
+/// Runs `work` on models, samples and plan, without the interpreter.
+fn attacked<T: Number, R: Send + 'static>(
+    py: Python<'_>,
+    models: Vec<Target<T>>,
+    (x, y): (&Bound<'_, PyAny>, &Bound<'_, PyAny>),
+    plan: &Plan<'_>,
+    work: impl FnOnce(
+        &(dyn Attack<T> + Send),
+        &[&dyn Differentiable<T>],
+        &Problem<'_, T>,
+        &ThreatModel,
+    ) -> gramstep::Result<R>
+    + Send
+    + 'static,
+) -> PyResult<R> {
+    let (goal, criterion) = (goal(&plan.goal, plan.output)?, criterion(&plan.criterion, plan.by)?);
+    let (x, y) = (rows(&Input::new(x, "X")?)?, owned(&Input::new(y, "y")?)?);
+    let (attack, threat) = (named(&plan.attack, &plan.settings)?, plan.threat.0.clone());
+    let result = worker::run(py, None, move |_, _| {
+        let models: Vec<&dyn Differentiable<T>> = models.iter().map(|model| model.as_ref() as _).collect();
+        let problem = Problem::new(models[0], &x, &y).with_goal(goal.as_ref()).with_criterion(criterion);
+        work(attack.as_ref(), &models, &problem, &threat)
+    })?;
+    result.map_err(core)
 }
 
 fn describe<T: Number>(py: Python<'_>, attacked: Attacked<T>) -> PyResult<Bound<'_, PyDict>> {

@@ -37,6 +37,7 @@ fn _gramstep(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(kernels::infinite_kernel, module)?)?;
     module.add_function(wrap_pyfunction!(kernels::empirical_ntk, module)?)?;
     module.add_function(wrap_pyfunction!(attack::run_attack, module)?)?;
+    module.add_function(wrap_pyfunction!(attack::run_transfer, module)?)?;
     module.add_function(wrap_pyfunction!(network::fit_network, module)?)?;
     module.add_function(wrap_pyfunction!(kernel_fit::fit_kernel, module)?)?;
     module.add_function(wrap_pyfunction!(verify::run_verify, module)?)?;

@@ -466,7 +466,7 @@ fn set_parameters<T: Number>(model: &mut Model<T>, parameters: &Bound<'_, PyDict
 
 /// A linearised network of either number type.
 #[derive(Clone, Debug)]
-enum Linear {
+pub(crate) enum Linear {
     F32(LinearisedModel<f32>),
     F64(LinearisedModel<f64>),
 }
@@ -484,7 +484,7 @@ macro_rules! each_linear {
 #[pyclass(name = "LinearisedModel", module = "gramstep")]
 #[derive(Clone, Debug)]
 pub(crate) struct PyLinearisedModel {
-    linear: Linear,
+    pub(crate) linear: Linear,
 }
 
 #[pymethods]
@@ -514,6 +514,12 @@ impl PyLinearisedModel {
             let outputs = py.detach(|| linear.predict(x)).map_err(core)?;
             Ok(array2(py, outputs)?.into_any().unbind())
         })
+    }
+
+    /// k, the number of outputs.
+    #[getter]
+    fn n_outputs(&self) -> usize {
+        each_linear!(&self.linear, linear => linear.model().outputs())
     }
 
     /// v = θ − θ₀, (p,).

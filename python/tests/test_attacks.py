@@ -68,3 +68,22 @@ def test_misuse_is_an_error_with_the_reason(rng):
             attacks.pgd(model, X, np.array([0, 1]), **{"radius": 0.1} | options)
     with pytest.raises(TypeError, match="Model"):
         attacks.pgd(object(), X, [0, 1], radius=0.1)
+
+
+def test_perturbations_transfer_between_a_network_and_its_linearisation(rng):
+    X = rng.normal(size=(60, 3))
+    y = (X[:, 0] * X[:, 1] > 0).astype(int)
+    model = gramstep.Model.mlp([3, 256, 2], activation="tanh", seed=1)
+    linear = model.linearise().fit(X, np.eye(2)[y], ridge=0.1)
+    other = gramstep.Model.mlp([3, 256, 2], activation="tanh", seed=5).linearise().fit(X, np.eye(2)[y], ridge=0.1)
+    shares, results = attacks.transfer([linear, other, linear], X, y, radius=0.3)
+    alone = attacks.pgd(linear, X, y, radius=0.3)
+    np.testing.assert_array_equal(results[0].adversarial, alone.adversarial)
+    assert shares[0, 0] == alone.error == shares[2, 0] and shares[1, 1] == results[1].error
+    moved = linear.predict(results[1].adversarial).argmax(axis=1)
+    assert shares[1, 0] == np.mean(moved != y)
+    single = gramstep.Model.mlp([3, 8, 2], seed=1, dtype="float32")
+    with pytest.raises(ValueError, match="some are of float32"):
+        attacks.transfer([linear, single], X, y, radius=0.3)
+    with pytest.raises(TypeError, match="at least one Model"):
+        attacks.transfer([], X, y, radius=0.3)

@@ -46,6 +46,18 @@ def test_python_predicts_what_the_command_line_predicts(program, table, tmp_path
         loaded.predict(frame[["a", "c"]])
 
 
+def test_the_run_of_an_ensemble_is_that_of_its_average(program, table, tmp_path):
+    folder = tmp_path / "run"
+    options = ["--model", "mlp:8,8:tanh", "--ensemble", 3, "--epochs", 4, "--quiet"]
+    run(program, "train", "--data", table, "--out", folder, *options)
+    loaded = gramstep.load_run(folder)
+    assert loaded.metadata["model"] == "mlp:24,24:tanh" and len(loaded.loss_curve) == 4
+    assert loaded.model.n_parameters == gramstep.Model.mlp([loaded.model.n_inputs, 24, 24, 1]).n_parameters
+    with (folder / "record.jsonl").open("a") as record:
+        record.write('{"kind": "ep')
+    assert len(gramstep.load_run(folder).record) == len(loaded.record)
+
+
 def test_classes_of_a_run(program, tmp_path):
     X, y = load_iris(return_X_y=True)
     names = np.array(["setosa", "versicolor", "virginica"])[y]

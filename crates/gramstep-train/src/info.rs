@@ -87,7 +87,7 @@ pub struct RunInfo {
     pub task: Task,
     /// The architecture.
     pub model: String,
-    /// Length of θ.
+    /// Length of θ; coefficients of a kernel regression.
     pub parameters: usize,
     /// Number type of the parameters.
     pub precision: Precision,

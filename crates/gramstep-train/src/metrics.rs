@@ -167,6 +167,22 @@ pub(crate) fn log_sum_exp(logits: &[f64]) -> f64 {
     largest + logits.iter().map(|logit| (logit - largest).exp()).sum::<f64>().ln()
 }
 
+/// exp(f_a)/Σ exp(f_b), in place.
+pub(crate) fn softmax(f: &mut [f64]) {
+    let normaliser = log_sum_exp(f);
+    for f in f.iter_mut() {
+        *f = (*f - normaliser).exp();
+    }
+}
+
+/// Outputs of a model become targets in their own units, or the probability of every class.
+pub(crate) fn in_own_units(outputs: &mut Matrix<f64>, targets: &Targets) {
+    match targets {
+        Targets::Regression { standardisation, .. } => standardisation.invert(outputs.as_mut_slice()),
+        Targets::Classification { .. } => (0..outputs.rows()).for_each(|i| softmax(outputs.row_mut(i))),
+    }
+}
+
 /// Place of the largest value; the first one among equals.
 pub(crate) fn largest(values: &[f64]) -> usize {
     (1..values.len()).fold(0, |best, i| if values[i] > values[best] { i } else { best })

@@ -33,7 +33,7 @@ pub struct StepEvent<'a> {
     pub epoch: usize,
     /// The step, counted from 1 over all epochs.
     pub step: usize,
-    /// Since training began.
+    /// Since the training of this network began.
     pub seconds: f64,
     /// What the optimiser says.
     pub info: &'a StepInfo,
@@ -49,7 +49,7 @@ pub struct EpochEvent {
     pub epoch: usize,
     /// Steps so far.
     pub step: usize,
-    /// Since training began.
+    /// Since the training of this network began.
     pub seconds: f64,
     /// Loss on the training rows: after the epoch where that was evaluated, else the mean over the epoch's batches.
     pub train_loss: f64,

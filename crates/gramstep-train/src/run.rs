@@ -8,7 +8,7 @@ use gramstep::{Device, Model, Scalar};
 use crate::checkpoint::{Checkpoint, Keeper};
 use crate::choice;
 use crate::data::{Dataset, Problem};
-use crate::ensemble::{Ensemble, Trained};
+use crate::ensemble::{Ensemble, Trained, average_name};
 use crate::error::{Error, Result};
 use crate::kernel_regression;
 use crate::metrics::evaluate;
@@ -16,36 +16,12 @@ use crate::model_file;
 use crate::observer::{Both, Observer, Silent};
 use crate::record::Record;
 use crate::report::{Report, SCHEMA_VERSION, write_run};
+pub use crate::run_folder::Keep;
 use crate::run_folder::RunFolder;
 use crate::settings::{Config, Facts, Precision, Settings, all_processors, outside};
 use crate::stop_reason::StopReason;
 use crate::trained::TrainedModel;
 use crate::trainer::Parts;
-
-/// Where the files of a run go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Keep<'a> {
-    /// Nowhere.
-    Nothing,
-    /// Into this folder.
-    Folder(&'a Path),
-    /// Into a new folder `runs/NAME-N` of the working directory.
-    Fresh,
-    /// On with the run in this folder, from its last checkpoint, in its files.
-    Resume(&'a Path),
-}
-
-impl Keep<'_> {
-    /// The folder, if there is to be one; `name` is that of the data.
-    pub(crate) fn folder(self, name: &str) -> Result<Option<RunFolder>> {
-        Ok(match self {
-            Keep::Nothing => None,
-            Keep::Folder(path) => Some(RunFolder::create(path)?),
-            Keep::Resume(path) => Some(RunFolder::open(path)),
-            Keep::Fresh => Some(RunFolder::fresh(Path::new("runs"), name)?),
-        })
-    }
-}
 
 /// Reads the data, trains, judges and keeps the result. Training ends after the step during which `stop` becomes true;
 /// the model is kept then too.
@@ -196,7 +172,8 @@ impl Run<'_> {
             ensemble.train(start, checkpoint, keeper.as_mut(), &mut observer)?;
 
         if let Some(folder) = folder.as_ref().filter(|_| fit.failure.is_none() || fit.best_epoch.is_some()) {
-            model_file::save(&folder.model(), &model, &settings.model.to_string(), preprocessing)?;
+            let name = average_name(&settings.model.to_string(), members.len());
+            model_file::save(&folder.model(), &model, &name, preprocessing)?;
         }
         if let Some(failure) = fit.failure {
             let path = folder.as_ref().filter(|_| fit.best_epoch.is_some()).map(RunFolder::model);

@@ -8,6 +8,39 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 
+/// Where the files of a run go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep<'a> {
+    /// Nowhere.
+    Nothing,
+    /// Into this folder.
+    Folder(&'a Path),
+    /// Into a new folder `runs/NAME-N` of the working directory.
+    Fresh,
+    /// On with the run in this folder, from its last checkpoint, in its files.
+    Resume(&'a Path),
+}
+
+impl Keep<'_> {
+    /// Whether [`folder`](Self::folder) would find the folder in use: to know before work is done.
+    pub(crate) fn check(self) -> Result<()> {
+        match self {
+            Keep::Folder(path) => RunFolder::open(path).check_free(),
+            Keep::Nothing | Keep::Fresh | Keep::Resume(_) => Ok(()),
+        }
+    }
+
+    /// The folder, if there is to be one; `name` is that of the data.
+    pub(crate) fn folder(self, name: &str) -> Result<Option<RunFolder>> {
+        Ok(match self {
+            Keep::Nothing => None,
+            Keep::Folder(path) => Some(RunFolder::create(path)?),
+            Keep::Resume(path) => Some(RunFolder::open(path)),
+            Keep::Fresh => Some(RunFolder::fresh(Path::new("runs"), name)?),
+        })
+    }
+}
+
 /// A folder that holds one run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunFolder {
@@ -21,11 +54,16 @@ impl RunFolder {
     /// [`Error::FolderInUse`], or [`Error::Write`] if it cannot be made.
     pub fn create(path: &Path) -> Result<Self> {
         let folder = Self::open(path);
-        if [folder.config(), folder.record(), folder.model()].iter().any(|file| file.exists()) {
-            return Err(Error::FolderInUse { path: path.to_owned() });
-        }
+        folder.check_free()?;
         fs::create_dir_all(path).map_err(|source| Error::Write { path: path.to_owned(), source })?;
         Ok(folder)
+    }
+
+    fn check_free(&self) -> Result<()> {
+        if [self.config(), self.record(), self.model()].iter().any(|file| file.exists()) {
+            return Err(Error::FolderInUse { path: self.path.clone() });
+        }
+        Ok(())
     }
 
     /// Makes a new folder `parent/name-N` with the first N that is free.

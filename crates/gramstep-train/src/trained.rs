@@ -6,14 +6,14 @@ use gramstep::{Device, Matrix, Model, Scalar};
 
 use crate::data::{BrokenImages, Preprocessing, Problem, Source, Table, Targets};
 use crate::error::{Error, Result};
-use crate::metrics::{self, Metrics, largest, log_sum_exp};
+use crate::metrics::{self, Metrics, largest};
 use crate::model_file::{self, Metadata, Network};
 use crate::predictions::Predictions;
 use crate::run_folder::RunFolder;
 use crate::settings::{Config, outside};
 use crate::uncertainty::ErrorBars;
 
-/// A network and the preprocessing that it was trained with.
+/// A network, or a kernel regression, and the preprocessing that it was trained with.
 #[derive(Clone, Debug)]
 pub struct TrainedModel {
     network: Network,
@@ -154,19 +154,11 @@ impl TrainedModel {
         notes.extend(inputs.outside(table));
         let outputs = self.outputs(&x)?;
         let metrics = judge(table, &outputs, targets, &mut notes)?;
-        let mut values = outputs.as_slice().to_vec();
         let (header, classes) = match targets {
-            Targets::Regression { columns, standardisation } => {
-                standardisation.invert(&mut values);
+            Targets::Regression { columns, .. } => {
                 (columns.iter().map(|name| format!("predicted_{name}")).collect(), None)
             }
             Targets::Classification { column, classes } => {
-                for logits in values.chunks_mut(classes.len()) {
-                    let normaliser = log_sum_exp(logits);
-                    for logit in logits {
-                        *logit = (*logit - normaliser).exp();
-                    }
-                }
                 let chosen = (0..rows.len()).map(|i| classes[largest(outputs.row(i))].clone()).collect();
                 let header = (std::iter::once(format!("predicted_{column}")))
                     .chain(classes.iter().map(|class| format!("probability_{class}")))
@@ -174,7 +166,8 @@ impl TrainedModel {
                 (header, Some(chosen))
             }
         };
-        let values = Matrix::from_vec(outputs.rows(), outputs.columns(), values)?;
+        let mut values = outputs;
+        metrics::in_own_units(&mut values, targets);
         let names = table.names().to_vec();
         Ok((Predictions { header, classes, names, values, metrics, notes }, x))
     }

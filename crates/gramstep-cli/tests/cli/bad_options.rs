@@ -20,7 +20,7 @@ fn settings_that_are_negative_zero_or_not_numbers_are_refused() {
         refused(&format!("--learning-rate {value}"), &["learning-rate", "a number above 0", "hint: "]);
     }
     for option in ["--ridge -1", "--ridge nan", "--ridge inf"] {
-        refused(option, &["ridge", "`auto` or a number of at least 0"]);
+        refused(option, &["ridge", "or a number of at least 0"]);
     }
     for value in ["1", "-0.1", "nan"] {
         refused(&format!("--momentum {value}"), &["momentum", "at least 0 and below 1"]);

@@ -74,12 +74,28 @@ fn the_ridge_is_given_or_found() {
 }
 
 #[test]
+fn without_a_ridge_repeated_rows_are_read_back_and_new_points_stay_uncertain() {
+    let bench = Bench::new();
+    let text = table(60);
+    let rows: Vec<&str> = text.lines().skip(1).collect();
+    bench.write("t.csv", format!("{text}{}\n", rows.join("\n")));
+    let report = bench.json(&format!("{TRAIN} --target y --model ntk:depth=1:erf --ridge 0 --test 0 --out run"));
+    assert!(report["kernel"]["log_marginal_likelihood"].is_f64(), "{report}");
+    assert!(!bench.run("info run").stdout.contains("did not come to its end"));
+    bench.write("new.csv", "a,kind,z,class\n2.5,red,5,out\n");
+    let predicted = bench.run("predict run --data new.csv --std --quiet");
+    let deviation = predicted.stdout.lines().nth(1).and_then(|line| line.split(',').nth(1)).unwrap();
+    assert!(deviation.parse::<f64>().unwrap() > 0.01, "{}", predicted.stdout);
+}
+
+#[test]
 fn settings_of_networks_are_refused_and_those_of_kernels_for_networks() {
     let bench = Bench::new();
     bench.write("t.csv", table(100));
-    for option in ["--epochs 3", "--batch-size 8", "--optimizer sgd", "--precision f32", "--ensemble 2"] {
+    for option in ["--epochs 3", "--batch-size 8", "--optimizer sgd", "--ensemble 2"] {
         bench.fails(&format!("train --data t.csv --model ntk {option}"), 2, &["networks alone"]);
     }
+    bench.fails("train --data t.csv --model ntk --precision f32", 2, &["precision = f32: f64"]);
     bench.fails("train --data t.csv --model ntk:depth=x", 2, &["depth=x"]);
     bench.fails("train --data t.csv --ridge evidence", 2, &["a setting of kernels"]);
     bench.json(&format!("{TRAIN} --target y --model ntk --out run"));

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use gramstep::kernel::{InfiniteArchitecture, Ridge};
 use gramstep::{Device, Matrix, MatrixView, Scalar};
 
-use super::predictor::softmax;
 use super::samples::{Prepared, apply};
 use crate::data::{Preprocessing, Targets};
 use crate::error::Result;
 use crate::kernel_regression::KernelModel;
+use crate::metrics::in_own_units;
 use crate::model_file;
 use crate::run_folder::{RunFolder, write_atomically};
 
@@ -59,13 +59,10 @@ impl KernelPredictor {
     /// Targets in their own units, or the probability of every class; m×k.
     ///
     /// # Errors
-    /// If the array has other columns or a value that is not finite.
+    /// If the array has other columns or an infinite value; NaN becomes the median of its column.
     pub fn predict<T: Scalar>(&self, x: MatrixView<'_, T>) -> Result<Matrix<f64>> {
         let mut f = self.model.outputs(&self.inputs(x)?)?;
-        match &self.preprocessing.targets {
-            Targets::Regression { standardisation, .. } => standardisation.invert(f.as_mut_slice()),
-            Targets::Classification { .. } => (0..f.rows()).for_each(|i| softmax(f.row_mut(i))),
-        }
+        in_own_units(&mut f, &self.preprocessing.targets);
         Ok(f)
     }
 

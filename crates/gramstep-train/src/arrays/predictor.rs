@@ -9,9 +9,9 @@ use gramstep::{Device, Matrix, MatrixView, Model, Scalar};
 use super::samples::{Prepared, apply, is_classification};
 use super::training::Training;
 use crate::data::{Dataset, Preprocessing, Targets};
-use crate::ensemble::average;
+use crate::ensemble::{average, average_name};
 use crate::error::{Error, Result};
-use crate::metrics::log_sum_exp;
+use crate::metrics::in_own_units;
 use crate::model_file;
 use crate::run_folder::RunFolder;
 
@@ -99,7 +99,7 @@ impl<T: Scalar> Predictor<T> {
     /// The network's input for rows of the caller's columns.
     ///
     /// # Errors
-    /// If the array has other columns or a value that is not finite.
+    /// If the array has other columns or an infinite value; NaN becomes the median of its column.
     pub fn inputs(&self, x: MatrixView<'_, T>) -> Result<Matrix<T>> {
         apply(&self.preprocessing.inputs, x, &(0..x.rows()).collect::<Vec<_>>())
     }
@@ -111,14 +111,7 @@ impl<T: Scalar> Predictor<T> {
     pub fn predict(&self, x: MatrixView<'_, T>) -> Result<Matrix<f64>> {
         self.by_chunks(x, |inputs| {
             let mut outputs = self.model.predict(inputs)?.into_f64();
-            match &self.preprocessing.targets {
-                Targets::Regression { standardisation, .. } => standardisation.invert(outputs.as_mut_slice()),
-                Targets::Classification { .. } => {
-                    for i in 0..outputs.rows() {
-                        softmax(outputs.row_mut(i));
-                    }
-                }
-            }
+            in_own_units(&mut outputs, &self.preprocessing.targets);
             Ok(outputs)
         })
     }
@@ -203,7 +196,8 @@ impl<T: Scalar> Predictor<T> {
         if let Some(training) = training {
             folder.write_config(&training.settings)?;
         }
-        model_file::save(&folder.model(), &self.model, &self.name, &self.preprocessing)
+        let name = average_name(&self.name, self.members().len());
+        model_file::save(&folder.model(), &self.model, &name, &self.preprocessing)
     }
 }
 
@@ -235,13 +229,5 @@ fn some_rows<T: Scalar>(prepared: &Prepared<T>, seed: u64) -> Result<Dataset<T>>
             known.followed_by(&validation.select(&others.iter().map(|row| row - n).collect::<Vec<_>>()))
         }
         None => Ok(known),
-    }
-}
-
-/// exp(f_a)/Σ exp(f_b), in place.
-pub(super) fn softmax(f: &mut [f64]) {
-    let normaliser = log_sum_exp(f);
-    for f in f.iter_mut() {
-        *f = (*f - normaliser).exp();
     }
 }

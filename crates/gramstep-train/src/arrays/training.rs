@@ -110,6 +110,9 @@ fn settle<T: Scalar>(
             notes: Vec::new(),
         };
         choice::settle(facts, problem, &mut config, stop, observer)?;
+    } else if matches!(config.ridge, None | Some(RidgeChoice::Auto)) {
+        // A ridge that falls from a strong one would undo the network that training goes on with.
+        config.ridge = Some(RidgeChoice::Fixed(0.0));
     }
     let settings = Settings::complete(&config, facts, preprocessing.targets.columns())?;
     // Without validation rows the training loss judges, where the caller asks for it.

@@ -24,6 +24,7 @@ pub(super) fn npz(origin: &str, file: &[u8]) -> Result<Table> {
     let mut archive =
         ZipArchive::new(Cursor::new(file)).map_err(|error| fail(origin, format!("not an NPZ file: {error}")))?;
     let mut columns: Vec<Column> = Vec::new();
+    let mut targets = Vec::new();
     let mut first: Option<(String, usize)> = None;
     for number in 0..archive.len() {
         let mut member = archive.by_index(number).map_err(|error| fail(origin, error.to_string()))?;
@@ -33,7 +34,11 @@ pub(super) fn npz(origin: &str, file: &[u8]) -> Result<Table> {
         let mut bytes = Vec::new();
         member.read_to_end(&mut bytes).map_err(|error| fail(&within, error.to_string()))?;
         let named = |j: usize, all: usize| if all == 1 { name.clone() } else { format!("{name}_{}", j + 1) };
+        let start = columns.len();
         let rows = append(&within, &bytes, named, &mut columns)?;
+        if name == TARGET {
+            targets = columns[start..].iter().map(|column| column.name.clone()).collect();
+        }
         let (of, expected) = first.get_or_insert_with(|| (name.clone(), rows));
         if rows != *expected {
             return Err(fail(&within, format!("{rows} rows where `{of}` has {expected}; every row is one sample")));
@@ -43,7 +48,7 @@ pub(super) fn npz(origin: &str, file: &[u8]) -> Result<Table> {
         return Err(Error::EmptyFile { origin: origin.to_owned() });
     }
     let mut table = Table::from_columns(origin, columns)?;
-    table.target = table.column(TARGET).map(|column| column.name.clone());
+    table.targets = targets;
     Ok(table)
 }
 
@@ -111,7 +116,9 @@ mod tests {
         let file = archive(&[("y.npy", array(3, 1)), ("X.npy", array(3, 2)), ("notes.txt", b"-".to_vec())]);
         let table = npz("a.npz", &file).unwrap();
         assert_eq!(names(&table), ["y", "X_1", "X_2"]);
-        assert_eq!((table.target.as_deref(), table.rows()), (Some("y"), 3));
+        assert_eq!((table.targets.as_slice(), table.rows()), (["y".to_owned()].as_slice(), 3));
+        let table = npz("a.npz", &archive(&[("y.npy", array(3, 2)), ("X.npy", array(3, 1))])).unwrap();
+        assert_eq!(table.targets, ["y_1", "y_2"]);
     }
 
     #[test]

@@ -187,8 +187,8 @@ fn target_columns(table: &Table, config: &Config, notes: &mut Vec<String>) -> Re
     if !config.target.is_empty() {
         return Ok(config.target.clone());
     }
-    if let Some(target) = &table.target {
-        return Ok(vec![target.clone()]);
+    if !table.targets.is_empty() {
+        return Ok(table.targets.clone());
     }
     let other = |name: &String| config.drop.contains(name) || config.weights.as_ref() == Some(name);
     let last = table.columns().iter().rev().find(|column| !other(&column.name));

@@ -14,7 +14,7 @@ pub struct Table {
     /// A name for every row, such as that of its image file; empty if rows have none.
     pub(crate) names: Vec<String>,
     /// The column to learn unless the user names one; none for the last.
-    pub(crate) target: Option<String>,
+    pub(crate) targets: Vec<String>,
     /// The task, where the kind of data tells it.
     pub(crate) task: Option<Task>,
 }
@@ -87,7 +87,7 @@ impl TextCells {
 impl Table {
     /// Columns of equal length whose rows have no names.
     pub(super) fn new(origin: String, columns: Vec<Column>, lines: Vec<u64>, notes: Vec<String>) -> Self {
-        Self { origin, columns, lines, notes, names: Vec::new(), target: None, task: None }
+        Self { origin, columns, lines, notes, names: Vec::new(), targets: Vec::new(), task: None }
     }
 
     /// Where the table was read from, for messages.

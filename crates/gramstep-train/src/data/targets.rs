@@ -62,8 +62,8 @@ impl Targets {
     /// # Errors
     /// When a target is not there.
     pub fn guess(table: &Table, columns: &[String]) -> Result<Task> {
-        if let (Some(task), Some(target)) = (table.task, &table.target)
-            && columns == std::slice::from_ref(target)
+        if let Some(task) = table.task
+            && columns == table.targets
         {
             return Ok(task);
         }

@@ -8,7 +8,7 @@
 //! the biases. All that reads one network (a file, an attack, a kernel) reads the average too.
 
 use gramstep::model::{LayerSpecification, Span};
-use gramstep::{Error, Model, Result, Scalar, Specification};
+use gramstep::{Architecture, Error, Model, Result, Scalar, Specification};
 
 /// The average of perceptrons of one architecture.
 ///
@@ -31,6 +31,19 @@ pub(crate) fn average<T: Scalar>(members: &[Model<T>]) -> Result<Model<T>> {
     }
     wide.set_theta(&theta.into_iter().map(T::from_f64).collect::<Vec<_>>())?;
     Ok(wide)
+}
+
+/// The architecture of the average of so many networks of an architecture, in short.
+pub(crate) fn average_name(name: &str, members: usize) -> String {
+    match name.parse() {
+        Ok(Architecture::Mlp { mut hidden, activation }) => {
+            for width in &mut hidden {
+                *width *= members;
+            }
+            Architecture::Mlp { hidden, activation }.to_string()
+        }
+        _ => name.to_owned(),
+    }
 }
 
 /// Whether networks of this architecture can be averaged, told before they are trained.

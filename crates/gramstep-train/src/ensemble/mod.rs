@@ -13,8 +13,8 @@ use std::time::Duration;
 use gramstep::{Device, Matrix, Model, Scalar};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::average::average;
 use self::average::check_averages;
+pub(crate) use self::average::{average, average_name};
 use self::folds::Folds;
 use crate::adversarial::{AdversarialOptimizer, Opponent};
 use crate::batches::batch_count;

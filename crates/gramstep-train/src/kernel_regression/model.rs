@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use gramstep::kernel::{InfiniteArchitecture, InfinitePoints, KernelRegression, Ridge};
+use gramstep::solve::golden_section;
 use gramstep::{Device, Error as CoreError, Matrix};
 
 use crate::data::{Dataset, Task};
@@ -207,13 +208,12 @@ impl KernelModel {
     /// Those of [`outputs`](Self::outputs) and of [`regression`](Self::regression).
     pub fn deviation(&self, inputs: &Matrix<f64>) -> Result<Matrix<f64>> {
         let regression = self.regression()?;
-        let (noise, ridge) = (regression.noise_variance(), self.ridge);
+        let prior = regression.prior_variance();
         self.by_chunks(inputs, |points| {
             let which = self.architecture.which;
             let cross = points.cross_gram(&self.points, which)?;
             let variance = regression.variance(&cross, &points.diagonal(which))?;
-            let relative = |v: f64| if ridge > 0.0 { 1.0 + v / ridge } else { 0.0 };
-            Ok(Matrix::from_fn(variance.len(), noise.len(), |i, a| (noise[a] * relative(variance[i])).sqrt()))
+            Ok(Matrix::from_fn(variance.len(), prior.len(), |i, a| (prior[a] * (self.ridge + variance[i])).sqrt()))
         })
     }
 
@@ -264,13 +264,7 @@ impl KernelModel {
                 })
                 .sum()
         };
-        let golden = 0.5 * (5.0_f64.sqrt() - 1.0);
-        let (mut low, mut high) = (-3.0, 3.0);
-        for _ in 0..60 {
-            let (left, right) = (high - golden * (high - low), low + golden * (high - low));
-            if loss(left) <= loss(right) { high = right } else { low = left }
-        }
-        10_f64.powf(0.5 * (low + high))
+        10_f64.powf(golden_section(loss, -3.0, 3.0, 60))
     }
 }
 

@@ -13,10 +13,13 @@ use crate::model_file;
 use crate::observer::Observer;
 use crate::record::Record;
 use crate::report::{KernelFit, Report, SCHEMA_VERSION, write_run};
-use crate::run::Keep;
-use crate::run_folder::write_atomically;
+use crate::run_folder::{Keep, write_atomically};
 use crate::settings::{Config, Facts, Precision, RidgeChoice, all_processors, outside};
 use crate::stop_reason::StopReason;
+use crate::text::count;
+
+/// From so many rows on a solve takes long enough to say so.
+const MANY: usize = 2000;
 
 /// The kernel that a configuration asks for; none where its model is a network.
 pub(crate) fn architecture(config: &Config) -> Result<Option<InfiniteArchitecture>> {
@@ -36,6 +39,7 @@ pub(crate) fn train(
     observer: &mut dyn Observer,
 ) -> Result<Report> {
     refuse(config)?;
+    keep.check()?;
     let config = Config { validation: config.validation.clone().or(Some(Portion::Fraction(0.0))), ..config.clone() };
     let problem = Problem::load_with(&config, None, &mut |done, all| observer.reading(done, all))?;
     problem.notes.iter().for_each(|note| observer.note(note));
@@ -43,16 +47,18 @@ pub(crate) fn train(
         observer.note("validation: every training row by the regression on all others");
     }
     let config = complete(config, architecture, &problem);
+    let n = problem.train.rows();
+    if n >= MANY {
+        observer.note(&format!("solving a system of {} rows, which takes O(n³) time", count(n)));
+    }
+    let clock = Instant::now();
+    let model = fit(&config, architecture, &problem)?;
+    let seconds = clock.elapsed().as_secs_f64();
     let folder = keep.folder(&problem.name)?;
     let mut record = None;
     if let Some(folder) = &folder {
         folder.write_config(&config)?;
         record = Some(Record::create(&folder.record())?);
-    }
-    let clock = Instant::now();
-    let model = fit(&config, architecture, &problem)?;
-    let seconds = clock.elapsed().as_secs_f64();
-    if let Some(folder) = &folder {
         let path = folder.model();
         write_atomically(&path, &model_file::serialize_kernel(&path, &model, &problem.preprocessing)?)?;
     }
@@ -89,11 +95,13 @@ fn refuse(config: &Config) -> Result<()> {
         ("epochs", config.epochs.is_some()),
         ("time-limit", config.time_limit.is_some()),
         ("patience", config.patience.is_some()),
-        ("precision", config.precision == Some(Precision::F32)),
     ];
-    match given.iter().find(|(_, given)| *given) {
-        Some((name, _)) => Err(outside(name, &"with a kernel", "a setting of networks alone")),
-        None => Ok(()),
+    if let Some((name, _)) = given.iter().find(|(_, given)| *given) {
+        return Err(outside(name, &"with a kernel", "a setting of networks alone"));
+    }
+    match config.precision {
+        Some(Precision::F32) => Err(outside("precision", &"f32", "f64, in which a kernel regression is solved")),
+        _ => Ok(()),
     }
 }
 

@@ -68,6 +68,11 @@ impl Shown {
         self.history.epochs.iter().filter(move |line| line.member == member)
     }
 
+    /// Losses of the first network.
+    fn first_network(&self) -> impl Iterator<Item = &EpochLine> {
+        self.epochs(self.history.epochs.first().map_or(0, |line| line.member))
+    }
+
     fn steps(&self) -> impl Iterator<Item = &StepLine> {
         let first = self.history.steps.first().map_or(0, |line| line.member);
         self.history.steps.iter().filter(move |line| line.member == first)
@@ -217,13 +222,14 @@ fn measures(metrics: &Metrics) -> Vec<String> {
 
 /// How long each run took to reach the best training loss of every run.
 fn milestones(page: &mut Page, runs: &[Shown]) {
+    let runs: Vec<&Shown> = runs.iter().filter(|run| !run.history.epochs.is_empty()).collect();
     if runs.len() < 2 {
         return;
     }
-    let lowest = |run: &Shown| run.history.epochs.iter().map(|line| line.train_loss).fold(f64::INFINITY, f64::min);
-    let mut goals: Vec<(f64, &str)> = runs.iter().map(|run| (lowest(run), run.name.as_str())).collect();
+    let lowest = |run: &Shown| run.first_network().map(|line| line.train_loss).fold(f64::INFINITY, f64::min);
+    let mut goals: Vec<(f64, &str)> = runs.iter().map(|&run| (lowest(run), run.name.as_str())).collect();
     goals.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let reached = |run: &Shown, goal: f64| match run.history.epochs.iter().find(|line| line.train_loss <= goal) {
+    let reached = |run: &Shown, goal: f64| match run.first_network().find(|line| line.train_loss <= goal) {
         Some(line) => format!("{}, {} epochs", seconds(line.seconds), count(line.epoch)),
         None => "not reached".to_owned(),
     };
@@ -232,7 +238,7 @@ fn milestones(page: &mut Page, runs: &[Shown]) {
         [first].into_iter().chain(runs.iter().map(|run| reached(run, goal))).collect::<Vec<_>>()
     };
     let header: Vec<&str> = ["training loss"].into_iter().chain(runs.iter().map(|run| run.name.as_str())).collect();
-    page.note("Time and epochs until a training loss was reached.");
+    page.note("Time and epochs until a training loss was reached, by the first network of a run.");
     page.table(&header, &goals.iter().filter(|goal| goal.0.is_finite()).map(row).collect::<Vec<_>>());
 }
 

@@ -98,7 +98,7 @@ words! {
     Preset as "preset" {
         /// One network of one architecture.
         Fast = "fast",
-        /// On small tables the best of three architectures, and five networks of it.
+        /// On small tables the best of three architectures, and five networks of it; on those of middle size three.
         Default = "default",
         /// On small tables the best of three by cross-validation, and ten networks of it; on others five networks.
         Thorough = "thorough",

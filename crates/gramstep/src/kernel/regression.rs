@@ -18,7 +18,7 @@ use super::KernelTiles;
 use super::tiles::blocks;
 use crate::error::{Error, Result, check_extent, check_not_negative, check_positive};
 use crate::scalar::Scalar;
-use crate::solve::{ConjugateGradient, Eigen, SolveInfo, conjugate_gradient, dot, eigen};
+use crate::solve::{ConjugateGradient, Eigen, SolveInfo, conjugate_gradient, dot, eigen, golden_section};
 use crate::view::Matrix;
 
 /// How the ridge κ is found.
@@ -211,6 +211,14 @@ impl KernelRegression {
         self.projected.iter().map(|q| self.noise(q, self.ridge)).collect()
     }
 
+    /// s²/κ of every output, the variance of the prior for which the evidence is largest, yᵀ(K + κI)⁻¹y/n: defined for
+    /// κ = 0 too.
+    #[must_use]
+    pub fn prior_variance(&self) -> Vec<f64> {
+        let inverses = self.inverses(self.ridge);
+        self.projected.iter().map(|q| quadratic(q, &inverses) / self.observations).collect()
+    }
+
     /// Leave-one-out residuals f₋ᵢ(x_i) − y_i = −c_i/[K̃⁻¹]_ii, n×k. Of a sample of weight w > 1 one of its w
     /// observations is left out.
     #[must_use]
@@ -220,12 +228,14 @@ impl KernelRegression {
     }
 
     /// log p(y) of all outputs with kernel K and noise variance κ: −½yᵀK̃⁻¹y − ½log|K̃| − ½n·log 2π (of W^½y where
-    /// there are weights).
+    /// there are weights), without the directions in which K̃ is rounding.
     #[must_use]
     pub fn log_marginal_likelihood(&self) -> f64 {
         let n = self.targets.rows() as f64;
         let inverses = self.inverses(self.ridge);
-        let log: f64 = self.eigen.values.iter().map(|w| (w.max(0.0) + self.ridge).ln()).sum();
+        let rounding = self.eigen.rounding();
+        let shifted = self.eigen.values.iter().map(|w| w.max(0.0) + self.ridge).filter(|shifted| *shifted > rounding);
+        let log: f64 = shifted.map(f64::ln).sum();
         self.projected.iter().map(|q| -0.5 * (quadratic(q, &inverses) + log + n * (2.0 * PI).ln())).sum()
     }
 
@@ -303,13 +313,8 @@ impl KernelRegression {
         let values: Vec<f64> = (0..GRID).map(|k| f(self, at(exponent(k)))).collect();
         let best =
             (0..GRID).zip(&values).fold((0, f64::INFINITY), |best, (k, &v)| if v < best.1 { (k, v) } else { best }).0;
-        let golden = 0.5 * (5.0_f64.sqrt() - 1.0);
-        let (mut low, mut high) = (exponent((best - 1).max(0)), exponent((best + 1).min(GRID - 1)));
-        for _ in 0..40 {
-            let (left, right) = (high - golden * (high - low), low + golden * (high - low));
-            if f(self, at(left)) <= f(self, at(right)) { high = right } else { low = left }
-        }
-        at(0.5 * (low + high))
+        let (low, high) = (exponent((best - 1).max(0)), exponent((best + 1).min(GRID - 1)));
+        at(golden_section(|exponent| f(self, at(exponent)), low, high, 40))
     }
 }
 

@@ -4,11 +4,13 @@
 mod cholesky;
 mod conjugate_gradient;
 mod eigen;
+mod golden_section;
 
 use serde::{Deserialize, Serialize};
 
 pub use conjugate_gradient::{ConjugateGradient, conjugate_gradient};
 pub use eigen::{Eigen, eigen};
+pub use golden_section::golden_section;
 
 use crate::error::{Result, check_extent, check_not_negative};
 use crate::view::Matrix;

@@ -108,7 +108,7 @@ pub(super) fn read(pair: &Pair, settings: &ImageSettings) -> Result<Table> {
         lines: (1..=images as u64).collect(),
         notes: Vec::new(),
         names: Vec::new(),
-        target: Some("label".to_owned()),
+        targets: vec!["label".to_owned()],
         task: Some(Task::Classification),
     })
 }

@@ -132,7 +132,7 @@ fn table(listing: Listing, decoded: decode::Decoded, broken: BrokenImages) -> Re
     }
     let image = Column { name: "image".to_owned(), cells: Cells::Images(decoded.images) };
     columns.insert(0, image);
-    Ok(Table { origin, columns, lines, notes, names, target: Some(target), task })
+    Ok(Table { origin, columns, lines, notes, names, targets: vec![target], task })
 }
 
 /// Keeps the entries of some rows.
