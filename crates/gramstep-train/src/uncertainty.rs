@@ -140,7 +140,8 @@ fn fit<T: Scalar>(
 ) -> Result<(LinearisedLaplace<T>, Vec<f64>)> {
     let train: Dataset<T> = problem.train.cast();
     let outputs = network.outputs();
-    let posterior = LinearisedLaplace::fit(network, &train.inputs, &train.targets, Ridge::Evidence, BUDGET, seed)?;
+    let (x, y, weights) = (&train.inputs, &train.targets, train.weights.as_deref());
+    let posterior = LinearisedLaplace::fit_weighted(network, x, y, weights, Ridge::Evidence, BUDGET, seed)?;
     if let Coverage::Rows { used, of } = posterior.coverage() {
         notes.push(format!("error bars know {} of {} training rows, as many as fit in memory", count(used), count(of)));
     }

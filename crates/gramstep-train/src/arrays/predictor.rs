@@ -162,8 +162,8 @@ impl<T: Scalar> Predictor<T> {
             return Ok(Some(Arc::clone(posteriors)));
         }
         let ridge = self.ridge.map_or(Ridge::Evidence, Ridge::Fixed);
-        let fit =
-            |member: &Model<T>| LinearisedLaplace::fit(member.clone(), &known.inputs, &known.targets, ridge, BUDGET, 0);
+        let (x, y, weights) = (&known.inputs, &known.targets, known.weights.as_deref());
+        let fit = |member: &Model<T>| LinearisedLaplace::fit_weighted(member.clone(), x, y, weights, ridge, BUDGET, 0);
         let fitted = Arc::new(self.members().iter().map(fit).collect::<gramstep::Result<Vec<_>>>()?);
         *cell = Some(Arc::clone(&fitted));
         Ok(Some(fitted))

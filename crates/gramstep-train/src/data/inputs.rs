@@ -96,7 +96,7 @@ impl Inputs {
     /// For text or infinite values in a numeric column, and when no column is left.
     pub fn fit(
         table: &Table,
-        rows: &[usize],
+        (rows, weights): (&[usize], Option<&[f64]>),
         targets: &[String],
         drop: &[String],
         notes: &mut Vec<String>,
@@ -111,7 +111,7 @@ impl Inputs {
             let encoding = match &column.cells {
                 Cells::Images(images) => Ok(fit_images(images, rows, &mut inputs.standardisation)),
                 Cells::Text(text) if !text.is_mostly_numbers() => fit_category(column, rows),
-                _ => fit_number(table, column, rows, &mut inputs.standardisation)?,
+                _ => fit_number(table, column, (rows, weights), &mut inputs.standardisation)?,
             };
             match encoding {
                 Ok(encoding) => {
@@ -347,7 +347,7 @@ fn weighted_moments(counts: &[u64; 256]) -> (f64, f64) {
 fn fit_number(
     table: &Table,
     column: &Column,
-    rows: &[usize],
+    (rows, weights): (&[usize], Option<&[f64]>),
     standardisation: &mut Standardisation,
 ) -> Result<std::result::Result<Encoding, &'static str>> {
     let numbers = table.numbers(column)?;
@@ -361,11 +361,8 @@ fn fit_number(
     }
     let range = Some(range(&present));
     let median = median(&mut present);
-    let gaps = rows.len() - present.len();
-    present.extend(std::iter::repeat_n(median, gaps));
-    let fitted = Standardisation::fit([present.as_slice()]);
-    standardisation.mean.extend(fitted.mean);
-    standardisation.scale.extend(fitted.scale);
+    let filled = |&row: &usize| if numbers[row].is_nan() { median } else { numbers[row] };
+    standardisation.push(&rows.iter().map(filled).collect::<Vec<_>>(), weights);
     Ok(Ok(Encoding::Number { median, flag, range }))
 }
 
@@ -465,7 +462,7 @@ mod tests {
     fn fit(text: &str, rows: &[usize]) -> (Inputs, Table, Vec<String>) {
         let table = table_of(text);
         let mut notes = Vec::new();
-        let inputs = Inputs::fit(&table, rows, &["y".to_owned()], &[], &mut notes).unwrap();
+        let inputs = Inputs::fit(&table, (rows, None), &["y".to_owned()], &[], &mut notes).unwrap();
         (inputs, table, notes)
     }
 
@@ -515,7 +512,7 @@ mod tests {
     #[test]
     fn a_mostly_numeric_column_with_text_is_an_error_and_not_a_category() {
         let table = table_of("a,y\n1,0\n2,0\nx,0\n");
-        let error = Inputs::fit(&table, &[0, 1], &[], &[], &mut Vec::new()).unwrap_err();
+        let error = Inputs::fit(&table, (&[0, 1], None), &[], &[], &mut Vec::new()).unwrap_err();
         assert!(matches!(error, Error::TextInNumbers { line: 4, .. }), "{error}");
     }
 

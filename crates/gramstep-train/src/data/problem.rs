@@ -30,7 +30,7 @@ impl Preprocessing {
     fn fit(
         config: &Config,
         table: &Table,
-        rows: &[usize],
+        (rows, weights): (&[usize], Option<&[f64]>),
         columns: &[String],
         notes: &mut Vec<String>,
     ) -> Result<Self> {
@@ -38,10 +38,10 @@ impl Preprocessing {
         if config.task.is_none() && guess == Task::Classification && table.task.is_none() {
             notes.push(format!("`{}` is text: --task classification", columns.join("`, `")));
         }
-        let targets = Targets::fit(table, rows, columns, config.task.unwrap_or(guess))?;
+        let targets = Targets::fit(table, rows, weights, columns, config.task.unwrap_or(guess))?;
         notes.extend(targets.heavy_tails(table, rows)?);
         let left_out: Vec<String> = config.drop.iter().chain(&config.weights).cloned().collect();
-        Ok(Self { inputs: Inputs::fit(table, rows, columns, &left_out, notes)?, targets })
+        Ok(Self { inputs: Inputs::fit(table, (rows, weights), columns, &left_out, notes)?, targets })
     }
 
     /// Whether its parts fit together, as those of a damaged file may not.
@@ -141,18 +141,18 @@ impl Problem {
         let (validation, validation_file) = fraction_or_source(&validation)?;
         let split = Split::new(table.origin(), &rows, test, validation, config.seed.unwrap_or_default())?;
 
-        let preprocessing = match earlier {
-            Some(earlier) => earlier.clone(),
-            None => Preprocessing::fit(config, table, &split.train, &columns, &mut notes)?,
+        let preprocessing = if let Some(earlier) = earlier {
+            earlier.clone()
+        } else {
+            let weights = weights_of_rows(table, config.weights.as_deref(), &split.train)?;
+            Preprocessing::fit(config, table, (&split.train, weights.as_deref()), &columns, &mut notes)?
         };
         let images = config.image_settings();
         let images = preprocessing.inputs.image_settings(images.broken, images.threads);
 
         let weights = config.weights.as_deref();
         let dataset = |table: &Table, rows: &[usize], notes: &mut Vec<String>| {
-            let weights = weights.map(|name| weights_of(table, name)).transpose()?;
-            let own = weights.map(|weights| rows.iter().map(|&row| weights[row]).collect());
-            preprocessing.dataset(table, rows, notes)?.with_weights(own)
+            preprocessing.dataset(table, rows, notes)?.with_weights(weights_of_rows(table, weights, rows)?)
         };
         let mut part = |rows: &[usize], file: Option<Source>| match file {
             Some(source) => {
@@ -211,6 +211,12 @@ fn weights_of<'a>(table: &'a Table, name: &str) -> Result<&'a [f64]> {
     }
 }
 
+/// The weights of some rows, where there is a column of weights.
+fn weights_of_rows(table: &Table, name: Option<&str>, rows: &[usize]) -> Result<Option<Vec<f64>>> {
+    let weights = name.map(|name| weights_of(table, name)).transpose()?;
+    Ok(weights.map(|weights| rows.iter().map(|&row| weights[row]).collect()))
+}
+
 /// The rows that have a value in every target and a weight above 0.
 fn usable_rows(
     table: &Table,
@@ -264,5 +270,26 @@ mod tests {
         assert!(mean(test.targets.as_slice()).abs() > 1e-6);
         assert_eq!((train.rows(), test.rows()), (265, 88));
         assert!(problem.notes[0].contains("`progression`"));
+    }
+
+    #[test]
+    fn a_row_of_weight_two_standardises_as_two_rows() {
+        let of = |text: &str, weights: Option<String>| {
+            let table = Table::parse("t", text.as_bytes(), crate::data::Format::Csv).unwrap();
+            let none = Some(Portion::Fraction(0.0));
+            let config =
+                Config { test: none.clone(), validation: none, target: vec!["y".into()], weights, ..Config::default() };
+            Problem::of_table("t", &table, &config).unwrap().preprocessing
+        };
+        let weighted = of("a,w,y\n1,2,5\n,1,6\n4,1,9\n", Some("w".into()));
+        let twice = of("a,y\n1,5\n1,5\n,6\n4,9\n", None);
+        let scale = |preprocessing: &Preprocessing| match &preprocessing.targets {
+            Targets::Regression { standardisation, .. } => standardisation.clone(),
+            Targets::Classification { .. } => unreachable!("the target is a number"),
+        };
+        let close = |a: &[f64], b: &[f64]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-12);
+        let (one, other) = (scale(&weighted), scale(&twice));
+        assert!(close(&one.mean, &other.mean) && close(&one.scale, &other.scale));
+        assert!((one.mean[0] - 6.25).abs() < 1e-12);
     }
 }

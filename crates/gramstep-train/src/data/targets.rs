@@ -86,13 +86,13 @@ impl Targets {
         Ok((0..table.rows()).filter(|&row| !columns.iter().any(|column| column.is_missing(row))).collect())
     }
 
-    /// Decides from the given rows, which must have a value in every target.
+    /// Decides from the given rows, which must have a value in every target; a row of weight w counts as w rows.
     ///
     /// # Errors
     /// When the columns do not fit the task, or a target is constant.
-    pub fn fit(table: &Table, rows: &[usize], columns: &[String], task: Task) -> Result<Self> {
+    pub fn fit(table: &Table, rows: &[usize], weights: Option<&[f64]>, columns: &[String], task: Task) -> Result<Self> {
         match task {
-            Task::Regression => fit_regression(table, rows, columns),
+            Task::Regression => fit_regression(table, rows, weights, columns),
             Task::Classification => fit_classification(table, rows, columns),
         }
     }
@@ -202,17 +202,16 @@ impl Targets {
     }
 }
 
-fn fit_regression(table: &Table, rows: &[usize], columns: &[String]) -> Result<Targets> {
-    let mut training = Vec::with_capacity(columns.len());
+fn fit_regression(table: &Table, rows: &[usize], weights: Option<&[f64]>, columns: &[String]) -> Result<Targets> {
+    let mut standardisation = Standardisation::default();
     for name in columns {
         let numbers = table.numbers(table.require(name)?)?;
         let values: Vec<f64> = rows.iter().map(|&row| numbers[row]).collect();
         if is_constant(&values) {
             return Err(Error::ConstantTarget { origin: table.origin().to_owned(), column: name.clone() });
         }
-        training.push(values);
+        standardisation.push(&values, weights);
     }
-    let standardisation = Standardisation::fit(training.iter().map(Vec::as_slice));
     Ok(Targets::Regression { columns: columns.to_vec(), standardisation })
 }
 
@@ -256,14 +255,14 @@ mod tests {
         let table = table_of("a,b\nx,1\ny,2\nx,3\ny,4\n");
         assert_eq!(Targets::guess(&table, &names("a")).unwrap(), Task::Classification);
         assert_eq!(Targets::guess(&table, &names("b")).unwrap(), Task::Regression);
-        let targets = Targets::fit(&table, &[0, 1, 2, 3], &names("a"), Task::Classification).unwrap();
+        let targets = Targets::fit(&table, &[0, 1, 2, 3], None, &names("a"), Task::Classification).unwrap();
         assert_eq!(targets.apply(&table, &[1, 0]).unwrap().as_slice(), [0.0, 1.0, 1.0, 0.0]);
     }
 
     #[test]
     fn numeric_classes_are_in_numeric_order() {
         let table = table_of("c\n10\n9\n10\n9\n-1\n-1\n");
-        let targets = Targets::fit(&table, &[0, 1, 2, 3, 4, 5], &names("c"), Task::Classification).unwrap();
+        let targets = Targets::fit(&table, &[0, 1, 2, 3, 4, 5], None, &names("c"), Task::Classification).unwrap();
         let Targets::Classification { classes, .. } = targets else { panic!("a classification") };
         assert_eq!(classes, ["-1", "9", "10"]);
     }
@@ -274,7 +273,7 @@ mod tests {
             (0..60).map(|i| if i % 2 == 0 { format!("{}", 60 - i) } else { format!("{i}a") }).collect();
         let table = table_of(&format!("c\n{}\n", [&labels[..], &labels].concat().join("\n")));
         let rows: Vec<usize> = (0..120).collect();
-        let targets = Targets::fit(&table, &rows, &names("c"), Task::Classification).unwrap();
+        let targets = Targets::fit(&table, &rows, None, &names("c"), Task::Classification).unwrap();
         let classes = targets.classes().unwrap();
         assert_eq!((classes.len(), &classes[..2], &classes[29..31]), (60, &names("2,4")[..], &names("60,11a")[..]));
     }
@@ -289,13 +288,13 @@ mod tests {
     fn targets_that_cannot_be_learned_are_refused() {
         let table = table_of("a,b,c\n1,x,p\n1,y,q\n1,z,r\n1,w,p\n");
         let rows = [0, 1, 2, 3];
-        let fit = |columns: &str, task| Targets::fit(&table, &rows, &names(columns), task).unwrap_err();
+        let fit = |columns: &str, task| Targets::fit(&table, &rows, None, &names(columns), task).unwrap_err();
         assert!(matches!(fit("a", Task::Regression), Error::ConstantTarget { .. }));
         assert!(matches!(fit("a", Task::Classification), Error::ConstantTarget { .. }));
         assert!(matches!(fit("b", Task::Classification), Error::Target { .. }));
         assert!(matches!(fit("b,c", Task::Classification), Error::Target { .. }));
         assert!(matches!(fit("b", Task::Regression), Error::TextInNumbers { .. }));
-        let two = Targets::fit(&table, &[0, 1, 3, 1, 0, 3], &names("c"), Task::Classification).unwrap();
+        let two = Targets::fit(&table, &[0, 1, 3, 1, 0, 3], None, &names("c"), Task::Classification).unwrap();
         assert!(matches!(two.apply(&table, &[2]), Err(Error::UnknownClass { line: 4, .. })));
     }
 }

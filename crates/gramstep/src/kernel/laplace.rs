@@ -73,6 +73,22 @@ impl<T: Scalar> LinearisedLaplace<T> {
         budget: usize,
         seed: u64,
     ) -> Result<Self> {
+        Self::fit_weighted(model, x, y, None, ridge, budget, seed)
+    }
+
+    /// The same where a sample of weight w counted as w samples; none where all counted the same.
+    ///
+    /// # Errors
+    /// Those of [`fit`](Self::fit) and of [`KernelRegression::fit_weighted`].
+    pub fn fit_weighted<'x>(
+        model: Model<T>,
+        x: impl Into<MatrixView<'x, T>>,
+        y: &Matrix<T>,
+        weights: Option<&[f64]>,
+        ridge: Ridge,
+        budget: usize,
+        seed: u64,
+    ) -> Result<Self> {
         let (x, k) = (x.into(), model.outputs());
         for (what, expected, got) in
             [("rows of the targets", x.rows(), y.rows()), ("columns of the targets", k, y.columns())]
@@ -94,7 +110,15 @@ impl<T: Scalar> LinearisedLaplace<T> {
         }
         let targets = Matrix::from_vec(targets.len(), 1, targets)?;
         let kernel = tangent.gram().into_f64();
-        let regression = KernelRegression::fit(&kernel, &targets, ridge, model.device().threads())?;
+        let threads = model.device().threads();
+        let regression = match weights {
+            None => KernelRegression::fit(&kernel, &targets, ridge, threads)?,
+            Some(weights) => {
+                check_extent("sample weights", x.rows(), weights.len())?;
+                let weights: Vec<f64> = rows.iter().flat_map(|&i| std::iter::repeat_n(weights[i], k)).collect();
+                KernelRegression::fit_weighted(&kernel, &targets, &weights, ridge, threads)?
+            }
+        };
         Ok(Self { model, tangent, regression, coverage })
     }
 

@@ -490,3 +490,21 @@ fn a_weighted_kernel_regression_is_that_of_repeated_samples() {
     }
     assert!(KernelRegression::fit_weighted(&points.gram(Which::Ntk), &y, &[0.0; 12], Ridge::Fixed(1.0), 1).is_err());
 }
+
+#[test]
+fn a_posterior_counts_a_sample_of_weight_two_twice() {
+    let model = Model::<f64>::mlp(&[2, 12, 2], Activation::Tanh).seed(4).build().unwrap();
+    let x = Matrix::from_fn(7, 2, |i, j| ((3 * i + 5 * j) % 7) as f64 / 3.5 - 1.0);
+    let y = Matrix::from_fn(7, 2, |i, a| (x[(i, a)] * 2.0).sin());
+    let twice: Vec<usize> = vec![0, 0, 1, 2, 3, 4, 4, 5, 6];
+    let weights = [2.0, 1.0, 1.0, 1.0, 2.0, 1.0, 1.0];
+    let new = Matrix::from_fn(3, 2, |i, j| (i + j) as f64 * 0.7 - 1.0);
+    let ridge = Ridge::Fixed(0.3);
+    let weighted = LinearisedLaplace::fit_weighted(model.clone(), &x, &y, Some(&weights), ridge, 1 << 30, 0).unwrap();
+    let (x, y) = (x.select_rows(&twice), y.select_rows(&twice));
+    let repeated = LinearisedLaplace::fit(model, &x, &y, ridge, 1 << 30, 0).unwrap();
+    let (one, other) = (weighted.deviation(&new).unwrap(), repeated.deviation(&new).unwrap());
+    for (one, other) in one.as_slice().iter().zip(other.as_slice()) {
+        assert!((one - other).abs() < 1e-9 * other, "{one} {other}");
+    }
+}
