@@ -252,7 +252,8 @@ fn weights_count_and_are_no_input() {
     let predicted = bench.run("predict run --data new.csv");
     assert_eq!(predicted.code, 0, "{}", predicted.stderr);
     for (line, expected) in predicted.stdout.lines().skip(1).zip([40.0, 80.0]) {
-        assert!((line.parse::<f64>().unwrap() - expected).abs() < 1e-6, "{line}");
+        // Training ends where no step lowers the loss above its rounding: √ε of the parameters, 3e-8, is left.
+        assert!((line.parse::<f64>().unwrap() - expected).abs() < 1e-6 * expected, "{line}");
     }
     bench.fails("train --data t.csv --weights w --target w", 2, &["also the column of weights"]);
     bench.write("t.csv", table.replace("7,3,", "7,-3,"));
