@@ -4,15 +4,34 @@ from __future__ import annotations
 
 import contextlib
 import numbers
+from os import PathLike
+from typing import Any
 
 import numpy as np
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from gramstep._gramstep import Data
 from gramstep._progress import Progress
 
 DTYPES = [np.float64, np.float32]
+
+
+class SavesRun:
+    """A fitted estimator that is kept like a run of the command line."""
+
+    _predictor: Any
+
+    def save_run(self, path: str | PathLike[str]) -> None:
+        """Writes a run folder that ``gramstep predict`` and :func:`gramstep.load_run` read.
+
+        Parameters
+        ----------
+        path : path-like
+            A folder without a run; it is made where there is none.
+        """
+        check_is_fitted(self)
+        self._predictor.save(path)
 
 
 def validate_fit(estimator, X, y, *, reset=True, regression):

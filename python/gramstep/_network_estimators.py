@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MultiOutputMixin, Regre
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
-from gramstep._fit import encode_classes, make_data, reporting, seed_of, validate_fit, validate_predict
+from gramstep._fit import SavesRun, encode_classes, make_data, reporting, seed_of, validate_fit, validate_predict
 from gramstep._gramstep import fit_network
 
 _PARAMETERS = """
@@ -83,7 +82,7 @@ _PARAMETERS = """
 """
 
 
-class _NetworkEstimator(BaseEstimator):
+class _NetworkEstimator(SavesRun, BaseEstimator):
     """Parameters and training of both estimators."""
 
     def __init__(
@@ -197,17 +196,6 @@ class _NetworkEstimator(BaseEstimator):
         """One epoch, from the network so far."""
         config = self._config() | {"epochs": 1, "ensemble": 1}
         return self._train(data, config, 0.0, getattr(self, "_predictor", None))
-
-    def save_run(self, path: str | PathLike[str]) -> None:
-        """Writes a run folder that ``gramstep predict`` and :func:`gramstep.load_run` read.
-
-        Parameters
-        ----------
-        path : path-like
-            A folder without a run; it is made where there is none.
-        """
-        check_is_fitted(self)
-        self._predictor.save(path)
 
 
 def _plain(value):

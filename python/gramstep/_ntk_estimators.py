@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from os import PathLike
 from typing import Any
 
 from numpy.typing import ArrayLike, NDArray
@@ -10,7 +9,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MultiOutputMixin, Regre
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
-from gramstep._fit import encode_classes, make_data, reporting, validate_fit, validate_predict
+from gramstep._fit import SavesRun, encode_classes, make_data, reporting, validate_fit, validate_predict
 from gramstep._gramstep import fit_kernel
 
 _PARAMETERS = """
@@ -45,7 +44,7 @@ _PARAMETERS = """
 """
 
 
-class _NTKEstimator(BaseEstimator):
+class _NTKEstimator(SavesRun, BaseEstimator):
     """Parameters and fit of both estimators."""
 
     def __init__(
@@ -92,17 +91,6 @@ class _NTKEstimator(BaseEstimator):
         self.alpha_ = self._predictor.ridge
         self.log_marginal_likelihood_ = self._predictor.log_marginal_likelihood
         return self
-
-    def save_run(self, path: str | PathLike[str]) -> None:
-        """Writes a run folder that ``gramstep predict`` and :func:`gramstep.load_run` read.
-
-        Parameters
-        ----------
-        path : path-like
-            A folder without a run; it is made where there is none.
-        """
-        check_is_fitted(self)
-        self._predictor.save(path)
 
 
 class NTKRegressor(MultiOutputMixin, RegressorMixin, _NTKEstimator):

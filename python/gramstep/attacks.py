@@ -154,12 +154,7 @@ def transfer(
     norm: str = "linf",
     radius: float,
     steps: int = 20,
-    bounds: Any = None,
-    scales: ArrayLike | None = None,
-    frozen: Sequence[int] = (),
-    goal: str = "auto",
-    output: int = 0,
-    criterion: str | tuple[str, float] | None = None,
+    **threat: Any,
 ) -> tuple[NDArray[np.float64], list[AttackResult]]:
     """How well perturbations made for one model by :func:`pgd` work on another.
 
@@ -190,21 +185,7 @@ def transfer(
     targets = [_Target.of(model) for model in models]
     if not targets or any(isinstance(target, _Estimator) for target in targets):
         raise TypeError("models: expected at least one Model or LinearisedModel")
-    plan, y = _plan(
-        targets[0],
-        X,
-        y,
-        attack="pgd",
-        settings={"steps": steps},
-        norm=norm,
-        radius=radius,
-        bounds=bounds,
-        scales=scales,
-        frozen=frozen,
-        goal=goal,
-        output=output,
-        criterion=criterion,
-    )
+    plan, y = _plan(targets[0], X, y, "pgd", {"steps": steps}, norm=norm, radius=radius, **threat)
     shares, results = run_transfer([target.model for target in targets], X, y, plan)
     return shares, [_result(out, target, X) for out, target in zip(results, targets, strict=True)]
 
@@ -234,12 +215,19 @@ smallest_perturbation.__doc__ = f"""For every sample the smallest perturbation t
 {_RESULT}"""
 
 
-def _run(
-    attack,
-    settings,
-    model,
+def _run(attack, settings, model, X, y, *, bisections=None, **threat):
+    X = np.asarray(X)
+    target = _Target.of(model)
+    plan, y = _plan(target, X, y, attack, settings, **threat)
+    return _result(run_attack(target.model, target.inputs(X), y, plan, bisections), target, X)
+
+
+def _plan(
+    target,
     X,
     y,
+    attack,
+    settings,
     *,
     norm,
     radius,
@@ -249,29 +237,7 @@ def _run(
     goal="auto",
     output=0,
     criterion=None,
-    bisections=None,
 ):
-    X = np.asarray(X)
-    target = _Target.of(model)
-    plan, y = _plan(
-        target,
-        X,
-        y,
-        attack=attack,
-        settings=settings,
-        norm=norm,
-        radius=radius,
-        bounds=bounds,
-        scales=scales,
-        frozen=frozen,
-        goal=goal,
-        output=output,
-        criterion=criterion,
-    )
-    return _result(run_attack(target.model, target.inputs(X), y, plan, bisections), target, X)
-
-
-def _plan(target, X, y, *, attack, settings, norm, radius, bounds, scales, frozen, goal, output, criterion):
     """What the compiled half needs to know, and the targets as outputs."""
     y, labels = target.targets(y)
     if goal == "auto":

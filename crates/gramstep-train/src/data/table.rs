@@ -13,7 +13,7 @@ pub struct Table {
     pub(crate) notes: Vec<String>,
     /// A name for every row, such as that of its image file; empty if rows have none.
     pub(crate) names: Vec<String>,
-    /// The column to learn unless the user names one; none for the last.
+    /// The columns to learn unless the user names others; none for the last one.
     pub(crate) targets: Vec<String>,
     /// The task, where the kind of data tells it.
     pub(crate) task: Option<Task>,

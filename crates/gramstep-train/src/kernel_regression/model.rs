@@ -243,8 +243,8 @@ impl KernelModel {
         let k = self.train.targets.columns();
         let mut values = Vec::with_capacity(inputs.rows() * k);
         for start in (0..inputs.rows()).step_by(CHUNK) {
-            let rows: Vec<usize> = (start..inputs.rows().min(start + CHUNK)).collect();
-            values.extend_from_slice(work(&kernel.points(&inputs.select_rows(&rows), &self.device)?)?.as_slice());
+            let rows = inputs.view().row_range(start..inputs.rows().min(start + CHUNK));
+            values.extend_from_slice(work(&kernel.points(rows, &self.device)?)?.as_slice());
         }
         Ok(Matrix::from_vec(inputs.rows(), k, values)?)
     }
