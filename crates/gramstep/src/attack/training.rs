@@ -2,6 +2,7 @@
 
 use super::ball::{LayerDistance, ParameterBall};
 use super::{Attack, Attacked, Criterion, LargestLoss, Problem, ThreatModel};
+use crate::communicator::agree;
 use crate::error::Result;
 use crate::model::Model;
 use crate::optim::{Batch, Optimizer, StepInfo};
@@ -96,15 +97,17 @@ impl<T: Scalar> AdversarialTraining<T> {
 
     /// The inner attack on a batch: its inputs replaced by those of largest loss.
     ///
-    /// The random start of a sample depends on (seed of the attack, row of the batch, step).
+    /// The random start of a sample depends on (seed of the attack, row of the batch over all processes, step).
     ///
     /// # Errors
     /// Those of the attack.
     pub fn attack(&self, model: &Model<T>, batch: &Batch<'_, T>) -> Result<Attacked<T>> {
         let goal = LargestLoss(batch.loss_function());
-        let numbers: Vec<u64> = (0..batch.samples() as u64).map(|row| row ^ (self.step << 32)).collect();
+        let first = batch.first_sample()?;
+        let numbers: Vec<u64> = (first..first + batch.samples() as u64).map(|row| row ^ (self.step << 32)).collect();
         let problem = Problem::new(model, batch.inputs(), batch.targets()).with_goal(&goal);
-        self.attack.run(&problem.with_criterion(Criterion::None).with_numbers(&numbers), &self.threat()?)
+        let problem = problem.with_criterion(Criterion::None).with_numbers(&numbers);
+        agree(batch.communicator(), self.threat().and_then(|threat| self.attack.run(&problem, &threat)))
     }
 
     /// The loss of the attacked batch, in the units that people see.

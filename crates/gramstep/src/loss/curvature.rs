@@ -107,24 +107,34 @@ impl Linearization {
     }
 
     /// trace of BᵀG B, from the diagonal of G (n·k) or, where B is full, from its k×k diagonal blocks (n·k·k).
-    pub(crate) fn trace(&self, diagonal: impl FnOnce() -> Vec<f64>, blocks: impl FnOnce() -> Vec<f64>) -> f64 {
+    ///
+    /// # Errors
+    /// Those of the one that is asked for.
+    pub(crate) fn trace(
+        &self,
+        diagonal: impl FnOnce() -> Result<Vec<f64>>,
+        blocks: impl FnOnce() -> Result<Vec<f64>>,
+    ) -> Result<f64> {
         let k = self.outputs;
-        match &self.factor {
-            Factor::Identity => diagonal().into_iter().sum(),
-            Factor::Diagonal(b) => diagonal().into_iter().zip(b).map(|(g, b)| g * b * b).sum(),
+        Ok(match &self.factor {
+            Factor::Identity => diagonal()?.into_iter().sum(),
+            Factor::Diagonal(b) => diagonal()?.into_iter().zip(b).map(|(g, b)| g * b * b).sum(),
             Factor::Full(b) => {
                 // Σ_c b_cᵀ G_i b_c over the columns b_c of each B_i.
                 let one = |g: &[f64], b: &[f64]| -> f64 {
                     let terms = (0..k * k * k).map(|at| (at / (k * k), at / k % k, at % k));
                     terms.map(|(c, i, j)| b[i * k + c] * g[i * k + j] * b[j * k + c]).sum()
                 };
-                blocks().chunks_exact(k * k).zip(b.chunks_exact(k * k)).map(|(g, b)| one(g, b)).sum()
+                blocks()?.chunks_exact(k * k).zip(b.chunks_exact(k * k)).map(|(g, b)| one(g, b)).sum()
             }
-        }
+        })
     }
 
     /// The linearisation of all processes' samples.
-    pub(crate) fn gather(&self, communicator: &dyn Communicator) -> Result<Self> {
+    pub(crate) fn gather(self, communicator: &dyn Communicator) -> Result<Self> {
+        if communicator.size() == 1 {
+            return Ok(self);
+        }
         let factor = match &self.factor {
             Factor::Identity => Factor::Identity,
             Factor::Diagonal(b) => Factor::Diagonal(gather_values(communicator, b)?),

@@ -86,10 +86,10 @@ impl<T: Scalar> Optimizer<T> for Adam<T> {
         let (first, second) = self.moments.get_or_insert_with(|| (Buffer::zeros(p), Buffer::zeros(p)));
         let theta = model.theta_buffer_mut();
         let time = i32::try_from(self.step + 1).unwrap_or(i32::MAX);
+        let mut gradient = Buffer::zeros(p);
+        features.add_vjp(T::ONE, None, &mut gradient)?;
         device.enter(p as f64 * 1e3, |_| {
             let operations = device.operations::<T>();
-            let mut gradient = Buffer::zeros(p);
-            features.add_vjp(T::ONE, None, &mut gradient);
             for run in &trainable {
                 let (at, length) = (run.start, run.len());
                 let g = gradient.tile(at, 1, length);

@@ -1,5 +1,6 @@
-//! What a step looks at: inputs, targets, a loss and sample weights.
+//! What a step looks at: inputs, targets, a loss and sample weights; in a distributed run one process's rows of them.
 
+use crate::communicator::{Communicator, Serial, agree, all_reduce_sum, gather_values};
 use crate::error::{Error, Result, check_extent, check_not_negative, check_setting};
 use crate::loss::{Linearization, Loss, SquaredLoss};
 use crate::model::Model;
@@ -22,13 +23,20 @@ pub struct Batch<'a, T> {
     targets: MatrixView<'a, T>,
     loss: &'a dyn Loss,
     weights: Option<&'a [f64]>,
+    communicator: &'a dyn Communicator,
 }
 
 impl<'a, T: Scalar> Batch<'a, T> {
     /// Inputs (n×d) and targets (n×k), under the squared loss with equal weights.
     #[must_use]
     pub fn new(inputs: impl Into<MatrixView<'a, T>>, targets: impl Into<MatrixView<'a, T>>) -> Self {
-        Self { inputs: inputs.into(), targets: targets.into(), loss: &SquaredLoss, weights: None }
+        Self {
+            inputs: inputs.into(),
+            targets: targets.into(),
+            loss: &SquaredLoss,
+            weights: None,
+            communicator: &Serial,
+        }
     }
 
     /// The same batch under another loss.
@@ -45,10 +53,32 @@ impl<'a, T: Scalar> Batch<'a, T> {
         self
     }
 
-    /// n
+    /// The batch of which every process has such rows of its own, possibly none: losses and steps are those of all.
+    /// Every process must make the same calls.
+    #[must_use]
+    pub fn with_communicator(mut self, communicator: &'a dyn Communicator) -> Self {
+        self.communicator = communicator;
+        self
+    }
+
+    /// n, of this process.
     #[must_use]
     pub fn samples(&self) -> usize {
         self.inputs.rows()
+    }
+
+    /// Who has the other rows.
+    pub(crate) fn communicator(&self) -> &'a dyn Communicator {
+        self.communicator
+    }
+
+    /// Number of this process's first row among all processes' rows of the batch.
+    ///
+    /// # Errors
+    /// [`Error::Communication`] if a process is gone.
+    pub(crate) fn first_sample(&self) -> Result<u64> {
+        let counts = gather_values(self.communicator, &[self.samples() as f64])?;
+        Ok(counts[..self.communicator.rank()].iter().sum::<f64>() as u64)
     }
 
     /// Inputs, n×d.
@@ -75,23 +105,23 @@ impl<'a, T: Scalar> Batch<'a, T> {
     where
         'a: 'b,
     {
-        Batch { inputs: inputs.into(), targets: self.targets, loss: self.loss, weights: self.weights }
+        Batch { inputs: inputs.into(), ..*self }
     }
 
     /// The loss of a model on this batch, in the units that people see.
     ///
     /// # Errors
-    /// [`Error::Shape`] or [`Error::Target`] if the batch does not fit.
+    /// [`Error::Shape`] or [`Error::Target`] if the batch does not fit, [`Error::Setting`] if its weights sum to 0.
     pub fn loss(&self, model: &Model<T>) -> Result<f64> {
-        let targets = self.check(model)?;
-        positive(self.total_weight())?;
-        Ok(self.evaluate(&model.predict(self.inputs)?.cast(), &targets).reported)
+        let outputs = self.check(model).and_then(|targets| Ok((model.predict(self.inputs)?, targets)));
+        let (f, targets) = agree(self.communicator, outputs)?;
+        Ok(self.evaluate(&f.cast(), &targets)?.reported)
     }
 
     /// Checks shapes, targets and weights; returns the targets.
     pub(super) fn check(&self, model: &Model<T>) -> Result<Matrix<f64>> {
         let (n, k) = (self.samples(), model.outputs());
-        if n == 0 {
+        if n == 0 && self.communicator.size() == 1 {
             return Err(Error::Shape { what: "samples of a batch (at least)", expected: 1, got: 0 });
         }
         check_extent("rows of the targets", n, self.targets.rows())?;
@@ -110,20 +140,47 @@ impl<'a, T: Scalar> Batch<'a, T> {
         Ok(targets)
     }
 
-    pub(super) fn evaluate(&self, f: &Matrix<f64>, y: &Matrix<f64>) -> LossValue {
-        let mut value = LossValue { objective: 0.0, reported: 0.0 };
-        let mut total = 0.0;
+    /// The loss of all processes' rows.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if the weights sum to 0, [`Error::Communication`] if a process is gone.
+    pub(super) fn evaluate(&self, f: &Matrix<f64>, y: &Matrix<f64>) -> Result<LossValue> {
+        let (mut objective, mut reported) = (0.0, 0.0);
         for i in 0..f.rows() {
             let weight = self.weights.map_or(1.0, |weights| weights[i]);
-            value.objective += weight * self.loss.value(f.row(i), y.row(i));
-            value.reported += weight * self.loss.reported(f.row(i), y.row(i));
-            total += weight;
+            objective += weight * self.loss.value(f.row(i), y.row(i));
+            reported += weight * self.loss.reported(f.row(i), y.row(i));
         }
-        if total > 0.0 {
-            // A process of a distributed run may hold rows of weight 0 alone.
-            value.reported /= total;
-        }
-        value
+        self.value_of_all(objective, reported)
+    }
+
+    /// As [`evaluate`](Self::evaluate), where outputs of this process are not finite.
+    ///
+    /// # Errors
+    /// Those of [`evaluate`](Self::evaluate).
+    pub(super) fn infinite(&self) -> Result<LossValue> {
+        self.value_of_all(f64::INFINITY, f64::INFINITY)
+    }
+
+    fn value_of_all(&self, objective: f64, reported: f64) -> Result<LossValue> {
+        let mut sums = [objective, reported, self.own_weight()];
+        all_reduce_sum(self.communicator, &mut sums)?;
+        let [objective, reported, weight] = sums;
+        Ok(LossValue { objective, reported: reported / positive(weight)? })
+    }
+
+    /// Σ w over all processes, by which first-order methods divide.
+    ///
+    /// # Errors
+    /// Those of [`evaluate`](Self::evaluate).
+    pub(super) fn total_weight(&self) -> Result<f64> {
+        let mut sum = [self.own_weight()];
+        all_reduce_sum(self.communicator, &mut sum)?;
+        positive(sum[0])
+    }
+
+    fn own_weight(&self) -> f64 {
+        self.weights.map_or(self.samples() as f64, |weights| weights.iter().sum())
     }
 
     pub(super) fn linearize(&self, f: &Matrix<f64>, y: &Matrix<f64>) -> Linearization {
@@ -138,15 +195,10 @@ impl<'a, T: Scalar> Batch<'a, T> {
             *g *= factor;
         }
     }
-
-    /// Σ w, by which first-order methods divide.
-    pub(super) fn total_weight(&self) -> f64 {
-        self.weights.map_or(self.samples() as f64, |weights| weights.iter().sum())
-    }
 }
 
-/// Σ w of a step, over all processes: without any weight there is nothing to learn from.
-pub(super) fn positive(total: f64) -> Result<f64> {
+/// Σ w of a step: without any weight there is nothing to learn from.
+fn positive(total: f64) -> Result<f64> {
     check_setting(total > 0.0, "sum of the sample weights", &total, "> 0")?;
     Ok(total)
 }

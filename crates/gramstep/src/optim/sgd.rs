@@ -3,11 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Batch, Optimizer, OptimizerState, Schedule, StepInfo, fits, widen};
+use crate::communicator::agree;
 use crate::device::{Buffer, Operations, Tile, TileMut};
 use crate::error::{Result, check_momentum, check_not_negative, check_positive};
 use crate::model::Model;
 use crate::scalar::Scalar;
-use crate::tangent::TangentFeatures;
+use crate::tangent::JointFeatures;
 
 /// Settings of [`Sgd`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -59,13 +60,13 @@ impl<T: Scalar> Sgd<T> {
     }
 }
 
-/// The features whose rows add up to the gradient of the mean loss, and the loss.
-pub(super) fn gradient_features<T: Scalar>(
+/// The features whose rows add up to the gradient of the mean loss over all processes, and that loss.
+pub(super) fn gradient_features<'c, T: Scalar>(
     model: &Model<T>,
-    batch: &Batch<'_, T>,
-) -> Result<(TangentFeatures<T>, f64)> {
-    let targets = batch.check(model)?;
-    let scale = 1.0 / super::batch::positive(batch.total_weight())?;
+    batch: &Batch<'c, T>,
+) -> Result<(JointFeatures<'c, T>, f64)> {
+    let targets = agree(batch.communicator(), batch.check(model))?;
+    let scale = 1.0 / batch.total_weight()?;
     let k = model.outputs();
     let seed = |rows: std::ops::Range<usize>, f: Tile<'_, T>, mut out: TileMut<'_, T>| {
         let (mut f64s, mut g) = (vec![0.0; k], vec![0.0; k]);
@@ -75,8 +76,10 @@ pub(super) fn gradient_features<T: Scalar>(
             out.iter_mut().zip(&g).for_each(|(out, &g)| *out = T::from_f64(g));
         }
     };
-    let features = model.functional(batch.inputs(), &seed)?;
-    let loss = batch.evaluate(&features.predictions().cast(), &targets).reported;
+    let own = model.functional(batch.inputs(), &seed);
+    // Nothing is written out: J is needed once.
+    let features = JointFeatures::new(batch.communicator(), own, 0)?;
+    let loss = batch.evaluate(&features.own().predictions().cast(), &targets)?.reported;
     if loss.is_finite() {
         Ok((features, loss))
     } else {
@@ -101,17 +104,15 @@ impl<T: Scalar> Optimizer<T> for Sgd<T> {
         let device = model.device().clone();
         let plain = !config.nesterov && config.weight_decay == 0.0;
         if plain && config.momentum == 0.0 {
-            features.add_vjp(-eta, None, model.theta_buffer_mut());
+            features.add_vjp(-eta, None, model.theta_buffer_mut())?;
         } else {
             let velocity = self.velocity.get_or_insert_with(|| Buffer::zeros(p));
             let theta = model.theta_buffer_mut();
+            let mut gradient = Buffer::zeros(if plain { 0 } else { p });
+            features.add_vjp(T::ONE, None, if plain { &mut *velocity } else { &mut gradient })?;
             device.enter(p as f64 * 1e3, |_| {
                 let operations = device.operations::<T>();
-                if plain {
-                    features.add_vjp(T::ONE, None, velocity);
-                } else {
-                    let mut gradient = Buffer::zeros(p);
-                    features.add_vjp(T::ONE, None, &mut gradient);
+                if !plain {
                     let decay = T::from_f64(config.weight_decay);
                     for run in &trainable {
                         let (at, length) = (run.start, run.len());

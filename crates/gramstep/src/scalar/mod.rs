@@ -8,7 +8,7 @@ use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssi
 
 mod sealed {
     /// What the dense kernels ask of a number; hidden so that no third-party trait is public.
-    pub trait Real: faer::traits::RealField {}
+    pub trait Real: faer::traits::RealField + bytemuck::Pod {}
     impl Real for f32 {}
     impl Real for f64 {}
 }
@@ -76,10 +76,6 @@ pub trait Scalar:
     /// Cosine.
     #[must_use]
     fn cos(self) -> Self;
-    /// The value as little-endian bytes.
-    fn to_bytes(self) -> Vec<u8>;
-    /// The value of little-endian bytes; missing ones are 0.
-    fn from_bytes(bytes: &[u8]) -> Self;
     /// eˣ − 1 split as 2ⁿ·(1 + q) for x ≤ 0: returns (2ⁿ, q) with |q| ≤ √2 − 1 and q relatively exact.
     #[doc(hidden)]
     fn exp_parts(self) -> (Self, Self);
@@ -136,14 +132,6 @@ macro_rules! scalar {
             #[inline(always)]
             fn cos(self) -> Self {
                 <$float>::cos(self)
-            }
-            fn to_bytes(self) -> Vec<u8> {
-                self.to_le_bytes().to_vec()
-            }
-            fn from_bytes(bytes: &[u8]) -> Self {
-                let mut array = [0; size_of::<$float>()];
-                array.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
-                <$float>::from_le_bytes(array)
             }
             #[inline(always)]
             fn exp_parts(self) -> (Self, Self) {

@@ -43,7 +43,7 @@ impl<T: Scalar> TangentFeatures<T> {
                 return Err(Error::Shape { what, expected: self.parts.len(), got: at });
             }
         }
-        Ok(self.panels(other, false))
+        Ok(self.panels(other, Region::All))
     }
 
     /// The diagonal of G, n·k numbers, without G.
@@ -92,10 +92,17 @@ impl<T: Scalar> TangentFeatures<T> {
     /// G with all entries up to the end of each sample's diagonal block; what lies above is 0. Sums over parts are of
     /// type `U`.
     pub(crate) fn lower_gram<U: Scalar>(&self) -> Matrix<U> {
-        self.panels(self, true)
+        self.lower_gram_share(0, 1)
     }
 
-    fn panels<U: Scalar>(&self, columns: &Self, lower: bool) -> Matrix<U> {
+    /// The rows of [`lower_gram`](Self::lower_gram) that are process `rank`'s of `size`, which have as much work as the
+    /// others'; all other rows are 0.
+    pub(super) fn lower_gram_share<U: Scalar>(&self, rank: usize, size: usize) -> Matrix<U> {
+        self.panels(self, Region::Lower { rank, size })
+    }
+
+    fn panels<U: Scalar>(&self, columns: &Self, region: Region) -> Matrix<U> {
+        let lower = matches!(region, Region::Lower { .. });
         let mut gram = Matrix::zeros(self.rows(), columns.rows());
         for parts in self.groups(columns) {
             let prepare = |features: &Self, other: &Self| {
@@ -104,7 +111,7 @@ impl<T: Scalar> TangentFeatures<T> {
             };
             let ours = prepare(self, columns);
             let theirs = if lower { Cow::Borrowed(&ours) } else { Cow::Owned(prepare(columns, self)) };
-            self.add_panels(&mut gram, columns, lower, (&ours, &theirs));
+            self.add_panels(&mut gram, columns, region, (&ours, &theirs));
         }
         gram
     }
@@ -113,11 +120,15 @@ impl<T: Scalar> TangentFeatures<T> {
         &self,
         gram: &mut Matrix<U>,
         columns: &Self,
-        lower: bool,
+        region: Region,
         (ours, theirs): (&[Part<T>], &[Part<T>]),
     ) {
         let (k, q) = (self.outputs, columns.outputs);
-        let panel = panel_samples(self.samples, k, self.device().threads());
+        let (lower, rank, size) = match region {
+            Region::All => (false, 0, 1),
+            Region::Lower { rank, size } => (true, rank, size),
+        };
+        let panel = panel_samples(self.samples, k, self.device().threads() * size);
         let row_length = columns.rows();
         let mut panels: Vec<_> = gram
             .as_mut_slice()
@@ -127,6 +138,8 @@ impl<T: Scalar> TangentFeatures<T> {
             .collect();
         // The last panels of a triangle are the longest: they go first.
         panels.reverse();
+        let mut turn = 0..;
+        panels.retain(|_| turn.next().is_some_and(|turn| is_turn_of(rank, size, turn)));
         self.device().enter(self.cost(), |_| {
             self.device().for_each(self.cost(), panels, |operations, (rows, out): (Range<usize>, &mut [U])| {
                 let left = if lower { rows.start } else { columns.samples };
@@ -154,7 +167,7 @@ impl<T: Scalar> TangentFeatures<T> {
         let mut used = 0;
         for (at, part) in self.parts.iter().enumerate() {
             let bytes = match part {
-                Part::Linear(part) if !self.positions_are_cheaper(part, columns) => {
+                Part::Linear(part) if !part.positions_are_cheaper(self.extent(), columns.extent()) => {
                     (self.rows() + columns.rows()) * part.weight_len() * size_of::<T>()
                 }
                 _ => 0,
@@ -178,7 +191,7 @@ impl<T: Scalar> TangentFeatures<T> {
     fn prepare(&self, part: &Part<T>, others: &Self) -> Vec<Part<T>> {
         let operations = self.device().operations::<T>();
         match part {
-            Part::Linear(linear) if !self.positions_are_cheaper(linear, others) => {
+            Part::Linear(linear) if !linear.positions_are_cheaper(self.extent(), others.extent()) => {
                 let gradients = linear.gradients(&operations, &self.memory, (self.samples, self.outputs));
                 gradients.into_iter().map(Part::Explicit).collect()
             }
@@ -189,28 +202,21 @@ impl<T: Scalar> TangentFeatures<T> {
         }
     }
 
-    /// n·m·T²d_in/2 + (nk)(mq)T²d_out/2 against (nk + mq)/2·T·d_in·d_out + (nk)(mq)d_in·d_out/2 multiplications, for n
-    /// samples with k rows here and m with q there (the same: a symmetric G).
-    fn positions_are_cheaper(&self, part: &LinearPart<T>, others: &Self) -> bool {
-        if part.places == 1 && part.window.is_none() {
-            return true;
-        }
-        let [n, m, rows, columns] = [self.samples, others.samples, self.rows(), others.rows()].map(|v| v as f64);
-        let [t, d_in, d_out] = [part.places, part.inputs, part.outputs].map(|v| v as f64);
-        let positions = n * m * t * t * d_in / 2.0 + rows * columns * t * t * d_out / 2.0;
-        let gradients = rows.midpoint(columns) * t * d_in * d_out + rows * columns * d_in * d_out / 2.0;
-        positions < gradients
+    fn extent(&self) -> Extent {
+        Extent { samples: self.samples, outputs: self.outputs }
     }
 
-    /// The same features with the gradients of convolutions written out and kept, as far as the memory budget goes:
-    /// every later product with J reads them instead of convolving again.
-    pub(crate) fn with_gradients_kept(mut self) -> Self {
+    /// The same features with the gradients of convolutions written out and kept, as far as the memory budget goes and
+    /// where `samples` samples have a G that is cheaper so: every later product with J reads them instead of convolving
+    /// again.
+    pub(super) fn with_gradients_kept(mut self, samples: usize) -> Self {
+        let extent = Extent { samples, outputs: self.outputs };
         let operations = self.device.operations::<T>();
         let mut left = self.memory_budget;
         let mut parts = Vec::with_capacity(self.parts.len());
         for part in std::mem::take(&mut self.parts) {
             match part {
-                Part::Linear(linear) if !self.positions_are_cheaper(&linear, &self) => {
+                Part::Linear(linear) if !linear.positions_are_cheaper(extent, extent) => {
                     let bytes = self.rows() * linear.weight_len() * size_of::<T>();
                     if bytes <= left {
                         left -= bytes;
@@ -226,6 +232,46 @@ impl<T: Scalar> TangentFeatures<T> {
         self.parts = parts;
         self
     }
+}
+
+/// How many samples there are, with how many Jacobian rows each.
+#[derive(Clone, Copy)]
+pub(super) struct Extent {
+    pub(super) samples: usize,
+    pub(super) outputs: usize,
+}
+
+impl<T: Scalar> LinearPart<T> {
+    /// n·m·T²d_in/2 + (nk)(mq)T²d_out/2 against (nk + mq)/2·T·d_in·d_out + (nk)(mq)d_in·d_out/2 multiplications, for n
+    /// samples with k rows here and m with q there (the same: a symmetric G).
+    pub(super) fn positions_are_cheaper(&self, ours: Extent, theirs: Extent) -> bool {
+        if self.places == 1 && self.window.is_none() {
+            return true;
+        }
+        let [n, k, m, q] = [ours.samples, ours.outputs, theirs.samples, theirs.outputs].map(|v| v as f64);
+        let [t, d_in, d_out] = [self.places, self.inputs, self.outputs].map(|v| v as f64);
+        let (rows, columns) = (n * k, m * q);
+        let positions = n * m * t * t * d_in / 2.0 + rows * columns * t * t * d_out / 2.0;
+        let gradients = rows.midpoint(columns) * t * d_in * d_out + rows * columns * d_in * d_out / 2.0;
+        positions < gradients
+    }
+}
+
+/// Which blocks of a matrix of products are computed.
+#[derive(Clone, Copy)]
+enum Region {
+    All,
+    /// Those up to the diagonal, in the panels that are process `rank`'s of `size`.
+    Lower {
+        rank: usize,
+        size: usize,
+    },
+}
+
+/// Whether panels of falling size, dealt out to and fro, give this one to `rank`.
+fn is_turn_of(rank: usize, size: usize, turn: usize) -> bool {
+    let (round, place) = (turn / size, turn % size);
+    rank == if round.is_multiple_of(2) { place } else { size - 1 - place }
 }
 
 /// Samples of a panel: enough panels to share among threads, large enough to multiply well.

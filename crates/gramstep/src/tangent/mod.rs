@@ -12,15 +12,16 @@
 //! Every span of parameters has a weight s ≥ 0: G = Σ s·(its part) and `vjp` = S Jᵀ, so that G = jvp ∘ vjp always
 //! holds; 0 freezes a span.
 
-mod gather;
 mod gram;
 mod jacobian;
+mod joint;
 mod part;
 mod products;
 
 use std::sync::Arc;
 
 pub(crate) use gram::mirror;
+pub(crate) use joint::JointFeatures;
 pub use part::{ExplicitPart, LinearPart, Part, Term};
 
 use crate::device::{Buffer, Device, Pool};

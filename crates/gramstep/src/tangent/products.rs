@@ -44,7 +44,7 @@ impl<T: Scalar> TangentFeatures<T> {
         let operations = self.device().operations::<T>();
         let (n, k) = (self.samples, self.outputs);
         let mut out = Buffer::zeros(n * k);
-        for part in &self.parts {
+        for part in self.parts.iter().filter(|_| n > 0) {
             match part {
                 Part::Linear(part) if !part.is_frozen() => {
                     let rows = n * part.places;

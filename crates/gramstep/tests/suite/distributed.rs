@@ -1,20 +1,57 @@
 //! Several processes, played by threads, take the step of one process on the whole batch.
 
-use std::sync::{Arc, Barrier, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
-use gramstep::communicator::Communicator;
+use gramstep::attack::{AdversarialTraining, Pgd, ThreatModel};
+use gramstep::communicator::{Communicator, agree, all_reduce_sum};
 use gramstep::loss::{CrossEntropyLoss, HuberLoss, Loss, SquaredLoss};
-use gramstep::optim::{AdaptiveDamping, Batch, Damping, GramGaussNewton, GramGaussNewtonConfig, Optimizer};
-use gramstep::{Activation, Device, Matrix, Model, Result};
+use gramstep::optim::{
+    Adam, AdamConfig, AdaptiveDamping, Batch, Damping, GramGaussNewton, GramGaussNewtonConfig, Optimizer, Sgd,
+    SgdConfig,
+};
+use gramstep::solve::Solver;
+use gramstep::{Error, Matrix, Model, Result};
 
-use super::cases::{INPUTS, assert_close, matrix};
+use super::cases::{Case, assert_close, cases, matrix, model};
 
 /// Ranks that exchange bytes through shared memory.
 #[derive(Debug)]
 struct Threads {
     rank: usize,
-    board: Arc<(Barrier, Mutex<Vec<Vec<u8>>>)>,
     size: usize,
+    board: Arc<(Mutex<Board>, Condvar)>,
+}
+
+#[derive(Debug, Default)]
+struct Board {
+    round: usize,
+    posted: Vec<Vec<Vec<u8>>>,
+    present: usize,
+    last: Arc<Vec<Vec<Vec<u8>>>>,
+}
+
+impl Threads {
+    /// What every rank puts on the board in this round; an error if one of them never comes.
+    fn post(&self, parts: Vec<Vec<u8>>) -> Result<Arc<Vec<Vec<Vec<u8>>>>> {
+        let (board, arrived) = &*self.board;
+        let mut board = board.lock().unwrap();
+        board.posted.resize(self.size, Vec::new());
+        board.posted[self.rank] = parts;
+        board.present += 1;
+        let round = board.round;
+        if board.present == self.size {
+            board.last = Arc::new(std::mem::take(&mut board.posted));
+            (board.present, board.round) = (0, round + 1);
+            arrived.notify_all();
+        }
+        let waiting = |board: &mut Board| board.round == round;
+        let (board, late) = arrived.wait_timeout_while(board, Duration::from_secs(20), waiting).unwrap();
+        if late.timed_out() {
+            return Err(Error::Communication(format!("process {} waits in vain", self.rank)));
+        }
+        Ok(board.last.clone())
+    }
 }
 
 impl Communicator for Threads {
@@ -25,76 +62,233 @@ impl Communicator for Threads {
         self.size
     }
     fn all_gather(&self, bytes: &[u8]) -> Result<Vec<Vec<u8>>> {
-        self.board.1.lock().unwrap()[self.rank] = bytes.to_vec();
-        self.board.0.wait();
-        let all = self.board.1.lock().unwrap().clone();
-        self.board.0.wait();
-        Ok(all)
+        Ok(self.post(vec![bytes.to_vec()])?.iter().map(|parts| parts[0].clone()).collect())
     }
-    fn all_reduce_sum(&self, values: &mut [f64]) -> Result<()> {
-        let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-        values.fill(0.0);
-        for bytes in self.all_gather(&bytes)? {
-            for (value, bytes) in values.iter_mut().zip(bytes.chunks_exact(8)) {
-                *value += f64::from_le_bytes(bytes.try_into().unwrap());
-            }
-        }
+    fn all_to_all(&self, parts: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>> {
+        Ok(self.post(parts)?.iter().map(|parts| parts[self.rank].clone()).collect())
+    }
+    fn broadcast(&self, bytes: &mut Vec<u8>, root: usize) -> Result<()> {
+        bytes.clone_from(&self.post(vec![bytes.clone()])?[root][0]);
         Ok(())
     }
-    fn all_to_all(&self, _: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>> {
-        unimplemented!("no step of this test uses it")
+}
+
+/// What `work` returns on each of `size` ranks, in rank order.
+fn on_ranks<R: Send + 'static>(size: usize, work: impl Fn(&Threads) -> R + Clone + Send + 'static) -> Vec<R> {
+    let board = Arc::new((Mutex::new(Board::default()), Condvar::new()));
+    let ranks = (0..size).map(|rank| {
+        let (work, board) = (work.clone(), board.clone());
+        std::thread::spawn(move || work(&Threads { rank, size, board }))
+    });
+    ranks.collect::<Vec<_>>().into_iter().map(|rank| rank.join().unwrap()).collect()
+}
+
+const SAMPLES: usize = 7;
+const FIXUP: &str = "fixup resnet, odd size, side values";
+
+/// How the samples lie on processes; one of them may have none.
+fn layouts() -> [Vec<Vec<usize>>; 3] {
+    let rows = |range: std::ops::Range<usize>| range.collect::<Vec<_>>();
+    [
+        vec![rows(0..4), rows(4..7)],
+        vec![rows(0..1), rows(1..6), rows(6..7)],
+        vec![rows(0..2), rows(2..3), rows(3..3), rows(3..7)],
+    ]
+}
+
+/// A training of a few steps on rows of a batch.
+#[derive(Clone)]
+struct Training {
+    model: Model<f64>,
+    x: Matrix<f64>,
+    y: Matrix<f64>,
+    weights: Option<Vec<f64>>,
+    loss: Arc<dyn Loss>,
+    adversarial: bool,
+    optimizer: fn() -> Box<dyn Optimizer<f64>>,
+}
+
+impl Training {
+    fn of(case: &Case, optimizer: fn() -> Box<dyn Optimizer<f64>>) -> Self {
+        let model = model::<f64>(case, 3);
+        let (x, y) = (matrix(1, SAMPLES, case.inputs()), matrix(2, SAMPLES, model.outputs()));
+        Self { model, x, y, weights: None, loss: Arc::new(SquaredLoss), adversarial: false, optimizer }
     }
-    fn broadcast(&self, _: &mut Vec<u8>, _: usize) -> Result<()> {
-        unimplemented!("no step of this test uses it")
+
+    /// The parameters and the last loss after four steps.
+    fn run(&self, rows: &[usize], communicator: &dyn Communicator) -> Result<(Vec<f64>, f64)> {
+        let (x, y) = (self.x.select_rows(rows), self.y.select_rows(rows));
+        let weights: Option<Vec<f64>> = self.weights.as_ref().map(|w| rows.iter().map(|&row| w[row]).collect());
+        let mut batch = Batch::new(&x, &y).with_loss(&*self.loss).with_communicator(communicator);
+        if let Some(weights) = &weights {
+            batch = batch.with_weights(weights);
+        }
+        let (mut model, mut optimizer, mut last) = (self.model.clone(), (self.optimizer)(), 0.0);
+        let mut training = AdversarialTraining::new(Pgd::new(2), ThreatModel::linf(0.05)?);
+        for _ in 0..4 {
+            last = match self.adversarial {
+                true => training.step(optimizer.as_mut(), &mut model, &batch)?.robust_loss,
+                false => optimizer.step(&mut model, &batch)?.loss,
+            };
+        }
+        Ok((model.theta(), last))
+    }
+
+    fn is_the_same_on_several_processes(&self, what: &str) {
+        let whole: Vec<usize> = (0..SAMPLES).collect();
+        let (theta, loss) = self.run(&whole, &gramstep::communicator::Serial).unwrap();
+        for layout in layouts() {
+            let (size, training) = (layout.len(), self.clone());
+            let work = move |ranks: &Threads| training.run(&layout[ranks.rank], ranks).unwrap();
+            let ends = on_ranks(size, work);
+            for (own, last) in &ends {
+                assert_close(own, &theta, 1e-9 / f64::EPSILON, &format!("{what} on {size} processes"));
+                assert!((last - loss).abs() < 1e-9 * (1.0 + loss), "{what}: {last} {loss}");
+                assert_eq!((own, last), (&ends[0].0, &ends[0].1), "{what}: the same bits on every process");
+            }
+        }
+    }
+}
+
+fn gram_gauss_newton(config: GramGaussNewtonConfig) -> Box<dyn Optimizer<f64>> {
+    Box::new(GramGaussNewton::new(config).unwrap())
+}
+
+fn damped() -> GramGaussNewtonConfig {
+    GramGaussNewtonConfig::default().with_damping(Damping::Relative(0.3))
+}
+
+/// A dense network, and one of convolutions, of which G is made in both ways.
+fn few() -> Vec<Case> {
+    let few: Vec<_> = cases().into_iter().filter(|case| ["weighted spans", FIXUP].contains(&&*case.name)).collect();
+    assert_eq!(few.len(), 2);
+    few
+}
+
+#[test]
+fn processes_with_rows_of_a_batch_take_the_steps_of_the_whole_batch_for_every_network() {
+    for case in cases() {
+        Training::of(&case, || gram_gauss_newton(damped())).is_the_same_on_several_processes(&case.name);
     }
 }
 
 #[test]
-fn processes_with_rows_of_a_batch_take_the_step_of_the_whole_batch() {
+fn the_same_for_losses_weights_damping_momentum_and_ridge() {
     let losses: [Arc<dyn Loss>; 3] =
         [Arc::new(SquaredLoss), Arc::new(HuberLoss::new(0.5).unwrap()), Arc::new(CrossEntropyLoss)];
-    for loss in losses {
-        for damping in [Damping::Relative(0.1), Damping::Adaptive(AdaptiveDamping::default())] {
-            let config = GramGaussNewtonConfig::default().with_damping(damping).with_ridge(0.01);
-            let x: Matrix<f64> = matrix(1, 9, INPUTS);
-            let y: Matrix<f64> = Matrix::from_fn(9, 3, |i, a| f64::from(u8::from(a == i % 3)));
-            let run = {
-                let (x, y, loss) = (x.clone(), y.clone(), loss.clone());
-                move |rows: &[usize], communicator: Option<Threads>| {
-                    let (x, y) = (x.select_rows(rows), y.select_rows(rows));
-                    let mut model =
-                        Model::mlp(&[INPUTS, 8, 3], Activation::Tanh).seed(2).device(Device::cpu(1)).build().unwrap();
-                    let mut optimizer = GramGaussNewton::new(config).unwrap();
-                    if let Some(communicator) = communicator {
-                        optimizer = optimizer.with_communicator(Arc::new(communicator));
-                    }
-                    let mut last = 0.0;
-                    for _ in 0..5 {
-                        last = optimizer.step(&mut model, &Batch::new(&x, &y).with_loss(&*loss)).unwrap().loss;
-                    }
-                    (model.theta(), last)
+    let optimizers: [fn() -> Box<dyn Optimizer<f64>>; 3] = [
+        || gram_gauss_newton(damped().with_momentum(0.5).with_max_output_change(0.2)),
+        || gram_gauss_newton(damped().with_damping(Damping::Absolute(0.5)).with_ridge(0.01)),
+        || gram_gauss_newton(damped().with_damping(Damping::Adaptive(AdaptiveDamping::default())).with_ridge(0.01)),
+    ];
+    for case in few() {
+        for loss in &losses {
+            for optimizer in optimizers {
+                let mut training = Training::of(&case, optimizer);
+                let k = training.model.outputs();
+                if loss.name() == "cross-entropy" {
+                    training.y = Matrix::from_fn(SAMPLES, k, |i, a| f64::from(u8::from(a == i % k)));
                 }
-            };
-            let (whole, loss_of_whole) = run(&[0, 1, 2, 3, 4, 5, 6, 7, 8], None);
-            for parts in
-                [vec![vec![0, 1, 2, 3, 4], vec![5, 6, 7, 8]], vec![vec![0], vec![1, 2, 3, 4, 5], vec![6, 7, 8]]]
-            {
-                let size = parts.len();
-                let board = Arc::new((Barrier::new(size), Mutex::new(vec![Vec::new(); size])));
-                let ranks: Vec<_> = parts
-                    .into_iter()
-                    .enumerate()
-                    .map(|(rank, rows)| {
-                        let (run, board) = (run.clone(), board.clone());
-                        std::thread::spawn(move || run(&rows, Some(Threads { rank, board, size })))
-                    })
-                    .collect();
-                for rank in ranks {
-                    let (theta, last) = rank.join().unwrap();
-                    assert_close(&theta, &whole, 1e-9 / f64::EPSILON, &format!("{} on {size} ranks", loss.name()));
-                    assert!((last - loss_of_whole).abs() < 1e-9 * (1.0 + loss_of_whole));
-                }
+                training.loss = loss.clone();
+                training.is_the_same_on_several_processes(&format!("{}, {}", case.name, loss.name()));
+                training.weights = Some(vec![1.0, 0.5, 2.0, 0.0, 1.0, 3.0, 0.0]);
+                training.is_the_same_on_several_processes(&format!("{}, {}, weights", case.name, loss.name()));
             }
         }
     }
+}
+
+#[test]
+fn the_same_by_every_solver_and_by_first_order_methods() {
+    fn by(solver: Solver) -> Box<dyn Optimizer<f64>> {
+        let mut config = damped();
+        config.solver = Some(solver);
+        gram_gauss_newton(config)
+    }
+    let optimizers: [(&str, fn() -> Box<dyn Optimizer<f64>>); 6] = [
+        ("primal", || by(Solver::Primal)),
+        ("conjugate gradients", || by(Solver::ConjugateGradient)),
+        ("sgd", || Box::new(Sgd::new(SgdConfig::default()).unwrap())),
+        ("nesterov", || {
+            let mut config = SgdConfig::default();
+            (config.momentum, config.nesterov, config.weight_decay) = (0.9, true, 0.1);
+            Box::new(Sgd::new(config).unwrap())
+        }),
+        ("momentum", || {
+            let mut config = SgdConfig::default();
+            config.momentum = 0.9;
+            Box::new(Sgd::new(config).unwrap())
+        }),
+        ("adam", || Box::new(Adam::new(AdamConfig::default()).unwrap())),
+    ];
+    for case in few() {
+        for (name, optimizer) in optimizers {
+            Training::of(&case, optimizer).is_the_same_on_several_processes(&format!("{}, {name}", case.name));
+        }
+    }
+}
+
+#[test]
+fn the_same_where_memory_allows_one_layer_at_a_time() {
+    let case = few().swap_remove(1);
+    let narrow = || {
+        let mut config = damped();
+        config.memory_budget = 1 << 14;
+        gram_gauss_newton(config)
+    };
+    Training::of(&case, narrow).is_the_same_on_several_processes(&case.name);
+}
+
+#[test]
+fn adversarial_training_is_the_same() {
+    for case in few() {
+        let mut training = Training::of(&case, || gram_gauss_newton(damped()));
+        training.adversarial = true;
+        training.is_the_same_on_several_processes(&format!("{}, adversarial", case.name));
+    }
+}
+
+#[test]
+fn sums_are_in_rank_order_whatever_their_number() {
+    for size in [1, 2, 3, 5] {
+        for length in [0, 1, 7, 256, 257, 1000] {
+            let value = |rank: usize, at: usize| 0.1 * (rank as f32 + 1.0) + at as f32;
+            let expected: Vec<f32> =
+                (0..length).map(|at| (1..size).fold(value(0, at), |sum, rank| sum + value(rank, at))).collect();
+            let sums = on_ranks(size, move |ranks| {
+                let mut values: Vec<f32> = (0..length).map(|at| value(ranks.rank, at)).collect();
+                all_reduce_sum(ranks, &mut values).unwrap();
+                values
+            });
+            assert!(sums.iter().all(|sums| *sums == expected), "{size} ranks, {length} values");
+        }
+    }
+}
+
+#[test]
+fn an_error_of_one_process_is_an_error_of_all() {
+    let outcomes = on_ranks(3, |ranks| {
+        let non_finite = || Error::NonFinite { what: "output", layer: Some("layers.0".to_owned()) };
+        let outcomes = [
+            agree(ranks, Ok(ranks.rank)),
+            agree(ranks, if ranks.rank == 1 { Err(non_finite()) } else { Ok(0) }),
+            agree(ranks, if ranks.rank == 2 { Err(Error::Communication("no".to_owned())) } else { Ok(0) }),
+        ];
+        outcomes.map(|outcome| outcome.map_err(|error| error.to_string()))
+    });
+    for (rank, [fine, non_finite, other]) in outcomes.iter().enumerate() {
+        assert_eq!(*fine, Ok(rank));
+        assert!(non_finite.as_ref().unwrap_err().contains("of layer `layers.0`"), "{non_finite:?}");
+        let named = rank == 2 || other.as_ref().unwrap_err().contains("process 2");
+        assert!(other.is_err() && named, "{other:?}");
+    }
+    // A network that overflows on the rows of one process alone stops all, and leaves the model.
+    let training = Training::of(&few()[0], || gram_gauss_newton(damped()));
+    let ends = on_ranks(2, move |ranks| {
+        let mut training = training.clone();
+        training.x.row_mut(6)[0] = f64::INFINITY;
+        let rows: Vec<usize> = if ranks.rank == 0 { (0..4).collect() } else { (4..7).collect() };
+        training.run(&rows, ranks).map_err(|error| matches!(error, Error::NonFinite { .. }))
+    });
+    assert!(ends.iter().all(|end| *end == Err(true)), "{ends:?}");
 }

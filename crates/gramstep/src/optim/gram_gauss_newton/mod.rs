@@ -6,18 +6,17 @@ mod system;
 
 pub use config::GramGaussNewtonConfig;
 
-use std::sync::Arc;
-
 use self::system::{Direction, System};
+use super::batch::LossValue;
 use super::{AdaptiveDamping, Batch, Damping, Optimizer, OptimizerState, StepInfo, widen};
-use crate::communicator::{Communicator, Serial};
+use crate::communicator::agree;
 use crate::device::{Buffer, Operations};
 use crate::error::{Error, Result};
 use crate::loss::Linearization;
 use crate::model::Model;
 use crate::scalar::Scalar;
 use crate::solve::{SolveInfo, Solver, dot, norm};
-use crate::tangent::TangentFeatures;
+use crate::tangent::JointFeatures;
 use crate::view::Matrix;
 
 /// The Gram-Gauss-Newton optimiser.
@@ -49,7 +48,6 @@ use crate::view::Matrix;
 #[derive(Clone, Debug)]
 pub struct GramGaussNewton<T> {
     config: GramGaussNewtonConfig,
-    communicator: Arc<dyn Communicator>,
     step: u64,
     /// F of adaptive damping.
     adaptive: f64,
@@ -82,8 +80,8 @@ struct Proposal {
 }
 
 /// What a step knows of its batch, over all processes.
-struct Problem<T> {
-    tangent: TangentFeatures<T>,
+struct Problem<'c, T> {
+    tangent: JointFeatures<'c, T>,
     linear: Linearization,
     /// Σ w ℓ before the step.
     objective: f64,
@@ -102,14 +100,7 @@ impl<T: Scalar> GramGaussNewton<T> {
             Damping::Adaptive(adaptive) => adaptive.initial,
             Damping::Relative(_) | Damping::Absolute(_) => 0.0,
         };
-        Ok(Self { config, communicator: Arc::new(Serial), step: 0, adaptive, momentum: None, updates: 0.0 })
-    }
-
-    /// The same optimiser in a distributed run: every process steps on its own rows of one batch.
-    #[must_use]
-    pub fn with_communicator(mut self, communicator: Arc<dyn Communicator>) -> Self {
-        self.communicator = communicator;
-        self
+        Ok(Self { config, step: 0, adaptive, momentum: None, updates: 0.0 })
     }
 
     /// Changes κ from the next step on.
@@ -143,43 +134,23 @@ impl<T: Scalar> GramGaussNewton<T> {
         Plan { solver, size, bytes: solver.bytes(rows, trainable) }
     }
 
-    fn problem(&self, model: &Model<T>, batch: &Batch<'_, T>) -> Result<Problem<T>> {
-        let targets = batch.check(model)?;
-        let tangent = model.tangent(batch.inputs())?.with_memory_budget(self.config.memory_budget);
-        let f: Matrix<f64> = tangent.predictions().cast();
-        let loss = batch.evaluate(&f, &targets);
-        let linear = batch.linearize(&f, &targets);
-        if self.communicator.size() == 1 {
-            super::batch::positive(batch.total_weight())?;
-            let tangent = tangent.with_gradients_kept();
-            return Ok(Problem { tangent, linear, objective: loss.objective, reported: loss.reported });
-        }
-        let communicator = &*self.communicator;
-        let weight = batch.total_weight();
-        let mut sums = [loss.objective, loss.reported * weight, weight];
-        communicator.all_reduce_sum(&mut sums)?;
-        Ok(Problem {
-            tangent: tangent.gather(communicator)?.with_gradients_kept(),
-            linear: linear.gather(communicator)?,
-            objective: sums[0],
-            reported: sums[1] / super::batch::positive(sums[2])?,
-        })
+    fn problem<'c>(&self, model: &Model<T>, batch: &Batch<'c, T>) -> Result<Problem<'c, T>> {
+        let communicator = batch.communicator();
+        let targets = agree(communicator, batch.check(model))?;
+        let tangent = JointFeatures::new(communicator, model.tangent(batch.inputs()), self.config.memory_budget)?;
+        let f: Matrix<f64> = tangent.own().predictions().cast();
+        let loss = batch.evaluate(&f, &targets)?;
+        let linear = batch.linearize(&f, &targets).gather(communicator)?;
+        Ok(Problem { tangent, linear, objective: loss.objective, reported: loss.reported })
     }
 
-    /// The batch's objective and reported loss with the parameters as they are now, over all processes.
-    fn evaluate(&self, model: &Model<T>, batch: &Batch<'_, T>) -> Result<(f64, f64)> {
-        let targets = batch.check(model)?;
-        let loss = match model.predict(batch.inputs()) {
-            Ok(f) => batch.evaluate(&f.cast(), &targets),
-            Err(Error::NonFinite { .. }) => {
-                super::batch::LossValue { objective: f64::INFINITY, reported: f64::INFINITY }
-            }
-            Err(error) => return Err(error),
+    /// The batch's loss with the parameters as they are now, over all processes.
+    fn evaluate(model: &Model<T>, batch: &Batch<'_, T>) -> Result<LossValue> {
+        let outputs = match model.predict(batch.inputs()) {
+            Err(Error::NonFinite { .. }) => return batch.infinite(),
+            outputs => outputs?,
         };
-        let weight = batch.total_weight();
-        let mut sums = [loss.objective, loss.reported * weight, weight];
-        self.communicator.all_reduce_sum(&mut sums)?;
-        Ok((sums[0], sums[1] / sums[2]))
+        batch.evaluate(&outputs.cast(), &batch.check(model)?)
     }
 
     /// The anchor m = (λμφ + κθ)/k of trainable spans, μφ for κ = 0 and any λ; `None` if it is 0.
@@ -211,14 +182,14 @@ impl<T: Scalar> GramGaussNewton<T> {
     fn propose(
         &self,
         model: &Model<T>,
-        problem: &Problem<T>,
-        system: &System<'_, T>,
+        problem: &Problem<'_, T>,
+        system: &System<'_, '_, T>,
         damping: f64,
     ) -> Result<Proposal> {
         let anchor = self.anchor(model, damping);
         let mut rhs = problem.linear.z.clone();
         if let Some(anchor) = &anchor {
-            let image = problem.linear.apply_transpose(widen(&problem.tangent.jvp_buffer(anchor)));
+            let image = problem.linear.apply_transpose(widen(&problem.tangent.jvp_buffer(anchor)?));
             rhs.iter_mut().zip(image).for_each(|(r, image)| *r -= image);
         }
         let (direction, solve) = system.solve(&rhs, self.config.ridge + damping)?;
@@ -232,7 +203,7 @@ impl<T: Scalar> GramGaussNewton<T> {
         let direction = match anchor {
             None => direction,
             Some(mut anchor) => {
-                system.add_direction(&direction, T::ONE, &mut anchor);
+                system.add_direction(&direction, T::ONE, &mut anchor)?;
                 Direction::Parameters(widen(&anchor))
             }
         };
@@ -240,39 +211,47 @@ impl<T: Scalar> GramGaussNewton<T> {
     }
 
     /// Whether the smallest damping of a step, ridge included, is below `limit` relative to G's mean diagonal.
-    fn damps_less_than(&self, limit: f64, tangent: &TangentFeatures<T>) -> bool {
+    fn damps_less_than(&self, limit: f64, tangent: &JointFeatures<'_, T>) -> Result<bool> {
         let (relative, absolute) = match self.config.damping {
             Damping::Relative(relative) => (relative, 0.0),
             Damping::Absolute(absolute) => (0.0, absolute),
             Damping::Adaptive(_) => (self.adaptive, 0.0),
         };
         let absolute = absolute + self.config.ridge;
-        relative < limit && (absolute == 0.0 || relative + absolute / system::mean(&tangent.diagonal()) < limit)
+        if absolute == 0.0 || relative >= limit {
+            return Ok(relative < limit);
+        }
+        Ok(relative + absolute / system::mean(&tangent.diagonal()?) < limit)
     }
 
     /// η of this step: the schedule's, corrected for the start of the momentum, cut to the largest step norm.
-    fn length(&self, system: &System<'_, T>, proposal: &Proposal) -> f64 {
+    fn length(&self, system: &System<'_, '_, T>, proposal: &Proposal) -> Result<f64> {
         let mut length = self.config.learning_rate * self.config.schedule.factor(self.step);
         if self.config.momentum > 0.0 {
             let power = self.config.momentum.powf(2.0 * (self.updates + 1.0));
             length /= (1.0 - power).sqrt();
         }
         if let Some(cap) = self.config.max_step_norm {
-            let step = system.norm(&proposal.direction);
+            let step = system.norm(&proposal.direction)?;
             if step * length > cap {
                 length = cap / step;
             }
         }
         if let Some(cap) = self.config.max_output_change {
-            let change = norm(&system.output_change(&proposal.direction)) / (system.samples() as f64).sqrt();
+            let change = norm(&system.output_change(&proposal.direction)?) / (system.samples() as f64).sqrt();
             if change * length > cap {
                 length = cap / change;
             }
         }
-        length
+        Ok(length)
     }
 
-    fn fixed_step(&mut self, model: &mut Model<T>, problem: &Problem<T>, system: &System<'_, T>) -> Result<StepInfo> {
+    fn fixed_step(
+        &mut self,
+        model: &mut Model<T>,
+        problem: &Problem<'_, T>,
+        system: &System<'_, '_, T>,
+    ) -> Result<StepInfo> {
         let mean = system.mean_diagonal();
         let damping = match self.config.damping {
             Damping::Relative(relative) => relative * mean,
@@ -280,9 +259,10 @@ impl<T: Scalar> GramGaussNewton<T> {
             Damping::Adaptive(_) => self.adaptive * mean,
         };
         let proposal = self.propose(model, problem, system, damping)?;
-        let length = self.length(system, &proposal);
-        system.add_direction(&proposal.direction, T::from_f64(-length), model.theta_buffer_mut());
-        self.remember(model, system, &proposal.direction);
+        let length = self.length(system, &proposal)?;
+        let momentum = self.momentum_after(system, &proposal.direction)?;
+        system.add_direction(&proposal.direction, T::from_f64(-length), model.theta_buffer_mut())?;
+        self.remember(momentum);
         Ok(StepInfo {
             loss: problem.reported,
             loss_after: None,
@@ -299,8 +279,8 @@ impl<T: Scalar> GramGaussNewton<T> {
         &mut self,
         model: &mut Model<T>,
         batch: &Batch<'_, T>,
-        problem: &Problem<T>,
-        system: &System<'_, T>,
+        problem: &Problem<'_, T>,
+        system: &System<'_, '_, T>,
         settings: AdaptiveDamping,
     ) -> Result<StepInfo> {
         let mean = system.mean_diagonal();
@@ -315,13 +295,17 @@ impl<T: Scalar> GramGaussNewton<T> {
                 }
                 proposal => proposal?,
             };
-            let length = self.length(system, &proposal);
+            let length = self.length(system, &proposal)?;
             let mut theta = start.clone();
-            system.add_direction(&proposal.direction, T::from_f64(-length), &mut theta);
-            let moved = proposal.image.clone().unwrap_or_else(|| system.image(&proposal.direction));
+            system.add_direction(&proposal.direction, T::from_f64(-length), &mut theta)?;
+            let moved = match &proposal.image {
+                Some(image) => image.clone(),
+                None => system.image(&proposal.direction)?,
+            };
+            let momentum = self.momentum_after(system, &proposal.direction)?;
             *model.theta_buffer_mut() = theta;
-            let (objective, reported) = match self.evaluate(model, batch) {
-                Ok(losses) => losses,
+            let LossValue { objective, reported } = match Self::evaluate(model, batch) {
+                Ok(loss) => loss,
                 Err(error) => {
                     *model.theta_buffer_mut() = start;
                     return Err(error);
@@ -351,7 +335,7 @@ impl<T: Scalar> GramGaussNewton<T> {
             }
             if accepted || given_up {
                 if accepted {
-                    self.remember(model, system, &proposal.direction);
+                    self.remember(momentum);
                 }
                 return Ok(StepInfo {
                     loss: problem.reported,
@@ -379,12 +363,15 @@ impl<T: Scalar> GramGaussNewton<T> {
         0.5 * self.config.ridge * squares.sum::<f64>()
     }
 
-    /// Keeps φ, where there is momentum.
-    fn remember(&mut self, model: &Model<T>, system: &System<'_, T>, direction: &Direction) {
-        if self.config.momentum > 0.0 {
-            let mut phi = Buffer::zeros(model.parameter_count());
-            system.add_direction(direction, T::ONE, &mut phi);
-            self.momentum = Some(phi);
+    /// φ, where there is momentum.
+    fn momentum_after(&self, system: &System<'_, '_, T>, direction: &Direction) -> Result<Option<Buffer<T>>> {
+        (self.config.momentum > 0.0).then(|| system.in_parameters(direction)).transpose()
+    }
+
+    /// Keeps φ of a step that was taken.
+    fn remember(&mut self, momentum: Option<Buffer<T>>) {
+        if momentum.is_some() {
+            self.momentum = momentum;
             self.updates += 1.0;
         }
     }

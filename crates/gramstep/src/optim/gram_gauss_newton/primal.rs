@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::loss::Linearization;
 use crate::scalar::Scalar;
 use crate::solve::{Damped, SolveInfo, Solver};
-use crate::tangent::TangentFeatures;
+use crate::tangent::JointFeatures;
 use crate::view::Matrix;
 
 /// J̃ᵀJ̃ in the coordinates S^{−½}θ of trainable parameters, ready to be solved at any damping.
@@ -23,17 +23,19 @@ pub(super) struct Primal {
 
 impl Primal {
     pub(super) fn new<T: Scalar>(
-        tangent: &TangentFeatures<T>,
+        tangent: &JointFeatures<'_, T>,
         linear: &Linearization,
         trainable: &[Range<usize>],
-    ) -> Self {
-        let roots = tangent.root_weights();
-        Self {
-            matrix: matrix(tangent, linear, trainable),
+    ) -> Result<Self> {
+        let roots = tangent.own().root_weights();
+        let mut matrix = matrix(tangent, linear, trainable);
+        tangent.sum(matrix.as_mut_slice())?;
+        Ok(Self {
+            matrix,
             trainable: trainable.to_vec(),
             roots: trainable.iter().flat_map(|run| &roots[run.clone()]).copied().collect(),
             parameters: tangent.parameter_count(),
-        }
+        })
     }
 
     /// Number of equations.
@@ -59,18 +61,19 @@ impl Primal {
     }
 }
 
-/// J̃ᵀJ̃ (lower triangle), from a few rows of J̃ at a time, in f64.
-fn matrix<T: Scalar>(tangent: &TangentFeatures<T>, linear: &Linearization, trainable: &[Range<usize>]) -> Matrix<f64> {
+/// J̃ᵀJ̃ (lower triangle) of this process's samples, from a few rows of J̃ at a time, in f64.
+fn matrix<T: Scalar>(joint: &JointFeatures<'_, T>, linear: &Linearization, trainable: &[Range<usize>]) -> Matrix<f64> {
     const PANEL: usize = 128;
     let p = trainable.iter().map(ExactSizeIterator::len).sum::<usize>();
     let mut matrix = Matrix::zeros(p, p);
+    let (tangent, first) = (joint.own(), joint.own_samples().start);
     // Rows of J̃ at a time: 32 MiB, at least one sample.
     let chunk = ((32 << 20) / (8 * p * tangent.outputs()).max(1)).clamp(1, tangent.samples().max(1));
     let device = tangent.device();
     for start in (0..tangent.samples()).step_by(chunk) {
         let samples = start..(start + chunk).min(tangent.samples());
         let mut rows: Matrix<f64> = tangent.trainable_rows(samples.clone(), trainable).cast();
-        linear.transform_jacobian(samples.start, &mut rows);
+        linear.transform_jacobian(first + samples.start, &mut rows);
         let transposed = transpose(&rows);
         let work = (rows.rows() * p) as f64 * p as f64 / 2.0;
         let mut panels: Vec<_> = matrix.as_mut_slice().chunks_mut((PANEL * p).max(1)).enumerate().collect();

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::loss::Linearization;
 use crate::scalar::Scalar;
 use crate::solve::{ConjugateGradient, Damped, SolveInfo, Solver, conjugate_gradient, dot, norm};
-use crate::tangent::TangentFeatures;
+use crate::tangent::JointFeatures;
 use crate::view::Matrix;
 
 /// A solution, in the space in which it was found.
@@ -26,25 +26,25 @@ enum Form {
 }
 
 /// (J̃J̃ᵀ + kI) or (J̃ᵀJ̃ + kI), J̃ = BᵀJ S^½, ready to be solved at any damping k.
-pub(super) struct System<'a, T> {
-    tangent: &'a TangentFeatures<T>,
+pub(super) struct System<'a, 'c, T> {
+    tangent: &'a JointFeatures<'c, T>,
     linear: &'a Linearization,
     form: Form,
     iterative: ConjugateGradient,
     mean_diagonal: f64,
 }
 
-impl<'a, T: Scalar> System<'a, T> {
+impl<'a, 'c, T: Scalar> System<'a, 'c, T> {
     /// Builds the matrix that `solver` needs. `damps_less_than`: whether the smallest damping that will be
     /// asked for is below that, relative to the mean diagonal: below the rounding noise of an `f32` Gram matrix the
     /// products are made in f64.
     /// `trainable`: where the parameters of weight > 0 lie in θ, in order.
     pub(super) fn new(
-        tangent: &'a TangentFeatures<T>,
+        tangent: &'a JointFeatures<'c, T>,
         linear: &'a Linearization,
         solver: Solver,
         trainable: &[Range<usize>],
-        damps_less_than: impl FnOnce(f64) -> bool,
+        damps_less_than: impl FnOnce(f64) -> Result<bool>,
         budget: usize,
     ) -> Result<Self> {
         let rows = tangent.rows();
@@ -55,21 +55,22 @@ impl<'a, T: Scalar> System<'a, T> {
         let (form, trace) = match solver {
             Solver::Dual => {
                 let rounding = T::EPSILON.to_f64();
-                let coarse = rounding > 1e-10 && damps_less_than(rounding * rows as f64);
-                let mut gram = if coarse { tangent.cast::<f64>().lower_gram() } else { tangent.lower_gram() };
+                let coarse = rounding > 1e-10 && damps_less_than(rounding * rows as f64)?;
+                let mut gram = if coarse { tangent.cast::<f64>().lower_gram() } else { tangent.lower_gram() }?;
                 let cost = (rows * rows) as f64;
                 tangent.device().enter(cost, |threads| linear.transform_gram(&mut gram, threads));
                 let trace = trace(&gram);
                 (Form::Dual(gram), trace)
             }
             Solver::Primal => {
-                let primal = Primal::new(tangent, linear, trainable);
+                let primal = Primal::new(tangent, linear, trainable)?;
                 let trace = primal.trace();
                 (Form::Primal(primal), trace)
             }
             Solver::ConjugateGradient => {
                 let wide = |values: Vec<T>| values.into_iter().map(Scalar::to_f64).collect();
-                (Form::Products, linear.trace(|| wide(tangent.diagonal()), || wide(tangent.diagonal_blocks())))
+                let diagonal = || tangent.diagonal().map(wide);
+                (Form::Products, linear.trace(diagonal, || tangent.diagonal_blocks().map(wide))?)
             }
         };
         let mean_diagonal = if rows == 0 { 0.0 } else { trace / rows as f64 };
@@ -88,6 +89,11 @@ impl<'a, T: Scalar> System<'a, T> {
     /// Samples of the batch.
     pub(super) fn samples(&self) -> usize {
         self.tangent.samples()
+    }
+
+    /// p
+    pub(super) fn parameter_count(&self) -> usize {
+        self.tangent.parameter_count()
     }
 
     /// Mean diagonal of J̃J̃ᵀ.
@@ -132,7 +138,7 @@ impl<'a, T: Scalar> System<'a, T> {
         settings.tolerance = settings.tolerance.max(8.0 * T::EPSILON.to_f64());
         let product = |c: &[f64]| {
             let lifted = Buffer::upload(self.pull(c)?.into_iter().map(T::from_f64).collect());
-            Ok(self.linear.apply_transpose(super::widen(&self.tangent.jvp_buffer(&lifted))))
+            Ok(self.linear.apply_transpose(super::widen(&self.tangent.jvp_buffer(&lifted)?)))
         };
         if !self.linear.is_curved() || damping == 0.0 {
             return conjugate_gradient(product, damping, rhs, settings);
@@ -151,48 +157,57 @@ impl<'a, T: Scalar> System<'a, T> {
     /// S Jᵀ B c, p.
     fn pull(&self, c: &[f64]) -> Result<Vec<f64>> {
         let cotangents: Vec<T> = self.linear.apply(c.to_vec()).into_iter().map(T::from_f64).collect();
-        Ok(self.tangent.vjp(&cotangents)?.into_iter().map(Scalar::to_f64).collect())
+        let mut pulled = Buffer::zeros(self.parameter_count());
+        self.tangent.add_vjp(T::ONE, Some(&cotangents), &mut pulled)?;
+        Ok(super::widen(&pulled))
     }
 
     /// into += α·direction, in parameter space.
-    pub(super) fn add_direction(&self, direction: &Direction, alpha: T, into: &mut Buffer<T>) {
+    ///
+    /// # Errors
+    /// If a process is gone; `into` is left as it was.
+    pub(super) fn add_direction(&self, direction: &Direction, alpha: T, into: &mut Buffer<T>) -> Result<()> {
         match direction {
             Direction::Rows(c) => {
                 let cotangents: Vec<T> = self.linear.apply(c.clone()).into_iter().map(T::from_f64).collect();
-                self.tangent.add_vjp(alpha, Some(&cotangents), into);
+                self.tangent.add_vjp(alpha, Some(&cotangents), into)
             }
             Direction::Parameters(values) => {
                 let p = values.len();
                 let values: Vec<T> = values.iter().map(|&v| T::from_f64(v)).collect();
                 let operations = self.tangent.device().operations::<T>();
                 operations.axpby(into.tile_mut(0, 1, p), T::ONE, alpha, Tile::new(&values, 1, p));
+                Ok(())
             }
         }
     }
 
     /// J̃·direction, n·k.
-    pub(super) fn image(&self, direction: &Direction) -> Vec<f64> {
-        self.linear.apply_transpose(self.output_change(direction))
+    pub(super) fn image(&self, direction: &Direction) -> Result<Vec<f64>> {
+        Ok(self.linear.apply_transpose(self.output_change(direction)?))
     }
 
     /// J·direction, n·k.
-    pub(super) fn output_change(&self, direction: &Direction) -> Vec<f64> {
-        let mut vector = Buffer::zeros(self.tangent.parameter_count());
-        self.add_direction(direction, T::ONE, &mut vector);
-        super::widen(&self.tangent.jvp_buffer(&vector))
+    pub(super) fn output_change(&self, direction: &Direction) -> Result<Vec<f64>> {
+        Ok(super::widen(&self.tangent.jvp_buffer(&self.in_parameters(direction)?)?))
     }
 
     /// Euclidean length of the direction in parameter space.
-    pub(super) fn norm(&self, direction: &Direction) -> f64 {
+    pub(super) fn norm(&self, direction: &Direction) -> Result<f64> {
         match direction {
-            Direction::Parameters(values) => norm(values),
+            Direction::Parameters(values) => Ok(norm(values)),
             Direction::Rows(_) => {
-                let mut vector = Buffer::zeros(self.tangent.parameter_count());
-                self.add_direction(direction, T::ONE, &mut vector);
-                let wide = super::widen(&vector);
-                dot(&wide, &wide).sqrt()
+                let wide = super::widen(&self.in_parameters(direction)?);
+                Ok(dot(&wide, &wide).sqrt())
             }
         }
+    }
+
+    /// The direction as a vector of parameters, p.
+    pub(super) fn in_parameters(&self, direction: &Direction) -> Result<Buffer<T>> {
+        let mut vector = Buffer::zeros(self.parameter_count());
+        self.add_direction(direction, T::ONE, &mut vector)?;
+        Ok(vector)
     }
 }
 
