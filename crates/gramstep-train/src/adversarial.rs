@@ -92,8 +92,20 @@ impl Opponent {
     /// # Errors
     /// When the model cannot be evaluated.
     pub fn attack<T: Scalar>(&self, model: &Model<T>, data: &Dataset<T>, loss: &dyn Loss) -> Result<Dataset<T>> {
+        self.attack_from(0, model, data, loss)
+    }
+
+    /// The same for rows of which the first has this number: random starts go by the number.
+    pub(crate) fn attack_from<T: Scalar>(
+        &self,
+        first: usize,
+        model: &Model<T>,
+        data: &Dataset<T>,
+        loss: &dyn Loss,
+    ) -> Result<Dataset<T>> {
         let goal = LargestLoss(loss);
-        let problem = Problem::new(model, &data.inputs, &data.targets).with_goal(&goal);
+        let numbers: Vec<u64> = (first..first + data.rows()).map(|row| row as u64).collect();
+        let problem = Problem::new(model, &data.inputs, &data.targets).with_goal(&goal).with_numbers(&numbers);
         let attacked = self.attack.run(&problem.with_criterion(Criterion::None), &self.threat)?;
         Dataset::new(attacked.inputs, data.targets.clone())?.with_weights(data.weights.clone())
     }

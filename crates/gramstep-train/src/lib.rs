@@ -32,6 +32,7 @@ mod npy;
 pub mod observer;
 pub mod optimizer;
 mod predictions;
+pub mod processes;
 mod random;
 pub mod record;
 pub mod report;

@@ -1,9 +1,7 @@
 //! One run from configuration to report: settings → network → training → judgement → files.
 
-use std::path::Path;
-use std::sync::atomic::AtomicBool;
-
 use gramstep::{Device, Model, Scalar};
+use std::path::Path;
 
 use crate::checkpoint::{Checkpoint, Keeper};
 use crate::choice;
@@ -14,6 +12,7 @@ use crate::kernel_regression;
 use crate::metrics::evaluate;
 use crate::model_file;
 use crate::observer::{Both, Observer, Silent};
+use crate::processes::Processes;
 use crate::record::Record;
 use crate::report::{Report, SCHEMA_VERSION, write_run};
 pub use crate::run_folder::Keep;
@@ -23,27 +22,53 @@ use crate::stop_reason::StopReason;
 use crate::trained::TrainedModel;
 use crate::trainer::Parts;
 
-/// Reads the data, trains, judges and keeps the result. Training ends after the step during which `stop` becomes true;
-/// the model is kept then too.
+/// Reads the data, trains, judges and keeps the result. `processes` is one, made from the flag that ends training after
+/// the step during which it becomes true (the model is kept then too), or those of a distributed run: each of them
+/// makes this call, and the first one alone writes and talks.
 ///
 /// # Errors
 /// When the configuration or the data are wrong, when a step fails, or when a file cannot be written.
-pub fn train(config: &Config, keep: Keep<'_>, stop: &AtomicBool, observer: &mut dyn Observer) -> Result<Report> {
+pub fn train<'a>(
+    config: &Config,
+    keep: Keep<'_>,
+    processes: impl Into<Processes<'a>>,
+    observer: &mut dyn Observer,
+) -> Result<Report> {
+    let processes = processes.into();
     config.validate()?;
+    let mut silent = Silent;
+    let (keep, observer) = match keep {
+        keep if processes.is_first() => (keep, observer),
+        _ => (Keep::Nothing, &mut silent as &mut dyn Observer),
+    };
     if let Some(architecture) = kernel_regression::run::architecture(config)? {
+        if processes.count() > 1 {
+            let value = config.model.clone().unwrap_or_default();
+            let range =
+                "a finite network in a distributed run; kernel matrices are computed by `gramstep kernel --tile`";
+            return Err(outside("model", &value, range));
+        }
         return kernel_regression::run::train(config, architecture, keep, observer);
     }
     let mut config = config.clone();
+    let (threads, notes) = processes.threads(config.threads)?;
+    notes.iter().for_each(|note| observer.note(note));
+    config.threads = Some(threads);
     let earlier = earlier(&mut config)?;
     let preprocessing = earlier.as_ref().map(|model| &model.metadata().preprocessing);
     let problem = Problem::load_with(&config, preprocessing, &mut |done, all| observer.reading(done, all))?;
     problem.notes.iter().for_each(|note| observer.note(note));
     // The test rows are no business of the choice.
     let judged = || Problem { test: None, ..problem.clone() };
-    choice::settle(Facts::of(&problem), judged, &mut config, stop, observer)?;
+    let decided = processes.first(|| {
+        let mut config = config.clone();
+        choice::settle(Facts::of(&problem), judged, &mut config, processes.flag(), observer)?;
+        Ok((config.model, config.ensemble))
+    })?;
+    (config.model, config.ensemble) = decided;
     let settings = Settings::resolve(&config, &problem)?;
-    Run { problem: &problem, settings: &settings, start: earlier.as_ref(), exact_train_loss: false, stop }
-        .start(keep, observer)
+    let start = earlier.as_ref();
+    Run { problem: &problem, settings: &settings, start, exact_train_loss: false, processes }.start(keep, observer)
 }
 
 /// The model that a configuration takes as its start, which decides on architecture and number type.
@@ -81,15 +106,25 @@ fn earlier(config: &mut Config) -> Result<Option<TrainedModel>> {
 ///
 /// # Errors
 /// Like [`train`], and when the run has come to its end already or its files cannot be used.
-pub fn resume(folder: &Path, over: Config, stop: &AtomicBool, observer: &mut dyn Observer) -> Result<Report> {
+pub fn resume<'a>(
+    folder: &Path,
+    over: Config,
+    processes: impl Into<Processes<'a>>,
+    observer: &mut dyn Observer,
+) -> Result<Report> {
+    let processes = processes.into();
     let files = RunFolder::open(folder);
     let ended = Record::report(&files.record()).ok().flatten().is_some();
     if ended && !files.checkpoint().exists() {
         let reason = "the run has come to its end".to_owned();
         return Err(Error::Checkpoint { path: folder.to_owned(), reason });
     }
-    let config = Config::read(&files.config())?.overridden_by(over);
-    train(&config, Keep::Resume(folder), stop, observer)
+    let mut earlier = Config::read(&files.config())?;
+    if processes.count() > 1 {
+        // The machines may be others than before.
+        earlier.threads = None;
+    }
+    train(&earlier.overridden_by(over), Keep::Resume(folder), processes, observer)
 }
 
 /// Whether [`resume`] can read the bytes of a checkpoint; `path` is for messages.
@@ -105,16 +140,17 @@ pub fn check_checkpoint(path: &Path, bytes: &[u8]) -> Result<()> {
 ///
 /// # Errors
 /// Like [`train`].
-pub fn train_on(
+pub fn train_on<'a>(
     problem: &Problem,
     config: &Config,
     keep: Keep<'_>,
     exact_train_loss: bool,
-    stop: &AtomicBool,
+    processes: impl Into<Processes<'a>>,
     observer: &mut dyn Observer,
 ) -> Result<Report> {
     let settings = Settings::resolve(config, problem)?;
-    Run { problem, settings: &settings, start: None, exact_train_loss, stop }.start(keep, observer)
+    let processes = processes.into();
+    Run { problem, settings: &settings, start: None, exact_train_loss, processes }.start(keep, observer)
 }
 
 struct Run<'a> {
@@ -123,7 +159,7 @@ struct Run<'a> {
     /// The network to begin with, where it is an earlier run's.
     start: Option<&'a TrainedModel>,
     exact_train_loss: bool,
-    stop: &'a AtomicBool,
+    processes: Processes<'a>,
 }
 
 impl Run<'_> {
@@ -142,13 +178,14 @@ impl Run<'_> {
         let validation: Option<Dataset<T>> = problem.validation.as_ref().map(Dataset::cast);
         let test: Option<Dataset<T>> = problem.test.as_ref().map(Dataset::cast);
 
+        self.processes.check_alike(self.hash(start.as_ref()))?;
         let folder = keep.folder(&problem.name)?;
-        let (mut record, mut silent) = (None, Silent);
-        let (mut checkpoint, mut keeper) = (None, None);
+        let (mut record, mut silent, mut keeper) = (None, Silent, None);
+        let checkpoint = self.processes.first(|| match (&folder, keep) {
+            (Some(folder), Keep::Resume(_)) => Checkpoint::read(&folder.checkpoint()),
+            _ => Ok(None),
+        })?;
         if let Some(folder) = &folder {
-            if matches!(keep, Keep::Resume(_)) {
-                checkpoint = Checkpoint::read(&folder.checkpoint())?;
-            }
             folder.write_config(settings)?;
             record = Some(match &checkpoint {
                 Some(checkpoint) => Record::resume(&folder.record(), checkpoint.record_bytes)?,
@@ -166,7 +203,7 @@ impl Run<'_> {
             parts: Parts { train: &rows, validation: validation.as_ref(), test: watched },
             exact_train_loss: self.exact_train_loss,
             tolerance: 0.0,
-            stop: self.stop,
+            processes: self.processes,
         };
         let Trained { model, fit, members, train, validation } =
             ensemble.train(start, checkpoint, keeper.as_mut(), &mut observer)?;
@@ -209,6 +246,26 @@ impl Run<'_> {
             }
         }
         Ok(report)
+    }
+
+    /// A hash of what all processes must have alike: settings but for threads, data, and parameters to begin with.
+    fn hash<T: Scalar>(&self, start: Option<&Model<T>>) -> blake3::Hash {
+        let mut hash = blake3::Hasher::new();
+        if self.processes.count() > 1 {
+            hash.update(format!("{:?}", Settings { threads: 1, ..self.settings.clone() }).as_bytes());
+            let Problem { train, validation, .. } = self.problem;
+            let mut numbers: Vec<&[f64]> = Vec::new();
+            for rows in std::iter::once(train).chain(validation) {
+                numbers.extend([rows.inputs.as_slice(), rows.targets.as_slice()]);
+                numbers.extend(rows.weights.as_deref());
+            }
+            let theta = start.map_or_else(Vec::new, |start| start.theta().iter().map(|value| value.to_f64()).collect());
+            numbers.push(&theta);
+            for piece in numbers.iter().flat_map(|numbers| numbers.chunks(1 << 12)) {
+                hash.update(&piece.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<_>>());
+            }
+        }
+        hash.finalize()
     }
 }
 

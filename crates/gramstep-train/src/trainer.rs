@@ -1,20 +1,22 @@
 //! The loop over epochs and batches, and every reason to end it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use gramstep::communicator::{agree, all_reduce_sum};
 use gramstep::optim::{Batch, Optimizer, StepInfo};
 use gramstep::{Model, Scalar};
 
 use crate::adversarial::Opponent;
 use crate::averaging::Averaging;
-use crate::batches::batches;
+use crate::batches::{batch_count, batches};
 use crate::checkpoint::{BestSoFar, Checkpoint, FORMAT_VERSION, Keeper};
 use crate::data::{Augmentation, Dataset, Geometry, Targets};
 use crate::error::{Error, Result};
 use crate::metrics;
 use crate::observer::{EpochEvent, Observer, StepEvent};
 use crate::optimizer::loss_of;
+use crate::processes::Processes;
 use crate::settings::Settings;
 use crate::stop_reason::StopReason;
 
@@ -46,7 +48,7 @@ pub struct Fit {
 pub struct Trainer<'a> {
     settings: &'a Settings,
     targets: &'a Targets,
-    stop: &'a AtomicBool,
+    processes: Processes<'a>,
     member: usize,
     tolerance: f64,
     exact_train_loss: bool,
@@ -78,6 +80,14 @@ impl Clock {
     }
 }
 
+/// The end of a training.
+#[derive(Clone, Copy)]
+struct Ending {
+    reason: StopReason,
+    /// Whether the last epoch had all its steps.
+    whole_epoch: bool,
+}
+
 /// Where a training stands.
 struct State<T> {
     epoch: usize,
@@ -104,13 +114,13 @@ struct Running {
 }
 
 impl<'a> Trainer<'a> {
-    /// A trainer; training ends after the step during which `stop` becomes true.
+    /// A trainer. Training ends after the step during which the flag that `processes` is made from becomes true.
     #[must_use]
-    pub fn new(settings: &'a Settings, targets: &'a Targets, stop: &'a AtomicBool) -> Self {
+    pub fn new(settings: &'a Settings, targets: &'a Targets, processes: impl Into<Processes<'a>>) -> Self {
         Self {
             settings,
             targets,
-            stop,
+            processes: processes.into(),
             member: 0,
             tolerance: 0.0,
             exact_train_loss: false,
@@ -155,6 +165,15 @@ impl<'a> Trainer<'a> {
         self
     }
 
+    /// The rows of a step that are this process's; none are named where they are all rows.
+    fn own_rows(&self, rows: Option<Vec<usize>>, all: usize) -> Option<Vec<usize>> {
+        if self.processes.count() == 1 {
+            return rows;
+        }
+        let share = self.processes.share(rows.as_ref().map_or(all, Vec::len));
+        Some(rows.map_or_else(|| share.clone().collect(), |rows| rows[share.clone()].to_vec()))
+    }
+
     /// The training rows of a step, if they are not the training rows as they stand.
     fn select<T: Scalar>(&self, train: &Dataset<T>, rows: Option<Vec<usize>>, epoch: usize) -> Option<Dataset<T>> {
         let Some((augmentation, geometry)) = self.augmentation else { return rows.map(|rows| train.select(&rows)) };
@@ -166,10 +185,31 @@ impl<'a> Trainer<'a> {
 
     /// The loss that decides, under attack if there is an opponent.
     fn loss<T: Scalar>(&self, model: &Model<T>, data: &Dataset<T>) -> Result<f64> {
+        if self.processes.count() == 1 {
+            return self.loss_of_rows(model, data, 0);
+        }
+        // Every process judges its share.
+        let share = self.processes.share(data.rows());
+        let own = data.select(&share.clone().collect::<Vec<_>>());
+        let weight = own.total_weight();
+        let loss = if own.rows() == 0 { Ok(0.0) } else { self.loss_of_rows(model, &own, share.start) };
+        let loss = match loss {
+            Ok(loss) => Ok(loss * weight),
+            Err(Error::Core(error)) => Err(error),
+            Err(error) => return Err(error),
+        };
+        let communicator = self.processes.communicator();
+        let mut sums = [agree(communicator, loss)?, weight];
+        all_reduce_sum(communicator, &mut sums)?;
+        Ok(sums[0] / sums[1])
+    }
+
+    /// The loss of rows of which the first has this number.
+    fn loss_of_rows<T: Scalar>(&self, model: &Model<T>, data: &Dataset<T>, first: usize) -> Result<f64> {
         match &self.opponent {
             None => metrics::loss(model, data, self.targets),
             Some(opponent) => {
-                let attacked = opponent.attack(model, data, loss_of(self.targets.task()).as_ref())?;
+                let attacked = opponent.attack_from(first, model, data, loss_of(self.targets.task()).as_ref())?;
                 metrics::loss(model, &attacked, self.targets)
             }
         }
@@ -222,7 +262,13 @@ impl<'a> Trainer<'a> {
                         keeper.keep(state.checkpoint(model, optimizer, clock.elapsed().as_secs_f64()))?;
                     }
                 }
-                Ok(Some(reason)) => break reason,
+                Ok(Some(Ending { reason, whole_epoch })) => {
+                    let early = matches!(reason, StopReason::Interrupted | StopReason::TimeLimit);
+                    if let Some(keeper) = keeper.as_mut().filter(|_| early && whole_epoch) {
+                        keeper.keep(state.checkpoint(model, optimizer, clock.elapsed().as_secs_f64()))?;
+                    }
+                    break reason;
+                }
                 Err(error @ Error::NonFinite { .. }) => {
                     failure = Some(error);
                     break StopReason::NonFinite;
@@ -253,22 +299,27 @@ impl<'a> Trainer<'a> {
         state: &mut State<T>,
         observer: &mut dyn Observer,
         clock: &mut Clock,
-    ) -> Result<Option<StopReason>> {
+    ) -> Result<Option<Ending>> {
         state.epoch += 1;
         let loss = loss_of(self.targets.task());
         let mut running = Running::default();
         let mut reason = None;
+        let mut left = batch_count(train.rows(), self.settings.batch_size);
         let mut averaging = self.settings.averages_steps(train.rows()).then(|| Averaging::of(model));
         for rows in batches(train.rows(), self.settings.batch_size, self.settings.seed, state.epoch) {
-            let selected = self.select(train, rows, state.epoch);
+            let weight = train.weight_of(rows.as_deref());
+            let selected = self.select(train, self.own_rows(rows, train.rows()), state.epoch);
             let data = selected.as_ref().unwrap_or(train);
-            let mut batch = Batch::new(&data.inputs, &data.targets).with_loss(loss.as_ref());
+            let mut batch = Batch::new(&data.inputs, &data.targets)
+                .with_loss(loss.as_ref())
+                .with_communicator(self.processes.communicator());
             if let Some(weights) = &data.weights {
                 batch = batch.with_weights(weights);
             }
             state.step += 1;
+            left -= 1;
             let info = optimizer.step(model, &batch).map_err(|error| state.located(error))?;
-            running.add(&info, data.total_weight());
+            running.add(&info, weight);
             state.check(&info, model)?;
             if let Some(averaging) = &mut averaging {
                 averaging.add(model);
@@ -276,7 +327,7 @@ impl<'a> Trainer<'a> {
             let seconds = clock.elapsed().as_secs_f64();
             let (member, epoch, step) = (self.member, state.epoch, state.step);
             observer.step(&StepEvent { member, epoch, step, seconds, info: &info })?;
-            reason = self.stop_now(*clock);
+            reason = self.stop_now(*clock)?;
             if reason.is_some() {
                 break;
             }
@@ -310,22 +361,25 @@ impl<'a> Trainer<'a> {
         observer.epoch(&EpochEvent { member, epoch, step, seconds, train_loss, validation_loss, test, improved })?;
 
         let waited = epoch - state.reference.0;
-        Ok(match reason {
+        let reason = match reason {
             Some(reason) => Some(reason),
             None if train_loss <= (4.0 * T::EPSILON.to_f64()).powi(2) => Some(StopReason::Converged),
             None if state.futile >= MOST_FUTILE => Some(StopReason::Converged),
             None if self.settings.patience.is_some_and(|patience| waited >= patience) => Some(StopReason::Patience),
             None if epoch >= self.settings.epochs => Some(StopReason::Epochs),
-            None => self.stop_now(*clock),
-        })
+            None => self.stop_now(*clock)?,
+        };
+        Ok(reason.map(|reason| Ending { reason, whole_epoch: left == 0 }))
     }
 
-    fn stop_now(&self, clock: Clock) -> Option<StopReason> {
-        if self.stop.load(Ordering::Relaxed) {
-            return Some(StopReason::Interrupted);
-        }
-        let limit = self.settings.time_limit?;
-        (clock.elapsed() >= limit.0).then_some(StopReason::TimeLimit)
+    fn stop_now(&self, clock: Clock) -> Result<Option<StopReason>> {
+        self.processes.first(|| {
+            if self.processes.flag().load(Ordering::Relaxed) {
+                return Ok(Some(StopReason::Interrupted));
+            }
+            let over = self.settings.time_limit.is_some_and(|limit| clock.elapsed() >= limit.0);
+            Ok(over.then_some(StopReason::TimeLimit))
+        })
     }
 }
 

@@ -120,9 +120,17 @@ pub(crate) fn gather_values<T: Scalar>(communicator: &dyn Communicator, values: 
     Ok(all)
 }
 
+/// How many samples every process has, in rank order.
+pub(crate) fn gather_counts(communicator: &dyn Communicator, own: usize) -> Result<Vec<usize>> {
+    let counts = communicator.all_gather(&own.to_le_bytes())?;
+    let read = |bytes: &Vec<u8>| bytes.as_slice().try_into().map(usize::from_le_bytes).ok();
+    let counts: Option<Vec<usize>> = counts.iter().map(read).collect();
+    counts.ok_or_else(|| Error::Communication("a process sent something else than its number of samples".to_owned()))
+}
+
 /// The numbers that another process sent.
 pub(crate) fn from_bytes<T: Scalar>(bytes: &[u8]) -> Result<Vec<T>> {
-    if bytes.len() % size_of::<T>() != 0 {
+    if !bytes.len().is_multiple_of(size_of::<T>()) {
         return Err(Error::Communication(format!("{} bytes are no whole number of {}", bytes.len(), T::NAME)));
     }
     Ok(bytemuck::pod_collect_to_vec(bytes))

@@ -55,7 +55,7 @@ pub fn train<T: Scalar>(
         parts: Parts { train, validation: validation.as_ref(), test: None },
         exact_train_loss: false,
         tolerance,
-        stop,
+        processes: stop.into(),
     };
     let mut losses = Losses { inner: observer, train: Vec::new(), validation: Vec::new() };
     let Trained { model, members, mut fit, validation, .. } =

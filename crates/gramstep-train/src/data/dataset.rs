@@ -46,6 +46,15 @@ impl<T: Scalar> Dataset<T> {
         self.weights.as_ref().map_or(self.rows() as f64, |weights| weights.iter().sum())
     }
 
+    /// Σ w of some rows; all of them if none are named.
+    pub(crate) fn weight_of(&self, rows: Option<&[usize]>) -> f64 {
+        match (rows, &self.weights) {
+            (None, _) => self.total_weight(),
+            (Some(rows), None) => rows.len() as f64,
+            (Some(rows), Some(weights)) => rows.iter().map(|&row| weights[row]).sum(),
+        }
+    }
+
     /// Number of rows.
     #[must_use]
     pub fn rows(&self) -> usize {

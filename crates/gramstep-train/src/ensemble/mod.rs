@@ -7,7 +7,6 @@
 mod average;
 mod folds;
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use gramstep::{Device, Matrix, Model, Scalar};
@@ -24,6 +23,7 @@ use crate::error::{Error, Result};
 use crate::metrics::{self, Metrics};
 use crate::observer::{Observer, Start};
 use crate::optimizer::{self, build};
+use crate::processes::Processes;
 use crate::settings::{Settings, TimeLimit};
 use crate::stop_reason::StopReason;
 use crate::trainer::{Fit, Parts, Trainer};
@@ -38,7 +38,7 @@ pub(crate) struct Ensemble<'a, T> {
     pub(crate) exact_train_loss: bool,
     /// As in [`Trainer::with_tolerance`].
     pub(crate) tolerance: f64,
-    pub(crate) stop: &'a AtomicBool,
+    pub(crate) processes: Processes<'a>,
 }
 
 /// The model, and how it came about.
@@ -117,7 +117,7 @@ impl<T: Scalar> Ensemble<'_, T> {
             let usable = failure.is_none() || fit.best_epoch.is_some() || models.is_empty();
             fits.push(Finished::of(&fit, &model));
             models.extend(usable.then_some(model));
-            if fit.stop_reason == StopReason::Interrupted || self.stop.load(Ordering::Relaxed) {
+            if fit.stop_reason == StopReason::Interrupted || self.processes.is_stopped()? {
                 break;
             }
         }
@@ -181,7 +181,7 @@ impl<T: Scalar> Ensemble<'_, T> {
             parameters: model.parameter_count(),
             steps_per_epoch: batch_count(samples, settings.batch_size),
         })?;
-        let mut trainer = Trainer::new(settings, &self.preprocessing.targets, self.stop)
+        let mut trainer = Trainer::new(settings, &self.preprocessing.targets, self.processes)
             .with_tolerance(self.tolerance)
             .of_member(number);
         if self.exact_train_loss {

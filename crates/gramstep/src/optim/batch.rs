@@ -1,6 +1,6 @@
 //! What a step looks at: inputs, targets, a loss and sample weights; in a distributed run one process's rows of them.
 
-use crate::communicator::{Communicator, Serial, agree, all_reduce_sum, gather_values};
+use crate::communicator::{Communicator, Serial, agree, all_reduce_sum, gather_counts};
 use crate::error::{Error, Result, check_extent, check_not_negative, check_setting};
 use crate::loss::{Linearization, Loss, SquaredLoss};
 use crate::model::Model;
@@ -77,8 +77,8 @@ impl<'a, T: Scalar> Batch<'a, T> {
     /// # Errors
     /// [`Error::Communication`] if a process is gone.
     pub(crate) fn first_sample(&self) -> Result<u64> {
-        let counts = gather_values(self.communicator, &[self.samples() as f64])?;
-        Ok(counts[..self.communicator.rank()].iter().sum::<f64>() as u64)
+        let counts = gather_counts(self.communicator, self.samples())?;
+        Ok(counts[..self.communicator.rank()].iter().sum::<usize>() as u64)
     }
 
     /// Inputs, n×d.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::TangentFeatures;
 use super::gram::Extent;
 use super::part::{ExplicitPart, LinearPart, Part};
-use crate::communicator::{Communicator, agree, all_reduce_sum, from_bytes, gather_values, share};
+use crate::communicator::{Communicator, agree, all_reduce_sum, from_bytes, gather_counts, gather_values, share};
 use crate::device::{Buffer, Device, Operations, Tile};
 use crate::error::Result;
 use crate::scalar::Scalar;
@@ -38,8 +38,7 @@ impl<'c, T: Scalar> JointFeatures<'c, T> {
         budget: usize,
     ) -> Result<Self> {
         let own = agree(communicator, own)?.with_memory_budget(budget);
-        let counts: Vec<f64> = gather_values(communicator, &[own.samples() as f64])?;
-        let counts: Vec<usize> = counts.into_iter().map(|count| count as usize).collect();
+        let counts = gather_counts(communicator, own.samples())?;
         let own = own.with_gradients_kept(counts.iter().sum());
         Ok(Self { own, communicator, counts })
     }
