@@ -2,6 +2,8 @@
 
 mod attack;
 mod compare;
+#[cfg(feature = "mpi")]
+mod distributed;
 mod info;
 mod kernel;
 mod options;

@@ -38,22 +38,31 @@ pub(crate) type Result = std::result::Result<Outcome, Failure>;
 
 /// 0 done, 1 the work failed, 2 wrong use, 3 a claim was refuted, 130 interrupted.
 pub(crate) fn exit_code(result: Result) -> ExitCode {
-    match result {
-        Ok(Outcome::Done) => ExitCode::SUCCESS,
-        Ok(Outcome::Refuted) => ExitCode::from(3),
-        Ok(Outcome::Interrupted) => ExitCode::from(130),
-        // The reader has seen enough: `gramstep predict .. | head`.
-        Err(Failure::Stdout(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(Failure::Stdout(error)) => {
-            eprintln!("error: cannot write to stdout: {error}");
-            ExitCode::FAILURE
-        }
-        Err(Failure::Work(error)) => {
-            eprintln!("error: {error}");
-            if let Some(hint) = error.hint() {
-                eprintln!("hint: {hint}");
+    ExitCode::from(match result {
+        Ok(Outcome::Done) => 0,
+        Ok(Outcome::Refuted) => 3,
+        Ok(Outcome::Interrupted) => 130,
+        Err(failure) => failure.report(),
+    })
+}
+
+impl Failure {
+    /// Tells the user; returns the exit code.
+    pub(crate) fn report(&self) -> u8 {
+        match self {
+            // The reader has seen enough: `gramstep predict .. | head`.
+            Self::Stdout(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
+            Self::Stdout(error) => {
+                eprintln!("error: cannot write to stdout: {error}");
+                1
             }
-            ExitCode::from(if error.is_usage() { 2 } else { 1 })
+            Self::Work(error) => {
+                eprintln!("error: {error}");
+                if let Some(hint) = error.hint() {
+                    eprintln!("hint: {hint}");
+                }
+                if error.is_usage() { 2 } else { 1 }
+            }
         }
     }
 }

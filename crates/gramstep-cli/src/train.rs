@@ -4,6 +4,7 @@ use std::io::{Write, stdout};
 use std::path::PathBuf;
 
 use clap::Args;
+use gramstep_train::processes::Processes;
 use gramstep_train::run::{Keep, resume, train};
 use gramstep_train::settings::{OptimizerName, Preset};
 
@@ -39,26 +40,43 @@ pub(crate) struct Train {
     /// --patience may be changed
     #[arg(long, value_name = "DIR", conflicts_with_all = ["out", "data", "config", "init"])]
     resume: Option<PathBuf>,
+    /// As one of the processes that mpirun started: mpirun -n 4 gramstep train --distributed ..; each steps on its share
+    /// of every batch. All of them read the data; the first one writes. See SCALING.md
+    #[cfg(feature = "mpi")]
+    #[arg(long, help_heading = "Machine")]
+    distributed: bool,
     #[command(flatten)]
     talk: TalkOptions,
 }
 
 impl Train {
     pub(crate) fn run(self) -> Result {
+        let stop = stop_flag();
+        #[cfg(feature = "mpi")]
+        if self.distributed {
+            return crate::distributed::run(&stop, |processes| self.train(processes));
+        }
+        #[cfg(feature = "mpi")]
+        crate::distributed::check_alone()?;
+        self.train(Processes::from(&*stop))
+    }
+
+    fn train(self, processes: Processes<'_>) -> Result {
         let mut config = self.options.config()?;
         config.optimizer = self.optimizer.or(config.optimizer);
         config.preset = self.preset.or(config.preset);
         config.init = self.init.or(config.init);
         config.ensemble = self.ensemble.or(config.ensemble);
         let keep = self.out.as_deref().map_or(Keep::Fresh, Keep::Folder);
-        let stop = stop_flag();
-        let mut progress = Progress::new(self.talk.quiet);
+        let mut progress = Progress::new(self.talk.quiet || !processes.is_first());
         let report = match &self.resume {
-            Some(folder) => resume(folder, config, &stop, &mut progress)?,
-            None => train(&config, keep, &stop, &mut progress)?,
+            Some(folder) => resume(folder, config, processes, &mut progress)?,
+            None => train(&config, keep, processes, &mut progress)?,
         };
         let mut out = stdout().lock();
-        if self.talk.json {
+        if !processes.is_first() {
+            // The first one has said it.
+        } else if self.talk.json {
             writeln!(out, "{}", text::json(&report)?)?;
         } else {
             out.write_all(text::report(&report).as_bytes())?;

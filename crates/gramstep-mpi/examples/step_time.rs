@@ -6,8 +6,10 @@
 //! mpirun --bind-to none -n 2 target/release/examples/step_time mlp 512 1       # 2 processes, 1 thread each
 //! ```
 //!
-//! Arguments: mlp or resnet32, rows of the batch over all processes, threads of each process [, steps]. One JSON line.
+//! Arguments: mlp or resnet32, rows of the batch over all processes, threads of each process [, steps]. One JSON line,
+//! with the time that the first process spends in messages and the bytes that arrive there, for one step.
 
+use std::sync::Mutex;
 use std::time::Instant;
 
 use gramstep::communicator::{Communicator, share};
@@ -15,6 +17,47 @@ use gramstep::model::Shape;
 use gramstep::optim::{Batch, Damping, GramGaussNewton, GramGaussNewtonConfig, Optimizer};
 use gramstep::{Activation, Device, Matrix, Model, Specification};
 use gramstep_mpi::World;
+
+/// Measures what goes through a communicator.
+#[derive(Debug)]
+struct Measured {
+    world: World,
+    /// Seconds, bytes that arrived.
+    sums: Mutex<(f64, usize)>,
+}
+
+impl Measured {
+    fn add(&self, start: Instant, arrived: &[Vec<u8>]) {
+        let mut sums = self.sums.lock().expect("no thread panics with the lock");
+        sums.0 += start.elapsed().as_secs_f64();
+        let others = arrived.iter().enumerate().filter(|(rank, _)| *rank != self.world.rank());
+        sums.1 += others.map(|(_, bytes)| bytes.len()).sum::<usize>();
+    }
+}
+
+impl Communicator for Measured {
+    fn rank(&self) -> usize {
+        self.world.rank()
+    }
+    fn size(&self) -> usize {
+        self.world.size()
+    }
+    fn all_gather(&self, bytes: &[u8]) -> gramstep::Result<Vec<Vec<u8>>> {
+        let start = Instant::now();
+        let arrived = self.world.all_gather(bytes)?;
+        self.add(start, &arrived);
+        Ok(arrived)
+    }
+    fn all_to_all(&self, parts: Vec<Vec<u8>>) -> gramstep::Result<Vec<Vec<u8>>> {
+        let start = Instant::now();
+        let arrived = self.world.all_to_all(parts)?;
+        self.add(start, &arrived);
+        Ok(arrived)
+    }
+    fn broadcast(&self, bytes: &mut Vec<u8>, root: usize) -> gramstep::Result<()> {
+        self.world.broadcast(bytes, root)
+    }
+}
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -27,7 +70,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
         _ => Specification::mlp(&[784, 1024, 1024, 1024, 1], Activation::Relu),
     };
-    let world = World::join()?;
+    let world = Measured { world: World::join()?, sums: Mutex::default() };
     let own = share(samples, world.rank(), world.size());
     let value = |i: usize, j: usize| ((i * 31 + j * 17) as f32).sin();
     let x = Matrix::from_fn(own.len(), specification.input.len(), |i, j| value(own.start + i, j));
@@ -37,20 +80,26 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut optimizer = GramGaussNewton::new(config)?;
     let batch = Batch::new(&x, &y).with_communicator(&world);
     let mut times = Vec::new();
-    for _ in 0..steps + 2 {
+    for step in 0..steps + 2 {
+        // The first two steps fill caches and pools.
+        if step == 2 {
+            *world.sums.lock().expect("no thread panics with the lock") = (0.0, 0);
+            times.clear();
+        }
         let start = Instant::now();
         optimizer.step(&mut model, &batch)?;
         times.push(start.elapsed().as_secs_f64());
     }
-    // The first two steps fill caches and pools.
-    let times = &mut times[2..];
+    let (seconds, bytes) = *world.sums.lock().expect("no thread panics with the lock");
     times.sort_by(f64::total_cmp);
     if world.rank() == 0 {
         let (median, least) = (times[times.len() / 2], times[0]);
         println!(
             "{{\"op\":\"step-{name}\",\"samples\":{samples},\"processes\":{},\"threads\":{threads},\
-             \"median_s\":{median:.5},\"min_s\":{least:.5}}}",
-            world.size()
+             \"median_s\":{median:.5},\"min_s\":{least:.5},\"messages_s\":{:.5},\"bytes\":{}}}",
+            world.size(),
+            seconds / steps as f64,
+            bytes / steps,
         );
     }
     Ok(())

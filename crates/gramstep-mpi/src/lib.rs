@@ -21,4 +21,4 @@
 mod world;
 
 #[cfg(feature = "mpi")]
-pub use world::World;
+pub use world::{World, started};

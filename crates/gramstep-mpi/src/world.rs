@@ -7,10 +7,10 @@ use std::sync::{Mutex, PoisonError};
 use gramstep::communicator::Communicator;
 use gramstep::{Error, Result};
 use mpi::Threading;
-use mpi::datatype::{Partition, PartitionMut};
+use mpi::datatype::PartitionMut;
 use mpi::environment::Universe;
 use mpi::topology::SimpleCommunicator;
-use mpi::traits::{Communicator as _, CommunicatorCollectives as _, Root as _};
+use mpi::traits::{Communicator as _, CommunicatorCollectives as _, Destination as _, Root as _, Source as _};
 
 /// Bytes that a process sends or receives in one call of MPI, whose counts end at 2³¹ − 1.
 const PIECE: usize = 1 << 30;
@@ -47,7 +47,7 @@ impl World {
         if threading < Threading::Serialized {
             return refuse("this MPI library lets no thread but the first one speak".to_owned());
         }
-        if let Some(started) = started_apart(size, |name| std::env::var(name).ok()) {
+        if let Some(started) = started().filter(|&started| started > size) {
             return refuse(format!(
                 "mpirun started {started} processes, but each is alone in its world: start them with the mpirun of the \
                  MPI library that this program was built with"
@@ -115,10 +115,14 @@ fn somewhere(bytes: &[u8]) -> &[u8] {
     if bytes.is_empty() { &PLACE[..0] } else { bytes }
 }
 
-/// How many processes were started, if there are more than this world has.
-fn started_apart(size: usize, variable: impl Fn(&str) -> Option<String>) -> Option<usize> {
-    let started = SIZES.iter().filter_map(|name| variable(name)?.parse().ok()).max();
-    started.filter(|&started| started > size)
+/// How many processes this one was started with by an `mpirun`, of whatever library; none if by no `mpirun`.
+#[must_use]
+pub fn started() -> Option<usize> {
+    largest(|name| std::env::var(name).ok())
+}
+
+fn largest(variable: impl Fn(&str) -> Option<String>) -> Option<usize> {
+    SIZES.iter().filter_map(|name| variable(name)?.parse().ok()).max()
 }
 
 impl fmt::Debug for World {
@@ -167,25 +171,22 @@ impl Communicator for World {
         let mut arriving = vec![0_u64; self.size];
         let world = SimpleCommunicator::world();
         world.all_to_all_into(&sent[..], &mut arriving[..]);
-        let longest = self.gather_numbers(sent.iter().copied().max().unwrap_or(0)).into_iter().max().unwrap_or(0);
-        let mut received: Vec<Vec<u8>> = arriving.iter().map(|&length| Vec::with_capacity(length as usize)).collect();
-        for round in self.rounds(longest as usize) {
-            let (counts, starts, _) = layout(parts.iter().map(|part| piece(&round, part.len()).len()));
-            let outgoing = parts.iter().map(|part| &part[piece(&round, part.len())]).collect::<Vec<_>>().concat();
-            let pieces = || arriving.iter().map(|&length| piece(&round, length as usize).len());
-            let (their_counts, their_starts, total) = layout(pieces());
-            let mut incoming = buffer(total);
-            world.all_to_all_varcount_into(
-                &Partition::new(somewhere(&outgoing), &counts[..], &starts[..]),
-                &mut PartitionMut::new(&mut incoming[..], &their_counts[..], &their_starts[..]),
-            );
-            let mut rest = incoming.as_slice();
-            for (received, length) in received.iter_mut().zip(pieces()) {
-                let (part, others) = rest.split_at(length);
-                received.extend_from_slice(part);
-                rest = others;
+        let mut received: Vec<Vec<u8>> = arriving.iter().map(|&length| vec![0; length as usize]).collect();
+        mpi::request::scope(|scope| {
+            let process = |rank: usize| world.process_at_rank(i32::try_from(rank).unwrap_or(i32::MAX));
+            let mut requests = Vec::new();
+            for (rank, buffer) in received.iter_mut().enumerate() {
+                let pieces = buffer.chunks_mut(self.piece);
+                requests.extend(pieces.map(|piece| process(rank).immediate_receive_into(scope, piece)));
             }
-        }
+            // The next process first: not all send to the same one at a time.
+            for rank in (1..self.size).map(|distance| (self.rank + distance) % self.size) {
+                for piece in parts[rank].chunks(self.piece) {
+                    process(rank).immediate_send(scope, piece).wait_without_status();
+                }
+            }
+            requests.into_iter().for_each(mpi::request::Request::wait_without_status);
+        });
         received[self.rank] = kept;
         Ok(received)
     }
@@ -213,14 +214,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn processes_of_another_mpirun_are_noticed() {
+    fn the_number_of_processes_is_read_whatever_the_library() {
         let told =
             |name: &'static str, value: &'static str| move |asked: &str| (asked == name).then(|| value.to_owned());
-        assert_eq!(started_apart(1, told("OMPI_COMM_WORLD_SIZE", "4")), Some(4));
-        assert_eq!(started_apart(1, told("PMI_SIZE", "2")), Some(2));
-        assert_eq!(started_apart(4, told("OMPI_COMM_WORLD_SIZE", "4")), None);
-        assert_eq!(started_apart(1, told("PMI_SIZE", "none")), None);
-        assert_eq!(started_apart(1, |_| None), None);
+        assert_eq!(largest(told("OMPI_COMM_WORLD_SIZE", "4")), Some(4));
+        assert_eq!(largest(told("PMI_SIZE", "2")), Some(2));
+        assert_eq!(largest(told("PMI_SIZE", "none")), None);
+        assert_eq!(largest(|_| None), None);
     }
 
     #[test]

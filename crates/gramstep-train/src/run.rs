@@ -52,7 +52,9 @@ pub fn train<'a>(
     }
     let mut config = config.clone();
     let (threads, notes) = processes.threads(config.threads)?;
-    notes.iter().for_each(|note| observer.note(note));
+    for note in &notes {
+        observer.note(note);
+    }
     config.threads = Some(threads);
     let earlier = earlier(&mut config)?;
     let preprocessing = earlier.as_ref().map(|model| &model.metadata().preprocessing);

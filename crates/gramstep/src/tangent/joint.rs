@@ -12,9 +12,9 @@ use std::sync::Arc;
 use super::TangentFeatures;
 use super::gram::Extent;
 use super::part::{ExplicitPart, LinearPart, Part};
-use crate::communicator::{Communicator, agree, all_reduce_sum, from_bytes, gather_counts, gather_values, share};
-use crate::device::{Buffer, Device, Operations, Tile};
-use crate::error::Result;
+use crate::communicator::{Communicator, agree, all_reduce_sum, gather_counts, gather_values, numbers, share};
+use crate::device::{Buffer, Device, Operations};
+use crate::error::{Error, Result};
 use crate::scalar::Scalar;
 use crate::view::Matrix;
 
@@ -128,12 +128,12 @@ impl<'c, T: Scalar> JointFeatures<'c, T> {
             return Ok(());
         }
         let (p, k, samples) = (self.parameter_count(), self.outputs(), self.own_samples());
-        let mut sum = Buffer::zeros(p);
+        let mut sum = Buffer::lent(&self.own.memory, p);
+        sum.tile_mut(0, 1, p).host().fill(T::ZERO);
         self.own.add_vjp(T::ONE, u.map(|u| &u[samples.start * k..samples.end * k]), &mut sum);
-        let mut sum = sum.into_host();
-        self.sum(&mut sum)?;
+        self.sum(sum.tile_mut(0, 1, p).host())?;
         let operations = self.device().operations::<T>();
-        operations.axpby(into.tile_mut(0, 1, p), T::ONE, alpha, Tile::new(&sum, 1, p));
+        operations.axpby(into.tile_mut(0, 1, p), T::ONE, alpha, sum.tile(0, 1, p));
         Ok(())
     }
 
@@ -198,9 +198,11 @@ impl<'c, T: Scalar> JointFeatures<'c, T> {
         Ok(all.with_memory_budget(self.own.memory_budget))
     }
 
-    /// The parts that are exchanged, in groups whose gradients fit the memory budget together. Sizes are those of all
-    /// processes, so that all come to the same groups.
+    /// The parts that are exchanged, in groups that are exchanged together. Sizes are those of all processes, so that all
+    /// come to the same groups.
     fn exchanged_groups(&self) -> Vec<Vec<&Part<T>>> {
+        /// Bytes of a group: few, so that its memory is used again by the next one.
+        const TOGETHER: usize = 8 << 20;
         let mut groups: Vec<Vec<&Part<T>>> = Vec::new();
         let mut used = 0;
         for part in self.own.parts.iter().filter(|part| self.by_positions(part).is_none()) {
@@ -208,7 +210,7 @@ impl<'c, T: Scalar> JointFeatures<'c, T> {
             // What is sent, and what arrives.
             let bytes = 2 * self.rows().div_ceil(self.counts.len()) * length * size_of::<T>();
             match groups.last_mut() {
-                Some(group) if used + bytes <= self.own.memory_budget => group.push(part),
+                Some(group) if used + bytes <= TOGETHER.min(self.own.memory_budget) => group.push(part),
                 _ => {
                     groups.push(vec![part]);
                     used = 0;
@@ -255,19 +257,27 @@ impl<'c, T: Scalar> JointFeatures<'c, T> {
             bytes
         };
         let arrived = self.communicator.all_to_all((0..size).map(pack).collect())?;
-        let arrived = arrived.iter().map(|bytes| from_bytes::<T>(bytes)).collect::<Result<Vec<_>>>()?;
-        let mut rest: Vec<&[T]> = arrived.iter().map(Vec::as_slice).collect();
+        let arrived = arrived.iter().map(|bytes| numbers::<T>(bytes)).collect::<Result<Vec<_>>>()?;
+        let mut rest: Vec<&[T]> = arrived.iter().map(|numbers| &**numbers).collect();
         let mut parts = Vec::new();
         for (part, columns) in explicit.iter().zip(columns(self.communicator.rank())) {
-            let mut gradients = Vec::with_capacity(self.rows() * columns.len());
+            let width = self.outputs() * columns.len();
+            let mut gradients = Buffer::lent(&self.own.memory, self.samples() * width);
+            let mut place = gradients.tile_mut(0, self.samples(), width);
+            let mut free = place.host();
             for (rest, count) in rest.iter_mut().zip(&self.counts) {
-                let length = (count * self.outputs() * columns.len()).min(rest.len());
-                let (block, others) = rest.split_at(length);
-                gradients.extend_from_slice(block);
-                *rest = others;
+                let Some((block, others)) = rest.split_at_checked(count * width) else {
+                    return Err(Error::Communication(format!(
+                        "{} gradients are too few for {count}×{width}",
+                        rest.len()
+                    )));
+                };
+                let (own, behind) = free.split_at_mut(block.len());
+                own.copy_from_slice(block);
+                (*rest, free) = (others, behind);
             }
             let term = super::Term { offset: part.term.offset + columns.start, ..part.term };
-            parts.push(Part::Explicit(ExplicitPart::new(columns.len(), gradients, term)));
+            parts.push(Part::Explicit(ExplicitPart::from_buffer(columns.len(), gradients, term)));
         }
         self.of_all(parts)
     }
