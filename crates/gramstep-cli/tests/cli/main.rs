@@ -6,6 +6,8 @@ mod bad_options;
 mod bad_runs;
 mod classification;
 mod compare;
+#[cfg(feature = "mpi")]
+mod distributed;
 mod images;
 mod init;
 mod interrupt;

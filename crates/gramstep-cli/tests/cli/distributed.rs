@@ -1,0 +1,185 @@
+//! `train --distributed`: two processes that `mpirun` starts.
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::{Bench, Run, smooth_table};
+
+/// How long a broken job may take to end.
+const SOON: Duration = Duration::from_secs(10);
+
+impl Bench {
+    /// Containers run as root, on fewer processors than processes.
+    fn mpirun(&self, arguments: &str) -> Command {
+        let mut command = Command::new("mpirun");
+        command
+            .current_dir(self.folder.path())
+            .args("--allow-run-as-root --oversubscribe --bind-to none".split(' '))
+            .args(arguments.replace("gramstep", env!("CARGO_BIN_EXE_gramstep")).split_whitespace());
+        command
+    }
+
+    fn mpirun_output(&self, arguments: &str) -> Run {
+        Run::of(self.mpirun(arguments).output().expect("mpirun is installed"))
+    }
+}
+
+/// The losses of every epoch.
+fn losses(run: &Path) -> Vec<f64> {
+    let text = std::fs::read_to_string(run.join("record.jsonl")).unwrap();
+    let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    lines
+        .filter(|line| line["kind"] == "epoch")
+        .flat_map(|line| ["train_loss", "validation_loss"].map(|name| line[name].as_f64().unwrap()))
+        .collect()
+}
+
+fn model(run: &Path) -> Vec<u8> {
+    std::fs::read(run.join("model.safetensors")).unwrap()
+}
+
+#[test]
+fn two_processes_make_the_run_of_one() {
+    let bench = Bench::new();
+    bench.write("t.csv", smooth_table(90));
+    for (name, method) in [
+        ("full", "--momentum 0"),
+        ("mini-batch", "--batch-size 20"),
+        ("adam", "--optimizer adam --batch-size 20"),
+        ("ensemble", "--optimizer sgd --ensemble 2"),
+        ("adversarial", "--batch-size 30 --adversarial linf:0.05:pgd:3"),
+    ] {
+        let settings =
+            format!("train --data t.csv --model mlp:24:gelu --precision f64 --epochs 8 --threads 1 {method}");
+        let alone = bench.run(&format!("{settings} --json --out {name}-1"));
+        assert_eq!(alone.code, 0, "{}", alone.stderr);
+        let two = bench.mpirun_output(&format!("-n 2 gramstep {settings} --distributed --json --out {name}-2"));
+        assert_eq!(two.code, 0, "{}", two.stderr);
+        assert!(two.stderr.contains("2 processes with 1 thread each"), "{}", two.stderr);
+        let report: Value = serde_json::from_str(&two.stdout).expect("one JSON object, of the first process");
+        assert_eq!(report["run"].as_str().unwrap(), format!("{name}-2"));
+        let [one, two] = [1, 2].map(|count| losses(&bench.path(&format!("{name}-{count}"))));
+        assert!(one.len() >= 16 && one.len() == two.len(), "{name}: {} {}", one.len(), two.len());
+        for (a, b) in one.iter().zip(&two) {
+            assert!((a - b).abs() <= 1e-9 * b.abs(), "{name}: {a} {b}");
+        }
+        assert_eq!(bench.run(&format!("predict {name}-2 --data t.csv --quiet")).code, 0);
+    }
+}
+
+#[test]
+fn what_ends_one_process_ends_all_and_is_told_once() {
+    let bench = Bench::new();
+    for folder in ["a", "b"] {
+        std::fs::create_dir(bench.path(folder)).unwrap();
+    }
+    bench.write("a/t.csv", smooth_table(60));
+    let start = Instant::now();
+    let in_two = |first: &str, second: &str, options: &str| {
+        let part = |folder: &str| format!("-wdir {} -n 1 gramstep train --distributed {options}", path(&bench, folder));
+        bench.mpirun_output(&format!("{} : {}", part(first), part(second)))
+    };
+    let wrong = in_two("a", "a", "--data t.csv --learning-rate -1");
+    assert_eq!(wrong.code, 2, "{}", wrong.stderr);
+    assert_eq!(wrong.stderr.matches("error: learning-rate").count(), 1, "{}", wrong.stderr);
+    let missing = in_two("a", "b", "--data t.csv --epochs 3");
+    assert_eq!(missing.code, 1, "{}", missing.stderr);
+    assert!(missing.stderr.contains("process 1 of 2 failed:\nerror: cannot read t.csv"), "{}", missing.stderr);
+    bench.write("b/t.csv", smooth_table(60).replacen('1', "2", 1));
+    let other = in_two("a", "b", "--data t.csv --epochs 3");
+    assert_eq!(other.code, 1, "{}", other.stderr);
+    assert!(other.stderr.contains("process 1 has other data"), "{}", other.stderr);
+    let kernel = in_two("a", "a", "--data t.csv --model ntk:relu");
+    assert_eq!(kernel.code, 2, "{}", kernel.stderr);
+    assert!(kernel.stderr.contains("gramstep kernel --tile"), "{}", kernel.stderr);
+    assert!(start.elapsed() < 4 * SOON, "{:?}", start.elapsed());
+    let forgotten = bench.mpirun_output("-n 2 gramstep train --data a/t.csv --epochs 3");
+    assert_eq!(forgotten.code, 2, "{}", forgotten.stderr);
+    assert!(forgotten.stderr.contains("distributed"), "{}", forgotten.stderr);
+    assert!(!bench.path("runs").exists());
+}
+
+fn path(bench: &Bench, name: &str) -> String {
+    bench.path(name).display().to_string()
+}
+
+/// A long job on two processes, once it has a checkpoint.
+fn started(bench: &Bench, arguments: &str, run: &str) -> Child {
+    let mut command = bench.mpirun(&format!("-n 2 gramstep {arguments}"));
+    let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("mpirun is installed");
+    let start = Instant::now();
+    while !bench.path(run).join("checkpoint.json").exists() {
+        assert!(start.elapsed() < Duration::from_mins(1), "no checkpoint");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    child
+}
+
+/// The processes that an `mpirun` started.
+fn processes(mpirun: &Child) -> Vec<String> {
+    let id = mpirun.id();
+    let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
+    children.split_whitespace().map(str::to_owned).collect()
+}
+
+fn ends_soon(job: &mut Child) -> std::process::ExitStatus {
+    let start = Instant::now();
+    loop {
+        if let Some(status) = job.try_wait().unwrap() {
+            return status;
+        }
+        assert!(start.elapsed() < SOON, "the job still runs");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn a_killed_process_ends_the_job_and_no_checkpoint_is_lost() {
+    let bench = Bench::new();
+    bench.write("t.csv", smooth_table(90));
+    let kills: u64 = std::env::var("GRAMSTEP_KILLS").map_or(3, |text| text.parse().unwrap());
+    let epochs = 400 * kills;
+    let settings = format!(
+        "train --distributed --data t.csv --model mlp:24:gelu --epochs {epochs} --patience 100000 --batch-size 20"
+    );
+    let whole = bench.mpirun_output(&format!("-n 2 gramstep {settings} --quiet --out whole"));
+    assert_eq!(whole.code, 0, "{}", whole.stderr);
+    let mut arguments = format!("{settings} --out cut");
+    for kill in 0..kills {
+        let mut job = started(&bench, &arguments, "cut");
+        std::thread::sleep(Duration::from_millis(100 + kill * 77 % 300));
+        let ranks = processes(&job);
+        assert_eq!(ranks.len(), 2);
+        Command::new("kill").args(["-KILL", &ranks[kill as usize % 2]]).status().unwrap();
+        assert!(!ends_soon(&mut job).success(), "killed on the way");
+        "train --distributed --resume cut".clone_into(&mut arguments);
+    }
+    let rest = bench.mpirun_output(&format!("-n 2 gramstep {arguments} --quiet"));
+    assert_eq!(rest.code, 0, "{}", rest.stderr);
+    assert!(model(&bench.path("cut")) == model(&bench.path("whole")), "other parameters than undisturbed");
+    assert_eq!(losses(&bench.path("cut")), losses(&bench.path("whole")));
+}
+
+#[test]
+fn usr1_keeps_model_and_checkpoint_and_another_number_of_processes_goes_on() {
+    let bench = Bench::new();
+    bench.write("t.csv", smooth_table(90));
+    let mut job = started(
+        &bench,
+        "train --distributed --data t.csv --model mlp:24:gelu --optimizer sgd --batch-size full --epochs 1000000 --patience 1000000 --out run",
+        "run",
+    );
+    Command::new("kill").args(["-USR1", &job.id().to_string()]).status().unwrap();
+    assert_eq!(ends_soon(&mut job).code(), Some(130));
+    assert_eq!(bench.run("predict run --data t.csv --quiet").code, 0);
+    let done = losses(&bench.path("run")).len() / 2;
+    let arguments = format!("train --distributed --resume run --epochs {} --json", done + 5);
+    let resumed = bench.mpirun_output(&format!("-n 3 gramstep {arguments}"));
+    assert_eq!(resumed.code, 0, "{}", resumed.stderr);
+    let report: Value = serde_json::from_str(&resumed.stdout).unwrap();
+    assert_eq!(report["epochs"], done + 5);
+    assert_eq!(losses(&bench.path("run")).len() / 2, done + 5, "no epoch was lost");
+}
