@@ -20,7 +20,7 @@ from gramstep._gramstep import (
     __version__,
     gram_gauss_newton_step,
 )
-from gramstep._kernels import empirical_ntk, nngp, ntk
+from gramstep._kernels import compute_tile, empirical_ntk, nngp, ntk
 from gramstep._network_estimators import GramGaussNewtonClassifier, GramGaussNewtonRegressor
 from gramstep._ntk_estimators import NTKClassifier, NTKRegressor
 from gramstep._parts import ExplicitPart, LinearPart
@@ -41,6 +41,7 @@ __all__ = [
     "TangentFeatures",
     "__version__",
     "attacks",
+    "compute_tile",
     "empirical_ntk",
     "gram_gauss_newton_step",
     "load_run",

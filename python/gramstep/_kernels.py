@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gramstep import _gramstep
@@ -93,6 +94,58 @@ def nngp(
         "nngp",
         X,
         X2,
+        depth=depth,
+        activation=activation,
+        weight_variance=weight_variance,
+        bias_variance=bias_variance,
+        threads=threads,
+    )
+
+
+def compute_tile(
+    X: ArrayLike,
+    rows: slice,
+    columns: slice | None = None,
+    *,
+    kernel: str = "ntk",
+    depth: int = 1,
+    activation: str = "relu",
+    weight_variance: float | None = None,
+    bias_variance: float | None = None,
+    threads: int = 1,
+) -> NDArray[Any]:
+    """A tile of a kernel matrix of points too many for one machine: K[rows, columns].
+
+    A plain function of its arguments that can be pickled, for Dask, joblib or any pool of processes. A tile is the same
+    bits wherever and however often it is computed, on processors with the same vector unit.
+
+    Parameters
+    ----------
+    X : array of shape (n, d)
+        All points.
+    rows, columns : slice
+        Which of them; all columns unless given.
+    kernel : "ntk" or "nngp"
+    depth, activation, weight_variance, bias_variance
+        As of :func:`ntk`.
+    threads : int
+        One, since there are as many workers as processors; 0: all that the machine has.
+
+    Examples
+    --------
+    >>> import numpy as np, gramstep
+    >>> X = np.random.default_rng(0).normal(size=(6, 2))
+    >>> tile = gramstep.compute_tile(X, slice(0, 2), slice(2, 6), depth=3)
+    >>> bool(np.allclose(tile, gramstep.ntk(X, depth=3)[:2, 2:], rtol=1e-12))
+    True
+    """
+    if kernel not in ("ntk", "nngp"):
+        raise ValueError(f"kernel must be 'ntk' or 'nngp', got {kernel!r}")
+    points = np.asarray(X)
+    return _gramstep.infinite_kernel(
+        kernel,
+        points[rows],
+        points[slice(None) if columns is None else columns],
         depth=depth,
         activation=activation,
         weight_variance=weight_variance,

@@ -1,6 +1,11 @@
 """Kernels of infinite width, empirical kernels, dynamics."""
 
+import itertools
 import json
+import os
+import signal
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -96,3 +101,47 @@ def test_dynamics_are_gradient_descent_in_closed_form(rng):
     assert dynamics.largest_stable_rate() == pytest.approx(2 / np.linalg.eigvalsh(K)[-1])
     with pytest.raises(TypeError, match="learning_rate"):
         dynamics.outputs(steps=3)
+
+
+def slices(n, size):
+    return [slice(start, start + size) for start in range(0, n, size)]
+
+
+def lower(n, size):
+    """Pairs of slices of the lower triangle."""
+    return [(rows, columns) for columns, rows in itertools.combinations_with_replacement(slices(n, size), 2)]
+
+
+def assembled(n, tiles):
+    whole = np.full((n, n), np.nan)
+    for (rows, columns), tile in tiles.items():
+        whole[rows, columns], whole[columns, rows] = tile, tile.T
+    return whole
+
+
+@pytest.mark.parametrize("kernel", ["ntk", "nngp"])
+def test_tiles_from_other_processes_are_the_same_bits(rng, kernel):
+    X, pairs = rng.normal(size=(70, 3)), lower(70, 20)
+    options = {"kernel": kernel, "depth": 2, "activation": "gelu"}
+    here = [gramstep.compute_tile(X, *pair, **options) for pair in pairs]
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        there = [pool.submit(gramstep.compute_tile, X, *pair, **options) for pair in pairs]
+        assert all(np.array_equal(a, b.result()) for a, b in zip(here, there, strict=True))
+    whole = getattr(gramstep, kernel)(X, depth=2, activation="gelu")
+    np.testing.assert_allclose(assembled(70, dict(zip(pairs, here, strict=True))), whole, rtol=1e-12)
+    np.testing.assert_allclose(gramstep.compute_tile(X, slice(3, 5), **options), whole[3:5], rtol=1e-12)
+    with pytest.raises(ValueError, match="'ntk' or 'nngp', got 'rbf'"):
+        gramstep.compute_tile(X, slice(0, 1), kernel="rbf")
+
+
+def test_tiles_survive_the_death_of_a_dask_worker(rng):
+    distributed = pytest.importorskip("distributed", reason="Dask is not installed")
+    X, pairs = rng.normal(size=(1500, 8)), lower(1500, 150)
+    here = {pair: gramstep.compute_tile(X, *pair, depth=8) for pair in pairs}
+    cluster = distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)
+    with cluster, distributed.Client(cluster) as client:
+        points = client.scatter(X, broadcast=True)
+        futures = {pair: client.submit(gramstep.compute_tile, points, *pair, depth=8) for pair in pairs}
+        next(iter(futures.values())).result()
+        os.kill(next(iter(client.run(os.getpid).values())), signal.SIGKILL)
+        assert all(np.array_equal(here[pair], future.result()) for pair, future in futures.items())

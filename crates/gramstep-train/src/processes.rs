@@ -90,19 +90,18 @@ impl<'a> Processes<'a> {
         self.first(|| Ok(self.stop.load(Ordering::Relaxed)))
     }
 
-    /// Refuses processes that have other data or settings than the first, by a hash of them.
-    pub(crate) fn check_alike(self, hash: blake3::Hash) -> Result<()> {
+    /// Refuses processes that have something else than the first, by a hash of it; `advice` ends the message.
+    pub(crate) fn check_alike(self, what: &str, hash: &[u8], advice: &str) -> Result<()> {
         if self.count() == 1 {
             return Ok(());
         }
-        let hashes = self.communicator.all_gather(hash.as_bytes())?;
+        let hashes = self.communicator.all_gather(hash)?;
         match hashes.iter().position(|other| *other != hashes[0]) {
             None => Ok(()),
-            Some(rank) => Err(gramstep::Error::Communication(format!(
-                "process {rank} has other data, settings or initial parameters than process 0: \
-                 do all machines see the same files, and run the same program?"
-            ))
-            .into()),
+            Some(rank) => {
+                let message = format!("process {rank} has other {what} than process 0: {advice}");
+                Err(gramstep::Error::Communication(message).into())
+            }
         }
     }
 

@@ -180,7 +180,9 @@ impl Run<'_> {
         let validation: Option<Dataset<T>> = problem.validation.as_ref().map(Dataset::cast);
         let test: Option<Dataset<T>> = problem.test.as_ref().map(Dataset::cast);
 
-        self.processes.check_alike(self.hash(start.as_ref()))?;
+        let (what, hash) = ("data, settings or initial parameters", self.hash(start.as_ref()));
+        let advice = "do all machines see the same files, and run the same program?";
+        self.processes.check_alike(what, hash.as_bytes(), advice)?;
         let folder = keep.folder(&problem.name)?;
         let (mut record, mut silent, mut keeper) = (None, Silent, None);
         let checkpoint = self.processes.first(|| match (&folder, keep) {

@@ -333,6 +333,10 @@ impl<'a> Trainer<'a> {
             }
         }
 
+        if self.processes.count() > 1 {
+            let advice = "their processors differ, and so does their rounding; run on machines that are alike";
+            self.processes.check_alike("parameters", &fingerprint(&model.theta()), advice)?;
+        }
         if let Some(averaging) = &mut averaging {
             averaging.enter(model)?;
         }
@@ -462,6 +466,11 @@ impl<T: Scalar> State<T> {
             error => error.into(),
         }
     }
+}
+
+/// A number that tells parameters apart by their bits.
+fn fingerprint<T: Scalar>(theta: &[T]) -> [u8; 8] {
+    theta.iter().fold(0_u64, |print, value| print.rotate_left(1) ^ value.to_f64().to_bits()).to_le_bytes()
 }
 
 /// The first parameter that is not finite, or the loss.
