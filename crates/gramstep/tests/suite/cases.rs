@@ -1,9 +1,13 @@
 //! The table of networks over which identities are tested, and small tools of the tests.
 
 use gramstep::model::{ConvolutionSpecification, DenseSpecification, LayerSpecification, Parameterization, Shape};
+use gramstep::optim::Optimizer;
 use gramstep::random::{Purpose, stream};
 use gramstep::{Activation, Device, Matrix, Model, Scalar, Specification};
 use rand_distr::{Distribution, StandardNormal};
+
+/// Makes an optimiser at rest.
+pub(crate) type MakeOptimizer = fn() -> Box<dyn Optimizer<f64>>;
 
 /// A network with a name for messages.
 pub(crate) struct Case {

@@ -1,6 +1,5 @@
 //! What an optimiser promises beside its step: frozen spans, empty batches, errors, saved states, momentum.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gramstep::communicator::Communicator;
@@ -12,7 +11,7 @@ use gramstep::optim::{
 use gramstep::solve::{ConjugateGradient, Solver, conjugate_gradient};
 use gramstep::{Activation, Device, Error, Matrix, Model, Result};
 
-use super::cases::{INPUTS, assert_close, cases, dot, matrix, model, norm, normal};
+use super::cases::{INPUTS, MakeOptimizer, assert_close, cases, dot, matrix, model, norm, normal};
 
 type Make = fn() -> Box<dyn Optimizer<f64>>;
 
@@ -196,7 +195,7 @@ impl Communicator for Broken {
 #[test]
 fn a_line_that_breaks_at_any_message_of_a_step_leaves_the_model() {
     let (x, y) = (matrix(2, 6, INPUTS), matrix(3, 6, 1));
-    let optimizers: [fn() -> Box<dyn Optimizer<f64>>; 4] = [
+    let optimizers: [MakeOptimizer; 4] = [
         || Box::new(GramGaussNewton::new(adaptive()).unwrap()),
         || Box::new(GramGaussNewton::new(absolute(0.1).with_momentum(0.5)).unwrap()),
         || Box::new(Sgd::new(SgdConfig::default()).unwrap()),

@@ -13,7 +13,7 @@ use gramstep::optim::{
 use gramstep::solve::Solver;
 use gramstep::{Error, Matrix, Model, Result};
 
-use super::cases::{Case, assert_close, cases, matrix, model};
+use super::cases::{Case, MakeOptimizer, assert_close, cases, matrix, model};
 
 /// Ranks that exchange bytes through shared memory.
 #[derive(Debug)]
@@ -105,11 +105,11 @@ struct Training {
     weights: Option<Vec<f64>>,
     loss: Arc<dyn Loss>,
     adversarial: bool,
-    optimizer: fn() -> Box<dyn Optimizer<f64>>,
+    optimizer: MakeOptimizer,
 }
 
 impl Training {
-    fn of(case: &Case, optimizer: fn() -> Box<dyn Optimizer<f64>>) -> Self {
+    fn of(case: &Case, optimizer: MakeOptimizer) -> Self {
         let model = model::<f64>(case, 3);
         let (x, y) = (matrix(1, SAMPLES, case.inputs()), matrix(2, SAMPLES, model.outputs()));
         Self { model, x, y, weights: None, loss: Arc::new(SquaredLoss), adversarial: false, optimizer }
@@ -126,9 +126,10 @@ impl Training {
         let (mut model, mut optimizer, mut last) = (self.model.clone(), (self.optimizer)(), 0.0);
         let mut training = AdversarialTraining::new(Pgd::new(2), ThreatModel::linf(0.05)?);
         for _ in 0..4 {
-            last = match self.adversarial {
-                true => training.step(optimizer.as_mut(), &mut model, &batch)?.robust_loss,
-                false => optimizer.step(&mut model, &batch)?.loss,
+            last = if self.adversarial {
+                training.step(optimizer.as_mut(), &mut model, &batch)?.robust_loss
+            } else {
+                optimizer.step(&mut model, &batch)?.loss
             };
         }
         Ok((model.theta(), last))
@@ -176,7 +177,7 @@ fn processes_with_rows_of_a_batch_take_the_steps_of_the_whole_batch_for_every_ne
 fn the_same_for_losses_weights_damping_momentum_and_ridge() {
     let losses: [Arc<dyn Loss>; 3] =
         [Arc::new(SquaredLoss), Arc::new(HuberLoss::new(0.5).unwrap()), Arc::new(CrossEntropyLoss)];
-    let optimizers: [fn() -> Box<dyn Optimizer<f64>>; 3] = [
+    let optimizers: [MakeOptimizer; 3] = [
         || gram_gauss_newton(damped().with_momentum(0.5).with_max_output_change(0.2)),
         || gram_gauss_newton(damped().with_damping(Damping::Absolute(0.5)).with_ridge(0.01)),
         || gram_gauss_newton(damped().with_damping(Damping::Adaptive(AdaptiveDamping::default())).with_ridge(0.01)),
@@ -205,7 +206,7 @@ fn the_same_by_every_solver_and_by_first_order_methods() {
         config.solver = Some(solver);
         gram_gauss_newton(config)
     }
-    let optimizers: [(&str, fn() -> Box<dyn Optimizer<f64>>); 6] = [
+    let optimizers: [(&str, MakeOptimizer); 6] = [
         ("primal", || by(Solver::Primal)),
         ("conjugate gradients", || by(Solver::ConjugateGradient)),
         ("sgd", || Box::new(Sgd::new(SgdConfig::default()).unwrap())),
