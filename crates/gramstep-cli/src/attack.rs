@@ -47,6 +47,9 @@ pub(crate) struct Attack {
     /// Attack the first N rows only [default: all]
     #[arg(long, value_name = "N")]
     rows: Option<NonZeroUsize>,
+    /// Write a page with error against radius and the rows that were misled most
+    #[arg(long, value_name = "FILE.html")]
+    report: Option<PathBuf>,
     /// Of random starts
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
@@ -67,6 +70,7 @@ impl Attack {
             frozen: self.freeze,
             rows: self.rows.map(NonZeroUsize::get),
             seed: self.seed,
+            page: self.report,
             ..AttackOptions::new(self.norm, self.radius)
         };
         let mut notes = Vec::new();

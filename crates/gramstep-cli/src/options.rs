@@ -87,6 +87,10 @@ pub(crate) struct TrainingOptions {
     /// Keep every layer within R/√m of its start, m the largest number of hidden units (with --adversarial)
     #[arg(long, value_name = "R", allow_negative_numbers = true, help_heading = "Method")]
     ball: Option<f64>,
+    /// Epochs in which the radius of --adversarial rises to its full size: a network that cannot yet tell samples apart
+    /// learns nothing against a large one [default: 0]
+    #[arg(long, value_name = "N", help_heading = "Method")]
+    warm_up: Option<usize>,
 
     /// The most epochs
     #[arg(long, value_name = "N", help_heading = "Stopping")]
@@ -130,6 +134,7 @@ impl TrainingOptions {
             batch_size: self.batch_size,
             adversarial: self.adversarial,
             ball: self.ball,
+            warm_up: self.warm_up,
             epochs: self.epochs,
             time_limit: self.time_limit,
             patience: self.patience,

@@ -142,12 +142,18 @@ pub struct AdversarialOptimizer<T> {
 
 impl<T: Scalar> AdversarialOptimizer<T> {
     /// The adversarial form of an optimiser. `ball` is R: layers stay within R/√m of where `model` is now, m its
-    /// largest number of hidden units (gao2019).
+    /// largest number of hidden units (gao2019). The radius rises over the first `warm_up` steps.
     ///
     /// # Errors
     /// If R is negative or NaN.
-    pub fn new(inner: Box<dyn Optimizer<T>>, opponent: &Opponent, ball: Option<f64>, model: &Model<T>) -> Result<Self> {
-        let mut training = AdversarialTraining::new(opponent.attack, opponent.threat.clone());
+    pub fn new(
+        inner: Box<dyn Optimizer<T>>,
+        opponent: &Opponent,
+        ball: Option<f64>,
+        warm_up: u64,
+        model: &Model<T>,
+    ) -> Result<Self> {
+        let mut training = AdversarialTraining::new(opponent.attack, opponent.threat.clone()).with_warm_up(warm_up);
         if let Some(radius) = ball {
             let rows = model.spans().iter().filter(|span| span.shape.len() > 1).map(|span| span.shape[0]);
             let width = rows.max().unwrap_or(1) as f64;

@@ -1,5 +1,6 @@
 //! Whoever wants to know how a run goes: a progress bar, the record, a user's own.
 
+use gramstep::attack::LayerDistance;
 use gramstep::optim::StepInfo;
 
 use crate::error::Result;
@@ -39,6 +40,16 @@ pub struct StepEvent<'a> {
     pub info: &'a StepInfo,
 }
 
+/// What an epoch of adversarial training did apart from the attack.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct CleanEpoch {
+    /// Loss without attack on the rows that judge: those of validation, else those of training.
+    pub loss: f64,
+    /// How far every layer is from its start.
+    pub distances: Vec<LayerDistance>,
+}
+
 /// One epoch was made.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -55,6 +66,8 @@ pub struct EpochEvent {
     pub train_loss: f64,
     /// Loss on the validation rows after the epoch.
     pub validation_loss: Option<f64>,
+    /// In adversarial training, whose other losses are those under attack.
+    pub clean: Option<CleanEpoch>,
     /// On the test rows after the epoch, in a comparison.
     pub test: Option<Metrics>,
     /// Whether these are the best parameters so far.

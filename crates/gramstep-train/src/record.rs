@@ -143,6 +143,9 @@ impl Observer for Record {
     }
 
     fn epoch(&mut self, event: &EpochEvent) -> Result<()> {
+        let distances = event.clean.as_ref().map(|clean| {
+            clean.distances.iter().map(|layer| (layer.layer.clone(), layer.distance.into())).collect::<Map<_, _>>()
+        });
         self.line(&present(json!({
             "kind": "epoch",
             "member": later(event.member),
@@ -151,6 +154,8 @@ impl Observer for Record {
             "seconds": event.seconds,
             "train_loss": event.train_loss,
             "validation_loss": event.validation_loss,
+            "clean_loss": event.clean.as_ref().map(|clean| clean.loss),
+            "distances": distances,
             "test": event.test,
             "improved": event.improved,
         })))?;

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use gramstep::attack::ParameterBall;
 use gramstep::communicator::{agree, all_reduce_sum};
 use gramstep::optim::{Batch, Optimizer, StepInfo};
 use gramstep::{Model, Scalar};
@@ -14,7 +15,7 @@ use crate::checkpoint::{BestSoFar, Checkpoint, FORMAT_VERSION, Keeper};
 use crate::data::{Augmentation, Dataset, Geometry, Targets};
 use crate::error::{Error, Result};
 use crate::metrics;
-use crate::observer::{EpochEvent, Observer, StepEvent};
+use crate::observer::{CleanEpoch, EpochEvent, Observer, StepEvent};
 use crate::optimizer::loss_of;
 use crate::processes::Processes;
 use crate::settings::Settings;
@@ -90,6 +91,8 @@ struct Ending {
 
 /// Where a training stands.
 struct State<T> {
+    /// Measures how far layers are from where they began, in adversarial training.
+    start: Option<ParameterBall<T>>,
     epoch: usize,
     step: usize,
     futile: usize,
@@ -185,14 +188,18 @@ impl<'a> Trainer<'a> {
 
     /// The loss that decides, under attack if there is an opponent.
     fn loss<T: Scalar>(&self, model: &Model<T>, data: &Dataset<T>) -> Result<f64> {
+        self.loss_against(self.opponent.as_ref(), model, data)
+    }
+
+    fn loss_against<T: Scalar>(&self, opponent: Option<&Opponent>, model: &Model<T>, data: &Dataset<T>) -> Result<f64> {
         if self.processes.count() == 1 {
-            return self.loss_of_rows(model, data, 0);
+            return self.loss_of_rows(opponent, model, data, 0);
         }
         // Every process judges its share.
         let share = self.processes.share(data.rows());
         let own = data.select(&share.clone().collect::<Vec<_>>());
         let weight = own.total_weight();
-        let loss = if own.rows() == 0 { Ok(0.0) } else { self.loss_of_rows(model, &own, share.start) };
+        let loss = if own.rows() == 0 { Ok(0.0) } else { self.loss_of_rows(opponent, model, &own, share.start) };
         let loss = match loss {
             Ok(loss) => Ok(loss * weight),
             Err(Error::Core(error)) => Err(error),
@@ -205,8 +212,14 @@ impl<'a> Trainer<'a> {
     }
 
     /// The loss of rows of which the first has this number.
-    fn loss_of_rows<T: Scalar>(&self, model: &Model<T>, data: &Dataset<T>, first: usize) -> Result<f64> {
-        match &self.opponent {
+    fn loss_of_rows<T: Scalar>(
+        &self,
+        opponent: Option<&Opponent>,
+        model: &Model<T>,
+        data: &Dataset<T>,
+        first: usize,
+    ) -> Result<f64> {
+        match opponent {
             None => metrics::loss(model, data, self.targets),
             Some(opponent) => {
                 let attacked = opponent.attack_from(first, model, data, loss_of(self.targets.task()).as_ref())?;
@@ -243,7 +256,9 @@ impl<'a> Trainer<'a> {
         let seconds = from.as_ref().map_or(0.0, |checkpoint| checkpoint.seconds);
         let earlier = Duration::try_from_secs_f64(seconds).unwrap_or_default();
         let mut clock = Clock { start: Instant::now(), earlier, judging: Duration::ZERO };
+        let start = self.opponent.as_ref().map(|_| ParameterBall::around(model, f64::INFINITY)).transpose()?;
         let mut state = State {
+            start,
             epoch: 0,
             step: 0,
             futile: 0,
@@ -252,7 +267,7 @@ impl<'a> Trainer<'a> {
             reference: (0, f64::INFINITY),
         };
         if let Some(checkpoint) = from {
-            state = State::resume(checkpoint, model, optimizer)?;
+            state = State::resume(checkpoint, state.start, model, optimizer)?;
         }
         let mut failure = None;
         let stop_reason = loop {
@@ -352,6 +367,13 @@ impl<'a> Trainer<'a> {
             return Err(state.non_finite(culprit(model)));
         }
         state.lowest_train_loss = state.lowest_train_loss.min(train_loss);
+        let clean = match &state.start {
+            None => None,
+            Some(start) => Some(CleanEpoch {
+                loss: self.loss_against(None, model, validation.unwrap_or(train))?,
+                distances: start.distances(model)?,
+            }),
+        };
         let test = test.map(|data| metrics::evaluate(model, data, self.targets)).transpose()?;
         let improved = state.judge(validation_loss.unwrap_or(train_loss), self.tolerance, model);
         if let Some(averaging) = averaging {
@@ -362,7 +384,8 @@ impl<'a> Trainer<'a> {
         }
         let seconds = clock.elapsed().as_secs_f64();
         let (member, epoch, step) = (self.member, state.epoch, state.step);
-        observer.epoch(&EpochEvent { member, epoch, step, seconds, train_loss, validation_loss, test, improved })?;
+        let event = EpochEvent { member, epoch, step, seconds, train_loss, validation_loss, clean, test, improved };
+        observer.epoch(&event)?;
 
         let waited = epoch - state.reference.0;
         let reason = match reason {
@@ -416,13 +439,19 @@ impl<T: Scalar> State<T> {
     }
 
     /// The state, model and optimiser of a checkpoint.
-    fn resume(checkpoint: Checkpoint, model: &mut Model<T>, optimizer: &mut dyn Optimizer<T>) -> Result<Self> {
+    fn resume(
+        checkpoint: Checkpoint,
+        start: Option<ParameterBall<T>>,
+        model: &mut Model<T>,
+        optimizer: &mut dyn Optimizer<T>,
+    ) -> Result<Self> {
         let narrow = |theta: Vec<f64>| theta.into_iter().map(T::from_f64).collect::<Vec<T>>();
         model.set_theta(&narrow(checkpoint.theta))?;
         optimizer.restore(checkpoint.optimizer)?;
         let best = |best: BestSoFar| Best { epoch: best.epoch, loss: best.loss, theta: narrow(best.theta) };
         let reference = checkpoint.best.as_ref().map_or((0, f64::INFINITY), |best| (best.epoch, best.loss));
         Ok(Self {
+            start,
             epoch: checkpoint.epoch,
             step: checkpoint.step,
             futile: checkpoint.futile,

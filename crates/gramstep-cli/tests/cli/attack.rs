@@ -57,7 +57,9 @@ fn training_against_an_attack_lowers_the_error_under_it() {
     let train = "train --data t.csv --model mlp:16:tanh --epochs 40 --quiet --json";
     let clean = bench.json(&format!("{train} --out clean"));
     bench.json(&format!("{train} --adversarial linf:0.05:pgd:5 --ball 50 --out robust"));
-    let attack = |run: &str| bench.json(&format!("attack {run} --data t.csv --norm linf --radius 0.05 --json"));
+    let attack = |run: &str| {
+        bench.json(&format!("attack {run} --data t.csv --norm linf --radius 0.05 --json --report {run}.html"))
+    };
     let (plain, hardened) = (attack("clean"), attack("robust"));
     // The clean fit is near perfect and falls at once; the hardened one gives up the fragile column.
     assert!(clean["test"]["rmse"].as_f64().unwrap() < 0.05);
@@ -65,6 +67,40 @@ fn training_against_an_attack_lowers_the_error_under_it() {
     assert!(robust(&hardened, 3, "rmse") < 0.6, "{hardened}");
     let config = std::fs::read_to_string(bench.path("robust/config.toml")).unwrap();
     assert!(config.contains("adversarial = \"linf:0.05:pgd:5:1\"") && config.contains("ball = 50"), "{config}");
+
+    // The record has the loss without attack and the way of every layer; the page of the attack shows rows.
+    let record = std::fs::read_to_string(bench.path("robust/record.jsonl")).unwrap();
+    let epochs: Vec<Value> = record
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .filter(|line| line["kind"] == "epoch")
+        .collect();
+    for epoch in &epochs {
+        assert!(epoch["clean_loss"].as_f64().unwrap() <= epoch["validation_loss"].as_f64().unwrap(), "{epoch}");
+    }
+    let way = |epoch: &Value| epoch["distances"]["layers.0"].as_f64().unwrap();
+    assert!(way(&epochs[0]) > 0.0 && way(epochs.last().unwrap()) > way(&epochs[0]));
+    let page = std::fs::read_to_string(bench.path("clean.html")).unwrap();
+    for text in ["Error against radius", "Which columns moved", "misled most", "under attack"] {
+        assert!(page.contains(text), "`{text}` is not in the page");
+    }
+    assert!(std::fs::read_to_string(bench.path("robust/report.html")).unwrap().contains("validation without attack"));
+}
+
+#[test]
+fn the_radius_rises_during_the_warm_up() {
+    let bench = Bench::new();
+    bench.write("t.csv", fragile_table(160));
+    let train = "train --data t.csv --model mlp:16:tanh --epochs 1 --batch-size full --quiet --json";
+    // The first step looks at the attacked batch: a tenth of the radius is a smaller loss.
+    let first_loss = |name: &str, options: &str| {
+        bench.json(&format!("{train} --adversarial linf:0.5:pgd:5 {options} --out {name}"));
+        let record = std::fs::read_to_string(bench.path(name).join("record.jsonl")).unwrap();
+        let mut lines = record.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        lines.find(|line| line["kind"] == "step").unwrap()["loss"].as_f64().unwrap()
+    };
+    assert!(first_loss("cold", "") > 1.1 * first_loss("warm", "--warm-up 10"));
+    bench.fails("train --data t.csv --warm-up 2", 2, &["adversarial"]);
 }
 
 #[test]

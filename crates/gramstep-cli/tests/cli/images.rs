@@ -229,3 +229,17 @@ fn networks_that_cannot_be_averaged_are_refused_before_they_are_trained() {
     let record = std::fs::read_to_string(bench.path("run/record.jsonl")).unwrap();
     assert!(!record.contains("\"epoch\""), "{record}");
 }
+
+#[test]
+fn images_that_an_attack_misled_are_drawn() {
+    let bench = Bench::new();
+    for i in 0..20_u8 {
+        bench.grey(&format!("shades/dark/{i}.png"), 60 + i);
+        bench.grey(&format!("shades/light/{i}.png"), 90 + i);
+    }
+    bench.json(&format!("train --data shades {TRAIN} --out run --json --quiet"));
+    bench.json("attack run --data shades --norm linf --radius 0.3 --box 0,1 --report a.html --json --quiet");
+    let page = std::fs::read_to_string(bench.path("a.html")).unwrap();
+    assert!(page.matches("data:image/png;base64,").count() >= 3, "no pictures");
+    assert!(page.contains("times as large") && page.contains("accuracy"));
+}

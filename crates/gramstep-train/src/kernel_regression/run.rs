@@ -92,6 +92,7 @@ fn refuse(config: &Config) -> Result<()> {
         ("batch-size", config.batch_size.is_some()),
         ("adversarial", config.adversarial.is_some()),
         ("ball", config.ball.is_some()),
+        ("warm-up", config.warm_up.is_some()),
         ("epochs", config.epochs.is_some()),
         ("time-limit", config.time_limit.is_some()),
         ("patience", config.patience.is_some()),

@@ -1,5 +1,6 @@
 //! The course of a run, read back from its record.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -39,6 +40,11 @@ pub(super) struct EpochLine {
     pub(super) seconds: f64,
     pub(super) train_loss: f64,
     pub(super) validation_loss: Option<f64>,
+    /// Without attack, in adversarial training.
+    pub(super) clean_loss: Option<f64>,
+    /// Of every layer from its start, in adversarial training.
+    #[serde(default)]
+    pub(super) distances: BTreeMap<String, f64>,
     pub(super) test: Option<Metrics>,
 }
 

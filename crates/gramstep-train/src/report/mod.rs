@@ -15,7 +15,7 @@ mod usage;
 
 pub use axis::Scale;
 pub use chart::Chart;
-pub use page::Page;
+pub use page::{Page, Picture};
 pub use runs::write_runs;
 pub(crate) use runs::{write_comparison, write_run};
 pub use summary::{KernelFit, Report, SCHEMA_VERSION};

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use base64::Engine;
+
 use super::chart::Chart;
 use super::palette::dashes;
 use crate::error::Result;
@@ -24,6 +26,11 @@ figcaption span{display:block;color:#525865;font-size:.9rem}
 .legend{display:flex!important;flex-wrap:wrap;gap:2px 18px;margin:.15em 0}
 .legend>span{display:inline-flex;align-items:center;gap:7px;color:#1d2027}
 .legend svg{width:36px;height:12px;flex:none}
+figure.pictures{max-width:none;display:flex;flex-wrap:wrap;gap:8px 18px;margin:1.1em 0}
+figure.pictures figcaption{flex-basis:100%}
+figure.pictures div{width:136px}
+figure.pictures img{display:block;width:136px;height:auto;image-rendering:pixelated;border:1px solid #d9dde4}
+figure.pictures span{color:#525865;font-size:.85rem;line-height:1.3;display:block;margin-top:.25em}
 .scroll{overflow-x:auto;max-width:100%}
 table{border-collapse:collapse;font-size:.93rem;font-variant-numeric:tabular-nums;margin:.5em 0}
 th,td{padding:.32em 1.1em .32em 0;text-align:right;white-space:nowrap;vertical-align:top}
@@ -35,6 +42,15 @@ svg polyline{stroke-linejoin:round}
 @media(max-width:480px){main{padding:18px 14px 40px}h1{font-size:1.4rem}body{font-size:15px}}
 @media print{main{max-width:none;padding:0}body{font-size:10.5pt}figure,table,pre{break-inside:avoid}h2{break-after:avoid}pre{white-space:pre-wrap}.charts{grid-template-columns:1fr 1fr}}
 ";
+
+/// A picture of a page.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Picture {
+    /// The bytes of a PNG file.
+    pub png: Vec<u8>,
+    /// What it shows.
+    pub words: String,
+}
 
 /// A page under construction.
 ///
@@ -117,6 +133,24 @@ impl Page {
         }
         self.body.push_str("</div>\n");
         Ok(self)
+    }
+
+    /// Pictures in rows, each row with a caption; every picture is a PNG with words below it.
+    pub fn pictures(&mut self, rows: &[(String, Vec<Picture>)]) -> &mut Self {
+        for (caption, pictures) in rows {
+            self.body.push_str("<figure class=\"pictures\">");
+            let _ = write!(self.body, "<figcaption><b>{}</b></figcaption>", escape(caption));
+            for Picture { png, words } in pictures {
+                let data = base64::engine::general_purpose::STANDARD.encode(png);
+                let words = escape(words);
+                let _ = write!(
+                    self.body,
+                    "<div><img alt=\"{words}\" src=\"data:image/png;base64,{data}\"><span>{words}</span></div>"
+                );
+            }
+            self.body.push_str("</figure>\n");
+        }
+        self
     }
 
     /// The whole file.

@@ -125,6 +125,7 @@ fn page(runs: &[Shown], trials: &[Trial]) -> Result<String> {
             }
         }
     }
+    distances(&mut page, runs)?;
     let solver = solver_charts(runs);
     if solver.iter().any(|chart| !chart.is_empty()) {
         page.heading("Steps").charts(&solver)?;
@@ -242,6 +243,31 @@ fn milestones(page: &mut Page, runs: &[Shown]) {
     page.table(&header, &goals.iter().filter(|goal| goal.0.is_finite()).map(row).collect::<Vec<_>>());
 }
 
+/// How far the layers of adversarially trained networks went.
+fn distances(page: &mut Page, runs: &[Shown]) -> Result<()> {
+    let charts: Vec<Chart> = runs
+        .iter()
+        .filter_map(|run| {
+            let layers = run.first_network().next()?.distances.keys();
+            let chart = Chart::new(&run.name).note("‖W − W₀‖ of each layer").axes("epoch", "distance");
+            let line = |layer: &String| {
+                let far = |line: &EpochLine| Some((line.epoch as f64, *line.distances.get(layer)?));
+                run.first_network().filter_map(far).collect::<Vec<_>>()
+            };
+            Some(layers.fold(chart, |chart, layer| chart.line(layer.clone(), line(layer))))
+        })
+        .filter(|chart| !chart.is_empty())
+        .collect();
+    if !charts.is_empty() {
+        page.heading("Distance from the start").note(
+            "Losses of training and validation are those under attack. Adversarial training of a wide network finds a \
+             robust fit near its start.",
+        );
+        page.charts(&charts)?;
+    }
+    Ok(())
+}
+
 /// The learning rates that were tried.
 fn tuning(page: &mut Page, trials: &[Trial]) {
     if trials.is_empty() {
@@ -306,6 +332,9 @@ fn member_lines(run: &Shown, x: fn(&EpochLine) -> f64) -> Lines {
         let suffix = if members.len() > 1 { format!(", network {}", member + 1) } else { String::new() };
         lines.push((format!("training{suffix}"), points(run, member, x, |line| Some(line.train_loss))));
         lines.push((format!("validation{suffix}"), points(run, member, x, |line| line.validation_loss)));
+        let validated = run.epochs(member).any(|line| line.validation_loss.is_some());
+        let part = if validated { "validation" } else { "training" };
+        lines.push((format!("{part} without attack{suffix}"), points(run, member, x, |line| line.clean_loss)));
     }
     lines
 }

@@ -72,6 +72,8 @@ pub struct Config {
     pub adversarial: Option<Adversary>,
     /// R: every layer stays within R/√m of its start, m the largest number of hidden units.
     pub ball: Option<f64>,
+    /// Epochs in which the radius of the adversary rises to its full size.
+    pub warm_up: Option<usize>,
     /// The most epochs.
     pub epochs: Option<usize>,
     /// The longest time.
@@ -113,6 +115,7 @@ impl Default for Config {
             batch_size: None,
             adversarial: None,
             ball: None,
+            warm_up: None,
             epochs: None,
             time_limit: None,
             patience: None,
@@ -180,6 +183,7 @@ impl Config {
             batch_size: over.batch_size.or(self.batch_size),
             adversarial: over.adversarial.or(self.adversarial),
             ball: over.ball.or(self.ball),
+            warm_up: over.warm_up.or(self.warm_up),
             epochs: over.epochs.or(self.epochs),
             time_limit: over.time_limit.or(self.time_limit),
             patience: over.patience.or(self.patience),
@@ -216,8 +220,9 @@ impl Config {
         real("learning-rate", self.learning_rate, |v| v > 0.0 && v.is_finite(), "a number above 0")?;
         real("momentum", self.momentum, |v| (0.0..1.0).contains(&v), "at least 0 and below 1")?;
         real("ball", self.ball, |v| v > 0.0 && v.is_finite(), "a number above 0")?;
-        if self.ball.is_some() && self.adversarial.is_none() {
-            return Err(outside("ball", &"without adversarial", "a setting of adversarial training alone"));
+        let adversarial = [("ball", self.ball.is_some()), ("warm-up", self.warm_up.is_some())];
+        if let Some((name, _)) = adversarial.iter().find(|(_, given)| *given && self.adversarial.is_none()) {
+            return Err(outside(name, &"without adversarial", "a setting of adversarial training alone"));
         }
         count("ensemble", self.ensemble)?;
         count("epochs", self.epochs)?;

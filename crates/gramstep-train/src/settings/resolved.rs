@@ -116,6 +116,9 @@ pub struct Settings {
     /// R: every layer stays within R/√m of its start, m the largest number of hidden units.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ball: Option<f64>,
+    /// Epochs in which the radius of the adversary rises to its full size.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warm_up: Option<usize>,
     /// The most epochs.
     pub epochs: usize,
     /// The longest time.
@@ -230,6 +233,7 @@ impl Settings {
             batch_size,
             adversarial: config.adversarial,
             ball: config.ball,
+            warm_up: config.warm_up,
             epochs: config.epochs.unwrap_or(defaults.epochs),
             time_limit: config.time_limit,
             patience: facts.validation.then(|| config.patience.unwrap_or(defaults.patience)),
@@ -292,6 +296,7 @@ mod tests {
             config.time_limit = Some("1.5h".parse().unwrap());
             config.adversarial = Some("l2:0.5:apgd:7:2".parse().unwrap());
             config.ball = Some(2.5);
+            config.warm_up = Some(4);
             let settings = Settings::resolve(&config, &problem).unwrap();
             let read: Config = toml::from_str(&toml::to_string(&settings).unwrap()).unwrap();
             assert_eq!(Settings::resolve(&read, &problem).unwrap(), settings);

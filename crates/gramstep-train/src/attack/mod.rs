@@ -1,6 +1,9 @@
 //! The model of a run under attack: clean and robust error, error against radius, which columns are moved.
 
-use std::path::Path;
+mod examples;
+mod page;
+
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use gramstep::attack::{Attack, Criterion, LargestLoss, NamedAttack, Norm, Problem};
@@ -41,6 +44,8 @@ pub struct AttackOptions {
     pub rows: Option<usize>,
     /// Of random starts.
     pub seed: u64,
+    /// A page to write, with examples.
+    pub page: Option<PathBuf>,
 }
 
 impl AttackOptions {
@@ -48,7 +53,17 @@ impl AttackOptions {
     #[must_use]
     pub fn new(norm: Norm, radius: f64) -> Self {
         let attack = NamedAttack::Pgd(gramstep::attack::Pgd::new(40));
-        Self { norm, radius, unit: Unit::Data, attack, limits: None, frozen: Vec::new(), rows: None, seed: 0 }
+        Self {
+            norm,
+            radius,
+            unit: Unit::Data,
+            attack,
+            limits: None,
+            frozen: Vec::new(),
+            rows: None,
+            seed: 0,
+            page: None,
+        }
     }
 }
 
@@ -123,7 +138,7 @@ pub fn attack(
     }
     let data = preprocessing.dataset(&table, &rows, notes)?;
     let clock = Instant::now();
-    let mut report = match trained.network() {
+    let (mut report, attacked) = match trained.network() {
         Network::F32(model) => attack_model(model, preprocessing, &data.cast(), options)?,
         Network::F64(model) => attack_model(model, preprocessing, &data, options)?,
         Network::Infinite(model) => {
@@ -133,10 +148,14 @@ pub fn attack(
     };
     report.run = run.display().to_string();
     report.seconds = clock.elapsed().as_secs_f64();
+    if let Some(path) = &options.page {
+        let examples = examples::find(&trained, &data, &attacked)?;
+        page::write(path, &report, preprocessing, &examples)?;
+    }
     Ok(report)
 }
 
-/// Attacks a model on preprocessed data.
+/// Attacks a model on preprocessed data; returns the inputs at the full radius too.
 ///
 /// # Errors
 /// When data or options do not fit the model.
@@ -145,7 +164,7 @@ fn attack_model<T: Scalar>(
     preprocessing: &Preprocessing,
     data: &Dataset<T>,
     options: &AttackOptions,
-) -> Result<AttackReport> {
+) -> Result<(AttackReport, Matrix<f64>)> {
     let threat = limited(preprocessing, options)?;
     let goal = LargestLoss(&SquaredLoss);
     let mut problem = Problem::new(model, &data.inputs, &data.targets);
@@ -160,7 +179,7 @@ fn attack_model<T: Scalar>(
         let attacked = Dataset::new(inputs.clone(), data.targets.clone())?;
         robust.push(RobustMetrics { radius, metrics: evaluate(model, &attacked, &preprocessing.targets)? });
     }
-    Ok(AttackReport {
+    let report = AttackReport {
         schema_version: SCHEMA_VERSION,
         run: String::new(),
         norm: options.norm,
@@ -171,7 +190,8 @@ fn attack_model<T: Scalar>(
         robust,
         moves: moves(preprocessing, &data.inputs, &inputs),
         seconds: 0.0,
-    })
+    };
+    Ok((report, inputs.cast()))
 }
 
 /// The threat model with limits and frozen columns.
