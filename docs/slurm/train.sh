@@ -10,7 +10,7 @@
 set -uo pipefail
 
 run=runs/faces
-if [[ -e $run/checkpoint.json ]]; then
+if [[ -e $run/config.toml ]]; then
     what=(--resume "$run")
 else
     what=(--data faces --model resnet32 --epochs 200 --out "$run")

@@ -11,7 +11,7 @@ use gramstep::communicator::Communicator;
 use gramstep_mpi::World;
 use gramstep_train::processes::Processes;
 
-use crate::outcome::Result;
+use crate::outcome::{Outcome, Result};
 
 /// How long another process than the first waits before it tells its failure: what all have alike, such as a wrong
 /// option, is told by the first one alone.
@@ -27,16 +27,22 @@ pub(crate) fn run(stop: &Arc<AtomicBool>, command: impl FnOnce(Processes<'_>) ->
     if let Err(error) = signal_hook::flag::register(signal_hook::consts::SIGUSR1, Arc::clone(stop)) {
         eprintln!("warning: {name}: SIGUSR1 will not keep the model: {error}");
     }
-    match command(Processes::new(&world, stop)) {
-        Ok(outcome) => Ok(outcome),
-        Err(failure) if size == 1 => Err(failure),
-        Err(failure) => {
+    let result = command(Processes::new(&world, stop));
+    // What panics after this ends alone: MPI is over then.
+    drop(std::panic::take_hook());
+    match result {
+        Err(failure) if size > 1 => {
             if rank > 0 {
                 std::thread::sleep(PATIENCE);
                 eprintln!("{name} failed:");
             }
-            World::abort(i32::from(failure.report()))
+            match failure.report() {
+                // Nobody reads the result any more.
+                0 => Ok(Outcome::Done),
+                code => World::abort(i32::from(code)),
+            }
         }
+        result => result,
     }
 }
 

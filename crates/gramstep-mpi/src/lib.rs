@@ -1,4 +1,4 @@
-//! The processes of a distributed run over MPI: [`World`] is the [`Communicator`](gramstep::communicator::Communicator)
+//! The processes of a distributed run over MPI: `World` is the [`Communicator`](gramstep::communicator::Communicator)
 //! of `MPI_COMM_WORLD`.
 //!
 //! It needs the feature `mpi`, an MPI library and libclang (Debian: `libopenmpi-dev openmpi-bin libclang-dev clang

@@ -18,6 +18,9 @@ const PIECE: usize = 1 << 30;
 /// What an `mpirun` tells its processes about their number, in the words of Open MPI and of MPICH.
 const SIZES: [&str; 2] = ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE"];
 
+/// What SLURM's `srun` tells them. Under an `mpirun` it may be the number of its helpers, and does not count.
+const STEP: &str = "SLURM_STEP_NUM_TASKS";
+
 /// All processes that `mpirun` started. MPI ends when it is dropped.
 ///
 /// Messages longer than MPI's counts allow go in pieces. A failing call ends all processes, as is MPI's default.
@@ -56,10 +59,10 @@ impl World {
         Ok(Self { rank, size, piece: PIECE, turn: Mutex::new(()), _universe: universe })
     }
 
-    /// The same world with shorter pieces: messages of any length in many calls.
+    /// The same world with shorter pieces (at most 1 GiB): messages of any length in many calls.
     #[must_use]
     pub fn with_piece(mut self, bytes: usize) -> Self {
-        self.piece = bytes.max(1);
+        self.piece = bytes.clamp(1, PIECE);
         self
     }
 
@@ -115,14 +118,15 @@ fn somewhere(bytes: &[u8]) -> &[u8] {
     if bytes.is_empty() { &PLACE[..0] } else { bytes }
 }
 
-/// How many processes this one was started with by an `mpirun`, of whatever library; none if by no `mpirun`.
+/// How many processes this one was started with by an `mpirun`, of whatever library, or an `srun`; none if by neither.
 #[must_use]
 pub fn started() -> Option<usize> {
-    largest(|name| std::env::var(name).ok())
+    told(|name| std::env::var(name).ok())
 }
 
-fn largest(variable: impl Fn(&str) -> Option<String>) -> Option<usize> {
-    SIZES.iter().filter_map(|name| variable(name)?.parse().ok()).max()
+fn told(variable: impl Fn(&str) -> Option<String>) -> Option<usize> {
+    let number = |name: &str| variable(name)?.parse().ok();
+    SIZES.iter().filter_map(|name| number(name)).max().or_else(|| number(STEP))
 }
 
 impl fmt::Debug for World {
@@ -214,13 +218,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_number_of_processes_is_read_whatever_the_library() {
-        let told =
+    fn the_number_of_processes_is_read_whatever_started_them() {
+        let set =
             |name: &'static str, value: &'static str| move |asked: &str| (asked == name).then(|| value.to_owned());
-        assert_eq!(largest(told("OMPI_COMM_WORLD_SIZE", "4")), Some(4));
-        assert_eq!(largest(told("PMI_SIZE", "2")), Some(2));
-        assert_eq!(largest(told("PMI_SIZE", "none")), None);
-        assert_eq!(largest(|_| None), None);
+        assert_eq!(told(set("OMPI_COMM_WORLD_SIZE", "4")), Some(4));
+        assert_eq!(told(set("PMI_SIZE", "2")), Some(2));
+        assert_eq!(told(set("PMI_SIZE", "none")), None);
+        assert_eq!(told(set(STEP, "4")), Some(4));
+        assert_eq!(told(|_| None), None);
+        let under_mpirun = |asked: &str| Some(if asked == STEP { "3" } else { "2" }.to_owned());
+        assert_eq!(told(under_mpirun), Some(2));
     }
 
     #[test]

@@ -42,7 +42,7 @@ fn compare<T: Scalar>(world: &World, name: &str, specification: &Specification, 
 }
 
 fn main() -> ExitCode {
-    if !mpirun::is_process() {
+    if gramstep_mpi::started().is_none() {
         return mpirun::on(&[2]);
     }
     let world = World::join().unwrap();

@@ -68,7 +68,7 @@ impl<'a> Processes<'a> {
         share(rows, self.communicator.rank(), self.count())
     }
 
-    /// What the first process decides, on all. If it fails it does not answer.
+    /// What the first process decides, on all; if it fails, all do.
     pub(crate) fn first<V: Serialize + DeserializeOwned>(self, decide: impl FnOnce() -> Result<V>) -> Result<V> {
         if self.count() == 1 {
             return decide();
@@ -76,13 +76,15 @@ impl<'a> Processes<'a> {
         let broken = |error: serde_json::Error| gramstep::Error::Communication(error.to_string());
         let mut bytes = Vec::new();
         if self.is_first() {
-            let value = decide()?;
-            bytes = serde_json::to_vec(&value).map_err(broken)?;
+            let decided = decide();
+            let told: std::result::Result<&V, String> = decided.as_ref().map_err(ToString::to_string);
+            bytes = serde_json::to_vec(&told).map_err(broken)?;
             self.communicator.broadcast(&mut bytes, 0)?;
-            return Ok(value);
+            return decided;
         }
         self.communicator.broadcast(&mut bytes, 0)?;
-        Ok(serde_json::from_slice(&bytes).map_err(broken)?)
+        let told: std::result::Result<V, String> = serde_json::from_slice(&bytes).map_err(broken)?;
+        Ok(told.map_err(|reason| gramstep::Error::Communication(format!("process 0: {reason}")))?)
     }
 
     /// Whether the user wants to end the run.
@@ -105,7 +107,7 @@ impl<'a> Processes<'a> {
         }
     }
 
-    /// Threads of this process where the user does not say, and what the first process should tell the user about
+    /// Threads of every process where the user does not say, and what the first process should tell the user about
     /// threads and processors.
     pub(crate) fn threads(self, wanted: Option<usize>) -> Result<(usize, Vec<String>)> {
         let own = all_processors();
@@ -113,10 +115,13 @@ impl<'a> Processes<'a> {
             return Ok((wanted.unwrap_or(own), Vec::new()));
         }
         let place = Place { processors: own, set: processor_set(), threads: wanted };
-        let words = serde_json::to_vec(&place).unwrap_or_default();
-        let places: Vec<Place> = self.communicator.all_gather(&words)?.iter().map(|words| place_of(words)).collect();
-        let threads = places.iter().map(|place| place.threads(&places)).collect::<Vec<_>>();
-        Ok((threads[self.communicator.rank()], notes(&places, &threads)))
+        let broken = |error: serde_json::Error| gramstep::Error::Communication(error.to_string());
+        let words = self.communicator.all_gather(&serde_json::to_vec(&place).map_err(broken)?)?;
+        let places =
+            words.iter().map(|words| serde_json::from_slice(words)).collect::<std::result::Result<Vec<_>, _>>();
+        let places: Vec<Place> = places.map_err(broken)?;
+        let threads = fewest(&places);
+        Ok((threads, notes(&places, threads)))
     }
 }
 
@@ -124,14 +129,10 @@ impl<'a> Processes<'a> {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
 struct Place {
     processors: usize,
-    /// Machine and numbers of the processors; empty where that is not known.
+    /// Machine and numbers of the processors; where that is not known, processes count as being together.
     set: String,
     /// What the user says.
     threads: Option<usize>,
-}
-
-fn place_of(words: &[u8]) -> Place {
-    serde_json::from_slice(words).unwrap_or_default()
 }
 
 impl Place {
@@ -142,13 +143,16 @@ impl Place {
     }
 }
 
+/// The threads of all processes: as many on each, so that all round alike.
+fn fewest(places: &[Place]) -> usize {
+    places.iter().map(|place| place.threads(places)).min().unwrap_or(1)
+}
+
 /// What the user should know about the threads of the processes.
-fn notes(places: &[Place], threads: &[usize]) -> Vec<String> {
-    let count = places.len();
-    let (least, most) = (threads.iter().min().copied().unwrap_or(1), threads.iter().max().copied().unwrap_or(1));
-    let each = if least == most { format!("{least}") } else { format!("{least} to {most}") };
-    let mut notes = vec![format!("{count} processes with {each} thread{} each", if most == 1 { "" } else { "s" })];
-    let crowded = |set: &str| places.iter().zip(threads).filter(|(p, _)| p.set == set).map(|(_, t)| t).sum::<usize>();
+fn notes(places: &[Place], threads: usize) -> Vec<String> {
+    let plural = if threads == 1 { "" } else { "s" };
+    let mut notes = vec![format!("{} processes with {threads} thread{plural} each", places.len())];
+    let crowded = |set: &str| threads * places.iter().filter(|place| place.set == set).count();
     if let Some(rank) = places.iter().position(|place| crowded(&place.set) > place.processors) {
         let Place { processors, set, .. } = &places[rank];
         let running = crowded(set);
@@ -161,7 +165,7 @@ fn notes(places: &[Place], threads: &[usize]) -> Vec<String> {
     notes
 }
 
-/// The machine and the processors that this process may use, as Linux tells; empty elsewhere.
+/// The machine and the processors that this process may use, as Linux tells.
 fn processor_set() -> String {
     let read = |path| std::fs::read_to_string(path).unwrap_or_default();
     let status = read("/proc/self/status");
@@ -181,6 +185,7 @@ mod tests {
     fn processes_on_the_same_processors_divide_them() {
         let free = [place("a 0-7", 8, None), place("a 0-7", 8, None), place("b 0-7", 8, None)];
         assert_eq!(free.each_ref().map(|place| place.threads(&free)), [4, 4, 8]);
+        assert_eq!(fewest(&free), 4);
         let bound = [place("a 0", 1, None), place("a 1", 1, None)];
         assert_eq!(bound.each_ref().map(|place| place.threads(&bound)), [1, 1]);
         assert_eq!(place("a 0", 1, Some(3)).threads(&bound), 3);
@@ -190,8 +195,7 @@ mod tests {
 
     #[test]
     fn too_many_threads_for_the_processors_are_told() {
-        let told =
-            |places: &[Place]| notes(places, &places.iter().map(|place| place.threads(places)).collect::<Vec<_>>());
+        let told = |places: &[Place]| notes(places, fewest(places));
         assert_eq!(told(&[place("a 0-3", 4, None), place("a 0-3", 4, None)]), ["2 processes with 2 threads each"]);
         let bound = told(&[place("a 0", 1, Some(2)), place("a 1", 1, Some(2))]);
         assert!(bound[1].contains("process 0 may use 1 processor, on which 2 threads run"), "{bound:?}");

@@ -1,7 +1,8 @@
 //! One run from configuration to report: settings → network → training → judgement → files.
 
-use gramstep::{Device, Model, Scalar};
 use std::path::Path;
+
+use gramstep::{Device, Model, Scalar};
 
 use crate::checkpoint::{Checkpoint, Keeper};
 use crate::choice;
@@ -56,6 +57,7 @@ pub fn train<'a>(
         observer.note(note);
     }
     config.threads = Some(threads);
+    config.processes = Some(processes.count()).filter(|&count| count > 1);
     let earlier = earlier(&mut config)?;
     let preprocessing = earlier.as_ref().map(|model| &model.metadata().preprocessing);
     let problem = Problem::load_with(&config, preprocessing, &mut |done, all| observer.reading(done, all))?;
@@ -122,8 +124,8 @@ pub fn resume<'a>(
         return Err(Error::Checkpoint { path: folder.to_owned(), reason });
     }
     let mut earlier = Config::read(&files.config())?;
-    if processes.count() > 1 {
-        // The machines may be others than before.
+    if earlier.processes.unwrap_or(1) != processes.count() {
+        // Other machines, or another share of one.
         earlier.threads = None;
     }
     train(&earlier.overridden_by(over), Keep::Resume(folder), processes, observer)
@@ -252,14 +254,14 @@ impl Run<'_> {
         Ok(report)
     }
 
-    /// A hash of what all processes must have alike: settings but for threads, data, and parameters to begin with.
+    /// A hash of what all processes must have alike: settings, data, and parameters to begin with.
     fn hash<T: Scalar>(&self, start: Option<&Model<T>>) -> blake3::Hash {
         let mut hash = blake3::Hasher::new();
         if self.processes.count() > 1 {
-            hash.update(format!("{:?}", Settings { threads: 1, ..self.settings.clone() }).as_bytes());
-            let Problem { train, validation, .. } = self.problem;
+            hash.update(format!("{:?}", self.settings).as_bytes());
+            let Problem { train, validation, test, .. } = self.problem;
             let mut numbers: Vec<&[f64]> = Vec::new();
-            for rows in std::iter::once(train).chain(validation) {
+            for rows in std::iter::once(train).chain(validation).chain(test) {
                 numbers.extend([rows.inputs.as_slice(), rows.targets.as_slice()]);
                 numbers.extend(rows.weights.as_deref());
             }

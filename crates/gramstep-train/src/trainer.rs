@@ -199,11 +199,11 @@ impl<'a> Trainer<'a> {
         let share = self.processes.share(data.rows());
         let own = data.select(&share.clone().collect::<Vec<_>>());
         let weight = own.total_weight();
-        let loss = if own.rows() == 0 { Ok(0.0) } else { self.loss_of_rows(opponent, model, &own, share.start) };
+        let loss = if weight == 0.0 { Ok(0.0) } else { self.loss_of_rows(opponent, model, &own, share.start) };
         let loss = match loss {
             Ok(loss) => Ok(loss * weight),
             Err(Error::Core(error)) => Err(error),
-            Err(error) => return Err(error),
+            Err(error) => Err(gramstep::Error::Communication(error.to_string())),
         };
         let communicator = self.processes.communicator();
         let mut sums = [agree(communicator, loss)?, weight];
@@ -357,7 +357,8 @@ impl<'a> Trainer<'a> {
         }
         let judging = Instant::now();
         let full = self.settings.is_full_batch(train.rows());
-        let train_loss = match running.after.filter(|_| full) {
+        // What a step against an attack says of itself is of the points that it attacked, and of their radius.
+        let train_loss = match running.after.filter(|_| full && self.opponent.is_none()) {
             Some(after) => after,
             None if self.exact_train_loss || validation.is_none() => self.loss(model, train)?,
             None => running.sum / running.weight,
@@ -387,6 +388,9 @@ impl<'a> Trainer<'a> {
         let event = EpochEvent { member, epoch, step, seconds, train_loss, validation_loss, clean, test, improved };
         observer.epoch(&event)?;
 
+        if self.settings.warm_up.is_some_and(|epochs| epoch <= epochs) {
+            state.reference.0 = epoch;
+        }
         let waited = epoch - state.reference.0;
         let reason = match reason {
             Some(reason) => Some(reason),

@@ -2,11 +2,6 @@
 
 use std::process::{Command, ExitCode};
 
-/// Whether this process is one that `mpirun` started.
-pub(crate) fn is_process() -> bool {
-    ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE"].iter().any(|name| std::env::var_os(name).is_some())
-}
-
 /// Runs this program on each number of processes: those named as arguments, or `default`.
 pub(crate) fn on(default: &[usize]) -> ExitCode {
     let named: Vec<usize> = std::env::args().skip(1).filter_map(|argument| argument.parse().ok()).collect();

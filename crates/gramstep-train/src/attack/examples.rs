@@ -12,7 +12,7 @@ const MOST: usize = 6;
 
 /// A row before and after.
 pub(super) struct Example {
-    /// Its number among the attacked rows, from 0.
+    /// Its number in the table, from 0.
     pub(super) row: usize,
     /// Inputs of the network.
     pub(super) clean: Vec<f64>,
@@ -23,9 +23,14 @@ pub(super) struct Example {
     pub(super) after: String,
 }
 
-/// The examples: of classes first those that were right and are wrong, then those whose right class lost most
+/// The examples; `rows`: the rows of the table that the data are. Of classes first those that were right and are wrong, then those whose right class lost most
 /// probability; of numbers those whose error grew most.
-pub(super) fn find(trained: &TrainedModel, data: &Dataset<f64>, attacked: &Matrix<f64>) -> Result<Vec<Example>> {
+pub(super) fn find(
+    trained: &TrainedModel,
+    rows: &[usize],
+    data: &Dataset<f64>,
+    attacked: &Matrix<f64>,
+) -> Result<Vec<Example>> {
     let targets = &trained.metadata().preprocessing.targets;
     let outputs = |inputs: &Matrix<f64>| -> Result<Matrix<f64>> {
         let mut outputs = trained.outputs(inputs)?;
@@ -41,7 +46,7 @@ pub(super) fn find(trained: &TrainedModel, data: &Dataset<f64>, attacked: &Matri
     let mut order: Vec<usize> = (0..data.rows()).collect();
     order.sort_by(|&i, &j| harm(j).total_cmp(&harm(i)).then(i.cmp(&j)));
     let example = |i: usize| Example {
-        row: i,
+        row: rows[i],
         clean: data.inputs.row(i).to_vec(),
         attacked: attacked.row(i).to_vec(),
         target: told(targets, expected.row(i)),

@@ -112,6 +112,8 @@ pub struct ColumnMove {
     pub column: String,
     /// Mean over rows (and pixels) of the size of the move, in the units of the data.
     pub mean: f64,
+    /// The same in standard deviations of the training rows.
+    pub deviations: f64,
 }
 
 /// Attacks the model of a run on the rows of a source that have a value in every target.
@@ -149,7 +151,7 @@ pub fn attack(
     report.run = run.display().to_string();
     report.seconds = clock.elapsed().as_secs_f64();
     if let Some(path) = &options.page {
-        let examples = examples::find(&trained, &data, &attacked)?;
+        let examples = examples::find(&trained, &rows, &data, &attacked)?;
         page::write(path, &report, preprocessing, &examples)?;
     }
     Ok(report)
@@ -227,12 +229,15 @@ fn moves<T: Scalar>(preprocessing: &Preprocessing, clean: &Matrix<T>, moved: &Ma
         if measured.is_empty() {
             continue;
         }
-        let (number, mut sum) = (measured.len() * clean.rows(), 0.0);
+        let number = (measured.len() * clean.rows()) as f64;
+        let (mut sum, mut deviations) = (0.0, 0.0);
         for at in measured {
             let moved: f64 = (0..clean.rows()).map(|i| (moved[(i, at)] - clean[(i, at)]).abs().to_f64()).sum();
             sum += moved * inputs.standardisation.scale[at];
+            deviations += moved;
         }
-        moves.push(ColumnMove { column: column.name.clone(), mean: sum / number as f64 });
+        let column = column.name.clone();
+        moves.push(ColumnMove { column, mean: sum / number, deviations: deviations / number });
     }
     moves.sort_by(|a, b| b.mean.total_cmp(&a.mean));
     moves

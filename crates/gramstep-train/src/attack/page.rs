@@ -51,7 +51,7 @@ pub(super) fn write(
     if report.moves.len() > 1 {
         page.heading("Which columns moved").note("Mean size of the change at the full radius.");
         let header = ["column", "in its units", "in its standard deviations"];
-        page.table(&header, &moves(report, preprocessing));
+        page.table(&header, &moves(report));
     }
     if !examples.is_empty() {
         page.heading("Rows that were misled most");
@@ -67,17 +67,10 @@ pub(super) fn write(
 }
 
 /// The columns that moved most, in standard deviations.
-fn moves(report: &AttackReport, preprocessing: &Preprocessing) -> Vec<Vec<String>> {
-    let inputs = &preprocessing.inputs;
-    let scale = |name: &str| {
-        let (_, places) = inputs.places().find(|(column, _)| column.name == name)?;
-        inputs.standardisation.scale.get(places.start).copied()
-    };
-    let mut moves: Vec<(f64, &ColumnMove)> =
-        report.moves.iter().filter_map(|column| Some((column.mean / scale(&column.column)?, column))).collect();
-    moves.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let row =
-        |(deviations, column): (f64, &ColumnMove)| vec![column.column.clone(), number(column.mean), number(deviations)];
+fn moves(report: &AttackReport) -> Vec<Vec<String>> {
+    let mut moves: Vec<&ColumnMove> = report.moves.iter().collect();
+    moves.sort_by(|a, b| b.deviations.total_cmp(&a.deviations));
+    let row = |column: &ColumnMove| vec![column.column.clone(), number(column.mean), number(column.deviations)];
     moves.into_iter().take(MOST_COLUMNS).map(row).collect()
 }
 

@@ -169,7 +169,7 @@ impl<T: Scalar> Ensemble<'_, T> {
         let opponent =
             settings.adversarial.map(|adversary| Opponent::new(&adversary, inputs, settings.seed)).transpose()?;
         if let Some(opponent) = &opponent {
-            let warm_up = settings.warm_up.unwrap_or(0) * batch_count(samples, settings.batch_size);
+            let warm_up = settings.warm_up.unwrap_or(0).saturating_mul(batch_count(samples, settings.batch_size));
             let optimizer_against =
                 AdversarialOptimizer::new(optimizer, opponent, settings.ball, warm_up as u64, model)?;
             optimizer = Box::new(optimizer_against);

@@ -86,6 +86,8 @@ pub struct Config {
     pub precision: Option<Precision>,
     /// Threads.
     pub threads: Option<usize>,
+    /// How many processes a distributed run had: written, not asked for. `threads` are those of each.
+    pub processes: Option<usize>,
 }
 
 impl Default for Config {
@@ -122,6 +124,7 @@ impl Default for Config {
             seed: None,
             precision: None,
             threads: None,
+            processes: None,
         }
     }
 }
@@ -190,6 +193,7 @@ impl Config {
             seed: over.seed.or(self.seed),
             precision: over.precision.or(self.precision),
             threads: over.threads.or(self.threads),
+            processes: over.processes.or(self.processes),
         }
     }
 

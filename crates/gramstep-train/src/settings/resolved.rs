@@ -133,6 +133,9 @@ pub struct Settings {
     pub precision: Precision,
     /// Threads.
     pub threads: usize,
+    /// Processes of a distributed run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub processes: Option<usize>,
 }
 
 fn as_text<S: serde::Serializer>(value: &Architecture, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -240,6 +243,7 @@ impl Settings {
             seed: config.seed.unwrap_or(0),
             precision: config.precision.unwrap_or(default_precision),
             threads: config.threads.unwrap_or_else(all_processors),
+            processes: config.processes,
         })
     }
 

@@ -92,13 +92,13 @@ impl<T: Scalar> TangentFeatures<T> {
     /// G with all entries up to the end of each sample's diagonal block; what lies above is 0. Sums over parts are of
     /// type `U`.
     pub(crate) fn lower_gram<U: Scalar>(&self) -> Matrix<U> {
-        self.lower_gram_share(0, 1)
+        self.lower_gram_share(0, 1, self.device().threads())
     }
 
     /// The rows of [`lower_gram`](Self::lower_gram) that are process `rank`'s of `size`, which have as much work as the
-    /// others'; all other rows are 0.
-    pub(super) fn lower_gram_share<U: Scalar>(&self, rank: usize, size: usize) -> Matrix<U> {
-        self.panels(self, Region::Lower { rank, size })
+    /// others'; all other rows are 0. `threads`, the same on all processes, decides how rows are cut.
+    pub(super) fn lower_gram_share<U: Scalar>(&self, rank: usize, size: usize, threads: usize) -> Matrix<U> {
+        self.panels(self, Region::Lower { rank, size, threads })
     }
 
     fn panels<U: Scalar>(&self, columns: &Self, region: Region) -> Matrix<U> {
@@ -124,11 +124,11 @@ impl<T: Scalar> TangentFeatures<T> {
         (ours, theirs): (&[Part<T>], &[Part<T>]),
     ) {
         let (k, q) = (self.outputs, columns.outputs);
-        let (lower, rank, size) = match region {
-            Region::All => (false, 0, 1),
-            Region::Lower { rank, size } => (true, rank, size),
+        let (lower, rank, size, threads) = match region {
+            Region::All => (false, 0, 1, self.device().threads()),
+            Region::Lower { rank, size, threads } => (true, rank, size, threads),
         };
-        let panel = panel_samples(self.samples, k, self.device().threads() * size);
+        let panel = panel_samples(self.samples, k, threads * size);
         let row_length = columns.rows();
         let mut panels: Vec<_> = gram
             .as_mut_slice()
@@ -208,8 +208,8 @@ impl<T: Scalar> TangentFeatures<T> {
 
     /// The same features with the gradients of convolutions written out and kept, as far as the memory budget goes and
     /// where `samples` samples have a G that is cheaper so: every later product with J reads them instead of convolving
-    /// again.
-    pub(super) fn with_gradients_kept(mut self, samples: usize) -> Self {
+    /// again. The budget is asked about `most` samples, the most that a process has.
+    pub(super) fn with_gradients_kept(mut self, samples: usize, most: usize) -> Self {
         let extent = Extent { samples, outputs: self.outputs };
         let operations = self.device.operations::<T>();
         let mut left = self.memory_budget;
@@ -217,7 +217,7 @@ impl<T: Scalar> TangentFeatures<T> {
         for part in std::mem::take(&mut self.parts) {
             match part {
                 Part::Linear(linear) if !linear.positions_are_cheaper(extent, extent) => {
-                    let bytes = self.rows() * linear.weight_len() * size_of::<T>();
+                    let bytes = most * self.outputs * linear.weight_len() * size_of::<T>();
                     if bytes <= left {
                         left -= bytes;
                         let gradients = linear.gradients(&operations, &self.memory, (self.samples, self.outputs));
@@ -265,6 +265,7 @@ enum Region {
     Lower {
         rank: usize,
         size: usize,
+        threads: usize,
     },
 }
 

@@ -25,6 +25,8 @@ pub(crate) struct JointFeatures<'c, T> {
     communicator: &'c dyn Communicator,
     /// Samples of each process, in rank order.
     counts: Vec<usize>,
+    /// The fewest threads of a process.
+    threads: usize,
 }
 
 impl<'c, T: Scalar> JointFeatures<'c, T> {
@@ -39,8 +41,11 @@ impl<'c, T: Scalar> JointFeatures<'c, T> {
     ) -> Result<Self> {
         let own = agree(communicator, own)?.with_memory_budget(budget);
         let counts = gather_counts(communicator, own.samples())?;
-        let own = own.with_gradients_kept(counts.iter().sum());
-        Ok(Self { own, communicator, counts })
+        let threads = gather_counts(communicator, own.device().threads())?.into_iter().min().unwrap_or(1);
+        // Form and division of G must be the same on all processes: they follow from numbers that all know.
+        let most = counts.iter().copied().max().unwrap_or(0);
+        let own = own.with_gradients_kept(counts.iter().sum(), most);
+        Ok(Self { own, communicator, counts, threads })
     }
 
     /// Samples of all processes.
@@ -87,7 +92,12 @@ impl<'c, T: Scalar> JointFeatures<'c, T> {
     }
 
     pub(crate) fn cast<U: Scalar>(&self) -> JointFeatures<'c, U> {
-        JointFeatures { own: self.own.cast(), communicator: self.communicator, counts: self.counts.clone() }
+        JointFeatures {
+            own: self.own.cast(),
+            communicator: self.communicator,
+            counts: self.counts.clone(),
+            threads: self.threads,
+        }
     }
 
     /// The diagonal of G.
@@ -146,7 +156,7 @@ impl<'c, T: Scalar> JointFeatures<'c, T> {
         if size == 1 {
             return Ok(self.own.lower_gram());
         }
-        let mut gram = self.gathered()?.lower_gram_share(rank, size);
+        let mut gram = self.gathered()?.lower_gram_share(rank, size, self.threads);
         for group in self.exchanged_groups() {
             let share: Matrix<U> = self.exchange(&group)?.lower_gram();
             gram.as_mut_slice().iter_mut().zip(share.as_slice()).for_each(|(sum, &value)| *sum += value);
@@ -278,6 +288,9 @@ impl<'c, T: Scalar> JointFeatures<'c, T> {
             }
             let term = super::Term { offset: part.term.offset + columns.start, ..part.term };
             parts.push(Part::Explicit(ExplicitPart::from_buffer(columns.len(), gradients, term)));
+        }
+        if rest.iter().any(|rest| !rest.is_empty()) {
+            return Err(Error::Communication("more gradients came from another process than fit".to_owned()));
         }
         self.of_all(parts)
     }

@@ -293,3 +293,28 @@ fn an_error_of_one_process_is_an_error_of_all() {
     });
     assert!(ends.iter().all(|end| *end == Err(true)), "{ends:?}");
 }
+
+#[test]
+fn processes_with_different_numbers_of_threads_share_g_without_gap() {
+    let specification = gramstep::Specification::mlp(&[3, 6, 1], gramstep::Activation::Tanh);
+    let gradient = move |threads: usize, ranks: Option<&Threads>| {
+        let serial = gramstep::communicator::Serial;
+        let communicator: &dyn Communicator = ranks.map_or(&serial, |ranks| ranks);
+        let rows = gramstep::communicator::share(900, communicator.rank(), communicator.size());
+        let x: Matrix<f64> = Matrix::from_fn(rows.len(), 3, |i, j| ((rows.start + i) as f64 * 0.37 + j as f64).sin());
+        let y = Matrix::from_fn(rows.len(), 1, |i, _| ((rows.start + i) as f64 * 0.11).cos());
+        let device = gramstep::Device::cpu(threads);
+        let mut model = Model::<f64>::builder(specification.clone()).seed(1).device(device).build().unwrap();
+        let mut config = damped();
+        config.solver = Some(Solver::Dual);
+        let mut optimizer = GramGaussNewton::new(config).unwrap();
+        let batch = Batch::new(&x, &y).with_communicator(communicator);
+        optimizer.step(&mut model, &batch).unwrap();
+        model.theta()
+    };
+    let whole = gradient.clone()(1, None);
+    let shared = on_ranks(3, move |ranks| gradient(ranks.rank + 1, Some(ranks)));
+    for theta in shared {
+        assert_close(&theta, &whole, 1e-9 / f64::EPSILON, "three processes with 1, 2 and 3 threads");
+    }
+}

@@ -147,10 +147,14 @@ impl<T: Scalar> GramGaussNewton<T> {
     /// The batch's loss with the parameters as they are now, over all processes.
     fn evaluate(model: &Model<T>, batch: &Batch<'_, T>) -> Result<LossValue> {
         let outputs = match model.predict(batch.inputs()) {
-            Err(Error::NonFinite { .. }) => return batch.infinite(),
-            outputs => outputs?,
+            Err(Error::NonFinite { .. }) => Ok(None),
+            outputs => outputs.map(Some),
         };
-        batch.evaluate(&outputs.cast(), &batch.check(model)?)
+        let outputs = batch.check(model).and_then(|targets| Ok((outputs?, targets)));
+        match agree(batch.communicator(), outputs)? {
+            (Some(outputs), targets) => batch.evaluate(&outputs.cast(), &targets),
+            (None, _) => batch.infinite(),
+        }
     }
 
     /// The anchor m = (λμφ + κθ)/k of trainable spans, μφ for κ = 0 and any λ; `None` if it is 0.
