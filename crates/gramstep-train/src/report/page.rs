@@ -26,7 +26,7 @@ figcaption span{display:block;color:#525865;font-size:.9rem}
 .legend{display:flex!important;flex-wrap:wrap;gap:2px 18px;margin:.15em 0}
 .legend>span{display:inline-flex;align-items:center;gap:7px;color:#1d2027}
 .legend svg{width:36px;height:12px;flex:none}
-figure.pictures{max-width:none;display:flex;flex-wrap:wrap;gap:8px 18px;margin:1.1em 0}
+figure.pictures{display:flex;flex-wrap:wrap;gap:8px 18px}
 figure.pictures figcaption{flex-basis:100%}
 figure.pictures div{width:136px}
 figure.pictures img{display:block;width:136px;height:auto;image-rendering:pixelated;border:1px solid #d9dde4}
@@ -137,6 +137,7 @@ impl Page {
 
     /// Pictures in rows, each row with a caption; every picture is a PNG with words below it.
     pub fn pictures(&mut self, rows: &[(String, Vec<Picture>)]) -> &mut Self {
+        self.body.push_str("<div class=\"charts\">\n");
         for (caption, pictures) in rows {
             self.body.push_str("<figure class=\"pictures\">");
             let _ = write!(self.body, "<figcaption><b>{}</b></figcaption>", escape(caption));
@@ -150,6 +151,7 @@ impl Page {
             }
             self.body.push_str("</figure>\n");
         }
+        self.body.push_str("</div>\n");
         self
     }
 
