@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -107,7 +107,7 @@ def compute_tile(
     rows: slice,
     columns: slice | None = None,
     *,
-    kernel: str = "ntk",
+    kernel: Literal["ntk", "nngp"] = "ntk",
     depth: int = 1,
     activation: str = "relu",
     weight_variance: float | None = None,

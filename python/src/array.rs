@@ -1,6 +1,6 @@
 //! NumPy arrays in and out: views where the memory allows it, else one copy.
 //!
-//! An array of the right type that is contiguous, in C or Fortran order, is read where it lies. Anything else that NumPy
+//! An array of the right type that is contiguous, in C or Fortran order, and aligned is read where it lies. Anything else that NumPy
 //! can make an array of is converted by NumPy first.
 
 use gramstep::{Matrix, MatrixView, Scalar};
@@ -80,9 +80,10 @@ impl<'py, T: Number> Input<'py, T> {
     }
 }
 
-/// Whether an array can be read where it lies.
+/// Whether an array can be read where it lies. Arrays made of the bytes of a message may begin anywhere.
 fn is_readable<T: Element>(array: &Bound<'_, PyArrayDyn<T>>) -> bool {
-    array.is_c_contiguous() || (array.ndim() <= 2 && array.is_fortran_contiguous())
+    let contiguous = array.is_c_contiguous() || (array.ndim() <= 2 && array.is_fortran_contiguous());
+    contiguous && array.data().addr().is_multiple_of(align_of::<T>())
 }
 
 /// A contiguous array of T that NumPy makes.
@@ -96,7 +97,8 @@ fn converted<'py, T: Number>(value: &Bound<'py, PyAny>, what: &str) -> PyResult<
             plain.getattr("dtype")?
         )));
     }
-    let array = numpy.call_method1("ascontiguousarray", (plain, T::DTYPE))?;
+    let contiguous = numpy.call_method1("ascontiguousarray", (plain, T::DTYPE))?;
+    let array = numpy.call_method1("require", (contiguous, T::DTYPE, ["C", "ALIGNED"]))?;
     Ok(array.cast_into::<PyArrayDyn<T>>()?)
 }
 
