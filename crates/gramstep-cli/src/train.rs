@@ -68,18 +68,14 @@ impl Train {
         config.init = self.init.or(config.init);
         config.ensemble = self.ensemble.or(config.ensemble);
         let keep = self.out.as_deref().map_or(Keep::Fresh, Keep::Folder);
-        let mut progress = Progress::new(self.talk.quiet || !processes.is_first());
+        let mut progress = Progress::new(self.talk.quiet);
         let report = match &self.resume {
             Some(folder) => resume(folder, config, processes, &mut progress)?,
             None => train(&config, keep, processes, &mut progress)?,
         };
-        let mut out = stdout().lock();
-        if !processes.is_first() {
-            // The first one has said it.
-        } else if self.talk.json {
-            writeln!(out, "{}", text::json(&report)?)?;
-        } else {
-            out.write_all(text::report(&report).as_bytes())?;
+        if processes.is_first() {
+            let text = if self.talk.json { text::json(&report)? + "\n" } else { text::report(&report) };
+            stdout().lock().write_all(text.as_bytes())?;
         }
         Ok(if report.is_interrupted() { Outcome::Interrupted } else { Outcome::Done })
     }

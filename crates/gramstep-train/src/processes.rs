@@ -73,17 +73,16 @@ impl<'a> Processes<'a> {
         if self.count() == 1 {
             return decide();
         }
-        let broken = |error: serde_json::Error| gramstep::Error::Communication(error.to_string());
         let mut bytes = Vec::new();
         if self.is_first() {
             let decided = decide();
             let told: std::result::Result<&V, String> = decided.as_ref().map_err(ToString::to_string);
-            bytes = serde_json::to_vec(&told).map_err(broken)?;
+            bytes = serde_json::to_vec(&told).map_err(|error| broken(&error))?;
             self.communicator.broadcast(&mut bytes, 0)?;
             return decided;
         }
         self.communicator.broadcast(&mut bytes, 0)?;
-        let told: std::result::Result<V, String> = serde_json::from_slice(&bytes).map_err(broken)?;
+        let told: std::result::Result<V, String> = serde_json::from_slice(&bytes).map_err(|error| broken(&error))?;
         Ok(told.map_err(|reason| gramstep::Error::Communication(format!("process 0: {reason}")))?)
     }
 
@@ -92,12 +91,13 @@ impl<'a> Processes<'a> {
         self.first(|| Ok(self.stop.load(Ordering::Relaxed)))
     }
 
-    /// Refuses processes that have something else than the first, by a hash of it; `advice` ends the message.
-    pub(crate) fn check_alike(self, what: &str, hash: &[u8], advice: &str) -> Result<()> {
+    /// Refuses processes that have something else than the first, by a hash of it; `advice` ends the message. One process
+    /// makes no hash.
+    pub(crate) fn check_alike<H: AsRef<[u8]>>(self, what: &str, hash: impl FnOnce() -> H, advice: &str) -> Result<()> {
         if self.count() == 1 {
             return Ok(());
         }
-        let hashes = self.communicator.all_gather(hash)?;
+        let hashes = self.communicator.all_gather(hash().as_ref())?;
         match hashes.iter().position(|other| *other != hashes[0]) {
             None => Ok(()),
             Some(rank) => {
@@ -115,14 +115,18 @@ impl<'a> Processes<'a> {
             return Ok((wanted.unwrap_or(own), Vec::new()));
         }
         let place = Place { processors: own, set: processor_set(), threads: wanted };
-        let broken = |error: serde_json::Error| gramstep::Error::Communication(error.to_string());
-        let words = self.communicator.all_gather(&serde_json::to_vec(&place).map_err(broken)?)?;
+        let words = self.communicator.all_gather(&serde_json::to_vec(&place).map_err(|error| broken(&error))?)?;
         let places =
             words.iter().map(|words| serde_json::from_slice(words)).collect::<std::result::Result<Vec<_>, _>>();
-        let places: Vec<Place> = places.map_err(broken)?;
+        let places: Vec<Place> = places.map_err(|error| broken(&error))?;
         let threads = fewest(&places);
         Ok((threads, notes(&places, threads)))
     }
+}
+
+/// A message that cannot be written or read.
+fn broken(error: &serde_json::Error) -> gramstep::Error {
+    gramstep::Error::Communication(error.to_string())
 }
 
 /// The processors that a process may use.

@@ -38,10 +38,8 @@ pub fn train<'a>(
     let processes = processes.into();
     config.validate()?;
     let mut silent = Silent;
-    let (keep, observer) = match keep {
-        keep if processes.is_first() => (keep, observer),
-        _ => (Keep::Nothing, &mut silent as &mut dyn Observer),
-    };
+    let (keep, observer): (Keep<'_>, &mut dyn Observer) =
+        if processes.is_first() { (keep, observer) } else { (Keep::Nothing, &mut silent) };
     if let Some(architecture) = kernel_regression::run::architecture(config)? {
         if processes.count() > 1 {
             let value = config.model.clone().unwrap_or_default();
@@ -182,9 +180,9 @@ impl Run<'_> {
         let validation: Option<Dataset<T>> = problem.validation.as_ref().map(Dataset::cast);
         let test: Option<Dataset<T>> = problem.test.as_ref().map(Dataset::cast);
 
-        let (what, hash) = ("data, settings or initial parameters", self.hash(start.as_ref()));
+        let what = "data, settings or initial parameters";
         let advice = "do all machines see the same files, and run the same program?";
-        self.processes.check_alike(what, hash.as_bytes(), advice)?;
+        self.processes.check_alike(what, || *self.hash(start.as_ref()).as_bytes(), advice)?;
         let folder = keep.folder(&problem.name)?;
         let (mut record, mut silent, mut keeper) = (None, Silent, None);
         let checkpoint = self.processes.first(|| match (&folder, keep) {
@@ -257,19 +255,17 @@ impl Run<'_> {
     /// A hash of what all processes must have alike: settings, data, and parameters to begin with.
     fn hash<T: Scalar>(&self, start: Option<&Model<T>>) -> blake3::Hash {
         let mut hash = blake3::Hasher::new();
-        if self.processes.count() > 1 {
-            hash.update(format!("{:?}", self.settings).as_bytes());
-            let Problem { train, validation, test, .. } = self.problem;
-            let mut numbers: Vec<&[f64]> = Vec::new();
-            for rows in std::iter::once(train).chain(validation).chain(test) {
-                numbers.extend([rows.inputs.as_slice(), rows.targets.as_slice()]);
-                numbers.extend(rows.weights.as_deref());
-            }
-            let theta = start.map_or_else(Vec::new, |start| start.theta().iter().map(|value| value.to_f64()).collect());
-            numbers.push(&theta);
-            for piece in numbers.iter().flat_map(|numbers| numbers.chunks(1 << 12)) {
-                hash.update(&piece.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<_>>());
-            }
+        hash.update(format!("{:?}", self.settings).as_bytes());
+        let Problem { train, validation, test, .. } = self.problem;
+        let mut numbers: Vec<&[f64]> = Vec::new();
+        for rows in std::iter::once(train).chain(validation).chain(test) {
+            numbers.extend([rows.inputs.as_slice(), rows.targets.as_slice()]);
+            numbers.extend(rows.weights.as_deref());
+        }
+        let theta = start.map_or_else(Vec::new, |start| start.theta().iter().map(|value| value.to_f64()).collect());
+        numbers.push(&theta);
+        for piece in numbers.iter().flat_map(|numbers| numbers.chunks(1 << 12)) {
+            hash.update(&piece.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<_>>());
         }
         hash.finalize()
     }

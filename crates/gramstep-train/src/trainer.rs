@@ -348,10 +348,8 @@ impl<'a> Trainer<'a> {
             }
         }
 
-        if self.processes.count() > 1 {
-            let advice = "their processors differ, and so does their rounding; run on machines that are alike";
-            self.processes.check_alike("parameters", &fingerprint(&model.theta()), advice)?;
-        }
+        let advice = "their processors differ, and so does their rounding; run on machines that are alike";
+        self.processes.check_alike("parameters", || fingerprint(&model.theta()), advice)?;
         if let Some(averaging) = &mut averaging {
             averaging.enter(model)?;
         }

@@ -133,12 +133,15 @@ pub(crate) fn gather_values<T: Scalar>(communicator: &dyn Communicator, values: 
     Ok(all)
 }
 
-/// How many samples every process has, in rank order.
-pub(crate) fn gather_counts(communicator: &dyn Communicator, own: usize) -> Result<Vec<usize>> {
-    let counts = communicator.all_gather(&own.to_le_bytes())?;
-    let read = |bytes: &Vec<u8>| bytes.as_slice().try_into().map(usize::from_le_bytes).ok();
-    let counts: Option<Vec<usize>> = counts.iter().map(read).collect();
-    counts.ok_or_else(|| Error::Communication("a process sent something else than its number of samples".to_owned()))
+/// Every process's counts of something, in rank order.
+pub(crate) fn gather_counts<const N: usize>(
+    communicator: &dyn Communicator,
+    own: [usize; N],
+) -> Result<Vec<[usize; N]>> {
+    let counts = communicator.all_gather(bytemuck::cast_slice(&own))?;
+    let read = |bytes: &Vec<u8>| bytemuck::pod_collect_to_vec(bytes).try_into().ok();
+    let counts: Option<Vec<[usize; N]>> = counts.iter().map(read).collect();
+    counts.ok_or_else(|| Error::Communication("a process sent something else than its counts".to_owned()))
 }
 
 /// The numbers that another process sent: where they are, if they lie as numbers must.

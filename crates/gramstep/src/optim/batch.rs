@@ -77,8 +77,8 @@ impl<'a, T: Scalar> Batch<'a, T> {
     /// # Errors
     /// [`Error::Communication`] if a process is gone.
     pub(crate) fn first_sample(&self) -> Result<u64> {
-        let counts = gather_counts(self.communicator, self.samples())?;
-        Ok(counts[..self.communicator.rank()].iter().sum::<usize>() as u64)
+        let counts = gather_counts(self.communicator, [self.samples()])?;
+        Ok(counts[..self.communicator.rank()].iter().flatten().sum::<usize>() as u64)
     }
 
     /// Inputs, n×d.

@@ -40,8 +40,9 @@ impl<'c, T: Scalar> JointFeatures<'c, T> {
         budget: usize,
     ) -> Result<Self> {
         let own = agree(communicator, own)?.with_memory_budget(budget);
-        let counts = gather_counts(communicator, own.samples())?;
-        let threads = gather_counts(communicator, own.device().threads())?.into_iter().min().unwrap_or(1);
+        let all = gather_counts(communicator, [own.samples(), own.device().threads()])?;
+        let counts: Vec<usize> = all.iter().map(|[samples, _]| *samples).collect();
+        let threads = all.iter().map(|[_, threads]| *threads).min().unwrap_or(1);
         // Form and division of G must be the same on all processes: they follow from numbers that all know.
         let most = counts.iter().copied().max().unwrap_or(0);
         let own = own.with_gradients_kept(counts.iter().sum(), most);
