@@ -8,6 +8,7 @@ mod distributed;
 mod extensions;
 mod imports;
 mod initialisation;
+mod kernel_gradient;
 mod kernel_infinite;
 mod kernel_learning;
 mod kernel_reference;

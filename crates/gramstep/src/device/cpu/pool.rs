@@ -1,21 +1,22 @@
 //! Sums over windows and their largest values, channel by channel, without unfolding.
 
 use super::super::window::Window;
-use super::elementwise;
+use super::{elementwise, vectorized};
 use crate::scalar::Scalar;
 
-/// Calls `visit` with (window, pixel) of the image for every pixel inside it that a window covers.
+/// Calls `visit` with (window, pixel) of the image for every pixel inside it that a window covers, window by window.
+#[inline(always)]
 fn covered(window: &Window, mut visit: impl FnMut(usize, usize)) {
     let ((rows, columns), (height, width)) = (window.output(), window.image());
+    // From a corner in the image with its border to what of the window is inside the image.
+    let inside = |corner: usize, length: usize, size: usize| {
+        corner.saturating_sub(window.padding())..(corner + length).saturating_sub(window.padding()).min(size)
+    };
     for place in 0..rows * columns {
         let (row, column) = (place / columns * window.stride(), place % columns * window.stride());
-        for y in row..row + window.kernel().0 {
-            for x in column..column + window.kernel().1 {
-                let inside = (window.padding()..height + window.padding()).contains(&y)
-                    && (window.padding()..width + window.padding()).contains(&x);
-                if inside {
-                    visit(place, (y - window.padding()) * width + x - window.padding());
-                }
+        for y in inside(row, window.kernel().0, height) {
+            for x in inside(column, window.kernel().1, width) {
+                visit(place, y * width + x);
             }
         }
     }
@@ -42,17 +43,28 @@ pub(super) fn backward<T: Scalar>(window: &Window, into: &mut [T], alpha: T, del
 /// Where in the image each window is largest, channel by channel: the first of several, and a value that is not a
 /// number counts as the largest.
 pub(super) fn largest<T: Scalar>(window: &Window, image: &[T]) -> Vec<usize> {
-    const NONE: usize = usize::MAX;
     let channels = window.channels();
-    let mut largest = vec![NONE; window.places() * channels];
-    covered(window, |place, pixel| {
-        let pixels = pixel * channels..(pixel + 1) * channels;
-        for (best, at) in largest[place * channels..][..channels].iter_mut().zip(pixels) {
-            if *best == NONE || image[at] > image[*best] || (image[at].is_nan() && !image[*best].is_nan()) {
-                *best = at;
-            }
-        }
-    });
+    let mut largest = vec![0; window.places() * channels];
+    let mut bests = vec![T::ZERO; channels];
+    let mut current = None;
+    vectorized(
+        #[inline(always)]
+        || {
+            covered(window, |place, pixel| {
+                let first = current != Some(place);
+                current = Some(place);
+                let values = &image[pixel * channels..][..channels];
+                let places = &mut largest[place * channels..][..channels];
+                for (((at, best), &value), here) in
+                    places.iter_mut().zip(&mut bests).zip(values).zip(pixel * channels..)
+                {
+                    let larger = first | ((value > *best) | (value.is_nan() & !best.is_nan()));
+                    *best = if larger { value } else { *best };
+                    *at = if larger { here } else { *at };
+                }
+            });
+        },
+    );
     largest
 }
 

@@ -12,10 +12,12 @@
 //! layers before the next run starts. There is no n×n array but the result.
 
 mod dual;
+mod gradient;
 mod layers;
 mod pairs;
 mod points;
 pub mod quadrature;
+mod slopes;
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! A set of points as an infinitely wide network sees it, and the kernels between two such sets.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::InfiniteKernel;
 use super::dual::{Coefficients, Tables};
@@ -17,7 +17,7 @@ use crate::view::{Matrix, MatrixView};
 
 /// Rows of a panel, and columns that it meets at a time.
 const PANEL: usize = 128;
-const STRIPE: usize = 768;
+pub(super) const STRIPE: usize = 768;
 /// Distance of a correlation from ±1 below which it is computed again from the difference of the points.
 const NEAR: f64 = 1.0 / 64.0;
 /// Cost of a layer for one pair, in multiplications.
@@ -26,16 +26,18 @@ const LAYER_COST: f64 = 40.0;
 /// Points prepared for an [`InfiniteKernel`]: their directions, and their variances after every layer.
 #[derive(Clone, Debug)]
 pub struct InfinitePoints<T> {
-    kernel: InfiniteKernel,
-    device: Device,
-    samples: usize,
-    inputs: usize,
+    pub(super) kernel: InfiniteKernel,
+    pub(super) device: Device,
+    pub(super) samples: usize,
+    pub(super) inputs: usize,
     /// x/|x|, n×d; 0 stays 0.
     directions: Vec<T>,
     /// √K(x, x) of every point, for every state.
-    scales: Vec<Vec<T>>,
+    pub(super) scales: Vec<Vec<T>>,
     /// What series need, for every step.
-    coefficients: Vec<Option<Arc<Coefficients<T>>>>,
+    pub(super) coefficients: Vec<Option<Arc<Coefficients<T>>>>,
+    /// ∂K(x, x)/∂q of every point, for every step, once a gradient was asked for.
+    pub(super) growth: OnceLock<Arc<Vec<Vec<T>>>>,
 }
 
 /// Where the kernels of one panel or tile go: rows of `width` numbers. An absent kernel is not written.
@@ -45,15 +47,14 @@ struct Target<'a, T> {
 }
 
 /// Memory of one task.
-struct Work<T> {
-    correlations: Vec<T>,
+pub(super) struct Work<T> {
     pairs: Pairs<T>,
     saved: Vec<Pairs<T>>,
 }
 
 impl<T: Scalar> Work<T> {
-    fn new() -> Self {
-        Self { correlations: Vec::new(), pairs: Pairs::new(), saved: Vec::new() }
+    pub(super) fn new() -> Self {
+        Self { pairs: Pairs::new(), saved: Vec::new() }
     }
 }
 
@@ -77,6 +78,7 @@ impl<T: Scalar> InfinitePoints<T> {
             directions,
             scales: Vec::new(),
             coefficients: Vec::new(),
+            growth: OnceLock::new(),
         };
         points.follow(variances)?;
         Ok(points)
@@ -190,12 +192,12 @@ impl<T: Scalar> InfinitePoints<T> {
                 Which::Ntk => rest.ntk = Some(out),
                 Which::Nngp => rest.nngp = Some(out),
             }
-            self.run(self, i, i..i + 1, &[T::ONE], &mut work.pairs, &mut work.saved, rest);
+            self.run(self, i, i..i + 1, &[T::ONE], &mut work, rest);
         }
         diagonal
     }
 
-    fn check(&self, other: &Self) -> Result<()> {
+    pub(super) fn check(&self, other: &Self) -> Result<()> {
         check_extent("columns of the other points", self.inputs, other.inputs)?;
         if self.kernel == other.kernel {
             Ok(())
@@ -204,12 +206,12 @@ impl<T: Scalar> InfinitePoints<T> {
         }
     }
 
-    fn cost(&self, pairs: f64) -> f64 {
+    pub(super) fn cost(&self, pairs: f64) -> f64 {
         pairs * (self.inputs as f64 + LAYER_COST * self.kernel.steps.len() as f64)
     }
 
     /// Rows of a panel: enough panels for all threads.
-    fn panel(&self, rows: usize) -> usize {
+    pub(super) fn panel(&self, rows: usize) -> usize {
         rows.div_ceil(2 * self.device.threads()).clamp(1, PANEL)
     }
 
@@ -260,51 +262,77 @@ impl<T: Scalar> InfinitePoints<T> {
     ) {
         let width = columns.len();
         let end = if lower { rows.end } else { columns.end };
-        let mut work = Work::new();
+        let (mut work, mut correlations) = (Work::new(), Vec::new());
         for left in (columns.start..end).step_by(STRIPE) {
             let stripe = left..(left + STRIPE).min(end);
-            work.correlations.resize(rows.len() * stripe.len(), T::ZERO);
-            operations.product(
-                TileMut::new(&mut work.correlations, rows.len(), stripe.len()),
-                Product::Replace,
-                T::ONE,
-                self.directions_of(&rows),
-                other.directions_of(&stripe).t(),
-            );
+            self.correlate(other, operations, rows.clone(), stripe.clone(), &mut correlations);
             for (row, i) in rows.clone().enumerate() {
                 let stop = if lower { stripe.end.min(i + 1) } else { stripe.end };
-                for start in (stripe.start..stop).step_by(RUN) {
-                    let run = start..(start + RUN).min(stop);
-                    let from = row * stripe.len() + start - stripe.start;
-                    let correlations = &work.correlations[from..from + run.len()];
-                    let place = row * width + start - columns.start;
+                for (start, run) in runs(stripe.start..stop) {
+                    let from = row * stripe.len() + start;
+                    let correlations = &correlations[from..from + run.len()];
+                    let place = row * width + run.start - columns.start;
                     let place = place..place + run.len();
                     let out = Target {
                         ntk: target.ntk.as_deref_mut().map(|ntk| &mut ntk[place.clone()]),
                         nngp: target.nngp.as_deref_mut().map(|nngp| &mut nngp[place.clone()]),
                     };
-                    self.run(other, i, run, correlations, &mut work.pairs, &mut work.saved, out);
+                    self.run(other, i, run, correlations, &mut work, out);
                 }
             }
         }
     }
 
-    fn directions_of(&self, points: &Range<usize>) -> Tile<'_, T> {
+    /// Correlations between some of these points and some others, row by row.
+    pub(super) fn correlate(
+        &self,
+        other: &Self,
+        operations: &dyn Operations<T>,
+        rows: Range<usize>,
+        columns: Range<usize>,
+        correlations: &mut Vec<T>,
+    ) {
+        correlations.resize(rows.len() * columns.len(), T::ZERO);
+        operations.product(
+            TileMut::new(correlations, rows.len(), columns.len()),
+            Product::Replace,
+            T::ONE,
+            self.directions_of(&rows),
+            other.directions_of(&columns).t(),
+        );
+    }
+
+    pub(super) fn directions_of(&self, points: &Range<usize>) -> Tile<'_, T> {
         let values = &self.directions[points.start * self.inputs..points.end * self.inputs];
         Tile::new(values, points.len(), self.inputs)
     }
 
-    /// Takes a run of pairs (i, j) through all layers.
-    #[expect(clippy::too_many_arguments, reason = "memory is the caller's")]
+    /// The kernels of a run of pairs (i, j).
     fn run(
         &self,
         other: &Self,
         i: usize,
         columns: Range<usize>,
         correlations: &[T],
-        pairs: &mut Pairs<T>,
-        saved: &mut Vec<Pairs<T>>,
+        work: &mut Work<T>,
         out: Target<'_, T>,
+    ) {
+        let last = self.kernel.steps.len();
+        let scales = Scales { row: self.scales[last][i], columns: &other.scales[last][columns.clone()] };
+        self.walk(other, i, columns, correlations, work, |_, _, _, _, _| ());
+        self.write(&mut work.pairs, scales, out);
+    }
+
+    /// Takes a run of pairs (i, j) through all layers. `visit` sees every step with its number, the pairs in front of it,
+    /// their scales, and what its series knows.
+    pub(super) fn walk(
+        &self,
+        other: &Self,
+        i: usize,
+        columns: Range<usize>,
+        correlations: &[T],
+        Work { pairs, saved }: &mut Work<T>,
+        mut visit: impl FnMut(usize, &Step, &Pairs<T>, Scales<'_, T>, Option<Tables<'_, T>>),
     ) {
         let scales =
             |state: usize| Scales { row: self.scales[state][i], columns: &other.scales[state][columns.clone()] };
@@ -312,14 +340,12 @@ impl<T: Scalar> InfinitePoints<T> {
         self.refine(other, i, columns.start, correlations, pairs);
         saved.clear();
         for (at, step) in self.kernel.steps.iter().enumerate() {
+            let tables = self.coefficients[at].as_deref().zip(other.coefficients[at].as_deref());
+            let tables = tables.map(|(ours, theirs)| Tables { row: (ours, i), columns: (theirs, columns.start) });
+            visit(at, step, pairs, scales(at), tables);
             match step {
                 Step::Dense(layer) => pairs.dense(*layer, scales(at), scales(at + 1)),
-                Step::Activation(dual) => {
-                    let tables = self.coefficients[at].as_deref().zip(other.coefficients[at].as_deref());
-                    let tables =
-                        tables.map(|(ours, theirs)| Tables { row: (ours, i), columns: (theirs, columns.start) });
-                    dual.apply(pairs, scales(at), scales(at + 1), tables);
-                }
+                Step::Activation(dual) => dual.apply(pairs, scales(at), scales(at + 1), tables),
                 Step::Split => saved.push(pairs.clone()),
                 Step::Join { from } => {
                     if let Some(input) = saved.pop() {
@@ -328,7 +354,6 @@ impl<T: Scalar> InfinitePoints<T> {
                 }
             }
         }
-        self.write(pairs, scales(self.kernel.steps.len()), out);
     }
 
     /// Correlations near ±1 once more, without cancellation: 1 ∓ ρ = |x̂ ∓ x̂′|²/2.
@@ -374,6 +399,12 @@ impl<T: Scalar> InfinitePoints<T> {
             },
         );
     }
+}
+
+/// A stripe of columns in runs, each with its distance from the first column.
+pub(super) fn runs(stripe: Range<usize>) -> impl Iterator<Item = (usize, Range<usize>)> {
+    let Range { start, end } = stripe;
+    (start..end).step_by(RUN).map(move |left| (left - start, left..(left + RUN).min(end)))
 }
 
 /// The panels of a rectangle with their rows of the results.

@@ -7,8 +7,8 @@ mod rectifier;
 mod series;
 mod smooth;
 
-use super::pairs::{Pairs, Scales};
-use crate::device::Device;
+use super::pairs::{Pairs, RUN, Scales};
+use crate::device::{Device, vectorized};
 use crate::error::Result;
 use crate::model::Activation;
 use crate::scalar::Scalar;
@@ -38,6 +38,51 @@ pub(super) enum Dual {
 pub(super) struct Tables<'a, T> {
     pub(super) row: (&'a Coefficients<T>, usize),
     pub(super) columns: (&'a Coefficients<T>, usize),
+}
+
+/// Derivatives of F = E[φφ] and S = E[φ′φ′] of a run of pairs in k and, for fixed k, in the row's variance a.
+#[derive(Clone, Debug)]
+pub(super) struct Partials<T> {
+    /// F_k = S
+    pub(super) f_k: Vec<T>,
+    /// F_a
+    pub(super) f_a: Vec<T>,
+    /// S_k
+    pub(super) s_k: Vec<T>,
+    /// S_a
+    pub(super) s_a: Vec<T>,
+}
+
+/// F_k, F_a, S_k and S_a of one pair.
+type Partial<T> = (T, T, T, T);
+
+impl<T: Scalar> Partials<T> {
+    pub(super) fn new() -> Self {
+        let zeros = || vec![T::ZERO; RUN];
+        Self { f_k: zeros(), f_a: zeros(), s_k: zeros(), s_a: zeros() }
+    }
+
+    /// Fills in what `partial` makes of r_i = √a, r_j, u and v.
+    fn fill(&mut self, pairs: &Pairs<T>, before: Scales<'_, T>, partial: impl Fn(T, T, T, T) -> Partial<T>) {
+        vectorized(
+            #[inline(always)]
+            || {
+                let partials = self.f_k.iter_mut().zip(&mut self.f_a).zip(self.s_k.iter_mut().zip(&mut self.s_a));
+                let pairs = pairs.u.iter().zip(&pairs.v).zip(before.columns);
+                for (((f_k, f_a), (s_k, s_a)), ((&u, &v), &rj)) in partials.zip(pairs) {
+                    (*f_k, *f_a, *s_k, *s_a) = partial(before.row, rj, u, v);
+                }
+            },
+        );
+    }
+}
+
+/// 1/x, and 0 for 0: a point without variance has no direction to turn to.
+#[inline(always)]
+fn inverse<T: Scalar>(x: T) -> T {
+    let positive = x > T::ZERO;
+    let inverse = T::ONE / if positive { x } else { T::ONE };
+    if positive { inverse } else { T::ZERO }
 }
 
 impl From<Activation> for Dual {
@@ -100,6 +145,28 @@ impl Dual {
             Self::Series(_) => {
                 if let Some(tables) = tables {
                     series::apply(pairs, before, after, tables);
+                }
+            }
+        }
+    }
+    /// The derivatives of E[φφ] and E[φ′φ′] of a run of pairs.
+    pub(super) fn partials<T: Scalar>(
+        self,
+        into: &mut Partials<T>,
+        pairs: &Pairs<T>,
+        before: Scales<'_, T>,
+        tables: Option<Tables<'_, T>>,
+    ) {
+        match self {
+            Self::Rectifier { linear, absolute } => rectifier::partials(into, pairs, before, linear, absolute),
+            Self::SquaredRelu => rectifier::squared_relu_partials(into, pairs, before),
+            Self::Erf => smooth::partials::<T, smooth::Erf>(into, pairs, before),
+            Self::Sin => smooth::partials::<T, smooth::Sin>(into, pairs, before),
+            Self::Cos => smooth::partials::<T, smooth::Cos>(into, pairs, before),
+            Self::Gelu => smooth::partials::<T, smooth::Gelu>(into, pairs, before),
+            Self::Series(_) => {
+                if let Some(tables) = tables {
+                    series::partials(into, pairs, before, tables);
                 }
             }
         }

@@ -10,6 +10,7 @@
 use std::f64::consts::PI;
 
 use super::super::pairs::{Pairs, Scales};
+use super::{Partials, inverse};
 use crate::device::vectorized;
 use crate::scalar::{Scalar, elementary::angles};
 
@@ -60,6 +61,60 @@ pub(super) fn squared_relu<T: Scalar>(pairs: &mut Pairs<T>, before: Scales<'_, T
                 *v = two - *u;
                 *theta *= slope * rj * (sine + rest * c);
             }
+        },
+    );
+}
+
+/// Derivatives for φ(z) = linear·z + absolute·|z|: with F = √(ab)·f(ρ), S = f′(ρ),
+///
+/// ```text
+/// F_a = √(b/a)/2·(f − ρf′),  S_k = f″/√(ab),  S_a = −ρf″/(2a),  f − ρf′ = q²(2/π)s,  f″ = q²(2/π)/s
+/// ```
+///
+/// At s = 0, the kink, f″ counts as 0.
+pub(super) fn partials<T: Scalar>(
+    into: &mut Partials<T>,
+    pairs: &Pairs<T>,
+    before: Scales<'_, T>,
+    linear: f64,
+    absolute: f64,
+) {
+    let (p, q) = (T::from_f64(linear * linear), T::from_f64(absolute * absolute * 2.0 / PI));
+    let half = T::from_f64(0.5);
+    let per_row = inverse(before.row);
+    into.fill(
+        pairs,
+        before,
+        #[inline(always)]
+        |_, rj, u, v| {
+            let c = half * (v - u);
+            let sine = (u * v).sqrt();
+            let bend = q * inverse(sine) * per_row;
+            let slope = q.mul_add(angles(c, u.min(v)).0, p);
+            (slope, half * rj * per_row * q * sine, bend * inverse(rj), -half * c * bend * per_row)
+        },
+    );
+}
+
+/// Derivatives for φ(z) = max(z, 0)²:
+///
+/// ```text
+/// S = √(ab)·(2/π)(s + (π−t)c),  F_a = b/(2π)·(sc + π−t),  S_k = (2/π)(π−t),  S_a = √(b/a)·s/π
+/// ```
+pub(super) fn squared_relu_partials<T: Scalar>(into: &mut Partials<T>, pairs: &Pairs<T>, before: Scales<'_, T>) {
+    let [half, right, turn, twice] = [0.5, PI / 2.0, 0.5 / PI, 2.0 / PI].map(T::from_f64);
+    let per_row = inverse(before.row);
+    into.fill(
+        pairs,
+        before,
+        #[inline(always)]
+        |ri, rj, u, v| {
+            let c = half * (v - u);
+            let sine = (u * v).sqrt();
+            let (arcsine, angle) = angles(c, u.min(v));
+            let rest = if c < T::ZERO { angle } else { right + arcsine };
+            let slope = twice * ri * rj * rest.mul_add(c, sine);
+            (slope, turn * rj * rj * sine.mul_add(c, rest), twice * rest, half * twice * rj * per_row * sine)
         },
     );
 }

@@ -4,12 +4,16 @@
 //! E[φφ] = Σ_k c_k(a) c_k(b) ρᵏ,    c_k(a) = E[φ(√a z) h_k(z)],    E[φ′φ′] alike with φ′
 //! ```
 //!
+//! Derivatives, for fixed ρ: E[φ″φ″] alike with φ″, and c_k′(a) = E[xφ′(x) h_k(z)]/(2a), x = √a z.
+//!
 //! Coefficients belong to points, not to pairs; they come from one product of matrices, by the trapezoidal rule, which
 //! converges geometrically for these integrands. Terms are taken until what is left is rounding.
 
+use std::sync::OnceLock;
+
 use super::super::pairs::{Pairs, RUN, Scales};
-use super::Tables;
 use super::smooth::normalised;
+use super::{Partials, Tables, inverse};
 use crate::device::{Device, Operations as _, Order, Pointwise as _, Product, Tile, TileMut, vectorized};
 use crate::error::{Error, Result};
 use crate::model::Activation;
@@ -32,8 +36,30 @@ const BLOCK: usize = 256;
 /// Hermite coefficients of φ(√a z) and φ′(√a z) for the variances a of a set of points.
 #[derive(Clone, Debug)]
 pub(in super::super) struct Coefficients<T> {
+    activation: Activation,
+    variances: Vec<f64>,
     values: Expansion<T>,
     slopes: Expansion<T>,
+    derivatives: OnceLock<Derivatives<T>>,
+}
+
+/// What gradients need beside them.
+#[derive(Clone, Debug)]
+struct Derivatives<T> {
+    /// Of φ″.
+    bends: Expansion<T>,
+    /// ∂c_k/∂a for φ and for φ′.
+    values: Expansion<T>,
+    slopes: Expansion<T>,
+}
+
+/// What is expanded, at a variance a.
+#[derive(Clone, Copy, Debug)]
+enum Function {
+    /// φ, φ′ or φ″.
+    Plain(Order),
+    /// ∂φ(√a z)/∂a or ∂φ′(√a z)/∂a, by the derivative.
+    Grown(Order),
 }
 
 /// The series of one function.
@@ -52,8 +78,23 @@ struct Expansion<T> {
 
 impl<T: Scalar> Coefficients<T> {
     pub(super) fn new(device: &Device, activation: Activation, variances: &[f64]) -> Result<Self> {
-        let expansion = |order| Expansion::new(device, activation, order, variances);
-        Ok(Self { values: expansion(Order::Value)?, slopes: expansion(Order::First)? })
+        let expansion = |order| Expansion::new(device, activation, Function::Plain(order), variances);
+        let (values, slopes) = (expansion(Order::Value)?, expansion(Order::First)?);
+        Ok(Self { activation, variances: variances.to_vec(), values, slopes, derivatives: OnceLock::new() })
+    }
+
+    /// Prepares what [`partials`] needs.
+    pub(in super::super) fn differentiate(&self, device: &Device) -> Result<()> {
+        if self.derivatives.get().is_none() {
+            let expansion = |function| Expansion::new(device, self.activation, function, &self.variances);
+            let derivatives = Derivatives {
+                bends: expansion(Function::Plain(Order::Second))?,
+                values: expansion(Function::Grown(Order::First))?,
+                slopes: expansion(Function::Grown(Order::Second))?,
+            };
+            self.derivatives.get_or_init(|| derivatives);
+        }
+        Ok(())
     }
 
     /// E[φ(√a z)²] of every point.
@@ -63,14 +104,14 @@ impl<T: Scalar> Coefficients<T> {
 }
 
 impl<T: Scalar> Expansion<T> {
-    fn new(device: &Device, activation: Activation, order: Order, variances: &[f64]) -> Result<Self> {
-        let (degrees, weights) = terms(activation, order, variances.iter().copied().fold(0.0, f64::max))?;
+    fn new(device: &Device, activation: Activation, function: Function, variances: &[f64]) -> Result<Self> {
+        let (degrees, weights) = terms(activation, function, variances.iter().copied().fold(0.0, f64::max))?;
         let (points, count) = (variances.len(), degrees.len());
         let mut coefficients = vec![T::ZERO; count * points];
         let mut tails = vec![0.0; count * points];
         for start in (0..points).step_by(BLOCK) {
             let block = &variances[start..(start + BLOCK).min(points)];
-            let values: Vec<f64> = block.iter().flat_map(|&a| samples(activation, order, a)).collect();
+            let values: Vec<f64> = block.iter().flat_map(|&a| samples(activation, function, a)).collect();
             let mut expanded = vec![0.0; count * block.len()];
             let (left, right) = (Tile::new(&weights, count, NODES), Tile::new(&values, block.len(), NODES));
             let target = TileMut::new(&mut expanded, count, block.len());
@@ -96,11 +137,16 @@ impl<T: Scalar> Expansion<T> {
     }
 }
 
-/// Values of φ or φ′ at the nodes times √variance.
-fn samples(activation: Activation, order: Order, variance: f64) -> Vec<f64> {
+/// Values of a function at the nodes times √variance.
+fn samples(activation: Activation, function: Function, variance: f64) -> Vec<f64> {
     let arguments: Vec<f64> = (0..NODES).map(|q| variance.sqrt() * node(q)).collect();
     let mut values = vec![0.0; NODES];
+    let (Function::Plain(order) | Function::Grown(order)) = function;
     activation.evaluate(order, &arguments, &mut values);
+    if matches!(function, Function::Grown(_)) {
+        let factor = 0.5 * inverse(variance);
+        values.iter_mut().zip(arguments).for_each(|(value, x)| *value *= factor * x);
+    }
     values
 }
 
@@ -109,9 +155,9 @@ fn node(q: usize) -> f64 {
 }
 
 /// The degrees that matter up to a variance, and for each of them h_k(z_q)·(density at z_q)·(distance of nodes).
-fn terms(activation: Activation, order: Order, variance: f64) -> Result<(Vec<usize>, Vec<f64>)> {
+fn terms(activation: Activation, function: Function, variance: f64) -> Result<(Vec<usize>, Vec<f64>)> {
     let step = 2.0 * EDGE / (NODES - 1) as f64;
-    let values = samples(activation, order, variance);
+    let values = samples(activation, function, variance);
     // √density; h_k times it stays bounded.
     let roots: Vec<f64> =
         (0..NODES).map(|q| (-0.25 * node(q).powi(2)).exp() * (2.0 * std::f64::consts::PI).powf(-0.25)).collect();
@@ -182,6 +228,40 @@ pub(super) fn apply<T: Scalar>(
             }
         },
     );
+}
+
+/// Derivatives. Those in a are for fixed k: F_a = ∂_aF − S·ρ√(b/a)/2, S_a = ∂_aS − S_k·ρ√(b/a)/2, ∂_a for fixed ρ.
+pub(super) fn partials<T: Scalar>(
+    into: &mut Partials<T>,
+    pairs: &Pairs<T>,
+    before: Scales<'_, T>,
+    Tables { row: (ours, i), columns: (theirs, start) }: Tables<'_, T>,
+) {
+    let (Some(our), Some(their)) = (ours.derivatives.get(), theirs.derivatives.get()) else {
+        debug_assert!(false, "derivatives are prepared first");
+        return;
+    };
+    let length = before.columns.len();
+    let half = T::from_f64(0.5);
+    let mut rho = [T::ZERO; RUN];
+    rho[..length].iter_mut().zip(pairs.u.iter().zip(&pairs.v)).for_each(|(rho, (&u, &v))| *rho = half * (v - u));
+    for (sums, left, right) in [
+        (&mut into.f_k, &ours.slopes, &theirs.slopes),
+        (&mut into.f_a, &our.values, &theirs.values),
+        (&mut into.s_k, &our.bends, &their.bends),
+        (&mut into.s_a, &our.slopes, &theirs.slopes),
+    ] {
+        sums[..length].fill(T::ZERO);
+        accumulate(&mut sums[..length], &rho[..length], (left, i), (right, start));
+    }
+    let per_row = half * inverse(before.row);
+    let Partials { f_k, f_a, s_k, s_a } = into;
+    let sums = f_a.iter_mut().zip(s_a).zip(f_k.iter().zip(&*s_k));
+    for (((f_a, s_a), (&f_k, &s_k)), (&rho, &rj)) in sums.zip(rho.iter().zip(before.columns)) {
+        let turn = rho * rj * per_row;
+        *f_a -= turn * f_k;
+        *s_a -= turn * s_k;
+    }
 }
 
 /// sums_j = Σ_k c_ik c_jk ρ_jᵏ, until what is left is rounding (Cauchy–Schwarz).

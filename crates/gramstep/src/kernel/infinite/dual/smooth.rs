@@ -11,6 +11,7 @@
 use std::f64::consts::PI;
 
 use super::super::pairs::{Pairs, Scales};
+use super::{Partial, Partials};
 use crate::device::vectorized;
 use crate::scalar::Scalar;
 use crate::scalar::elementary::{angles, exp_m1_nonpositive, exp_nonpositive};
@@ -19,6 +20,18 @@ use crate::scalar::elementary::{angles, exp_m1_nonpositive, exp_nonpositive};
 pub(super) trait Closed {
     /// (E[φφ], E[φ′φ′]) of one pair, from r_i = √a, r_j = √b, u and v.
     fn pair<T: Scalar>(ri: T, rj: T, u: T, v: T) -> (T, T);
+
+    /// Their derivatives in k and a.
+    fn partial<T: Scalar>(ri: T, rj: T, u: T, v: T) -> Partial<T>;
+}
+
+pub(super) fn partials<T: Scalar, D: Closed>(into: &mut Partials<T>, pairs: &Pairs<T>, before: Scales<'_, T>) {
+    into.fill(
+        pairs,
+        before,
+        #[inline(always)]
+        |ri, rj, u, v| D::partial(ri, rj, u, v),
+    );
 }
 
 /// E[φ(x)²] for x of this variance.
@@ -85,6 +98,17 @@ impl Closed for Erf {
         let rest = four.mul_add(gap, two.mul_add(a + b, T::ONE));
         (T::from_f64(2.0 / PI) * arcsine(two * k, total, rest), T::from_f64(4.0 / PI) / rest.sqrt())
     }
+
+    /// F_a = −k·S/(1 + 2a),  S_k = 4k·S/(E − 4k²),  S_a = −(1 + 2b)·S/(E − 4k²).
+    #[inline(always)]
+    fn partial<T: Scalar>(ri: T, rj: T, u: T, v: T) -> Partial<T> {
+        let (two, four) = (T::from_f64(2.0), T::from_f64(4.0));
+        let (k, gap) = covariance(ri, rj, u, v);
+        let (a, b) = (ri * ri, rj * rj);
+        let rest = four.mul_add(gap, two.mul_add(a + b, T::ONE));
+        let slope = T::from_f64(4.0 / PI) / rest.sqrt();
+        (slope, -k * slope / two.mul_add(a, T::ONE), four * k * slope / rest, -two.mul_add(b, T::ONE) * slope / rest)
+    }
 }
 
 /// ((e₊ − e₋)/2, (e₊ + e₋)/2).
@@ -108,6 +132,14 @@ impl Closed for Sin {
     fn pair<T: Scalar>(ri: T, rj: T, u: T, v: T) -> (T, T) {
         exponentials(ri, rj, u, v)
     }
+
+    /// F_a = −F/2,  S_k = F,  S_a = −S/2.
+    #[inline(always)]
+    fn partial<T: Scalar>(ri: T, rj: T, u: T, v: T) -> Partial<T> {
+        let (value, slope) = Self::pair(ri, rj, u, v);
+        let half = T::from_f64(0.5);
+        (slope, -half * value, value, -half * slope)
+    }
 }
 
 /// cos z.
@@ -118,6 +150,14 @@ impl Closed for Cos {
     fn pair<T: Scalar>(ri: T, rj: T, u: T, v: T) -> (T, T) {
         let (odd, even) = exponentials(ri, rj, u, v);
         (even, odd)
+    }
+
+    /// As for the sine.
+    #[inline(always)]
+    fn partial<T: Scalar>(ri: T, rj: T, u: T, v: T) -> Partial<T> {
+        let (value, slope) = Self::pair(ri, rj, u, v);
+        let half = T::from_f64(0.5);
+        (slope, -half * value, value, -half * slope)
     }
 }
 
@@ -138,5 +178,34 @@ impl Closed for Gelu {
         let value = quarter.mul_add(k, turn * k.mul_add(angle, bump));
         let tilt = k / root * (T::ONE / rest + (T::ONE - a * b) / total + T::ONE);
         (value, turn.mul_add(angle + tilt, quarter))
+    }
+    /// With Q = 1/D + (1 − ab)/P + 1 and N = k² + ab·D, whose derivatives in a are −(1+b)/D² − b/P − (1−ab)(1+b)/P² and
+    /// bD + ab(1+b):
+    ///
+    /// ```text
+    /// 2π·F_a = −k²(1+b)/(2P√D) + (N_a − N(1+b)(1/P + 1/(2D)))/(P√D)
+    /// 2π·S_k = (1 + P·Q/D + 2k²/D²)/√D
+    /// 2π·S_a = k/√D·(Q_a − (1+b)/2·(1/P + Q/D))
+    /// ```
+    #[inline(always)]
+    fn partial<T: Scalar>(ri: T, rj: T, u: T, v: T) -> Partial<T> {
+        let (turn, half, two) = (T::from_f64(0.5 / PI), T::from_f64(0.5), T::from_f64(2.0));
+        let (_, slope) = Self::pair(ri, rj, u, v);
+        let (k, gap) = covariance(ri, rj, u, v);
+        let (a, b) = (ri * ri, rj * rj);
+        let (total, rest) = ((T::ONE + a) * (T::ONE + b), T::ONE + a + b + gap);
+        let (per_total, per_rest) = (T::ONE / total, T::ONE / rest);
+        let per_root = per_rest.sqrt();
+        let (square, product) = (k * k, a * b);
+        let grown = T::ONE + b;
+        let tilt = per_rest + (T::ONE - product) * per_total + T::ONE;
+        let tilt_a = -grown * per_rest * per_rest - per_total * (b + (T::ONE - product) * grown * per_total);
+        let bump = product.mul_add(rest, square);
+        let bump_a = b.mul_add(rest, product * grown);
+        let moved = bump_a - bump * grown * half.mul_add(per_rest, per_total);
+        let f_a = turn * per_total * per_root * (moved - half * square * grown);
+        let s_k = turn * per_root * (T::ONE + per_rest * (total * tilt + two * square * per_rest));
+        let s_a = turn * k * per_root * (tilt_a - half * grown * (per_total + tilt * per_rest));
+        (slope, f_a, s_k, s_a)
     }
 }
