@@ -10,7 +10,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,7 +25,7 @@ _ARGUMENTS = """
     Parameters
     ----------
     model : Model, LinearisedModel or fitted estimator
-        Of an estimator, X, y, radius and bounds are in the data's own units.
+        Of an estimator, all numbers are in the data's own units.
     X : array of shape (n, d)
     y : array of shape (n,) or (n, k)
         Targets of a regression, labels or one-hot rows of a classification; with goal "reach" the attacker's wish.
@@ -147,7 +146,7 @@ def smallest_perturbation(
 
 
 def transfer(
-    models: Sequence[Model | LinearisedModel],
+    models: Sequence[Any],
     X: ArrayLike,
     y: ArrayLike,
     *,
@@ -160,8 +159,8 @@ def transfer(
 
     Parameters
     ----------
-    models : sequence of Model or LinearisedModel
-        Of one number type, with the same inputs and outputs.
+    models : sequence of Model, LinearisedModel or fitted estimators
+        Of one number type, with the same inputs and outputs, or classes.
     X, y, norm, radius, steps, bounds, scales, frozen, goal, output, criterion
         As in :func:`pgd`.
 
@@ -183,11 +182,13 @@ def transfer(
     """
     X = np.asarray(X)
     targets = [_Target.of(model) for model in models]
-    if not targets or any(isinstance(target, _Estimator) for target in targets):
-        raise TypeError("models: expected at least one Model or LinearisedModel")
-    plan, y = _plan(targets[0], X, y, "pgd", {"steps": steps}, norm=norm, radius=radius, **threat)
-    shares, results = run_transfer([target.model for target in targets], X, y, plan)
-    return shares, [_result(out, target, X) for out, target in zip(results, targets, strict=True)]
+    if not targets:
+        raise TypeError("models: expected at least one Model, LinearisedModel or fitted estimator")
+    if any(not np.array_equal(target.classes, targets[0].classes) for target in targets):
+        raise ValueError("models: they tell different classes apart")
+    plan, y = _plan(targets[0], y, "pgd", {"steps": steps}, norm=norm, radius=radius, **threat)
+    shares, results = run_transfer([target.compiled for target in targets], X, y, plan)
+    return shares, [_result(out, X) for out in results]
 
 
 fgsm.__doc__ = f"""One full step along the sign (linf) or the direction (l2) of the gradient (goodfellow2015).
@@ -218,13 +219,12 @@ smallest_perturbation.__doc__ = f"""For every sample the smallest perturbation t
 def _run(attack, settings, model, X, y, *, bisections=None, **threat):
     X = np.asarray(X)
     target = _Target.of(model)
-    plan, y = _plan(target, X, y, attack, settings, **threat)
-    return _result(run_attack(target.model, target.inputs(X), y, plan, bisections), target, X)
+    plan, y = _plan(target, y, attack, settings, **threat)
+    return _result(run_attack(target.compiled, X, y, plan, bisections), X)
 
 
 def _plan(
     target,
-    X,
     y,
     attack,
     settings,
@@ -245,15 +245,16 @@ def _plan(
     if criterion is None:
         criterion = "misclassified" if goal == "margin" else "none"
     criterion, by = (criterion, 0.0) if isinstance(criterion, str) else criterion
-    limits, units = target.threat(bounds, scales, X)
+    limits = None if bounds is None else [(float(low), float(high)) for low, high in np.atleast_2d(bounds)]
+    units = None if scales is None else [float(scale) for scale in scales]
     threat = ThreatModel(norm, radius, bounds=limits, scales=units, frozen=list(frozen))
     plan = {"threat": threat, "attack": attack, "settings": settings, "goal": goal, "output": output}
     return plan | {"criterion": criterion, "by": by}, y
 
 
-def _result(out, target, X):
+def _result(out, X):
     return AttackResult(
-        adversarial=target.data(out["adversarial"], X),
+        adversarial=out["adversarial"].reshape(X.shape),
         found=out["found"].astype(bool),
         size=out["size"],
         before=out["before"],
@@ -262,67 +263,27 @@ def _result(out, target, X):
     )
 
 
+@dataclass(eq=False)
 class _Target:
-    """A network and the units in which it is attacked: its own."""
+    """What is attacked: its compiled half, and the classes of its outputs, None where there are none."""
 
-    def __init__(self, model):
-        self.model = model
+    compiled: Any
+    classes: NDArray[Any] | None
 
     @staticmethod
     def of(model):
         if isinstance(model, (Model, LinearisedModel)):
-            return _Target(model)
-        if hasattr(model, "model_") and hasattr(model, "_predictor"):
-            return _Estimator(model)
-        raise TypeError(f"model: expected a Model or a fitted network of this package, got {type(model).__name__}")
-
-    def inputs(self, X):
-        return X
-
-    def data(self, inputs, X):
-        return inputs
+            return _Target(model, np.arange(model.n_outputs) if model.n_outputs > 1 else None)
+        if hasattr(model, "_predictor"):
+            return _Target(model._predictor, getattr(model, "classes_", None))
+        raise TypeError(
+            f"model: expected a Model, a LinearisedModel or a fitted estimator of this package, got {type(model).__name__}"
+        )
 
     def targets(self, y):
-        """Targets as the network's outputs, and whether they are classes."""
+        """Targets as the model's outputs, and whether they are classes."""
         y = np.asarray(y)
-        if self.model.n_outputs > 1 and y.ndim == 1 and y.dtype.kind in "iu":
-            return np.eye(self.model.n_outputs)[y], True
+        estimator = not isinstance(self.compiled, (Model, LinearisedModel))
+        if self.classes is not None and y.ndim == 1 and (estimator or y.dtype.kind in "iu"):
+            return (y[:, None] == self.classes[None, :]).astype(float), True
         return y, False
-
-    def threat(self, bounds, scales, X):
-        limits = None if bounds is None else [(float(low), float(high)) for low, high in np.atleast_2d(bounds)]
-        return limits, None if scales is None else [float(scale) for scale in scales]
-
-
-class _Estimator(_Target):
-    """A fitted estimator, attacked in the units of its data."""
-
-    def __init__(self, estimator):
-        super().__init__(estimator.model_)
-        self.estimator = estimator
-        preprocessing = json.loads(estimator._predictor.preprocessing())
-        standardisation = preprocessing["inputs"]["standardisation"]
-        self.mean, self.scale = (np.array(standardisation[name]) for name in ("mean", "scale"))
-        self.of_targets = preprocessing["targets"].get("standardisation")
-        if len(self.mean) != estimator.n_features_in_:
-            raise ValueError("an estimator that fills gaps cannot be attacked: marks of gaps are no numbers")
-
-    def inputs(self, X):
-        return self.estimator._predictor.inputs(X)
-
-    def data(self, inputs, X):
-        return X + (inputs - self.inputs(X)) * self.scale
-
-    def targets(self, y):
-        y = np.asarray(y)
-        if hasattr(self.estimator, "classes_"):
-            return (y[:, None] == self.estimator.classes_[None, :]).astype(float), True
-        y = y.reshape(len(y), -1)
-        return (y - self.of_targets["mean"]) / self.of_targets["scale"], False
-
-    def threat(self, bounds, scales, X):
-        own = np.ones(len(self.scale)) if scales is None else np.asarray(scales, dtype=float)
-        if bounds is not None:
-            bounds = np.broadcast_to(np.atleast_2d(bounds), (len(self.scale), 2))
-            bounds = (bounds - self.mean[:, None]) / self.scale[:, None]
-        return super().threat(bounds, own / self.scale, X)

@@ -1,18 +1,21 @@
-//! Attacks on networks.
+//! Attacks on networks, their linearisations, and fitted estimators.
 
 use gramstep::attack::{
-    Apgd, Attack, Attacked, Criterion, Fgsm, Goal, LargestLoss, Margin, Norm, Pgd, Problem, Reach, Shift,
+    Apgd, Attack, Attacked, Criterion, Fgsm, Goal, LargestLoss, Margin, Norm, OwnUnits, Pgd, Problem, Reach, Shift,
     SmallestPerturbation, ThreatModel, transfer,
 };
 use gramstep::loss::SquaredLoss;
 use gramstep::model::Differentiable;
+use gramstep_train::data::{Preprocessing, Targets as TargetColumns};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::array::{Input, Number, array_of, array2, rows};
 use crate::error::core;
+use crate::kernel_fit::PyKernelPredictor;
 use crate::model::{Linear, Network, PyLinearisedModel, PyModel, owned};
+use crate::network::{Either, PyNetworkPredictor};
 use crate::worker;
 
 /// What may be changed.
@@ -121,7 +124,7 @@ enum Targets {
 }
 
 impl Targets {
-    /// Of networks and their linearisations.
+    /// Of networks, their linearisations, and predictors, these in the units of their data.
     fn of(models: &[Bound<'_, PyAny>]) -> PyResult<Self> {
         let (mut single, mut double) = (Vec::<Target<f32>>::new(), Vec::<Target<f64>>::new());
         for model in models {
@@ -130,6 +133,14 @@ impl Targets {
                     Linear::F32(model) => single.push(Box::new(model.clone())),
                     Linear::F64(model) => double.push(Box::new(model.clone())),
                 }
+            } else if let Ok(predictor) = model.cast::<PyNetworkPredictor>() {
+                match &predictor.get().predictor {
+                    Either::F32(own) => single.push(in_own_units(own.model().clone(), own.preprocessing())?),
+                    Either::F64(own) => double.push(in_own_units(own.model().clone(), own.preprocessing())?),
+                }
+            } else if let Ok(predictor) = model.cast::<PyKernelPredictor>() {
+                let own = &predictor.get().predictor;
+                double.push(in_own_units(own.model().regressor().clone(), own.preprocessing())?);
             } else {
                 match &model.extract::<PyRef<'_, PyModel>>()?.network {
                     Network::F32(model) => single.push(Box::new(model.clone())),
@@ -144,6 +155,27 @@ impl Targets {
             (false, false) => Err(PyValueError::new_err("models: some are of float32, some of float64")),
         }
     }
+}
+
+/// A model of preprocessed data, seen in the units of the data.
+fn in_own_units<T: Number>(
+    model: impl Differentiable<T> + Send + 'static,
+    preprocessing: &Preprocessing,
+) -> PyResult<Target<T>> {
+    let inputs = &preprocessing.inputs;
+    if inputs.columns.iter().any(|column| column.encoding.width() > column.encoding.measured()) {
+        let text = "an estimator that fills gaps cannot be attacked: marks of gaps are no numbers";
+        return Err(PyValueError::new_err(text));
+    }
+    let (mean, scale) = match &preprocessing.targets {
+        TargetColumns::Regression { standardisation, .. } => {
+            (standardisation.mean.clone(), standardisation.scale.clone())
+        }
+        TargetColumns::Classification { classes, .. } => (vec![0.0; classes.len()], vec![1.0; classes.len()]),
+    };
+    let inputs = &inputs.standardisation;
+    let own = OwnUnits::new(model, (&inputs.mean, &inputs.scale), (&mean, &scale));
+    Ok(Box::new(own.map_err(core)?))
 }
 
 macro_rules! each_target {

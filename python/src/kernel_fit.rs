@@ -21,7 +21,7 @@ use crate::worker;
 /// A fitted kernel regression with its preprocessing.
 #[pyclass(name = "KernelPredictor", module = "gramstep._gramstep", frozen)]
 pub(crate) struct PyKernelPredictor {
-    predictor: Arc<KernelPredictor>,
+    pub(crate) predictor: Arc<KernelPredictor>,
     threads: usize,
 }
 

@@ -22,7 +22,7 @@ use crate::worker;
 
 /// A predictor of either number type.
 #[derive(Clone)]
-enum Either {
+pub(crate) enum Either {
     F32(Arc<Predictor<f32>>),
     F64(Arc<Predictor<f64>>),
 }
@@ -39,7 +39,7 @@ macro_rules! each {
 /// A trained network with its preprocessing.
 #[pyclass(name = "NetworkPredictor", module = "gramstep._gramstep", frozen)]
 pub(crate) struct PyNetworkPredictor {
-    predictor: Either,
+    pub(crate) predictor: Either,
     /// Not there after pickling.
     training: Option<Arc<Training>>,
 }
@@ -137,22 +137,6 @@ impl PyNetworkPredictor {
             let deviation = py.detach(|| predictor.deviation(x)).map_err(train)?;
             Ok(array2(py, deviation)?.into_any().unbind())
         })
-    }
-
-    /// The network's input for rows of X.
-    fn inputs(&self, py: Python<'_>, x: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        each!(&self.predictor, predictor => {
-            let x = Input::new(x, "X")?;
-            let x = x.samples()?;
-            let inputs = py.detach(|| predictor.inputs(x)).map_err(train)?;
-            Ok(array2(py, inputs)?.into_any().unbind())
-        })
-    }
-
-    /// From columns to inputs and targets, as JSON.
-    fn preprocessing(&self) -> PyResult<String> {
-        let preprocessing = each!(&self.predictor, predictor => predictor.preprocessing());
-        serde_json::to_string(preprocessing).map_err(|error| PyValueError::new_err(error.to_string()))
     }
 
     /// The network, standardised units in and out.

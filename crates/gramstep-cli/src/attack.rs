@@ -50,6 +50,9 @@ pub(crate) struct Attack {
     /// Write a page with error against radius and the rows that were misled most
     #[arg(long, value_name = "FILE.html")]
     report: Option<PathBuf>,
+    /// Judge other runs on the rows changed for this one
+    #[arg(long, value_name = "RUN,..", value_delimiter = ',')]
+    transfer: Vec<PathBuf>,
     /// Of random starts
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
@@ -71,6 +74,7 @@ impl Attack {
             rows: self.rows.map(NonZeroUsize::get),
             seed: self.seed,
             page: self.report,
+            transfer: self.transfer,
             ..AttackOptions::new(self.norm, self.radius)
         };
         let mut notes = Vec::new();

@@ -158,6 +158,17 @@ pub(crate) fn attack(report: &AttackReport) -> String {
         text.push('\n');
         text.push_str(&table(&std::iter::once(header).chain(moved).collect::<Vec<_>>()));
     }
+    if !report.transfer.is_empty() {
+        let names = entries(&report.clean).into_iter().flat_map(|(name, _)| [name.clone(), format!("{name} changed")]);
+        let mut rows = vec![std::iter::once("other run".to_owned()).chain(names).collect::<Vec<_>>()];
+        rows.extend(report.transfer.iter().map(|transfer| {
+            let pairs = entries(&transfer.clean).into_iter().zip(entries(&transfer.attacked));
+            let values = pairs.flat_map(|((_, clean), (_, attacked))| [number(clean), number(attacked)]);
+            std::iter::once(transfer.run.clone()).chain(values).collect()
+        }));
+        text.push('\n');
+        text.push_str(&table(&rows));
+    }
     text
 }
 

@@ -88,6 +88,30 @@ fn training_against_an_attack_lowers_the_error_under_it() {
 }
 
 #[test]
+fn a_kernel_is_attacked_by_the_same_call_and_what_misleads_it_misleads_a_network() {
+    let bench = Bench::new();
+    bench.write("t.csv", fragile_table(160));
+    bench.json("train --data t.csv --model ntk:depth=2:erf --quiet --json --out kernel");
+    bench.json("train --data t.csv --model mlp:16:tanh --epochs 40 --quiet --json --out network");
+    let options = "--data t.csv --norm linf --radius 0.02 --json";
+    let report = bench.json(&format!("attack kernel {options} --transfer network,kernel --report kernel.html"));
+    let clean = report["clean"]["rmse"].as_f64().unwrap();
+    let curve: Vec<f64> = (0..4).map(|at| robust(&report, at, "rmse")).collect();
+    assert!(curve[0] > clean && curve.windows(2).all(|pair| pair[1] > pair[0]), "{clean} {curve:?}");
+    let transfer = |at: usize, of: &str| report["transfer"][at][of]["rmse"].as_f64().unwrap();
+    assert!(transfer(0, "attacked") > 5.0 * transfer(0, "clean") && transfer(0, "attacked") > 0.5, "{report}");
+    // The run itself, judged as another one, is as wrong as under its own attack.
+    assert!((transfer(1, "attacked") - curve[3]).abs() < 1e-9 && (transfer(1, "clean") - clean).abs() < 1e-12);
+    // A network that knows neither the other's columns nor all of them still is judged.
+    bench.json("train --data t.csv --drop strong --model mlp:4:tanh --epochs 5 --quiet --json --out dropped");
+    let text = bench.run("attack network --data t.csv --norm linf --radius 0.02 --transfer kernel,dropped");
+    assert!(text.code == 0 && text.stdout.contains("other run") && text.stdout.contains("dropped"), "{}", text.stdout);
+    let page = std::fs::read_to_string(bench.path("kernel.html")).unwrap();
+    assert!(page.contains("Other models on the same changed rows"));
+    bench.fails("attack kernel --data t.csv --norm linf --radius 0.02 --transfer nowhere", 1, &["nowhere"]);
+}
+
+#[test]
 fn the_radius_rises_during_the_warm_up() {
     let bench = Bench::new();
     bench.write("t.csv", fragile_table(160));

@@ -2,22 +2,26 @@
 
 mod examples;
 mod page;
+mod transfer;
+
+pub use transfer::Transfer;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use gramstep::attack::{Attack, Criterion, LargestLoss, NamedAttack, Norm, Problem};
 use gramstep::loss::SquaredLoss;
-use gramstep::{Device, Matrix, Model, Scalar};
+use gramstep::model::Differentiable;
+use gramstep::{Device, Matrix, Scalar};
 use serde::{Deserialize, Serialize};
 
 use crate::adversarial::{Unit, threat_model};
 use crate::data::{BrokenImages, Dataset, Preprocessing, Source, Targets};
 use crate::error::{Error, Result};
-use crate::metrics::{Metrics, evaluate};
+use crate::metrics::{Metrics, measure};
 use crate::model_file::Network;
-use crate::settings::outside;
 use crate::trained::TrainedModel;
+use transfer::Perturbed;
 
 /// Version of the JSON object that [`AttackReport`] becomes.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -46,6 +50,8 @@ pub struct AttackOptions {
     pub seed: u64,
     /// A page to write, with examples.
     pub page: Option<PathBuf>,
+    /// Other runs, judged on what was found for this one.
+    pub transfer: Vec<PathBuf>,
 }
 
 impl AttackOptions {
@@ -63,6 +69,7 @@ impl AttackOptions {
             rows: None,
             seed: 0,
             page: None,
+            transfer: Vec::new(),
         }
     }
 }
@@ -89,6 +96,9 @@ pub struct AttackReport {
     pub robust: Vec<RobustMetrics>,
     /// Mean size of the move of each number column at the full radius, largest first.
     pub moves: Vec<ColumnMove>,
+    /// Other runs on the same perturbed rows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub transfer: Vec<Transfer>,
     /// Time of the attacks.
     pub seconds: f64,
 }
@@ -127,7 +137,8 @@ pub fn attack(
     threads: usize,
     notes: &mut Vec<String>,
 ) -> Result<AttackReport> {
-    let trained = TrainedModel::load(run, Device::cpu(threads))?;
+    let device = Device::cpu(threads);
+    let trained = TrainedModel::load(run, device.clone())?;
     let preprocessing = &trained.metadata().preprocessing;
     let images = preprocessing.inputs.image_settings(BrokenImages::Skip, threads);
     let table = source.read_with(&images, &mut |_, _| {})?;
@@ -141,14 +152,13 @@ pub fn attack(
     let data = preprocessing.dataset(&table, &rows, notes)?;
     let clock = Instant::now();
     let (mut report, attacked) = match trained.network() {
-        Network::F32(model) => attack_model(model, preprocessing, &data.cast(), options)?,
-        Network::F64(model) => attack_model(model, preprocessing, &data, options)?,
-        Network::Infinite(model) => {
-            let range = "the run of a network: attacks need gradients with respect to its inputs";
-            return Err(outside("model", &model.architecture(), range));
-        }
+        Network::F32(model) => attack_model(model, &trained, &data.cast(), options)?,
+        Network::F64(model) => attack_model(model, &trained, &data, options)?,
+        Network::Infinite(model) => attack_model(model.regressor(), &trained, &data, options)?,
     };
     report.run = run.display().to_string();
+    let perturbed = Perturbed { table: &table, rows: &rows, preprocessing, data: &data, attacked: &attacked };
+    report.transfer = transfer::judge(&options.transfer, &perturbed, &device)?;
     report.seconds = clock.elapsed().as_secs_f64();
     if let Some(path) = &options.page {
         let examples = examples::find(&trained, &rows, &data, &attacked)?;
@@ -162,11 +172,12 @@ pub fn attack(
 /// # Errors
 /// When data or options do not fit the model.
 fn attack_model<T: Scalar>(
-    model: &Model<T>,
-    preprocessing: &Preprocessing,
+    model: &dyn Differentiable<T>,
+    trained: &TrainedModel,
     data: &Dataset<T>,
     options: &AttackOptions,
 ) -> Result<(AttackReport, Matrix<f64>)> {
+    let preprocessing = &trained.metadata().preprocessing;
     let threat = limited(preprocessing, options)?;
     let goal = LargestLoss(&SquaredLoss);
     let mut problem = Problem::new(model, &data.inputs, &data.targets);
@@ -174,12 +185,15 @@ fn attack_model<T: Scalar>(
         problem = problem.with_goal(&goal).with_criterion(Criterion::None);
     }
     let attack = options.attack.with_seed(options.seed);
+    let expected = data.targets.cast();
+    let judge = |inputs: &Matrix<T>| -> Result<Metrics> {
+        Ok(measure(&trained.outputs(&inputs.cast())?, &expected, &preprocessing.targets))
+    };
     let mut robust = Vec::new();
     let mut inputs = data.inputs.clone();
     for radius in SHARES.map(|share| share * options.radius) {
         inputs = attack.run(&problem, &threat.clone().with_radius(radius)?)?.inputs;
-        let attacked = Dataset::new(inputs.clone(), data.targets.clone())?;
-        robust.push(RobustMetrics { radius, metrics: evaluate(model, &attacked, &preprocessing.targets)? });
+        robust.push(RobustMetrics { radius, metrics: judge(&inputs)? });
     }
     let report = AttackReport {
         schema_version: SCHEMA_VERSION,
@@ -188,9 +202,10 @@ fn attack_model<T: Scalar>(
         radius: options.radius,
         unit: options.unit,
         attack: options.attack.to_string(),
-        clean: evaluate(model, data, &preprocessing.targets)?,
+        clean: judge(&data.inputs)?,
         robust,
         moves: moves(preprocessing, &data.inputs, &inputs),
+        transfer: Vec::new(),
         seconds: 0.0,
     };
     Ok((report, inputs.cast()))

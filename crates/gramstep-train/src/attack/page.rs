@@ -7,7 +7,7 @@ use image::ImageEncoder;
 use image::codecs::png::PngEncoder;
 
 use super::examples::Example;
-use super::{AttackReport, ColumnMove};
+use super::{AttackReport, ColumnMove, Transfer};
 use crate::adversarial::Unit;
 use crate::data::{Geometry, Preprocessing};
 use crate::error::{Error, Result};
@@ -52,6 +52,20 @@ pub(super) fn write(
         page.heading("Which columns moved").note("Mean size of the change at the full radius.");
         let header = ["column", "in its units", "in its standard deviations"];
         page.table(&header, &moves(report));
+    }
+    if !report.transfer.is_empty() {
+        page.heading("Other models on the same changed rows");
+        let header: Vec<String> = std::iter::once("run".to_owned())
+            .chain(measures.iter().flat_map(|measure| [measure.name.to_owned(), format!("{}, changed", measure.name)]))
+            .collect();
+        let row = |transfer: &Transfer| {
+            let values = measures
+                .iter()
+                .flat_map(|measure| [(measure.value)(&transfer.clean), (measure.value)(&transfer.attacked)]);
+            std::iter::once(transfer.run.clone()).chain(values.flatten().map(number)).collect::<Vec<_>>()
+        };
+        let header: Vec<&str> = header.iter().map(String::as_str).collect();
+        page.table(&header, &report.transfer.iter().map(row).collect::<Vec<_>>());
     }
     if !examples.is_empty() {
         page.heading("Rows that were misled most");

@@ -275,7 +275,9 @@ impl Inputs {
 }
 
 impl Encoding {
-    pub(crate) fn width(&self) -> usize {
+    /// How many columns of a network's input it becomes.
+    #[must_use]
+    pub fn width(&self) -> usize {
         match self {
             Self::Number { flag, .. } => 1 + usize::from(*flag),
             Self::Category(category) => category.width(),
@@ -284,7 +286,8 @@ impl Encoding {
     }
 
     /// How many of its columns, from the first on, are measured quantities and not 0/1.
-    pub(crate) fn measured(&self) -> usize {
+    #[must_use]
+    pub fn measured(&self) -> usize {
         match self {
             Self::Number { .. } => 1,
             Self::Category(_) => 0,

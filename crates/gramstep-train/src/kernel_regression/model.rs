@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use gramstep::kernel::{InfiniteArchitecture, InfinitePoints, KernelRegression, Ridge};
+use gramstep::kernel::{InfiniteArchitecture, InfinitePoints, InfiniteRegressor, KernelRegression, Ridge};
 use gramstep::solve::golden_section;
 use gramstep::{Device, Error as CoreError, Matrix};
 
@@ -34,8 +34,8 @@ pub struct KernelModel {
     inverse_temperature: f64,
     /// c, n×k.
     coefficients: Matrix<f64>,
-    device: Device,
-    points: InfinitePoints<f64>,
+    /// x ↦ β·f(x).
+    regressor: InfiniteRegressor<f64>,
     /// The decomposed kernel: at hand after a fit, made when it is needed after reading a file.
     regression: OnceLock<Arc<KernelRegression>>,
 }
@@ -53,25 +53,13 @@ impl KernelModel {
         device: Device,
     ) -> Result<Self> {
         let points = architecture.kernel()?.points(&train.inputs, &device)?;
-        let mut model = Self {
-            architecture,
-            task,
-            train,
-            ridge: 0.0,
-            inverse_temperature: 1.0,
-            coefficients: Matrix::zeros(0, 0),
-            device,
-            points,
-            regression: OnceLock::new(),
-        };
-        let regression = Arc::new(model.decompose(ridge)?);
-        model.ridge = regression.ridge();
-        model.coefficients = regression.coefficients();
-        if task == Task::Classification {
-            model.inverse_temperature = model.likeliest_temperature(&regression);
-        }
-        model.regression = OnceLock::from(regression);
-        Ok(model)
+        let regression = decompose(&train, task, &points, architecture, ridge)?;
+        let coefficients = regression.coefficients();
+        let inverse_temperature =
+            if task == Task::Classification { likeliest_temperature(&train, &regression) } else { 1.0 };
+        let parts = (regression.ridge(), inverse_temperature);
+        let model = Self::assemble((architecture, task), train, parts, coefficients, points)?;
+        Ok(Self { regression: OnceLock::from(Arc::new(regression)), ..model })
     }
 
     /// The model of an earlier fit: its rows, κ, β and c.
@@ -101,29 +89,20 @@ impl KernelModel {
             }
         }
         let points = architecture.kernel()?.points(&train.inputs, &device)?;
+        Self::assemble((architecture, task), train, (ridge, inverse_temperature), coefficients, points)
+    }
+
+    fn assemble(
+        (architecture, task): (InfiniteArchitecture, Task),
+        train: Dataset<f64>,
+        (ridge, inverse_temperature): (f64, f64),
+        coefficients: Matrix<f64>,
+        points: InfinitePoints<f64>,
+    ) -> Result<Self> {
+        let scaled = scaled(&coefficients, inverse_temperature);
+        let regressor = InfiniteRegressor::new(points, architecture.which, scaled)?;
         let regression = OnceLock::new();
-        Ok(Self { architecture, task, train, ridge, inverse_temperature, coefficients, device, points, regression })
-    }
-
-    fn decompose(&self, ridge: Ridge) -> Result<KernelRegression> {
-        let n = self.train.rows();
-        let needed = n.saturating_mul(n).saturating_mul(4 * size_of::<f64>());
-        if needed > BUDGET {
-            let what = "kernel of the training rows and its decomposition";
-            return Err(CoreError::Memory { what, needed, budget: BUDGET }.into());
-        }
-        let gram = self.points.gram(self.architecture.which);
-        let (y, share, threads) = (&self.train.targets, self.share(), self.device.threads());
-        let targets = Matrix::from_fn(n, y.columns(), |i, a| y[(i, a)] - share);
-        Ok(match &self.train.weights {
-            None => KernelRegression::fit(&gram, &targets, ridge, threads)?,
-            Some(weights) => KernelRegression::fit_weighted(&gram, &targets, weights, ridge, threads)?,
-        })
-    }
-
-    /// What is taken off one-hot targets: their mean.
-    fn share(&self) -> f64 {
-        if self.task == Task::Classification { 1.0 / self.train.targets.columns() as f64 } else { 0.0 }
+        Ok(Self { architecture, task, train, ridge, inverse_temperature, coefficients, regressor, regression })
     }
 
     /// Which kernel.
@@ -165,7 +144,13 @@ impl KernelModel {
     /// Where it computes.
     #[must_use]
     pub fn device(&self) -> &Device {
-        &self.device
+        self.regressor.points().device()
+    }
+
+    /// x ↦ [`outputs`](Self::outputs), with its gradient.
+    #[must_use]
+    pub fn regressor(&self) -> &InfiniteRegressor<f64> {
+        &self.regressor
     }
 
     /// The regression with the decomposed kernel. After reading a file the first call decomposes, in O(n³) time.
@@ -176,7 +161,8 @@ impl KernelModel {
         if let Some(regression) = self.regression.get() {
             return Ok(Arc::clone(regression));
         }
-        let regression = Arc::new(self.decompose(Ridge::Fixed(self.ridge))?);
+        let (points, ridge) = (self.regressor.points(), Ridge::Fixed(self.ridge));
+        let regression = Arc::new(decompose(&self.train, self.task, points, self.architecture, ridge)?);
         Ok(Arc::clone(self.regression.get_or_init(|| regression)))
     }
 
@@ -185,21 +171,7 @@ impl KernelModel {
     /// # Errors
     /// If the inputs have another number of columns.
     pub fn outputs(&self, inputs: &Matrix<f64>) -> Result<Matrix<f64>> {
-        let k = self.coefficients.columns();
-        self.by_chunks(inputs, |points| {
-            let cross = points.cross_gram(&self.points, self.architecture.which)?;
-            let mut f = Matrix::zeros(cross.rows(), k);
-            for i in 0..cross.rows() {
-                let f = f.row_mut(i);
-                for (j, kernel) in cross.row(i).iter().enumerate() {
-                    f.iter_mut().zip(self.coefficients.row(j)).for_each(|(f, c)| *f += kernel * c);
-                }
-                for f in f.iter_mut() {
-                    *f *= self.inverse_temperature;
-                }
-            }
-            Ok(f)
-        })
+        Ok(self.regressor.predict(inputs)?)
     }
 
     /// The standard deviation of a new observation, noise included, in standardised units; m×k.
@@ -209,12 +181,16 @@ impl KernelModel {
     pub fn deviation(&self, inputs: &Matrix<f64>) -> Result<Matrix<f64>> {
         let regression = self.regression()?;
         let prior = regression.prior_variance();
-        self.by_chunks(inputs, |points| {
-            let which = self.architecture.which;
-            let cross = points.cross_gram(&self.points, which)?;
+        let (kernel, which) = (self.architecture.kernel()?, self.architecture.which);
+        let mut deviations = Vec::with_capacity(inputs.rows() * prior.len());
+        for start in (0..inputs.rows()).step_by(CHUNK) {
+            let rows = inputs.view().row_range(start..inputs.rows().min(start + CHUNK));
+            let points = kernel.points(rows, self.device())?;
+            let cross = points.cross_gram(self.regressor.points(), which)?;
             let variance = regression.variance(&cross, &points.diagonal(which))?;
-            Ok(Matrix::from_fn(variance.len(), prior.len(), |i, a| (prior[a] * (self.ridge + variance[i])).sqrt()))
-        })
+            deviations.extend(variance.iter().flat_map(|v| prior.iter().map(move |p| (p * (self.ridge + v)).sqrt())));
+        }
+        Ok(Matrix::from_vec(inputs.rows(), prior.len(), deviations)?)
     }
 
     /// The outputs for every training row by the regression on all others, in closed form; n×k.
@@ -222,50 +198,67 @@ impl KernelModel {
     /// # Errors
     /// Those of [`regression`](Self::regression).
     pub fn held_out(&self) -> Result<Matrix<f64>> {
-        let mut f = self.held_out_by(&*self.regression()?);
-        for f in f.as_mut_slice() {
-            *f *= self.inverse_temperature;
-        }
-        Ok(f)
+        let f = held_out(&self.train, self.task, &*self.regression()?);
+        Ok(scaled(&f, self.inverse_temperature))
     }
+}
 
-    fn held_out_by(&self, regression: &KernelRegression) -> Matrix<f64> {
-        let (residuals, y, share) = (regression.leave_one_out(), &self.train.targets, self.share());
-        Matrix::from_fn(y.rows(), y.columns(), |i, a| residuals[(i, a)] + y[(i, a)] - share)
+/// Fits the regression with the kernel of the training rows.
+fn decompose(
+    train: &Dataset<f64>,
+    task: Task,
+    points: &InfinitePoints<f64>,
+    architecture: InfiniteArchitecture,
+    ridge: Ridge,
+) -> Result<KernelRegression> {
+    let n = train.rows();
+    let needed = n.saturating_mul(n).saturating_mul(4 * size_of::<f64>());
+    if needed > BUDGET {
+        let what = "kernel of the training rows and its decomposition";
+        return Err(CoreError::Memory { what, needed, budget: BUDGET }.into());
     }
+    let gram = points.gram(architecture.which);
+    let share = share(train, task);
+    let y = &train.targets;
+    let targets = Matrix::from_fn(n, y.columns(), |i, a| y[(i, a)] - share);
+    let threads = points.device().threads();
+    Ok(match &train.weights {
+        None => KernelRegression::fit(&gram, &targets, ridge, threads)?,
+        Some(weights) => KernelRegression::fit_weighted(&gram, &targets, weights, ridge, threads)?,
+    })
+}
 
-    fn by_chunks(
-        &self,
-        inputs: &Matrix<f64>,
-        work: impl Fn(&InfinitePoints<f64>) -> Result<Matrix<f64>>,
-    ) -> Result<Matrix<f64>> {
-        let kernel = self.architecture.kernel()?;
-        let k = self.train.targets.columns();
-        let mut values = Vec::with_capacity(inputs.rows() * k);
-        for start in (0..inputs.rows()).step_by(CHUNK) {
-            let rows = inputs.view().row_range(start..inputs.rows().min(start + CHUNK));
-            values.extend_from_slice(work(&kernel.points(rows, &self.device)?)?.as_slice());
-        }
-        Ok(Matrix::from_vec(inputs.rows(), k, values)?)
-    }
+fn scaled(matrix: &Matrix<f64>, factor: f64) -> Matrix<f64> {
+    Matrix::from_fn(matrix.rows(), matrix.columns(), |i, a| factor * matrix[(i, a)])
+}
 
-    /// β of least negative log-likelihood of the leave-one-out predictions: that is convex in β, so a golden section
-    /// over log β between 1e-3 and 1e3 finds it.
-    fn likeliest_temperature(&self, regression: &KernelRegression) -> f64 {
-        let (held_out, y) = (self.held_out_by(regression), &self.train.targets);
-        let weight = |i: usize| self.train.weights.as_ref().map_or(1.0, |weights| weights[i]);
-        let loss = |exponent: f64| -> f64 {
-            let beta = 10_f64.powf(exponent);
-            (0..y.rows())
-                .map(|i| {
-                    let scaled: Vec<f64> = held_out.row(i).iter().map(|f| beta * f).collect();
-                    let own: f64 = scaled.iter().zip(y.row(i)).map(|(f, y)| f * y).sum();
-                    weight(i) * (log_sum_exp(&scaled) - own)
-                })
-                .sum()
-        };
-        10_f64.powf(golden_section(loss, -3.0, 3.0, 60))
-    }
+/// What is taken off one-hot targets: their mean.
+fn share(train: &Dataset<f64>, task: Task) -> f64 {
+    if task == Task::Classification { 1.0 / train.targets.columns() as f64 } else { 0.0 }
+}
+
+/// The outputs for every row by the regression on all others, β = 1.
+fn held_out(train: &Dataset<f64>, task: Task, regression: &KernelRegression) -> Matrix<f64> {
+    let (residuals, y, share) = (regression.leave_one_out(), &train.targets, share(train, task));
+    Matrix::from_fn(y.rows(), y.columns(), |i, a| residuals[(i, a)] + y[(i, a)] - share)
+}
+
+/// β of least negative log-likelihood of the leave-one-out predictions: that is convex in β, so a golden section over
+/// log β between 1e-3 and 1e3 finds it.
+fn likeliest_temperature(train: &Dataset<f64>, regression: &KernelRegression) -> f64 {
+    let (held_out, y) = (held_out(train, Task::Classification, regression), &train.targets);
+    let weight = |i: usize| train.weights.as_ref().map_or(1.0, |weights| weights[i]);
+    let loss = |exponent: f64| -> f64 {
+        let beta = 10_f64.powf(exponent);
+        (0..y.rows())
+            .map(|i| {
+                let scaled: Vec<f64> = held_out.row(i).iter().map(|f| beta * f).collect();
+                let own: f64 = scaled.iter().zip(y.row(i)).map(|(f, y)| f * y).sum();
+                weight(i) * (log_sum_exp(&scaled) - own)
+            })
+            .sum()
+    };
+    10_f64.powf(golden_section(loss, -3.0, 3.0, 60))
 }
 
 #[cfg(test)]

@@ -1,14 +1,16 @@
-//! The linearised network and the regressor of its tangent kernel, attacked by the same call as the network.
+//! The linearised network and the regressors of kernels, finite and infinite, attacked by the same call as the network.
 
 use crate::device::{Device, Operations, Tile};
 use crate::error::{Error, Result, check_extent};
-use crate::kernel::{KernelRegression, LinearisedModel};
+use crate::kernel::{InfiniteRegressor, KernelRegression, LinearisedModel};
 use crate::model::{Cotangent, Differentiable, InputPass, Model};
 use crate::scalar::Scalar;
 use crate::view::{Matrix, MatrixView};
 
 /// Passes of the network that one of values and tangents is worth.
 const TANGENT_COST: f64 = 3.0;
+/// Kernels of a point that its value and gradient are worth.
+const GRADIENT_COST: f64 = 4.0;
 
 impl<T: Scalar> Differentiable<T> for LinearisedModel<T> {
     fn inputs(&self) -> usize {
@@ -123,6 +125,41 @@ impl<T: Scalar> Differentiable<T> for TangentRegressor<T> {
     }
 }
 
+impl<T: Scalar> Differentiable<T> for InfiniteRegressor<T> {
+    fn inputs(&self) -> usize {
+        self.points().inputs()
+    }
+
+    fn outputs(&self) -> usize {
+        self.coefficients().columns()
+    }
+
+    fn device(&self) -> &Device {
+        self.points().device()
+    }
+
+    fn cost(&self) -> f64 {
+        GRADIENT_COST * self.points().pair_cost() * self.points().samples() as f64
+    }
+
+    fn evaluate(&self, _: &dyn Operations<T>, x: Tile<'_, T>, pass: &mut InputPass<T>) -> Result<()> {
+        keep(&mut pass.outputs, &self.expand(&self.prepare(rows(x)?)?)?)
+    }
+
+    fn pull_back(
+        &self,
+        _: &dyn Operations<T>,
+        x: Tile<'_, T>,
+        cotangent: &mut Cotangent<'_, T>,
+        pass: &mut InputPass<T>,
+    ) -> Result<()> {
+        let points = self.prepare(rows(x)?)?;
+        keep(&mut pass.outputs, &self.expand(&points)?)?;
+        let u = cotangents(x.rows(), Differentiable::outputs(self), &pass.outputs, cotangent);
+        keep(&mut pass.gradient, &InfiniteRegressor::pull_back(self, &points, &u)?)
+    }
+}
+
 /// A tile as a view.
 fn rows<T: Scalar>(x: Tile<'_, T>) -> Result<MatrixView<'_, T>> {
     let (host, n, d) = (x.host(), x.rows(), x.columns());
@@ -145,6 +182,6 @@ fn keep<T: Scalar>(into: &mut Vec<T>, values: &Matrix<T>) -> Result<()> {
     if into.iter().all(|value| value.is_finite()) {
         Ok(())
     } else {
-        Err(Error::NonFinite { what: "output of a linearised model", layer: None })
+        Err(Error::NonFinite { what: "output or gradient of a linearised model or kernel", layer: None })
     }
 }

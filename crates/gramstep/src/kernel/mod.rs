@@ -8,6 +8,7 @@ pub mod infinite;
 mod laplace;
 mod linearised;
 mod regression;
+mod regressor;
 mod spectrum;
 mod tiles;
 
@@ -17,6 +18,7 @@ pub use empirical::{EmpiricalKernel, Outputs};
 pub use laplace::{Coverage, LinearisedLaplace};
 pub use linearised::{LinearisationError, LinearisedModel};
 pub use regression::{KernelRegression, Ridge, one_hot, solve_matrix_free};
+pub use regressor::InfiniteRegressor;
 pub use spectrum::{Spectrum, alignment};
 pub use tiles::{InfiniteTiles, KernelTiles};
 

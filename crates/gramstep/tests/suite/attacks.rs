@@ -1,11 +1,11 @@
 //! Attacks: what they may do, what they must reach, against closed forms.
 
 use gramstep::attack::{
-    Apgd, Attack, Attacked, Candidates, Criterion, Fgsm, LargestLoss, Margin, Norm, Pgd, Problem, Reach, Shift,
-    SmallestPerturbation, Strongest, TangentRegressor, ThreatModel, error_against_radius, transfer,
+    Apgd, Attack, Attacked, Candidates, Criterion, Fgsm, LargestLoss, Margin, Norm, OwnUnits, Pgd, Problem, Reach,
+    Shift, SmallestPerturbation, Strongest, TangentRegressor, ThreatModel, error_against_radius, transfer,
 };
 use gramstep::device::Tile;
-use gramstep::kernel::{KernelRegression, LinearisedModel, Ridge};
+use gramstep::kernel::{InfiniteKernel, InfiniteRegressor, KernelRegression, LinearisedModel, Ridge, Which};
 use gramstep::loss::{CrossEntropyLoss, SquaredLoss};
 use gramstep::model::{Differentiable, InputPass};
 use gramstep::{Activation, Device, Error, Matrix, Model, Scalar};
@@ -374,6 +374,48 @@ fn surrogates(x: &Matrix<f64>, y: &Matrix<f64>) -> (Model<f64>, LinearisedModel<
     (model.clone(), linear, TangentRegressor::new(model, x, &regression).unwrap())
 }
 
+/// The regressor of the same network with infinitely many hidden units.
+fn infinite_regressor(x: &Matrix<f64>, y: &Matrix<f64>) -> InfiniteRegressor<f64> {
+    let kernel = InfiniteKernel::mlp(1, Activation::Tanh, 1.0, 0.1).unwrap();
+    let points = kernel.points(x, &Device::cpu(2)).unwrap();
+    let regression = KernelRegression::fit(&points.gram(Which::Ntk), y, Ridge::Fixed(1e-2), 1).unwrap();
+    InfiniteRegressor::new(points, Which::Ntk, regression.coefficients()).unwrap()
+}
+
+#[test]
+fn a_linear_kernel_is_attacked_to_its_closed_form_worst_case() {
+    // Without activation the kernel is linear in x: so is f, and its slope is a difference of two values.
+    let (x, y) = (cube::<f64>(61, 40, 5), matrix::<f64>(62, 40, 1));
+    let kernel = InfiniteKernel::mlp(0, Activation::Identity, 1.3, 0.2).unwrap();
+    let points = kernel.points(&x, &Device::cpu(2)).unwrap();
+    let coefficients =
+        KernelRegression::fit(&points.gram(Which::Ntk), &y, Ridge::Fixed(1e-3), 1).unwrap().coefficients();
+    let regressor = InfiniteRegressor::new(points, Which::Ntk, coefficients).unwrap();
+    let at = |j: usize| Matrix::from_fn(1, 5, |_, i| if i == j { 1.0 } else { 0.0 });
+    let zero = regressor.predict(&at(5)).unwrap()[(0, 0)];
+    let w: Vec<f64> = (0..5).map(|j| regressor.predict(&at(j)).unwrap()[(0, 0)] - zero).collect();
+    let (mean, scale) = ([5.0, 1.0, 0.0, -2.0, 3.0], [2.0, 1.0, 0.5, 3.0, 1.0]);
+    let own = OwnUnits::new(regressor.clone(), (&mean, &scale), (&[10.0], &[4.0])).unwrap();
+    let raw = Matrix::from_fn(40, 5, |i, j| mean[j] + scale[j] * x[(i, j)]);
+    let (f, up) = (regressor.predict(&x).unwrap(), Shift::up(0));
+    for norm in [Norm::Linf, Norm::L2] {
+        let size = |w: &[f64]| match norm {
+            Norm::Linf => w.iter().map(|w| w.abs()).sum::<f64>(),
+            _ => dot(w, w).sqrt(),
+        };
+        let run = |model: &dyn Differentiable<f64>, x: &Matrix<f64>| {
+            let problem = Problem::new(model, x, &y).with_goal(&up).with_criterion(Criterion::None);
+            Pgd::new(30).run(&problem, &ThreatModel::new(norm, 0.2).unwrap()).unwrap()
+        };
+        let scaled: Vec<f64> = w.iter().zip(scale).map(|(w, s)| w / s).collect();
+        let attacked = run(&regressor, &x).samples.into_iter().zip(run(&own, &raw).samples);
+        for (i, (sample, in_own)) in attacked.enumerate() {
+            assert!((sample.after - f[(i, 0)] - 0.2 * size(&w)).abs() < 1e-9, "{norm}");
+            assert!((in_own.after - 10.0 - 4.0 * (f[(i, 0)] + 0.2 * size(&scaled))).abs() < 1e-9, "{norm}");
+        }
+    }
+}
+
 #[test]
 fn surrogates_have_the_outputs_of_their_kernels_and_the_gradients_of_differences() {
     let (x, y) = (cube::<f64>(72, 30, 6), one_hot::<f64>(30, 3));
@@ -386,7 +428,10 @@ fn surrogates_have_the_outputs_of_their_kernels_and_the_gradients_of_differences
     let cross = model.tangent(&new).unwrap().cross_gram(&model.tangent(&x).unwrap()).unwrap();
     let by_kernel = regression.predict(&cross).unwrap();
     assert_close(regressor.predict(&new).unwrap().as_slice(), by_kernel.as_slice(), 1e-8 / f64::EPSILON, "K(x, X) c");
-    for surrogate in [&linear as &dyn Differentiable<f64>, &regressor] {
+    let infinite = infinite_regressor(&x, &y);
+    let units = (&[0.2, -0.1, 0.0, 0.3, 1.0, 0.5][..], &[1.0, 2.0, 0.5, 1.0, 3.0, 1.0][..]);
+    let own = OwnUnits::new(infinite.clone(), units, (&[1.0, 2.0, -3.0], &[0.5, 4.0, 1.0])).unwrap();
+    for surrogate in [&linear as &dyn Differentiable<f64>, &regressor, &infinite, &own] {
         let u = matrix::<f64>(74, 5, 3);
         let value = |x: &Matrix<f64>, pass: &mut InputPass<f64>| {
             let operations = surrogate.device().operations::<f64>();
@@ -411,7 +456,8 @@ fn surrogates_have_the_outputs_of_their_kernels_and_the_gradients_of_differences
 fn network_linearisation_and_kernel_regressor_are_attacked_by_the_same_call() {
     let (x, y) = (cube::<f64>(72, 30, 6), one_hot::<f64>(30, 3));
     let (model, linear, regressor) = surrogates(&x, &y);
-    let models: [&dyn Differentiable<f64>; 3] = [&model, &linear, &regressor];
+    let infinite = infinite_regressor(&x, &y);
+    let models: [&dyn Differentiable<f64>; 4] = [&model, &linear, &regressor, &infinite];
     let problem = Problem::new(&model, &x, &y);
     let threat = ThreatModel::linf(0.1).unwrap().with_box(0.0, 1.0).unwrap();
     let (matrix, attacked) = transfer(&Pgd::new(10), &models, &problem, &threat).unwrap();

@@ -118,10 +118,27 @@ impl<T: Scalar> InfinitePoints<T> {
         self.samples
     }
 
+    /// d, the number of values of a point.
+    #[must_use]
+    pub fn inputs(&self) -> usize {
+        self.inputs
+    }
+
     /// The kernel.
     #[must_use]
     pub fn kernel(&self) -> &InfiniteKernel {
         &self.kernel
+    }
+
+    /// Where it computes.
+    #[must_use]
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Multiplications of one pair, about.
+    pub(crate) fn pair_cost(&self) -> f64 {
+        self.cost(1.0)
     }
 
     /// NTK and NNGP kernel of the points among themselves, n×n each, symmetric to the bit.
