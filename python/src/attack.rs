@@ -167,11 +167,12 @@ fn in_own_units<T: Number>(
         let text = "an estimator that fills gaps cannot be attacked: marks of gaps are no numbers";
         return Err(PyValueError::new_err(text));
     }
+    let k = model.outputs();
     let (mean, scale) = match &preprocessing.targets {
         TargetColumns::Regression { standardisation, .. } => {
             (standardisation.mean.clone(), standardisation.scale.clone())
         }
-        TargetColumns::Classification { classes, .. } => (vec![0.0; classes.len()], vec![1.0; classes.len()]),
+        _ => (vec![0.0; k], vec![1.0; k]),
     };
     let inputs = &inputs.standardisation;
     let own = OwnUnits::new(model, (&inputs.mean, &inputs.scale), (&mean, &scale));

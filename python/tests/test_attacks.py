@@ -55,6 +55,32 @@ def test_an_estimator_is_attacked_in_the_units_of_its_data():
     assert worse.min() > -1e-6 and worse.mean() > 100
 
 
+def test_kernel_estimators_are_attacked_by_the_same_calls():
+    X, y = load_iris(return_X_y=True)
+    kernel = gramstep.NTKClassifier(depth=2).fit(X, y)
+    network = gramstep.GramGaussNewtonClassifier((20,), "tanh", max_iter=20, random_state=0).fit(X, y)
+    result = attacks.pgd(kernel, X, y, norm="l2", radius=0.8)
+    np.testing.assert_array_equal(kernel.predict(result.adversarial) != y, result.found)
+    assert result.error > 1 - kernel.score(X, y) and np.linalg.norm(result.adversarial - X, axis=1).max() <= 0.8 + 1e-9
+    shares, results = attacks.transfer([kernel, network], X, y, norm="l2", radius=0.8)
+    assert shares[0, 0] == result.error
+    assert shares[0, 1] == np.mean(network.predict(results[0].adversarial) != y) > 1 - network.score(X, y)
+    with pytest.raises(ValueError, match="different classes"):
+        attacks.transfer([kernel, gramstep.NTKClassifier(depth=2).fit(X[:100], y[:100])], X, y, radius=0.1)
+
+    X, y = load_diabetes(return_X_y=True)
+    kernel = gramstep.NTKRegressor(depth=2, activation="erf").fit(X, y)
+    # Before and after are in the target's units: half the squared error, and the output itself.
+    result = attacks.pgd(kernel, X, y, radius=0.01)
+    np.testing.assert_allclose(result.before, 0.5 * (kernel.predict(X) - y) ** 2, rtol=1e-6, atol=1e-6)
+    up = attacks.pgd(kernel, X, y, radius=0.01, goal="up", criterion=("moved", 10.0))
+    np.testing.assert_allclose(up.after, kernel.predict(up.adversarial), rtol=1e-9)
+    np.testing.assert_array_equal(up.found, np.abs(kernel.predict(up.adversarial) - kernel.predict(X)) >= 10.0)
+    with pytest.raises(ValueError, match="marks of gaps"):
+        gap = np.where(X == X[0, 0], np.nan, X)
+        attacks.pgd(gramstep.NTKRegressor(depth=2, impute=True).fit(gap, y), X, y, radius=0.01)
+
+
 def test_misuse_is_an_error_with_the_reason(rng):
     model, X = gramstep.Model.mlp([3, 2], seed=1), rng.normal(size=(2, 3))
     for options, message in [
