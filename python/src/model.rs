@@ -138,7 +138,7 @@ impl PyModel {
 
     /// A plain convolutional network: 3×3 convolutions with these channels, an activation after each, images halved by
     /// ``pool`` ("mean" or "max" of squares of pixels) between them while they have at least 8 pixels a side; the mean
-    /// over pixels; a dense layer.
+    /// over pixels, or hidden ``dense`` layers of these widths over all of them; a dense layer.
     ///
     /// ``image_shape`` is (height, width, channels); X has the shape (n, height, width, channels).
     ///
@@ -148,8 +148,8 @@ impl PyModel {
     /// >>> gramstep.Model.cnn((8, 8, 3), [4, 4], 2).predict(np.zeros((5, 8, 8, 3))).shape
     /// (5, 2)
     #[classmethod]
-    #[pyo3(signature = (image_shape, channels, outputs, *, activation="relu", pool="mean", seed=0, dtype="float32",
-        threads=0))]
+    #[pyo3(signature = (image_shape, channels, outputs, *, activation="relu", pool="mean", dense=Vec::new(), seed=0,
+        dtype="float32", threads=0))]
     fn cnn(
         _class: &Bound<'_, PyType>,
         image_shape: (usize, usize, usize),
@@ -157,11 +157,16 @@ impl PyModel {
         outputs: usize,
         activation: &str,
         pool: &str,
+        dense: Vec<usize>,
         seed: u64,
         dtype: &str,
         threads: usize,
     ) -> PyResult<Self> {
-        let specification = Specification::cnn(image(image_shape), &channels, self::activation(activation)?, outputs);
+        let activation = self::activation(activation)?;
+        let mut specification = Specification::cnn(image(image_shape), &channels, activation, outputs);
+        if !dense.is_empty() {
+            specification = specification.with_dense_head(&dense, activation);
+        }
         let specification = match pool {
             "mean" => specification,
             "max" => specification.with_max_pools(),

@@ -8,9 +8,10 @@ use clap::Args;
 use gramstep::attack::{NamedAttack, Norm};
 use gramstep_train::adversarial::Unit;
 use gramstep_train::attack::{AttackOptions, attack};
+use gramstep_train::data::{Format, Source};
 use gramstep_train::settings::all_processors;
 
-use crate::options::{RowOptions, TalkOptions};
+use crate::options::{TalkOptions, formatted, parse};
 use crate::outcome::{Outcome, Result};
 use crate::text;
 
@@ -19,13 +20,17 @@ use crate::text;
 #[command(
     args_override_self = true,
     after_help = "Text columns and marks of missing values are left as they are.\n\
-                  Example: gramstep attack runs/diabetes-1 --data builtin:diabetes --norm linf --radius 0.01"
+                  Example: gramstep attack runs/diabetes-1 --norm linf --radius 0.01"
 )]
 pub(crate) struct Attack {
     /// The folder that train wrote
     run: PathBuf,
-    #[command(flatten)]
-    source: RowOptions,
+    /// The rows: a table or images with the columns of the training data [default: the test rows of the run]
+    #[arg(long, value_name = "SRC")]
+    data: Option<String>,
+    /// How the rows are laid out, where their name does not tell: csv, tsv, npy, npz, afad, rsna, classes or idx
+    #[arg(long, value_parser = parse::<Format>, requires = "data")]
+    format: Option<Format>,
     /// How changes are measured: linf (the largest) or l2 (Euclidean length)
     #[arg(long, value_name = "linf|l2", value_parser = parse_core::<Norm>)]
     norm: Norm,
@@ -78,7 +83,8 @@ impl Attack {
             ..AttackOptions::new(self.norm, self.radius)
         };
         let mut notes = Vec::new();
-        let report = attack(&self.run, &self.source.source()?, &options, threads, &mut notes)?;
+        let source = self.data.map(|data| formatted(data, self.format).parse::<Source>()).transpose()?;
+        let report = attack(&self.run, source.as_ref(), &options, threads, &mut notes)?;
         if !self.talk.quiet {
             for note in &notes {
                 eprintln!("note: {note}");

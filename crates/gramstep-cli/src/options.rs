@@ -55,9 +55,9 @@ pub(crate) struct TrainingOptions {
     #[arg(long, value_name = "flip,shift:N", value_parser = parse::<Augmentation>, help_heading = "Images")]
     augment: Option<Augmentation>,
 
-    /// The network: linear, mlp:WIDTH,..:ACTIVATION, cnn:CHANNELS,..:ACTIVATION (and :max for max pools) or resnet32;
-    /// or regression with the kernel of an infinitely wide one: ntk:depth=N:ACTIVATION or nngp:depth=N:ACTIVATION
-    /// [default: on small tables the best of three by the validation loss, else mlp:256,256:gelu; resnet32 for images]
+    /// The network: linear, mlp:WIDTH,..:ACTIVATION, cnn:CHANNELS,..:ACTIVATION (then :max for max pools, :dense=WIDTH,..
+    /// for dense layers over all pixels instead of their mean) or resnet32; or regression with the kernel of an
+    /// infinitely wide one: ntk:depth=N:ACTIVATION or nngp:depth=N:ACTIVATION [default: on small tables the best of three by the validation loss, else mlp:256,256:gelu; resnet32 for images]
     #[arg(long, value_name = "SPEC", help_heading = "Model")]
     model: Option<String>,
     /// Number type of the parameters: f32 or f64 [default: f64; f32 for images and for large tables]
@@ -147,7 +147,7 @@ impl TrainingOptions {
 }
 
 /// The text of a source that is read in this format.
-fn formatted(data: String, format: Option<Format>) -> String {
+pub(crate) fn formatted(data: String, format: Option<Format>) -> String {
     match format {
         Some(format) => format!("{format}:{data}"),
         None => data,

@@ -102,6 +102,15 @@ impl TrainedModel {
         Ok((config, problem))
     }
 
+    /// The rows that the run was judged on at its end, in their table, which is read again.
+    ///
+    /// # Errors
+    /// When the data of the run are gone or have changed, or it kept no rows for a test.
+    pub(crate) fn test_rows(&self, run: &Path) -> Result<(Table, Vec<usize>)> {
+        let (config, problem) = self.problem(run)?;
+        Problem::test_rows(&config, &problem.preprocessing, &mut |_, _| {})
+    }
+
     /// The network's outputs for preprocessed inputs.
     pub(crate) fn outputs(&self, inputs: &Matrix<f64>) -> Result<Matrix<f64>> {
         match &self.network {

@@ -112,6 +112,25 @@ fn a_kernel_is_attacked_by_the_same_call_and_what_misleads_it_misleads_a_network
 }
 
 #[test]
+fn without_data_the_test_rows_of_the_run_are_attacked() {
+    let bench = Bench::new();
+    bench.write("t.csv", smooth_table(120));
+    bench.write("new.csv", smooth_table(30));
+    for (options, rows) in [("", 24), ("--test 0.5", 60), ("--test new.csv", 30)] {
+        let run = bench.json(&format!("{TRAIN} --out run{rows} {options}"));
+        let report = bench.json(&format!("attack run{rows} --norm linf --radius 0.01 --json"));
+        assert_eq!(report["clean"]["rows"], rows);
+        let of = |object: &Value| object["rmse"].as_f64().unwrap();
+        assert!((of(&report["clean"]) - of(&run["test"])).abs() < 1e-9 * of(&run["test"]), "{options}");
+    }
+    bench.json(&format!("{TRAIN} --out none --test 0"));
+    bench.fails("attack none --norm linf --radius 0.01", 1, &["kept no row", "name rows"]);
+    bench.write("t.csv", smooth_table(90));
+    bench.fails("attack run24 --norm linf --radius 0.01", 1, &["the data have changed"]);
+    bench.fails("attack run24 --norm linf --radius 0.01 --format csv", 2, &["--data"]);
+}
+
+#[test]
 fn the_radius_rises_during_the_warm_up() {
     let bench = Bench::new();
     bench.write("t.csv", fragile_table(160));

@@ -16,7 +16,7 @@ use gramstep::{Device, Matrix, Scalar};
 use serde::{Deserialize, Serialize};
 
 use crate::adversarial::{Unit, threat_model};
-use crate::data::{BrokenImages, Dataset, Preprocessing, Source, Targets};
+use crate::data::{Dataset, Preprocessing, Source, Targets};
 use crate::error::{Error, Result};
 use crate::metrics::{Metrics, measure};
 use crate::model_file::Network;
@@ -126,13 +126,14 @@ pub struct ColumnMove {
     pub deviations: f64,
 }
 
-/// Attacks the model of a run on the rows of a source that have a value in every target.
+/// Attacks the model of a run on the rows of a source that have a value in every target, or on the rows that the run was
+/// judged on at its end.
 ///
 /// # Errors
 /// When run, data or options do not fit together.
 pub fn attack(
     run: &Path,
-    source: &Source,
+    source: Option<&Source>,
     options: &AttackOptions,
     threads: usize,
     notes: &mut Vec<String>,
@@ -140,10 +141,15 @@ pub fn attack(
     let device = Device::cpu(threads);
     let trained = TrainedModel::load(run, device.clone())?;
     let preprocessing = &trained.metadata().preprocessing;
-    let images = preprocessing.inputs.image_settings(BrokenImages::Skip, threads);
-    let table = source.read_with(&images, &mut |_, _| {})?;
+    let (table, mut rows) = match source {
+        None => trained.test_rows(run)?,
+        Some(source) => {
+            let table = trained.read(source, threads)?;
+            let rows = Targets::rows(&table, preprocessing.targets.columns())?;
+            (table, rows)
+        }
+    };
     notes.extend(table.notes().iter().cloned());
-    let mut rows = Targets::rows(&table, preprocessing.targets.columns())?;
     rows.truncate(options.rows.unwrap_or(usize::MAX));
     if rows.is_empty() {
         let purpose = "an attack: the target is empty".to_owned();

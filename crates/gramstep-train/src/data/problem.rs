@@ -105,8 +105,37 @@ impl Problem {
             images = earlier.inputs.image_settings(images.broken, images.threads);
         }
         let table = source.read_with(&images, progress)?;
-        let own_test = source.test().map(|source| Portion::File(source.to_string().into()));
-        Self::make(source.name(), &table, own_test.as_ref(), config, earlier, progress)
+        Self::make(source.name(), &table, own_test(&source).as_ref(), config, earlier, progress)
+    }
+
+    /// The rows that a run with this configuration and preprocessing was judged on at its end, in their table.
+    ///
+    /// # Errors
+    /// When data cannot be read, or there are no such rows.
+    pub(crate) fn test_rows(
+        config: &Config,
+        preprocessing: &Preprocessing,
+        progress: &mut Progress<'_>,
+    ) -> Result<(Table, Vec<usize>)> {
+        let source: Source = config.data.as_deref().ok_or(Error::NoData)?.parse()?;
+        let settings = config.image_settings();
+        let images = preprocessing.inputs.image_settings(settings.broken, settings.threads);
+        let table = source.read_with(&images, progress)?;
+        let (columns, mut notes) = (preprocessing.targets.columns(), Vec::new());
+        let division = Division::new(&table, columns, own_test(&source).as_ref(), config, &mut notes)?;
+        let (table, rows) = match division.test_file {
+            None => (table, division.split.test),
+            Some(file) => {
+                let table = file.read_with(&images, progress)?;
+                let rows = usable_rows(&table, columns, config.weights.as_deref(), &mut notes)?;
+                (table, rows)
+            }
+        };
+        if rows.is_empty() {
+            let purpose = "a test: the run kept no row for it; name rows".to_owned();
+            return Err(Error::TooFewRows { origin: table.origin().to_owned(), rows: 0, purpose });
+        }
+        Ok((table, rows))
     }
 
     /// Makes a problem of a table that is read already; `config.data` is not looked at.
@@ -132,14 +161,8 @@ impl Problem {
             None => target_columns(table, config, &mut notes)?,
         };
 
-        let rows = usable_rows(table, &columns, config.weights.as_deref(), &mut notes)?;
-        let images_there = table.columns().iter().any(|column| matches!(column.cells, Cells::Images(_)));
-        let validation_share = validation_share(rows.len(), columns.len(), images_there);
-        let test_portion = config.test.as_ref().or(own_test).cloned().unwrap_or(Portion::Fraction(TEST));
-        let (test, test_file) = fraction_or_source(&test_portion)?;
-        let validation = config.validation.clone().unwrap_or(Portion::Fraction(validation_share));
-        let (validation, validation_file) = fraction_or_source(&validation)?;
-        let split = Split::new(table.origin(), &rows, test, validation, config.seed.unwrap_or_default())?;
+        let Division { split, test_file, validation_file, test_portion, validation_share } =
+            Division::new(table, &columns, own_test, config, &mut notes)?;
 
         let preprocessing = if let Some(earlier) = earlier {
             earlier.clone()
@@ -169,6 +192,41 @@ impl Problem {
         let train = dataset(table, &split.train, &mut notes)?;
         Ok(Self { name, preprocessing, train, validation, test, test_portion, validation_share, notes })
     }
+}
+
+/// Which rows of a table are for what.
+struct Division {
+    split: Split,
+    /// Where the rows are read instead.
+    test_file: Option<Source>,
+    validation_file: Option<Source>,
+    test_portion: Portion,
+    validation_share: f64,
+}
+
+impl Division {
+    fn new(
+        table: &Table,
+        columns: &[String],
+        own_test: Option<&Portion>,
+        config: &Config,
+        notes: &mut Vec<String>,
+    ) -> Result<Self> {
+        let rows = usable_rows(table, columns, config.weights.as_deref(), notes)?;
+        let images_there = table.columns().iter().any(|column| matches!(column.cells, Cells::Images(_)));
+        let validation_share = validation_share(rows.len(), columns.len(), images_there);
+        let test_portion = config.test.as_ref().or(own_test).cloned().unwrap_or(Portion::Fraction(TEST));
+        let (test, test_file) = fraction_or_source(&test_portion)?;
+        let validation = config.validation.clone().unwrap_or(Portion::Fraction(validation_share));
+        let (validation, validation_file) = fraction_or_source(&validation)?;
+        let split = Split::new(table.origin(), &rows, test, validation, config.seed.unwrap_or_default())?;
+        Ok(Self { split, test_file, validation_file, test_portion, validation_share })
+    }
+}
+
+/// The rows to test on that come with a source.
+fn own_test(source: &Source) -> Option<Portion> {
+    source.test().map(|source| Portion::File(source.to_string().into()))
 }
 
 fn target_columns(table: &Table, config: &Config, notes: &mut Vec<String>) -> Result<Vec<String>> {

@@ -1,5 +1,5 @@
 //! The one-line text form of an architecture, for command lines: `mlp:256,256:gelu`, `linear`, `cnn:32,64:relu`,
-//! `resnet32`, `resnet20:8`.
+//! `cnn:16,32:relu:max:dense=128`, `resnet32`, `resnet20:8`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -37,6 +37,8 @@ pub enum Architecture {
         activation: Activation,
         /// Whether images are halved by the largest value of a square, not by its mean.
         max_pools: bool,
+        /// Widths of hidden dense layers over all pixels; none for the mean over pixels.
+        dense: Vec<usize>,
     },
     /// A residual network with Fixup initialisation ([`Specification::fixup_resnet`]), of depth 6·blocks + 2.
     ResNet {
@@ -62,8 +64,11 @@ impl Architecture {
                 let sizes: Vec<_> = [shape.len()].into_iter().chain(hidden.iter().copied()).chain([outputs]).collect();
                 Specification::mlp(&sizes, *activation)
             }
-            Self::Cnn { channels, activation, max_pools } => {
-                let specification = Specification::cnn(shape, channels, *activation, outputs);
+            Self::Cnn { channels, activation, max_pools, dense } => {
+                let mut specification = Specification::cnn(shape, channels, *activation, outputs);
+                if !dense.is_empty() {
+                    specification = specification.with_dense_head(dense, *activation);
+                }
                 if *max_pools { specification.with_max_pools() } else { specification }
             }
             Self::ResNet { blocks, channels } => Specification::fixup_resnet(shape, *blocks, *channels, outputs),
@@ -76,8 +81,9 @@ impl fmt::Display for Architecture {
         match self {
             Self::Linear => f.write_str("linear"),
             Self::Mlp { hidden, activation } => write!(f, "mlp:{}:{activation}", list(hidden)),
-            Self::Cnn { channels, activation, max_pools } => {
-                write!(f, "cnn:{}:{activation}{}", list(channels), if *max_pools { ":max" } else { "" })
+            Self::Cnn { channels, activation, max_pools, dense } => {
+                write!(f, "cnn:{}:{activation}{}", list(channels), if *max_pools { ":max" } else { "" })?;
+                if dense.is_empty() { Ok(()) } else { write!(f, ":dense={}", list(dense)) }
             }
             Self::ResNet { blocks, channels: RESNET_CHANNELS } => write!(f, "resnet{}", 6 * blocks + 2),
             Self::ResNet { blocks, channels } => write!(f, "resnet{}:{channels}", 6 * blocks + 2),
@@ -104,11 +110,23 @@ impl FromStr for Architecture {
             (Some("mlp"), Some(widths), activation, None) => {
                 Ok(Self::Mlp { hidden: counts(widths, "width")?, activation: activation.unwrap_or("gelu").parse()? })
             }
-            (Some("cnn"), Some(channels), activation, pools @ (None | Some("max"))) => Ok(Self::Cnn {
-                channels: counts(channels, "number of channels")?,
-                activation: activation.unwrap_or("relu").parse()?,
-                max_pools: pools.is_some(),
-            }),
+            (Some("cnn"), Some(channels), activation, option) => {
+                let mut options = option.into_iter().chain(parts).peekable();
+                let max_pools = options.next_if_eq(&"max").is_some();
+                let dense = options.next().map(|option| match option.split_once('=') {
+                    Some(("dense", widths)) => counts(widths, "width"),
+                    _ => Err(fault(format!("`{option}` is neither max nor dense=WIDTH,.."))),
+                });
+                if let Some(surplus) = options.next() {
+                    return Err(fault(format!("`{surplus}` is one part too many")));
+                }
+                Ok(Self::Cnn {
+                    channels: counts(channels, "number of channels")?,
+                    activation: activation.unwrap_or("relu").parse()?,
+                    max_pools,
+                    dense: dense.transpose()?.unwrap_or_default(),
+                })
+            }
             (Some(name), channels, None, None) if name.starts_with("resnet") => {
                 let depth = count(&name["resnet".len()..], "depth")?;
                 if depth < 8 || depth % 6 != 2 {
@@ -119,7 +137,8 @@ impl FromStr for Architecture {
                 Ok(Self::ResNet { blocks: (depth - 2) / 6, channels })
             }
             _ => Err(fault(
-                "expected mlp:WIDTH,..:ACTIVATION, linear, cnn:CHANNELS,..:ACTIVATION[:max] or resnet32".to_owned(),
+                "expected mlp:WIDTH,..:ACTIVATION, linear, cnn:CHANNELS,..:ACTIVATION[:max][:dense=WIDTH,..] or resnet32"
+                    .to_owned(),
             )),
         }
     }
@@ -142,14 +161,32 @@ mod tests {
 
     #[test]
     fn text_is_read_back_and_nonsense_is_refused() {
-        for text in
-            ["linear", "mlp:8:relu", "mlp:256,256:gelu", "cnn:8,16:tanh", "cnn:8,16:relu:max", "resnet32", "resnet20:8"]
-        {
+        for text in [
+            "linear",
+            "mlp:8:relu",
+            "mlp:256,256:gelu",
+            "cnn:8,16:tanh",
+            "cnn:8,16:relu:max",
+            "cnn:8:relu:dense=4",
+            "cnn:8:relu:max:dense=32,16",
+            "resnet32",
+            "resnet20:8",
+        ] {
             assert_eq!(text.parse::<Architecture>().map(|a| a.to_string()), Ok(text.to_owned()));
         }
         for text in ["", "mlp", "mlp:", "mlp:0:relu", "mlp:-3", "mlp:8:swoosh", "mlp:8:relu:2", "linear:3", "forest"]
             .into_iter()
-            .chain(["resnet", "resnet33", "resnet2", "resnet32:0", "cnn", "cnn:a", "cnn:8:relu:min"])
+            .chain([
+                "resnet",
+                "resnet33",
+                "resnet2",
+                "resnet32:0",
+                "cnn",
+                "cnn:a",
+                "cnn:8:relu:min",
+                "cnn:8:relu:dense=",
+                "cnn:8:relu:dense=4:max",
+            ])
         {
             assert!(text.parse::<Architecture>().is_err(), "{text}");
         }

@@ -45,6 +45,28 @@ impl Specification {
         self
     }
 
+    /// The same with hidden dense layers of these widths over all pixels in place of the mean over pixels, for images in
+    /// which it matters where something is. Images of at least 8 pixels a side are halved once more before them.
+    #[must_use]
+    pub fn with_dense_head(mut self, hidden: &[usize], activation: Activation) -> Self {
+        let halvings =
+            self.layers.iter().filter(|layer| matches!(layer, LayerSpecification::AveragePool { .. })).count();
+        let side = match self.input {
+            Shape::Image { height, width, .. } => height.min(width) >> halvings,
+            Shape::Vector(_) => 0,
+        };
+        let halving = (side >= HALVED).then_some(LayerSpecification::AveragePool { kernel: 2 });
+        let hidden = hidden.iter().flat_map(|&units| {
+            [LayerSpecification::Dense(DenseSpecification::new(units)), LayerSpecification::Activation(activation)]
+        });
+        if let Some(mean) = self.layers.iter().position(|layer| *layer == LayerSpecification::GlobalAveragePool) {
+            self.layers.splice(mean..=mean, halving);
+            let last = self.layers.len().saturating_sub(1);
+            self.layers.splice(last..last, hidden);
+        }
+        self
+    }
+
     /// The residual network of depth 6·n + 2 for small images, without normalisation, with the Fixup initialisation of
     /// zhang2019fixup: three stages of n blocks with c, 2c and 4c channels, images halved between stages.
     ///

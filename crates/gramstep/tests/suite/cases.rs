@@ -74,6 +74,10 @@ fn image_cases() -> Vec<Case> {
             Specification::cnn(image(9, 8, 2, 0), &[2, 3], Activation::Tanh, 3).with_max_pools(),
         ),
         case(
+            "cnn with a dense head and side values",
+            Specification::cnn(image(9, 8, 1, 2), &[2], Activation::Tanh, 2).with_dense_head(&[5], Activation::Tanh),
+        ),
+        case(
             "max pools after a weight and of the input",
             layers(
                 image(7, 6, 2, 0),
