@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::ensemble::Finished;
 use crate::error::{Error, Result};
-use crate::run_folder::{RunFolder, write_atomically};
+use crate::run_folder::RunFolder;
+use crate::whole_file::write_atomically;
 
 /// Version of `checkpoint.json`.
 pub(crate) const FORMAT_VERSION: u32 = 1;

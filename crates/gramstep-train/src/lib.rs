@@ -48,6 +48,7 @@ pub mod trainer;
 pub mod tune;
 pub mod uncertainty;
 pub mod verify;
+mod whole_file;
 
 pub use error::{Error, Result};
 pub use predictions::Predictions;

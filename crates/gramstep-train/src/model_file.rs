@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use crate::data::{Dataset, Preprocessing, Task};
 use crate::error::{Error, Result};
 use crate::kernel_regression::KernelModel;
-use crate::run_folder::write_atomically;
 use crate::settings::Precision;
+use crate::whole_file::write_atomically;
 
 /// Version of the metadata.
 pub const FORMAT_VERSION: u32 = 1;

@@ -1,12 +1,12 @@
 //! The folder of a run: `config.toml`, `record.jsonl`, `model.safetensors`, `report.html`.
 
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use crate::error::{Error, Result};
+use crate::whole_file::write_atomically;
 
 /// Where the files of a run go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,24 +150,6 @@ impl RunFolder {
     }
 }
 
-/// Writes a file so that at every moment there is the old one or the whole new one.
-pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(".tmp");
-    let temporary = PathBuf::from(temporary);
-    let write = || {
-        let mut file = File::create(&temporary)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&temporary, path)
-    };
-    write().map_err(|source| {
-        // What could not be written whole is of no use; the first error is the one to tell.
-        let _ = fs::remove_file(&temporary);
-        Error::Write { path: path.to_owned(), source }
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -181,14 +163,5 @@ mod tests {
         assert!(RunFolder::create(first.path()).is_ok());
         write_atomically(&first.model(), b"x").unwrap();
         assert!(matches!(RunFolder::create(first.path()), Err(Error::FolderInUse { .. })));
-    }
-
-    #[test]
-    fn a_file_that_cannot_be_written_leaves_nothing_behind() {
-        let parent = tempfile::tempdir().unwrap();
-        let path = parent.path().join("taken");
-        fs::create_dir(&path).unwrap();
-        assert!(write_atomically(&path, b"x").is_err());
-        assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 1);
     }
 }

@@ -12,7 +12,8 @@ use crate::error::Result;
 use crate::kernel_regression::KernelModel;
 use crate::metrics::in_own_units;
 use crate::model_file;
-use crate::run_folder::{RunFolder, write_atomically};
+use crate::run_folder::RunFolder;
+use crate::whole_file::write_atomically;
 
 /// A kernel regression that predicts from arrays with the columns it was trained on.
 #[derive(Debug)]

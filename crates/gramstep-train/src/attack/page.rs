@@ -13,8 +13,8 @@ use crate::data::{Geometry, Preprocessing};
 use crate::error::{Error, Result};
 use crate::metrics::Metrics;
 use crate::report::{Chart, Page, Picture};
-use crate::run_folder::write_atomically;
 use crate::text::{count, number, seconds};
+use crate::whole_file::write_atomically;
 
 /// Columns whose moves are shown.
 const MOST_COLUMNS: usize = 12;

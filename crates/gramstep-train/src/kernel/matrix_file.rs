@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::npy::Header;
-use crate::run_folder::write_atomically;
+use crate::whole_file::write_atomically;
 
 /// What a file holds: some rows of a matrix.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

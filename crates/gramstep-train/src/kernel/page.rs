@@ -8,8 +8,8 @@ use gramstep::kernel::Spectrum;
 use super::Summary;
 use crate::error::Result;
 use crate::report::{Chart, Page, Scale};
-use crate::run_folder::write_atomically;
 use crate::text::{count, number};
+use crate::whole_file::write_atomically;
 
 /// Cells of a side of the heat map.
 const CELLS: usize = 48;

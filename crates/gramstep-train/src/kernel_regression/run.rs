@@ -13,10 +13,11 @@ use crate::model_file;
 use crate::observer::Observer;
 use crate::record::Record;
 use crate::report::{KernelFit, Report, SCHEMA_VERSION, write_run};
-use crate::run_folder::{Keep, write_atomically};
+use crate::run_folder::Keep;
 use crate::settings::{Config, Facts, Precision, RidgeChoice, all_processors, outside};
 use crate::stop_reason::StopReason;
 use crate::text::count;
+use crate::whole_file::write_atomically;
 
 /// From so many rows on a solve takes long enough to say so.
 const MANY: usize = 2000;

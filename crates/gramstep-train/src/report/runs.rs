@@ -10,10 +10,11 @@ use super::{Chart, KernelFit, Page, Report, Scale, usage};
 use crate::data::Problem;
 use crate::error::{Error, Result};
 use crate::metrics::Metrics;
-use crate::run_folder::{RunFolder, write_atomically};
+use crate::run_folder::RunFolder;
 use crate::text::{count, number, seconds};
 use crate::trained::TrainedModel;
 use crate::tune::Trial;
+use crate::whole_file::write_atomically;
 
 /// Losses of so many networks of an ensemble are drawn.
 const MOST_NETWORKS: usize = 3;
