@@ -184,7 +184,8 @@ def transfer(
     targets = [_Target.of(model) for model in models]
     if not targets:
         raise TypeError("models: expected at least one Model, LinearisedModel or fitted estimator")
-    if any(not np.array_equal(target.classes, targets[0].classes) for target in targets):
+    labels = targets[0].targets(y)[1]
+    if labels and any(not np.array_equal(target.classes, targets[0].classes) for target in targets):
         raise ValueError("models: they tell different classes apart")
     plan, y = _plan(targets[0], y, "pgd", {"steps": steps}, norm=norm, radius=radius, **threat)
     shares, results = run_transfer([target.compiled for target in targets], X, y, plan)
@@ -285,5 +286,9 @@ class _Target:
         y = np.asarray(y)
         estimator = not isinstance(self.compiled, (Model, LinearisedModel))
         if self.classes is not None and y.ndim == 1 and (estimator or y.dtype.kind in "iu"):
-            return (y[:, None] == self.classes[None, :]).astype(float), True
+            hits = y[:, None] == self.classes[None, :]
+            if not hits.any(axis=1).all():
+                unknown = y[~hits.any(axis=1)][0]
+                raise ValueError(f"y: {unknown!r} is none of the classes {list(self.classes)}")
+            return hits.astype(float), True
         return y, False

@@ -1,5 +1,6 @@
 //! Attacks on networks, their linearisations, and fitted estimators.
 
+use gramstep::Model;
 use gramstep::attack::{
     Apgd, Attack, Attacked, Criterion, Fgsm, Goal, LargestLoss, Margin, Norm, OwnUnits, Pgd, Problem, Reach, Shift,
     SmallestPerturbation, ThreatModel, transfer,
@@ -127,6 +128,8 @@ impl Targets {
     /// Of networks, their linearisations, and predictors, these in the units of their data.
     fn of(models: &[Bound<'_, PyAny>]) -> PyResult<Self> {
         let (mut single, mut double) = (Vec::<Target<f32>>::new(), Vec::<Target<f64>>::new());
+        // Kernel regressions compute in f64; networks of estimators beside them do so, too.
+        let widen = models.iter().any(|model| model.is_instance_of::<PyKernelPredictor>());
         for model in models {
             if let Ok(linear) = model.cast::<PyLinearisedModel>() {
                 match &linear.borrow().linear {
@@ -135,6 +138,7 @@ impl Targets {
                 }
             } else if let Ok(predictor) = model.cast::<PyNetworkPredictor>() {
                 match &predictor.get().predictor {
+                    Either::F32(own) if widen => double.push(in_own_units(widened(own.model())?, own.preprocessing())?),
                     Either::F32(own) => single.push(in_own_units(own.model().clone(), own.preprocessing())?),
                     Either::F64(own) => double.push(in_own_units(own.model().clone(), own.preprocessing())?),
                 }
@@ -155,6 +159,13 @@ impl Targets {
             (false, false) => Err(PyValueError::new_err("models: some are of float32, some of float64")),
         }
     }
+}
+
+/// The same network in double precision.
+fn widened(model: &Model<f32>) -> PyResult<Model<f64>> {
+    let specification = model.specification().ok_or_else(|| PyValueError::new_err("a network of own stages"))?;
+    let theta = model.theta().into_iter().map(f64::from).collect();
+    Model::builder(specification.clone()).theta(theta).device(model.device().clone()).build().map_err(core)
 }
 
 /// A model of preprocessed data, seen in the units of the data.

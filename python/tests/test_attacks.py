@@ -68,8 +68,17 @@ def test_kernel_estimators_are_attacked_by_the_same_calls():
     with pytest.raises(ValueError, match="different classes"):
         attacks.transfer([kernel, gramstep.NTKClassifier(depth=2).fit(X[:100], y[:100])], X, y, radius=0.1)
 
+    with pytest.raises(ValueError, match="none of the classes"):
+        attacks.pgd(kernel, X, y + 1, radius=0.1)
+
     X, y = load_diabetes(return_X_y=True)
     kernel = gramstep.NTKRegressor(depth=2, activation="erf").fit(X, y)
+    single = gramstep.GramGaussNewtonRegressor((20,), "tanh", max_iter=5, random_state=0).fit(X.astype("float32"), y)
+    shares, _ = attacks.transfer([single, kernel], X, y, radius=0.01, criterion=("wrong", 50.0))
+    assert shares.shape == (2, 2) and shares[1, 1] > np.mean(np.abs(kernel.predict(X) - y) >= 50)
+    model = gramstep.Model.mlp([10, 8, 2], seed=1)
+    two = gramstep.NTKRegressor(depth=1).fit(X, np.stack([y, -y], axis=1))
+    assert attacks.transfer([model, two], X, np.stack([y, -y], axis=1), radius=0.01)[0].shape == (2, 2)
     # Before and after are in the target's units: half the squared error, and the output itself.
     result = attacks.pgd(kernel, X, y, radius=0.01)
     np.testing.assert_allclose(result.before, 0.5 * (kernel.predict(X) - y) ** 2, rtol=1e-6, atol=1e-6)

@@ -1,6 +1,6 @@
 //! `gramstep attack`.
 
-use std::io::{Write, stdout};
+use std::io::{IsTerminal, Write, stderr, stdout};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -10,8 +10,9 @@ use gramstep_train::adversarial::Unit;
 use gramstep_train::attack::{AttackOptions, attack};
 use gramstep_train::data::{Format, Source};
 use gramstep_train::settings::all_processors;
+use indicatif::ProgressBar;
 
-use crate::options::{TalkOptions, formatted, parse};
+use crate::options::{TalkOptions, formatted, parse, stop_flag};
 use crate::outcome::{Outcome, Result};
 use crate::text;
 
@@ -70,7 +71,6 @@ pub(crate) struct Attack {
 
 impl Attack {
     pub(crate) fn run(self) -> Result {
-        let threads = self.threads.map_or_else(all_processors, NonZeroUsize::get);
         let options = AttackOptions {
             unit: if self.standardised { Unit::Deviation } else { Unit::Data },
             attack: self.method,
@@ -78,17 +78,21 @@ impl Attack {
             frozen: self.freeze,
             rows: self.rows.map(NonZeroUsize::get),
             seed: self.seed,
+            threads: self.threads.map_or_else(all_processors, NonZeroUsize::get),
             page: self.report,
             transfer: self.transfer,
             ..AttackOptions::new(self.norm, self.radius)
         };
-        let mut notes = Vec::new();
         let source = self.data.map(|data| formatted(data, self.format).parse::<Source>()).transpose()?;
-        let report = attack(&self.run, source.as_ref(), &options, threads, &mut notes)?;
+        let visible = !self.talk.quiet && stderr().is_terminal();
+        let bar = if visible { ProgressBar::new(0) } else { ProgressBar::hidden() };
+        let report = attack(&self.run, source.as_ref(), &options, &stop_flag(), &mut |done, all| {
+            bar.set_length(all as u64);
+            bar.set_position(done as u64);
+        })?;
+        bar.finish_and_clear();
         if !self.talk.quiet {
-            for note in &notes {
-                eprintln!("note: {note}");
-            }
+            report.notes.iter().for_each(|note| eprintln!("note: {note}"));
         }
         let mut out = stdout().lock();
         if self.talk.json {
@@ -96,7 +100,7 @@ impl Attack {
         } else {
             out.write_all(text::attack(&report).as_bytes())?;
         }
-        Ok(Outcome::Done)
+        Ok(if report.interrupted { Outcome::Interrupted } else { Outcome::Done })
     }
 }
 

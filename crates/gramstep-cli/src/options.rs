@@ -206,10 +206,10 @@ pub(crate) fn stop_flag() -> Arc<AtomicBool> {
         if set.swap(true, Ordering::Relaxed) {
             std::process::exit(130);
         }
-        eprintln!("\nending after this step; the model is kept (Ctrl-C again: at once)");
+        eprintln!("\nending soon, with what is done so far (Ctrl-C again: at once)");
     });
     if let Err(error) = installed {
-        eprintln!("warning: Ctrl-C will not keep the model: {error}");
+        eprintln!("warning: Ctrl-C will not keep what is done: {error}");
     }
     flag
 }

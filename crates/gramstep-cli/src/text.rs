@@ -136,13 +136,15 @@ pub(crate) fn report(report: &Report) -> String {
 pub(crate) fn attack(report: &AttackReport) -> String {
     let unit = if report.unit == Unit::Deviation { " standard deviations" } else { "" };
     let mut text = format!(
-        "{} against {}\n{} rows, {} radius {}{unit}, {}\n\n",
+        "{} against {}\n{} rows of {}, {} radius {}{unit}, {}{}\n\n",
         report.attack,
         report.run,
         count(report.clean.rows),
+        report.source,
         report.norm,
         number(report.radius),
         seconds(report.seconds),
+        if report.interrupted { ", interrupted" } else { "" },
     );
     let points = std::iter::once((0.0, &report.clean)).chain(report.robust.iter().map(|at| (at.radius, &at.metrics)));
     let header = std::iter::once("radius".to_owned()).chain(entries(&report.clean).into_iter().map(|(name, _)| name));

@@ -33,6 +33,9 @@ pub(crate) struct Checkpoint {
     pub(crate) theta: Vec<f64>,
     pub(crate) optimizer: OptimizerState,
     pub(crate) best: Option<BestSoFar>,
+    /// Epoch from which patience counts, and the loss to beat; not in older files.
+    #[serde(default)]
+    pub(crate) reference: Option<(usize, Option<f64>)>,
     /// The networks of an ensemble that are trained already.
     #[serde(default)]
     pub(crate) finished: Vec<Finished>,

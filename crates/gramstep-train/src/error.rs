@@ -215,6 +215,18 @@ pub enum Error {
         /// Why it cannot be used.
         reason: String,
     },
+    /// The data of a run are needed again and are other data now.
+    #[error("{}: the data have changed since the run, and its rows are needed", .run.display())]
+    DataChanged {
+        /// The run folder.
+        run: PathBuf,
+    },
+    /// The test rows of a run are asked for, and there are none.
+    #[error("{}: the run kept no rows for a test", .run.display())]
+    NoTestRows {
+        /// The run folder.
+        run: PathBuf,
+    },
     /// A file of a kernel matrix that cannot be joined with others.
     #[error("{}: {reason}", .path.display())]
     KernelFile {
@@ -349,10 +361,12 @@ impl Error {
             Self::UnknownClass { .. } => {
                 "every class needs a training row: merge rare classes, or take another --seed or a smaller --test"
             }
-            Self::Setting { .. } => "see gramstep train --help",
+            Self::Setting { .. } => "see --help of the command",
             Self::Configuration { .. } => "config.toml of any run folder shows every setting",
             Self::FormatVersion { .. } => "use the version of gramstep that wrote it",
             Self::ModelFile { .. } => "give the folder that gramstep train wrote",
+            Self::DataChanged { .. } => "put the data back as they were; gramstep attack takes other rows by --data",
+            Self::NoTestRows { .. } => "name rows with --data",
             Self::Checkpoint { .. } => {
                 "give --resume the folder of a run that was cut off, or train again with another --out"
             }

@@ -96,8 +96,7 @@ impl TrainedModel {
         let own = &self.metadata.preprocessing;
         let problem = Problem::load_with(&config, config.init.as_ref().map(|_| own), &mut |_, _| {})?;
         if problem.preprocessing != *own {
-            let reason = "the data have changed since the run, and its training rows are needed".to_owned();
-            return Err(Error::ModelFile { path: run.to_owned(), reason });
+            return Err(Error::DataChanged { run: run.to_owned() });
         }
         Ok((config, problem))
     }
@@ -107,8 +106,13 @@ impl TrainedModel {
     /// # Errors
     /// When the data of the run are gone or have changed, or it kept no rows for a test.
     pub(crate) fn test_rows(&self, run: &Path) -> Result<(Table, Vec<usize>)> {
-        let (config, problem) = self.problem(run)?;
-        Problem::test_rows(&config, &problem.preprocessing, &mut |_, _| {})
+        let config = Config::read(&RunFolder::open(run).config())?;
+        let own = &self.metadata.preprocessing;
+        let (table, rows, fitted) = Problem::test_rows(&config, own, &mut |_, _| {})?;
+        if fitted != *own {
+            return Err(Error::DataChanged { run: run.to_owned() });
+        }
+        if rows.is_empty() { Err(Error::NoTestRows { run: run.to_owned() }) } else { Ok((table, rows)) }
     }
 
     /// The network's outputs for preprocessed inputs.

@@ -436,6 +436,8 @@ impl<T: Scalar> State<T> {
             theta: widen(&model.theta()),
             optimizer: optimizer.state(),
             best: self.best.as_ref().map(best),
+            // JSON has no infinity.
+            reference: Some((self.reference.0, Some(self.reference.1).filter(|loss| loss.is_finite()))),
             finished: Vec::new(),
         }
     }
@@ -451,7 +453,9 @@ impl<T: Scalar> State<T> {
         model.set_theta(&narrow(checkpoint.theta))?;
         optimizer.restore(checkpoint.optimizer)?;
         let best = |best: BestSoFar| Best { epoch: best.epoch, loss: best.loss, theta: narrow(best.theta) };
-        let reference = checkpoint.best.as_ref().map_or((0, f64::INFINITY), |best| (best.epoch, best.loss));
+        let of_best = || checkpoint.best.as_ref().map(|best| (best.epoch, Some(best.loss)));
+        let (epoch, loss) = checkpoint.reference.or_else(of_best).unwrap_or_default();
+        let reference = (epoch, loss.unwrap_or(f64::INFINITY));
         Ok(Self {
             start,
             epoch: checkpoint.epoch,

@@ -44,7 +44,7 @@ fn an_attack_raises_the_error_with_the_radius_and_says_which_columns_it_moved() 
     let table = bench.run("attack run --data t.csv --norm linf --radius 0.05 --box 0,1 --rows 30");
     assert_eq!(table.code, 0, "{}", table.stderr);
     assert!(
-        table.stdout.contains("30 rows, linf radius 0.05") && table.stdout.contains("mean change"),
+        table.stdout.contains("30 rows of t.csv, linf radius 0.05") && table.stdout.contains("mean change"),
         "{}",
         table.stdout
     );
@@ -109,6 +109,9 @@ fn a_kernel_is_attacked_by_the_same_call_and_what_misleads_it_misleads_a_network
     let page = std::fs::read_to_string(bench.path("kernel.html")).unwrap();
     assert!(page.contains("Other models on the same changed rows"));
     bench.fails("attack kernel --data t.csv --norm linf --radius 0.02 --transfer nowhere", 1, &["nowhere"]);
+    bench.json("train --data t.csv --target strong --model mlp:4:tanh --epochs 1 --quiet --json --out another");
+    let refused = ["targets and classes of the attacked one"];
+    bench.fails("attack kernel --data t.csv --norm linf --radius 0.02 --transfer another", 2, &refused);
 }
 
 #[test]
@@ -124,7 +127,7 @@ fn without_data_the_test_rows_of_the_run_are_attacked() {
         assert!((of(&report["clean"]) - of(&run["test"])).abs() < 1e-9 * of(&run["test"]), "{options}");
     }
     bench.json(&format!("{TRAIN} --out none --test 0"));
-    bench.fails("attack none --norm linf --radius 0.01", 1, &["kept no row", "name rows"]);
+    bench.fails("attack none --norm linf --radius 0.01", 1, &["kept no rows", "--data"]);
     bench.write("t.csv", smooth_table(90));
     bench.fails("attack run24 --norm linf --radius 0.01", 1, &["the data have changed"]);
     bench.fails("attack run24 --norm linf --radius 0.01 --format csv", 2, &["--data"]);

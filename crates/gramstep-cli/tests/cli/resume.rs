@@ -29,6 +29,8 @@ fn a_run_that_is_killed_again_and_again_ends_in_the_same_bits() {
         ("gram-gauss-newton", "--batch-size 20 --momentum 0.9"),
         ("adam", "--optimizer adam --precision f32"),
         ("ensemble", "--optimizer sgd --ensemble 3"),
+        // Patience counts from the end of the warm-up, though the best epoch is an early one.
+        ("adversarial", "--adversarial linf:0.2:pgd:3 --warm-up 60 --patience 7"),
     ] {
         let (whole, cut) = (format!("{name}-whole"), format!("{name}-cut"));
         let settings = format!("train --data t.csv --model mlp:24:gelu --epochs 150 --patience 1000 {method} --quiet");

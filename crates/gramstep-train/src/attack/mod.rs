@@ -7,6 +7,7 @@ mod transfer;
 pub use transfer::Transfer;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use gramstep::attack::{Attack, Criterion, LargestLoss, NamedAttack, Norm, Problem};
@@ -20,14 +21,17 @@ use crate::data::{Dataset, Preprocessing, Source, Targets};
 use crate::error::{Error, Result};
 use crate::metrics::{Metrics, measure};
 use crate::model_file::Network;
+use crate::settings::all_processors;
 use crate::trained::TrainedModel;
-use transfer::Perturbed;
+use transfer::{Other, Perturbed};
 
 /// Version of the JSON object that [`AttackReport`] becomes.
 pub const SCHEMA_VERSION: u32 = 1;
 
 /// Shares of the radius at which the error is found.
 const SHARES: [f64; 4] = [0.25, 0.5, 0.75, 1.0];
+/// Rows at a time: an attack can be stopped between them.
+const CHUNK: usize = 512;
 
 /// How a model is attacked.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,6 +52,8 @@ pub struct AttackOptions {
     pub rows: Option<usize>,
     /// Of random starts.
     pub seed: u64,
+    /// Threads.
+    pub threads: usize,
     /// A page to write, with examples.
     pub page: Option<PathBuf>,
     /// Other runs, judged on what was found for this one.
@@ -68,6 +74,7 @@ impl AttackOptions {
             frozen: Vec::new(),
             rows: None,
             seed: 0,
+            threads: all_processors(),
             page: None,
             transfer: Vec::new(),
         }
@@ -82,6 +89,9 @@ pub struct AttackReport {
     pub schema_version: u32,
     /// The run folder.
     pub run: String,
+    /// The rows that were attacked: a source, or that they are the test rows of the run.
+    #[serde(default)]
+    pub source: String,
     /// The norm.
     pub norm: Norm,
     /// The largest size of a perturbation.
@@ -92,7 +102,7 @@ pub struct AttackReport {
     pub attack: String,
     /// Without attack.
     pub clean: Metrics,
-    /// At every radius, ascending; the last is that of the attack.
+    /// At every radius, ascending; the last is that of the attack, unless it was interrupted.
     pub robust: Vec<RobustMetrics>,
     /// Mean size of the move of each number column at the full radius, largest first.
     pub moves: Vec<ColumnMove>,
@@ -101,6 +111,12 @@ pub struct AttackReport {
     pub transfer: Vec<Transfer>,
     /// Time of the attacks.
     pub seconds: f64,
+    /// Whether it was stopped before the last radius was done.
+    #[serde(default)]
+    pub interrupted: bool,
+    /// What a user should know of the rows.
+    #[serde(default)]
+    pub notes: Vec<String>,
 }
 
 /// The quality of a model under attack at one radius.
@@ -127,7 +143,8 @@ pub struct ColumnMove {
 }
 
 /// Attacks the model of a run on the rows of a source that have a value in every target, or on the rows that the run was
-/// judged on at its end.
+/// judged on at its end. `progress` is told how many of all rows at all radii are done; with `stop` set the radii that are
+/// done are reported.
 ///
 /// # Errors
 /// When run, data or options do not fit together.
@@ -135,37 +152,54 @@ pub fn attack(
     run: &Path,
     source: Option<&Source>,
     options: &AttackOptions,
-    threads: usize,
-    notes: &mut Vec<String>,
+    stop: &AtomicBool,
+    progress: &mut dyn FnMut(usize, usize),
 ) -> Result<AttackReport> {
-    let device = Device::cpu(threads);
+    let device = Device::cpu(options.threads);
     let trained = TrainedModel::load(run, device.clone())?;
     let preprocessing = &trained.metadata().preprocessing;
     let (table, mut rows) = match source {
         None => trained.test_rows(run)?,
         Some(source) => {
-            let table = trained.read(source, threads)?;
+            let table = trained.read(source, options.threads)?;
             let rows = Targets::rows(&table, preprocessing.targets.columns())?;
             (table, rows)
         }
     };
-    notes.extend(table.notes().iter().cloned());
+    let mut notes = table.notes().to_vec();
     rows.truncate(options.rows.unwrap_or(usize::MAX));
     if rows.is_empty() {
         let purpose = "an attack: the target is empty".to_owned();
         return Err(Error::TooFewRows { origin: table.origin().to_owned(), rows: 0, purpose });
     }
-    let data = preprocessing.dataset(&table, &rows, notes)?;
+    let data = preprocessing.dataset(&table, &rows, &mut notes)?;
+    let other = |run: &PathBuf| Other::load(run, (&table, &rows), preprocessing, &device, &mut notes);
+    let others = options.transfer.iter().map(other).collect::<Result<Vec<_>>>()?;
     let clock = Instant::now();
-    let (mut report, attacked) = match trained.network() {
-        Network::F32(model) => attack_model(model, &trained, &data.cast(), options)?,
-        Network::F64(model) => attack_model(model, &trained, &data, options)?,
-        Network::Infinite(model) => attack_model(model.regressor(), &trained, &data, options)?,
+    let mut watch = Watch { stop, progress };
+    let (robust, attacked) = match trained.network() {
+        Network::F32(model) => attack_model(model, &trained, &data.cast(), options, &mut watch)?,
+        Network::F64(model) => attack_model(model, &trained, &data, options, &mut watch)?,
+        Network::Infinite(model) => attack_model(model.regressor(), &trained, &data, options, &mut watch)?,
     };
-    report.run = run.display().to_string();
-    let perturbed = Perturbed { table: &table, rows: &rows, preprocessing, data: &data, attacked: &attacked };
-    report.transfer = transfer::judge(&options.transfer, &perturbed, &device)?;
-    report.seconds = clock.elapsed().as_secs_f64();
+    let seconds = clock.elapsed().as_secs_f64();
+    let perturbed = Perturbed { preprocessing, clean: &data.inputs, attacked: &attacked };
+    let report = AttackReport {
+        schema_version: SCHEMA_VERSION,
+        run: run.display().to_string(),
+        source: source.map_or_else(|| "the test rows of the run".to_owned(), ToString::to_string),
+        norm: options.norm,
+        radius: options.radius,
+        unit: options.unit,
+        attack: options.attack.to_string(),
+        clean: measure(&trained.outputs(&data.inputs)?, &data.targets, &preprocessing.targets),
+        moves: moves(preprocessing, &data.inputs, &attacked),
+        transfer: others.iter().map(|other| other.judge(&perturbed)).collect::<Result<_>>()?,
+        seconds,
+        interrupted: robust.len() < SHARES.len(),
+        robust,
+        notes,
+    };
     if let Some(path) = &options.page {
         let examples = examples::find(&trained, &rows, &data, &attacked)?;
         page::write(path, &report, preprocessing, &examples)?;
@@ -173,48 +207,50 @@ pub fn attack(
     Ok(report)
 }
 
-/// Attacks a model on preprocessed data; returns the inputs at the full radius too.
-///
-/// # Errors
-/// When data or options do not fit the model.
+/// Who watches an attack, and who may end it.
+struct Watch<'a> {
+    stop: &'a AtomicBool,
+    progress: &'a mut dyn FnMut(usize, usize),
+}
+
+/// Attacks a model on preprocessed data at every radius; returns what was found, and the inputs at the largest radius
+/// that was done.
 fn attack_model<T: Scalar>(
     model: &dyn Differentiable<T>,
     trained: &TrainedModel,
     data: &Dataset<T>,
     options: &AttackOptions,
-) -> Result<(AttackReport, Matrix<f64>)> {
+    watch: &mut Watch<'_>,
+) -> Result<(Vec<RobustMetrics>, Matrix<f64>)> {
     let preprocessing = &trained.metadata().preprocessing;
     let threat = limited(preprocessing, options)?;
-    let goal = LargestLoss(&SquaredLoss);
-    let mut problem = Problem::new(model, &data.inputs, &data.targets);
-    if matches!(preprocessing.targets, Targets::Regression { .. }) {
-        problem = problem.with_goal(&goal).with_criterion(Criterion::None);
-    }
     let attack = options.attack.with_seed(options.seed);
-    let expected = data.targets.cast();
-    let judge = |inputs: &Matrix<T>| -> Result<Metrics> {
-        Ok(measure(&trained.outputs(&inputs.cast())?, &expected, &preprocessing.targets))
-    };
-    let mut robust = Vec::new();
-    let mut inputs = data.inputs.clone();
-    for radius in SHARES.map(|share| share * options.radius) {
-        inputs = attack.run(&problem, &threat.clone().with_radius(radius)?)?.inputs;
-        robust.push(RobustMetrics { radius, metrics: judge(&inputs)? });
+    let goal = LargestLoss(&SquaredLoss);
+    let (rows, expected) = (data.rows(), data.targets.cast());
+    let numbers: Vec<u64> = (0..rows as u64).collect();
+    let (mut robust, mut inputs) = (Vec::new(), data.inputs.cast());
+    for (at, share) in SHARES.into_iter().enumerate() {
+        let threat = threat.clone().with_radius(share * options.radius)?;
+        let mut found = Matrix::zeros(rows, data.inputs.columns());
+        for start in (0..rows).step_by(CHUNK) {
+            (watch.progress)(at * rows + start, SHARES.len() * rows);
+            if watch.stop.load(Ordering::Relaxed) {
+                return Ok((robust, inputs));
+            }
+            let chunk = start..(start + CHUNK).min(rows);
+            let (x, y) = (data.inputs.view().row_range(chunk.clone()), data.targets.view().row_range(chunk.clone()));
+            let mut problem = Problem::new(model, x, y).with_numbers(&numbers[chunk.clone()]);
+            if matches!(preprocessing.targets, Targets::Regression { .. }) {
+                problem = problem.with_goal(&goal).with_criterion(Criterion::None);
+            }
+            let attacked = attack.run(&problem, &threat)?.inputs.cast();
+            chunk.zip(0..).for_each(|(row, i)| found.row_mut(row).copy_from_slice(attacked.row(i)));
+        }
+        inputs = found;
+        let metrics = measure(&trained.outputs(&inputs)?, &expected, &preprocessing.targets);
+        robust.push(RobustMetrics { radius: share * options.radius, metrics });
     }
-    let report = AttackReport {
-        schema_version: SCHEMA_VERSION,
-        run: String::new(),
-        norm: options.norm,
-        radius: options.radius,
-        unit: options.unit,
-        attack: options.attack.to_string(),
-        clean: judge(&data.inputs)?,
-        robust,
-        moves: moves(preprocessing, &data.inputs, &inputs),
-        transfer: Vec::new(),
-        seconds: 0.0,
-    };
-    Ok((report, inputs.cast()))
+    Ok((robust, inputs))
 }
 
 /// The threat model with limits and frozen columns.
@@ -242,7 +278,7 @@ fn limited(preprocessing: &Preprocessing, options: &AttackOptions) -> Result<gra
     Ok(threat.with_frozen(&frozen))
 }
 
-fn moves<T: Scalar>(preprocessing: &Preprocessing, clean: &Matrix<T>, moved: &Matrix<T>) -> Vec<ColumnMove> {
+fn moves(preprocessing: &Preprocessing, clean: &Matrix<f64>, moved: &Matrix<f64>) -> Vec<ColumnMove> {
     let inputs = &preprocessing.inputs;
     let mut moves = Vec::new();
     for (column, places) in inputs.places() {
@@ -253,7 +289,7 @@ fn moves<T: Scalar>(preprocessing: &Preprocessing, clean: &Matrix<T>, moved: &Ma
         let number = (measured.len() * clean.rows()) as f64;
         let (mut sum, mut deviations) = (0.0, 0.0);
         for at in measured {
-            let moved: f64 = (0..clean.rows()).map(|i| (moved[(i, at)] - clean[(i, at)]).abs().to_f64()).sum();
+            let moved: f64 = (0..clean.rows()).map(|i| (moved[(i, at)] - clean[(i, at)]).abs()).sum();
             sum += moved * inputs.standardisation.scale[at];
             deviations += moved;
         }

@@ -1,11 +1,11 @@
 //! What the perturbations found for one model do to others.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use gramstep::{Device, Matrix};
 use serde::{Deserialize, Serialize};
 
-use crate::data::{Dataset, Preprocessing, Table};
+use crate::data::{Dataset, Preprocessing, Table, Targets};
 use crate::error::Result;
 use crate::metrics::{Metrics, measure};
 use crate::settings::outside;
@@ -23,42 +23,73 @@ pub struct Transfer {
     pub attacked: Metrics,
 }
 
-/// The rows under attack: as a table, and as the inputs of the attacked model.
+/// The inputs under attack, as the attacked model sees them.
 pub(super) struct Perturbed<'a> {
-    pub(super) table: &'a Table,
-    pub(super) rows: &'a [usize],
     pub(super) preprocessing: &'a Preprocessing,
-    pub(super) data: &'a Dataset<f64>,
+    pub(super) clean: &'a Matrix<f64>,
     pub(super) attacked: &'a Matrix<f64>,
 }
 
-pub(super) fn judge(runs: &[PathBuf], of: &Perturbed<'_>, device: &Device) -> Result<Vec<Transfer>> {
-    runs.iter().map(|run| judge_one(run, of, device)).collect()
+/// Another run, ready to be judged on the rows under attack.
+pub(super) struct Other {
+    run: String,
+    model: TrainedModel,
+    data: Dataset<f64>,
 }
 
-fn judge_one(run: &Path, of: &Perturbed<'_>, device: &Device) -> Result<Transfer> {
-    let other = TrainedModel::load(run, device.clone())?;
-    let own = &other.metadata().preprocessing;
-    // What there is to say of the rows was said of the attacked model.
-    let data = own.dataset(of.table, of.rows, &mut Vec::new())?;
-    let mut inputs = data.inputs.clone();
-    for (column, places) in of.preprocessing.inputs.places() {
-        let Some((other, theirs)) = own.inputs.places().find(|(other, _)| other.name == column.name) else {
-            continue;
-        };
-        let measured = column.encoding.measured();
-        if other.encoding.measured() != measured {
+impl Other {
+    /// Reads the run; it has to predict what the attacked one predicts.
+    pub(super) fn load(
+        run: &Path,
+        (table, rows): (&Table, &[usize]),
+        attacked: &Preprocessing,
+        device: &Device,
+        notes: &mut Vec<String>,
+    ) -> Result<Self> {
+        let model = TrainedModel::load(run, device.clone())?;
+        let own = &model.metadata().preprocessing;
+        if !same_targets(&own.targets, &attacked.targets) {
+            return Err(outside("transfer", &run.display(), "runs with the targets and classes of the attacked one"));
+        }
+        let alike = attacked.inputs.places().all(|(column, _)| {
+            let mut theirs = own.inputs.columns.iter().filter(|other| other.name == column.name);
+            theirs.all(|other| other.encoding.measured() == column.encoding.measured())
+        });
+        if !alike {
             let range = "runs that read every column alike, images in one size and colour";
             return Err(outside("transfer", &run.display(), range));
         }
-        for (from, to) in places.zip(theirs).take(measured) {
-            let factor = of.preprocessing.inputs.standardisation.scale[from] / own.inputs.standardisation.scale[to];
-            for i in 0..inputs.rows() {
-                inputs[(i, to)] += factor * (of.attacked[(i, from)] - of.data.inputs[(i, from)]);
+        let data = own.dataset(table, rows, notes)?;
+        Ok(Self { run: run.display().to_string(), model, data })
+    }
+
+    /// Its quality on the rows as they are and as they were changed. Columns that it does not read do not matter to it.
+    pub(super) fn judge(&self, of: &Perturbed<'_>) -> Result<Transfer> {
+        let own = &self.model.metadata().preprocessing;
+        let mut inputs = self.data.inputs.clone();
+        for (column, places) in of.preprocessing.inputs.places() {
+            let Some((_, theirs)) = own.inputs.places().find(|(other, _)| other.name == column.name) else {
+                continue;
+            };
+            for (from, to) in places.zip(theirs).take(column.encoding.measured()) {
+                let factor = of.preprocessing.inputs.standardisation.scale[from] / own.inputs.standardisation.scale[to];
+                for i in 0..inputs.rows() {
+                    inputs[(i, to)] += factor * (of.attacked[(i, from)] - of.clean[(i, from)]);
+                }
             }
         }
+        let metrics = |inputs| Ok(measure(&self.model.outputs(inputs)?, &self.data.targets, &own.targets));
+        let (clean, attacked): (Result<_>, Result<_>) = (metrics(&self.data.inputs), metrics(&inputs));
+        Ok(Transfer { run: self.run.clone(), clean: clean?, attacked: attacked? })
     }
-    let metrics = |inputs: &Matrix<f64>| Ok(measure(&other.outputs(inputs)?, &data.targets, &own.targets));
-    let (clean, attacked): (Result<_>, Result<_>) = (metrics(&data.inputs), metrics(&inputs));
-    Ok(Transfer { run: run.display().to_string(), clean: clean?, attacked: attacked? })
+}
+
+fn same_targets(a: &Targets, b: &Targets) -> bool {
+    match (a, b) {
+        (Targets::Regression { columns: a, .. }, Targets::Regression { columns: b, .. }) => a == b,
+        (Targets::Classification { column: a, classes }, Targets::Classification { column: b, classes: others }) => {
+            a == b && classes == others
+        }
+        _ => false,
+    }
 }

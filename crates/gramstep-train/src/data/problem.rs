@@ -108,34 +108,32 @@ impl Problem {
         Self::make(source.name(), &table, own_test(&source).as_ref(), config, earlier, progress)
     }
 
-    /// The rows that a run with this configuration and preprocessing was judged on at its end, in their table.
+    /// The rows that a run with this configuration and preprocessing was judged on at its end, in their table; and the
+    /// preprocessing that the data give now.
     ///
     /// # Errors
-    /// When data cannot be read, or there are no such rows.
+    /// When data cannot be read.
     pub(crate) fn test_rows(
         config: &Config,
         preprocessing: &Preprocessing,
         progress: &mut Progress<'_>,
-    ) -> Result<(Table, Vec<usize>)> {
+    ) -> Result<(Table, Vec<usize>, Preprocessing)> {
         let source: Source = config.data.as_deref().ok_or(Error::NoData)?.parse()?;
         let settings = config.image_settings();
         let images = preprocessing.inputs.image_settings(settings.broken, settings.threads);
         let table = source.read_with(&images, progress)?;
         let (columns, mut notes) = (preprocessing.targets.columns(), Vec::new());
         let division = Division::new(&table, columns, own_test(&source).as_ref(), config, &mut notes)?;
-        let (table, rows) = match division.test_file {
-            None => (table, division.split.test),
-            Some(file) => {
-                let table = file.read_with(&images, progress)?;
-                let rows = usable_rows(&table, columns, config.weights.as_deref(), &mut notes)?;
-                (table, rows)
-            }
+        let fitted = match config.init {
+            None => fit(config, &table, &division.split.train, columns, &mut notes)?,
+            Some(_) => preprocessing.clone(),
         };
-        if rows.is_empty() {
-            let purpose = "a test: the run kept no row for it; name rows".to_owned();
-            return Err(Error::TooFewRows { origin: table.origin().to_owned(), rows: 0, purpose });
-        }
-        Ok((table, rows))
+        let Some(file) = division.test_file else {
+            return Ok((table, division.split.test, fitted));
+        };
+        let table = file.read_with(&images, progress)?;
+        let rows = usable_rows(&table, columns, config.weights.as_deref(), &mut notes)?;
+        Ok((table, rows, fitted))
     }
 
     /// Makes a problem of a table that is read already; `config.data` is not looked at.
@@ -167,8 +165,7 @@ impl Problem {
         let preprocessing = if let Some(earlier) = earlier {
             earlier.clone()
         } else {
-            let weights = weights_of_rows(table, config.weights.as_deref(), &split.train)?;
-            Preprocessing::fit(config, table, (&split.train, weights.as_deref()), &columns, &mut notes)?
+            fit(config, table, &split.train, &columns, &mut notes)?
         };
         let images = config.image_settings();
         let images = preprocessing.inputs.image_settings(images.broken, images.threads);
@@ -222,6 +219,18 @@ impl Division {
         let split = Split::new(table.origin(), &rows, test, validation, config.seed.unwrap_or_default())?;
         Ok(Self { split, test_file, validation_file, test_portion, validation_share })
     }
+}
+
+/// The preprocessing that the training rows ask for.
+fn fit(
+    config: &Config,
+    table: &Table,
+    rows: &[usize],
+    columns: &[String],
+    notes: &mut Vec<String>,
+) -> Result<Preprocessing> {
+    let weights = weights_of_rows(table, config.weights.as_deref(), rows)?;
+    Preprocessing::fit(config, table, (rows, weights.as_deref()), columns, notes)
 }
 
 /// The rows to test on that come with a source.

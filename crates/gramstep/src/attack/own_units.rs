@@ -1,12 +1,16 @@
 //! A model of standardised data, attacked in the units of the data themselves.
 
+use std::marker::PhantomData;
+
 use crate::device::{Device, Operations, Tile};
-use crate::error::{Result, check_extent, check_positive};
+use crate::error::{Result, check_extent, check_positive, check_setting};
 use crate::model::{Cotangent, Differentiable, InputPass};
 use crate::scalar::Scalar;
 
 /// f(x) = m_y + s_y ∘ g((x − m_x) ⊘ s_x), g a model of standardised inputs and outputs. Models that were standardised
 /// differently can be compared so: threat, goal and criterion are in the units of the data.
+///
+/// Means and scales are kept and applied in `f64`; inputs and outputs themselves are rounded to `T`.
 ///
 /// ```
 /// use gramstep::attack::{Attack, Criterion, OwnUnits, Pgd, Problem, Shift, ThreatModel};
@@ -24,40 +28,38 @@ use crate::scalar::Scalar;
 #[derive(Clone, Debug)]
 pub struct OwnUnits<M, T> {
     model: M,
-    inputs: Units<T>,
-    outputs: Units<T>,
+    inputs: Units,
+    outputs: Units,
+    number: PhantomData<T>,
 }
 
 /// Means and scales of columns.
 #[derive(Clone, Debug)]
-struct Units<T> {
-    mean: Vec<T>,
-    scale: Vec<T>,
+struct Units {
+    mean: Vec<f64>,
+    scale: Vec<f64>,
 }
 
-impl<T: Scalar> Units<T> {
-    fn new(columns: usize, (mean, scale): (&[f64], &[f64])) -> Result<Self> {
-        check_extent("means of columns", columns, mean.len())?;
-        check_extent("scales of columns", columns, scale.len())?;
-        scale.iter().try_for_each(|&scale| check_positive("scale of a column", scale))?;
-        let cast = |values: &[f64]| values.iter().map(|&value| T::from_f64(value)).collect();
-        Ok(Self { mean: cast(mean), scale: cast(scale) })
+impl Units {
+    fn new(what: [&'static str; 2], columns: usize, (mean, scale): (&[f64], &[f64])) -> Result<Self> {
+        check_extent(what[0], columns, mean.len())?;
+        check_extent(what[1], columns, scale.len())?;
+        mean.iter().try_for_each(|mean| check_setting(mean.is_finite(), what[0], mean, "finite"))?;
+        scale.iter().try_for_each(|&scale| check_positive(what[1], scale))?;
+        Ok(Self { mean: mean.to_vec(), scale: scale.to_vec() })
     }
 
-    fn standardise(&self, rows: &mut [T]) {
+    /// Replaces every value of rows by what `change` makes of it, its mean and its scale.
+    fn apply<T: Scalar>(&self, rows: &mut [T], change: impl Fn(f64, f64, f64) -> f64) {
         for row in rows.chunks_exact_mut(self.mean.len().max(1)) {
             for ((value, &mean), &scale) in row.iter_mut().zip(&self.mean).zip(&self.scale) {
-                *value = (*value - mean) / scale;
+                *value = T::from_f64(change(value.to_f64(), mean, scale));
             }
         }
     }
 
-    fn restore(&self, rows: &mut [T]) {
-        for row in rows.chunks_exact_mut(self.mean.len().max(1)) {
-            for ((value, &mean), &scale) in row.iter_mut().zip(&self.mean).zip(&self.scale) {
-                *value = value.mul_add(scale, mean);
-            }
-        }
+    fn restore<T: Scalar>(&self, rows: &mut [T]) {
+        self.apply(rows, |value, mean, scale| value * scale + mean);
     }
 }
 
@@ -66,15 +68,16 @@ impl<T: Scalar, M: Differentiable<T>> OwnUnits<M, T> {
     ///
     /// # Errors
     /// [`Error::Shape`](crate::Error::Shape) if there are not as many as columns,
-    /// [`Error::Setting`](crate::Error::Setting) if a scale is not positive and finite.
+    /// [`Error::Setting`](crate::Error::Setting) if a mean is not finite or a scale not positive and finite.
     pub fn new(model: M, inputs: (&[f64], &[f64]), outputs: (&[f64], &[f64])) -> Result<Self> {
-        let (inputs, outputs) = (Units::new(model.inputs(), inputs)?, Units::new(model.outputs(), outputs)?);
-        Ok(Self { model, inputs, outputs })
+        let inputs = Units::new(["means of the inputs", "scales of the inputs"], model.inputs(), inputs)?;
+        let outputs = Units::new(["means of the outputs", "scales of the outputs"], model.outputs(), outputs)?;
+        Ok(Self { model, inputs, outputs, number: PhantomData })
     }
 
     fn standardised(&self, x: Tile<'_, T>) -> Vec<T> {
         let mut values = x.host().to_vec();
-        self.inputs.standardise(&mut values);
+        self.inputs.apply(&mut values, |value, mean, scale| (value - mean) / scale);
         values
     }
 }
@@ -120,13 +123,11 @@ impl<T: Scalar, M: Differentiable<T>> Differentiable<T> for OwnUnits<M, T> {
             own.copy_from_slice(outputs);
             self.outputs.restore(&mut own);
             cotangent(row, &own, u);
-            u.iter_mut().zip(&self.outputs.scale).for_each(|(u, &scale)| *u *= scale);
+            self.outputs.apply(u, |u, _, scale| u * scale);
         };
         self.model.pull_back(operations, Tile::new(&values, x.rows(), x.columns()), &mut scaled, pass)?;
         self.outputs.restore(&mut pass.outputs);
-        for row in pass.gradient.chunks_exact_mut(self.inputs.scale.len().max(1)) {
-            row.iter_mut().zip(&self.inputs.scale).for_each(|(slope, &scale)| *slope /= scale);
-        }
+        self.inputs.apply(&mut pass.gradient, |slope, _, scale| slope / scale);
         Ok(())
     }
 }

@@ -2,15 +2,13 @@
 
 use crate::device::{Device, Operations, Tile};
 use crate::error::{Error, Result, check_extent};
-use crate::kernel::{InfiniteRegressor, KernelRegression, LinearisedModel};
+use crate::kernel::{InfinitePoints, InfiniteRegressor, KernelRegression, LinearisedModel};
 use crate::model::{Cotangent, Differentiable, InputPass, Model};
 use crate::scalar::Scalar;
 use crate::view::{Matrix, MatrixView};
 
 /// Passes of the network that one of values and tangents is worth.
 const TANGENT_COST: f64 = 3.0;
-/// Kernels of a point that its value and gradient are worth.
-const GRADIENT_COST: f64 = 4.0;
 
 impl<T: Scalar> Differentiable<T> for LinearisedModel<T> {
     fn inputs(&self) -> usize {
@@ -139,11 +137,11 @@ impl<T: Scalar> Differentiable<T> for InfiniteRegressor<T> {
     }
 
     fn cost(&self) -> f64 {
-        GRADIENT_COST * self.points().pair_cost() * self.points().samples() as f64
+        (1.0 + InfinitePoints::<T>::GRADIENT_COST) * self.points().pair_cost() * self.points().samples() as f64
     }
 
     fn evaluate(&self, _: &dyn Operations<T>, x: Tile<'_, T>, pass: &mut InputPass<T>) -> Result<()> {
-        keep(&mut pass.outputs, &self.expand(&self.prepare(rows(x)?)?)?)
+        keep(&mut pass.outputs, &self.values_at(&self.prepare(rows(x)?)?)?)
     }
 
     fn pull_back(
@@ -154,9 +152,9 @@ impl<T: Scalar> Differentiable<T> for InfiniteRegressor<T> {
         pass: &mut InputPass<T>,
     ) -> Result<()> {
         let points = self.prepare(rows(x)?)?;
-        keep(&mut pass.outputs, &self.expand(&points)?)?;
+        keep(&mut pass.outputs, &self.values_at(&points)?)?;
         let u = cotangents(x.rows(), Differentiable::outputs(self), &pass.outputs, cotangent);
-        keep(&mut pass.gradient, &InfiniteRegressor::pull_back(self, &points, &u)?)
+        keep(&mut pass.gradient, &self.gradient_at(&points, &u)?)
     }
 }
 

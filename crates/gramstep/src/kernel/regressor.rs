@@ -34,9 +34,10 @@ impl<T: Scalar> InfiniteRegressor<T> {
     /// The expansion in the kernels of the points x_j; c: n×k.
     ///
     /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape) if there are not as many rows of c as points.
+    /// [`Error::Shape`](crate::Error::Shape) if there are not as many rows of c as points, or no column.
     pub fn new(points: InfinitePoints<T>, which: Which, coefficients: Matrix<T>) -> Result<Self> {
         check_extent("rows of the coefficients", points.samples(), coefficients.rows())?;
+        check_extent("columns of the coefficients", coefficients.columns().max(1), coefficients.columns())?;
         Ok(Self { points, which, coefficients })
     }
 
@@ -67,7 +68,7 @@ impl<T: Scalar> InfiniteRegressor<T> {
         let mut f = Matrix::zeros(x.rows(), self.coefficients.columns());
         for start in (0..x.rows()).step_by(CHUNK) {
             let rows = start..x.rows().min(start + CHUNK);
-            let part = self.expand(&self.prepare(x.row_range(rows.clone()))?)?;
+            let part = self.values_at(&self.prepare(x.row_range(rows.clone()))?)?;
             rows.zip(0..).for_each(|(row, i)| f.row_mut(row).copy_from_slice(part.row(i)));
         }
         Ok(f)
@@ -78,7 +79,7 @@ impl<T: Scalar> InfiniteRegressor<T> {
     /// # Errors
     /// Those of [`InfinitePoints::input_gradient`].
     pub fn input_gradient<'x>(&self, x: impl Into<MatrixView<'x, T>>, u: &Matrix<T>) -> Result<Matrix<T>> {
-        self.pull_back(&self.prepare(x.into())?, u)
+        self.gradient_at(&self.prepare(x.into())?, u)
     }
 
     pub(crate) fn prepare(&self, x: MatrixView<'_, T>) -> Result<InfinitePoints<T>> {
@@ -86,7 +87,7 @@ impl<T: Scalar> InfiniteRegressor<T> {
     }
 
     /// f of prepared points.
-    pub(crate) fn expand(&self, x: &InfinitePoints<T>) -> Result<Matrix<T>> {
+    pub(crate) fn values_at(&self, x: &InfinitePoints<T>) -> Result<Matrix<T>> {
         let cross = x.cross_gram(&self.points, self.which)?;
         let (m, n, k) = (x.samples(), self.points.samples(), self.coefficients.columns());
         let mut f = Matrix::zeros(m, k);
@@ -97,7 +98,7 @@ impl<T: Scalar> InfiniteRegressor<T> {
     }
 
     /// The gradients at prepared points.
-    pub(crate) fn pull_back(&self, x: &InfinitePoints<T>, u: &Matrix<T>) -> Result<Matrix<T>> {
+    pub(crate) fn gradient_at(&self, x: &InfinitePoints<T>, u: &Matrix<T>) -> Result<Matrix<T>> {
         x.input_gradient(&self.points, u, &self.coefficients, self.which)
     }
 }

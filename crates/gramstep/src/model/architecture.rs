@@ -160,6 +160,20 @@ mod tests {
     }
 
     #[test]
+    fn a_dense_head_takes_the_place_of_the_mean_over_pixels() {
+        let image = Shape::Image { height: 28, width: 28, channels: 1, side: 3 };
+        let text = "cnn:4,8:relu:max:dense=16";
+        let specification = text.parse::<Architecture>().unwrap().specification(image, 10);
+        let plain = || Specification::cnn(image, &[4, 8], Activation::Relu, 10);
+        let head = |specification: Specification| specification.with_dense_head(&[16], Activation::Relu);
+        assert_eq!(specification, head(plain().with_max_pools()));
+        assert_eq!(specification, head(plain()).with_max_pools());
+        // 28 → 14 → 7 pixels of 8 channels, and the 3 numbers beside the image.
+        let spans: Vec<_> = specification.spans().unwrap().into_iter().map(|span| span.shape).collect();
+        assert!(spans.contains(&vec![16, 7 * 7 * 8 + 3]), "{spans:?}");
+    }
+
+    #[test]
     fn text_is_read_back_and_nonsense_is_refused() {
         for text in [
             "linear",

@@ -46,16 +46,19 @@ impl Specification {
     }
 
     /// The same with hidden dense layers of these widths over all pixels in place of the mean over pixels, for images in
-    /// which it matters where something is. Images of at least 8 pixels a side are halved once more before them.
+    /// which it matters where something is. Images of at least 8 pixels a side are halved once more before them. A
+    /// specification without the mean over pixels stays as it is.
     #[must_use]
     pub fn with_dense_head(mut self, hidden: &[usize], activation: Activation) -> Self {
-        let halvings =
-            self.layers.iter().filter(|layer| matches!(layer, LayerSpecification::AveragePool { .. })).count();
+        let pool = |layer: &&LayerSpecification| {
+            matches!(layer, LayerSpecification::AveragePool { .. } | LayerSpecification::MaxPool { .. })
+        };
         let side = match self.input {
-            Shape::Image { height, width, .. } => height.min(width) >> halvings,
+            Shape::Image { height, width, .. } => height.min(width) >> self.layers.iter().filter(pool).count(),
             Shape::Vector(_) => 0,
         };
-        let halving = (side >= HALVED).then_some(LayerSpecification::AveragePool { kernel: 2 });
+        let halving = self.layers.iter().find(pool).cloned().unwrap_or(LayerSpecification::AveragePool { kernel: 2 });
+        let halving = (side >= HALVED).then_some(halving);
         let hidden = hidden.iter().flat_map(|&units| {
             [LayerSpecification::Dense(DenseSpecification::new(units)), LayerSpecification::Activation(activation)]
         });

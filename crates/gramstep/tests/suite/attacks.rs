@@ -417,6 +417,22 @@ fn a_linear_kernel_is_attacked_to_its_closed_form_worst_case() {
 }
 
 #[test]
+fn single_precision_keeps_the_digits_of_large_means() {
+    let model = network::<f32>(&[1, 8, 1], Activation::Tanh, 7);
+    let (mean, scale) = (123_456_784.0, 40.0);
+    let own = OwnUnits::new(model.clone(), (&[mean], &[scale]), (&[0.0], &[1.0])).unwrap();
+    // Numbers that f32 holds, and a mean that it does not.
+    let raw = Matrix::from_vec(2, 1, vec![123_456_792.0_f32, 123_456_864.0]).unwrap();
+    let own_mean = OwnUnits::new(model.clone(), (&[mean + 3.0], &[scale]), (&[0.0], &[1.0])).unwrap();
+    for (own, mean) in [(own, mean), (own_mean, mean + 3.0)] {
+        let mut pass = InputPass::default();
+        own.evaluate(&own.device().operations::<f32>(), Tile::new(raw.as_slice(), 2, 1), &mut pass).unwrap();
+        let by_hand = Matrix::from_fn(2, 1, |i, _| ((f64::from(raw[(i, 0)]) - mean) / scale) as f32);
+        assert_eq!(pass.outputs, model.predict(&by_hand).unwrap().as_slice());
+    }
+}
+
+#[test]
 fn surrogates_have_the_outputs_of_their_kernels_and_the_gradients_of_differences() {
     let (x, y) = (cube::<f64>(72, 30, 6), one_hot::<f64>(30, 3));
     let (model, linear, regressor) = surrogates(&x, &y);
@@ -503,6 +519,14 @@ fn wrong_use_is_refused_with_the_numbers() {
     assert!(matches!(ThreatModel::linf(-0.1), Err(Error::Setting { name: "radius", .. })));
     assert!(matches!(ThreatModel::l2(f64::NAN), Err(Error::Setting { name: "radius", .. })));
     assert!(matches!(ThreatModel::l2(1.0).unwrap().with_box(1.0, 0.0), Err(Error::Setting { name: "box", .. })));
+    let (ones, twos) = (&[1.0, 1.0][..], &[2.0, 2.0][..]);
+    for (inputs, outputs) in [
+        ((ones, &twos[..1]), (&ones[..1], &twos[..1])),
+        ((&[f64::NAN, 0.0], twos), (&ones[..1], &twos[..1])),
+        ((ones, twos), (&ones[..1], &[0.0])),
+    ] {
+        assert!(OwnUnits::new(model.clone(), inputs, outputs).is_err(), "{inputs:?} {outputs:?}");
+    }
     assert!(matches!("l1".parse::<Norm>(), Err(Error::Setting { name: "norm", .. })));
     let threat = ThreatModel::linf(0.1).unwrap();
     let run = |threat: &ThreatModel, problem: Problem<'_, f64>| Pgd::default().run(&problem, threat).map(|_| ());

@@ -86,6 +86,22 @@ fn at_a_point_of_the_expansion_and_at_zero_gradients_are_finite() {
             assert!(gradient.as_slice().iter().all(|g| g.is_finite()), "{activation}");
         }
     }
+    // A point so short that the square of its length underflows.
+    let short = Matrix::from_fn(1, 4, |_, j| 1e-20 * (1.0 + j as f32));
+    for activation in Activation::ALL {
+        for kernel in networks(activation) {
+            let (points, others) = (points(&kernel, &short), points(&kernel, &x.cast::<f32>()));
+            let (u, c) = (matrix::<f32>(33, 1, 1), matrix::<f32>(34, 3, 1));
+            let gradient = points.input_gradient(&others, &u, &c, Which::Ntk).unwrap();
+            assert!(gradient.as_slice().iter().all(|g| g.is_finite()), "{activation}");
+        }
+    }
+    // At 0 smooth kernels have a slope as everywhere.
+    let zero = Matrix::zeros(1, 4);
+    for activation in [Activation::Erf, Activation::Tanh, Activation::Gelu, Activation::Sin] {
+        let kernel = InfiniteKernel::mlp(2, activation, 1.3, 0.2).unwrap();
+        assert!(error(&kernel, Which::Ntk, &zero, &x) < 1e-8, "{activation}");
+    }
     // A kink weighs nothing: relu's gradient at the point itself is the central difference.
     let kernel = InfiniteKernel::mlp(2, Activation::Relu, 2.0, 0.0).unwrap();
     let single = Matrix::from_fn(1, 4, |_, j| x[(0, j)]);

@@ -1,7 +1,6 @@
 //! The gradient of a kernel expansion in its input, ∂/∂x ⟨u, Σ_j K(x, x_j) c_j⟩.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use super::points::{InfinitePoints, STRIPE, Work, runs};
 use super::slopes::Slopes;
@@ -11,9 +10,6 @@ use crate::kernel::Which;
 use crate::scalar::Scalar;
 use crate::view::Matrix;
 
-/// A pair costs about so many times as much as its kernel.
-const COST: f64 = 3.0;
-
 /// Rows of the result, and of the cotangents.
 struct Panel<'a, T> {
     rows: Range<usize>,
@@ -21,6 +17,9 @@ struct Panel<'a, T> {
 }
 
 impl<T: Scalar> InfinitePoints<T> {
+    /// What the gradient of a pair costs, in kernels of the pair.
+    pub(crate) const GRADIENT_COST: f64 = 3.0;
+
     /// ∂/∂x_i ⟨u_i, Σ_j K(x_i, x′_j) c_j⟩ for these points x_i and others x′_j, n×d; u: n×k, c: n′×k.
     ///
     /// ```text
@@ -50,30 +49,30 @@ impl<T: Scalar> InfinitePoints<T> {
         check_extent("rows of the cotangents", self.samples, u.rows())?;
         check_extent("rows of the coefficients", other.samples, c.rows())?;
         check_extent("columns of the cotangents", c.columns(), u.columns())?;
-        let (growth, _) = (self.growth()?, other.growth()?);
+        self.differentiate()?;
+        other.differentiate()?;
+        let growth = self.growth();
         let d = self.inputs;
         let mut gradient = Matrix::zeros(self.samples, d);
         let rows = self.panel(self.samples);
         let chunks = gradient.as_mut_slice().chunks_mut((rows * d).max(1)).enumerate();
         let items =
             chunks.map(|(at, gradient)| Panel { rows: at * rows..at * rows + gradient.len() / d, gradient }).collect();
-        let cost = COST * self.cost((self.samples * other.samples) as f64);
+        let cost = Self::GRADIENT_COST * self.cost((self.samples * other.samples) as f64);
         self.device.for_each(cost, items, |operations, panel| {
             self.gradient_panel(other, operations, panel, (u, c), &growth, which);
         });
         Ok(gradient)
     }
 
-    /// ∂K_ii/∂q of every point, for every state; the coefficients of series are prepared, too.
-    fn growth(&self) -> Result<Arc<Vec<Vec<T>>>> {
-        if let Some(growth) = self.growth.get() {
-            return Ok(Arc::clone(growth));
-        }
-        for table in self.coefficients.iter().flatten() {
-            table.differentiate(&self.device)?;
-        }
-        let steps = self.kernel.steps.len();
-        let mut growth = vec![vec![T::ZERO; self.samples]; steps];
+    /// Prepares what series need.
+    fn differentiate(&self) -> Result<()> {
+        self.coefficients.iter().flatten().try_for_each(|table| table.differentiate(&self.device))
+    }
+
+    /// ∂K_ii/∂q of every point, in front of every step.
+    fn growth(&self) -> Vec<Vec<T>> {
+        let mut growth = vec![vec![T::ZERO; self.samples]; self.kernel.steps.len()];
         let (mut work, mut slopes) = (Work::new(), Slopes::new());
         for i in 0..self.samples {
             slopes.start();
@@ -82,7 +81,7 @@ impl<T: Scalar> InfinitePoints<T> {
                 slopes.step(step, pairs, before, growth[at][i], tables);
             });
         }
-        Ok(Arc::clone(self.growth.get_or_init(|| Arc::new(growth))))
+        growth
     }
 
     fn gradient_panel(

@@ -1,7 +1,7 @@
 //! A set of points as an infinitely wide network sees it, and the kernels between two such sets.
 
 use std::ops::Range;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use super::InfiniteKernel;
 use super::dual::{Coefficients, Tables};
@@ -36,8 +36,6 @@ pub struct InfinitePoints<T> {
     pub(super) scales: Vec<Vec<T>>,
     /// What series need, for every step.
     pub(super) coefficients: Vec<Option<Arc<Coefficients<T>>>>,
-    /// ∂K(x, x)/∂q of every point, for every step, once a gradient was asked for.
-    pub(super) growth: OnceLock<Arc<Vec<Vec<T>>>>,
 }
 
 /// Where the kernels of one panel or tile go: rows of `width` numbers. An absent kernel is not written.
@@ -78,7 +76,6 @@ impl<T: Scalar> InfinitePoints<T> {
             directions,
             scales: Vec::new(),
             coefficients: Vec::new(),
-            growth: OnceLock::new(),
         };
         points.follow(variances)?;
         Ok(points)

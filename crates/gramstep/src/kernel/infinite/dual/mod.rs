@@ -77,12 +77,15 @@ impl<T: Scalar> Partials<T> {
     }
 }
 
-/// 1/x, and 0 for 0: a point without variance has no direction to turn to.
+/// Below it 1/x² is not finite in `f32`.
+const SMALLEST: f64 = 1e-18;
+
+/// 1/x, and 0 for numbers as good as 0: a point without variance has no direction to turn to.
 #[inline(always)]
 fn inverse<T: Scalar>(x: T) -> T {
-    let positive = x > T::ZERO;
-    let inverse = T::ONE / if positive { x } else { T::ONE };
-    if positive { inverse } else { T::ZERO }
+    let usable = x > T::from_f64(SMALLEST);
+    let inverse = T::ONE / if usable { x } else { T::ONE };
+    if usable { inverse } else { T::ZERO }
 }
 
 impl From<Activation> for Dual {
@@ -149,6 +152,7 @@ impl Dual {
             }
         }
     }
+
     /// The derivatives of E[φφ] and E[φ′φ′] of a run of pairs.
     pub(super) fn partials<T: Scalar>(
         self,

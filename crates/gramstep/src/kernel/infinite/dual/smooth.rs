@@ -179,6 +179,7 @@ impl Closed for Gelu {
         let tilt = k / root * (T::ONE / rest + (T::ONE - a * b) / total + T::ONE);
         (value, turn.mul_add(angle + tilt, quarter))
     }
+
     /// With Q = 1/D + (1 − ab)/P + 1 and N = k² + ab·D, whose derivatives in a are −(1+b)/D² − b/P − (1−ab)(1+b)/P² and
     /// bD + ab(1+b):
     ///
