@@ -129,7 +129,7 @@ impl Targets {
     fn of(models: &[Bound<'_, PyAny>]) -> PyResult<Self> {
         let (mut single, mut double) = (Vec::<Target<f32>>::new(), Vec::<Target<f64>>::new());
         // Kernel regressions compute in f64; networks of estimators beside them do so, too.
-        let widen = models.iter().any(|model| model.is_instance_of::<PyKernelPredictor>());
+        let widen = models.iter().any(PyAnyMethods::is_instance_of::<PyKernelPredictor>);
         for model in models {
             if let Ok(linear) = model.cast::<PyLinearisedModel>() {
                 match &linear.borrow().linear {

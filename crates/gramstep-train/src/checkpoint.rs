@@ -136,6 +136,7 @@ mod tests {
             theta: theta.clone(),
             optimizer,
             best,
+            reference: Some((3, None)),
             finished: vec![Finished {
                 theta,
                 epochs: 4,

@@ -54,7 +54,7 @@ pub(crate) fn settle(
         config.model = Some(SMALL.to_owned());
     } else if open && small && !limited && facts.validation {
         let judges = if preset == Preset::Thorough { MEMBERS } else { JUDGES };
-        let Some(best) = best(&problem(), &Config { ensemble: Some(judges), ..config.clone() }, stop)? else {
+        let Some(best) = best(&problem(), &Config { ensemble: Some(judges), ..config.clone() }, stop, observer)? else {
             return Ok(());
         };
         config.model = Some(best.to_owned());
@@ -65,9 +65,15 @@ pub(crate) fn settle(
 }
 
 /// The candidate of lowest validation loss; none where the user ends the choice.
-fn best(problem: &Problem, config: &Config, stop: &AtomicBool) -> Result<Option<&'static str>> {
+fn best(
+    problem: &Problem,
+    config: &Config,
+    stop: &AtomicBool,
+    observer: &mut dyn Observer,
+) -> Result<Option<&'static str>> {
     let mut best: Option<(f64, &'static str)> = None;
-    for candidate in CANDIDATES {
+    for (number, candidate) in (1..).zip(CANDIDATES) {
+        observer.note(&format!("trying {candidate}, {number} of {}", CANDIDATES.len()));
         let config = Config { model: Some(candidate.to_owned()), ..config.clone() };
         match train_on(problem, &config, Keep::Nothing, false, stop, &mut Silent) {
             Ok(report) => {

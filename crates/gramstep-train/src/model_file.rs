@@ -196,7 +196,7 @@ pub(crate) fn parse(path: &Path, bytes: &[u8], device: Device) -> Result<(Networ
         (Some(specification), None, Precision::F64) => {
             Network::F64(file.network(specification, device, Dtype::F64, double)?)
         }
-        (None, Some(kernel), Precision::F64) => Network::Infinite(Arc::new(file.kernel(kernel, device)?)),
+        (None, Some(kernel), Precision::F64) => Network::Infinite(Arc::new(file.kernel(kernel, &device)?)),
         _ => return Err(wrong("metadata of neither a network nor a kernel regression".to_owned())),
     };
     Ok((network, metadata))
@@ -276,7 +276,7 @@ impl File<'_> {
         Ok(model)
     }
 
-    fn kernel(&self, kernel: KernelMetadata, device: Device) -> Result<KernelModel> {
+    fn kernel(&self, kernel: KernelMetadata, device: &Device) -> Result<KernelModel> {
         let preprocessing = &self.metadata.preprocessing;
         let rows = self.tensor("inputs")?.shape().first().copied().unwrap_or(0);
         let doubles = |name: &str, shape: &[usize]| self.values(name, Dtype::F64, shape, double);

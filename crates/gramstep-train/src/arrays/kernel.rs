@@ -35,7 +35,7 @@ impl KernelPredictor {
     ) -> Result<Self> {
         let preprocessing = prepared.preprocessing.clone();
         let (train, task) = (prepared.train.cast(), preprocessing.targets.task());
-        let model = KernelModel::fit(train, task, architecture, ridge, Device::cpu(threads))?;
+        let model = KernelModel::fit(train, task, architecture, ridge, &Device::cpu(threads))?;
         Ok(Self { preprocessing, model: Arc::new(model) })
     }
 

@@ -50,9 +50,9 @@ impl KernelModel {
         task: Task,
         architecture: InfiniteArchitecture,
         ridge: Ridge,
-        device: Device,
+        device: &Device,
     ) -> Result<Self> {
-        let points = architecture.kernel()?.points(&train.inputs, &device)?;
+        let points = architecture.kernel()?.points(&train.inputs, device)?;
         let regression = decompose(&train, task, &points, architecture, ridge)?;
         let coefficients = regression.coefficients();
         let inverse_temperature =
@@ -71,7 +71,7 @@ impl KernelModel {
         train: Dataset<f64>,
         (ridge, inverse_temperature): (f64, f64),
         coefficients: Matrix<f64>,
-        device: Device,
+        device: &Device,
     ) -> Result<Self> {
         let shape = (train.rows(), train.targets.columns());
         let lengths = [("coefficients", shape.0, coefficients.rows()), ("outputs", shape.1, coefficients.columns())];
@@ -88,7 +88,7 @@ impl KernelModel {
                 return Err(CoreError::Setting { name, value: value.to_string(), range }.into());
             }
         }
-        let points = architecture.kernel()?.points(&train.inputs, &device)?;
+        let points = architecture.kernel()?.points(&train.inputs, device)?;
         Self::assemble((architecture, task), train, (ridge, inverse_temperature), coefficients, points)
     }
 
@@ -274,7 +274,7 @@ mod tests {
     #[test]
     fn a_held_out_row_is_predicted_as_by_the_fit_without_it() {
         let (all, kernel) = (rows(20), "ntk:depth=2:erf".parse().unwrap());
-        let fit = |data| KernelModel::fit(data, Task::Regression, kernel, Ridge::Fixed(0.05), Device::cpu(1)).unwrap();
+        let fit = |data| KernelModel::fit(data, Task::Regression, kernel, Ridge::Fixed(0.05), &Device::cpu(1)).unwrap();
         let held_out = fit(all.clone()).held_out().unwrap();
         for row in [0, 7, 19] {
             let others: Vec<usize> = (0..20).filter(|&i| i != row).collect();
@@ -286,15 +286,15 @@ mod tests {
     #[test]
     fn a_model_from_its_parts_predicts_the_same() {
         let (data, kernel) = (rows(20), "nngp:relu".parse().unwrap());
-        let fitted = KernelModel::fit(data, Task::Regression, kernel, Ridge::Evidence, Device::cpu(1)).unwrap();
+        let fitted = KernelModel::fit(data, Task::Regression, kernel, Ridge::Evidence, &Device::cpu(1)).unwrap();
         let parts = (fitted.ridge(), fitted.inverse_temperature());
         let of = (kernel, Task::Regression);
         let (train, c) = (fitted.train().clone(), fitted.coefficients().clone());
-        let restored = KernelModel::restore(of, train.clone(), parts, c.clone(), Device::cpu(1)).unwrap();
+        let restored = KernelModel::restore(of, train.clone(), parts, c.clone(), &Device::cpu(1)).unwrap();
         let x = Matrix::from_fn(3, 2, |i, j| (i + 2 * j) as f64 * 0.3);
         assert_eq!(fitted.outputs(&x).unwrap(), restored.outputs(&x).unwrap());
         assert_eq!(fitted.deviation(&x).unwrap(), restored.deviation(&x).unwrap());
-        assert!(KernelModel::restore(of, train.clone(), (-1.0, 1.0), c.clone(), Device::cpu(1)).is_err());
-        assert!(KernelModel::restore(of, train, parts, Matrix::zeros(3, 1), Device::cpu(1)).is_err());
+        assert!(KernelModel::restore(of, train.clone(), (-1.0, 1.0), c.clone(), &Device::cpu(1)).is_err());
+        assert!(KernelModel::restore(of, train, parts, Matrix::zeros(3, 1), &Device::cpu(1)).is_err());
     }
 }

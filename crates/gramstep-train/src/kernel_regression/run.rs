@@ -81,27 +81,62 @@ pub(crate) fn train(
 
 /// Settings of networks have no meaning here.
 fn refuse(config: &Config) -> Result<()> {
+    // All fields, so that a new one has to be thought of.
+    let Config {
+        augment,
+        init,
+        preset,
+        ensemble,
+        optimizer,
+        learning_rate,
+        damping,
+        momentum,
+        batch_size,
+        adversarial,
+        ball,
+        warm_up,
+        epochs,
+        time_limit,
+        patience,
+        precision,
+        format_version: _,
+        data: _,
+        target: _,
+        drop: _,
+        weights: _,
+        task: _,
+        test: _,
+        validation: _,
+        image_size: _,
+        colour: _,
+        broken_images: _,
+        model: _,
+        ridge: _,
+        seed: _,
+        threads: _,
+        processes: _,
+    } = config;
     let given = [
-        ("augment", config.augment.is_some()),
-        ("init", config.init.is_some()),
-        ("preset", config.preset.is_some()),
-        ("ensemble", config.ensemble.is_some()),
-        ("optimizer", config.optimizer.is_some()),
-        ("learning-rate", config.learning_rate.is_some()),
-        ("damping", config.damping.is_some()),
-        ("momentum", config.momentum.is_some()),
-        ("batch-size", config.batch_size.is_some()),
-        ("adversarial", config.adversarial.is_some()),
-        ("ball", config.ball.is_some()),
-        ("warm-up", config.warm_up.is_some()),
-        ("epochs", config.epochs.is_some()),
-        ("time-limit", config.time_limit.is_some()),
-        ("patience", config.patience.is_some()),
+        ("augment", augment.is_some()),
+        ("init", init.is_some()),
+        ("preset", preset.is_some()),
+        ("ensemble", ensemble.is_some()),
+        ("optimizer", optimizer.is_some()),
+        ("learning-rate", learning_rate.is_some()),
+        ("damping", damping.is_some()),
+        ("momentum", momentum.is_some()),
+        ("batch-size", batch_size.is_some()),
+        ("adversarial", adversarial.is_some()),
+        ("ball", ball.is_some()),
+        ("warm-up", warm_up.is_some()),
+        ("epochs", epochs.is_some()),
+        ("time-limit", time_limit.is_some()),
+        ("patience", patience.is_some()),
     ];
     if let Some((name, _)) = given.iter().find(|(_, given)| *given) {
         return Err(outside(name, &"with a kernel", "a setting of networks alone"));
     }
-    match config.precision {
+    match precision {
         Some(Precision::F32) => Err(outside("precision", &"f32", "f64, in which a kernel regression is solved")),
         _ => Ok(()),
     }
@@ -135,7 +170,7 @@ fn fit(config: &Config, architecture: InfiniteArchitecture, problem: &Problem) -
     };
     let task = problem.preprocessing.targets.task();
     let device = Device::cpu(config.threads.unwrap_or_else(all_processors));
-    KernelModel::fit(problem.train.clone(), task, architecture, ridge, device)
+    KernelModel::fit(problem.train.clone(), task, architecture, ridge, &device)
 }
 
 /// The report of a run that is not kept and took no time.

@@ -70,18 +70,20 @@ impl<T: Scalar> InfinitePoints<T> {
         self.coefficients.iter().flatten().try_for_each(|table| table.differentiate(&self.device))
     }
 
-    /// ∂K_ii/∂q of every point, in front of every step.
+    /// ∂K_ii/∂q of every point, one row each, in front of every step.
     fn growth(&self) -> Vec<Vec<T>> {
-        let mut growth = vec![vec![T::ZERO; self.samples]; self.kernel.steps.len()];
         let (mut work, mut slopes) = (Work::new(), Slopes::new());
-        for i in 0..self.samples {
+        let mut own = |i: usize| {
+            let mut growth = Vec::with_capacity(self.kernel.steps.len());
             slopes.start();
-            self.walk(self, i, i..i + 1, &[T::ONE], &mut work, |at, step, pairs, before, tables| {
-                growth[at][i] = slopes.own_growth();
-                slopes.step(step, pairs, before, growth[at][i], tables);
+            self.walk(self, i, i..i + 1, &[T::ONE], &mut work, |_, step, pairs, before, tables| {
+                let now = slopes.own_growth();
+                growth.push(now);
+                slopes.step(step, pairs, before, now, tables);
             });
-        }
-        growth
+            growth
+        };
+        (0..self.samples).map(&mut own).collect()
     }
 
     fn gradient_panel(
@@ -111,7 +113,7 @@ impl<T: Scalar> InfinitePoints<T> {
                     slopes.start();
                     let correlations = &correlations[place.clone()];
                     self.walk(other, i, run.clone(), correlations, &mut work, |at, step, pairs, before, tables| {
-                        slopes.step(step, pairs, before, growth[at][i], tables);
+                        slopes.step(step, pairs, before, growth[i][at], tables);
                     });
                     own[row] += weigh(&mut weights[place], &slopes, which, &other.scales[0][run]);
                 }
