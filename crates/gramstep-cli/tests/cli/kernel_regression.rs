@@ -99,6 +99,5 @@ fn settings_of_networks_are_refused_and_those_of_kernels_for_networks() {
     bench.fails("train --data t.csv --model ntk:depth=x", 2, &["depth=x"]);
     bench.fails("train --data t.csv --ridge evidence", 2, &["a setting of kernels"]);
     bench.json(&format!("{TRAIN} --target y --model ntk --out run"));
-    bench.fails("attack run --data t.csv --norm linf --radius 0.1", 2, &["the run of a network"]);
     bench.fails("train --data t.csv --init run", 2, &["the run of a network"]);
 }
