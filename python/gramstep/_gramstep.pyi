@@ -61,7 +61,7 @@ class Model:
         *,
         activation: str = "relu",
         pool: Literal["mean", "max"] = "mean",
-        dense: Sequence[int] = [],
+        dense: Sequence[int] = ...,
         seed: int = 0,
         dtype: _Dtype = "float32",
         threads: int = 0,
