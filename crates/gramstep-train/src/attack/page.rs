@@ -149,11 +149,11 @@ fn pictures(preprocessing: &Preprocessing, geometry: Geometry, example: &Example
     let picture = |values: &[f64], words: String| Ok::<_, Error>(Picture { png: png(values, geometry)?, words });
     let Example { row, target, before, after, .. } = example;
     let pictures = vec![
-        picture(&clean, format!("image: {before}"))?,
-        picture(&enlarged, format!("change, {} times as large", number(0.5 / largest.max(f64::MIN_POSITIVE))))?,
-        picture(&attacked, format!("under attack: {after}"))?,
+        picture(&clean, format!("predicted {before}"))?,
+        picture(&enlarged, format!("change, {:.0} times as large", 0.5 / largest.max(f64::MIN_POSITIVE)))?,
+        picture(&attacked, format!("under attack {after}"))?,
     ];
-    Ok((format!("Row {}: {target}", count(row + 1)), pictures))
+    Ok((format!("Row {}, target {target}", count(row + 1)), pictures))
 }
 
 /// Pixels from 0 to 1 as a PNG file.
