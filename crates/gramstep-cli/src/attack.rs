@@ -50,6 +50,9 @@ pub(crate) struct Attack {
     /// Columns to leave as they are
     #[arg(long, value_name = "COL,..", value_delimiter = ',')]
     freeze: Vec<String>,
+    /// How far columns may move for each unit of the radius, such as temperature=0.5,pressure=2 [default: 1]
+    #[arg(long, value_name = "COL=F,..", value_delimiter = ',', value_parser = size)]
+    sizes: Vec<(String, f64)>,
     /// Attack the first N rows only [default: all]
     #[arg(long, value_name = "N")]
     rows: Option<NonZeroUsize>,
@@ -76,6 +79,7 @@ impl Attack {
             attack: self.method,
             limits: self.r#box,
             frozen: self.freeze,
+            sizes: self.sizes,
             rows: self.rows.map(NonZeroUsize::get),
             seed: self.seed,
             threads: self.threads.map_or_else(all_processors, NonZeroUsize::get),
@@ -110,6 +114,11 @@ fn parse_core<T: std::str::FromStr<Err = gramstep::Error>>(text: &str) -> std::r
         gramstep::Error::Setting { range, .. } => range.to_owned(),
         other => other.to_string(),
     })
+}
+
+fn size(text: &str) -> std::result::Result<(String, f64), String> {
+    let parsed = text.rsplit_once('=').and_then(|(name, size)| Some((name.to_owned(), size.trim().parse().ok()?)));
+    parsed.ok_or_else(|| "COL=F".to_owned())
 }
 
 fn limits(text: &str) -> std::result::Result<(f64, f64), String> {

@@ -83,7 +83,7 @@ impl Opponent {
     /// # Errors
     /// If the radius is out of range.
     pub fn new(adversary: &Adversary, inputs: &Inputs, seed: u64) -> Result<Self> {
-        let threat = threat_model(inputs, adversary.norm, adversary.radius, Unit::Data)?;
+        let threat = threat_model(inputs, adversary.norm, adversary.radius, unit_sizes(inputs, Unit::Data))?;
         Ok(Self { attack: adversary.attack.with_seed(seed), threat })
     }
 
@@ -122,15 +122,19 @@ pub enum Unit {
     Deviation,
 }
 
-/// The threat model for inputs that are standardised: δ of the data is δ/scale of the network's input.
-pub(crate) fn threat_model(inputs: &Inputs, norm: Norm, radius: f64, unit: Unit) -> Result<ThreatModel> {
-    let scales = match unit {
+/// Sizes of inputs that are one unit of the radius: δ of the data is δ/scale of the network's input.
+pub(crate) fn unit_sizes(inputs: &Inputs, unit: Unit) -> Vec<f64> {
+    match unit {
         Unit::Data => inputs.standardisation.scale.iter().map(|scale| 1.0 / scale).collect(),
         Unit::Deviation => vec![1.0; inputs.width()],
-    };
+    }
+}
+
+/// The threat model for inputs that are standardised, with sizes that are one unit of the radius.
+pub(crate) fn threat_model(inputs: &Inputs, norm: Norm, radius: f64, sizes: Vec<f64>) -> Result<ThreatModel> {
     let fixed = inputs.places().flat_map(|(column, places)| places.skip(column.encoding.measured()));
     let frozen: Vec<usize> = fixed.collect();
-    Ok(ThreatModel::new(norm, radius)?.with_scales(scales)?.with_frozen(&frozen))
+    Ok(ThreatModel::new(norm, radius)?.with_scales(sizes)?.with_frozen(&frozen))
 }
 
 /// An optimiser whose every step is taken on the attacked batch, then projected on a ball around the start if there is

@@ -41,6 +41,13 @@ fn an_attack_raises_the_error_with_the_radius_and_says_which_columns_it_moved() 
     assert_eq!(moves.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["b", "a"]);
     assert_eq!(moves[1].1, 0.0);
 
+    // Every column as far as its own size allows.
+    let report = bench.json("attack run --data t.csv --norm linf --radius 0.05 --sizes a=0.1,b=2 --json");
+    for column in report["moves"].as_array().unwrap() {
+        let (mean, size) = (column["mean"].as_f64().unwrap(), if column["column"] == "a" { 0.1 } else { 2.0 });
+        assert!(mean > 0.3 * 0.05 * size && mean <= 0.05 * size * (1.0 + 1e-9), "{column}");
+    }
+
     let table = bench.run("attack run --data t.csv --norm linf --radius 0.05 --box 0,1 --rows 30");
     assert_eq!(table.code, 0, "{}", table.stderr);
     assert!(
@@ -161,6 +168,9 @@ fn wrong_attacks_are_refused_with_what_they_have_to_be() {
     bench.fails(&attack("--norm linf --radius 0.1 --attack pgd:0"), 2, &["pgd[:STEPS"]);
     bench.fails(&attack("--norm linf --radius 0.1 --box 2,3"), 1, &["outside the box", "hint:"]);
     bench.fails(&attack("--norm linf --radius 0.1 --freeze nothing"), 2, &["nothing"]);
+    bench.fails(&attack("--norm linf --radius 0.1 --sizes nothing=2"), 2, &["nothing"]);
+    bench.fails(&attack("--norm linf --radius 0.1 --sizes a=-1"), 2, &["a=-1", "at least 0"]);
+    bench.fails(&attack("--norm linf --radius 0.1 --sizes a"), 2, &["COL=F"]);
     bench.fails("train --data t.csv --adversarial linf:0.1", 2, &["linf:0.1:pgd:10"]);
     bench.fails("train --data t.csv --ball 2", 2, &["adversarial"]);
 }

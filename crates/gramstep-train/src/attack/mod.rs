@@ -6,6 +6,7 @@ mod transfer;
 
 pub use transfer::Transfer;
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -16,12 +17,12 @@ use gramstep::model::Differentiable;
 use gramstep::{Device, Matrix, Scalar};
 use serde::{Deserialize, Serialize};
 
-use crate::adversarial::{Unit, threat_model};
-use crate::data::{Dataset, Preprocessing, Source, Targets};
+use crate::adversarial::{Unit, threat_model, unit_sizes};
+use crate::data::{Dataset, Inputs, Preprocessing, Source, Targets};
 use crate::error::{Error, Result};
 use crate::metrics::{Metrics, measure};
 use crate::model_file::Network;
-use crate::settings::all_processors;
+use crate::settings::{all_processors, outside};
 use crate::trained::TrainedModel;
 use transfer::{Other, Perturbed};
 
@@ -48,6 +49,8 @@ pub struct AttackOptions {
     pub limits: Option<(f64, f64)>,
     /// Columns of the table that are left as they are.
     pub frozen: Vec<String>,
+    /// How far columns may move for each unit of the radius; 1 for those not named.
+    pub sizes: Vec<(String, f64)>,
     /// The most rows to attack: the first ones.
     pub rows: Option<usize>,
     /// Of random starts.
@@ -72,6 +75,7 @@ impl AttackOptions {
             attack,
             limits: None,
             frozen: Vec::new(),
+            sizes: Vec::new(),
             rows: None,
             seed: 0,
             threads: all_processors(),
@@ -253,10 +257,17 @@ fn attack_model<T: Scalar>(
     Ok((robust, inputs))
 }
 
-/// The threat model with limits and frozen columns.
+/// The threat model with limits, sizes and frozen columns.
 fn limited(preprocessing: &Preprocessing, options: &AttackOptions) -> Result<gramstep::attack::ThreatModel> {
     let inputs = &preprocessing.inputs;
-    let mut threat = threat_model(inputs, options.norm, options.radius, options.unit)?;
+    let mut sizes = unit_sizes(inputs, options.unit);
+    for (name, size) in &options.sizes {
+        if !(size.is_finite() && *size >= 0.0) {
+            return Err(outside("size", &format!("{name}={size}"), "finite and at least 0"));
+        }
+        places_of(inputs, name)?.for_each(|place| sizes[place] *= size);
+    }
+    let mut threat = threat_model(inputs, options.norm, options.radius, sizes)?;
     if let Some((lower, upper)) = options.limits {
         let standardised = inputs.standardisation.mean.iter().zip(&inputs.standardisation.scale);
         // The same operations as for the data, so that a value at the limit is inside.
@@ -264,18 +275,20 @@ fn limited(preprocessing: &Preprocessing, options: &AttackOptions) -> Result<gra
         threat = threat.with_column_box(limits.collect())?;
     }
     let mut frozen = Vec::new();
-    let mut unknown = options.frozen.clone();
-    for (column, places) in inputs.places() {
-        if options.frozen.contains(&column.name) {
-            frozen.extend(places);
-            unknown.retain(|name| *name != column.name);
-        }
-    }
-    if let Some(column) = unknown.pop() {
-        let available = inputs.columns.iter().map(|column| column.name.clone()).collect();
-        return Err(Error::UnknownColumn { origin: "the run".to_owned(), column, available });
+    for name in &options.frozen {
+        frozen.extend(places_of(inputs, name)?);
     }
     Ok(threat.with_frozen(&frozen))
+}
+
+/// Where a column of the table is among the inputs.
+fn places_of(inputs: &Inputs, name: &str) -> Result<Range<usize>> {
+    let found = inputs.places().find(|(column, _)| column.name == name);
+    found.map(|(_, places)| places).ok_or_else(|| Error::UnknownColumn {
+        origin: "the run".to_owned(),
+        column: name.to_owned(),
+        available: inputs.columns.iter().map(|column| column.name.clone()).collect(),
+    })
 }
 
 fn moves(preprocessing: &Preprocessing, clean: &Matrix<f64>, moved: &Matrix<f64>) -> Vec<ColumnMove> {
