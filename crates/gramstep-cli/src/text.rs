@@ -136,7 +136,7 @@ pub(crate) fn report(report: &Report) -> String {
 pub(crate) fn attack(report: &AttackReport) -> String {
     let unit = if report.unit == Unit::Deviation { " standard deviations" } else { "" };
     let mut text = format!(
-        "{} against {}\n{} rows of {}, {} radius {}{unit}, {}{}\n\n",
+        "{} against {}\n{} rows ({}), {} radius {}{unit}, {}{}\n\n",
         report.attack,
         report.run,
         count(report.clean.rows),

@@ -51,7 +51,7 @@ fn an_attack_raises_the_error_with_the_radius_and_says_which_columns_it_moved() 
     let table = bench.run("attack run --data t.csv --norm linf --radius 0.05 --box 0,1 --rows 30");
     assert_eq!(table.code, 0, "{}", table.stderr);
     assert!(
-        table.stdout.contains("30 rows of t.csv, linf radius 0.05") && table.stdout.contains("mean change"),
+        table.stdout.contains("30 rows (t.csv), linf radius 0.05") && table.stdout.contains("mean change"),
         "{}",
         table.stdout
     );

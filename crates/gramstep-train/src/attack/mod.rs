@@ -191,7 +191,7 @@ pub fn attack(
     let report = AttackReport {
         schema_version: SCHEMA_VERSION,
         run: run.display().to_string(),
-        source: source.map_or_else(|| "the test rows of the run".to_owned(), ToString::to_string),
+        source: source.map_or_else(|| "test rows of the run".to_owned(), ToString::to_string),
         norm: options.norm,
         radius: options.radius,
         unit: options.unit,

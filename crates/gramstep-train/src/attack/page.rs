@@ -28,7 +28,7 @@ pub(super) fn write(
     let unit = if report.unit == Unit::Deviation { " standard deviations of each column" } else { "" };
     let mut page = Page::new(&format!("{} under attack", report.run));
     page.note(concat!("Report by gramstep ", env!("CARGO_PKG_VERSION"))).paragraph(&format!(
-        "{} on {} rows of {}: {} changes of at most {}{unit}, in {}.",
+        "{} on {} rows ({}): {} changes of at most {}{unit}, in {}.",
         report.attack,
         count(report.clean.rows),
         report.source,
