@@ -1,7 +1,7 @@
 //! NumPy arrays in and out: views where the memory allows it, else one copy.
 //!
-//! An array of the right type that is contiguous, in C or Fortran order, and aligned is read where it lies. Anything else that NumPy
-//! can make an array of is converted by NumPy first.
+//! An array of the right type that is contiguous, in C or Fortran order, and aligned is read where it lies. Anything else
+//! that NumPy can make an array of is converted by NumPy first.
 
 use gramstep::{Matrix, MatrixView, Scalar};
 use numpy::{

@@ -1,6 +1,5 @@
 //! Attacks on networks, their linearisations, and fitted estimators.
 
-use gramstep::Model;
 use gramstep::attack::{
     Apgd, Attack, Attacked, Criterion, Fgsm, Goal, LargestLoss, Margin, Norm, OwnUnits, Pgd, Problem, Reach, Shift,
     SmallestPerturbation, ThreatModel, transfer,
@@ -138,7 +137,10 @@ impl Targets {
                 }
             } else if let Ok(predictor) = model.cast::<PyNetworkPredictor>() {
                 match &predictor.get().predictor {
-                    Either::F32(own) if widen => double.push(in_own_units(widened(own.model())?, own.preprocessing())?),
+                    Either::F32(own) if widen => {
+                        let model = own.model().cast::<f64>().map_err(core)?;
+                        double.push(in_own_units(model, own.preprocessing())?);
+                    }
                     Either::F32(own) => single.push(in_own_units(own.model().clone(), own.preprocessing())?),
                     Either::F64(own) => double.push(in_own_units(own.model().clone(), own.preprocessing())?),
                 }
@@ -159,13 +161,6 @@ impl Targets {
             (false, false) => Err(PyValueError::new_err("models: some are of float32, some of float64")),
         }
     }
-}
-
-/// The same network in double precision.
-fn widened(model: &Model<f32>) -> PyResult<Model<f64>> {
-    let specification = model.specification().ok_or_else(|| PyValueError::new_err("a network of own stages"))?;
-    let theta = model.theta().into_iter().map(f64::from).collect();
-    Model::builder(specification.clone()).theta(theta).device(model.device().clone()).build().map_err(core)
 }
 
 /// A model of preprocessed data, seen in the units of the data.

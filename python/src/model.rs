@@ -162,16 +162,14 @@ impl PyModel {
         dtype: &str,
         threads: usize,
     ) -> PyResult<Self> {
-        let activation = self::activation(activation)?;
-        let mut specification = Specification::cnn(image(image_shape), &channels, activation, outputs);
-        if !dense.is_empty() {
-            specification = specification.with_dense_head(&dense, activation);
-        }
-        let specification = match pool {
-            "mean" => specification,
-            "max" => specification.with_max_pools(),
+        let max_pools = match pool {
+            "mean" => false,
+            "max" => true,
             other => return Err(PyValueError::new_err(format!("pool is 'mean' or 'max', not {other:?}"))),
         };
+        let activation = self::activation(activation)?;
+        let architecture = Architecture::Cnn { channels, activation, max_pools, dense };
+        let specification = architecture.specification(image(image_shape), outputs);
         Ok(Self { network: Network::build(specification, seed, dtype, threads)? })
     }
 

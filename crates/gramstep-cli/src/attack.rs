@@ -1,6 +1,6 @@
 //! `gramstep attack`.
 
-use std::io::{IsTerminal, Write, stderr, stdout};
+use std::io::{Write, stdout};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -10,10 +10,10 @@ use gramstep_train::adversarial::Unit;
 use gramstep_train::attack::{AttackOptions, attack};
 use gramstep_train::data::{Format, Source};
 use gramstep_train::settings::all_processors;
-use indicatif::ProgressBar;
 
 use crate::options::{TalkOptions, formatted, parse, stop_flag};
 use crate::outcome::{Outcome, Result};
+use crate::progress::counted;
 use crate::text;
 
 /// Look for small changes of inputs that mislead the model of a run.
@@ -88,13 +88,8 @@ impl Attack {
             ..AttackOptions::new(self.norm, self.radius)
         };
         let source = self.data.map(|data| formatted(data, self.format).parse::<Source>()).transpose()?;
-        let visible = !self.talk.quiet && stderr().is_terminal();
-        let bar = if visible { ProgressBar::new(0) } else { ProgressBar::hidden() };
-        let report = attack(&self.run, source.as_ref(), &options, &stop_flag(), &mut |done, all| {
-            bar.set_length(all as u64);
-            bar.set_position(done as u64);
-        })?;
-        bar.finish_and_clear();
+        let report =
+            counted(self.talk.quiet, |progress| attack(&self.run, source.as_ref(), &options, &stop_flag(), progress))?;
         if !self.talk.quiet {
             report.notes.iter().for_each(|note| eprintln!("note: {note}"));
         }

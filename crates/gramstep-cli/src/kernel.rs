@@ -1,6 +1,6 @@
 //! `gramstep kernel`.
 
-use std::io::{IsTerminal, Write, stderr, stdout};
+use std::io::{Write, stdout};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -10,10 +10,10 @@ use gramstep::kernel::InfiniteArchitecture;
 use gramstep_train::kernel::{Choice, Job, Part, Summary, compute, join};
 use gramstep_train::settings::{Config, Precision};
 use gramstep_train::text::{count, number, seconds};
-use indicatif::ProgressBar;
 
 use crate::options::{TalkOptions, parse, stop_flag};
 use crate::outcome::{Outcome, Result};
+use crate::progress::counted;
 use crate::text;
 
 /// Compute the kernel matrix of a table, of any size, into an NPY file.
@@ -106,13 +106,7 @@ impl Kernel {
         };
         let mut job = Job::new(config, choice);
         (job.out, job.part, job.page) = (self.out, self.tile, self.report);
-        let visible = !self.talk.quiet && stderr().is_terminal();
-        let bar = if visible { ProgressBar::new(0) } else { ProgressBar::hidden() };
-        let summary = compute(&job, &stop_flag(), &mut |done, all| {
-            bar.set_length(all as u64);
-            bar.set_position(done as u64);
-        })?;
-        bar.finish_and_clear();
+        let summary = counted(self.talk.quiet, |progress| compute(&job, &stop_flag(), progress))?;
         if !self.talk.quiet {
             summary.notes.iter().for_each(|note| eprintln!("note: {note}"));
         }

@@ -57,7 +57,8 @@ pub(crate) struct TrainingOptions {
 
     /// The network: linear, mlp:WIDTH,..:ACTIVATION, cnn:CHANNELS,..:ACTIVATION (then :max for max pools, :dense=WIDTH,..
     /// for dense layers over all pixels instead of their mean) or resnet32; or regression with the kernel of an
-    /// infinitely wide one: ntk:depth=N:ACTIVATION or nngp:depth=N:ACTIVATION [default: on small tables the best of three by the validation loss, else mlp:256,256:gelu; resnet32 for images]
+    /// infinitely wide one: ntk:depth=N:ACTIVATION or nngp:depth=N:ACTIVATION [default: on small tables the best of
+    /// three by the validation loss, else mlp:256,256:gelu; resnet32 for images]
     #[arg(long, value_name = "SPEC", help_heading = "Model")]
     model: Option<String>,
     /// Number type of the parameters: f32 or f64 [default: f64; f32 for images and for large tables]

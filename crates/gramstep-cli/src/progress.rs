@@ -8,6 +8,17 @@ use gramstep_train::observer::{EpochEvent, Observer, Start, StepEvent};
 use gramstep_train::report::Report;
 use indicatif::{ProgressBar, ProgressStyle};
 
+/// Runs work that says how much of all is done, with a bar on a terminal.
+pub(crate) fn counted<R>(quiet: bool, work: impl FnOnce(&mut dyn FnMut(usize, usize)) -> R) -> R {
+    let bar = if !quiet && stderr().is_terminal() { ProgressBar::new(0) } else { ProgressBar::hidden() };
+    let result = work(&mut |done, all| {
+        bar.set_length(all as u64);
+        bar.set_position(done as u64);
+    });
+    bar.finish_and_clear();
+    result
+}
+
 /// An observer that shows a progress bar.
 pub(crate) struct Progress {
     quiet: bool,

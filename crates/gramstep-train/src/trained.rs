@@ -53,15 +53,11 @@ impl TrainedModel {
 
     /// A copy of the network with parameters of type `T`.
     pub(crate) fn network_as<T: Scalar>(&self) -> Result<Model<T>> {
-        let (theta, specification, device) = match (&self.network, &self.metadata.specification) {
-            (Network::F32(model), Some(specification)) => {
-                (model.theta().into_iter().map(f64::from).collect(), specification, model.device())
-            }
-            (Network::F64(model), Some(specification)) => (model.theta(), specification, model.device()),
-            _ => return Err(self.no_start()),
-        };
-        let theta = theta.into_iter().map(T::from_f64).collect();
-        Ok(Model::builder(specification.clone()).theta(theta).device(device.clone()).build()?)
+        match &self.network {
+            Network::F32(model) => Ok(model.cast()?),
+            Network::F64(model) => Ok(model.cast()?),
+            Network::Infinite(_) => Err(self.no_start()),
+        }
     }
 
     /// That training cannot begin with a kernel regression.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Cells, Dataset, Inputs, Portion, Progress, Source, Split, Table, Targets, Task};
+use super::{Cells, Dataset, ImageSettings, Inputs, Portion, Progress, Source, Split, Table, Targets, Task};
 use crate::error::{Error, Result};
 use crate::settings::{Config, FULL_BATCH_ROWS};
 
@@ -100,11 +100,7 @@ impl Problem {
     /// Like [`load`](Self::load), and when the data do not have the columns of the earlier run.
     pub fn load_with(config: &Config, earlier: Option<&Preprocessing>, progress: &mut Progress<'_>) -> Result<Self> {
         let source: Source = config.data.as_deref().ok_or(Error::NoData)?.parse()?;
-        let mut images = config.image_settings();
-        if let Some(earlier) = earlier {
-            images = earlier.inputs.image_settings(images.broken, images.threads);
-        }
-        let table = source.read_with(&images, progress)?;
+        let table = source.read_with(&image_settings(config, earlier), progress)?;
         Self::make(source.name(), &table, own_test(&source).as_ref(), config, earlier, progress)
     }
 
@@ -119,8 +115,7 @@ impl Problem {
         progress: &mut Progress<'_>,
     ) -> Result<(Table, Vec<usize>, Preprocessing)> {
         let source: Source = config.data.as_deref().ok_or(Error::NoData)?.parse()?;
-        let settings = config.image_settings();
-        let images = preprocessing.inputs.image_settings(settings.broken, settings.threads);
+        let images = image_settings(config, Some(preprocessing));
         let table = source.read_with(&images, progress)?;
         let (columns, mut notes) = (preprocessing.targets.columns(), Vec::new());
         let division = Division::new(&table, columns, own_test(&source).as_ref(), config, &mut notes)?;
@@ -167,8 +162,7 @@ impl Problem {
         } else {
             fit(config, table, &split.train, &columns, &mut notes)?
         };
-        let images = config.image_settings();
-        let images = preprocessing.inputs.image_settings(images.broken, images.threads);
+        let images = image_settings(config, Some(&preprocessing));
 
         let weights = config.weights.as_deref();
         let dataset = |table: &Table, rows: &[usize], notes: &mut Vec<String>| {
@@ -231,6 +225,12 @@ fn fit(
 ) -> Result<Preprocessing> {
     let weights = weights_of_rows(table, config.weights.as_deref(), rows)?;
     Preprocessing::fit(config, table, (rows, weights.as_deref()), columns, notes)
+}
+
+/// How images are read: in the size and colour that an earlier preprocessing has, where there is one.
+fn image_settings(config: &Config, earlier: Option<&Preprocessing>) -> ImageSettings {
+    let own = config.image_settings();
+    earlier.map_or(own, |earlier| earlier.inputs.image_settings(own.broken, own.threads))
 }
 
 /// The rows to test on that come with a source.

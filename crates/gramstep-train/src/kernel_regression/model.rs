@@ -181,12 +181,12 @@ impl KernelModel {
     pub fn deviation(&self, inputs: &Matrix<f64>) -> Result<Matrix<f64>> {
         let regression = self.regression()?;
         let prior = regression.prior_variance();
-        let (kernel, which) = (self.architecture.kernel()?, self.architecture.which);
+        let (train, which) = (self.regressor.points(), self.architecture.which);
         let mut deviations = Vec::with_capacity(inputs.rows() * prior.len());
         for start in (0..inputs.rows()).step_by(CHUNK) {
             let rows = inputs.view().row_range(start..inputs.rows().min(start + CHUNK));
-            let points = kernel.points(rows, self.device())?;
-            let cross = points.cross_gram(self.regressor.points(), which)?;
+            let points = train.kernel().points(rows, train.device())?;
+            let cross = points.cross_gram(train, which)?;
             let variance = regression.variance(&cross, &points.diagonal(which))?;
             deviations.extend(variance.iter().flat_map(|v| prior.iter().map(move |p| (p * (self.ridge + v)).sqrt())));
         }

@@ -91,6 +91,26 @@ impl<T: Scalar> Model<T> {
         self.specification.as_ref()
     }
 
+    /// The same network with parameters of another number type.
+    ///
+    /// # Errors
+    /// [`Error::Specification`] for a network of the caller's own layers, which are of one type.
+    ///
+    /// ```
+    /// use gramstep::{Activation, Model};
+    /// let single = Model::<f32>::mlp(&[2, 8, 1], Activation::Tanh).seed(1).build()?;
+    /// assert_eq!(single.cast::<f64>()?.cast::<f32>()?.theta(), single.theta());
+    /// # Ok::<(), gramstep::Error>(())
+    /// ```
+    pub fn cast<U: Scalar>(&self) -> Result<Model<U>> {
+        let specification = self.specification.clone().ok_or_else(|| Error::Specification {
+            text: "a network of own layers".to_owned(),
+            reason: "has parameters of one number type".to_owned(),
+        })?;
+        let theta = self.theta().into_iter().map(|value| U::from_f64(value.to_f64())).collect();
+        Model::builder(specification).seed(self.seed).theta(theta).device(self.device().clone()).build()
+    }
+
     /// The seed of the initial parameters.
     #[must_use]
     pub fn seed(&self) -> u64 {
