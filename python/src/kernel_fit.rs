@@ -6,7 +6,7 @@ use std::sync::Arc;
 use gramstep::Device;
 use gramstep::kernel::Ridge;
 use gramstep_train::arrays::{self, KernelPredictor};
-use gramstep_train::model_file::Network as FileNetwork;
+use gramstep_train::predictor::model_file::Network as FileNetwork;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use gramstep::{Device, Matrix};
 use gramstep_train::arrays::{self, Predictor, Training};
 use gramstep_train::data::Dataset;
-use gramstep_train::model_file::{Metadata, Network as FileNetwork};
+use gramstep_train::predictor::model_file::{Metadata, Network as FileNetwork};
 use gramstep_train::settings::Config;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;

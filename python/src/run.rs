@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use gramstep::Device;
 use gramstep_train::TrainedModel;
 use gramstep_train::data::{Cells, Column, Table, TextCells};
-use gramstep_train::model_file::Network as FileNetwork;
+use gramstep_train::predictor::model_file::Network as FileNetwork;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;

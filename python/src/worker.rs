@@ -8,7 +8,7 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use gramstep_train::observer::{EpochEvent, Observer, Start};
+use gramstep_train::outcome::observer::{EpochEvent, Observer, Start};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 

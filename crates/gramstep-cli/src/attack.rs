@@ -6,10 +6,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 use gramstep::attack::{NamedAttack, Norm};
-use gramstep_train::adversarial::Unit;
 use gramstep_train::attack::{AttackOptions, attack};
 use gramstep_train::data::{Format, Source};
 use gramstep_train::settings::all_processors;
+use gramstep_train::training::adversarial::Unit;
 
 use crate::options::{TalkOptions, formatted, parse, stop_flag};
 use crate::outcome::{Outcome, Result};

@@ -4,7 +4,7 @@ use std::io::{Write, stdout};
 use std::path::PathBuf;
 
 use clap::Args;
-use gramstep_train::compare::{Entry, compare};
+use gramstep_train::run::compare::{Entry, compare};
 use gramstep_train::settings::OptimizerName;
 
 use crate::options::{TalkOptions, TrainingOptions, parse, stop_flag};

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use gramstep::communicator::Communicator;
 use gramstep_mpi::World;
-use gramstep_train::processes::Processes;
+use gramstep_train::training::processes::Processes;
 
 use crate::outcome::{Outcome, Result};
 

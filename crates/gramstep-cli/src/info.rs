@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use gramstep::Device;
-use gramstep_train::info::{ProgramInfo, RunInfo};
+use gramstep_train::run::info::{ProgramInfo, RunInfo};
 use gramstep_train::settings::all_processors;
 
 use crate::outcome::{Outcome, Result};

@@ -7,9 +7,9 @@ use std::str::FromStr;
 use clap::Args;
 use gramstep::Architecture;
 use gramstep::kernel::InfiniteArchitecture;
+use gramstep_train::format::text::{count, number, seconds};
 use gramstep_train::kernel::{Choice, Job, Part, Summary, compute, join};
 use gramstep_train::settings::{Config, Precision};
-use gramstep_train::text::{count, number, seconds};
 
 use crate::options::{TalkOptions, parse, stop_flag};
 use crate::outcome::{Outcome, Result};

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{ArgAction, Args};
 use gramstep_train::Result;
-use gramstep_train::adversarial::Adversary;
 use gramstep_train::data::{Augmentation, BrokenImages, Colour, Format, ImageSize, Portion, Source, Task};
+use gramstep_train::settings::Adversary;
 use gramstep_train::settings::{BatchSize, Config, DampingChoice, Precision, RidgeChoice, TimeLimit};
 
 /// What is learned, from what, and how: everything of `train` but the method.

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use clap::Args;
 use gramstep::Device;
 use gramstep_train::TrainedModel;
+use gramstep_train::predictor::uncertainty::{ErrorBars, Uncertainty};
 use gramstep_train::settings::all_processors;
-use gramstep_train::uncertainty::{ErrorBars, Uncertainty};
 
 use crate::options::RowOptions;
 use crate::outcome::{Outcome, Result};

@@ -4,8 +4,8 @@ use std::io::{IsTerminal, stderr};
 use std::time::Duration;
 
 use gramstep_train::Result;
-use gramstep_train::observer::{EpochEvent, Observer, Start, StepEvent};
-use gramstep_train::report::Report;
+use gramstep_train::outcome::Report;
+use gramstep_train::outcome::observer::{EpochEvent, Observer, Start, StepEvent};
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Runs work that says how much of all is done, with a bar on a terminal.

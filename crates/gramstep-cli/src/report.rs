@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use gramstep::Device;
+use gramstep_train::folder::RunFolder;
 use gramstep_train::report::write_runs;
-use gramstep_train::run_folder::RunFolder;
 use gramstep_train::settings::all_processors;
 
 use crate::outcome::{Outcome, Result};

@@ -2,13 +2,13 @@
 
 use std::fmt::Write;
 
-use gramstep_train::adversarial::Unit;
 use gramstep_train::attack::AttackReport;
-use gramstep_train::compare::{Comparison, Entry};
-use gramstep_train::info::{ProgramInfo, RunInfo};
-use gramstep_train::metrics::{Metrics, RegressionMetrics};
-use gramstep_train::report::{KernelFit, Report};
-use gramstep_train::text::{count, number, seconds};
+use gramstep_train::format::text::{count, number, seconds};
+use gramstep_train::outcome::metrics::{Metrics, RegressionMetrics};
+use gramstep_train::outcome::{KernelFit, Report};
+use gramstep_train::run::compare::{Comparison, Entry};
+use gramstep_train::run::info::{ProgramInfo, RunInfo};
+use gramstep_train::training::adversarial::Unit;
 use serde::Serialize;
 
 /// Columns that `attack` lists.

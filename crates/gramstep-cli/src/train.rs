@@ -4,9 +4,9 @@ use std::io::{Write, stdout};
 use std::path::PathBuf;
 
 use clap::Args;
-use gramstep_train::processes::Processes;
 use gramstep_train::run::{Keep, resume, train};
 use gramstep_train::settings::{OptimizerName, Preset};
+use gramstep_train::training::processes::Processes;
 
 use crate::options::{TalkOptions, TrainingOptions, parse, stop_flag};
 use crate::outcome::{Outcome, Result};

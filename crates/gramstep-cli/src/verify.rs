@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args};
 use gramstep::theory::{Certificate, Effort, Verdict};
+use gramstep_train::format::text::{number, seconds};
 use gramstep_train::settings::Config;
-use gramstep_train::text::{number, seconds};
 use gramstep_train::verify::{Event, Job, SEEDS, Verification, verify};
 use indicatif::{ProgressBar, ProgressStyle};
 

@@ -419,3 +419,8 @@ fn nearest(column: &str, available: &[String]) -> String {
         None => format!("the columns are {}, .. ({} in all)", available[..12].join(", "), available.len()),
     }
 }
+
+/// A setting outside its range.
+pub(crate) fn outside(name: &'static str, value: &dyn std::fmt::Display, range: &str) -> Error {
+    Error::Setting { name, value: value.to_string(), range: range.to_owned() }
+}

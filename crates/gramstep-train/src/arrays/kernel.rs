@@ -9,11 +9,11 @@ use gramstep::{Device, Matrix, MatrixView, Scalar};
 use super::samples::{Prepared, apply};
 use crate::data::{Preprocessing, Targets};
 use crate::error::Result;
-use crate::kernel_regression::KernelModel;
-use crate::metrics::in_own_units;
-use crate::model_file;
-use crate::run_folder::RunFolder;
-use crate::whole_file::write_atomically;
+use crate::folder::RunFolder;
+use crate::format::whole_file::write_atomically;
+use crate::outcome::metrics::in_own_units;
+use crate::predictor::KernelModel;
+use crate::predictor::model_file;
 
 /// A kernel regression that predicts from arrays with the columns it was trained on.
 #[derive(Debug)]

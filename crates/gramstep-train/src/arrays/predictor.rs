@@ -9,11 +9,11 @@ use gramstep::{Device, Matrix, MatrixView, Model, Scalar};
 use super::samples::{Prepared, apply, is_classification};
 use super::training::Training;
 use crate::data::{Dataset, Preprocessing, Targets};
-use crate::ensemble::{average, average_name};
 use crate::error::{Error, Result};
-use crate::metrics::in_own_units;
-use crate::model_file;
-use crate::run_folder::RunFolder;
+use crate::folder::RunFolder;
+use crate::outcome::metrics::in_own_units;
+use crate::predictor::average::{average, average_name};
+use crate::predictor::model_file;
 
 /// Rows that are predicted at a time.
 const CHUNK: usize = 4096;
@@ -218,7 +218,7 @@ pub fn read(bytes: &[u8], device: Device) -> Result<(model_file::Network, model_
 fn some_rows<T: Scalar>(prepared: &Prepared<T>, seed: u64) -> Result<Dataset<T>> {
     let k = prepared.preprocessing.targets.outputs().max(1);
     let total = prepared.train.rows() + prepared.validation.as_ref().map_or(0, Dataset::rows);
-    let order = crate::random::permutation(total, seed, gramstep::random::Purpose::Split, 1);
+    let order = crate::data::permutation::permutation(total, seed, gramstep::random::Purpose::Split, 1);
     let mut chosen = order[..total.min((KNOWN / k).max(2))].to_vec();
     chosen.sort_unstable();
     let n = prepared.train.rows();

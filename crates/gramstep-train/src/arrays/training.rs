@@ -6,14 +6,15 @@ use gramstep::Scalar;
 
 use super::predictor::Predictor;
 use super::samples::Prepared;
-use crate::choice;
 use crate::data::{Dataset, Portion, Problem};
-use crate::ensemble::{Ensemble, Trained};
 use crate::error::Result;
-use crate::metrics::Metrics;
-use crate::observer::{EpochEvent, Observer, Start, StepEvent};
+use crate::outcome::Fit;
+use crate::outcome::metrics::Metrics;
+use crate::outcome::observer::{EpochEvent, Observer, Start, StepEvent};
+use crate::run::choice;
 use crate::settings::{Config, Facts, Precision, RidgeChoice, Settings};
-use crate::trainer::{Fit, Parts};
+use crate::training::ensemble::{Ensemble, Trained};
+use crate::training::trainer::Parts;
 
 /// What became of a training.
 #[derive(Debug)]

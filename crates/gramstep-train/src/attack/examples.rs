@@ -4,8 +4,8 @@ use gramstep::Matrix;
 
 use crate::data::{Dataset, Targets};
 use crate::error::Result;
-use crate::metrics::{in_own_units, largest};
-use crate::trained::TrainedModel;
+use crate::outcome::metrics::{in_own_units, largest};
+use crate::predictor::TrainedModel;
 
 /// Rows that are shown.
 const MOST: usize = 6;
@@ -77,10 +77,12 @@ fn harm(targets: &Targets, expected: &[f64], before: &[f64], after: &[f64]) -> f
 /// Targets in their own units, or the class and its probability.
 fn told(targets: &Targets, values: &[f64]) -> String {
     match targets {
-        Targets::Regression { columns, .. } if columns.len() == 1 => crate::text::number(values[0]),
+        Targets::Regression { columns, .. } if columns.len() == 1 => crate::format::text::number(values[0]),
         Targets::Regression { columns, .. } => {
-            let each =
-                columns.iter().zip(values).map(|(name, value)| format!("{name} {}", crate::text::number(*value)));
+            let each = columns
+                .iter()
+                .zip(values)
+                .map(|(name, value)| format!("{name} {}", crate::format::text::number(*value)));
             each.collect::<Vec<_>>().join(", ")
         }
         Targets::Classification { classes, .. } => {

@@ -17,13 +17,13 @@ use gramstep::model::Differentiable;
 use gramstep::{Device, Matrix, Scalar};
 use serde::{Deserialize, Serialize};
 
-use crate::adversarial::{Unit, threat_model, unit_sizes};
 use crate::data::{Dataset, Inputs, Preprocessing, Source, Targets};
-use crate::error::{Error, Result};
-use crate::metrics::{Metrics, measure};
-use crate::model_file::Network;
-use crate::settings::{all_processors, outside};
-use crate::trained::TrainedModel;
+use crate::error::{Error, Result, outside};
+use crate::outcome::metrics::{Metrics, measure};
+use crate::predictor::TrainedModel;
+use crate::predictor::model_file::Network;
+use crate::settings::all_processors;
+use crate::training::adversarial::{Unit, threat_model, unit_sizes};
 use transfer::{Other, Perturbed};
 
 /// Version of the JSON object that [`AttackReport`] becomes.

@@ -8,13 +8,13 @@ use image::codecs::png::PngEncoder;
 
 use super::examples::Example;
 use super::{AttackReport, ColumnMove, Transfer};
-use crate::adversarial::Unit;
 use crate::data::{Geometry, Preprocessing};
 use crate::error::{Error, Result};
-use crate::metrics::Metrics;
+use crate::format::text::{count, number, seconds};
+use crate::format::whole_file::write_atomically;
+use crate::outcome::metrics::Metrics;
 use crate::report::{Chart, Page, Picture};
-use crate::text::{count, number, seconds};
-use crate::whole_file::write_atomically;
+use crate::training::adversarial::Unit;
 
 /// Columns whose moves are shown.
 const MOST_COLUMNS: usize = 12;

@@ -6,10 +6,9 @@ use gramstep::{Device, Matrix};
 use serde::{Deserialize, Serialize};
 
 use crate::data::{Dataset, Preprocessing, Table, Targets};
-use crate::error::Result;
-use crate::metrics::{Metrics, measure};
-use crate::settings::outside;
-use crate::trained::TrainedModel;
+use crate::error::{Result, outside};
+use crate::outcome::metrics::{Metrics, measure};
+use crate::predictor::TrainedModel;
 
 /// The quality of another model on the perturbed rows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::images;
 use crate::error::{Error, Result};
-use crate::settings::words;
+use crate::format::words::words;
 
 words! {
     /// How data are laid out in a file or a folder.

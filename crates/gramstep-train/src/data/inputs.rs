@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::standardisation::is_constant;
 use super::{BrokenImages, Cells, Column, Geometry, ImageSettings, Images, Standardisation, Table};
 use crate::error::{Error, Result};
-use crate::text::number;
+use crate::format::text::number;
 
 /// A text column has at most this many categories; the rarer ones share a column.
 const MOST_CATEGORIES: usize = 64;

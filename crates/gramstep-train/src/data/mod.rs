@@ -8,6 +8,7 @@ mod format;
 mod images;
 mod inputs;
 mod numpy;
+pub(crate) mod permutation;
 mod problem;
 mod source;
 mod split;

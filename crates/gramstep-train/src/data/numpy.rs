@@ -6,7 +6,7 @@ use zip::ZipArchive;
 
 use super::{Cells, Column, Table};
 use crate::error::{Error, Result};
-use crate::npy::Array;
+use crate::format::npy::Array;
 
 /// The array of an archive that is learned unless the user names another.
 const TARGET: &str = "y";
@@ -86,7 +86,7 @@ mod tests {
     fn array(rows: usize, columns: usize) -> Vec<u8> {
         let mut bytes = Vec::new();
         let value = |i: usize, j: usize| if (i, j) == (1, 0) { f64::NAN } else { (10 * i + j) as f64 };
-        crate::npy::write(&Matrix::from_fn(rows, columns, value), &mut bytes).unwrap();
+        crate::format::npy::write(&Matrix::from_fn(rows, columns, value), &mut bytes).unwrap();
         bytes
     }
 

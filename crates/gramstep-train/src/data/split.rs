@@ -7,9 +7,9 @@ use std::str::FromStr;
 use gramstep::random::Purpose;
 use serde::{Deserialize, Serialize};
 
+use crate::data::permutation::permutation;
 use crate::error::{Error, Result};
-use crate::random::permutation;
-use crate::text_or_number::TextOrNumber;
+use crate::format::text_or_number::TextOrNumber;
 
 /// The rows of validation or test: a share of the rows of the data, or a file of its own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

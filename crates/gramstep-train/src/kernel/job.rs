@@ -15,9 +15,9 @@ use serde::Serialize;
 
 use super::matrix_file::{Contents, MatrixFile};
 use super::page;
+use crate::data::permutation::permutation;
 use crate::data::{Dataset, Portion, Problem};
 use crate::error::{Error, Result};
-use crate::random::permutation;
 use crate::settings::{Config, Precision};
 
 /// Points of a tile.

@@ -10,8 +10,8 @@ use gramstep::Scalar;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::npy::Header;
-use crate::whole_file::write_atomically;
+use crate::format::npy::Header;
+use crate::format::whole_file::write_atomically;
 
 /// What a file holds: some rows of a matrix.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

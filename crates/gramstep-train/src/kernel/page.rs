@@ -7,9 +7,9 @@ use gramstep::kernel::Spectrum;
 
 use super::Summary;
 use crate::error::Result;
+use crate::format::text::{count, number};
+use crate::format::whole_file::write_atomically;
 use crate::report::{Chart, Page, Scale};
-use crate::text::{count, number};
-use crate::whole_file::write_atomically;
 
 /// Cells of a side of the heat map.
 const CELLS: usize = 48;

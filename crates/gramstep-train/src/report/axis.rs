@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 
-use crate::text::number;
+use crate::format::text::number;
 
 /// How values become places.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

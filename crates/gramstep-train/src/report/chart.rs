@@ -11,7 +11,7 @@ use super::axis::{Axis, Scale};
 use super::page::escape;
 use super::palette::{Look, look, shade};
 use crate::error::{Error, Result};
-use crate::text::number;
+use crate::format::text::number;
 
 /// Size of the drawing in its own units.
 const SIZE: (u32, u32) = (960, 620);

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::Chart;
 use crate::data::{Problem, Targets};
 use crate::error::Result;
-use crate::metrics::largest;
-use crate::trained::TrainedModel;
+use crate::outcome::metrics::largest;
+use crate::predictor::TrainedModel;
 
 /// Residuals are shown against so many inputs.
 const MOST_FEATURES: usize = 6;

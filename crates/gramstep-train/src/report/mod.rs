@@ -1,16 +1,14 @@
-//! What a run came to: the result as a value ([`Report`]), and the page that people look at.
+//! The page that people look at. Uses `training` and below.
 //!
 //! A page is one HTML file that needs no network and no script. [`Chart`] draws by `plotters` into inline SVG, [`Page`]
 //! holds headings, text, tables and charts; [`write_runs`] makes the page of one or several runs out of them.
 
 mod axis;
 mod chart;
-mod history;
 mod judgement;
 mod page;
 mod palette;
 mod runs;
-mod summary;
 mod usage;
 
 pub use axis::Scale;
@@ -18,4 +16,3 @@ pub use chart::Chart;
 pub use page::{Page, Picture};
 pub use runs::write_runs;
 pub(crate) use runs::{write_comparison, write_run};
-pub use summary::{KernelFit, Report, SCHEMA_VERSION};

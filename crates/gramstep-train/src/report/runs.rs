@@ -4,17 +4,16 @@ use std::path::{Path, PathBuf};
 
 use gramstep::Device;
 
-use super::history::{EpochLine, History, StepLine};
 use super::judgement::Judgement;
-use super::{Chart, KernelFit, Page, Report, Scale, usage};
+use super::{Chart, Page, Scale, usage};
 use crate::data::Problem;
 use crate::error::{Error, Result};
-use crate::metrics::Metrics;
-use crate::run_folder::RunFolder;
-use crate::text::{count, number, seconds};
-use crate::trained::TrainedModel;
-use crate::tune::Trial;
-use crate::whole_file::write_atomically;
+use crate::folder::{EpochLine, History, RunFolder, StepLine};
+use crate::format::text::{count, number, seconds};
+use crate::format::whole_file::write_atomically;
+use crate::outcome::metrics::Metrics;
+use crate::outcome::{KernelFit, Report, Trial};
+use crate::predictor::TrainedModel;
 
 /// Losses of so many networks of an ensemble are drawn.
 const MOST_NETWORKS: usize = 3;

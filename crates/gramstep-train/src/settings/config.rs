@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::values::outside;
-use super::{BatchSize, DampingChoice, OptimizerName, Precision, Preset, RidgeChoice, TimeLimit, all_processors};
-use crate::adversarial::Adversary;
+use super::{
+    Adversary, BatchSize, DampingChoice, OptimizerName, Precision, Preset, RidgeChoice, TimeLimit, all_processors,
+};
 use crate::data::{Augmentation, BrokenImages, Colour, ImageSettings, ImageSize, Portion, Task};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, outside};
 
 /// Version of `config.toml`.
 pub const FORMAT_VERSION: u32 = 1;

@@ -1,11 +1,12 @@
 //! What a run is: the configuration that a user gives, and the settings that follow from it and the data.
 
+mod adversary;
 mod config;
 mod resolved;
 mod values;
 
+pub use adversary::Adversary;
 pub use config::{Config, FORMAT_VERSION};
 pub(crate) use resolved::FULL_BATCH_ROWS;
 pub use resolved::{Facts, Settings, all_processors};
 pub use values::{BatchSize, DampingChoice, OptimizerName, Precision, Preset, RidgeChoice, TimeLimit};
-pub(crate) use values::{outside, words};

@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use gramstep::Architecture;
 use serde::Serialize;
 
-use super::values::outside;
-use super::{BatchSize, Config, DampingChoice, FORMAT_VERSION, OptimizerName, Precision, RidgeChoice, TimeLimit};
-use crate::adversarial::Adversary;
+use super::{
+    Adversary, BatchSize, Config, DampingChoice, FORMAT_VERSION, OptimizerName, Precision, RidgeChoice, TimeLimit,
+};
 use crate::data::{Augmentation, BrokenImages, Colour, Geometry, ImageSettings, ImageSize, Portion, Problem, Task};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, outside};
 
 /// Up to so many rows of G (samples × outputs) a full batch is cheap.
 pub(crate) const FULL_BATCH_ROWS: usize = 2048;

@@ -6,70 +6,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
-use crate::text_or_number::TextOrNumber;
-
-pub(crate) fn outside(name: &'static str, value: &dyn fmt::Display, range: &str) -> Error {
-    Error::Setting { name, value: value.to_string(), range: range.to_owned() }
-}
-
-/// Serialisation as the number or the text that a user would write.
-macro_rules! text_or_number {
-    ($type:ty) => {
-        impl TryFrom<TextOrNumber> for $type {
-            type Error = Error;
-            fn try_from(value: TextOrNumber) -> Result<Self> {
-                value.to_string().parse()
-            }
-        }
-        impl From<$type> for TextOrNumber {
-            fn from(value: $type) -> Self {
-                let text = value.to_string();
-                match (text.parse(), text.parse()) {
-                    (Ok(integer), _) => Self::Integer(integer),
-                    (_, Ok(number)) => Self::Number(number),
-                    _ => Self::Text(text),
-                }
-            }
-        }
-    };
-}
-
-/// A setting that is one of a few words.
-macro_rules! words {
-    ($(#[$doc:meta])* $type:ident as $name:literal { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)* }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-        #[non_exhaustive]
-        pub enum $type {
-            $($(#[$variant_doc])* #[serde(rename = $word)] $variant,)*
-        }
-        impl $type {
-            /// Every value.
-            pub const ALL: &[Self] = &[$(Self::$variant),*];
-        }
-        impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(match self { $(Self::$variant => $word),* })
-            }
-        }
-        impl FromStr for $type {
-            type Err = Error;
-            fn from_str(text: &str) -> Result<Self> {
-                match text {
-                    $($word => Ok(Self::$variant),)*
-                    _ => Err(Error::Setting {
-                        name: $name,
-                        value: text.to_owned(),
-                        range: concat!("one of", $(" ", $word),*).to_owned(),
-                    }),
-                }
-            }
-        }
-    };
-}
-
-pub(crate) use words;
+use crate::error::{Error, Result, outside};
+use crate::format::text_or_number::TextOrNumber;
+use crate::format::words::{text_or_number, words};
 
 words! {
     /// The method of training.

@@ -22,8 +22,8 @@ use gramstep::theory::{Certificate, Claim, Effort, Ground, Verdict, claims};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
+use crate::format::whole_file::write_atomically;
 use crate::settings::Config;
-use crate::whole_file::write_atomically;
 use meter::Machine;
 
 /// Version of the JSON object that [`Verification`] becomes.

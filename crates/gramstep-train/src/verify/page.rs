@@ -4,8 +4,8 @@ use gramstep::theory::{Certificate, Mark, Picture, Role, Verdict};
 
 use super::{Tried, Verification};
 use crate::error::Result;
+use crate::format::text::{number, seconds};
 use crate::report::{Chart, Page, Scale};
-use crate::text::{number, seconds};
 
 /// Colours of the report: the same in every picture.
 const fn colour(role: Role) -> usize {

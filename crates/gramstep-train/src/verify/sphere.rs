@@ -5,8 +5,8 @@ use gramstep::theory::Points;
 
 use crate::data::{Portion, Problem, Targets};
 use crate::error::{Error, Result};
+use crate::format::text::count;
 use crate::settings::Config;
-use crate::text::count;
 
 /// Rows nearer than this are one.
 const SAME: f64 = 1e-6;

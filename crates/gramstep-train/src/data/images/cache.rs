@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::decode::{self, Decoded};
 use super::{Geometry, ImageSettings, Images, Progress};
 use crate::error::Result;
-use crate::whole_file::write_atomically;
+use crate::format::whole_file::write_atomically;
 
 /// Changes whenever decoding gives other pixels or the file another form.
 const VERSION: u32 = 1;

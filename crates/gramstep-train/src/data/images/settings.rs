@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Geometry;
 use crate::error::{Error, Result};
-use crate::settings::words;
-use crate::text_or_number::TextOrNumber;
+use crate::format::text_or_number::TextOrNumber;
+use crate::format::words::words;
 
 /// The settings of reading images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,76 @@
+//! The course of a run, read back from its record.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use crate::error::{Error, Result};
+use crate::outcome::Report;
+use crate::outcome::metrics::Metrics;
+
+/// What `record.jsonl` says. Lines that were cut short or are of an unknown kind are passed over.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct History {
+    pub(crate) steps: Vec<StepLine>,
+    pub(crate) epochs: Vec<EpochLine>,
+    pub(crate) report: Option<Report>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct StepLine {
+    #[serde(default)]
+    pub(crate) member: usize,
+    pub(crate) step: usize,
+    pub(crate) damping: Option<f64>,
+    pub(crate) gain_ratio: Option<f64>,
+    pub(crate) solve: Option<SolveLine>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(crate) struct SolveLine {
+    pub(crate) residual: f64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct EpochLine {
+    #[serde(default)]
+    pub(crate) member: usize,
+    pub(crate) epoch: usize,
+    pub(crate) seconds: f64,
+    pub(crate) train_loss: f64,
+    pub(crate) validation_loss: Option<f64>,
+    /// Without attack, in adversarial training.
+    pub(crate) clean_loss: Option<f64>,
+    /// Of every layer from its start, in adversarial training.
+    #[serde(default)]
+    pub(crate) distances: BTreeMap<String, f64>,
+    pub(crate) test: Option<Metrics>,
+}
+
+#[derive(Deserialize)]
+struct EndLine {
+    report: Report,
+}
+
+impl History {
+    pub(crate) fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        let mut history = Self::default();
+        for line in text.lines() {
+            #[derive(Deserialize)]
+            struct Kind<'a> {
+                kind: &'a str,
+            }
+            match serde_json::from_str(line) {
+                Ok(Kind { kind: "step" }) => history.steps.extend(serde_json::from_str::<StepLine>(line)),
+                Ok(Kind { kind: "epoch" }) => history.epochs.extend(serde_json::from_str::<EpochLine>(line)),
+                Ok(Kind { kind: "end" }) => {
+                    history.report = serde_json::from_str::<EndLine>(line).ok().map(|end| end.report);
+                }
+                _ => {}
+            }
+        }
+        Ok(history)
+    }
+}

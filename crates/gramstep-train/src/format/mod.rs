@@ -1,0 +1,7 @@
+//! Bytes and values: how files are written, numbers spelled and words read. Uses nothing of this crate but its errors.
+
+pub(crate) mod npy;
+pub mod text;
+pub(crate) mod text_or_number;
+pub(crate) mod whole_file;
+pub(crate) mod words;

@@ -1,0 +1,16 @@
+//! What a run comes to, as values: metrics, predictions, the report, and the events on the way. Uses `settings` and
+//! below.
+
+mod fit;
+pub mod metrics;
+pub mod observer;
+mod predictions;
+mod report;
+mod stop_reason;
+mod trial;
+
+pub use fit::Fit;
+pub use predictions::Predictions;
+pub use report::{KernelFit, Report, SCHEMA_VERSION};
+pub use stop_reason::StopReason;
+pub use trial::Trial;

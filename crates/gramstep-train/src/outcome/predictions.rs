@@ -1,0 +1,60 @@
+//! What a model says of the rows of a table, and the files that it is written to.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+use gramstep::Matrix;
+
+use crate::error::{Error, Result};
+use crate::format::npy;
+use crate::outcome::metrics::Metrics;
+
+/// Predictions for the rows of a table.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Predictions {
+    /// Names of the columns of values: `predicted_TARGET`, with error bars `std_TARGET`, `lower_TARGET` and
+    /// `upper_TARGET`, for classes also `probability_CLASS`.
+    pub header: Vec<String>,
+    /// The predicted class of every row, of a classification.
+    pub classes: Option<Vec<String>>,
+    /// A name for every row, such as that of its image file; empty if rows have none.
+    pub names: Vec<String>,
+    /// Predicted targets in their own units (and their error bars), or the probability of every class.
+    pub values: Matrix<f64>,
+    /// How good they are, if the table has the targets.
+    pub metrics: Option<Metrics>,
+    /// What the user should know, in sentences.
+    pub notes: Vec<String>,
+}
+
+impl Predictions {
+    /// Writes them to a file: `values` alone, n×columns, where its name ends in `.npy`, else a CSV.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let fail = |source| Error::Write { path: path.to_owned(), source };
+        let file = BufWriter::new(File::create(path).map_err(fail)?);
+        let npy = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npy"));
+        if npy { npy::write(&self.values, file) } else { self.write_csv(file) }.map_err(fail)
+    }
+
+    /// Writes a CSV with a header; numbers so that they are read back to the last bit.
+    ///
+    /// # Errors
+    /// When `out` cannot be written.
+    pub fn write_csv(&self, out: impl Write) -> io::Result<()> {
+        let mut writer = csv::Writer::from_writer(out);
+        let file = (!self.names.is_empty()).then_some("file");
+        writer.write_record(file.into_iter().chain(self.header.iter().map(String::as_str)))?;
+        for i in 0..self.values.rows() {
+            let name = self.names.get(i).cloned();
+            let class = self.classes.iter().map(|classes| classes[i].clone());
+            let values = self.values.row(i).iter().map(f64::to_string);
+            writer.write_record(name.into_iter().chain(class).chain(values))?;
+        }
+        writer.flush()
+    }
+}

@@ -1,0 +1,85 @@
+//! The result of a run as it is printed and recorded.
+
+use serde::{Deserialize, Serialize};
+
+use crate::data::Task;
+use crate::outcome::StopReason;
+use crate::outcome::metrics::Metrics;
+use crate::settings::{OptimizerName, Precision};
+
+/// Version of the JSON object that [`Report`] becomes.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// The result of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Report {
+    /// Version of this object.
+    pub schema_version: u32,
+    /// The run folder; none if nothing was kept.
+    pub run: Option<String>,
+    /// Regression or classification.
+    pub task: Task,
+    /// The method of training; none of a kernel regression.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub optimizer: Option<OptimizerName>,
+    /// The architecture.
+    pub model: String,
+    /// Networks, of which the average is the model.
+    #[serde(default = "one")]
+    pub ensemble: usize,
+    /// Parameters of all networks, coefficients of a kernel regression.
+    pub parameters: usize,
+    /// On the training rows.
+    pub train: Metrics,
+    /// On the validation rows; of a kernel regression without such rows on the training rows, each left out once.
+    pub validation: Option<Metrics>,
+    /// On the test rows.
+    pub test: Option<Metrics>,
+    /// Epochs made.
+    pub epochs: usize,
+    /// The epoch whose parameters were kept.
+    pub best_epoch: Option<usize>,
+    /// Steps made.
+    pub steps: usize,
+    /// Time of training.
+    pub seconds: f64,
+    /// Why training ended.
+    pub stop_reason: StopReason,
+    /// Of initialisation, shuffles and split.
+    pub seed: u64,
+    /// Number type of the parameters.
+    pub precision: Precision,
+    /// The lowest training loss of any epoch.
+    pub lowest_train_loss: f64,
+    /// Of a kernel regression.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kernel: Option<KernelFit>,
+}
+
+impl Report {
+    /// The method: the optimiser, or kernel regression.
+    #[must_use]
+    pub fn method(&self) -> String {
+        self.optimizer.map_or_else(|| "kernel regression".to_owned(), |optimizer| optimizer.to_string())
+    }
+}
+
+/// What a kernel regression found beside its coefficients.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct KernelFit {
+    /// κ
+    pub ridge: f64,
+    /// tr K(K + κI)⁻¹
+    pub effective_parameters: f64,
+    /// log p(y) with kernel K and noise of variance κ, in standardised units.
+    pub log_marginal_likelihood: f64,
+    /// The standard deviation of the noise of every target of a regression, in its own units; empty of classes.
+    pub noise: Vec<f64>,
+}
+
+/// Of a report that does not say how many networks there are.
+fn one() -> usize {
+    1
+}

@@ -1,0 +1,133 @@
+//! What the user leaves open: the architecture and the number of networks.
+//!
+//! On small data a full-batch run takes seconds, so each candidate is trained and the one with the lowest validation
+//! loss is taken. Test rows are not looked at.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::data::Problem;
+use crate::error::{Error, Result};
+use crate::outcome::observer::{Observer, Silent};
+use crate::run::{Keep, train_on};
+use crate::settings::{Config, Facts, OptimizerName, Preset};
+
+/// From few to many parameters; a tie goes to the smaller one.
+const CANDIDATES: [&str; 3] = ["mlp:50:tanh", "mlp:50,50:gelu", "mlp:256,256:gelu"];
+/// The architecture for small data without a choice.
+const SMALL: &str = CANDIDATES[1];
+/// Networks on small data.
+const MEMBERS: usize = 5;
+/// The same of a thorough run.
+const THOROUGH_MEMBERS: usize = 10;
+/// Networks on data of middle size.
+const MIDDLE_MEMBERS: usize = 3;
+/// Data of middle size have at most so many numbers to predict.
+const MIDDLE: usize = 20_000;
+/// Networks of each architecture that is tried: with one, the choice is as much of rows and seed.
+const JUDGES: usize = 3;
+
+/// Decides architecture and number of networks, where the user does not. There is no choice of architectures where the
+/// user names one, limits training or ends it, where the data are large or no rows can judge. `problem` is asked for its
+/// data only to choose.
+pub(crate) fn settle(
+    facts: Facts,
+    problem: impl FnOnce() -> Problem,
+    config: &mut Config,
+    stop: &AtomicBool,
+    observer: &mut dyn Observer,
+) -> Result<()> {
+    let preset = config.preset.unwrap_or(Preset::Default);
+    let small = facts.are_small();
+    let limited = config.epochs.is_some() || config.time_limit.is_some() || config.batch_size.is_some();
+    let second_order = config.optimizer.is_none_or(|name| name == OptimizerName::GramGaussNewton);
+    let open = config.model.is_none() && facts.image.is_none() && second_order;
+    let members = match preset {
+        Preset::Fast => 1,
+        _ if !open || (limited && preset == Preset::Default) => 1,
+        Preset::Thorough if small => THOROUGH_MEMBERS,
+        Preset::Default if facts.samples * facts.outputs > MIDDLE => 1,
+        Preset::Default if !small => MIDDLE_MEMBERS,
+        _ => MEMBERS,
+    };
+    let members = *config.ensemble.get_or_insert(members);
+    if open && small && preset == Preset::Fast {
+        config.model = Some(SMALL.to_owned());
+    } else if open && small && !limited && facts.validation {
+        let judges = if preset == Preset::Thorough { MEMBERS } else { JUDGES };
+        let Some(best) = best(&problem(), &Config { ensemble: Some(judges), ..config.clone() }, stop, observer)? else {
+            return Ok(());
+        };
+        config.model = Some(best.to_owned());
+        let networks = if members > 1 { format!("{members} networks {best}") } else { best.to_owned() };
+        observer.note(&format!("the model is {networks}, best of {} by the validation loss", CANDIDATES.len()));
+    }
+    Ok(())
+}
+
+/// The candidate of lowest validation loss; none where the user ends the choice.
+fn best(
+    problem: &Problem,
+    config: &Config,
+    stop: &AtomicBool,
+    observer: &mut dyn Observer,
+) -> Result<Option<&'static str>> {
+    let mut best: Option<(f64, &'static str)> = None;
+    for (number, candidate) in (1..).zip(CANDIDATES) {
+        observer.note(&format!("trying {candidate}, {number} of {}", CANDIDATES.len()));
+        let config = Config { model: Some(candidate.to_owned()), ..config.clone() };
+        match train_on(problem, &config, Keep::Nothing, false, stop, &mut Silent) {
+            Ok(report) => {
+                let loss = report.validation.map_or(f64::INFINITY, |metrics| metrics.loss);
+                if best.is_none_or(|(lowest, _)| loss < lowest) {
+                    best = Some((loss, candidate));
+                }
+            }
+            Err(Error::NonFinite { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        if stop.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+    }
+    Ok(best.map(|(_, candidate)| candidate))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settled(problem: &Problem, config: &Config) -> Config {
+        let mut config = config.clone();
+        let go_on = AtomicBool::new(false);
+        settle(Facts::of(problem), || problem.clone(), &mut config, &go_on, &mut Silent).unwrap();
+        config
+    }
+
+    #[test]
+    fn the_choice_is_the_candidate_of_lowest_validation_loss_and_the_users_where_there_is_one() {
+        let mut config = Config { data: Some("builtin:diabetes".to_owned()), ..Config::default() };
+        let problem = Problem::load(&config).unwrap();
+        let with = settled(&problem, &config);
+        assert_eq!(with.ensemble, Some(MEMBERS));
+        let loss = |name: &str| {
+            let config = Config { model: Some(name.to_owned()), ensemble: Some(JUDGES), ..config.clone() };
+            let go_on = AtomicBool::new(false);
+            train_on(&problem, &config, Keep::Nothing, false, &go_on, &mut Silent).unwrap().validation.unwrap().loss
+        };
+        assert!(CANDIDATES.iter().all(|name| loss(with.model.as_deref().unwrap()) <= loss(name)));
+        config.model = Some("linear".to_owned());
+        assert_eq!(settled(&problem, &config), Config { ensemble: Some(1), ..config });
+    }
+
+    #[test]
+    fn a_preset_decides_what_the_user_leaves_open() {
+        let config = Config { data: Some("builtin:diabetes".to_owned()), ..Config::default() };
+        let problem = Problem::load(&config).unwrap();
+        let fast = Config { preset: Some(Preset::Fast), ..config.clone() };
+        let with = settled(&problem, &fast);
+        assert_eq!((with.ensemble, with.model.as_deref()), (Some(1), Some(SMALL)));
+        assert_eq!(settled(&problem, &Config { ensemble: Some(2), ..fast }).ensemble, Some(2));
+        let with = settled(&problem, &Config { epochs: Some(3), ..config });
+        assert_eq!((with.ensemble, with.model), (Some(1), None));
+    }
+}

@@ -1,0 +1,121 @@
+//! Several methods on the same data, split, initial parameters and time.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+use gramstep::Device;
+use serde::Serialize;
+
+use crate::data::Problem;
+use crate::error::{Error, Result, outside};
+use crate::folder::RunFolder;
+use crate::outcome::Trial;
+use crate::outcome::observer::Observer;
+use crate::outcome::{Report, SCHEMA_VERSION};
+use crate::report::write_comparison;
+use crate::run::tune;
+use crate::run::{Keep, train_on};
+use crate::settings::{Config, OptimizerName, TimeLimit};
+
+/// Every method may train so long unless the user says otherwise.
+const TIME_LIMIT: &str = "10s";
+
+/// One method in a comparison.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+#[non_exhaustive]
+pub enum Entry {
+    /// It came to an end.
+    Done(Box<Report>),
+    /// It failed.
+    Failed {
+        /// The method.
+        optimizer: OptimizerName,
+        /// Why.
+        error: String,
+    },
+}
+
+impl Entry {
+    /// The result, if it came to an end.
+    #[must_use]
+    pub fn report(&self) -> Option<&Report> {
+        if let Self::Done(report) = self { Some(report) } else { None }
+    }
+}
+
+/// The result of a comparison.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Comparison {
+    /// Version of this object.
+    pub schema_version: u32,
+    /// One entry a method, in the order asked for.
+    pub runs: Vec<Entry>,
+    /// The learning rates that were tried before.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub trials: Vec<Trial>,
+}
+
+/// Trains each method from the same initial parameters with the same split. A method that diverges is an entry of the
+/// result, not an error. Each method goes on until the time limit, unless epochs or patience are set. With `out`, each
+/// run is kept in `OUT/METHOD`, and `OUT/report.html` lays them over each other. With `tune`, the learning rates of SGD
+/// and Adam are searched before, by the validation loss.
+///
+/// # Errors
+/// When the configuration or the data are wrong, or a file cannot be written.
+pub fn compare(
+    config: &Config,
+    optimizers: &[OptimizerName],
+    tune: bool,
+    out: Option<&Path>,
+    stop: &AtomicBool,
+    observer: &mut dyn Observer,
+) -> Result<Comparison> {
+    config.validate()?;
+    if let Some(run) = &config.init {
+        return Err(outside("init", &run.display(), "a setting of train alone"));
+    }
+    let mut config = config.clone();
+    config.ensemble = Some(1);
+    let limit: TimeLimit = TIME_LIMIT.parse()?;
+    config.time_limit.get_or_insert(limit);
+    config.epochs.get_or_insert(usize::MAX / 2);
+    config.patience.get_or_insert(usize::MAX / 2);
+    let problem = Problem::load_with(&config, None, &mut |done, all| observer.reading(done, all))?;
+    problem.notes.iter().for_each(|note| observer.note(note));
+
+    let (damping, threads, rate) = (config.damping, config.threads, config.learning_rate);
+    let mut trials = Vec::new();
+    let mut runs = Vec::with_capacity(optimizers.len());
+    for &optimizer in optimizers {
+        config.optimizer = Some(optimizer);
+        config.damping = damping.filter(|_| optimizer == OptimizerName::GramGaussNewton);
+        config.learning_rate = rate;
+        if tune && optimizer != OptimizerName::GramGaussNewton {
+            let rate = tune::learning_rate(&problem, &config, stop, observer, &mut trials)?;
+            config.learning_rate = Some(rate);
+        }
+        let folder = out.map(|out| out.join(optimizer.to_string()));
+        let keep = folder.as_deref().map_or(Keep::Nothing, Keep::Folder);
+        match train_on(&problem, &config, keep, true, stop, observer) {
+            Ok(report) => {
+                let interrupted = report.is_interrupted();
+                runs.push(Entry::Done(Box::new(report)));
+                if interrupted {
+                    break;
+                }
+            }
+            Err(error @ Error::NonFinite { .. }) => runs.push(Entry::Failed { optimizer, error: error.to_string() }),
+            Err(error) => return Err(error),
+        }
+    }
+    if let Some(out) = out {
+        let kept: Vec<PathBuf> =
+            runs.iter().filter_map(|run| Some(PathBuf::from(run.report()?.run.as_ref()?))).collect();
+        if !kept.is_empty() {
+            write_comparison(&kept, &trials, &RunFolder::open(out).report(), &Device::cpu(threads.unwrap_or(1)))?;
+        }
+    }
+    Ok(Comparison { schema_version: SCHEMA_VERSION, runs, trials })
+}

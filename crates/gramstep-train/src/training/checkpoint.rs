@@ -1,0 +1,176 @@
+//! `checkpoint.json`: all that the next epoch depends on, so that a run that was cut off goes on bit for bit.
+//!
+//! It is written after an epoch, to a temporary file that is renamed, and seldom enough to cost a twentieth of the
+//! time. `record_bytes` is the length of the record at that moment: resuming cuts the record back to it.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use gramstep::optim::OptimizerState;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::folder::RunFolder;
+use crate::format::whole_file::write_atomically;
+use crate::training::ensemble::Finished;
+
+/// Version of `checkpoint.json`.
+pub(crate) const FORMAT_VERSION: u32 = 1;
+
+/// Between two checkpoints lies so many times the time that one takes.
+const SPACING: u32 = 20;
+
+/// Where a training stands after an epoch. Numbers are exact, `f32` parameters too.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Checkpoint {
+    pub(crate) format_version: u32,
+    pub(crate) epoch: usize,
+    pub(crate) step: usize,
+    pub(crate) futile: usize,
+    pub(crate) seconds: f64,
+    pub(crate) lowest_train_loss: f64,
+    pub(crate) record_bytes: u64,
+    pub(crate) theta: Vec<f64>,
+    pub(crate) optimizer: OptimizerState,
+    pub(crate) best: Option<BestSoFar>,
+    /// Epoch from which patience counts, and the loss to beat; not in older files.
+    #[serde(default)]
+    pub(crate) reference: Option<(usize, Option<f64>)>,
+    /// The networks of an ensemble that are trained already.
+    #[serde(default)]
+    pub(crate) finished: Vec<Finished>,
+}
+
+/// The parameters that would be kept if training ended now.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct BestSoFar {
+    pub(crate) epoch: usize,
+    pub(crate) loss: f64,
+    pub(crate) theta: Vec<f64>,
+}
+
+#[derive(Deserialize)]
+struct Version {
+    format_version: u32,
+}
+
+impl Checkpoint {
+    /// Reads a checkpoint; none if the run was cut off before its first one.
+    pub(crate) fn read(path: &Path) -> Result<Option<Self>> {
+        let bytes = match std::fs::read(path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(Error::Read { path: path.to_owned(), source }),
+        };
+        Self::parse(path, &bytes).map(Some)
+    }
+
+    pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Self> {
+        let wrong = |error: serde_json::Error| Error::Checkpoint { path: path.to_owned(), reason: error.to_string() };
+        let Version { format_version: found } = serde_json::from_slice(bytes).map_err(wrong)?;
+        if found != FORMAT_VERSION {
+            return Err(Error::FormatVersion { path: path.to_owned(), found, supported: FORMAT_VERSION });
+        }
+        serde_json::from_slice(bytes).map_err(wrong)
+    }
+}
+
+/// Writes the checkpoints of one run.
+#[derive(Debug)]
+pub(crate) struct Keeper {
+    checkpoint: PathBuf,
+    record: PathBuf,
+    next: Instant,
+    /// The networks that are trained already.
+    pub(crate) finished: Vec<Finished>,
+}
+
+impl Keeper {
+    pub(crate) fn new(folder: &RunFolder) -> Self {
+        Self { checkpoint: folder.checkpoint(), record: folder.record(), next: Instant::now(), finished: Vec::new() }
+    }
+
+    /// Whether it is time for another checkpoint.
+    pub(crate) fn is_due(&self) -> bool {
+        Instant::now() >= self.next
+    }
+
+    /// Writes a checkpoint. The record must be flushed.
+    pub(crate) fn keep(&mut self, mut checkpoint: Checkpoint) -> Result<()> {
+        let start = Instant::now();
+        let record = std::fs::metadata(&self.record);
+        checkpoint.finished.clone_from(&self.finished);
+        checkpoint.record_bytes = record.map_err(|source| Error::Read { path: self.record.clone(), source })?.len();
+        let text = serde_json::to_vec(&checkpoint)
+            .map_err(|error| Error::Write { path: self.checkpoint.clone(), source: error.into() })?;
+        write_atomically(&self.checkpoint, &text)?;
+        self.next = Instant::now() + (start.elapsed() * SPACING).max(Duration::from_millis(1));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::StopReason;
+
+    fn checkpoint() -> Checkpoint {
+        let numbers = vec![("adaptive".to_owned(), 1e-300)];
+        let optimizer = OptimizerState {
+            optimizer: "sgd".to_owned(),
+            step: 7,
+            numbers,
+            vectors: vec![("m".to_owned(), vec![0.1])],
+        };
+        let theta = vec![-0.0, 1.0 / 3.0, f64::MIN_POSITIVE / 3.0, f64::from(0.1_f32)];
+        let best = Some(BestSoFar { epoch: 2, loss: 0.1 + 0.2, theta: theta.clone() });
+        let (format_version, lowest_train_loss) = (FORMAT_VERSION, 5e-324);
+        Checkpoint {
+            format_version,
+            epoch: 3,
+            step: 9,
+            futile: 1,
+            seconds: 0.5,
+            lowest_train_loss,
+            record_bytes: 1 << 40,
+            theta: theta.clone(),
+            optimizer,
+            best,
+            reference: Some((3, None)),
+            finished: vec![Finished {
+                theta,
+                epochs: 4,
+                steps: 8,
+                seconds: 0.1,
+                stop_reason: StopReason::Patience,
+                best_epoch: None,
+                lowest_train_loss: 0.3,
+            }],
+        }
+    }
+
+    #[test]
+    fn a_checkpoint_is_read_back_to_the_last_bit() {
+        let written = checkpoint();
+        let read = Checkpoint::parse(Path::new("c"), &serde_json::to_vec(&written).unwrap()).unwrap();
+        assert_eq!(read, written);
+        assert_eq!(read.theta[0].to_bits(), (-0.0_f64).to_bits());
+    }
+
+    #[test]
+    fn what_is_cut_short_or_altered_is_refused_and_never_panics() {
+        let bytes = serde_json::to_vec(&checkpoint()).unwrap();
+        for length in 0..bytes.len() {
+            assert!(Checkpoint::parse(Path::new("c"), &bytes[..length]).is_err(), "{length}");
+        }
+        for at in 0..bytes.len() {
+            for value in [0, b'{', b'"', b'9', 0xff] {
+                let mut altered = bytes.clone();
+                altered[at] = value;
+                let _ = Checkpoint::parse(Path::new("c"), &altered);
+            }
+        }
+        let foreign = Checkpoint::parse(Path::new("c"), b"{\"format_version\":7}");
+        assert!(matches!(foreign, Err(Error::FormatVersion { found: 7, .. })));
+    }
+}

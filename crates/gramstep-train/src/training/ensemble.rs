@@ -1,0 +1,253 @@
+//! The networks of a run: one, or several of which the average is the model.
+//!
+//! Where the validation rows are a share of the data, each network of an ensemble has others of them, so that every row
+//! trains some network, and the validation rows are judged by networks that have not seen them. Rows from a file of
+//! their own judge all networks and their average.
+
+use std::time::Duration;
+
+use gramstep::{Device, Matrix, Model, Scalar};
+use serde::{Deserialize, Serialize};
+
+use super::folds::Folds;
+use crate::data::{Portion, Preprocessing};
+use crate::error::{Error, Result};
+use crate::outcome::metrics::{self, Metrics};
+use crate::outcome::observer::{Observer, Start};
+use crate::outcome::{Fit, StopReason};
+use crate::predictor::average::{average, check_averages};
+use crate::settings::{Settings, TimeLimit};
+use crate::training::adversarial::{AdversarialOptimizer, Opponent};
+use crate::training::batches::batch_count;
+use crate::training::checkpoint::{Checkpoint, Keeper};
+use crate::training::optimizer::{self, build};
+use crate::training::processes::Processes;
+use crate::training::trainer::{Parts, Trainer};
+
+/// What all networks of a run have in common.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ensemble<'a, T> {
+    pub(crate) settings: &'a Settings,
+    pub(crate) preprocessing: &'a Preprocessing,
+    pub(crate) parts: Parts<'a, T>,
+    /// As in [`Trainer::with_exact_train_loss`].
+    pub(crate) exact_train_loss: bool,
+    /// As in [`Trainer::with_tolerance`].
+    pub(crate) tolerance: f64,
+    pub(crate) processes: Processes<'a>,
+}
+
+/// The model, and how it came about.
+#[derive(Debug)]
+pub(crate) struct Trained<T> {
+    /// The network, or the average of several.
+    pub(crate) model: Model<T>,
+    /// Of the network; of several the sums, the lowest loss, and why training ended.
+    pub(crate) fit: Fit,
+    /// The networks: fewer than wanted if training was ended.
+    pub(crate) members: Vec<Model<T>>,
+    /// On all rows that some network was trained on.
+    pub(crate) train: Metrics,
+    /// On the validation rows, by networks that were not trained on them.
+    pub(crate) validation: Option<Metrics>,
+}
+
+/// A network that is trained.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Finished {
+    pub(crate) theta: Vec<f64>,
+    pub(crate) epochs: usize,
+    pub(crate) steps: usize,
+    pub(crate) seconds: f64,
+    pub(crate) stop_reason: StopReason,
+    pub(crate) best_epoch: Option<usize>,
+    pub(crate) lowest_train_loss: f64,
+}
+
+impl<T: Scalar> Ensemble<'_, T> {
+    /// Trains every network, the first one from `start` if there is one, all from the checkpoint on if there is one. A
+    /// network that fails ends the training; its best parameters count.
+    ///
+    /// # Errors
+    /// When networks of this architecture cannot be averaged, or a step or an observer fails.
+    pub(crate) fn train(
+        &self,
+        start: Option<Model<T>>,
+        mut checkpoint: Option<Checkpoint>,
+        mut keeper: Option<&mut Keeper>,
+        observer: &mut dyn Observer,
+    ) -> Result<Trained<T>> {
+        let blank = match start {
+            Some(model) => model,
+            None => self.network(0)?,
+        };
+        if self.settings.ensemble > 1 {
+            check_averages(&blank)?;
+        }
+        let folds = self.folds()?;
+        let mut models: Vec<Model<T>> = Vec::new();
+        let mut fits: Vec<Finished> =
+            checkpoint.as_mut().map(|point| std::mem::take(&mut point.finished)).unwrap_or_default();
+        for finished in &fits {
+            let mut model = blank.clone();
+            model.set_theta(&finished.theta.iter().map(|&value| T::from_f64(value)).collect::<Vec<_>>())?;
+            models.push(model);
+        }
+        let mut failure = None;
+        while models.len() < self.settings.ensemble && failure.is_none() {
+            let number = models.len();
+            let mut model = if number == 0 { blank.clone() } else { self.network(number)? };
+            if let Some(keeper) = &mut keeper {
+                keeper.finished.clone_from(&fits);
+            }
+            let fold = folds.as_ref().filter(|_| number > 0).map(|folds| folds.fold(number));
+            let parts = match &fold {
+                Some(fold) => Parts { train: &fold.train, validation: Some(&fold.validation), test: self.parts.test },
+                None => self.parts,
+            };
+            let spent = fits.iter().map(|fit| fit.seconds).sum();
+            let settings = self.member_settings(number, spent);
+            let from = (checkpoint.take(), keeper.as_deref_mut());
+            let mut fit = self.member(&settings, number, &mut model, parts, from, observer)?;
+            failure = fit.failure.take();
+            let usable = failure.is_none() || fit.best_epoch.is_some() || models.is_empty();
+            fits.push(Finished::of(&fit, &model));
+            models.extend(usable.then_some(model));
+            if fit.stop_reason == StopReason::Interrupted || self.processes.is_stopped()? {
+                break;
+            }
+        }
+        let model = average(&models)?;
+        let validation = self.judge(&model, &models, folds.as_ref())?;
+        let known = folds.as_ref().filter(|_| models.len() > 1).map_or(self.parts.train, |folds| &folds.rows);
+        let train = metrics::evaluate(&model, known, &self.preprocessing.targets)?;
+        Ok(Trained { model, train, members: models, fit: total(&fits, failure), validation })
+    }
+
+    /// A network before training.
+    fn network(&self, number: usize) -> Result<Model<T>> {
+        let Self { settings, preprocessing, .. } = self;
+        let specification = settings.model.specification(preprocessing.inputs.shape(), preprocessing.targets.outputs());
+        let device = Device::cpu(settings.threads);
+        let seed = settings.seed.wrapping_add(number as u64);
+        Ok(Model::builder(specification).seed(seed).device(device).build()?)
+    }
+
+    /// The rows that change between networks; none where they do not.
+    fn folds(&self) -> Result<Option<Folds<T>>> {
+        let own = matches!(self.settings.validation, Portion::Fraction(_)) && self.settings.ensemble > 1;
+        let Parts { train, validation, .. } = self.parts;
+        validation.filter(|_| own).map(|validation| Folds::new(train, validation)).transpose()
+    }
+
+    /// The settings of one network: a seed of its own, and its share of the time that is left.
+    fn member_settings(&self, number: usize, spent: f64) -> Settings {
+        let spent = Duration::try_from_secs_f64(spent).unwrap_or_default();
+        let waiting = u32::try_from(self.settings.ensemble - number).unwrap_or(u32::MAX);
+        let share = |limit: TimeLimit| TimeLimit(limit.0.saturating_sub(spent) / waiting);
+        let seed = self.settings.seed.wrapping_add(number as u64);
+        Settings { seed, time_limit: self.settings.time_limit.map(share), ..self.settings.clone() }
+    }
+
+    /// Trains one network.
+    fn member(
+        &self,
+        settings: &Settings,
+        number: usize,
+        model: &mut Model<T>,
+        parts: Parts<'_, T>,
+        (checkpoint, keeper): (Option<Checkpoint>, Option<&mut Keeper>),
+        observer: &mut dyn Observer,
+    ) -> Result<Fit> {
+        let inputs = &self.preprocessing.inputs;
+        let samples = parts.train.rows();
+        let mut optimizer = build::<T>(settings, samples, model.outputs())?;
+        let opponent =
+            settings.adversarial.map(|adversary| Opponent::new(&adversary, inputs, settings.seed)).transpose()?;
+        if let Some(opponent) = &opponent {
+            let warm_up = settings.warm_up.unwrap_or(0).saturating_mul(batch_count(samples, settings.batch_size));
+            let optimizer_against =
+                AdversarialOptimizer::new(optimizer, opponent, settings.ball, warm_up as u64, model)?;
+            optimizer = Box::new(optimizer_against);
+        }
+        if let Some(plan) = optimizer::plan(settings, model, samples)?.filter(|_| number == 0) {
+            observer.note(&plan);
+        }
+        observer.start(&Start {
+            settings,
+            member: number,
+            samples,
+            parameters: model.parameter_count(),
+            steps_per_epoch: batch_count(samples, settings.batch_size),
+        })?;
+        let mut trainer = Trainer::new(settings, &self.preprocessing.targets, self.processes)
+            .with_tolerance(self.tolerance)
+            .of_member(number);
+        if self.exact_train_loss {
+            trainer = trainer.with_exact_train_loss();
+        }
+        if let (Some(augmentation), Some(geometry)) = (settings.augment, inputs.geometry()) {
+            trainer = trainer.with_augmentation(augmentation, geometry);
+        }
+        if let Some(opponent) = opponent {
+            trainer = trainer.with_opponent(opponent);
+        }
+        trainer.go_on(model, optimizer.as_mut(), parts, observer, checkpoint, keeper)
+    }
+
+    /// The quality on the validation rows, by networks that were not trained on them.
+    fn judge(&self, model: &Model<T>, models: &[Model<T>], folds: Option<&Folds<T>>) -> Result<Option<Metrics>> {
+        let targets = &self.preprocessing.targets;
+        let Some(folds) = folds.filter(|_| models.len() > 1) else {
+            return self.parts.validation.map(|data| metrics::evaluate(model, data, targets)).transpose();
+        };
+        let n = folds.rows.rows();
+        let (mut sum, mut judges) = (Matrix::<f64>::zeros(n, targets.outputs()), vec![0_u32; n]);
+        for (number, model) in models.iter().enumerate() {
+            let fold = folds.fold(number);
+            let outputs = metrics::outputs(model, &fold.validation.inputs)?;
+            for (i, &row) in fold.judged.iter().enumerate() {
+                judges[row] += 1;
+                sum.row_mut(row).iter_mut().zip(outputs.row(i)).for_each(|(sum, value)| *sum += value);
+            }
+        }
+        for (i, &judges) in judges.iter().enumerate() {
+            sum.row_mut(i).iter_mut().for_each(|value| *value /= f64::from(judges.max(1)));
+        }
+        let judged: Vec<usize> = (0..n).filter(|&i| judges[i] > 0).collect();
+        let expected = folds.rows.targets.select_rows(&judged).cast();
+        Ok(Some(metrics::measure(&sum.select_rows(&judged), &expected, targets)))
+    }
+}
+
+impl Finished {
+    fn of<T: Scalar>(fit: &Fit, model: &Model<T>) -> Self {
+        Self {
+            theta: model.theta().iter().map(|value| value.to_f64()).collect(),
+            epochs: fit.epochs,
+            steps: fit.steps,
+            seconds: fit.seconds,
+            stop_reason: fit.stop_reason,
+            best_epoch: fit.best_epoch,
+            lowest_train_loss: fit.lowest_train_loss,
+        }
+    }
+}
+
+/// All trainings as one.
+fn total(fits: &[Finished], failure: Option<Error>) -> Fit {
+    let early = |fit: &&Finished| matches!(fit.stop_reason, StopReason::TimeLimit | StopReason::Interrupted);
+    let deciding = fits.iter().rfind(early).or(fits.last());
+    Fit {
+        epochs: fits.iter().map(|fit| fit.epochs).sum(),
+        steps: fits.iter().map(|fit| fit.steps).sum(),
+        seconds: fits.iter().map(|fit| fit.seconds).sum(),
+        stop_reason: match &failure {
+            Some(_) => StopReason::NonFinite,
+            None => deciding.map_or(StopReason::Interrupted, |fit| fit.stop_reason),
+        },
+        best_epoch: fits.iter().find_map(|fit| fit.best_epoch),
+        lowest_train_loss: fits.iter().map(|fit| fit.lowest_train_loss).fold(f64::INFINITY, f64::min),
+        failure,
+    }
+}

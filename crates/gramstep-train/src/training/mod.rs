@@ -1,0 +1,13 @@
+//! How a network is trained: the loop over epochs, ensembles, optimisers, checkpoints, processes. Uses `predictor` and
+//! below.
+
+pub mod adversarial;
+mod averaging;
+mod batches;
+pub(crate) mod checkpoint;
+pub(crate) mod ensemble;
+mod folds;
+pub mod optimizer;
+pub mod processes;
+mod ridge_path;
+pub mod trainer;
