@@ -99,8 +99,14 @@ impl<T: Scalar> Matrix<T> {
 
     /// Every entry widened; an `f64` matrix as it is.
     #[must_use]
-    pub fn into_f64(mut self) -> Matrix<f64> {
-        match (&mut self.data as &mut dyn std::any::Any).downcast_mut::<Vec<f64>>() {
+    pub fn into_f64(self) -> Matrix<f64> {
+        self.into_type()
+    }
+
+    /// Every entry converted to another scalar type; the matrix as it is where it is the same type.
+    #[must_use]
+    pub fn into_type<U: Scalar>(mut self) -> Matrix<U> {
+        match (&mut self.data as &mut dyn std::any::Any).downcast_mut::<Vec<U>>() {
             Some(data) => Matrix { rows: self.rows, columns: self.columns, data: std::mem::take(data) },
             None => self.cast(),
         }

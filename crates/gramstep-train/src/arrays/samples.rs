@@ -1,10 +1,14 @@
 //! Arrays and how they become what a network sees.
 
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash as _};
+
 use gramstep::{Error as CoreError, Matrix, MatrixView, Scalar};
 
+use crate::data::copies::{Distinct, Keyed, bits, distinct};
 use crate::data::{
-    Dataset, Encoding, InputColumn, Inputs, Preprocessing, Split, Standardisation, Targets, Task, median, range,
-    validation_share,
+    DataHash, DataHasher, Dataset, Encoding, InputColumn, Inputs, Labels, Portion, Preprocessing, Problem, Split,
+    Standardisation, Targets, median, present, range, validation_share,
 };
 use crate::error::Result;
 
@@ -28,6 +32,8 @@ pub enum ArrayTargets {
         classes: Vec<String>,
         /// The class of every row.
         labels: Vec<usize>,
+        /// What the names stand for.
+        kind: Labels,
     },
 }
 
@@ -42,10 +48,10 @@ impl ArrayTargets {
         Self::Numbers { columns, values }
     }
 
-    /// Classes by their place in a list of names.
+    /// Classes by their place in a list of names, which are text.
     #[must_use]
     pub fn classes(classes: Vec<String>, labels: Vec<usize>) -> Self {
-        Self::Classes { classes, labels }
+        Self::Classes { classes, labels, kind: Labels::Text }
     }
 
     fn rows(&self) -> usize {
@@ -64,18 +70,6 @@ pub struct Samples<'a, T> {
     targets: ArrayTargets,
     weights: Option<Vec<f64>>,
     impute: bool,
-}
-
-/// Split and standardised data of one number type.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Prepared<T> {
-    /// From the caller's columns to the network's.
-    pub preprocessing: Preprocessing,
-    /// Rows to learn from.
-    pub train: Dataset<T>,
-    /// Rows that choose when to stop.
-    pub validation: Option<Dataset<T>>,
 }
 
 impl<'a, T: Scalar> Samples<'a, T> {
@@ -117,35 +111,82 @@ impl<'a, T: Scalar> Samples<'a, T> {
         validation_share(self.inputs.rows(), outputs, false)
     }
 
-    /// Splits off a share of the rows for validation, and standardises all by the others.
+    /// Splits off a share of the rows for validation, and standardises all by the others. Exact copies of a row are one
+    /// row of their summed weight.
     ///
     /// # Errors
     /// If sizes differ, a value is not finite, a weight is out of range, or there are too few rows.
-    pub fn prepare(&self, validation: f64, seed: u64) -> Result<Prepared<T>> {
-        let rows = self.usable()?;
-        let split = Split::new(ORIGIN, &rows, 0.0, validation, seed)?;
-        let train = if split.validation.is_empty() { rows } else { split.train };
-        let preprocessing = Preprocessing { inputs: self.fit_inputs(&train)?, targets: self.fit_targets(&train) };
-        let validation = (!split.validation.is_empty()).then(|| self.dataset(&preprocessing, &split.validation));
-        Ok(Prepared {
-            train: self.dataset(&preprocessing, &train)?,
-            validation: validation.transpose()?,
-            preprocessing,
-        })
+    pub fn problem(&self, validation: f64, seed: u64) -> Result<Problem<T>> {
+        let distinct = self.usable()?;
+        let split = Split::new(ORIGIN, &distinct.rows, 0.0, validation, seed)?;
+        let train = if split.validation.is_empty() { distinct.rows.clone() } else { split.train };
+        let weights = Weights::of(&distinct, &train);
+        let preprocessing =
+            Preprocessing::new(self.fit_inputs(&train, &weights)?, self.fit_targets(&train, &weights));
+        self.make(preprocessing, (&train, &split.validation), &weights, &distinct)
     }
 
     /// All rows to learn from, preprocessed as other rows were before.
     ///
     /// # Errors
-    /// Those of [`prepare`](Self::prepare), and if columns or targets are not those of the preprocessing.
-    pub fn prepare_as(&self, preprocessing: &Preprocessing) -> Result<Prepared<T>> {
-        let rows = self.usable()?;
-        let train = self.dataset(preprocessing, &rows)?;
-        Ok(Prepared { preprocessing: preprocessing.clone(), train, validation: None })
+    /// Those of [`problem`](Self::problem), and if columns or targets are not those of the preprocessing.
+    pub fn problem_as(&self, preprocessing: &Preprocessing) -> Result<Problem<T>> {
+        let distinct = self.usable()?;
+        let weights = Weights::of(&distinct, &distinct.rows);
+        self.make(preprocessing.clone(), (&distinct.rows, &[]), &weights, &distinct)
     }
 
-    /// Rows of weight above 0.
-    fn usable(&self) -> Result<Vec<usize>> {
+    fn make(
+        &self,
+        preprocessing: Preprocessing,
+        (train, validation): (&[usize], &[usize]),
+        weights: &Weights,
+        distinct: &Distinct,
+    ) -> Result<Problem<T>> {
+        let judged = (!validation.is_empty()).then(|| self.dataset(&preprocessing, validation, weights)).transpose()?;
+        let share = validation.len() as f64 / distinct.rows.len() as f64;
+        let mut notes = Vec::new();
+        if distinct.copies > 0 {
+            let copies = if distinct.copies == 1 { "copy" } else { "copies" };
+            notes.push(format!("{} exact {copies} of another row: they count as one row of their summed weight", distinct.copies));
+        }
+        Ok(Problem {
+            name: "arrays".to_owned(),
+            hash: self.hash(),
+            train: self.dataset(&preprocessing, train, weights)?,
+            validation: judged,
+            test: None,
+            preprocessing,
+            weight_unit: weights.unit,
+            test_portion: Portion::Fraction(0.0),
+            validation_share: share,
+            notes,
+        })
+    }
+
+    /// What the data are known by.
+    fn hash(&self) -> DataHash {
+        let mut hasher = DataHasher::default();
+        self.columns.iter().for_each(|name| hasher.text(name));
+        for i in 0..self.inputs.rows() {
+            hasher.numbers((0..self.inputs.columns()).map(|j| self.inputs.get(i, j).to_f64()));
+        }
+        match &self.targets {
+            ArrayTargets::Numbers { columns, values } => {
+                columns.iter().for_each(|name| hasher.text(name));
+                hasher.numbers(values.as_slice().iter().copied());
+            }
+            ArrayTargets::Classes { classes, labels, .. } => {
+                classes.iter().for_each(|name| hasher.text(name));
+                hasher.numbers(labels.iter().map(|&label| label as f64));
+            }
+        }
+        hasher.numbers(self.weights.iter().flatten().copied());
+        hasher.finish()
+    }
+
+    /// Rows of weight above 0, copies joined.
+    fn usable(&self) -> Result<Distinct> {
         let n = self.inputs.rows();
         let lengths = [
             ("names of the columns", self.inputs.columns(), self.columns.len()),
@@ -161,15 +202,14 @@ impl<'a, T: Scalar> Samples<'a, T> {
             let (name, range) = ("sample weight", "finite and ≥ 0");
             return Err(CoreError::Setting { name, value: weight.to_string(), range }.into());
         }
-        Ok((0..n).filter(|&i| self.weights.as_ref().is_none_or(|weights| weights[i] > 0.0)).collect())
+        let rows: Vec<usize> =
+            (0..n).filter(|&i| self.weights.as_ref().is_none_or(|weights| weights[i] > 0.0)).collect();
+        let weight = self.weights.as_ref().map(|weights| |row: usize| weights[row]);
+        Ok(distinct(&rows, self, weight.as_ref().map(|weight| weight as &dyn Fn(usize) -> f64)))
     }
 
-    fn weights_of(&self, rows: &[usize]) -> Option<Vec<f64>> {
-        self.weights.as_ref().map(|weights| rows.iter().map(|&i| weights[i]).collect())
-    }
-
-    fn fit_inputs(&self, rows: &[usize]) -> Result<Inputs> {
-        let weights = self.weights_of(rows);
+    fn fit_inputs(&self, rows: &[usize], weights: &Weights) -> Result<Inputs> {
+        let weights = weights.of_rows(rows);
         let mut standardisation = Standardisation::default();
         let mut columns = Vec::with_capacity(self.columns.len());
         for (j, name) in self.columns.iter().enumerate() {
@@ -177,10 +217,10 @@ impl<'a, T: Scalar> Samples<'a, T> {
             if values.iter().any(|v| v.is_infinite() || (v.is_nan() && !self.impute)) {
                 return Err(CoreError::NonFinite { what: "input", layer: None }.into());
             }
-            let mut present: Vec<f64> = values.iter().copied().filter(|v| !v.is_nan()).collect();
             let flag = (0..self.inputs.rows()).any(|i| self.inputs.get(i, j).to_f64().is_nan());
+            let (present, present_weights) = present(values.iter().copied(), weights.as_deref());
             let known = (!present.is_empty()).then(|| range(&present));
-            let median = if present.is_empty() { 0.0 } else { median(&mut present) };
+            let median = if present.is_empty() { 0.0 } else { median(present, present_weights.as_deref()) };
             values.iter_mut().filter(|v| v.is_nan()).for_each(|v| *v = median);
             standardisation.push(&values, weights.as_deref());
             if flag {
@@ -191,10 +231,10 @@ impl<'a, T: Scalar> Samples<'a, T> {
         Ok(Inputs { columns, dropped: Vec::new(), standardisation })
     }
 
-    fn fit_targets(&self, rows: &[usize]) -> Targets {
+    fn fit_targets(&self, rows: &[usize], weights: &Weights) -> Targets {
         match &self.targets {
             ArrayTargets::Numbers { columns, values } => {
-                let weights = self.weights_of(rows);
+                let weights = weights.of_rows(rows);
                 let mut standardisation = Standardisation::default();
                 for a in 0..values.columns() {
                     let column: Vec<f64> = rows.iter().map(|&i| values[(i, a)]).collect();
@@ -202,14 +242,14 @@ impl<'a, T: Scalar> Samples<'a, T> {
                 }
                 Targets::Regression { columns: columns.clone(), standardisation }
             }
-            ArrayTargets::Classes { classes, .. } => {
-                Targets::Classification { column: "y".to_owned(), classes: classes.clone() }
+            ArrayTargets::Classes { classes, kind, .. } => {
+                Targets::Classification { column: "y".to_owned(), classes: classes.clone(), labels: *kind }
             }
         }
     }
 
-    fn dataset(&self, preprocessing: &Preprocessing, rows: &[usize]) -> Result<Dataset<T>> {
-        let inputs = apply(&preprocessing.inputs, self.inputs, rows)?;
+    fn dataset(&self, preprocessing: &Preprocessing, rows: &[usize], weights: &Weights) -> Result<Dataset<T>> {
+        let inputs = preprocessing.inputs.apply_rows(self.inputs, rows.iter().copied())?;
         let k = preprocessing.targets.outputs();
         let targets = match (&self.targets, &preprocessing.targets) {
             (ArrayTargets::Numbers { values, .. }, Targets::Regression { standardisation, .. })
@@ -234,48 +274,50 @@ impl<'a, T: Scalar> Samples<'a, T> {
                 return Err(CoreError::Shape { what: "columns of the targets", expected: k, got }.into());
             }
         };
-        Dataset::new(inputs, targets)?.with_weights(self.weights_of(rows))
+        Dataset::new(inputs, targets)?.with_weights(weights.of_rows(rows))
     }
 }
 
-/// The network's input for some rows of an array whose columns are all numbers.
-///
-/// # Errors
-/// If the array has another number of columns, or an infinite value. A gap (NaN) becomes the median.
-pub(super) fn apply<T: Scalar>(inputs: &Inputs, x: MatrixView<'_, T>, rows: &[usize]) -> Result<Matrix<T>> {
-    if x.columns() != inputs.columns.len() {
-        let (what, expected, got) = ("columns of the input", inputs.columns.len(), x.columns());
-        return Err(CoreError::Shape { what, expected, got }.into());
-    }
-    let standardisation = &inputs.standardisation;
-    let mut out = Vec::with_capacity(rows.len() * inputs.width());
-    for &i in rows {
-        let mut at = 0;
-        for (j, column) in inputs.columns.iter().enumerate() {
-            let Encoding::Number { median, flag, .. } = &column.encoding else {
-                let what = "columns that hold text (an array has none; give a table)";
-                return Err(CoreError::Shape { what, expected: 0, got: 1 }.into());
-            };
-            let value = x.get(i, j).to_f64();
-            let gap = value.is_nan();
-            if value.is_infinite() {
-                return Err(CoreError::NonFinite { what: "input", layer: None }.into());
-            }
-            let filled = if gap { *median } else { value };
-            out.push(T::from_f64((filled - standardisation.mean[at]) / standardisation.scale[at]));
-            at += 1;
-            if *flag {
-                out.push(if gap { T::ONE } else { T::ZERO });
-                at += 1;
-            }
+impl<T: Scalar> Keyed for Samples<'_, T> {
+    fn feed(&self, row: usize, hasher: &mut DefaultHasher) {
+        (0..self.inputs.columns()).for_each(|j| bits(self.inputs.get(row, j).to_f64()).hash(hasher));
+        match &self.targets {
+            ArrayTargets::Numbers { values, .. } => values.row(row).iter().for_each(|&y| bits(y).hash(hasher)),
+            ArrayTargets::Classes { labels, .. } => labels[row].hash(hasher),
         }
     }
-    Ok(Matrix::from_vec(rows.len(), inputs.width(), out)?)
+
+    fn same(&self, a: usize, b: usize) -> bool {
+        let bits_of = |i: usize, j: usize| bits(self.inputs.get(i, j).to_f64());
+        (0..self.inputs.columns()).all(|j| bits_of(a, j) == bits_of(b, j))
+            && match &self.targets {
+                ArrayTargets::Numbers { values, .. } => {
+                    values.row(a).iter().zip(values.row(b)).all(|(&y, &other)| bits(y) == bits(other))
+                }
+                ArrayTargets::Classes { labels, .. } => labels[a] == labels[b],
+            }
+    }
 }
 
-/// Whether a preprocessing is a classification's.
-pub(super) fn is_classification(preprocessing: &Preprocessing) -> bool {
-    preprocessing.targets.task() == Task::Classification
+/// How much rows count, in units of the mean over the training rows.
+struct Weights {
+    /// Of every row that is used; none where all count the same.
+    by_row: Option<HashMap<usize, f64>>,
+    unit: f64,
+}
+
+impl Weights {
+    fn of(distinct: &Distinct, train: &[usize]) -> Self {
+        let Some(weights) = &distinct.weights else { return Self { by_row: None, unit: 1.0 } };
+        let by_row: HashMap<usize, f64> = distinct.rows.iter().copied().zip(weights.iter().copied()).collect();
+        let largest = weights.iter().copied().fold(0.0, f64::max);
+        let unit = largest * train.iter().map(|row| by_row[row] / largest).sum::<f64>() / train.len() as f64;
+        Self { by_row: Some(by_row), unit }
+    }
+
+    fn of_rows(&self, rows: &[usize]) -> Option<Vec<f64>> {
+        self.by_row.as_ref().map(|weights| rows.iter().map(|row| weights[row] / self.unit).collect())
+    }
 }
 
 #[cfg(test)]
@@ -291,8 +333,8 @@ mod tests {
         let (x, y) = (column(&[1.0, 2.0, 1e9, 4.0]), column(&[1.0, 2.0, -1e9, 4.0]));
         let samples = Samples::new(x.view(), ArrayTargets::numbers(y)).with_weights(Some(vec![1.0, 1.0, 0.0, 1.0]));
         let (x, y) = (column(&[1.0, 2.0, 4.0]), column(&[1.0, 2.0, 4.0]));
-        let without = Samples::new(x.view(), ArrayTargets::numbers(y)).prepare(0.0, 0).unwrap();
-        let with = samples.prepare(0.0, 0).unwrap();
+        let without = Samples::new(x.view(), ArrayTargets::numbers(y)).problem(0.0, 0).unwrap();
+        let with = samples.problem(0.0, 0).unwrap();
         assert_eq!(with.preprocessing, without.preprocessing);
         assert_eq!(with.train.inputs, without.train.inputs);
     }
@@ -301,9 +343,9 @@ mod tests {
     fn a_gap_is_an_error_or_the_median_and_a_mark() {
         let (x, y) = (column(&[1.0, f64::NAN, 3.0, 8.0]), column(&[0.0, 1.0, 2.0, 3.0]));
         let samples = Samples::new(x.view(), ArrayTargets::numbers(y));
-        assert!(samples.prepare(0.0, 0).is_err());
-        let prepared = samples.with_imputation(true).prepare(0.0, 0).unwrap();
-        let (inputs, scale) = (&prepared.train.inputs, &prepared.preprocessing.inputs.standardisation);
+        assert!(samples.problem(0.0, 0).is_err());
+        let problem = samples.with_imputation(true).problem(0.0, 0).unwrap();
+        let (inputs, scale) = (&problem.train.inputs, &problem.preprocessing.inputs.standardisation);
         assert_eq!((inputs.columns(), inputs[(1, 1)], inputs[(0, 1)]), (2, 1.0, 0.0));
         assert!((inputs[(1, 0)] * scale.scale[0] + scale.mean[0] - 3.0).abs() < 1e-12);
     }
@@ -312,9 +354,9 @@ mod tests {
     fn validation_rows_do_not_decide_the_preprocessing() {
         let x = Matrix::from_fn(50, 2, |i, j| (i * (j + 1)) as f64);
         let y = Matrix::from_fn(50, 1, |i, _| i as f64);
-        let prepared = Samples::new(x.view(), ArrayTargets::numbers(y)).prepare(0.2, 3).unwrap();
-        assert_eq!((prepared.train.rows(), prepared.validation.as_ref().map(Dataset::rows)), (40, Some(10)));
-        let mean: f64 = (0..40).map(|i| prepared.train.inputs[(i, 0)]).sum();
+        let problem = Samples::new(x.view(), ArrayTargets::numbers(y)).problem(0.2, 3).unwrap();
+        assert_eq!((problem.train.rows(), problem.validation.as_ref().map(Dataset::rows)), (40, Some(10)));
+        let mean: f64 = (0..40).map(|i| problem.train.inputs[(i, 0)]).sum();
         assert!(mean.abs() < 1e-10);
     }
 }

@@ -67,6 +67,12 @@ impl<T: Scalar> Dataset<T> {
         Dataset { inputs: self.inputs.cast(), targets: self.targets.cast(), weights: self.weights.clone() }
     }
 
+    /// The same in another scalar type; moved where it is the same type.
+    #[must_use]
+    pub fn into_type<U: Scalar>(self) -> Dataset<U> {
+        Dataset { inputs: self.inputs.into_type(), targets: self.targets.into_type(), weights: self.weights }
+    }
+
     /// These rows, then those of another dataset of the same columns.
     ///
     /// # Errors

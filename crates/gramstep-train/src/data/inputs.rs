@@ -1,20 +1,16 @@
 //! From columns of a table to columns of a network's input: numbers are standardised, gaps filled and flagged, text
 //! becomes one 0/1 column for each category, images become their pixels. All of it is decided on the training rows.
 
-use std::collections::HashMap;
 use std::ops::Range;
 
 use gramstep::Matrix;
 use gramstep::model::Shape;
 use serde::{Deserialize, Serialize};
 
-use super::standardisation::is_constant;
-use super::{BrokenImages, Cells, Column, Geometry, ImageSettings, Images, Standardisation, Table};
+use super::encoding::{Encoding, Rows, describe, encode_category, fit_category, fit_images, fit_number, intensity};
+use super::{BrokenImages, Cells, Column, Geometry, ImageSettings, Standardisation, Table};
 use crate::error::{Error, Result};
 use crate::format::text::number;
-
-/// A text column has at most this many categories; the rarer ones share a column.
-const MOST_CATEGORIES: usize = 64;
 
 /// So many columns are named where rows lie outside their range.
 const MOST_NAMED: usize = 5;
@@ -41,45 +37,6 @@ pub struct InputColumn {
     pub encoding: Encoding,
 }
 
-/// How one column of a table becomes one or more columns of a network's input.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum Encoding {
-    /// A number.
-    Number {
-        /// Stands in for a missing value.
-        median: f64,
-        /// Whether a 0/1 column follows that marks missing values.
-        flag: bool,
-        /// The lowest and the highest value of the training rows.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        range: Option<[f64; 2]>,
-    },
-    /// One 0/1 column for each category.
-    Category(Category),
-    /// The pixels of an image between 0 and 1, row by row, channels innermost; standardised channel by channel.
-    Image(Geometry),
-}
-
-/// The categories of a text column.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Category {
-    /// The values with a column of their own.
-    pub values: Vec<String>,
-    /// Whether a column follows for all other values.
-    pub other: bool,
-    /// Whether a column follows for missing values.
-    pub missing: bool,
-}
-
-impl Category {
-    fn width(&self) -> usize {
-        self.values.len() + usize::from(self.other) + usize::from(self.missing)
-    }
-}
-
 impl Inputs {
     /// Every column with its places in the network's input.
     pub(crate) fn places(&self) -> impl Iterator<Item = (&InputColumn, Range<usize>)> {
@@ -104,14 +61,15 @@ impl Inputs {
         let mut inputs =
             Self { columns: Vec::new(), dropped: drop.to_vec(), standardisation: Standardisation::default() };
         let mut left_out = Vec::new();
+        let given = Rows { rows, weights };
         for column in table.columns() {
             if targets.contains(&column.name) || drop.contains(&column.name) {
                 continue;
             }
             let encoding = match &column.cells {
-                Cells::Images(images) => Ok(fit_images(images, rows, &mut inputs.standardisation)),
-                Cells::Text(text) if !text.is_mostly_numbers() => fit_category(column, rows),
-                _ => fit_number(table, column, (rows, weights), &mut inputs.standardisation)?,
+                Cells::Images(images) => Ok(fit_images(images, given, &mut inputs.standardisation)),
+                Cells::Text(text) if !text.is_mostly_numbers() => fit_category(column, given),
+                _ => fit_number(table, column, given, &mut inputs.standardisation)?,
             };
             match encoding {
                 Ok(encoding) => {
@@ -274,191 +232,9 @@ impl Inputs {
     }
 }
 
-impl Encoding {
-    /// How many columns of a network's input it becomes.
-    #[must_use]
-    pub fn width(&self) -> usize {
-        match self {
-            Self::Number { flag, .. } => 1 + usize::from(*flag),
-            Self::Category(category) => category.width(),
-            Self::Image(geometry) => geometry.len(),
-        }
-    }
-
-    /// How many of its columns, from the first on, are measured quantities and not 0/1.
-    #[must_use]
-    pub fn measured(&self) -> usize {
-        match self {
-            Self::Number { .. } => 1,
-            Self::Category(_) => 0,
-            Self::Image(geometry) => geometry.len(),
-        }
-    }
-
-    fn names(&self, column: &str) -> Vec<String> {
-        match self {
-            Self::Number { flag: false, .. } => vec![column.to_owned()],
-            Self::Number { flag: true, .. } => vec![column.to_owned(), format!("{column}_missing")],
-            Self::Category(Category { values, other, missing }) => (values.iter())
-                .map(|value| format!("{column}={value}"))
-                .chain(other.then(|| format!("{column}_other")))
-                .chain(missing.then(|| format!("{column}_missing")))
-                .collect(),
-            Self::Image(Geometry { height, width, channels }) => (0..*height)
-                .flat_map(|y| (0..*width).map(move |x| (y, x)))
-                .flat_map(|(y, x)| (0..*channels).map(move |c| format!("{column}[{y},{x},{c}]")))
-                .collect(),
-        }
-    }
-}
-
-/// A byte of a pixel as a number between 0 and 1.
-fn intensity(byte: u8) -> f64 {
-    f64::from(byte) / 255.0
-}
-
-/// The encoding of a column of images: mean and standard deviation of each channel over the given rows.
-fn fit_images(images: &Images, rows: &[usize], standardisation: &mut Standardisation) -> Encoding {
-    let Geometry { height, width, channels } = images.geometry;
-    // Counts of every value: exact, and the same for any order of the rows.
-    let mut counts = vec![[0_u64; 256]; channels];
-    for &row in rows {
-        for pixel in images.image(row).chunks_exact(channels) {
-            pixel.iter().zip(&mut counts).for_each(|(&byte, counts)| counts[usize::from(byte)] += 1);
-        }
-    }
-    let moments: Vec<(f64, f64)> = counts.iter().map(weighted_moments).collect();
-    for (mean, scale) in moments.iter().cycle().take(height * width * channels) {
-        standardisation.mean.push(*mean);
-        standardisation.scale.push(*scale);
-    }
-    Encoding::Image(images.geometry)
-}
-
-/// Mean and standard deviation of intensities that occur so many times; 1 for a single value.
-fn weighted_moments(counts: &[u64; 256]) -> (f64, f64) {
-    let all = counts.iter().sum::<u64>().max(1) as f64;
-    let mean_of = |f: &dyn Fn(f64) -> f64| {
-        (0..=u8::MAX).zip(counts).map(|(byte, &count)| f(intensity(byte)) * count as f64).sum::<f64>() / all
-    };
-    let mean = mean_of(&|v| v);
-    let deviation = mean_of(&|v| (v - mean).powi(2)).sqrt();
-    (mean, if deviation > 1e-12 { deviation } else { 1.0 })
-}
-
-/// The encoding of a numeric column, or why it is left out.
-fn fit_number(
-    table: &Table,
-    column: &Column,
-    (rows, weights): (&[usize], Option<&[f64]>),
-    standardisation: &mut Standardisation,
-) -> Result<std::result::Result<Encoding, &'static str>> {
-    let numbers = table.numbers(column)?;
-    let mut present: Vec<f64> = rows.iter().map(|&row| numbers[row]).filter(|v| !v.is_nan()).collect();
-    if present.is_empty() {
-        return Ok(Err("no value in the training rows"));
-    }
-    let flag = present.len() < rows.len();
-    if is_constant(&present) && !flag {
-        return Ok(Err("the same value in every training row"));
-    }
-    let range = Some(range(&present));
-    let median = median(&mut present);
-    let filled = |&row: &usize| if numbers[row].is_nan() { median } else { numbers[row] };
-    standardisation.push(&rows.iter().map(filled).collect::<Vec<_>>(), weights);
-    Ok(Ok(Encoding::Number { median, flag, range }))
-}
-
-/// The lowest and the highest of some numbers.
-pub(crate) fn range(values: &[f64]) -> [f64; 2] {
-    values.iter().fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], &v| [low.min(v), high.max(v)])
-}
-
-pub(crate) fn median(values: &mut [f64]) -> f64 {
-    let middle = values.len() / 2;
-    let (below, &mut upper, _) = values.select_nth_unstable_by(middle, f64::total_cmp);
-    if below.len() < middle || values.len() % 2 == 1 {
-        return upper;
-    }
-    let lower = values[..middle].iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    f64::midpoint(lower, upper)
-}
-
-/// The encoding of a text column, or why it is left out.
-fn fit_category(column: &Column, rows: &[usize]) -> std::result::Result<Encoding, &'static str> {
-    let mut counts: HashMap<String, usize> = HashMap::new();
-    let mut missing = false;
-    for &row in rows {
-        match column.text(row) {
-            Some(value) => *counts.entry(value).or_default() += 1,
-            None => missing = true,
-        }
-    }
-    let distinct = counts.len();
-    let mut counts: Vec<(String, usize)> = counts.into_iter().collect();
-    counts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    if distinct > MOST_CATEGORIES {
-        counts.truncate(MOST_CATEGORIES);
-        counts.retain(|(_, count)| *count > 1);
-    }
-    let other = counts.len() < distinct;
-    let mut values: Vec<String> = counts.into_iter().map(|(value, _)| value).collect();
-    values.sort_unstable();
-    let category = Category { values, other, missing };
-    match category.width() {
-        0 | 1 if distinct > 1 => Err("a different text in every training row"),
-        0 | 1 => Err("the same value in every training row"),
-        _ => Ok(Encoding::Category(category)),
-    }
-}
-
-/// Sets the 0/1 entries of a category; returns how many rows have a value that no column stands for.
-fn encode_category(
-    category: &Category,
-    column: &Column,
-    rows: &[usize],
-    start: usize,
-    width: usize,
-    out: &mut [f64],
-) -> usize {
-    let places: HashMap<&str, usize> = category.values.iter().map(String::as_str).zip(0..).collect();
-    let mut unknown = 0;
-    for (&row, out) in rows.iter().zip(out.chunks_mut(width)) {
-        let place = match column.text(row) {
-            Some(value) => match places.get(value.as_str()) {
-                Some(&place) => Some(place),
-                None if category.other => Some(category.values.len()),
-                None => {
-                    unknown += 1;
-                    None
-                }
-            },
-            None => category.missing.then(|| category.width() - 1),
-        };
-        if let Some(place) = place {
-            out[start + place] = 1.0;
-        }
-    }
-    unknown
-}
-
-/// What is said about a column that is not taken as it stands.
-fn describe(name: &str, encoding: &Encoding, gaps: usize) -> Option<String> {
-    match encoding {
-        Encoding::Number { flag: false, .. } | Encoding::Image(_) => None,
-        Encoding::Number { median, .. } => Some(format!(
-            "`{name}`: {gaps} missing in the training rows; filled with the median {median} and marked by a column"
-        )),
-        Encoding::Category(category) => Some(format!(
-            "`{name}`: text, {} categories{}, one column each",
-            category.values.len(),
-            if category.other { " and one for all others" } else { "" },
-        )),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::encoding::MOST_CATEGORIES;
     use super::*;
     use crate::data::table_of;
 
@@ -517,12 +293,5 @@ mod tests {
         let table = table_of("a,y\n1,0\n2,0\nx,0\n");
         let error = Inputs::fit(&table, (&[0, 1], None), &[], &[], &mut Vec::new()).unwrap_err();
         assert!(matches!(error, Error::TextInNumbers { line: 4, .. }), "{error}");
-    }
-
-    #[test]
-    fn the_median_of_an_even_number_of_values_is_the_mean_of_the_middle_two() {
-        assert_eq!(median(&mut [4.0, 1.0, 3.0, 2.0]), 2.5);
-        assert_eq!(median(&mut [5.0, 1.0, 3.0]), 3.0);
-        assert_eq!(median(&mut [5.0]), 5.0);
     }
 }

@@ -1,33 +1,46 @@
-//! From a file or a folder of images to matrices: source → table → split → preprocessing → dataset.
+//! From a file or a folder of images to matrices: source → table → split → preprocessing → dataset. Uses `format`.
 
+mod array;
 mod builtin;
 mod columns;
+pub(crate) mod copies;
 mod dataset;
 mod delimited;
+mod encoding;
 mod format;
+mod identity;
 mod images;
 mod inputs;
 mod numpy;
+mod options;
 pub(crate) mod permutation;
+mod preprocessing;
 mod problem;
 mod source;
 mod split;
 mod standardisation;
 mod table;
 mod targets;
+mod usable;
 
 pub use builtin::Builtin;
 pub use dataset::Dataset;
 pub use format::Format;
 pub use images::{Augmentation, BrokenImages, Colour, Geometry, ImageSettings, ImageSize, Images, Progress};
-pub use inputs::{Category, Encoding, InputColumn, Inputs};
-pub(crate) use inputs::{median, range};
-pub use problem::{Preprocessing, Problem, validation_share};
+pub use encoding::{Category, Encoding};
+pub(crate) use encoding::{median, present, range};
+pub use identity::DataHash;
+pub(crate) use identity::DataHasher;
+pub use inputs::{InputColumn, Inputs};
+pub use options::DataOptions;
+pub use preprocessing::Preprocessing;
+pub(crate) use problem::FULL_BATCH_ROWS;
+pub use problem::{Problem, validation_share};
 pub use source::Source;
 pub use split::{Portion, Split};
 pub use standardisation::Standardisation;
 pub use table::{Cells, Column, Table, TextCells};
-pub use targets::{Targets, Task};
+pub use targets::{Labels, Targets, Task};
 
 #[cfg(test)]
 pub(crate) use delimited::table_of;

@@ -53,7 +53,34 @@ pub enum Targets {
         column: String,
         /// The classes, in the order of the outputs.
         classes: Vec<String>,
+        /// What the classes are the names of.
+        #[serde(default)]
+        labels: Labels,
     },
+}
+
+/// What classes are called by: a program gets its labels back as it gave them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Labels {
+    /// Text, such as `01`.
+    #[default]
+    Text,
+    /// Whole numbers in their shortest form.
+    Integer,
+    /// Other numbers.
+    Number,
+    /// `True` and `False`.
+    Boolean,
+}
+
+impl Labels {
+    /// Of classes in a table: whole numbers, if every one is written as such a number is.
+    fn of(classes: &[String]) -> Self {
+        let whole = |class: &String| class.parse::<i64>().is_ok_and(|number| number.to_string() == *class);
+        if classes.iter().all(whole) { Self::Integer } else { Self::Text }
+    }
 }
 
 impl Targets {
@@ -101,12 +128,14 @@ impl Targets {
     ///
     /// # Errors
     /// When a target is not there, or not numeric.
-    pub(super) fn heavy_tails(&self, table: &Table, rows: &[usize]) -> Result<Vec<String>> {
+    pub(super) fn heavy_tails(&self, table: &Table, rows: &[usize], weights: Option<&[f64]>) -> Result<Vec<String>> {
         let Self::Regression { columns, standardisation } = self else { return Ok(Vec::new()) };
         let mut notes = Vec::new();
         for (name, &mean) in columns.iter().zip(&standardisation.mean) {
             let values = table.numbers(table.require(name)?)?;
-            let mut squares: Vec<f64> = rows.iter().map(|&row| (values[row] - mean).powi(2)).collect();
+            let weight = |at: usize| weights.map_or(1.0, |weights| weights[at]);
+            let square = |(at, &row): (usize, &usize)| weight(at) * (values[row] - mean).powi(2);
+            let mut squares: Vec<f64> = rows.iter().enumerate().map(square).collect();
             squares.sort_by(|a, b| b.total_cmp(a));
             let (few, all) = (&squares[..rows.len() / 100], squares.iter().sum::<f64>());
             let share = few.iter().sum::<f64>() / all;
@@ -183,7 +212,7 @@ impl Targets {
                 }
                 standardisation.apply(&mut values);
             }
-            Self::Classification { column: name, classes } => {
+            Self::Classification { column: name, classes, .. } => {
                 let column = table.require(name)?;
                 let places: HashMap<&str, usize> = classes.iter().map(String::as_str).zip(0..).collect();
                 for (&row, out) in rows.iter().zip(values.chunks_mut(outputs)) {
@@ -238,7 +267,7 @@ fn fit_classification(table: &Table, rows: &[usize], columns: &[String]) -> Resu
             reason: format!("{} different values in {} training rows are not classes", classes.len(), rows.len()),
         });
     }
-    Ok(Targets::Classification { column: name.clone(), classes })
+    Ok(Targets::Classification { column: name.clone(), labels: Labels::of(&classes), classes })
 }
 
 #[cfg(test)]
@@ -263,8 +292,8 @@ mod tests {
     fn numeric_classes_are_in_numeric_order() {
         let table = table_of("c\n10\n9\n10\n9\n-1\n-1\n");
         let targets = Targets::fit(&table, &[0, 1, 2, 3, 4, 5], None, &names("c"), Task::Classification).unwrap();
-        let Targets::Classification { classes, .. } = targets else { panic!("a classification") };
-        assert_eq!(classes, ["-1", "9", "10"]);
+        let Targets::Classification { classes, labels, .. } = targets else { panic!("a classification") };
+        assert_eq!((labels, classes), (Labels::Integer, names("-1,9,10")));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Result};
 use crate::outcome::Report;
-use crate::outcome::observer::{EpochEvent, Observer, Start, StepEvent};
+use crate::outcome::event::{EpochEvent, Event, Observer, Start, StepEvent};
 
 /// Version of `record.jsonl`.
 pub const FORMAT_VERSION: u32 = 1;
@@ -22,7 +22,8 @@ pub const FORMAT_VERSION: u32 = 1;
 pub struct Record {
     path: PathBuf,
     out: BufWriter<File>,
-    resumed: bool,
+    /// Whether the first line is there.
+    begun: bool,
 }
 
 impl Record {
@@ -32,7 +33,7 @@ impl Record {
     /// [`Error::Write`].
     pub fn create(path: &Path) -> Result<Self> {
         let file = File::create(path).map_err(|source| Error::Write { path: path.to_owned(), source })?;
-        Ok(Self { path: path.to_owned(), out: BufWriter::new(file), resumed: false })
+        Ok(Self { path: path.to_owned(), out: BufWriter::new(file), begun: false })
     }
 
     /// Goes on with a record that is cut back to its first `bytes` bytes.
@@ -49,11 +50,11 @@ impl Record {
         }
         file.set_len(bytes).map_err(wrong)?;
         file.seek(SeekFrom::Start(bytes)).map_err(wrong)?;
-        Ok(Self { path: path.to_owned(), out: BufWriter::new(file), resumed: true })
+        Ok(Self { path: path.to_owned(), out: BufWriter::new(file), begun: true })
     }
 
     /// The first line of a kernel regression, which has no steps.
-    pub(crate) fn kernel_run(&mut self, report: &Report) -> Result<()> {
+    fn kernel_run(&mut self, report: &Report) -> Result<()> {
         self.line(&json!({
             "kind": "run",
             "format_version": FORMAT_VERSION,
@@ -104,10 +105,24 @@ fn present(value: Value) -> Value {
 }
 
 impl Observer for Record {
+    fn observe(&mut self, event: &Event<'_>) -> Result<()> {
+        match event {
+            Event::Start(start) => self.start(start),
+            Event::Step(step) => self.step(step),
+            Event::Epoch(epoch) => self.epoch(epoch),
+            Event::Finish(report) => self.finish(report),
+            // Talk, and nothing to draw.
+            Event::Note(_) | Event::Counted { .. } | Event::Certified(_) => Ok(()),
+        }
+    }
+}
+
+impl Record {
     fn start(&mut self, start: &Start<'_>) -> Result<()> {
-        if self.resumed || start.member > 0 {
+        if self.begun {
             return Ok(());
         }
+        self.begun = true;
         let settings = start.settings;
         self.line(&json!({
             "kind": "run",
@@ -163,6 +178,9 @@ impl Observer for Record {
     }
 
     fn finish(&mut self, report: &Report) -> Result<()> {
+        if !self.begun {
+            self.kernel_run(report)?;
+        }
         self.line(&json!({ "kind": "end", "report": report }))?;
         self.flush()
     }

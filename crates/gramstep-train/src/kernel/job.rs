@@ -16,8 +16,9 @@ use serde::Serialize;
 use super::matrix_file::{Contents, MatrixFile};
 use super::page;
 use crate::data::permutation::permutation;
-use crate::data::{Dataset, Portion, Problem};
+use crate::data::{Dataset, Problem};
 use crate::error::{Error, Result};
+use crate::outcome::event::Observer;
 use crate::settings::{Config, Precision};
 
 /// Points of a tile.
@@ -131,20 +132,19 @@ pub struct Summary {
     pub notes: Vec<String>,
 }
 
-/// Computes a kernel matrix. `progress` is told the blocks done and all blocks; `stop` ends the work after a block.
+/// Computes a kernel matrix. `observer` is told the blocks done and all blocks; `stop` ends the work after a block.
 ///
 /// The matrix is n×n, row i that of data row i among the rows with a target. Inputs are standardised over all rows.
 ///
 /// # Errors
 /// When the data cannot be read, the kernel does not exist, or a file cannot be written.
-pub fn compute(job: &Job, stop: &AtomicBool, progress: &mut dyn FnMut(usize, usize)) -> Result<Summary> {
+pub fn compute(job: &Job, stop: &AtomicBool, observer: &mut dyn Observer) -> Result<Summary> {
     let start = Instant::now();
-    let whole = Portion::Fraction(0.0);
-    let config = Config { test: Some(whole.clone()), validation: Some(whole), ..job.config.clone() };
-    let problem = Problem::load(&config)?;
+    let config = &job.config;
+    let problem = Problem::load(&config.data_options()?.whole())?;
     let data = in_order(&problem.train, config.seed.unwrap_or_default());
     let device = Device::cpu(config.threads.unwrap_or(0));
-    let mut run = Run { job, stop, progress, device, data: &data };
+    let mut run = Run { job, stop, observer, device, data: &data };
     let mut summary = match config.precision.unwrap_or(Precision::F64) {
         Precision::F32 => run.compute::<f32>()?,
         Precision::F64 => run.compute::<f64>()?,
@@ -167,7 +167,7 @@ fn in_order(shuffled: &Dataset<f64>, seed: u64) -> Dataset<f64> {
 struct Run<'a> {
     job: &'a Job,
     stop: &'a AtomicBool,
-    progress: &'a mut dyn FnMut(usize, usize),
+    observer: &'a mut dyn Observer,
     device: Device,
     data: &'a Dataset<f64>,
 }
@@ -281,7 +281,7 @@ impl Run<'_> {
             }
             let done = block + 1 - part.start;
             file.commit(done)?;
-            (self.progress)(done, part.len());
+            self.observer.count("blocks", done, part.len());
             if self.stop.load(Ordering::Relaxed) && done < part.len() {
                 return Ok(false);
             }

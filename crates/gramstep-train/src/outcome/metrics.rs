@@ -71,21 +71,17 @@ impl Metrics {
     }
 }
 
-/// Judges a model on a dataset.
-///
-/// # Errors
-/// When the model cannot be evaluated.
-pub fn evaluate<T: Scalar>(model: &Model<T>, dataset: &Dataset<T>, targets: &Targets) -> Result<Metrics> {
-    Ok(measure(&outputs(model, &dataset.inputs)?, &dataset.targets.cast(), targets))
-}
-
 /// The loss alone, as in [`Metrics::loss`], by the weights of the rows.
 ///
 /// # Errors
 /// When the model cannot be evaluated.
 pub fn loss<T: Scalar>(model: &Model<T>, dataset: &Dataset<T>, targets: &Targets) -> Result<f64> {
-    let outputs = outputs(model, &dataset.inputs)?;
-    Ok(mean_loss(&outputs, &dataset.targets.cast(), dataset.weights.as_deref(), targets))
+    Ok(loss_of_outputs(&outputs(model, &dataset.inputs)?, dataset, targets))
+}
+
+/// The loss of outputs, as in [`Metrics::loss`], by the weights of the rows.
+pub(crate) fn loss_of_outputs<T: Scalar>(outputs: &Matrix<f64>, dataset: &Dataset<T>, targets: &Targets) -> f64 {
+    mean_loss(outputs, &dataset.targets.cast(), dataset.weights.as_deref(), targets)
 }
 
 /// Outputs of a model for any number of rows, in bounded memory.
@@ -99,15 +95,16 @@ pub(crate) fn outputs<T: Scalar>(model: &Model<T>, inputs: &Matrix<T>) -> Result
     Ok(Matrix::from_vec(inputs.rows(), model.outputs(), values)?)
 }
 
-/// Judges outputs (standardised values or logits) against targets (standardised values or one-hot classes).
+/// Judges outputs (standardised values or logits) against targets (standardised values or one-hot classes). A row counts
+/// by its weight; without weights all count the same.
 #[must_use]
-pub fn measure(outputs: &Matrix<f64>, expected: &Matrix<f64>, targets: &Targets) -> Metrics {
+pub fn measure(outputs: &Matrix<f64>, expected: &Matrix<f64>, weights: Option<&[f64]>, targets: &Targets) -> Metrics {
     let rows = outputs.rows();
-    let loss = mean_loss(outputs, expected, None, targets);
+    let loss = mean_loss(outputs, expected, weights, targets);
     match targets {
         Targets::Regression { columns, standardisation } => {
-            let errors: Vec<RegressionMetrics> =
-                (0..columns.len()).map(|j| column_errors(outputs, expected, j, standardisation.scale[j])).collect();
+            let column = |j: usize| column_errors(outputs, expected, weights, (j, standardisation.scale[j]));
+            let errors: Vec<RegressionMetrics> = (0..columns.len()).map(column).collect();
             let n = errors.len() as f64;
             let mean = RegressionMetrics {
                 rmse: errors.iter().map(|e| e.rmse).sum::<f64>() / n,
@@ -122,15 +119,15 @@ pub fn measure(outputs: &Matrix<f64>, expected: &Matrix<f64>, targets: &Targets)
             Metrics { rows, loss, regression: Some(mean), per_target, classification: None }
         }
         Targets::Classification { .. } => {
-            let right = (0..rows).filter(|&i| expected.row(i)[largest(outputs.row(i))] == 1.0).count();
-            let classification = ClassificationMetrics { accuracy: right as f64 / rows as f64, nll: loss };
+            let right = |i: usize| f64::from(u8::from(expected.row(i)[largest(outputs.row(i))] == 1.0));
+            let classification = ClassificationMetrics { accuracy: weighted_mean(rows, weights, right), nll: loss };
             Metrics { rows, loss, regression: None, per_target: Vec::new(), classification: Some(classification) }
         }
     }
 }
 
 fn mean_loss(outputs: &Matrix<f64>, expected: &Matrix<f64>, weights: Option<&[f64]>, targets: &Targets) -> f64 {
-    let row_loss = |i: usize| {
+    weighted_mean(outputs.rows(), weights, |i| {
         let pairs = outputs.row(i).iter().zip(expected.row(i));
         match targets {
             Targets::Regression { .. } => pairs.map(|(f, y)| (f - y).powi(2)).sum::<f64>() / outputs.columns() as f64,
@@ -139,26 +136,31 @@ fn mean_loss(outputs: &Matrix<f64>, expected: &Matrix<f64>, weights: Option<&[f6
                 log_sum_exp(outputs.row(i)) - chosen
             }
         }
-    };
-    let rows = 0..outputs.rows();
+    })
+}
+
+/// Σ w_i f(i)/Σ w_i.
+fn weighted_mean(rows: usize, weights: Option<&[f64]>, f: impl Fn(usize) -> f64) -> f64 {
     match weights {
-        None => rows.map(row_loss).sum::<f64>() / outputs.rows() as f64,
-        Some(weights) => rows.map(|i| weights[i] * row_loss(i)).sum::<f64>() / weights.iter().sum::<f64>(),
+        None => (0..rows).map(f).sum::<f64>() / rows as f64,
+        Some(weights) => (0..rows).map(|i| weights[i] * f(i)).sum::<f64>() / weights.iter().sum::<f64>(),
     }
 }
 
-fn column_errors(outputs: &Matrix<f64>, expected: &Matrix<f64>, j: usize, scale: f64) -> RegressionMetrics {
-    let n = outputs.rows() as f64;
-    let mean = (0..outputs.rows()).map(|i| expected.row(i)[j]).sum::<f64>() / n;
-    let (mut squares, mut absolute, mut total) = (0.0, 0.0, 0.0);
-    for i in 0..outputs.rows() {
-        let residual = outputs.row(i)[j] - expected.row(i)[j];
-        squares += residual * residual;
-        absolute += residual.abs();
-        total += (expected.row(i)[j] - mean).powi(2);
-    }
+/// The errors of column `j`, whose unit is `scale`.
+fn column_errors(
+    outputs: &Matrix<f64>,
+    expected: &Matrix<f64>,
+    weights: Option<&[f64]>,
+    (j, scale): (usize, f64),
+) -> RegressionMetrics {
+    let mean_of = |f: &dyn Fn(usize) -> f64| weighted_mean(outputs.rows(), weights, f);
+    let residual = |i: usize| outputs[(i, j)] - expected[(i, j)];
+    let mean = mean_of(&|i| expected[(i, j)]);
+    let squares = mean_of(&|i| residual(i).powi(2));
+    let total = mean_of(&|i| (expected[(i, j)] - mean).powi(2));
     let r2 = (total > 0.0).then(|| 1.0 - squares / total);
-    RegressionMetrics { rmse: (squares / n).sqrt() * scale, mae: absolute / n * scale, r2 }
+    RegressionMetrics { rmse: squares.sqrt() * scale, mae: mean_of(&|i| residual(i).abs()) * scale, r2 }
 }
 
 /// log Σ exp, without overflow.
@@ -191,7 +193,7 @@ pub(crate) fn largest(values: &[f64]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::Standardisation;
+    use crate::data::{Labels, Standardisation};
 
     fn matrix(rows: usize, values: &[f64]) -> Matrix<f64> {
         Matrix::from_vec(rows, values.len() / rows, values.to_vec()).unwrap()
@@ -206,7 +208,7 @@ mod tests {
     fn errors_are_in_the_units_of_the_target() {
         // The target 0, 20 has scale 10; predictions 5 and 20 in its own units.
         let targets = regression(&["y"], &[&[0.0, 20.0]]);
-        let metrics = measure(&matrix(2, &[-0.5, 1.0]), &matrix(2, &[-1.0, 1.0]), &targets);
+        let metrics = measure(&matrix(2, &[-0.5, 1.0]), &matrix(2, &[-1.0, 1.0]), None, &targets);
         let errors = metrics.regression.unwrap();
         assert_eq!(metrics.loss, 0.125);
         assert_eq!((errors.rmse, errors.mae, errors.r2), (12.5_f64.sqrt(), 2.5, Some(0.875)));
@@ -216,7 +218,7 @@ mod tests {
     #[test]
     fn several_targets_are_averaged_and_listed() {
         let targets = regression(&["a", "b"], &[&[0.0, 2.0], &[0.0, 200.0]]);
-        let metrics = measure(&matrix(2, &[0.0, 1.0, 1.0, 1.0]), &matrix(2, &[1.0, 1.0, 1.0, 1.0]), &targets);
+        let metrics = measure(&matrix(2, &[0.0, 1.0, 1.0, 1.0]), &matrix(2, &[1.0, 1.0, 1.0, 1.0]), None, &targets);
         assert_eq!(metrics.loss, 0.25);
         let names: Vec<&str> = metrics.per_target.iter().map(|t| t.target.as_str()).collect();
         assert_eq!(names, ["a", "b"]);
@@ -226,17 +228,35 @@ mod tests {
 
     #[test]
     fn classes_are_judged_by_accuracy_and_likelihood_without_overflow() {
-        let targets = Targets::Classification { column: "c".to_owned(), classes: vec!["x".to_owned(), "y".to_owned()] };
-        let metrics = measure(&matrix(2, &[3000.0, 0.0, 0.0, 0.0]), &matrix(2, &[1.0, 0.0, 0.0, 1.0]), &targets);
+        let targets = Targets::Classification {
+            column: "c".to_owned(),
+            classes: vec!["x".to_owned(), "y".to_owned()],
+            labels: Labels::Text,
+        };
+        let metrics = measure(&matrix(2, &[3000.0, 0.0, 0.0, 0.0]), &matrix(2, &[1.0, 0.0, 0.0, 1.0]), None, &targets);
         let classification = metrics.classification.unwrap();
         assert_eq!(classification.accuracy, 0.5);
         assert!((classification.nll - 0.5 * 2.0_f64.ln()).abs() < 1e-15);
     }
 
     #[test]
+    fn a_whole_weight_is_that_many_rows_and_the_scale_of_the_weights_is_nothing() {
+        let targets = regression(&["y"], &[&[0.0, 20.0]]);
+        let (f, y) = (matrix(3, &[-0.5, 1.0, 2.0]), matrix(3, &[-1.0, 1.0, 3.0]));
+        let copies = measure(&matrix(4, &[-0.5, 1.0, 2.0, 2.0]), &matrix(4, &[-1.0, 1.0, 3.0, 3.0]), None, &targets);
+        for scale in [1.0, 1e-9, 3e7] {
+            let weights = [scale, scale, 2.0 * scale];
+            let weighted = measure(&f, &y, Some(&weights), &targets);
+            let (ours, theirs) = (weighted.regression.unwrap(), copies.regression.clone().unwrap());
+            assert!((ours.rmse - theirs.rmse).abs() < 1e-12 && (ours.mae - theirs.mae).abs() < 1e-12);
+            assert!((ours.r2.unwrap() - theirs.r2.unwrap()).abs() < 1e-12 && (weighted.loss - copies.loss).abs() < 1e-14);
+        }
+    }
+
+    #[test]
     fn metrics_are_read_back_from_json() {
         let targets = regression(&["y"], &[&[0.0, 20.0]]);
-        let metrics = measure(&matrix(2, &[-0.5, 1.0]), &matrix(2, &[-1.0, 1.0]), &targets);
+        let metrics = measure(&matrix(2, &[-0.5, 1.0]), &matrix(2, &[-1.0, 1.0]), None, &targets);
         let text = serde_json::to_string(&metrics).unwrap();
         assert!(text.contains("\"rmse\":3.53"), "{text}");
         assert_eq!(serde_json::from_str::<Metrics>(&text).unwrap(), metrics);

@@ -1,9 +1,9 @@
 //! What a run comes to, as values: metrics, predictions, the report, and the events on the way. Uses `settings` and
 //! below.
 
+pub mod event;
 mod fit;
 pub mod metrics;
-pub mod observer;
 mod predictions;
 mod report;
 mod stop_reason;

@@ -1,11 +1,18 @@
-//! What was learned: a network, an average of networks or a kernel regression, its file and its error bars. Uses
-//! `folder` and below.
+//! What was learned: networks or a kernel regression, with the preprocessing of their data, one file and one way to error
+//! bars. Uses `folder` and below.
 
-pub(crate) mod average;
+pub mod file;
 mod kernel_model;
-pub mod model_file;
-mod trained;
-pub mod uncertainty;
+mod known;
+mod learned;
+mod predictor;
+mod table;
+mod uncertainty;
 
+pub use file::Metadata;
 pub use kernel_model::KernelModel;
-pub use trained::TrainedModel;
+pub use known::Known;
+pub use learned::Learned;
+pub use predictor::Predictor;
+pub use table::ErrorBars;
+pub use uncertainty::{Uncertainty, half_width};

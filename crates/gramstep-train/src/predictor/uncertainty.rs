@@ -1,171 +1,188 @@
-//! Error bars of a regression: the linearised Laplace posterior of a trained network, calibrated on its validation rows.
+//! Error bars of a regression: one posterior for the command line and for Python.
 //!
-//! The training data are read again from where the run had them. The posterior's standard deviation of a new
-//! observation is multiplied by RMSE / √(mean of deviation²) over the validation rows, if there are enough of them: what
-//! the network learned by heart says little about its errors elsewhere. The RMSE is the one that the run reported: in an
-//! ensemble, of networks that have not seen these rows, which the average has.
+//! ```text
+//! networks   Var = mean of the members' variances + variance of their means,
+//!            each member's by its linearised Laplace posterior on the rows that it was trained on
+//! kernel     the posterior of the Gaussian process
+//! interval   f(x) ± q·σ(x), q the ⌈(m + 1)·level⌉-th smallest of |y − f₋ᵢ|/σ₋ᵢ over m rows (vovk2005)
+//! ```
 //!
-//! A kernel regression has its own posterior, its training rows in the model file, and the noise of largest evidence.
+//! f₋ᵢ and σ₋ᵢ are those of the networks that were not trained on row i, of a kernel regression those without row i. With
+//! too few such rows q is that of a normal distribution.
 
-use std::path::Path;
 use std::sync::Arc;
 
-use gramstep::kernel::{Coverage, LinearisedLaplace, Ridge};
-use gramstep::{Activation, Matrix, Model, Scalar};
+use gramstep::kernel::{LinearisedLaplace, Ridge};
+use gramstep::model::Average;
+use gramstep::{Activation, Matrix, Scalar};
 
-use crate::data::{Dataset, Problem, Standardisation, Targets};
+use super::{KernelModel, Known, Learned, Predictor};
+use crate::data::{Standardisation, Targets};
 use crate::error::{Error, Result};
-use crate::folder::Record;
-use crate::folder::RunFolder;
-use crate::format::text::{count, number};
-use crate::predictor::KernelModel;
-use crate::predictor::TrainedModel;
-use crate::predictor::model_file::Network;
 
-/// Bytes for the kernel of the training rows and its eigenvectors.
+/// Bytes for the kernel of the remembered rows and its eigenvectors.
 const BUDGET: usize = 1 << 30;
-/// Fewer validation rows do not calibrate.
+/// With fewer rows that judge, an interval is that of a normal distribution.
 const FEWEST: usize = 20;
 
-/// Error bars for new rows.
+/// The posterior of what was learned, and how far errors on unseen rows went beyond it.
 #[derive(Debug)]
 pub struct Uncertainty {
     posterior: Posterior,
-    /// Of every target: from standardised units to its own, and the calibration.
+    /// From standardised units to those of every target.
     scale: Vec<f64>,
+    /// |y − f₋ᵢ|/σ₋ᵢ of every target, ascending.
+    scores: Vec<Vec<f64>>,
 }
 
-/// What is written beside a prediction.
-#[derive(Clone, Copy, Debug)]
-#[allow(clippy::exhaustive_structs)]
-pub struct ErrorBars<'a> {
-    /// Where they come from.
-    pub uncertainty: &'a Uncertainty,
-    /// The standard deviation of a new observation.
-    pub deviation: bool,
-    /// Lower and upper end of the interval that holds a new observation with this probability.
-    pub interval: Option<f64>,
-}
-
-impl ErrorBars<'_> {
-    /// Names of the columns of one target.
-    pub(crate) fn header(&self, target: &str) -> Vec<String> {
-        let deviation = self.deviation.then(|| format!("std_{target}"));
-        let ends = self.interval.map(|_| [format!("lower_{target}"), format!("upper_{target}")]);
-        deviation.into_iter().chain(ends.into_iter().flatten()).collect()
-    }
-
-    /// The values of one prediction.
-    pub(crate) fn values(&self, predicted: f64, deviation: f64) -> Vec<f64> {
-        let ends = self.interval.map(|probability| half_width(probability) * deviation);
-        let ends = ends.map(|half| [predicted - half, predicted + half]);
-        self.deviation.then_some(deviation).into_iter().chain(ends.into_iter().flatten()).collect()
-    }
-}
-
-/// The posterior of a network of either precision, or of a kernel.
 #[derive(Debug)]
 enum Posterior {
-    F32(LinearisedLaplace<f32>),
-    F64(LinearisedLaplace<f64>),
+    /// One of each network.
+    Networks(Vec<LinearisedLaplace>),
     Kernel(Arc<KernelModel>),
 }
 
 impl Uncertainty {
-    /// Of the model of a run, whose data are read again. What the user should know is added to `notes`.
-    ///
-    /// # Errors
-    /// For a classification, and when the data of the run are gone or have changed.
-    pub fn of(run: &Path, model: &TrainedModel, notes: &mut Vec<String>) -> Result<Self> {
-        let Targets::Regression { columns, standardisation } = &model.metadata().preprocessing.targets else {
-            return Err(Error::Setting {
-                name: "std",
-                value: "for classes".to_owned(),
-                range: "a setting of regressions; classes have their probabilities".to_owned(),
-            });
+    /// Of a predictor.
+    pub(super) fn of(predictor: &Predictor) -> Result<Self> {
+        let Targets::Regression { standardisation, .. } = &predictor.metadata.preprocessing.targets else {
+            return Err(none("for classes", "a setting of regressions; classes have their probabilities"));
         };
-        let targets = (columns.as_slice(), standardisation);
-        match model.network() {
-            Network::F32(network) => Self::of_network((run, model, network), targets, Posterior::F32, notes),
-            Network::F64(network) => Self::of_network((run, model, network), targets, Posterior::F64, notes),
-            Network::Infinite(kernel) => {
-                Ok(Self { posterior: Posterior::Kernel(Arc::clone(kernel)), scale: standardisation.scale.clone() })
+        match &predictor.learned {
+            Learned::F32(networks) => Self::of_networks(networks, predictor, standardisation),
+            Learned::F64(networks) => Self::of_networks(networks, predictor, standardisation),
+            Learned::Kernel(kernel) => {
+                let scores = scores(&kernel.train().targets, &kernel.held_out()?, &kernel.held_out_deviation()?);
+                let posterior = Posterior::Kernel(Arc::clone(kernel));
+                Ok(Self { posterior, scale: standardisation.scale.clone(), scores })
             }
         }
     }
 
-    fn of_network<T: Scalar>(
-        (run, model, network): (&Path, &TrainedModel, &Model<T>),
-        (columns, standardisation): (&[String], &Standardisation),
-        posterior: fn(LinearisedLaplace<T>) -> Posterior,
-        notes: &mut Vec<String>,
+    fn of_networks<T: Scalar>(
+        networks: &Average<T>,
+        predictor: &Predictor,
+        standardisation: &Standardisation,
     ) -> Result<Self> {
-        let (config, problem) = model.problem(run)?;
-        let seed = config.seed.unwrap_or_default();
-        let judged = Record::report(&RunFolder::open(run).record())?.and_then(|report| report.validation);
-        let errors = judged.filter(|judged| judged.rows >= FEWEST).map(|judged| judged.target_rmse());
-        let errors: Option<Vec<f64>> = errors
-            .filter(|errors| errors.len() == columns.len())
-            .map(|errors| errors.iter().zip(&standardisation.scale).map(|(rmse, scale)| rmse / scale).collect());
-        let (fitted, factors) = fit(network.clone(), &problem, errors.as_deref(), seed, notes)?;
-        for (column, factor) in columns.iter().zip(&factors).filter(|(_, factor)| **factor != 1.0) {
-            notes.push(format!("`{column}`: error bars times {} to fit the validation rows", number(*factor)));
+        let Some(known) = &predictor.known else {
+            let range = "of a run of this version: the model file of an earlier one remembers no rows; train it again";
+            return Err(none("without rows", range));
+        };
+        let ridge = predictor.metadata.ridge.map_or(Ridge::Evidence, Ridge::Fixed);
+        let mut posteriors = Vec::with_capacity(networks.members().len());
+        let mut unseen = Mixture::new(known.rows.rows(), known.rows.targets.columns());
+        for (number, member) in networks.members().iter().enumerate() {
+            let (trained_on, judged) = known.split(number);
+            let rows = known.rows.select(&trained_on);
+            let weights = rows.weights.as_deref();
+            let posterior = LinearisedLaplace::fit_weighted(
+                member, &rows.inputs, &rows.targets, weights, ridge, BUDGET, 0,
+            )?;
+            let x = known.rows.inputs.select_rows(&judged);
+            unseen.add(&judged, &posterior.predict(&x)?, &posterior.observation_deviation(&x)?);
+            posteriors.push(posterior);
         }
-        let scale = factors.iter().zip(&standardisation.scale).map(|(factor, scale)| factor * scale).collect();
-        Ok(Self { posterior: posterior(fitted), scale })
+        let scores = unseen.scores(known);
+        Ok(Self { posterior: Posterior::Networks(posteriors), scale: standardisation.scale.clone(), scores })
     }
 
-    /// The standard deviation of a new observation, in the units of the targets: m×targets. x: m×inputs, preprocessed.
+    /// The standard deviation of a new observation, noise included, in the units of the targets: m×targets. x: m×inputs,
+    /// preprocessed.
     ///
     /// # Errors
-    /// When x does not fit the network.
+    /// When x does not fit.
     pub fn deviation(&self, x: &Matrix<f64>) -> Result<Matrix<f64>> {
         let standardised = match &self.posterior {
-            Posterior::F32(posterior) => posterior.observation_deviation(&x.cast())?,
-            Posterior::F64(posterior) => posterior.observation_deviation(x)?,
             Posterior::Kernel(model) => model.deviation(x)?,
+            Posterior::Networks(posteriors) => {
+                let all: Vec<usize> = (0..x.rows()).collect();
+                let mut mixture = Mixture::new(x.rows(), self.scale.len());
+                for posterior in posteriors {
+                    mixture.add(&all, &posterior.predict(x)?, &posterior.observation_deviation(x)?);
+                }
+                mixture.deviation()
+            }
         };
-        let own = |i: usize, a: usize| standardised[(i, a)] * self.scale[a];
-        Ok(Matrix::from_fn(standardised.rows(), standardised.columns(), own))
+        Ok(Matrix::from_fn(x.rows(), self.scale.len(), |i, a| standardised[(i, a)] * self.scale[a]))
     }
-}
 
-/// The posterior, and the calibration of every output by its RMSE on the validation rows, in standardised units.
-fn fit<T: Scalar>(
-    network: Model<T>,
-    problem: &Problem,
-    errors: Option<&[f64]>,
-    seed: u64,
-    notes: &mut Vec<String>,
-) -> Result<(LinearisedLaplace<T>, Vec<f64>)> {
-    let train: Dataset<T> = problem.train.cast();
-    let outputs = network.outputs();
-    let (x, y, weights) = (&train.inputs, &train.targets, train.weights.as_deref());
-    let posterior = LinearisedLaplace::fit_weighted(network, x, y, weights, Ridge::Evidence, BUDGET, seed)?;
-    if let Coverage::Rows { used, of } = posterior.coverage() {
-        notes.push(format!("error bars know {} of {} training rows, as many as fit in memory", count(used), count(of)));
-    }
-    let factors = match problem.validation.as_ref().zip(errors) {
-        Some((data, errors)) => {
-            let deviation = posterior.observation_deviation(&data.inputs.cast())?;
-            errors.iter().enumerate().map(|(a, &error)| calibration(error, &deviation, a)).collect()
+    /// The half width of the interval that holds a new observation with this probability, in standard deviations of that
+    /// observation.
+    #[must_use]
+    pub fn half_width(&self, target: usize, level: f64) -> f64 {
+        let scores = &self.scores[target];
+        let m = scores.len();
+        #[allow(clippy::cast_sign_loss)] // a level is above 0
+        let rank = ((m + 1) as f64 * level).ceil() as usize;
+        match m {
+            0..FEWEST => half_width(level),
+            // So near to 1 that no score tells: the largest one, stretched as a normal distribution would be.
+            _ if rank > m => scores[m - 1] * half_width(level) / half_width(m as f64 / (m + 1) as f64),
+            _ => scores[rank.max(1) - 1],
         }
-        None => vec![1.0; outputs],
-    };
-    Ok((posterior, factors))
+    }
 }
 
-/// RMSE / √(mean of deviation²) of one output; 1 where that is no number.
-fn calibration(rmse: f64, deviation: &Matrix<f64>, output: usize) -> f64 {
-    let n = deviation.rows();
-    let factor = rmse / ((0..n).map(|i| deviation[(i, output)].powi(2)).sum::<f64>() / n as f64).sqrt();
-    if factor.is_finite() && factor > 0.0 { factor } else { 1.0 }
+/// Sums over networks of what some rows are predicted.
+struct Mixture {
+    count: Vec<f64>,
+    mean: Matrix<f64>,
+    squares: Matrix<f64>,
+}
+
+impl Mixture {
+    fn new(rows: usize, outputs: usize) -> Self {
+        Self { count: vec![0.0; rows], mean: Matrix::zeros(rows, outputs), squares: Matrix::zeros(rows, outputs) }
+    }
+
+    fn add(&mut self, rows: &[usize], f: &Matrix<f64>, deviation: &Matrix<f64>) {
+        for (i, &row) in rows.iter().enumerate() {
+            self.count[row] += 1.0;
+            for a in 0..f.columns() {
+                self.mean[(row, a)] += f[(i, a)];
+                self.squares[(row, a)] += deviation[(i, a)].powi(2) + f[(i, a)].powi(2);
+            }
+        }
+    }
+
+    fn mean(&self, i: usize, a: usize) -> f64 {
+        self.mean[(i, a)] / self.count[i]
+    }
+
+    /// √(mean of the variances + variance of the means).
+    fn deviation(&self) -> Matrix<f64> {
+        Matrix::from_fn(self.mean.rows(), self.mean.columns(), |i, a| {
+            (self.squares[(i, a)] / self.count[i] - self.mean(i, a).powi(2)).max(0.0).sqrt()
+        })
+    }
+
+    /// The scores of the rows that some network judged.
+    fn scores(&self, known: &Known) -> Vec<Vec<f64>> {
+        let judged: Vec<usize> = (0..self.count.len()).filter(|&i| self.count[i] > 0.0).collect();
+        let f = Matrix::from_fn(judged.len(), self.mean.columns(), |i, a| self.mean(judged[i], a));
+        scores(&known.rows.targets.select_rows(&judged), &f, &self.deviation().select_rows(&judged))
+    }
+}
+
+/// |y − f|/σ of every target, ascending.
+fn scores(y: &Matrix<f64>, f: &Matrix<f64>, deviation: &Matrix<f64>) -> Vec<Vec<f64>> {
+    let of = |a: usize| {
+        let score = |i: usize| (y[(i, a)] - f[(i, a)]).abs() / deviation[(i, a)];
+        let mut scores: Vec<f64> = (0..y.rows()).map(score).filter(|score| !score.is_nan()).collect();
+        scores.sort_unstable_by(f64::total_cmp);
+        scores
+    };
+    (0..y.columns()).map(of).collect()
+}
+
+fn none(value: &str, range: &str) -> Error {
+    Error::Setting { name: "std", value: value.to_owned(), range: range.to_owned() }
 }
 
 /// The half width, in standard deviations, of a Gaussian interval of this probability: √2·erf⁻¹(q).
 ///
 /// ```
-/// use gramstep_train::predictor::uncertainty::half_width;
+/// use gramstep_train::predictor::half_width;
 /// assert!((half_width(0.95) - 1.959_963_984_540_054).abs() < 1e-9);
 /// assert!((half_width(0.5) - 0.674_489_750_196_082).abs() < 1e-9);
 /// ```
@@ -179,4 +196,30 @@ pub fn half_width(probability: f64) -> f64 {
         if below { low = middle } else { high = middle }
     }
     f64::midpoint(low, high)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(scores: Vec<f64>) -> Uncertainty {
+        Uncertainty { posterior: Posterior::Networks(Vec::new()), scale: vec![1.0], scores: vec![scores] }
+    }
+
+    #[test]
+    fn an_interval_takes_the_quantile_of_the_scores_and_few_of_them_are_normal() {
+        let many = with((1..=99).map(f64::from).collect());
+        assert_eq!([many.half_width(0, 0.9), many.half_width(0, 0.5), many.half_width(0, 0.001)], [90.0, 50.0, 1.0]);
+        assert!(many.half_width(0, 0.999) > 99.0);
+        assert_eq!(with(vec![5.0; 19]).half_width(0, 0.9), half_width(0.9));
+    }
+
+    #[test]
+    fn a_mixture_adds_the_spread_of_its_members() {
+        let one = |value: f64| Matrix::from_vec(1, 1, vec![value]).unwrap();
+        let mut mixture = Mixture::new(1, 1);
+        mixture.add(&[0], &one(1.0), &one(3.0));
+        mixture.add(&[0], &one(-1.0), &one(4.0));
+        assert!((mixture.deviation()[(0, 0)] - 13.5_f64.sqrt()).abs() < 1e-15);
+    }
 }

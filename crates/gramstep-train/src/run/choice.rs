@@ -5,10 +5,9 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::data::Problem;
 use crate::error::{Error, Result};
-use crate::outcome::observer::{Observer, Silent};
-use crate::run::{Keep, train_on};
+use crate::outcome::Report;
+use crate::outcome::event::Observer;
 use crate::settings::{Config, Facts, OptimizerName, Preset};
 
 /// From few to many parameters; a tie goes to the smaller one.
@@ -27,12 +26,12 @@ const MIDDLE: usize = 20_000;
 const JUDGES: usize = 3;
 
 /// Decides architecture and number of networks, where the user does not. There is no choice of architectures where the
-/// user names one, limits training or ends it, where the data are large or no rows can judge. `problem` is asked for its
-/// data only to choose.
+/// user names one, limits training or ends it, where the data are large or no rows can judge. `fit`
+/// trains by a configuration and judges, without the test rows.
 pub(crate) fn settle(
     facts: Facts,
-    problem: impl FnOnce() -> Problem,
     config: &mut Config,
+    fit: &mut dyn FnMut(&Config) -> Result<Report>,
     stop: &AtomicBool,
     observer: &mut dyn Observer,
 ) -> Result<()> {
@@ -54,28 +53,28 @@ pub(crate) fn settle(
         config.model = Some(SMALL.to_owned());
     } else if open && small && !limited && facts.validation {
         let judges = if preset == Preset::Thorough { MEMBERS } else { JUDGES };
-        let Some(best) = best(&problem(), &Config { ensemble: Some(judges), ..config.clone() }, stop, observer)? else {
+        let Some(best) = best(&Config { ensemble: Some(judges), ..config.clone() }, fit, stop, observer)? else {
             return Ok(());
         };
         config.model = Some(best.to_owned());
         let networks = if members > 1 { format!("{members} networks {best}") } else { best.to_owned() };
-        observer.note(&format!("the model is {networks}, best of {} by the validation loss", CANDIDATES.len()));
+        observer.note(&format!("the model is {networks}, best of {} by the validation loss", CANDIDATES.len()))?;
     }
     Ok(())
 }
 
 /// The candidate of lowest validation loss; none where the user ends the choice.
 fn best(
-    problem: &Problem,
     config: &Config,
+    fit: &mut dyn FnMut(&Config) -> Result<Report>,
     stop: &AtomicBool,
     observer: &mut dyn Observer,
 ) -> Result<Option<&'static str>> {
     let mut best: Option<(f64, &'static str)> = None;
     for (number, candidate) in (1..).zip(CANDIDATES) {
-        observer.note(&format!("trying {candidate}, {number} of {}", CANDIDATES.len()));
+        observer.note(&format!("trying {candidate}, {number} of {}", CANDIDATES.len()))?;
         let config = Config { model: Some(candidate.to_owned()), ..config.clone() };
-        match train_on(problem, &config, Keep::Nothing, false, stop, &mut Silent) {
+        match fit(&config) {
             Ok(report) => {
                 let loss = report.validation.map_or(f64::INFINITY, |metrics| metrics.loss);
                 if best.is_none_or(|(lowest, _)| loss < lowest) {
@@ -95,24 +94,34 @@ fn best(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::Problem;
+    use crate::folder::Keep;
+    use crate::outcome::event::Silent;
+    use crate::run::road::Assignment;
 
     fn settled(problem: &Problem, config: &Config) -> Config {
         let mut config = config.clone();
         let go_on = AtomicBool::new(false);
-        settle(Facts::of(problem), || problem.clone(), &mut config, &go_on, &mut Silent).unwrap();
+        let mut fit = |config: &Config| Ok(report(problem, config));
+        settle(Facts::of(problem), &mut config, &mut fit, &go_on, &mut Silent).unwrap();
         config
+    }
+
+    fn report(problem: &Problem, config: &Config) -> Report {
+        let go_on = AtomicBool::new(false);
+        let of = Assignment::new(problem, config, (&go_on).into());
+        of.learn(Keep::Nothing, &mut Silent).unwrap().report
     }
 
     #[test]
     fn the_choice_is_the_candidate_of_lowest_validation_loss_and_the_users_where_there_is_one() {
         let mut config = Config { data: Some("builtin:diabetes".to_owned()), ..Config::default() };
-        let problem = Problem::load(&config).unwrap();
+        let problem = Problem::load(&config.data_options().unwrap()).unwrap();
         let with = settled(&problem, &config);
         assert_eq!(with.ensemble, Some(MEMBERS));
         let loss = |name: &str| {
             let config = Config { model: Some(name.to_owned()), ensemble: Some(JUDGES), ..config.clone() };
-            let go_on = AtomicBool::new(false);
-            train_on(&problem, &config, Keep::Nothing, false, &go_on, &mut Silent).unwrap().validation.unwrap().loss
+            report(&problem, &config).validation.unwrap().loss
         };
         assert!(CANDIDATES.iter().all(|name| loss(with.model.as_deref().unwrap()) <= loss(name)));
         config.model = Some("linear".to_owned());
@@ -122,7 +131,7 @@ mod tests {
     #[test]
     fn a_preset_decides_what_the_user_leaves_open() {
         let config = Config { data: Some("builtin:diabetes".to_owned()), ..Config::default() };
-        let problem = Problem::load(&config).unwrap();
+        let problem = Problem::load(&config.data_options().unwrap()).unwrap();
         let fast = Config { preset: Some(Preset::Fast), ..config.clone() };
         let with = settled(&problem, &fast);
         assert_eq!((with.ensemble, with.model.as_deref()), (Some(1), Some(SMALL)));

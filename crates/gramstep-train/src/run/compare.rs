@@ -6,16 +6,16 @@ use std::sync::atomic::AtomicBool;
 use gramstep::Device;
 use serde::Serialize;
 
+use super::load;
+use super::road::Assignment;
+use super::tune;
 use crate::data::Problem;
 use crate::error::{Error, Result, outside};
-use crate::folder::RunFolder;
-use crate::outcome::Trial;
-use crate::outcome::observer::Observer;
-use crate::outcome::{Report, SCHEMA_VERSION};
+use crate::folder::{Keep, RunFolder};
+use crate::outcome::event::{Observer, Silent};
+use crate::outcome::{Report, SCHEMA_VERSION, Trial};
 use crate::report::write_comparison;
-use crate::run::tune;
-use crate::run::{Keep, train_on};
-use crate::settings::{Config, OptimizerName, TimeLimit};
+use crate::settings::{Config, OptimizerName, Precision, Settings, TimeLimit};
 
 /// Every method may train so long unless the user says otherwise.
 const TIME_LIMIT: &str = "10s";
@@ -82,9 +82,7 @@ pub fn compare(
     config.time_limit.get_or_insert(limit);
     config.epochs.get_or_insert(usize::MAX / 2);
     config.patience.get_or_insert(usize::MAX / 2);
-    let problem = Problem::load_with(&config, None, &mut |done, all| observer.reading(done, all))?;
-    problem.notes.iter().for_each(|note| observer.note(note));
-
+    let problem = load(&config, None, observer)?;
     let (damping, threads, rate) = (config.damping, config.threads, config.learning_rate);
     let mut trials = Vec::new();
     let mut runs = Vec::with_capacity(optimizers.len());
@@ -92,13 +90,19 @@ pub fn compare(
         config.optimizer = Some(optimizer);
         config.damping = damping.filter(|_| optimizer == OptimizerName::GramGaussNewton);
         config.learning_rate = rate;
+        let settings = Settings::resolve(&config, &problem)?;
+        let mut fit = |config: &Config, keep: Keep<'_>, observer: &mut dyn Observer| match settings.precision {
+            Precision::F32 => learn::<f32>(problem.clone(), config, keep, stop, observer),
+            Precision::F64 => learn::<f64>(problem.clone(), config, keep, stop, observer),
+        };
         if tune && optimizer != OptimizerName::GramGaussNewton {
-            let rate = tune::learning_rate(&problem, &config, stop, observer, &mut trials)?;
+            let mut trial = |config: &Config| fit(config, Keep::Nothing, &mut Silent);
+            let rate = tune::learning_rate(&config, &settings, &mut trial, stop, observer, &mut trials)?;
             config.learning_rate = Some(rate);
         }
         let folder = out.map(|out| out.join(optimizer.to_string()));
         let keep = folder.as_deref().map_or(Keep::Nothing, Keep::Folder);
-        match train_on(&problem, &config, keep, true, stop, observer) {
+        match fit(&config, keep, observer) {
             Ok(report) => {
                 let interrupted = report.is_interrupted();
                 runs.push(Entry::Done(Box::new(report)));
@@ -118,4 +122,16 @@ pub fn compare(
         }
     }
     Ok(Comparison { schema_version: SCHEMA_VERSION, runs, trials })
+}
+
+fn learn<T: gramstep::Scalar>(
+    problem: Problem,
+    config: &Config,
+    keep: Keep<'_>,
+    stop: &AtomicBool,
+    observer: &mut dyn Observer,
+) -> Result<Report> {
+    let problem = problem.into_type::<T>();
+    let assignment = Assignment { exact_train_loss: true, ..Assignment::new(&problem, config, stop.into()) };
+    Ok(assignment.learn(keep, observer)?.report)
 }

@@ -1,23 +1,18 @@
-//! `train --model ntk:depth=3:relu`: from a configuration to a run folder.
+//! The fit of a kernel regression, `--model ntk:depth=3:relu`: nothing is trained, a system is solved.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use gramstep::kernel::{InfiniteArchitecture, Ridge};
-use gramstep::{Device, Matrix};
+use gramstep::{Device, Scalar};
 
-use crate::data::{BrokenImages, Dataset, ImageSettings, Portion, Preprocessing, Problem, Targets};
+use super::fitted::Fitted;
+use crate::data::{BrokenImages, ImageSettings, Portion, Problem, Targets};
 use crate::error::{Result, outside};
-use crate::folder::Keep;
-use crate::folder::Record;
 use crate::format::text::count;
-use crate::format::whole_file::write_atomically;
-use crate::outcome::StopReason;
-use crate::outcome::metrics::{Metrics, measure};
-use crate::outcome::observer::Observer;
-use crate::outcome::{KernelFit, Report, SCHEMA_VERSION};
-use crate::predictor::KernelModel;
-use crate::predictor::model_file;
-use crate::report::write_run;
+use crate::outcome::event::Observer;
+use crate::outcome::{Fit, KernelFit, StopReason, metrics};
+use crate::predictor::{KernelModel, Learned};
 use crate::settings::{Config, Facts, Precision, RidgeChoice, all_processors};
 
 /// From so many rows on a solve takes long enough to say so.
@@ -32,52 +27,72 @@ pub(crate) fn architecture(config: &Config) -> Result<Option<InfiniteArchitectur
     }
 }
 
-/// Reads the data, solves, judges and keeps the result. Without validation rows of their own the training rows are
-/// judged, each by the regression on all others.
-pub(crate) fn train(
-    config: &Config,
-    architecture: InfiniteArchitecture,
-    keep: Keep<'_>,
-    observer: &mut dyn Observer,
-) -> Result<Report> {
+/// The configuration of a kernel regression with all that matters to one said; none where the model is a network.
+///
+/// # Errors
+/// When the kernel does not exist, or a setting of networks is given.
+pub(super) fn settings<T: Scalar>(config: &Config, problem: &Problem<T>) -> Result<Option<Config>> {
+    let Some(architecture) = architecture(config)? else { return Ok(None) };
     refuse(config)?;
-    keep.check()?;
-    let config = Config { validation: config.validation.clone().or(Some(Portion::Fraction(0.0))), ..config.clone() };
-    let problem = Problem::load_with(&config, None, &mut |done, all| observer.reading(done, all))?;
-    problem.notes.iter().for_each(|note| observer.note(note));
-    if problem.validation.is_none() {
-        observer.note("validation: every training row by the regression on all others");
-    }
-    let config = complete(config, architecture, &problem);
+    Ok(Some(complete(config.clone(), architecture, problem)))
+}
+
+/// Solves. Without validation rows of their own the training rows are judged, each by the regression on all others.
+pub(super) fn fit<T: Scalar>(
+    problem: &Problem<T>,
+    config: &Config,
+    observer: &mut dyn Observer,
+) -> Result<Fitted<T>> {
     let n = problem.train.rows();
+    if problem.validation.is_none() {
+        observer.note("validation: every training row by the regression on all others")?;
+    }
     if n >= MANY {
-        observer.note(&format!("solving a system of {} rows, which takes O(n³) time", count(n)));
+        observer.note(&format!("solving a system of {} rows, which takes O(n³) time", count(n)))?;
     }
     let clock = Instant::now();
-    let model = fit(&config, architecture, &problem)?;
-    let seconds = clock.elapsed().as_secs_f64();
-    let folder = keep.folder(&problem.name)?;
-    let mut record = None;
-    if let Some(folder) = &folder {
-        folder.write_config(&config)?;
-        record = Some(Record::create(&folder.record())?);
-        let path = folder.model();
-        write_atomically(&path, &model_file::serialize_kernel(&path, &model, &problem.preprocessing)?)?;
-    }
-    let report = Report {
-        run: folder.as_ref().map(|folder| folder.path().display().to_string()),
-        seconds,
-        ..judged(&config, &model, &problem)?
+    let ridge = match config.ridge {
+        None | Some(RidgeChoice::Auto) => Ridge::LeaveOneOut,
+        Some(RidgeChoice::Evidence) => Ridge::Evidence,
+        // κ is said in the units of the weights, which are relative here.
+        Some(RidgeChoice::Fixed(ridge)) => Ridge::Fixed(ridge / problem.weight_unit),
     };
-    if let Some(record) = &mut record {
-        record.kernel_run(&report)?;
-        record.finish(&report)?;
-    }
-    observer.finish(&report)?;
-    if let Some(folder) = &folder {
-        write_run(folder, &problem, model.device())?;
-    }
-    Ok(report)
+    let targets = &problem.preprocessing.targets;
+    let device = Device::cpu(config.threads.unwrap_or_else(all_processors));
+    let name = config.model.clone().unwrap_or_default();
+    let train = problem.train.clone().into_type();
+    let model = KernelModel::fit(train, targets.task(), name.parse()?, ridge, &device)?;
+    let seconds = clock.elapsed().as_secs_f64();
+    let regression = model.regression()?;
+    let noise = match targets {
+        Targets::Regression { standardisation, .. } => {
+            let variances = regression.noise_variance();
+            variances.iter().zip(&standardisation.scale).map(|(variance, scale)| variance.sqrt() * scale).collect()
+        }
+        Targets::Classification { .. } => Vec::new(),
+    };
+    let kernel = KernelFit {
+        ridge: model.ridge() * problem.weight_unit,
+        effective_parameters: regression.effective_parameters(),
+        log_marginal_likelihood: regression.log_marginal_likelihood(),
+        noise,
+    };
+    let held_out = match &problem.validation {
+        Some(_) => None,
+        None => Some((model.held_out()?, problem.train.clone())),
+    };
+    let own = metrics::loss_of_outputs(&model.outputs(&model.train().inputs)?, model.train(), targets);
+    let fit = Fit {
+        epochs: 0,
+        steps: 0,
+        seconds,
+        stop_reason: StopReason::Solved,
+        best_epoch: None,
+        lowest_train_loss: own,
+        failure: None,
+    };
+    let learned = Learned::Kernel(Arc::new(model));
+    Ok(Fitted { learned, fit, name, ridge: None, circular: false, train: None, held_out, kernel: Some(kernel) })
 }
 
 /// Settings of networks have no meaning here.
@@ -144,13 +159,14 @@ fn refuse(config: &Config) -> Result<()> {
 }
 
 /// Every setting: written to `config.toml`, it repeats the run.
-fn complete(config: Config, architecture: InfiniteArchitecture, problem: &Problem) -> Config {
+fn complete<T: Scalar>(config: Config, architecture: InfiniteArchitecture, problem: &Problem<T>) -> Config {
     let facts = Facts::of(problem);
     let images = ImageSettings::of(facts.image, config.broken_images.unwrap_or(BrokenImages::Refuse), 1);
     Config {
         target: problem.preprocessing.targets.columns().to_vec(),
         task: Some(facts.task),
         test: Some(problem.test_portion.clone()),
+        validation: config.validation.or(Some(Portion::Fraction(0.0))),
         image_size: images.size,
         colour: images.size.map(|_| images.colour),
         broken_images: images.size.map(|_| images.broken),
@@ -161,60 +177,4 @@ fn complete(config: Config, architecture: InfiniteArchitecture, problem: &Proble
         threads: config.threads.or_else(|| Some(all_processors())),
         ..config
     }
-}
-
-fn fit(config: &Config, architecture: InfiniteArchitecture, problem: &Problem) -> Result<KernelModel> {
-    let ridge = match config.ridge {
-        None | Some(RidgeChoice::Auto) => Ridge::LeaveOneOut,
-        Some(RidgeChoice::Evidence) => Ridge::Evidence,
-        Some(RidgeChoice::Fixed(ridge)) => Ridge::Fixed(ridge),
-    };
-    let task = problem.preprocessing.targets.task();
-    let device = Device::cpu(config.threads.unwrap_or_else(all_processors));
-    KernelModel::fit(problem.train.clone(), task, architecture, ridge, &device)
-}
-
-/// The report of a run that is not kept and took no time.
-fn judged(config: &Config, model: &KernelModel, problem: &Problem) -> Result<Report> {
-    let Preprocessing { targets, .. } = &problem.preprocessing;
-    let metrics = |data: &Dataset<f64>, outputs: &Matrix<f64>| measure(outputs, &data.targets, targets);
-    let judge = |data: &Dataset<f64>| -> Result<Metrics> { Ok(metrics(data, &model.outputs(&data.inputs)?)) };
-    let regression = model.regression()?;
-    let noise = match targets {
-        Targets::Regression { standardisation, .. } => {
-            let variances = regression.noise_variance();
-            variances.iter().zip(&standardisation.scale).map(|(variance, scale)| variance.sqrt() * scale).collect()
-        }
-        Targets::Classification { .. } => Vec::new(),
-    };
-    let train = judge(&problem.train)?;
-    Ok(Report {
-        schema_version: SCHEMA_VERSION,
-        run: None,
-        task: model.task(),
-        optimizer: None,
-        model: model.architecture().to_string(),
-        ensemble: 1,
-        parameters: model.coefficients().as_slice().len(),
-        lowest_train_loss: train.loss,
-        train,
-        validation: Some(match &problem.validation {
-            Some(validation) => judge(validation)?,
-            None => metrics(&problem.train, &model.held_out()?),
-        }),
-        test: problem.test.as_ref().map(judge).transpose()?,
-        epochs: 0,
-        best_epoch: None,
-        steps: 0,
-        seconds: 0.0,
-        stop_reason: StopReason::Solved,
-        seed: config.seed.unwrap_or_default(),
-        precision: Precision::F64,
-        kernel: Some(KernelFit {
-            ridge: model.ridge(),
-            effective_parameters: regression.effective_parameters(),
-            log_marginal_likelihood: regression.log_marginal_likelihood(),
-            noise,
-        }),
-    })
 }

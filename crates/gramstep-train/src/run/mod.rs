@@ -1,33 +1,32 @@
-//! One run from configuration to report: settings → network → training → judgement → files.
+//! Runs: from a configuration to a report, and what is done with several of them. Uses `report` and below.
 
 pub(crate) mod choice;
 pub mod compare;
+mod fitted;
 pub mod info;
 pub(crate) mod kernel;
+mod kept;
+mod networks;
+mod plan;
+pub(crate) mod road;
 pub(crate) mod tune;
 
 use std::path::Path;
 
-use gramstep::{Device, Model, Scalar};
+use gramstep::Device;
 
-use crate::data::{Dataset, Problem};
+use self::road::Assignment;
+pub use self::road::Learnt;
+use crate::data::{Portion, Preprocessing, Problem};
 use crate::error::{Error, Result, outside};
 pub use crate::folder::Keep;
-use crate::folder::Record;
-use crate::folder::RunFolder;
-use crate::outcome::StopReason;
-use crate::outcome::metrics::evaluate;
-use crate::outcome::observer::{Both, Observer, Silent};
-use crate::outcome::{Report, SCHEMA_VERSION};
-use crate::predictor::TrainedModel;
-use crate::predictor::average::average_name;
-use crate::predictor::model_file;
-use crate::report::write_run;
+use crate::folder::{Record, RunFolder};
+use crate::outcome::Report;
+use crate::outcome::event::{Observer, Silent};
+use crate::predictor::Predictor;
 use crate::settings::{Config, Facts, Precision, Settings, all_processors};
-use crate::training::checkpoint::{Checkpoint, Keeper};
-use crate::training::ensemble::{Ensemble, Trained};
+use crate::training::checkpoint::Checkpoint;
 use crate::training::processes::Processes;
-use crate::training::trainer::Parts;
 
 /// Reads the data, trains, judges and keeps the result. `processes` is one, made from the flag that ends training after
 /// the step during which it becomes true (the model is kept then too), or those of a distributed run: each of them
@@ -46,44 +45,74 @@ pub fn train<'a>(
     let mut silent = Silent;
     let (keep, observer): (Keep<'_>, &mut dyn Observer) =
         if processes.is_first() { (keep, observer) } else { (Keep::Nothing, &mut silent) };
-    if let Some(architecture) = kernel::architecture(config)? {
+    let mut config = config.clone();
+    let kernel = kernel::architecture(&config)?.is_some();
+    if kernel {
         if processes.count() > 1 {
             let value = config.model.clone().unwrap_or_default();
             let range =
                 "a finite network in a distributed run; kernel matrices are computed by `gramstep kernel --tile`";
             return Err(outside("model", &value, range));
         }
-        return kernel::train(config, architecture, keep, observer);
+        // Leaving rows out is free.
+        config.validation.get_or_insert(Portion::Fraction(0.0));
+        keep.check()?;
+    } else {
+        let (threads, notes) = processes.threads(config.threads)?;
+        for note in &notes {
+            observer.note(note)?;
+        }
+        config.threads = Some(threads);
+        config.processes = Some(processes.count()).filter(|&count| count > 1);
     }
-    let mut config = config.clone();
-    let (threads, notes) = processes.threads(config.threads)?;
-    for note in &notes {
-        observer.note(note);
+    let earlier = if kernel { None } else { earlier(&mut config)? };
+    let preprocessing = earlier.as_ref().map(Predictor::preprocessing);
+    let problem = load(&config, preprocessing, observer)?;
+    if let Some((earlier, run)) = earlier.as_ref().zip(config.init.as_ref())
+        && earlier.data().is_some_and(|data| *data != problem.hash)
+    {
+        observer.note(&format!("these data are not those of {}: its network goes on with them", run.display()))?;
     }
-    config.threads = Some(threads);
-    config.processes = Some(processes.count()).filter(|&count| count > 1);
-    let earlier = earlier(&mut config)?;
-    let preprocessing = earlier.as_ref().map(|model| &model.metadata().preprocessing);
-    let problem = Problem::load_with(&config, preprocessing, &mut |done, all| observer.reading(done, all))?;
-    problem.notes.iter().for_each(|note| observer.note(note));
-    // The test rows are no business of the choice.
-    let judged = || Problem { test: None, ..problem.clone() };
-    let decided = processes.first(|| {
-        let mut config = config.clone();
-        choice::settle(Facts::of(&problem), judged, &mut config, processes.flag(), observer)?;
-        Ok((config.model, config.ensemble))
-    })?;
-    (config.model, config.ensemble) = decided;
-    let settings = Settings::resolve(&config, &problem)?;
-    let start = earlier.as_ref();
-    Run { problem: &problem, settings: &settings, start, exact_train_loss: false, processes }.start(keep, observer)
+    let of = |problem| (problem, &config, earlier.as_ref(), processes);
+    match precision(&config, kernel, &problem)? {
+        Precision::F32 => learn::<f32>(of(problem), keep, observer),
+        Precision::F64 => learn::<f64>(of(problem), keep, observer),
+    }
+}
+
+/// Reads the data of a configuration and tells what was guessed or repaired.
+pub(crate) fn load(config: &Config, earlier: Option<&Preprocessing>, observer: &mut dyn Observer) -> Result<Problem> {
+    let mut progress = |done, all| observer.count("images", done, all);
+    let problem = Problem::load_with(&config.data_options()?, earlier, &mut progress)?;
+    problem.notes.iter().try_for_each(|note| observer.note(note))?;
+    Ok(problem)
+}
+
+/// The number type of the parameters.
+fn precision(config: &Config, kernel: bool, problem: &Problem) -> Result<Precision> {
+    if kernel {
+        return Ok(Precision::F64);
+    }
+    Ok(Settings::complete(config, Facts::of(problem), problem.preprocessing.targets.columns())?.precision)
+}
+
+fn learn<T: gramstep::Scalar>(
+    (problem, config, start, processes): (Problem, &Config, Option<&Predictor>, Processes<'_>),
+    keep: Keep<'_>,
+    observer: &mut dyn Observer,
+) -> Result<Report> {
+    let problem = problem.into_type::<T>();
+    let assignment = Assignment { start, ..Assignment::new(&problem, config, processes) };
+    Ok(assignment.learn(keep, observer)?.report)
 }
 
 /// The model that a configuration takes as its start, which decides on architecture and number type.
-fn earlier(config: &mut Config) -> Result<Option<TrainedModel>> {
+fn earlier(config: &mut Config) -> Result<Option<Predictor>> {
     let Some(run) = &config.init else { return Ok(None) };
-    let model = TrainedModel::load(run, Device::cpu(config.threads.unwrap_or_else(all_processors)))?;
-    model.check_start()?;
+    let model = Predictor::load(run, Device::cpu(config.threads.unwrap_or_else(all_processors)))?;
+    if model.metadata().kernel.is_some() {
+        return Err(outside("init", &run.display(), "the run of a network: a kernel has no parameters"));
+    }
     let metadata = model.metadata();
     let own = metadata.preprocessing.targets.columns();
     let given = |name, value: String| Error::Setting {
@@ -100,10 +129,11 @@ fn earlier(config: &mut Config) -> Result<Option<TrainedModel>> {
     if !config.target.is_empty() && config.target != own {
         return Err(given("target", config.target.join(",")));
     }
-    if let Some(count) = config.ensemble.filter(|&count| count > 1) {
-        let range = "1 with --init: all networks would begin as the same one";
+    if let Some(count) = config.ensemble.filter(|&count| count != metadata.members) {
+        let range = "as many networks as the earlier run has, or none named";
         return Err(outside("ensemble", &count, range));
     }
+    config.ensemble = Some(metadata.members);
     config.model = Some(metadata.model.clone());
     config.precision.get_or_insert(metadata.precision);
     Ok(Some(model))
@@ -141,148 +171,6 @@ pub fn resume<'a>(
 /// [`Error::Checkpoint`] or [`Error::FormatVersion`].
 pub fn check_checkpoint(path: &Path, bytes: &[u8]) -> Result<()> {
     Checkpoint::parse(path, bytes).map(|_| ())
-}
-
-/// Like [`train`], on a problem that is loaded already. `exact_train_loss` as in
-/// [`Trainer::with_exact_train_loss`](crate::training::trainer::Trainer::with_exact_train_loss).
-///
-/// # Errors
-/// Like [`train`].
-pub fn train_on<'a>(
-    problem: &Problem,
-    config: &Config,
-    keep: Keep<'_>,
-    exact_train_loss: bool,
-    processes: impl Into<Processes<'a>>,
-    observer: &mut dyn Observer,
-) -> Result<Report> {
-    let settings = Settings::resolve(config, problem)?;
-    let processes = processes.into();
-    Run { problem, settings: &settings, start: None, exact_train_loss, processes }.start(keep, observer)
-}
-
-struct Run<'a> {
-    problem: &'a Problem,
-    settings: &'a Settings,
-    /// The network to begin with, where it is an earlier run's.
-    start: Option<&'a TrainedModel>,
-    exact_train_loss: bool,
-    processes: Processes<'a>,
-}
-
-impl Run<'_> {
-    fn start(&self, keep: Keep<'_>, observer: &mut dyn Observer) -> Result<Report> {
-        match self.settings.precision {
-            Precision::F32 => self.train::<f32>(keep, observer),
-            Precision::F64 => self.train::<f64>(keep, observer),
-        }
-    }
-
-    fn train<T: Scalar>(&self, keep: Keep<'_>, observer: &mut dyn Observer) -> Result<Report> {
-        let Self { problem, settings, .. } = self;
-        let preprocessing = &problem.preprocessing;
-        let start = self.start.map(TrainedModel::network_as).transpose()?;
-        let rows: Dataset<T> = problem.train.cast();
-        let validation: Option<Dataset<T>> = problem.validation.as_ref().map(Dataset::cast);
-        let test: Option<Dataset<T>> = problem.test.as_ref().map(Dataset::cast);
-
-        let what = "data, settings or initial parameters";
-        let advice = "do all machines see the same files, and run the same program?";
-        self.processes.check_alike(what, || *self.hash(start.as_ref()).as_bytes(), advice)?;
-        let folder = keep.folder(&problem.name)?;
-        let (mut record, mut silent, mut keeper) = (None, Silent, None);
-        let checkpoint = self.processes.first(|| match (&folder, keep) {
-            (Some(folder), Keep::Resume(_)) => Checkpoint::read(&folder.checkpoint()),
-            _ => Ok(None),
-        })?;
-        if let Some(folder) = &folder {
-            folder.write_config(settings)?;
-            record = Some(match &checkpoint {
-                Some(checkpoint) => Record::resume(&folder.record(), checkpoint.record_bytes)?,
-                None => Record::create(&folder.record())?,
-            });
-            keeper = Some(Keeper::new(folder));
-        }
-        let record = record.as_mut().map_or(&mut silent as &mut dyn Observer, |record| record);
-        let mut observer = Both(record, observer);
-
-        let watched = test.as_ref().filter(|_| self.exact_train_loss);
-        let ensemble = Ensemble {
-            settings,
-            preprocessing,
-            parts: Parts { train: &rows, validation: validation.as_ref(), test: watched },
-            exact_train_loss: self.exact_train_loss,
-            tolerance: 0.0,
-            processes: self.processes,
-        };
-        let Trained { model, fit, members, train, validation } =
-            ensemble.train(start, checkpoint, keeper.as_mut(), &mut observer)?;
-
-        if let Some(folder) = folder.as_ref().filter(|_| fit.failure.is_none() || fit.best_epoch.is_some()) {
-            let name = average_name(&settings.model.to_string(), members.len());
-            model_file::save(&folder.model(), &model, &name, preprocessing)?;
-        }
-        if let Some(failure) = fit.failure {
-            let path = folder.as_ref().filter(|_| fit.best_epoch.is_some()).map(RunFolder::model);
-            return Err(kept_in(failure, path));
-        }
-        let judge = |data: &Dataset<T>| evaluate(&model, data, &preprocessing.targets);
-        let report = Report {
-            schema_version: SCHEMA_VERSION,
-            run: folder.as_ref().map(|folder| folder.path().display().to_string()),
-            task: settings.task,
-            optimizer: Some(settings.optimizer),
-            model: settings.model.to_string(),
-            ensemble: members.len(),
-            parameters: members.iter().map(Model::parameter_count).sum(),
-            train,
-            validation,
-            test: test.as_ref().map(judge).transpose()?,
-            epochs: fit.epochs,
-            best_epoch: fit.best_epoch.filter(|_| members.len() == 1),
-            steps: fit.steps,
-            seconds: fit.seconds,
-            stop_reason: fit.stop_reason,
-            seed: settings.seed,
-            precision: settings.precision,
-            lowest_train_loss: fit.lowest_train_loss,
-            kernel: None,
-        };
-        observer.finish(&report)?;
-        if let Some(folder) = &folder {
-            write_run(folder, problem, model.device())?;
-            if !matches!(fit.stop_reason, StopReason::Interrupted | StopReason::TimeLimit) {
-                folder.remove_checkpoint()?;
-            }
-        }
-        Ok(report)
-    }
-
-    /// A hash of what all processes must have alike: settings, data, and parameters to begin with.
-    fn hash<T: Scalar>(&self, start: Option<&Model<T>>) -> blake3::Hash {
-        let mut hash = blake3::Hasher::new();
-        hash.update(format!("{:?}", self.settings).as_bytes());
-        let Problem { train, validation, test, .. } = self.problem;
-        let mut numbers: Vec<&[f64]> = Vec::new();
-        for rows in std::iter::once(train).chain(validation).chain(test) {
-            numbers.extend([rows.inputs.as_slice(), rows.targets.as_slice()]);
-            numbers.extend(rows.weights.as_deref());
-        }
-        let theta = start.map_or_else(Vec::new, |start| start.theta().iter().map(|value| value.to_f64()).collect());
-        numbers.push(&theta);
-        for piece in numbers.iter().flat_map(|numbers| numbers.chunks(1 << 12)) {
-            hash.update(&piece.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<_>>());
-        }
-        hash.finalize()
-    }
-}
-
-/// Names the file with the best parameters in an error about non-finite numbers.
-fn kept_in(error: Error, path: Option<std::path::PathBuf>) -> Error {
-    match error {
-        Error::NonFinite { step, epoch, what, .. } => Error::NonFinite { step, epoch, what, kept: path },
-        other => other,
-    }
 }
 
 impl Report {

@@ -2,12 +2,11 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::data::Problem;
+use crate::data::Portion;
 use crate::error::{Error, Result};
 use crate::format::text::number;
-use crate::outcome::Trial;
-use crate::outcome::observer::{Observer, Silent};
-use crate::run::{Keep, train_on};
+use crate::outcome::event::Observer;
+use crate::outcome::{Report, Trial};
 use crate::settings::{Config, Settings, TimeLimit};
 
 /// Steps of the grid to each side of the method's default, three to a factor of ten.
@@ -17,25 +16,26 @@ const MOST: i32 = 6;
 /// A trial gets this share of the epochs and of the time of a run.
 const SHARE: usize = 5;
 
-/// The learning rate of lowest validation loss for the method of a configuration; adds all that were tried to `trials`.
+/// The learning rate of lowest validation loss for the method of a configuration, which completed is `settings`; `fit`
+/// trains by a configuration and judges. Adds all that were tried to `trials`.
 ///
 /// # Errors
 /// When there are no validation rows, or a run fails other than by diverging.
 pub(crate) fn learning_rate(
-    problem: &Problem,
     config: &Config,
+    settings: &Settings,
+    fit: &mut dyn FnMut(&Config) -> Result<Report>,
     stop: &AtomicBool,
     observer: &mut dyn Observer,
     trials: &mut Vec<Trial>,
 ) -> Result<f64> {
-    if problem.validation.is_none() {
+    if settings.validation == Portion::Fraction(0.0) {
         return Err(Error::Setting {
             name: "tune",
             value: "without validation rows".to_owned(),
             range: "judges by the validation loss: give --validation".to_owned(),
         });
     }
-    let settings = Settings::resolve(config, problem)?;
     let mut short = config.clone();
     short.epochs = config.epochs.map(|epochs| epochs.div_ceil(SHARE));
     short.time_limit = config.time_limit.map(|limit| TimeLimit(limit.0 / SHARE as u32));
@@ -45,7 +45,7 @@ pub(crate) fn learning_rate(
     let mut waiting: Vec<i32> = (-SIDES..=SIDES).collect();
     while let Some(exponent) = waiting.pop().filter(|_| !stop.load(Ordering::Relaxed)) {
         short.learning_rate = Some(rate(exponent));
-        let loss = match train_on(problem, &short, Keep::Nothing, true, stop, &mut Silent) {
+        let loss = match fit(&short) {
             Ok(report) => report.validation.map(|metrics| metrics.loss).filter(|loss| loss.is_finite()),
             Err(Error::NonFinite { .. }) => None,
             Err(error) => return Err(error),
@@ -57,7 +57,7 @@ pub(crate) fn learning_rate(
         }
     }
     let best = best(&found).map_or(settings.learning_rate, rate);
-    observer.note(&format!("{}: learning rate {}, best of {} tried", settings.optimizer, number(best), found.len()));
+    observer.note(&format!("{}: learning rate {}, best of {} tried", settings.optimizer, number(best), found.len()))?;
     Ok(best)
 }
 
@@ -76,6 +76,10 @@ fn next(found: &[(i32, f64)]) -> Option<i32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::Problem;
+    use crate::folder::Keep;
+    use crate::outcome::event::Silent;
+    use crate::run::road::Assignment;
     use crate::settings::OptimizerName;
 
     #[test]
@@ -93,16 +97,24 @@ mod tests {
         let mut config = Config { data: Some("builtin:diabetes".to_owned()), ..Config::default() };
         (config.epochs, config.optimizer) = (Some(10), Some(OptimizerName::Sgd));
         config.model = Some("mlp:8:tanh".to_owned());
-        let problem = Problem::load(&config).unwrap();
         let mut trials = Vec::new();
-        let go_on = AtomicBool::new(false);
-        let rate = learning_rate(&problem, &config, &go_on, &mut Silent, &mut trials).unwrap();
+        let rate = tuned(&config, &mut trials).unwrap();
         assert!(trials.len() >= 5);
         let loss = |trial: &Trial| trial.validation_loss.unwrap_or(f64::INFINITY);
         let chosen = trials.iter().find(|trial| trial.learning_rate == rate).unwrap();
         assert!(trials.iter().all(|trial| loss(chosen) <= loss(trial)));
         config.validation = Some("0".parse().unwrap());
-        let problem = Problem::load(&config).unwrap();
-        assert!(learning_rate(&problem, &config, &go_on, &mut Silent, &mut trials).is_err());
+        assert!(tuned(&config, &mut trials).is_err());
+    }
+
+    fn tuned(config: &Config, trials: &mut Vec<Trial>) -> Result<f64> {
+        let problem = Problem::load(&config.data_options().unwrap()).unwrap();
+        let go_on = AtomicBool::new(false);
+        let mut fit = |config: &Config| {
+            let of = Assignment::new(&problem, config, (&go_on).into());
+            of.learn(Keep::Nothing, &mut Silent).map(|learnt| learnt.report)
+        };
+        let settings = Settings::resolve(config, &problem)?;
+        learning_rate(config, &settings, &mut fit, &go_on, &mut Silent, trials)
     }
 }

@@ -2,11 +2,11 @@
 
 mod adversary;
 mod config;
+mod data;
 mod resolved;
 mod values;
 
 pub use adversary::Adversary;
 pub use config::{Config, FORMAT_VERSION};
-pub(crate) use resolved::FULL_BATCH_ROWS;
 pub use resolved::{Facts, Settings, all_processors};
 pub use values::{BatchSize, DampingChoice, OptimizerName, Precision, Preset, RidgeChoice, TimeLimit};

@@ -3,17 +3,14 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use gramstep::Architecture;
+use gramstep::{Architecture, Scalar};
 use serde::Serialize;
 
 use super::{
     Adversary, BatchSize, Config, DampingChoice, FORMAT_VERSION, OptimizerName, Precision, RidgeChoice, TimeLimit,
 };
-use crate::data::{Augmentation, BrokenImages, Colour, Geometry, ImageSettings, ImageSize, Portion, Problem, Task};
+use crate::data::{FULL_BATCH_ROWS, Augmentation, BrokenImages, Colour, Geometry, ImageSettings, ImageSize, Portion, Problem, Task};
 use crate::error::{Error, Result, outside};
-
-/// Up to so many rows of G (samples × outputs) a full batch is cheap.
-pub(crate) const FULL_BATCH_ROWS: usize = 2048;
 
 /// η of Gram-Gauss-Newton against an attack, which moves between steps.
 const ADVERSARIAL_LEARNING_RATE: f64 = 0.2;
@@ -39,7 +36,7 @@ pub struct Facts {
 impl Facts {
     /// Of a problem.
     #[must_use]
-    pub fn of(problem: &Problem) -> Self {
+    pub fn of<T: Scalar>(problem: &Problem<T>) -> Self {
         Self {
             samples: problem.train.rows(),
             outputs: problem.preprocessing.targets.outputs(),
@@ -182,7 +179,7 @@ impl Settings {
     ///
     /// # Errors
     /// When a setting is outside its range, or does not belong to the method.
-    pub fn resolve(config: &Config, problem: &Problem) -> Result<Self> {
+    pub fn resolve<T: Scalar>(config: &Config, problem: &Problem<T>) -> Result<Self> {
         let settings = Self::complete(config, Facts::of(problem), problem.preprocessing.targets.columns())?;
         Ok(Self { test: problem.test_portion.clone(), ..settings })
     }
@@ -288,7 +285,7 @@ mod tests {
 
     fn problem() -> (Config, Problem) {
         let config = Config { data: Some("builtin:diabetes".to_owned()), ..Config::default() };
-        let problem = Problem::load(&config).unwrap();
+        let problem = Problem::load(&config.data_options().unwrap()).unwrap();
         (config, problem)
     }
 

@@ -6,16 +6,16 @@
 
 use std::time::Duration;
 
+use gramstep::model::Average;
 use gramstep::{Device, Matrix, Model, Scalar};
 use serde::{Deserialize, Serialize};
 
 use super::folds::Folds;
-use crate::data::{Portion, Preprocessing};
+use crate::data::{Dataset, Portion, Preprocessing};
 use crate::error::{Error, Result};
-use crate::outcome::metrics::{self, Metrics};
-use crate::outcome::observer::{Observer, Start};
+use crate::outcome::metrics;
+use crate::outcome::event::{Event, Observer, Start};
 use crate::outcome::{Fit, StopReason};
-use crate::predictor::average::{average, check_averages};
 use crate::settings::{Settings, TimeLimit};
 use crate::training::adversarial::{AdversarialOptimizer, Opponent};
 use crate::training::batches::batch_count;
@@ -37,19 +37,15 @@ pub(crate) struct Ensemble<'a, T> {
     pub(crate) processes: Processes<'a>,
 }
 
-/// The model, and how it came about.
+/// The networks, and how they came about.
 #[derive(Debug)]
 pub(crate) struct Trained<T> {
-    /// The network, or the average of several.
-    pub(crate) model: Model<T>,
+    /// Fewer than wanted if training was ended.
+    pub(crate) networks: Average<T>,
     /// Of the network; of several the sums, the lowest loss, and why training ended.
     pub(crate) fit: Fit,
-    /// The networks: fewer than wanted if training was ended.
-    pub(crate) members: Vec<Model<T>>,
-    /// On all rows that some network was trained on.
-    pub(crate) train: Metrics,
-    /// On the validation rows, by networks that were not trained on them.
-    pub(crate) validation: Option<Metrics>,
+    /// All rows of training and validation, where several networks shared them out.
+    pub(crate) shared: Option<Folds<T>>,
 }
 
 /// A network that is trained.
@@ -65,38 +61,35 @@ pub(crate) struct Finished {
 }
 
 impl<T: Scalar> Ensemble<'_, T> {
-    /// Trains every network, the first one from `start` if there is one, all from the checkpoint on if there is one. A
+    /// Trains every network, from those of `start` if there are any, all from the checkpoint on if there is one. A
     /// network that fails ends the training; its best parameters count.
     ///
     /// # Errors
-    /// When networks of this architecture cannot be averaged, or a step or an observer fails.
+    /// When a step or an observer fails.
     pub(crate) fn train(
         &self,
-        start: Option<Model<T>>,
+        start: Option<&Average<T>>,
         mut checkpoint: Option<Checkpoint>,
         mut keeper: Option<&mut Keeper>,
         observer: &mut dyn Observer,
     ) -> Result<Trained<T>> {
-        let blank = match start {
-            Some(model) => model,
-            None => self.network(0)?,
+        let first = |number: usize| match start.and_then(|start| start.members().get(number)) {
+            Some(model) => Ok(model.clone()),
+            None => self.network(number),
         };
-        if self.settings.ensemble > 1 {
-            check_averages(&blank)?;
-        }
         let folds = self.folds()?;
         let mut models: Vec<Model<T>> = Vec::new();
         let mut fits: Vec<Finished> =
             checkpoint.as_mut().map(|point| std::mem::take(&mut point.finished)).unwrap_or_default();
         for finished in &fits {
-            let mut model = blank.clone();
+            let mut model = first(models.len())?;
             model.set_theta(&finished.theta.iter().map(|&value| T::from_f64(value)).collect::<Vec<_>>())?;
             models.push(model);
         }
         let mut failure = None;
         while models.len() < self.settings.ensemble && failure.is_none() {
             let number = models.len();
-            let mut model = if number == 0 { blank.clone() } else { self.network(number)? };
+            let mut model = first(number)?;
             if let Some(keeper) = &mut keeper {
                 keeper.finished.clone_from(&fits);
             }
@@ -117,11 +110,8 @@ impl<T: Scalar> Ensemble<'_, T> {
                 break;
             }
         }
-        let model = average(&models)?;
-        let validation = self.judge(&model, &models, folds.as_ref())?;
-        let known = folds.as_ref().filter(|_| models.len() > 1).map_or(self.parts.train, |folds| &folds.rows);
-        let train = metrics::evaluate(&model, known, &self.preprocessing.targets)?;
-        Ok(Trained { model, train, members: models, fit: total(&fits, failure), validation })
+        let shared = folds.filter(|_| models.len() > 1);
+        Ok(Trained { networks: Average::new(models)?, fit: total(&fits, failure), shared })
     }
 
     /// A network before training.
@@ -171,15 +161,15 @@ impl<T: Scalar> Ensemble<'_, T> {
             optimizer = Box::new(optimizer_against);
         }
         if let Some(plan) = optimizer::plan(settings, model, samples)?.filter(|_| number == 0) {
-            observer.note(&plan);
+            observer.note(&plan)?;
         }
-        observer.start(&Start {
+        observer.observe(&Event::Start(&Start {
             settings,
             member: number,
             samples,
             parameters: model.parameter_count(),
             steps_per_epoch: batch_count(samples, settings.batch_size),
-        })?;
+        }))?;
         let mut trainer = Trainer::new(settings, &self.preprocessing.targets, self.processes)
             .with_tolerance(self.tolerance)
             .of_member(number);
@@ -194,16 +184,16 @@ impl<T: Scalar> Ensemble<'_, T> {
         }
         trainer.go_on(model, optimizer.as_mut(), parts, observer, checkpoint, keeper)
     }
+}
 
-    /// The quality on the validation rows, by networks that were not trained on them.
-    fn judge(&self, model: &Model<T>, models: &[Model<T>], folds: Option<&Folds<T>>) -> Result<Option<Metrics>> {
-        let targets = &self.preprocessing.targets;
-        let Some(folds) = folds.filter(|_| models.len() > 1) else {
-            return self.parts.validation.map(|data| metrics::evaluate(model, data, targets)).transpose();
-        };
+impl<T: Scalar> Trained<T> {
+    /// What the validation rows are predicted by networks that were not trained on them, and these rows; none where
+    /// there are none of the networks' own.
+    pub(crate) fn held_out(&self) -> Result<Option<(Matrix<f64>, Dataset<T>)>> {
+        let Some(folds) = &self.shared else { return Ok(None) };
         let n = folds.rows.rows();
-        let (mut sum, mut judges) = (Matrix::<f64>::zeros(n, targets.outputs()), vec![0_u32; n]);
-        for (number, model) in models.iter().enumerate() {
+        let (mut sum, mut judges) = (Matrix::<f64>::zeros(n, self.networks.outputs()), vec![0_u32; n]);
+        for (number, model) in self.networks.members().iter().enumerate() {
             let fold = folds.fold(number);
             let outputs = metrics::outputs(model, &fold.validation.inputs)?;
             for (i, &row) in fold.judged.iter().enumerate() {
@@ -215,8 +205,7 @@ impl<T: Scalar> Ensemble<'_, T> {
             sum.row_mut(i).iter_mut().for_each(|value| *value /= f64::from(judges.max(1)));
         }
         let judged: Vec<usize> = (0..n).filter(|&i| judges[i] > 0).collect();
-        let expected = folds.rows.targets.select_rows(&judged).cast();
-        Ok(Some(metrics::measure(&sum.select_rows(&judged), &expected, targets)))
+        Ok(Some((sum.select_rows(&judged), folds.rows.select(&judged))))
     }
 }
 

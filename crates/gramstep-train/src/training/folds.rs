@@ -7,19 +7,19 @@ use crate::error::Result;
 
 /// Training and validation rows of one network.
 #[derive(Clone, Debug)]
-pub(super) struct Fold<T> {
-    pub(super) train: Dataset<T>,
-    pub(super) validation: Dataset<T>,
+pub(crate) struct Fold<T> {
+    pub(crate) train: Dataset<T>,
+    pub(crate) validation: Dataset<T>,
     /// The places of the validation rows among all.
-    pub(super) judged: Vec<usize>,
+    pub(crate) judged: Vec<usize>,
 }
 
 /// All rows of training and validation: every network judges itself by the next ones that are as many as the
 /// validation rows, from the first again after the last, and trains on the others. The first network has the rows as
 /// they were.
 #[derive(Clone, Debug)]
-pub(super) struct Folds<T> {
-    pub(super) rows: Dataset<T>,
+pub(crate) struct Folds<T> {
+    pub(crate) rows: Dataset<T>,
     judging: usize,
 }
 
@@ -28,7 +28,7 @@ impl<T: Scalar> Folds<T> {
         Ok(Self { rows: validation.followed_by(train)?, judging: validation.rows() })
     }
 
-    pub(super) fn fold(&self, number: usize) -> Fold<T> {
+    pub(crate) fn fold(&self, number: usize) -> Fold<T> {
         let n = self.rows.rows();
         let order: Vec<usize> = (0..n).map(|i| (number * self.judging + i) % n).collect();
         let (judged, training) = order.split_at(self.judging);

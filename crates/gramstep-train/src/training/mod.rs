@@ -6,7 +6,7 @@ mod averaging;
 mod batches;
 pub(crate) mod checkpoint;
 pub(crate) mod ensemble;
-mod folds;
+pub(crate) mod folds;
 pub mod optimizer;
 pub mod processes;
 mod ridge_path;

@@ -10,8 +10,8 @@ use gramstep::{Model, Scalar};
 
 use crate::data::{Augmentation, Dataset, Geometry, Targets};
 use crate::error::{Error, Result};
-use crate::outcome::metrics;
-use crate::outcome::observer::{CleanEpoch, EpochEvent, Observer, StepEvent};
+use crate::outcome::metrics::{self, Metrics};
+use crate::outcome::event::{CleanEpoch, EpochEvent, Event, Observer, StepEvent};
 use crate::outcome::{Fit, StopReason};
 use crate::settings::Settings;
 use crate::training::adversarial::Opponent;
@@ -321,7 +321,7 @@ impl<'a> Trainer<'a> {
             }
             let seconds = clock.elapsed().as_secs_f64();
             let (member, epoch, step) = (self.member, state.epoch, state.step);
-            observer.step(&StepEvent { member, epoch, step, seconds, info: &info })?;
+            observer.observe(&Event::Step(&StepEvent { member, epoch, step, seconds, info: &info }))?;
             reason = self.stop_now(*clock)?;
             if reason.is_some() {
                 break;
@@ -353,7 +353,7 @@ impl<'a> Trainer<'a> {
                 distances: start.distances(model)?,
             }),
         };
-        let test = test.map(|data| metrics::evaluate(model, data, self.targets)).transpose()?;
+        let test = test.map(|data| judged(model, data, self.targets)).transpose()?;
         let improved = state.judge(validation_loss.unwrap_or(train_loss), self.tolerance, model);
         if let Some(averaging) = averaging {
             averaging.leave(model)?;
@@ -364,7 +364,7 @@ impl<'a> Trainer<'a> {
         let seconds = clock.elapsed().as_secs_f64();
         let (member, epoch, step) = (self.member, state.epoch, state.step);
         let event = EpochEvent { member, epoch, step, seconds, train_loss, validation_loss, clean, test, improved };
-        observer.epoch(&event)?;
+        observer.observe(&Event::Epoch(&event))?;
 
         if self.settings.warm_up.is_some_and(|epochs| epoch <= epochs) {
             state.reference.0 = epoch;
@@ -481,6 +481,12 @@ impl<T: Scalar> State<T> {
             error => error.into(),
         }
     }
+}
+
+/// The quality of a network on rows that are watched.
+fn judged<T: Scalar>(model: &Model<T>, data: &Dataset<T>, targets: &Targets) -> Result<Metrics> {
+    let outputs = metrics::outputs(model, &data.inputs)?;
+    Ok(metrics::measure(&outputs, &data.targets.cast(), data.weights.as_deref(), targets))
 }
 
 /// A number that tells parameters apart by their bits.

@@ -23,6 +23,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::format::whole_file::write_atomically;
+use crate::outcome::event::{Event, Observer};
 use crate::settings::Config;
 use meter::Machine;
 
@@ -54,23 +55,6 @@ impl Default for Job {
     fn default() -> Self {
         Self { claims: Vec::new(), effort: Effort::Quick, widths: None, seeds: SEEDS, table: None, threads: None }
     }
-}
-
-/// What happens while claims are tried.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub enum Event<'a> {
-    /// Something was repaired in the data.
-    Note(&'a str),
-    /// So much of all work is done, and this claim is being tried.
-    Progress {
-        /// From 0 to 1.
-        share: f64,
-        /// Name of the claim.
-        claim: &'a str,
-    },
-    /// A claim is through.
-    Certified(&'a Certificate),
 }
 
 /// A claim that was tried.
@@ -136,12 +120,12 @@ impl Verification {
 ///
 /// # Errors
 /// [`Error::Setting`] for an unknown claim or a bad number, those of reading the table, [`Error::Core`].
-pub fn verify(job: &Job, stop: &AtomicBool, tell: &mut dyn FnMut(Event<'_>)) -> Result<Verification> {
+pub fn verify(job: &Job, stop: &AtomicBool, observer: &mut dyn Observer) -> Result<Verification> {
     let machine = Machine;
     let chosen = choose(claims(job.effort, &machine), &job.claims)?;
     let (ground, data, notes) = ground(job)?;
     for note in &notes {
-        tell(Event::Note(note));
+        observer.note(note)?;
     }
     let mut found = Verification {
         schema_version: SCHEMA_VERSION,
@@ -158,15 +142,21 @@ pub fn verify(job: &Job, stop: &AtomicBool, tell: &mut dyn FnMut(Event<'_>)) -> 
             break;
         }
         let mut progress = |share: f64| {
-            tell(Event::Progress { share: (done as f64 + share) / all, claim: claim.name() });
+            observer.count(claim.name(), thousandths((done as f64 + share) / all), 1000);
         };
         progress(0.0);
         let start = Instant::now();
         let certificate = claim.certify(&ground, &mut progress)?;
-        tell(Event::Certified(&certificate));
+        observer.observe(&Event::Certified(&certificate))?;
         found.claims.push(Tried { certificate, seconds: start.elapsed().as_secs_f64() });
     }
     Ok(found)
+}
+
+/// A share of 1 as a count of 1000.
+#[allow(clippy::cast_sign_loss)] // a share is at least 0
+fn thousandths(share: f64) -> usize {
+    (1000.0 * share).round() as usize
 }
 
 /// The claims of these names, keys of papers or `all`, in their own order.

@@ -3,7 +3,7 @@
 use gramstep::Matrix;
 use gramstep::theory::Points;
 
-use crate::data::{Portion, Problem, Targets};
+use crate::data::{Problem, Targets};
 use crate::error::{Error, Result};
 use crate::format::text::count;
 use crate::settings::Config;
@@ -14,8 +14,7 @@ const SAME: f64 = 1e-6;
 /// All rows of a table: inputs standardised, a constant 1 appended, divided by their length; the target standardised,
 /// or ±1 for a class. Too many rows are thinned evenly, rows with the inputs of another are left out.
 pub(super) fn load(config: &Config, most: usize) -> Result<(Points, Vec<String>)> {
-    let whole = || Some(Portion::Fraction(0.0));
-    let problem = Problem::load(&Config { test: whole(), validation: whole(), ..config.clone() })?;
+    let problem = Problem::load(&config.data_options()?.whole())?;
     let mut notes = problem.notes.clone();
     let targets = single_target(&problem, &mut notes)?;
     let inputs = on_sphere(&problem.train.inputs);

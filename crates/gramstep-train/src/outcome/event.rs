@@ -1,11 +1,12 @@
-//! Whoever wants to know how a run goes: a progress bar, the record, a user's own.
+//! What is told of work while it goes on, and whoever wants to know it: a progress bar, the record, a user's own.
 
 use gramstep::attack::LayerDistance;
 use gramstep::optim::StepInfo;
+use gramstep::theory::Certificate;
 
+use super::Report;
+use super::metrics::Metrics;
 use crate::error::Result;
-use crate::outcome::Report;
-use crate::outcome::metrics::Metrics;
 use crate::settings::Settings;
 
 /// What a run is about to do.
@@ -74,45 +75,73 @@ pub struct EpochEvent {
     pub improved: bool,
 }
 
-/// Told of every event of a run, in order. An error ends the run.
-#[allow(unused_variables)]
-pub trait Observer {
+/// Anything that a run, an attack, a kernel job or a verification tells while it works.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
     /// Something that the user should know: a guess, a repair, a choice.
-    fn note(&mut self, text: &str) {}
-
-    /// So many of so many images are read.
-    fn reading(&mut self, done: usize, all: usize) {}
-
+    Note(&'a str),
+    /// So much of countable work is done.
+    Counted {
+        /// What is counted, such as `images`.
+        what: &'a str,
+        /// How many are done.
+        done: usize,
+        /// Of how many.
+        all: usize,
+    },
     /// Training begins; in an ensemble, that of every network.
-    ///
-    /// # Errors
-    /// The observer's own.
-    fn start(&mut self, start: &Start<'_>) -> Result<()> {
-        Ok(())
-    }
-
+    Start(&'a Start<'a>),
     /// A step was made.
-    ///
-    /// # Errors
-    /// The observer's own.
-    fn step(&mut self, event: &StepEvent<'_>) -> Result<()> {
-        Ok(())
-    }
-
+    Step(&'a StepEvent<'a>),
     /// An epoch was made.
+    Epoch(&'a EpochEvent),
+    /// A claim of the theory is through.
+    Certified(&'a Certificate),
+    /// Training and the final judgement are over.
+    Finish(&'a Report),
+}
+
+/// Told of every event, in order. An error ends the work.
+///
+/// ```
+/// use gramstep_train::outcome::event::{Event, Observer};
+/// let mut epochs = 0;
+/// let mut count = |event: &Event<'_>| {
+///     epochs += usize::from(matches!(event, Event::Epoch(_)));
+///     Ok(())
+/// };
+/// let observer: &mut dyn Observer = &mut count;
+/// observer.note("nothing to count")?;
+/// assert_eq!(epochs, 0);
+/// # Ok::<(), gramstep_train::Error>(())
+/// ```
+pub trait Observer {
+    /// Something happened.
     ///
     /// # Errors
     /// The observer's own.
-    fn epoch(&mut self, event: &EpochEvent) -> Result<()> {
-        Ok(())
+    fn observe(&mut self, event: &Event<'_>) -> Result<()>;
+}
+
+impl<F: FnMut(&Event<'_>) -> Result<()>> Observer for F {
+    fn observe(&mut self, event: &Event<'_>) -> Result<()> {
+        self(event)
+    }
+}
+
+impl dyn Observer + '_ {
+    /// Tells a sentence.
+    ///
+    /// # Errors
+    /// The observer's own.
+    pub fn note(&mut self, text: &str) -> Result<()> {
+        self.observe(&Event::Note(text))
     }
 
-    /// Training and the final judgement are over.
-    ///
-    /// # Errors
-    /// The observer's own.
-    fn finish(&mut self, report: &Report) -> Result<()> {
-        Ok(())
+    /// Tells how much of some work is done. What an observer has to say against it comes out with the next event.
+    pub(crate) fn count(&mut self, what: &str, done: usize, all: usize) {
+        let _ = self.observe(&Event::Counted { what, done, all });
     }
 }
 
@@ -120,34 +149,18 @@ pub trait Observer {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Silent;
 
-impl Observer for Silent {}
+impl Observer for Silent {
+    fn observe(&mut self, _: &Event<'_>) -> Result<()> {
+        Ok(())
+    }
+}
 
 /// Two observers as one.
 pub(crate) struct Both<'a>(pub(crate) &'a mut dyn Observer, pub(crate) &'a mut dyn Observer);
 
 impl Observer for Both<'_> {
-    fn note(&mut self, text: &str) {
-        self.0.note(text);
-        self.1.note(text);
-    }
-
-    fn start(&mut self, start: &Start<'_>) -> Result<()> {
-        self.0.start(start)?;
-        self.1.start(start)
-    }
-
-    fn step(&mut self, event: &StepEvent<'_>) -> Result<()> {
-        self.0.step(event)?;
-        self.1.step(event)
-    }
-
-    fn epoch(&mut self, event: &EpochEvent) -> Result<()> {
-        self.0.epoch(event)?;
-        self.1.epoch(event)
-    }
-
-    fn finish(&mut self, report: &Report) -> Result<()> {
-        self.0.finish(report)?;
-        self.1.finish(report)
+    fn observe(&mut self, event: &Event<'_>) -> Result<()> {
+        self.0.observe(event)?;
+        self.1.observe(event)
     }
 }

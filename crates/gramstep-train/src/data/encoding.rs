@@ -1,0 +1,311 @@
+//! How one column of a table becomes columns of a network's input, decided on the training rows.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::standardisation::is_constant;
+use super::{Column, Geometry, Images, Standardisation, Table};
+use crate::error::Result;
+
+/// A text column has at most this many categories; the rarer ones share a column.
+pub(super) const MOST_CATEGORIES: usize = 64;
+
+/// The rows that decide, each with its weight; without weights all count the same.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rows<'a> {
+    pub(super) rows: &'a [usize],
+    pub(super) weights: Option<&'a [f64]>,
+}
+
+impl Rows<'_> {
+    fn weighted(&self) -> impl Iterator<Item = (usize, f64)> {
+        self.rows.iter().enumerate().map(|(at, &row)| (row, self.weights.map_or(1.0, |weights| weights[at])))
+    }
+}
+
+/// How one column of a table becomes one or more columns of a network's input.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Encoding {
+    /// A number.
+    Number {
+        /// Stands in for a missing value.
+        median: f64,
+        /// Whether a 0/1 column follows that marks missing values.
+        flag: bool,
+        /// The lowest and the highest value of the training rows.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        range: Option<[f64; 2]>,
+    },
+    /// One 0/1 column for each category.
+    Category(Category),
+    /// The pixels of an image between 0 and 1, row by row, channels innermost; standardised channel by channel.
+    Image(Geometry),
+}
+
+/// The categories of a text column.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Category {
+    /// The values with a column of their own.
+    pub values: Vec<String>,
+    /// Whether a column follows for all other values.
+    pub other: bool,
+    /// Whether a column follows for missing values.
+    pub missing: bool,
+}
+
+impl Category {
+    fn width(&self) -> usize {
+        self.values.len() + usize::from(self.other) + usize::from(self.missing)
+    }
+}
+
+impl Encoding {
+    /// How many columns of a network's input it becomes.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        match self {
+            Self::Number { flag, .. } => 1 + usize::from(*flag),
+            Self::Category(category) => category.width(),
+            Self::Image(geometry) => geometry.len(),
+        }
+    }
+
+    /// How many of its columns, from the first on, are measured quantities and not 0/1.
+    #[must_use]
+    pub fn measured(&self) -> usize {
+        match self {
+            Self::Number { .. } => 1,
+            Self::Category(_) => 0,
+            Self::Image(geometry) => geometry.len(),
+        }
+    }
+
+    pub(super) fn names(&self, column: &str) -> Vec<String> {
+        match self {
+            Self::Number { flag: false, .. } => vec![column.to_owned()],
+            Self::Number { flag: true, .. } => vec![column.to_owned(), format!("{column}_missing")],
+            Self::Category(Category { values, other, missing }) => (values.iter())
+                .map(|value| format!("{column}={value}"))
+                .chain(other.then(|| format!("{column}_other")))
+                .chain(missing.then(|| format!("{column}_missing")))
+                .collect(),
+            Self::Image(Geometry { height, width, channels }) => (0..*height)
+                .flat_map(|y| (0..*width).map(move |x| (y, x)))
+                .flat_map(|(y, x)| (0..*channels).map(move |c| format!("{column}[{y},{x},{c}]")))
+                .collect(),
+        }
+    }
+}
+
+/// A byte of a pixel as a number between 0 and 1.
+pub(super) fn intensity(byte: u8) -> f64 {
+    f64::from(byte) / 255.0
+}
+
+/// The encoding of a column of images: mean and standard deviation of each channel over the given rows.
+pub(super) fn fit_images(images: &Images, given: Rows<'_>, standardisation: &mut Standardisation) -> Encoding {
+    let Geometry { height, width, channels } = images.geometry;
+    // Counts of every value: exact where all rows count the same.
+    let mut counts = vec![[0.0; 256]; channels];
+    for (row, weight) in given.weighted() {
+        for pixel in images.image(row).chunks_exact(channels) {
+            pixel.iter().zip(&mut counts).for_each(|(&byte, counts)| counts[usize::from(byte)] += weight);
+        }
+    }
+    let moments: Vec<(f64, f64)> = counts.iter().map(weighted_moments).collect();
+    for (mean, scale) in moments.iter().cycle().take(height * width * channels) {
+        standardisation.mean.push(*mean);
+        standardisation.scale.push(*scale);
+    }
+    Encoding::Image(images.geometry)
+}
+
+/// Mean and standard deviation of intensities that occur so many times; 1 for a single value.
+fn weighted_moments(counts: &[f64; 256]) -> (f64, f64) {
+    let all: f64 = counts.iter().sum();
+    let mean_of = |f: &dyn Fn(f64) -> f64| {
+        (0..=u8::MAX).zip(counts).map(|(byte, &count)| f(intensity(byte)) * count).sum::<f64>() / all
+    };
+    let mean = mean_of(&|v| v);
+    let deviation = mean_of(&|v| (v - mean).powi(2)).sqrt();
+    (mean, if deviation > 1e-12 { deviation } else { 1.0 })
+}
+
+/// The encoding of a numeric column, or why it is left out.
+pub(super) fn fit_number(
+    table: &Table,
+    column: &Column,
+    given: Rows<'_>,
+    standardisation: &mut Standardisation,
+) -> Result<std::result::Result<Encoding, &'static str>> {
+    let numbers = table.numbers(column)?;
+    let (present, weights) = present(given.rows.iter().map(|&row| numbers[row]), given.weights);
+    if present.is_empty() {
+        return Ok(Err("no value in the training rows"));
+    }
+    let flag = present.len() < given.rows.len();
+    if is_constant(&present) && !flag {
+        return Ok(Err("the same value in every training row"));
+    }
+    let range = Some(range(&present));
+    let median = median(present, weights.as_deref());
+    let filled = |&row: &usize| if numbers[row].is_nan() { median } else { numbers[row] };
+    standardisation.push(&given.rows.iter().map(filled).collect::<Vec<_>>(), given.weights);
+    Ok(Ok(Encoding::Number { median, flag, range }))
+}
+
+/// The lowest and the highest of some numbers.
+pub(crate) fn range(values: &[f64]) -> [f64; 2] {
+    values.iter().fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], &v| [low.min(v), high.max(v)])
+}
+
+/// The values that are there, and their weights.
+pub(crate) fn present(
+    values: impl ExactSizeIterator<Item = f64>,
+    weights: Option<&[f64]>,
+) -> (Vec<f64>, Option<Vec<f64>>) {
+    match weights {
+        None => (values.filter(|value| !value.is_nan()).collect(), None),
+        Some(weights) => {
+            let (values, weights) = values.zip(weights).filter(|(value, _)| !value.is_nan()).unzip();
+            (values, Some(weights))
+        }
+    }
+}
+
+/// The value with half of the weight on either side; the mean of the two middle ones where there are two.
+pub(crate) fn median(mut values: Vec<f64>, weights: Option<&[f64]>) -> f64 {
+    if let Some(weights) = weights {
+        return weighted_median(&values, weights);
+    }
+    let (middle, odd) = (values.len() / 2, values.len() % 2 == 1);
+    let (below, &mut upper, _) = values.select_nth_unstable_by(middle, f64::total_cmp);
+    if odd {
+        return upper;
+    }
+    let lower = below.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    f64::midpoint(lower, upper)
+}
+
+fn weighted_median(values: &[f64], weights: &[f64]) -> f64 {
+    let mut order: Vec<usize> = (0..values.len()).collect();
+    order.sort_unstable_by(|&a, &b| values[a].total_cmp(&values[b]));
+    let all: f64 = order.iter().map(|&at| weights[at]).sum();
+    let mut below = 0.0;
+    for (place, &at) in order.iter().enumerate() {
+        below += weights[at];
+        // Half of the weight to rounding: as of two middle values.
+        if (2.0 * below - all).abs() <= 1e-12 * all {
+            let next = order.get(place + 1).unwrap_or(&at);
+            return f64::midpoint(values[at], values[*next]);
+        }
+        if 2.0 * below > all {
+            return values[at];
+        }
+    }
+    order.last().map_or(0.0, |&at| values[at])
+}
+
+/// The encoding of a text column, or why it is left out.
+pub(super) fn fit_category(column: &Column, given: Rows<'_>) -> std::result::Result<Encoding, &'static str> {
+    // Rows and their weight: the weight tells what is frequent, the rows what occurs once.
+    let mut counts: HashMap<String, (usize, f64)> = HashMap::new();
+    let mut missing = false;
+    for (row, weight) in given.weighted() {
+        match column.text(row) {
+            Some(value) => {
+                let count = counts.entry(value).or_default();
+                *count = (count.0 + 1, count.1 + weight);
+            }
+            None => missing = true,
+        }
+    }
+    let distinct = counts.len();
+    let mut counts: Vec<(String, (usize, f64))> = counts.into_iter().collect();
+    counts.sort_by(|a, b| b.1.1.total_cmp(&a.1.1).then_with(|| a.0.cmp(&b.0)));
+    if distinct > MOST_CATEGORIES {
+        counts.truncate(MOST_CATEGORIES);
+        counts.retain(|(_, (rows, _))| *rows > 1);
+    }
+    let other = counts.len() < distinct;
+    let mut values: Vec<String> = counts.into_iter().map(|(value, _)| value).collect();
+    values.sort_unstable();
+    let category = Category { values, other, missing };
+    match category.width() {
+        0 | 1 if distinct > 1 => Err("a different text in every training row"),
+        0 | 1 => Err("the same value in every training row"),
+        _ => Ok(Encoding::Category(category)),
+    }
+}
+
+/// Sets the 0/1 entries of a category; returns how many rows have a value that no column stands for.
+pub(super) fn encode_category(
+    category: &Category,
+    column: &Column,
+    rows: &[usize],
+    start: usize,
+    width: usize,
+    out: &mut [f64],
+) -> usize {
+    let places: HashMap<&str, usize> = category.values.iter().map(String::as_str).zip(0..).collect();
+    let mut unknown = 0;
+    for (&row, out) in rows.iter().zip(out.chunks_mut(width)) {
+        let place = match column.text(row) {
+            Some(value) => match places.get(value.as_str()) {
+                Some(&place) => Some(place),
+                None if category.other => Some(category.values.len()),
+                None => {
+                    unknown += 1;
+                    None
+                }
+            },
+            None => category.missing.then(|| category.width() - 1),
+        };
+        if let Some(place) = place {
+            out[start + place] = 1.0;
+        }
+    }
+    unknown
+}
+
+/// What is said about a column that is not taken as it stands.
+pub(super) fn describe(name: &str, encoding: &Encoding, gaps: usize) -> Option<String> {
+    match encoding {
+        Encoding::Number { flag: false, .. } | Encoding::Image(_) => None,
+        Encoding::Number { median, .. } => Some(format!(
+            "`{name}`: {gaps} missing in the training rows; filled with the median {median} and marked by a column"
+        )),
+        Encoding::Category(category) => Some(format!(
+            "`{name}`: text, {} categories{}, one column each",
+            category.values.len(),
+            if category.other { " and one for all others" } else { "" },
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_of_an_even_number_of_values_is_the_mean_of_the_middle_two() {
+        assert_eq!(median(vec![4.0, 1.0, 3.0, 2.0], None), 2.5);
+        assert_eq!(median(vec![5.0, 1.0, 3.0], None), 3.0);
+        assert_eq!(median(vec![5.0], None), 5.0);
+    }
+
+    #[test]
+    fn a_weighted_median_is_that_of_copies_and_knows_no_scale() {
+        let (values, weights) = ([4.0, 1.0, 3.0, 2.0, 9.0], [2.0, 1.0, 1.0, 3.0, 1.0]);
+        let copies = vec![4.0, 4.0, 1.0, 3.0, 2.0, 2.0, 2.0, 9.0];
+        for scale in [1.0, 1e-6, 1.0 / 3.0, 1e9] {
+            let scaled: Vec<f64> = weights.iter().map(|weight| weight * scale).collect();
+            assert_eq!(median(values.to_vec(), Some(&scaled)), median(copies.clone(), None), "{scale}");
+        }
+        assert_eq!(median(vec![4.0, 1.0, 3.0], Some(&[0.3; 3])), 3.0);
+    }
+}

@@ -1,0 +1,79 @@
+//! Everything about the data that is decided on the training rows and kept with the model.
+
+use serde::{Deserialize, Serialize};
+
+use super::usable::Usable;
+use super::{DataOptions, Dataset, Inputs, Table, Targets, Task};
+use crate::error::Result;
+
+/// From columns of a table to inputs and targets of a network; stored with the model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Preprocessing {
+    /// From columns to the network's input.
+    pub inputs: Inputs,
+    /// From columns to the network's targets.
+    pub targets: Targets,
+    /// The column with the weight of every row, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights: Option<String>,
+}
+
+impl Preprocessing {
+    /// Of arrays, whose columns are numbers.
+    pub(crate) fn new(inputs: Inputs, targets: Targets) -> Self {
+        Self { inputs, targets, weights: None }
+    }
+
+    /// Decides from the given rows, of which the ones of weight w count as w rows.
+    pub(super) fn fit(
+        options: &DataOptions,
+        table: &Table,
+        (rows, weights): (&[usize], Option<&[f64]>),
+        columns: &[String],
+        notes: &mut Vec<String>,
+    ) -> Result<Self> {
+        let guess = Targets::guess(table, columns)?;
+        if options.task.is_none() && guess == Task::Classification && table.task.is_none() {
+            notes.push(format!("`{}` is text: --task classification", columns.join("`, `")));
+        }
+        let targets = Targets::fit(table, rows, weights, columns, options.task.unwrap_or(guess))?;
+        notes.extend(targets.heavy_tails(table, rows, weights)?);
+        let left_out: Vec<String> = options.drop.iter().chain(&options.weights).cloned().collect();
+        let inputs = Inputs::fit(table, (rows, weights), columns, &left_out, notes)?;
+        Ok(Self { inputs, targets, weights: options.weights.clone() })
+    }
+
+    /// Whether its parts fit together, as those of a damaged file may not.
+    ///
+    /// # Errors
+    /// What does not fit.
+    pub(crate) fn check(&self) -> std::result::Result<(), String> {
+        self.inputs.check()?;
+        self.targets.check()
+    }
+
+    /// The rows of a table by which a model can be judged, and how much each counts; all the same where the table lacks
+    /// the column of weights.
+    ///
+    /// # Errors
+    /// If a target is not there, or a weight is no usable number.
+    pub(crate) fn judged(&self, table: &Table) -> Result<(Vec<usize>, Option<Vec<f64>>)> {
+        let weights = self.weights.as_deref().filter(|name| table.column(name).is_some());
+        let rows = Targets::rows(table, self.targets.columns())?;
+        if rows.is_empty() {
+            return Ok((rows, None));
+        }
+        let usable = Usable::all(table, self.targets.columns(), weights, &mut Vec::new())?;
+        let weights = usable.weights(&usable.rows, 1.0);
+        Ok((usable.rows, weights))
+    }
+
+    /// Inputs and targets of rows that have a value in every target.
+    ///
+    /// # Errors
+    /// For a wrong set of columns and for cells that do not fit.
+    pub fn dataset(&self, table: &Table, rows: &[usize], notes: &mut Vec<String>) -> Result<Dataset<f64>> {
+        Dataset::new(self.inputs.apply(table, rows, notes)?, self.targets.apply(table, rows)?)
+    }
+}

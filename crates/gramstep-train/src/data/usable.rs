@@ -1,0 +1,133 @@
+//! Which rows of a table can be used, what is learned from them, and how much each counts.
+
+use super::copies::{TableKeys, distinct};
+use super::{DataOptions, Table, Targets};
+use crate::error::{Error, Result};
+
+/// Rows of a table that have a value in every target and a weight above 0.
+#[derive(Clone, Debug)]
+pub(super) struct Usable {
+    pub(super) rows: Vec<usize>,
+    /// For every row of the table; none where all count the same.
+    weights: Option<Vec<f64>>,
+}
+
+impl Usable {
+    /// The usable rows as they stand.
+    pub(super) fn all(table: &Table, columns: &[String], weights: Option<&str>, notes: &mut Vec<String>) -> Result<Self> {
+        let mut rows = Targets::rows(table, columns)?;
+        let without = table.rows() - rows.len();
+        if without > 0 {
+            notes.push(format!(
+                "{}: {without} {} no target and {} not used",
+                table.origin(),
+                if without == 1 { "row has" } else { "rows have" },
+                if without == 1 { "is" } else { "are" }
+            ));
+        }
+        let weights = weights.map(|name| weights_of(table, name)).transpose()?.map(<[f64]>::to_vec);
+        if let Some(weights) = &weights {
+            let before = rows.len();
+            rows.retain(|&row| weights[row] > 0.0);
+            if rows.len() < before {
+                notes.push(format!("{}: rows of weight 0, not used: {}", table.origin(), before - rows.len()));
+            }
+        }
+        if rows.is_empty() {
+            let purpose = "any use: the target is empty".to_owned();
+            return Err(Error::TooFewRows { origin: table.origin().to_owned(), rows: 0, purpose });
+        }
+        Ok(Self { rows, weights })
+    }
+
+    /// The usable rows with each set of exact copies as one row.
+    pub(super) fn distinct(
+        table: &Table,
+        columns: &[String],
+        options: &DataOptions,
+        notes: &mut Vec<String>,
+    ) -> Result<Self> {
+        let usable = Self::all(table, columns, options.weights.as_deref(), notes)?;
+        if !options.join_copies {
+            return Ok(usable);
+        }
+        let left_out: Vec<String> = options.drop.iter().chain(&options.weights).cloned().collect();
+        let keys = TableKeys::without(table, &left_out);
+        let weight = |row: usize| usable.weight(row);
+        let joined = distinct(&usable.rows, &keys, Some(&weight));
+        if joined.copies == 0 {
+            return Ok(usable);
+        }
+        notes.push(format!(
+            "{}: {} exact {} of another row: they count as one row of their summed weight",
+            table.origin(),
+            joined.copies,
+            if joined.copies == 1 { "copy" } else { "copies" },
+        ));
+        let mut weights = vec![0.0; table.rows()];
+        for (at, &row) in joined.rows.iter().enumerate() {
+            weights[row] = joined.weights.as_ref().map_or(1.0, |weights| weights[at]);
+        }
+        Ok(Self { rows: joined.rows, weights: Some(weights) })
+    }
+
+    /// How much a row counts.
+    fn weight(&self, row: usize) -> f64 {
+        self.weights.as_ref().map_or(1.0, |weights| weights[row])
+    }
+
+    /// The weights of some rows in units of `unit`; none where all count the same.
+    pub(super) fn weights(&self, rows: &[usize], unit: f64) -> Option<Vec<f64>> {
+        self.weights.as_ref().map(|weights| rows.iter().map(|&row| weights[row] / unit).collect())
+    }
+
+    /// The mean weight of some rows.
+    pub(super) fn mean_weight(&self, rows: &[usize]) -> f64 {
+        let Some(weights) = &self.weights else { return 1.0 };
+        // Relative to the largest, so that the sum does not overflow.
+        let largest = rows.iter().map(|&row| weights[row]).fold(0.0, f64::max);
+        let mean = rows.iter().map(|&row| weights[row] / largest).sum::<f64>() / rows.len() as f64;
+        if mean > 0.0 { mean * largest } else { 1.0 }
+    }
+}
+
+/// The weight of every row.
+fn weights_of<'a>(table: &'a Table, name: &str) -> Result<&'a [f64]> {
+    let weights = table.numbers(table.require(name)?)?;
+    match weights.iter().position(|weight| weight.is_nan() || *weight < 0.0) {
+        None => Ok(weights),
+        Some(row) => Err(Error::Weight {
+            origin: table.origin().to_owned(),
+            line: table.lines[row],
+            column: name.to_owned(),
+            value: weights[row],
+        }),
+    }
+}
+
+/// The columns to learn.
+pub(super) fn target_columns(table: &Table, options: &DataOptions, notes: &mut Vec<String>) -> Result<Vec<String>> {
+    for name in options.target.iter().chain(&options.drop).chain(&options.weights) {
+        table.require(name)?;
+    }
+    if let Some(name) = options.weights.iter().find(|name| options.target.contains(name)) {
+        return Err(Error::Target { column: name.clone(), reason: "also the column of weights".to_owned() });
+    }
+    if let Some(name) = options.target.iter().find(|name| options.drop.contains(name)) {
+        return Err(Error::Target { column: name.clone(), reason: "also among the dropped columns".to_owned() });
+    }
+    if let Some(name) = options.target.iter().enumerate().find(|(i, name)| options.target[..*i].contains(name)) {
+        return Err(Error::Target { column: name.1.clone(), reason: "named twice".to_owned() });
+    }
+    if !options.target.is_empty() {
+        return Ok(options.target.clone());
+    }
+    if !table.targets.is_empty() {
+        return Ok(table.targets.clone());
+    }
+    let other = |name: &String| options.drop.contains(name) || options.weights.as_ref() == Some(name);
+    let last = table.columns().iter().rev().find(|column| !other(&column.name));
+    let last = last.ok_or_else(|| Error::NoInputs { origin: table.origin().to_owned(), reason: String::new() })?;
+    notes.push(format!("the target is the last column, `{}`", last.name));
+    Ok(vec![last.name.clone()])
+}

@@ -1,0 +1,108 @@
+//! What a model file says beside its numbers.
+
+use gramstep::{Scalar, Specification};
+use serde::{Deserialize, Serialize};
+
+use super::seal;
+use crate::data::{DataHash, Preprocessing, Task};
+use crate::predictor::known::Judging;
+use crate::predictor::{Known, Learned};
+use crate::settings::Precision;
+
+/// Version of the metadata.
+pub const FORMAT_VERSION: u32 = 2;
+
+/// What a model file says beside its tensors.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Metadata {
+    /// Version of this object.
+    pub format_version: u32,
+    /// The sum of the file, see `seal.rs`; none in files of version 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) blake3: Option<String>,
+    /// The program that wrote it.
+    pub program: String,
+    /// Regression or classification.
+    pub task: Task,
+    /// The architecture in short.
+    pub model: String,
+    /// Number type of the tensors.
+    pub precision: Precision,
+    /// Networks, of which the mean predicts.
+    #[serde(default = "one")]
+    pub members: usize,
+    /// The networks; none of a kernel regression.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub specification: Option<Specification>,
+    /// κ of the training of networks where it was one number, for weights of mean 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ridge: Option<f64>,
+    /// What a kernel regression needs beside its tensors; none of networks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kernel: Option<KernelMetadata>,
+    /// What the data are known by; none in files of version 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<DataHash>,
+    /// How the remembered rows were shared out among the networks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) known: Option<Judging>,
+    /// From columns of a table to the network's input and targets.
+    pub preprocessing: Preprocessing,
+}
+
+/// Of a file that does not say how many networks there are.
+fn one() -> usize {
+    1
+}
+
+/// Numbers of a kernel regression.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct KernelMetadata {
+    /// κ, for weights of mean 1.
+    pub ridge: f64,
+    /// β of the softmax of a classification.
+    pub inverse_temperature: f64,
+}
+
+impl Metadata {
+    pub(in crate::predictor) fn of(
+        learned: &Learned,
+        (model, ridge): (String, Option<f64>),
+        preprocessing: &Preprocessing,
+        data: &DataHash,
+        known: Option<&Known>,
+    ) -> Self {
+        Self {
+            format_version: FORMAT_VERSION,
+            blake3: Some(seal::BLANK.to_owned()),
+            program: concat!("gramstep ", env!("CARGO_PKG_VERSION")).to_owned(),
+            task: preprocessing.targets.task(),
+            model,
+            precision: learned.precision(),
+            members: learned.members(),
+            specification: match learned {
+                Learned::F32(networks) => specification(networks.members()),
+                Learned::F64(networks) => specification(networks.members()),
+                Learned::Kernel(_) => None,
+            },
+            ridge,
+            kernel: match learned {
+                Learned::Kernel(kernel) => Some(KernelMetadata {
+                    ridge: kernel.ridge(),
+                    inverse_temperature: kernel.inverse_temperature(),
+                }),
+                Learned::F32(_) | Learned::F64(_) => None,
+            },
+            data: Some(data.clone()),
+            known: known.map(|known| known.folds),
+            preprocessing: preprocessing.clone(),
+        }
+    }
+}
+
+/// That of the first network; the others have the same.
+fn specification<T: Scalar>(members: &[gramstep::Model<T>]) -> Option<Specification> {
+    members.first().and_then(|model| model.specification().cloned())
+}

@@ -1,0 +1,178 @@
+//! From the bytes of a file to a predictor: of this version and of the last one.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use gramstep::model::Average;
+use gramstep::{Device, Matrix, Model, Scalar, Specification};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use serde::Deserialize;
+
+use super::{FORMAT_VERSION, KEY, KernelMetadata, Metadata, seal};
+use crate::data::Dataset;
+use crate::error::{Error, Result};
+use crate::predictor::{KernelModel, Known, Learned, Predictor};
+use crate::settings::Precision;
+
+/// The version before, of which files are read: one network under the bare names of its spans, no sum, no rows.
+const LAST_VERSION: u32 = 1;
+
+/// The one field that every version has.
+#[derive(Deserialize)]
+struct Version {
+    format_version: u32,
+}
+
+/// Reads the bytes of a model's file; `path` is for messages.
+pub(in crate::predictor) fn parse(path: &Path, bytes: &[u8], device: Device) -> Result<Predictor> {
+    let wrong = |reason: String| Error::ModelFile { path: path.to_owned(), reason };
+    let tensors = SafeTensors::deserialize(bytes)
+        .map_err(|error| wrong(format!("damaged, or not a safetensors file ({error})")))?;
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| wrong(error.to_string()))?;
+    let text = (header.metadata().as_ref())
+        .and_then(|entries| entries.get(KEY))
+        .ok_or_else(|| wrong("a safetensors file, but not of a gramstep model".to_owned()))?;
+    let version: Version = serde_json::from_str(text).map_err(|error| wrong(format!("metadata: {error}")))?;
+    if ![LAST_VERSION, FORMAT_VERSION].contains(&version.format_version) {
+        let (found, supported) = (version.format_version, FORMAT_VERSION);
+        return Err(Error::FormatVersion { path: path.to_owned(), found, supported });
+    }
+    let metadata: Metadata = serde_json::from_str(text).map_err(|error| wrong(format!("metadata: {error}")))?;
+    let whole = metadata.blake3.as_ref().is_some_and(|sum| seal::is_whole(bytes, sum));
+    if metadata.format_version != LAST_VERSION && !whole {
+        return Err(wrong("damaged: its contents do not match its sum".to_owned()));
+    }
+    metadata.preprocessing.check().map_err(&wrong)?;
+    let file = File { path, tensors: &tensors, metadata: &metadata };
+    let learned = match (&metadata.specification, metadata.kernel, metadata.precision) {
+        (Some(specification), None, Precision::F32) => {
+            let single = |chunk: &[u8]| chunk.try_into().map_or(f32::NAN, f32::from_le_bytes);
+            Learned::F32(file.networks(specification, &device, Dtype::F32, single)?)
+        }
+        (Some(specification), None, Precision::F64) => {
+            Learned::F64(file.networks(specification, &device, Dtype::F64, double)?)
+        }
+        (None, Some(kernel), Precision::F64) => Learned::Kernel(Arc::new(file.kernel(kernel, &device)?)),
+        _ => return Err(wrong("metadata of neither networks nor a kernel regression".to_owned())),
+    };
+    let known = file.known()?;
+    Ok(Predictor::assemble(learned, metadata, known))
+}
+
+fn double(bytes: &[u8]) -> f64 {
+    bytes.try_into().map_or(f64::NAN, f64::from_le_bytes)
+}
+
+/// A model file that is taken apart.
+#[derive(Clone, Copy)]
+struct File<'a> {
+    path: &'a Path,
+    tensors: &'a SafeTensors<'a>,
+    metadata: &'a Metadata,
+}
+
+impl File<'_> {
+    fn wrong(&self, reason: String) -> Error {
+        Error::ModelFile { path: self.path.to_owned(), reason }
+    }
+
+    fn tensor(&self, name: &str, dtype: Dtype, shape: &[usize]) -> Result<TensorView<'_>> {
+        let tensor = self.tensors.tensor(name).map_err(|_| self.wrong(format!("no tensor `{name}`")))?;
+        if tensor.dtype() == dtype && tensor.shape() == shape {
+            return Ok(tensor);
+        }
+        let (found, extents) = (tensor.dtype(), tensor.shape());
+        Err(self.wrong(format!("tensor `{name}` is {found:?} {extents:?}, expected {dtype:?} {shape:?}")))
+    }
+
+    /// The finite values of a tensor of this type and shape.
+    fn values<T: Scalar>(
+        &self,
+        name: &str,
+        dtype: Dtype,
+        shape: &[usize],
+        decode: impl Fn(&[u8]) -> T,
+    ) -> Result<Vec<T>> {
+        let tensor = self.tensor(name, dtype, shape)?;
+        let values: Vec<T> = tensor.data().chunks_exact(size_of::<T>()).map(decode).collect();
+        if values.iter().any(|value| !value.is_finite()) {
+            return Err(self.wrong(format!("tensor `{name}` has values that are not finite")));
+        }
+        Ok(values)
+    }
+
+    fn networks<T: Scalar>(
+        &self,
+        specification: &Specification,
+        device: &Device,
+        dtype: Dtype,
+        decode: impl Fn(&[u8]) -> T,
+    ) -> Result<Average<T>> {
+        let mut members = Vec::new();
+        for number in 0..self.metadata.members {
+            let prefix = match self.metadata.format_version {
+                LAST_VERSION => String::new(),
+                _ => format!("network.{number}."),
+            };
+            // Grows with the tensors that are there: a damaged specification may ask for more than memory holds.
+            let mut theta = Vec::new();
+            for span in specification.spans()? {
+                theta.extend(self.values(&format!("{prefix}{}", span.name), dtype, &span.shape, &decode)?);
+            }
+            members.push(Model::builder(specification.clone()).theta(theta).device(device.clone()).build()?);
+        }
+        let networks = Average::new(members)?;
+        let preprocessing = &self.metadata.preprocessing;
+        let needed = (preprocessing.inputs.width(), preprocessing.targets.outputs());
+        let found = (networks.inputs(), networks.outputs());
+        if needed != found {
+            return Err(self.wrong(format!(
+                "preprocessing for {} inputs and {} outputs, a network for {} and {}",
+                needed.0, needed.1, found.0, found.1,
+            )));
+        }
+        Ok(networks)
+    }
+
+    /// Inputs, targets and weights of rows.
+    fn rows(&self, prefix: &str) -> Result<Dataset<f64>> {
+        let name = |name: &str| format!("{prefix}{name}");
+        let preprocessing = &self.metadata.preprocessing;
+        let found = self.tensors.tensor(&name("inputs")).map_err(|_| self.wrong(format!("no tensor `{prefix}inputs`")))?;
+        let rows = found.shape().first().copied().unwrap_or(0);
+        let doubles = |name: &str, shape: &[usize]| self.values(name, Dtype::F64, shape, double);
+        let matrix = |name: &str, columns: usize| -> Result<Matrix<f64>> {
+            Ok(Matrix::from_vec(rows, columns, doubles(name, &[rows, columns])?)?)
+        };
+        let weighted = self.tensors.tensor(&name("weights")).is_ok();
+        let weights = weighted.then(|| doubles(&name("weights"), &[rows])).transpose()?;
+        if weights.iter().flatten().any(|weight| *weight <= 0.0) {
+            return Err(self.wrong("weights that are not above 0".to_owned()));
+        }
+        let (d, k) = (preprocessing.inputs.width(), preprocessing.targets.outputs());
+        Dataset::new(matrix(&name("inputs"), d)?, matrix(&name("targets"), k)?)?.with_weights(weights)
+    }
+
+    fn kernel(&self, kernel: KernelMetadata, device: &Device) -> Result<KernelModel> {
+        let train = self.rows("")?;
+        let shape = [train.rows(), train.targets.columns()];
+        let values = self.values("coefficients", Dtype::F64, &shape, double)?;
+        let coefficients = Matrix::from_vec(shape[0], shape[1], values)?;
+        let architecture = self.metadata.model.parse()?;
+        let parts = (kernel.ridge, kernel.inverse_temperature);
+        let of = (architecture, self.metadata.preprocessing.targets.task());
+        KernelModel::restore(of, train, parts, coefficients, device)
+    }
+
+    fn known(&self) -> Result<Option<Known>> {
+        let Some(folds) = self.metadata.known else { return Ok(None) };
+        let rows = self.rows("known.")?;
+        let tensor = self.tensor("known.places", Dtype::U64, &[rows.rows()])?;
+        let place = |bytes: &[u8]| bytes.try_into().map(u64::from_le_bytes).ok().and_then(|place| place.try_into().ok());
+        let places: Option<Vec<usize>> = tensor.data().chunks_exact(8).map(place).collect();
+        match places.filter(|places| folds.is_usable() && places.iter().all(|&place| place < folds.total)) {
+            Some(places) => Ok(Some(Known { rows, places, folds })),
+            None => Err(self.wrong("places of rows beyond their number".to_owned())),
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! What a training leaves: the average of networks, of which there may be one, or a kernel regression.
+
+use std::sync::Arc;
+
+use gramstep::model::Average;
+use gramstep::{Matrix, Scalar};
+
+use super::KernelModel;
+use crate::error::{Result, outside};
+use crate::settings::Precision;
+
+/// Rows that are predicted at a time.
+const CHUNK: usize = 4096;
+
+/// Networks of either number type, or a kernel regression.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Learned {
+    /// Networks in single precision, of which the mean predicts.
+    F32(Average<f32>),
+    /// The same in double precision.
+    F64(Average<f64>),
+    /// The regression with the kernel of an infinitely wide network.
+    Kernel(Arc<KernelModel>),
+}
+
+impl Learned {
+    /// Networks of either type.
+    pub(crate) fn networks<T: Scalar>(networks: &Average<T>) -> Result<Self> {
+        Ok(if T::NAME == "f32" { Self::F32(networks.cast()?) } else { Self::F64(networks.cast()?) })
+    }
+
+    /// The networks with parameters of type `T`.
+    ///
+    /// # Errors
+    /// [`Error::Setting`](crate::Error::Setting) if it is a kernel regression, with which no training can begin.
+    pub(crate) fn networks_as<T: Scalar>(&self) -> Result<Average<T>> {
+        match self {
+            Self::F32(networks) => Ok(networks.cast()?),
+            Self::F64(networks) => Ok(networks.cast()?),
+            Self::Kernel(kernel) => {
+                let range = "the run of a network: a kernel has no parameters";
+                Err(outside("init", &kernel.architecture(), range))
+            }
+        }
+    }
+
+    /// Number type of the parameters.
+    #[must_use]
+    pub fn precision(&self) -> Precision {
+        if matches!(self, Self::F32(_)) { Precision::F32 } else { Precision::F64 }
+    }
+
+    /// Networks of the average; 1 of a kernel regression.
+    #[must_use]
+    pub fn members(&self) -> usize {
+        match self {
+            Self::F32(networks) => networks.members().len(),
+            Self::F64(networks) => networks.members().len(),
+            Self::Kernel(_) => 1,
+        }
+    }
+
+    /// Parameters of all networks; of a kernel regression the number of its coefficients.
+    #[must_use]
+    pub fn parameter_count(&self) -> usize {
+        match self {
+            Self::F32(networks) => networks.parameter_count(),
+            Self::F64(networks) => networks.parameter_count(),
+            Self::Kernel(kernel) => kernel.coefficients().as_slice().len(),
+        }
+    }
+
+    /// Standardised values, or logits of the classes, for preprocessed inputs of any number type; m×k.
+    ///
+    /// # Errors
+    /// If the inputs have another number of columns.
+    pub fn outputs<T: Scalar>(&self, inputs: &Matrix<T>) -> Result<Matrix<f64>> {
+        match self {
+            Self::F32(networks) => by_chunks(inputs, |x| Ok(networks.predict(&x.into_type())?.into_f64())),
+            Self::F64(networks) => by_chunks(inputs, |x| Ok(networks.predict(&x.into_type())?.into_f64())),
+            Self::Kernel(kernel) => by_chunks(inputs, |x| kernel.outputs(&x.into_type())),
+        }
+    }
+}
+
+/// The results for some rows at a time, one below the other.
+fn by_chunks<T: Scalar>(
+    x: &Matrix<T>,
+    work: impl Fn(Matrix<T>) -> Result<Matrix<f64>>,
+) -> Result<Matrix<f64>> {
+    let (mut values, mut columns) = (Vec::new(), 0);
+    // No rows have outputs too: none of k.
+    let last = x.rows().saturating_sub(1) / CHUNK;
+    for start in (0..=last).map(|chunk| chunk * CHUNK) {
+        let rows: Vec<usize> = (start..x.rows().min(start + CHUNK)).collect();
+        let part = work(x.select_rows(&rows))?;
+        columns = part.columns();
+        values.extend(part.into_vec());
+    }
+    Ok(Matrix::from_vec(x.rows(), columns, values)?)
+}

@@ -1,0 +1,159 @@
+//! Predictions for the rows of a table.
+
+use std::path::Path;
+
+use gramstep::Matrix;
+
+use super::Predictor;
+use crate::data::{BrokenImages, DataHash, Preprocessing, Problem, Source, Table, Targets};
+use crate::error::{Error, Result};
+use crate::folder::RunFolder;
+use crate::outcome::Predictions;
+use crate::outcome::metrics::{Metrics, in_own_units, largest, measure};
+use crate::settings::Config;
+
+/// What is written beside each prediction of a number.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[allow(clippy::exhaustive_structs)]
+pub struct ErrorBars {
+    /// The standard deviation of a new observation.
+    pub deviation: bool,
+    /// Lower and upper end of the interval that holds a new observation with this probability.
+    pub interval: Option<f64>,
+}
+
+impl ErrorBars {
+    /// Names of the columns of one target.
+    fn header(&self, target: &str) -> impl Iterator<Item = String> {
+        let deviation = self.deviation.then(|| format!("std_{target}"));
+        let ends = self.interval.map(|_| [format!("lower_{target}"), format!("upper_{target}")]);
+        deviation.into_iter().chain(ends.into_iter().flatten())
+    }
+}
+
+impl Predictor {
+    /// Reads the rows to predict; images in the size and colour of the training images, broken ones left out and named.
+    ///
+    /// # Errors
+    /// When the source cannot be read.
+    pub fn read(&self, source: &Source, threads: usize) -> Result<Table> {
+        let images = self.preprocessing().inputs.image_settings(BrokenImages::Skip, threads);
+        source.read_with(&images, &mut |_, _| {})
+    }
+
+    /// Predicts every row of a table with the input columns of the training data.
+    ///
+    /// # Errors
+    /// When columns are missing or cells do not fit.
+    pub fn predict(&self, table: &Table) -> Result<Predictions> {
+        Ok(self.predict_inputs(table)?.0)
+    }
+
+    /// The same for a regression, with error bars beside every prediction.
+    ///
+    /// # Errors
+    /// Like [`predict`](Self::predict), and those of [`uncertainty`](Self::uncertainty).
+    pub fn predict_with(&self, table: &Table, bars: ErrorBars) -> Result<Predictions> {
+        let (mut predictions, x) = self.predict_inputs(table)?;
+        let uncertainty = self.uncertainty()?;
+        let deviation = uncertainty.deviation(&x)?;
+        let targets = self.preprocessing().targets.columns();
+        let names = predictions.header.iter().zip(targets);
+        predictions.header = names.flat_map(|(name, target)| std::iter::once(name.clone()).chain(bars.header(target))).collect();
+        let widths: Option<Vec<f64>> =
+            bars.interval.map(|level| (0..targets.len()).map(|a| uncertainty.half_width(a, level)).collect());
+        let mut wide = Vec::with_capacity(x.rows() * predictions.header.len());
+        for i in 0..x.rows() {
+            for (a, (&f, &deviation)) in predictions.values.row(i).iter().zip(deviation.row(i)).enumerate() {
+                wide.push(f);
+                wide.extend(bars.deviation.then_some(deviation));
+                let half = widths.as_ref().map(|widths| widths[a] * deviation);
+                wide.extend(half.into_iter().flat_map(|half| [f - half, f + half]));
+            }
+        }
+        predictions.values = Matrix::from_vec(x.rows(), predictions.header.len(), wide)?;
+        Ok(predictions)
+    }
+
+    /// Predictions, and the network's inputs.
+    fn predict_inputs(&self, table: &Table) -> Result<(Predictions, Matrix<f64>)> {
+        let Preprocessing { inputs, targets, .. } = self.preprocessing();
+        let mut notes = table.notes().to_vec();
+        let rows: Vec<usize> = (0..table.rows()).collect();
+        let x = inputs.apply(table, &rows, &mut notes)?;
+        notes.extend(inputs.outside(table));
+        let outputs = self.learned.outputs(&x)?;
+        let metrics = judge(table, &outputs, self.preprocessing(), &mut notes);
+        let (header, classes) = match targets {
+            Targets::Regression { columns, .. } => {
+                (columns.iter().map(|name| format!("predicted_{name}")).collect(), None)
+            }
+            Targets::Classification { column, classes, .. } => {
+                let chosen = (0..rows.len()).map(|i| classes[largest(outputs.row(i))].clone()).collect();
+                let header = (std::iter::once(format!("predicted_{column}")))
+                    .chain(classes.iter().map(|class| format!("probability_{class}")))
+                    .collect();
+                (header, Some(chosen))
+            }
+        };
+        let mut values = outputs;
+        in_own_units(&mut values, targets);
+        let names = table.names().to_vec();
+        Ok((Predictions { header, classes, names, values, metrics, notes }, x))
+    }
+
+    /// The settings of the run that wrote this predictor, and its data, which are read again.
+    ///
+    /// # Errors
+    /// When the data of the run are gone or have changed.
+    pub(crate) fn problem(&self, run: &Path) -> Result<Problem> {
+        let config = Config::read(&RunFolder::open(run).config())?;
+        let own = self.preprocessing();
+        // A file of an earlier version knows its data by the preprocessing that they ask for.
+        let earlier = self.data().map(|_| own).or(config.init.as_ref().map(|_| own));
+        let problem = Problem::load_with(&config.data_options()?, earlier, &mut |_, _| {})?;
+        self.check_data(run, &problem.hash)?;
+        if problem.preprocessing == *own { Ok(problem) } else { Err(Error::DataChanged { run: run.to_owned() }) }
+    }
+
+    /// The rows that the run was judged on at its end, in their table, which is read again.
+    ///
+    /// # Errors
+    /// When the data of the run are gone or have changed, or it kept no rows for a test.
+    pub(crate) fn test_rows(&self, run: &Path) -> Result<(Table, Vec<usize>)> {
+        let config = Config::read(&RunFolder::open(run).config())?;
+        let (table, rows, hash) = Problem::test_rows(&config.data_options()?, self.preprocessing(), &mut |_, _| {})?;
+        self.check_data(run, &hash)?;
+        if rows.is_empty() { Err(Error::NoTestRows { run: run.to_owned() }) } else { Ok((table, rows)) }
+    }
+
+    /// Refuses data that are not those of the run.
+    fn check_data(&self, run: &Path, found: &DataHash) -> Result<()> {
+        match self.data().filter(|own| *own != found) {
+            Some(_) => Err(Error::DataChanged { run: run.to_owned() }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Metrics over the rows that have a value in every target, if the table has the targets.
+fn judge(
+    table: &Table,
+    outputs: &Matrix<f64>,
+    preprocessing: &Preprocessing,
+    notes: &mut Vec<String>,
+) -> Option<Metrics> {
+    let targets = &preprocessing.targets;
+    if targets.columns().iter().any(|name| table.column(name).is_none()) {
+        return None;
+    }
+    let judged = preprocessing.judged(table).and_then(|(rows, weights)| {
+        let expected = targets.apply(table, &rows)?;
+        Ok((!rows.is_empty()).then(|| measure(&outputs.select_rows(&rows), &expected, weights.as_deref(), targets)))
+    });
+    // Targets are not needed to predict: a table whose targets are no use is still predicted.
+    judged.unwrap_or_else(|error| {
+        notes.push(format!("not judged: {error}"));
+        None
+    })
+}

@@ -1,0 +1,43 @@
+//! Every setting of a run, decided: of networks or of a kernel regression.
+
+use gramstep::Scalar;
+
+use crate::data::Problem;
+use crate::error::{Error, Result};
+use crate::settings::{Config, OptimizerName, Settings};
+
+/// What is about to be done.
+pub(super) enum Plan {
+    Networks(Box<Settings>),
+    /// A configuration in which all that matters to a kernel is said.
+    Kernel(Box<Config>),
+}
+
+impl Plan {
+    pub(super) fn networks<T: Scalar>(config: &Config, problem: &Problem<T>) -> Result<Self> {
+        Ok(Self::Networks(Box::new(Settings::resolve(config, problem)?)))
+    }
+
+    /// The text of a `config.toml` that repeats the run.
+    pub(super) fn to_toml(&self) -> Result<String> {
+        match self {
+            Self::Networks(settings) => toml::to_string(settings),
+            Self::Kernel(config) => toml::to_string(config),
+        }
+        .map_err(|error| Error::Configuration { path: "config.toml".into(), reason: error.to_string() })
+    }
+
+    pub(super) fn optimizer(&self) -> Option<OptimizerName> {
+        match self {
+            Self::Networks(settings) => Some(settings.optimizer),
+            Self::Kernel(_) => None,
+        }
+    }
+
+    pub(super) fn seed(&self) -> u64 {
+        match self {
+            Self::Networks(settings) => settings.seed,
+            Self::Kernel(config) => config.seed.unwrap_or_default(),
+        }
+    }
+}

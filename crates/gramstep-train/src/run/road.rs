@@ -1,0 +1,164 @@
+//! One road for everything that is learned: choice → fit → judge → keep. Tables, folders of images and arrays in memory
+//! take it, networks, ensembles and kernel regressions, the command line and Python.
+
+use gramstep::Scalar;
+
+use super::fitted::Fitted;
+use super::kept::Kept;
+use super::plan::Plan;
+use super::{choice, kernel, networks};
+use crate::data::{Problem, Task};
+use crate::error::{Error, Result};
+use crate::folder::Keep;
+use crate::outcome::event::{Event, Observer, Silent};
+use crate::outcome::metrics::measure;
+use crate::outcome::{Report, SCHEMA_VERSION, StopReason};
+use crate::predictor::{Known, Predictor};
+use crate::report::write_run;
+use crate::settings::{Config, Facts};
+use crate::training::processes::Processes;
+
+/// What is to be learned, and how.
+#[derive(Clone, Copy)]
+pub(crate) struct Assignment<'a, T> {
+    pub(crate) problem: &'a Problem<T>,
+    pub(crate) config: &'a Config,
+    /// What to go on from, where it is something learned earlier.
+    pub(crate) start: Option<&'a Predictor>,
+    /// As in [`Trainer::with_exact_train_loss`](crate::training::trainer::Trainer::with_exact_train_loss).
+    pub(crate) exact_train_loss: bool,
+    /// As in [`Trainer::with_tolerance`](crate::training::trainer::Trainer::with_tolerance).
+    pub(crate) tolerance: f64,
+    /// Whether the test rows are judged: they are no business of a choice.
+    pub(crate) judges_test: bool,
+    pub(crate) processes: Processes<'a>,
+}
+
+/// What was learned, and how it went.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Learnt {
+    /// What predicts.
+    pub predictor: Predictor,
+    /// How good it is.
+    pub report: Report,
+    /// Every setting, those that were decided too: the text of a `config.toml`.
+    pub config: String,
+}
+
+impl<'a, T: Scalar> Assignment<'a, T> {
+    /// To learn a problem by a configuration, from nothing.
+    pub(crate) fn new(problem: &'a Problem<T>, config: &'a Config, processes: Processes<'a>) -> Self {
+        Self { problem, config, start: None, exact_train_loss: false, tolerance: 0.0, judges_test: true, processes }
+    }
+
+    /// Learns, judges and keeps the result.
+    ///
+    /// # Errors
+    /// When a setting is wrong, a step fails, or a file cannot be written.
+    pub(crate) fn learn(&self, keep: Keep<'_>, observer: &mut dyn Observer) -> Result<Learnt> {
+        let plan = self.plan(observer)?;
+        let config = plan.to_toml()?;
+        keep.check()?;
+        let (kept, fitted) = match &plan {
+            Plan::Networks(settings) => {
+                let mut kept = Kept::begin(keep, self, &config)?;
+                let fitted = networks::fit(self, settings, &mut kept, observer)?;
+                (kept, fitted)
+            }
+            Plan::Kernel(settings) => {
+                // Nothing is kept before there is something to keep.
+                let fitted = kernel::fit(self.problem, settings, observer)?;
+                (Kept::begin(keep, self, &config)?, fitted)
+            }
+        };
+        self.finish(&plan, (kept, fitted), config, observer)
+    }
+
+    /// Every setting; architecture and number of networks are chosen where they are left open.
+    fn plan(&self, observer: &mut dyn Observer) -> Result<Plan> {
+        let mut config = self.config.clone();
+        if let Some(settings) = kernel::settings(&config, self.problem)? {
+            return Ok(Plan::Kernel(Box::new(settings)));
+        }
+        (config.model, config.ensemble) = self.processes.first(|| {
+            let mut config = config.clone();
+            let mut fit = |config: &Config| {
+                let of = Assignment { config, judges_test: false, exact_train_loss: false, ..*self };
+                Ok(of.learn(Keep::Nothing, &mut Silent)?.report)
+            };
+            choice::settle(Facts::of(self.problem), &mut config, &mut fit, self.processes.flag(), observer)?;
+            Ok((config.model, config.ensemble))
+        })?;
+        Plan::networks(&config, self.problem)
+    }
+
+    /// Judges what was fitted and keeps it.
+    fn finish(
+        &self,
+        plan: &Plan,
+        (mut kept, fitted): (Kept, Fitted<T>),
+        config: String,
+        observer: &mut dyn Observer,
+    ) -> Result<Learnt> {
+        let Self { problem, .. } = self;
+        let Fitted { learned, mut fit, name, ridge, circular, train, held_out, kernel } = fitted;
+        let remembers = problem.preprocessing.targets.task() == Task::Regression && kernel.is_none();
+        let known = remembers.then(|| Known::of(problem, circular, plan.seed())).transpose()?;
+        let members = learned.members();
+        let predictor = Predictor::new(learned, (name, ridge), &problem.preprocessing, &problem.hash, known);
+        if let Some(failure) = fit.failure.take() {
+            let path = if fit.best_epoch.is_some() { kept.model(&predictor)? } else { None };
+            return Err(kept_in(failure, path));
+        }
+        kept.model(&predictor)?;
+        let targets = &problem.preprocessing.targets;
+        let unseen = held_out.map(|(outputs, rows)| {
+            measure(&outputs, &rows.targets.cast(), rows.weights.as_deref(), targets)
+        });
+        let validation = match (unseen, &problem.validation) {
+            (Some(unseen), _) => Some(unseen),
+            (None, Some(validation)) => Some(predictor.judge(validation)?),
+            (None, None) => None,
+        };
+        let test = problem.test.as_ref().filter(|_| self.judges_test);
+        let report = Report {
+            schema_version: SCHEMA_VERSION,
+            run: kept.path(),
+            task: targets.task(),
+            optimizer: plan.optimizer(),
+            model: predictor.metadata().model.clone(),
+            ensemble: members,
+            parameters: predictor.learned().parameter_count(),
+            train: predictor.judge(train.as_ref().unwrap_or(&problem.train))?,
+            validation,
+            test: test.map(|test| predictor.judge(test)).transpose()?,
+            epochs: fit.epochs,
+            best_epoch: fit.best_epoch.filter(|_| members == 1),
+            steps: fit.steps,
+            seconds: fit.seconds,
+            stop_reason: fit.stop_reason,
+            seed: plan.seed(),
+            precision: predictor.metadata().precision,
+            lowest_train_loss: fit.lowest_train_loss,
+            kernel,
+        };
+        kept.observe(&Event::Finish(&report))?;
+        observer.observe(&Event::Finish(&report))?;
+        if let Some(folder) = kept.folder() {
+            write_run(folder, &predictor, problem)?;
+            if !matches!(fit.stop_reason, StopReason::Interrupted | StopReason::TimeLimit) {
+                folder.remove_checkpoint()?;
+            }
+        }
+        Ok(Learnt { predictor, report, config })
+    }
+}
+
+/// Names the file with the best parameters in an error about non-finite numbers.
+fn kept_in(error: Error, path: Option<std::path::PathBuf>) -> Error {
+    match error {
+        Error::NonFinite { step, epoch, what, .. } => Error::NonFinite { step, epoch, what, kept: path },
+        other => other,
+    }
+}
