@@ -2,6 +2,7 @@
 
 mod adversarial;
 mod attacks;
+mod average;
 mod cases;
 mod contracts;
 mod distributed;
