@@ -119,3 +119,9 @@ pub(crate) fn array_of<T: Number>(py: Python<'_>, values: Vec<T>, shape: &[usize
     let array: Bound<'_, PyArrayDyn<T>> = PyArray::from_vec(py, values).reshape(shape.to_vec())?;
     Ok(array.into_any().unbind())
 }
+
+/// A matrix of its own memory.
+pub(crate) fn owned<T: Number>(input: &Input<'_, T>) -> PyResult<Matrix<T>> {
+    let view = input.matrix()?;
+    Matrix::from_vec(view.rows(), view.columns(), view.to_vec()).map_err(crate::error::core)
+}

@@ -11,10 +11,10 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::array::{Input, Number, array_of, array2, rows};
+use crate::array::{Input, Number, array_of, array2, owned, rows};
 use crate::error::core;
 use crate::kernel_fit::PyKernelPredictor;
-use crate::model::{Linear, Network, PyLinearisedModel, PyModel, owned};
+use crate::model::{Linear, Network, PyLinearisedModel, PyModel};
 use crate::network::{Either, PyNetworkPredictor};
 use crate::worker;
 

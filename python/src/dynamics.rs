@@ -4,9 +4,8 @@ use gramstep::Device;
 use gramstep::kernel::{Dynamics, Time};
 use pyo3::prelude::*;
 
-use crate::array::{Input, array_of, array2};
+use crate::array::{Input, array_of, array2, owned};
 use crate::error::core;
-use crate::model::owned;
 
 /// Training of a linear model in function space, in closed form (jacot2018): flow f_t = y + exp(−Kt)(f₀ − y), or gradient
 /// descent with momentum. The loss is ½Σr²: times and learning rates are those of the sum.

@@ -6,7 +6,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
-use crate::array::{Input, Number, array_of, array2};
+use crate::array::{Input, Number, array_of, array2, owned};
 use crate::error::core;
 
 /// Features of either number type.
@@ -163,7 +163,7 @@ fn from_parts<T: Number>(
     }
     let (n, k) = rows.ok_or_else(|| PyValueError::new_err("parts: at least one part is needed"))?;
     let predictions = match predictions {
-        Some(values) => crate::model::owned(&Input::new(values, "predictions")?)?,
+        Some(values) => owned(&Input::new(values, "predictions")?)?,
         None => Matrix::zeros(n, k),
     };
     TangentFeatures::from_parts(Device::cpu(threads), n_parameters.unwrap_or(end), predictions, read).map_err(core)

@@ -7,7 +7,7 @@ use pyo3::exceptions::{PyKeyError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
 
-use crate::array::{Input, Number, array_of, array2};
+use crate::array::{Input, Number, array_of, array2, owned};
 use crate::error::core;
 use crate::features::PyTangentFeatures;
 
@@ -442,12 +442,6 @@ impl PyModel {
 
 fn dtype_of<T: Number>(_: &Model<T>) -> &'static str {
     T::DTYPE
-}
-
-/// A matrix of its own memory.
-pub(crate) fn owned<T: Number>(input: &Input<'_, T>) -> PyResult<gramstep::Matrix<T>> {
-    let view = input.matrix()?;
-    gramstep::Matrix::from_vec(view.rows(), view.columns(), view.to_vec()).map_err(core)
 }
 
 /// Takes the named parameters and leaves the others.

@@ -13,10 +13,10 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyDict};
 
-use crate::array::{Input, Number, array_of, array2};
+use crate::array::{Input, Number, array_of, array2, owned};
 use crate::error::train;
 use crate::kernels::is_single;
-use crate::model::{Network, PyModel, owned};
+use crate::model::{Network, PyModel};
 use crate::samples::{How, PyData};
 use crate::worker;
 

@@ -5,9 +5,8 @@ use gramstep_train::data::Preprocessing;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use crate::array::{Input, Number};
+use crate::array::{Input, Number, owned};
 use crate::error::train;
-use crate::model::owned;
 
 /// What is fitted: `y` holds numbers, or places in `classes`.
 #[pyclass(name = "Data", module = "gramstep._gramstep", frozen)]

@@ -1,15 +1,13 @@
 //! The engine of all attacks: evaluates points of a tile, hands out gradients, keeps the best point of every sample.
 
+use super::outcome::SampleOutcome;
 use super::problem::Problem;
 use super::region::Region;
-use super::threat_model::ThreatModel;
-use super::{Attack, Attacked, SampleOutcome};
 use crate::device::{Operations, Tile};
 use crate::error::{Result, check_setting};
 use crate::model::InputPass;
 use crate::random::{Purpose, stream};
 use crate::scalar::Scalar;
-use crate::view::Matrix;
 
 /// The search of one attack on a tile of samples.
 ///
@@ -39,6 +37,50 @@ pub struct Search<'a, T> {
 }
 
 impl<'a, T: Scalar> Search<'a, T> {
+    /// The search on a tile whose targets and points begin with those of `region`'s first sample: the samples themselves
+    /// are evaluated, with their gradients where `ascending`.
+    pub(super) fn start(
+        problem: &'a Problem<'a, T>,
+        operations: &'a dyn Operations<T>,
+        region: Region<'a, T>,
+        (first, targets): (usize, &'a [f64]),
+        points: &'a mut [T],
+        ascending: bool,
+    ) -> Result<Self> {
+        let (k, centre, samples) = (problem.model.outputs(), region.centre(), region.samples());
+        let mut search = Self {
+            problem,
+            operations,
+            region,
+            first,
+            targets,
+            clean: vec![0.0; samples * k],
+            pass: InputPass::default(),
+            values: vec![0.0; samples],
+            met: vec![false; samples],
+            best: vec![SampleOutcome::default(); samples],
+            points,
+            evaluations: 0,
+            row: vec![0.0; k],
+            row_gradient: vec![0.0; k],
+        };
+        if ascending {
+            search.ascend(centre)?;
+        } else {
+            search.evaluate(centre)?;
+        }
+        Ok(search)
+    }
+
+    /// What became of every sample; the best points are in their place.
+    pub(super) fn finish(self) -> Vec<SampleOutcome> {
+        let (d, Self { region, mut best, points, .. }) = (self.inputs(), self);
+        for (row, (best, x)) in best.iter_mut().zip(points.chunks_exact(d.max(1))).enumerate() {
+            best.size = region.size(row, x);
+        }
+        best
+    }
+
     /// Number of samples.
     #[must_use]
     pub fn samples(&self) -> usize {
@@ -157,83 +199,6 @@ impl<'a, T: Scalar> Search<'a, T> {
         }
         self.evaluations += 1;
     }
-}
-
-/// One tile of a batch.
-struct Work<'b, T> {
-    first: usize,
-    points: &'b mut [T],
-    outcome: Result<Vec<SampleOutcome>>,
-}
-
-/// Runs an attack on all samples, tile by tile, side by side, with a radius for each sample.
-pub(super) fn run_with_radii<T: Scalar>(
-    attack: &(impl Attack<T> + ?Sized),
-    problem: &Problem<'_, T>,
-    threat: &ThreatModel,
-    radii: &[f64],
-) -> Result<Attacked<T>> {
-    attack.check()?;
-    let targets = problem.check()?;
-    let (n, d) = (problem.samples(), problem.model.inputs());
-    let inputs = problem.inputs.to_vec();
-    let mut points = inputs.clone();
-    let rows = problem.model.tile_samples(n);
-    let tiles = points.chunks_mut((rows * d).max(1)).enumerate();
-    let mut works: Vec<_> =
-        tiles.map(|(at, points)| Work { first: at * rows, points, outcome: Ok(Vec::new()) }).collect();
-    let cost = problem.model.cost() * (n * attack.evaluations()) as f64;
-    problem.model.device().for_each(cost, works.iter_mut().collect(), |operations, work: &mut Work<'_, T>| {
-        let centre = &inputs[work.first * d..][..work.points.len()];
-        let region = Region::new(threat, radii, centre, d, work.first);
-        work.outcome = region.and_then(|region| search_tile(attack, problem, region, &targets, operations, work));
-    });
-    let mut samples = Vec::with_capacity(n);
-    for work in works {
-        samples.extend(work.outcome?);
-    }
-    Ok(Attacked { inputs: Matrix::from_vec(n, d, points)?, samples })
-}
-
-fn search_tile<T: Scalar>(
-    attack: &(impl Attack<T> + ?Sized),
-    problem: &Problem<'_, T>,
-    region: Region<'_, T>,
-    targets: &Matrix<f64>,
-    operations: &dyn Operations<T>,
-    work: &mut Work<'_, T>,
-) -> Result<Vec<SampleOutcome>> {
-    let (d, k) = (problem.model.inputs(), problem.model.outputs());
-    let (centre, samples, fixed) = (region.centre(), region.samples(), region.is_fixed());
-    let mut search = Search {
-        problem,
-        operations,
-        region,
-        first: work.first,
-        targets: &targets.as_slice()[work.first * k..][..samples * k],
-        clean: vec![0.0; samples * k],
-        pass: InputPass::default(),
-        values: vec![0.0; samples],
-        met: vec![false; samples],
-        best: vec![SampleOutcome::default(); samples],
-        points: &mut *work.points,
-        evaluations: 0,
-        row: vec![0.0; k],
-        row_gradient: vec![0.0; k],
-    };
-    if attack.starts_at_the_sample() {
-        search.ascend(centre)?;
-    } else {
-        search.evaluate(centre)?;
-    }
-    if !fixed {
-        attack.search(&mut search)?;
-    }
-    let Search { region, mut best, points, .. } = search;
-    for (row, (best, x)) in best.iter_mut().zip(points.chunks_exact(d.max(1))).enumerate() {
-        best.size = region.size(row, x);
-    }
-    Ok(best)
 }
 
 /// The settings that attacks share.

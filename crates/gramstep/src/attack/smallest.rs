@@ -1,6 +1,7 @@
 //! The smallest perturbation that succeeds, and robust error against radius.
 
-use super::search::{at_least_one, run_with_radii};
+use super::method::run_with_radii;
+use super::search::at_least_one;
 use super::{Attack, Attacked, Criterion, Problem, ThreatModel};
 use crate::error::{Result, check_setting};
 use crate::scalar::Scalar;

@@ -5,14 +5,16 @@
 //! tiles that fit its caches and runs several at once, or the whole batch with parallel operations where the weights
 //! are larger than the caches; a GPU would take the whole batch.
 
+mod buffer;
 mod cpu;
 mod memory;
 mod operations;
 mod tile;
 mod window;
 
+pub use buffer::Buffer;
 pub use operations::{AdamUpdate, Operations, Order, Pointwise, Product};
-pub use tile::{Buffer, Tile, TileMut};
+pub use tile::{Tile, TileMut};
 pub use window::Window;
 
 use std::sync::Arc;

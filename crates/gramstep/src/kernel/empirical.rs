@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::{KernelTiles, Which, check_tile};
+use super::tiles::{KernelTiles, check_tile};
+use super::which::Which;
 use crate::device::{Operations as _, Product, Tile, TileMut};
 use crate::error::{Error, Result, check_extent};
 use crate::model::Model;

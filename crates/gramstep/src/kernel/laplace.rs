@@ -1,14 +1,21 @@
 //! The posterior of a trained network by its tangent: linearised Laplace (mackay1992, immer2021).
 //!
 //! ```text
-//! Var f(x) = (s²/κ)·[K(x, x) − K(x, X)(K + κI)⁻¹K(X, x)] = s²·j(x)(JᵀJ + κI)⁻¹j(x)ᵀ
-//! s²       = tᵀ(K/κ + I)⁻¹t/(nk),    t = Jθ + y − f
+//! Var f(x) = a·[K(x, x) − K(x, X)(K + κW⁻¹)⁻¹K(X, x)] = aκ·j(x)(JᵀWJ + κI)⁻¹j(x)ᵀ
+//! a        = tᵀ(K + κW⁻¹)⁻¹t/(nk),    s² = aκ/w̄,    t = Jθ + y − f
 //! ```
 //!
-//! κ is the weight decay of the training loss ½‖r‖² + ½κ‖θ‖², or the one of largest evidence. s² is the variance of the
-//! noise; a new observation has s² + Var f(x).
+//! κ is the weight decay of the training loss ½Σ w_i r_i² + ½κ‖θ‖², or the one of largest evidence. s² is the variance of
+//! the noise of a row of mean weight w̄; a new observation has s² + Var f(x).
+//!
+//! Both presume that training has come near the minimum of the loss with weight decay: of a network that has fitted the
+//! noise, the evidence finds more noise than there is.
+//!
+//! Everything is in `f64`, whatever the network was trained in: where there are more rows than parameters most
+//! eigenvalues of K are 0, and those of an `f32` matrix are rounding that looks like a prior able to explain the noise.
 
-use super::regression::{KernelRegression, Ridge};
+use super::regression::KernelRegression;
+use super::ridge::Ridge;
 use crate::error::{Error, Result, check_extent, check_positive};
 use crate::model::Model;
 use crate::random::{Purpose, stream};
@@ -45,28 +52,28 @@ pub enum Coverage {
 /// let model = Model::<f64>::mlp(&[1, 16, 1], Activation::Tanh).seed(1).build()?;
 /// let x = Matrix::from_fn(10, 1, |i, _| i as f64 / 5.0 - 1.0);
 /// let y = model.predict(&x)?; // as if it were trained
-/// let laplace = LinearisedLaplace::fit(model, &x, &y, Ridge::Fixed(0.1), 1 << 30, 0)?;
+/// let laplace = LinearisedLaplace::fit(&model, &x, &y, Ridge::Fixed(0.1), 1 << 30, 0)?;
 /// let deviation = laplace.deviation(&Matrix::from_vec(2, 1, vec![0.0, 20.0])?)?;
 /// assert!(deviation[(0, 0)] < deviation[(1, 0)], "surer among the data than far from them");
 /// # Ok::<(), gramstep::Error>(())
 /// ```
 #[derive(Debug)]
-pub struct LinearisedLaplace<T> {
-    model: Model<T>,
-    tangent: TangentFeatures<T>,
+pub struct LinearisedLaplace {
+    model: Model<f64>,
+    tangent: TangentFeatures<f64>,
     regression: KernelRegression,
     coverage: Coverage,
 }
 
-impl<T: Scalar> LinearisedLaplace<T> {
+impl LinearisedLaplace {
     /// The posterior of a model trained on x (n×inputs) and y (n×k), with at most about `budget` bytes for the kernel:
     /// of more rows, a choice by `seed`.
     ///
     /// # Errors
     /// [`Error::Shape`] if sizes differ, [`Error::Setting`] if κ is not above 0, [`Error::Memory`] if not even one row
-    /// fits, and those of [`Model::tangent`] and [`KernelRegression::fit`].
-    pub fn fit<'x>(
-        model: Model<T>,
+    /// fits, and those of [`Model::cast`], [`Model::tangent`] and [`KernelRegression::fit`].
+    pub fn fit<'x, T: Scalar>(
+        model: &Model<T>,
         x: impl Into<MatrixView<'x, T>>,
         y: &Matrix<T>,
         ridge: Ridge,
@@ -76,12 +83,12 @@ impl<T: Scalar> LinearisedLaplace<T> {
         Self::fit_weighted(model, x, y, None, ridge, budget, seed)
     }
 
-    /// The same where a sample of weight w counted as w samples; none where all counted the same.
+    /// The same where the loss of every sample had a weight w > 0; none where all counted the same.
     ///
     /// # Errors
     /// Those of [`fit`](Self::fit) and of [`KernelRegression::fit_weighted`].
-    pub fn fit_weighted<'x>(
-        model: Model<T>,
+    pub fn fit_weighted<'x, T: Scalar>(
+        model: &Model<T>,
         x: impl Into<MatrixView<'x, T>>,
         y: &Matrix<T>,
         weights: Option<&[f64]>,
@@ -101,15 +108,16 @@ impl<T: Scalar> LinearisedLaplace<T> {
         let rows = choose(x.rows(), k, budget, seed)?;
         let whole = rows.len() == x.rows();
         let coverage = if whole { Coverage::All } else { Coverage::Rows { used: rows.len(), of: x.rows() } };
-        let tangent = if whole { model.tangent(x)? } else { model.tangent(&gather(x, &rows))? };
+        let model = model.cast::<f64>()?;
+        let tangent = model.tangent(&Matrix::from_fn(rows.len(), x.columns(), |i, j| x.get(rows[i], j).to_f64()))?;
         // t = Jθ + y − f.
-        let mut targets: Vec<f64> = tangent.jvp(&model.theta())?.into_iter().map(Scalar::to_f64).collect();
+        let mut targets = tangent.jvp(&model.theta())?;
         let known = rows.iter().flat_map(|&i| y.row(i)).zip(tangent.predictions().as_slice());
         for (t, (y, f)) in targets.iter_mut().zip(known) {
-            *t += y.to_f64() - f.to_f64();
+            *t += y.to_f64() - f;
         }
         let targets = Matrix::from_vec(targets.len(), 1, targets)?;
-        let kernel = tangent.gram().into_f64();
+        let kernel = tangent.gram();
         let threads = model.device().threads();
         let regression = match weights {
             None => KernelRegression::fit(&kernel, &targets, ridge, threads)?,
@@ -134,13 +142,13 @@ impl<T: Scalar> LinearisedLaplace<T> {
         self.regression.ridge()
     }
 
-    /// s², one number for all outputs.
+    /// s², one number for all outputs: the variance of the noise of a row of mean weight.
     #[must_use]
     pub fn noise_variance(&self) -> f64 {
         self.regression.noise_variance().first().copied().unwrap_or(0.0)
     }
 
-    /// The effective number of parameters, Σ w/(w + κ).
+    /// The effective number of parameters, tr K(K + κW⁻¹)⁻¹.
     #[must_use]
     pub fn effective_parameters(&self) -> f64 {
         self.regression.effective_parameters()
@@ -150,7 +158,7 @@ impl<T: Scalar> LinearisedLaplace<T> {
     ///
     /// # Errors
     /// [`Error::Shape`] if x does not fit the network, and those of [`Model::tangent`].
-    pub fn deviation<'x>(&self, x: impl Into<MatrixView<'x, T>>) -> Result<Matrix<f64>> {
+    pub fn deviation<'x>(&self, x: impl Into<MatrixView<'x, f64>>) -> Result<Matrix<f64>> {
         self.deviations(x.into(), 0.0)
     }
 
@@ -159,19 +167,18 @@ impl<T: Scalar> LinearisedLaplace<T> {
     ///
     /// # Errors
     /// Those of [`deviation`](Self::deviation).
-    pub fn observation_deviation<'x>(&self, x: impl Into<MatrixView<'x, T>>) -> Result<Matrix<f64>> {
+    pub fn observation_deviation<'x>(&self, x: impl Into<MatrixView<'x, f64>>) -> Result<Matrix<f64>> {
         self.deviations(x.into(), self.noise_variance())
     }
 
-    fn deviations(&self, x: MatrixView<'_, T>, added: f64) -> Result<Matrix<f64>> {
+    fn deviations(&self, x: MatrixView<'_, f64>, added: f64) -> Result<Matrix<f64>> {
         let k = self.model.outputs();
-        let scale = self.noise_variance() / self.ridge();
+        let scale = self.regression.prior_variance().first().copied().unwrap_or(0.0);
         let mut deviations = Vec::with_capacity(x.rows() * k);
         for start in (0..x.rows()).step_by(BLOCK) {
             let new = self.model.tangent(x.row_range(start..(start + BLOCK).min(x.rows())))?;
-            let cross = new.cross_gram(&self.tangent)?.into_f64();
-            let diagonal: Vec<f64> = new.diagonal().into_iter().map(Scalar::to_f64).collect();
-            let variances = self.regression.variance(&cross, &diagonal)?;
+            let cross = new.cross_gram(&self.tangent)?;
+            let variances = self.regression.variance(&cross, &new.diagonal())?;
             deviations.extend(variances.into_iter().map(|v| (scale * v + added).sqrt()));
         }
         Matrix::from_vec(x.rows(), k, deviations)
@@ -193,8 +200,4 @@ fn choose(samples: usize, k: usize, budget: usize, seed: u64) -> Result<Vec<usiz
         order.sort_unstable();
     }
     Ok(order)
-}
-
-fn gather<T: Scalar>(x: MatrixView<'_, T>, rows: &[usize]) -> Matrix<T> {
-    Matrix::from_fn(rows.len(), x.columns(), |i, j| x.get(rows[i], j))
 }

@@ -7,40 +7,27 @@ mod empirical;
 pub mod infinite;
 mod laplace;
 mod linearised;
+mod matrix_free;
+mod one_hot;
 mod regression;
 mod regressor;
+mod ridge;
+mod row_weights;
 mod spectrum;
 mod tiles;
+mod which;
 
 pub use architecture::InfiniteArchitecture;
 pub use dynamics::{Dynamics, Time};
 pub use empirical::{EmpiricalKernel, Outputs};
+pub use infinite::{DenseVariances, InfiniteKernel, InfiniteLayer, InfinitePoints, InfiniteTiles};
 pub use laplace::{Coverage, LinearisedLaplace};
 pub use linearised::{LinearisationError, LinearisedModel};
-pub use regression::{KernelRegression, Ridge, one_hot, solve_matrix_free};
+pub use matrix_free::solve_matrix_free;
+pub use one_hot::one_hot;
+pub use regression::KernelRegression;
 pub use regressor::InfiniteRegressor;
+pub use ridge::Ridge;
 pub use spectrum::{Spectrum, alignment};
-pub use tiles::{InfiniteTiles, KernelTiles};
-
-pub use infinite::{DenseVariances, InfiniteKernel, InfiniteLayer, InfinitePoints};
-
-use crate::view::Matrix;
-use tiles::check_tile;
-
-/// Which kernel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Which {
-    /// The neural tangent kernel Θ = J Jᵀ.
-    Ntk,
-    /// The covariance K of the outputs over the initial parameters.
-    Nngp,
-}
-
-/// Both kernels of one network.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Kernels<T> {
-    /// The neural tangent kernel.
-    pub ntk: Matrix<T>,
-    /// The covariance of the outputs over the initial parameters.
-    pub nngp: Matrix<T>,
-}
+pub use tiles::KernelTiles;
+pub use which::{Kernels, Which};

@@ -4,16 +4,16 @@
 //! step is a least-squares step on z with the Jacobian Bᵀ J (MATH: the squared loss has B = 1, z = r).
 
 mod cross_entropy;
-mod curvature;
 mod hinge;
 mod huber;
+mod linearization;
 mod logistic;
 mod squared;
 
 pub use cross_entropy::CrossEntropyLoss;
-pub use curvature::{Curvature, Linearization};
 pub use hinge::{HingeLoss, SquaredHingeLoss};
 pub use huber::HuberLoss;
+pub use linearization::Linearization;
 pub use logistic::LogisticLoss;
 pub use squared::SquaredLoss;
 
@@ -57,4 +57,15 @@ pub trait Loss: Send + Sync + Debug {
     fn objection(&self, _y: &[f64]) -> Option<(f64, &'static str)> {
         None
     }
+}
+
+/// The form of the curvature factor B of one sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Curvature {
+    /// B = 1.
+    Identity,
+    /// B is diagonal.
+    Diagonal,
+    /// B is any k×k matrix.
+    Full,
 }

@@ -53,6 +53,23 @@ pub(super) fn compile<T: Scalar>(specification: &Specification) -> Result<(Netwo
     Ok((network, spans))
 }
 
+impl Specification {
+    /// The named stretches of the parameter vector θ of such a network, in order, without making θ.
+    ///
+    /// ```
+    /// use gramstep::{Activation, Specification};
+    /// let spans = Specification::mlp(&[2, 5, 1], Activation::Relu).spans()?;
+    /// assert_eq!((spans[0].name.as_str(), spans[0].shape.as_slice()), ("layers.0.weight", [5, 2].as_slice()));
+    /// # Ok::<(), gramstep::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Specification`] if no network can be built of it.
+    pub fn spans(&self) -> Result<Vec<Span>> {
+        Ok(compile::<f64>(self)?.1)
+    }
+}
+
 fn fault(text: &str, reason: &str) -> Error {
     Error::Specification { text: text.to_owned(), reason: reason.to_owned() }
 }

@@ -2,6 +2,7 @@
 
 mod activation;
 mod architecture;
+mod average;
 mod compile;
 mod differentiable;
 mod images;
@@ -13,6 +14,7 @@ pub(crate) mod walk;
 
 pub use activation::Activation;
 pub use architecture::Architecture;
+pub use average::Average;
 pub use differentiable::{Cotangent, Differentiable, InputPass};
 pub use parameters::{Distribution, ParameterRequest, Span};
 pub use specification::{
@@ -20,6 +22,7 @@ pub use specification::{
     Shortcut, Specification,
 };
 
+use std::any::Any;
 use std::sync::Arc;
 
 use crate::device::{Buffer, Device};
@@ -91,10 +94,10 @@ impl<T: Scalar> Model<T> {
         self.specification.as_ref()
     }
 
-    /// The same network with parameters of another number type.
+    /// The same network with parameters of another number type; of the same type, a copy.
     ///
     /// # Errors
-    /// [`Error::Specification`] for a network of the caller's own layers, which are of one type.
+    /// [`Error::Specification`] for a network of the caller's own layers and another type: they are of one type.
     ///
     /// ```
     /// use gramstep::{Activation, Model};
@@ -103,6 +106,9 @@ impl<T: Scalar> Model<T> {
     /// # Ok::<(), gramstep::Error>(())
     /// ```
     pub fn cast<U: Scalar>(&self) -> Result<Model<U>> {
+        if let Some(same) = (self as &dyn Any).downcast_ref::<Model<U>>() {
+            return Ok(same.clone());
+        }
         let specification = self.specification.clone().ok_or_else(|| Error::Specification {
             text: "a network of own layers".to_owned(),
             reason: "has parameters of one number type".to_owned(),

@@ -6,9 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::activation::Activation;
-use super::compile::compile;
-use super::parameters::{Distribution, Span};
-use crate::error::Result;
+use super::parameters::Distribution;
 
 /// The architecture of a network, its scaling and its initialisation.
 ///
@@ -299,21 +297,6 @@ pub enum Scheme {
 }
 
 impl Specification {
-    /// The named stretches of the parameter vector θ of such a network, in order, without making θ.
-    ///
-    /// ```
-    /// use gramstep::{Activation, Specification};
-    /// let spans = Specification::mlp(&[2, 5, 1], Activation::Relu).spans()?;
-    /// assert_eq!((spans[0].name.as_str(), spans[0].shape.as_slice()), ("layers.0.weight", [5, 2].as_slice()));
-    /// # Ok::<(), gramstep::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// [`Error::Specification`](crate::Error::Specification) if no network can be built of it.
-    pub fn spans(&self) -> Result<Vec<Span>> {
-        Ok(compile::<f64>(self)?.1)
-    }
-
     /// A network of layers, in the standard parameterisation.
     #[must_use]
     pub fn new(input: Shape, layers: Vec<LayerSpecification>) -> Self {

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::sgd::gradient_features;
-use super::{Batch, Optimizer, OptimizerState, Schedule, StepInfo, fits, widen};
+use super::state::{fits, widen};
+use super::{Batch, Optimizer, OptimizerState, Schedule, StepInfo};
 use crate::device::{AdamUpdate, Buffer, Operations};
 use crate::error::{Result, check_momentum, check_not_negative, check_positive};
 use crate::model::Model;

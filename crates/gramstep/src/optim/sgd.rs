@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Batch, Optimizer, OptimizerState, Schedule, StepInfo, fits, widen};
+use super::state::{fits, widen};
+use super::{Batch, Optimizer, OptimizerState, Schedule, StepInfo};
 use crate::communicator::agree;
 use crate::device::{Buffer, Operations, Tile, TileMut};
 use crate::error::{Result, check_momentum, check_not_negative, check_positive};

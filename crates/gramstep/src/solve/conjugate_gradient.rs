@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{SolveInfo, Solver, dot, norm};
+use super::solver::{SolveInfo, Solver};
+use super::vector::{dot, norm};
 use crate::error::{Error, Result};
 
 /// When to stop.

@@ -17,6 +17,7 @@ mod cai2019_minibatch;
 mod cai2019_quadratic;
 mod certificate;
 mod chizat2019_scale;
+mod claim;
 mod du2019_linear_rate;
 mod frozen;
 mod gao2019_convergence;
@@ -38,6 +39,7 @@ pub use cai2019_minibatch::MinibatchRate;
 pub use cai2019_quadratic::QuadraticRate;
 pub use certificate::{Assumption, Certificate, Check, Constant, Relation, Verdict};
 pub use chizat2019_scale::LazyScale;
+pub use claim::{Claim, Effort};
 pub use du2019_linear_rate::LinearRate;
 pub use gao2019_convergence::RobustConvergence;
 pub use gao2019_existence::RobustExistence;
@@ -50,37 +52,6 @@ pub use picture::{Axis, Curve, Mark, Picture, Role};
 pub use robust::RobustSetting;
 pub use size::{Cost, Meter, SolveSize};
 pub use zhang2017_random_labels::RandomLabels;
-
-use crate::error::Result;
-
-/// How much is computed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(clippy::exhaustive_enums)]
-pub enum Effort {
-    /// Seconds a claim.
-    Quick,
-    /// The sizes of the papers: minutes a claim.
-    Full,
-}
-
-/// A claim of a paper.
-pub trait Claim {
-    /// Its name, as a user writes it.
-    fn name(&self) -> &'static str;
-
-    /// Key of the paper in references.bib.
-    fn source(&self) -> &'static str;
-
-    /// What is claimed, in one sentence.
-    fn statement(&self) -> &'static str;
-
-    /// Tries it. `tell` hears the share of the work that is done, from 0 to 1.
-    ///
-    /// # Errors
-    /// [`Error::Setting`](crate::Error::Setting) if there are no seeds, and those of building and evaluating networks. A
-    /// run that leaves the finite numbers is no error: its measurement is not a number, and the claim does not hold.
-    fn certify(&self, ground: &Ground, tell: &mut dyn FnMut(f64)) -> Result<Certificate>;
-}
 
 /// All claims, in the order in which they are read. Time and memory of the claim `size` are measured by `meter`.
 #[must_use]

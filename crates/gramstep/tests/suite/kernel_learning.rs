@@ -1,13 +1,11 @@
 //! What follows from a kernel: empirical tiles, linearised networks, dynamics and regression.
 
 use gramstep::kernel::{
-    Coverage, Dynamics, EmpiricalKernel, InfiniteKernel, InfiniteTiles, KernelRegression, KernelTiles,
-    LinearisedLaplace, LinearisedModel, Outputs, Ridge, Time, Which, one_hot, solve_matrix_free,
+    Dynamics, EmpiricalKernel, InfiniteKernel, InfiniteTiles, KernelRegression, KernelTiles, LinearisedModel, Outputs,
+    Ridge, Time, Which, one_hot, solve_matrix_free,
 };
 use gramstep::model::Parameterization;
-use gramstep::optim::{
-    AdaptiveDamping, Batch, Damping, GramGaussNewton, GramGaussNewtonConfig, Optimizer, Sgd, SgdConfig,
-};
+use gramstep::optim::{Batch, Optimizer, Sgd, SgdConfig};
 use gramstep::solve::ConjugateGradient;
 use gramstep::{Activation, Device, Matrix, Model, Specification};
 
@@ -401,110 +399,4 @@ fn sizes_that_do_not_fit_are_refused() {
     assert!(fitted.predict(&matrix(1, 3, 4)).is_err());
     assert!(fitted.variance(&cross, &diagonal[1..]).is_err());
     assert!(Dynamics::new(&kernel, &y, &matrix(1, 15, 1), 1).is_err());
-}
-
-#[test]
-fn the_laplace_variance_is_that_of_the_linearised_network() {
-    let (model, x, y, new) = problem();
-    let laplace = LinearisedLaplace::fit(model.clone(), &x, &y, Ridge::Fixed(0.3), 1 << 30, 0).unwrap();
-    assert_eq!(laplace.coverage(), Coverage::All);
-    let s2 = laplace.noise_variance();
-    // Primal: s² j (JᵀJ + κI)⁻¹ jᵀ for every row j of the new Jacobian.
-    let (jacobian, other) = (model.tangent(&x).unwrap().jacobian(), model.tangent(&new).unwrap().jacobian());
-    let p = jacobian.columns();
-    let column = |q: usize| (0..28).map(|i| jacobian[(i, q)]).collect::<Vec<f64>>();
-    let columns: Vec<Vec<f64>> = (0..p).map(column).collect();
-    let hessian: Vec<Vec<f64>> = (0..p)
-        .map(|q| (0..p).map(|r| dot(&columns[q], &columns[r]) + if q == r { 0.3 } else { 0.0 }).collect())
-        .collect();
-    let deviation = laplace.deviation(&new).unwrap();
-    for i in 0..5 {
-        for a in 0..2 {
-            let row = other.row(2 * i + a);
-            let variance = s2 * dot(row, &eliminate(hessian.clone(), row.to_vec()));
-            assert!((deviation[(i, a)] / variance.sqrt() - 1.0).abs() < 1e-8);
-            let observed = laplace.observation_deviation(&new).unwrap();
-            assert!((observed[(i, a)] / (variance + s2).sqrt() - 1.0).abs() < 1e-8);
-        }
-    }
-    // A budget for half of the rows gives a wider posterior, and says so.
-    let half = LinearisedLaplace::fit(model, &x, &y, Ridge::Fixed(0.3), 7 * 7 * 4 * 24, 0).unwrap();
-    assert_eq!(half.coverage(), Coverage::Rows { used: 7, of: 14 });
-    let wider = half.deviation(&new).unwrap();
-    for (wide, narrow) in wider.as_slice().iter().zip(deviation.as_slice()) {
-        assert!(wide / half.noise_variance().sqrt() >= narrow / s2.sqrt() * (1.0 - 1e-9));
-    }
-}
-
-#[test]
-fn intervals_of_the_laplace_posterior_cover_what_they_say() {
-    // y = g(x) + noise on 150 points; 1000 held-out observations.
-    let noise = normal::<f64>(30, 1150);
-    let x = matrix::<f64>(31, 1150, 2);
-    let y = Matrix::from_fn(1150, 1, |i, _| (1.5 * x[(i, 0)]).sin() + 0.5 * x[(i, 1)] + 0.3 * noise[i]);
-    let (train, test): (Vec<usize>, Vec<usize>) = (0..1150).partition(|&i| i < 150);
-    let (x_train, y_train) = (x.select_rows(&train), y.select_rows(&train));
-    let mut model = Model::<f64>::mlp(&[2, 48, 1], Activation::Tanh).seed(5).device(Device::cpu(2)).build().unwrap();
-    let damping = Damping::Adaptive(AdaptiveDamping::default());
-    let mut config = GramGaussNewtonConfig::default().with_damping(damping);
-    config.ridge = 0.5;
-    let mut optimizer = GramGaussNewton::new(config).unwrap();
-    for _ in 0..60 {
-        optimizer.step(&mut model, &Batch::new(&x_train, &y_train)).unwrap();
-    }
-    let laplace = LinearisedLaplace::fit(model.clone(), &x_train, &y_train, Ridge::Fixed(0.5), 1 << 30, 0).unwrap();
-    assert!((laplace.noise_variance() / 0.09 - 1.0).abs() < 0.3, "{}", laplace.noise_variance());
-    let held_out = x.select_rows(&test);
-    let (f, deviation) = (model.predict(&held_out).unwrap(), laplace.observation_deviation(&held_out).unwrap());
-    let inside = |(at, &i): (usize, &usize)| (y[(i, 0)] - f[(at, 0)]).abs() <= 1.644_853_63 * deviation[(at, 0)];
-    let covered = test.iter().enumerate().filter(|pair| inside(*pair)).count() as f64 / 1000.0;
-    assert!((0.85..=0.95).contains(&covered), "{covered} of 0.9");
-}
-
-/// A weight of w is w times the same sample: predictions, variance, evidence and leave-one-out alike.
-#[test]
-fn a_weighted_kernel_regression_is_that_of_repeated_samples() {
-    let kernel = InfiniteKernel::mlp(2, Activation::Relu, 2.0, 0.1).unwrap();
-    let device = Device::cpu(1);
-    let x = Matrix::from_fn(12, 2, |i, j| ((i * (j + 3)) as f64).sin());
-    let y = Matrix::from_fn(12, 2, |i, a| (x[(i, a)] * 3.0).cos() + 0.1 * ((7 * i + a) as f64).sin());
-    let weights: Vec<f64> = (0..12).map(|i| f64::from(1 + i % 3)).collect();
-    let rows: Vec<usize> = (0..12).flat_map(|i| vec![i; 1 + i % 3]).collect();
-    let (often, targets) = (x.select_rows(&rows), y.select_rows(&rows));
-    let (points, repeated) = (kernel.points(&x, &device).unwrap(), kernel.points(&often, &device).unwrap());
-    let new = kernel.points(&Matrix::from_fn(5, 2, |i, j| 0.3 * (i + j) as f64), &device).unwrap();
-    // Where κ is found by a search, it is found to about √ε.
-    let close = |got: &[f64], want: &[f64]| {
-        assert!(got.iter().zip(want).all(|(a, b)| (a - b).abs() < 1e-6), "{got:?} {want:?}");
-    };
-    for ridge in [Ridge::Fixed(0.3), Ridge::Evidence, Ridge::LeaveOneOut] {
-        let one = KernelRegression::fit_weighted(&points.gram(Which::Ntk), &y, &weights, ridge, 1).unwrap();
-        let other = KernelRegression::fit(&repeated.gram(Which::Ntk), &targets, ridge, 1).unwrap();
-        let (near, far) =
-            (new.cross_gram(&points, Which::Ntk).unwrap(), new.cross_gram(&repeated, Which::Ntk).unwrap());
-        close(one.predict(&near).unwrap().as_slice(), other.predict(&far).unwrap().as_slice());
-        let diagonal = new.diagonal(Which::Ntk);
-        close(&one.variance(&near, &diagonal).unwrap(), &other.variance(&far, &diagonal).unwrap());
-        close(&one.noise_variance(), &other.noise_variance());
-        close(one.leave_one_out().select_rows(&rows).as_slice(), other.leave_one_out().as_slice());
-    }
-    assert!(KernelRegression::fit_weighted(&points.gram(Which::Ntk), &y, &[0.0; 12], Ridge::Fixed(1.0), 1).is_err());
-}
-
-#[test]
-fn a_posterior_counts_a_sample_of_weight_two_twice() {
-    let model = Model::<f64>::mlp(&[2, 12, 2], Activation::Tanh).seed(4).build().unwrap();
-    let x = Matrix::from_fn(7, 2, |i, j| ((3 * i + 5 * j) % 7) as f64 / 3.5 - 1.0);
-    let y = Matrix::from_fn(7, 2, |i, a| (x[(i, a)] * 2.0).sin());
-    let twice: Vec<usize> = vec![0, 0, 1, 2, 3, 4, 4, 5, 6];
-    let weights = [2.0, 1.0, 1.0, 1.0, 2.0, 1.0, 1.0];
-    let new = Matrix::from_fn(3, 2, |i, j| (i + j) as f64 * 0.7 - 1.0);
-    let ridge = Ridge::Fixed(0.3);
-    let weighted = LinearisedLaplace::fit_weighted(model.clone(), &x, &y, Some(&weights), ridge, 1 << 30, 0).unwrap();
-    let (x, y) = (x.select_rows(&twice), y.select_rows(&twice));
-    let repeated = LinearisedLaplace::fit(model, &x, &y, ridge, 1 << 30, 0).unwrap();
-    let (one, other) = (weighted.deviation(&new).unwrap(), repeated.deviation(&new).unwrap());
-    for (one, other) in one.as_slice().iter().zip(other.as_slice()) {
-        assert!((one - other).abs() < 1e-9 * other, "{one} {other}");
-    }
 }

@@ -2,6 +2,7 @@
 
 mod adversarial;
 mod attacks;
+mod average;
 mod cases;
 mod contracts;
 mod distributed;
@@ -14,7 +15,9 @@ mod kernel_learning;
 mod kernel_reference;
 mod losses;
 mod optimisers;
+mod posterior;
 mod properties;
 mod quadratic;
 mod tangent;
 mod theory;
+mod weights;

@@ -1,7 +1,7 @@
 //! Element-wise loops on slices, compiled for every vector unit and chosen at run time.
 
 use super::super::operations::Product;
-use super::vectorized;
+use super::vector::vectorized;
 use crate::scalar::Scalar;
 
 pub(super) fn multiply<T: Scalar>(out: &mut [T], factor: &[T]) {

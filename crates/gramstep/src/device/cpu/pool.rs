@@ -1,7 +1,8 @@
 //! Sums over windows and their largest values, channel by channel, without unfolding.
 
 use super::super::window::Window;
-use super::{elementwise, vectorized};
+use super::elementwise;
+use super::vector::vectorized;
 use crate::scalar::Scalar;
 
 /// Calls `visit` with (window, pixel) of the image for every pixel inside it that a window covers, window by window.

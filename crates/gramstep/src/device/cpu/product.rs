@@ -7,7 +7,7 @@ use faer::{Accum, MatMut, MatRef, Par};
 
 use super::super::operations::Product;
 use super::super::tile::{Tile, TileMut};
-use super::CpuOperations;
+use super::threads::CpuOperations;
 use crate::scalar::Scalar;
 
 /// Multiplications below which a product stays on one thread (about 40 µs).

@@ -1,6 +1,5 @@
 //! The layers of an infinitely wide network, read from the specification of a finite one.
 
-use super::dual::Dual;
 use crate::error::{Error, Result, check_not_negative};
 use crate::model::{
     Activation, DenseSpecification, Distribution, LayerSpecification, Parameterization, Shortcut, Specification,
@@ -39,7 +38,7 @@ impl DenseVariances {
         Self { weight, bias, weight_tangent: weight, bias_tangent: bias }
     }
 
-    fn check(self) -> Result<Self> {
+    pub(super) fn check(self) -> Result<Self> {
         for (name, value) in [
             ("weight variance", self.weight),
             ("bias variance", self.bias),
@@ -70,7 +69,7 @@ fn bare(name: &str) -> &str {
     name.strip_prefix("a.").or_else(|| name.strip_prefix("b.")).unwrap_or(name)
 }
 
-fn fault(text: &str, reason: &str) -> Error {
+pub(super) fn fault(text: &str, reason: &str) -> Error {
     Error::Specification { text: text.to_owned(), reason: reason.to_owned() }
 }
 
@@ -161,68 +160,4 @@ impl Reader<'_> {
         self.spans.push(name);
         weight
     }
-}
-
-/// One operation on the kernels of all pairs.
-#[derive(Clone, Debug)]
-pub(super) enum Step {
-    Dense(DenseVariances),
-    Activation(Dual),
-    /// Remembers the kernels in front of a residual branch.
-    Split,
-    /// Adds what was remembered, which is state number `from`.
-    Join {
-        from: usize,
-    },
-}
-
-/// What is known of the values after some layers.
-#[derive(Clone, Copy)]
-struct Flow {
-    /// Normally distributed, as an activation needs its input.
-    normal: bool,
-    /// Independent, with mean 0, of the input of the innermost residual branch.
-    fresh: bool,
-}
-
-/// The layers as operations one after the other; state s is what operation s starts from.
-pub(super) fn steps(layers: &[InfiniteLayer]) -> Result<Vec<Step>> {
-    let mut steps = Vec::new();
-    append(layers, &mut steps, Flow { normal: false, fresh: false })?;
-    if steps.iter().any(|step| matches!(step, Step::Dense(_))) {
-        Ok(steps)
-    } else {
-        Err(fault("layers", "an infinitely wide network needs at least one dense layer"))
-    }
-}
-
-fn append(layers: &[InfiniteLayer], steps: &mut Vec<Step>, mut flow: Flow) -> Result<Flow> {
-    for layer in layers {
-        match layer {
-            InfiniteLayer::Dense(variances) => {
-                steps.push(Step::Dense(variances.check()?));
-                flow = Flow { normal: true, fresh: true };
-            }
-            InfiniteLayer::Activation(Activation::Identity) => {}
-            InfiniteLayer::Activation(activation) if flow.normal => {
-                steps.push(Step::Activation(Dual::from(*activation)));
-                flow = Flow { normal: false, fresh: false };
-            }
-            InfiniteLayer::Activation(activation) => {
-                let reason = "in an infinitely wide network an activation needs a dense layer right before it";
-                return Err(fault(activation.name(), reason));
-            }
-            InfiniteLayer::Residual(branch) => {
-                let from = steps.len();
-                steps.push(Step::Split);
-                let end = append(branch, steps, Flow { normal: flow.normal, fresh: false })?;
-                if !end.fresh {
-                    return Err(fault("residual", "the branch of an infinitely wide network ends in a dense layer"));
-                }
-                steps.push(Step::Join { from });
-                flow.normal &= end.normal;
-            }
-        }
-    }
-    Ok(flow)
 }

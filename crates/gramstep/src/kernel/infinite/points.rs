@@ -3,10 +3,10 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::InfiniteKernel;
 use super::dual::{Coefficients, Tables};
-use super::layers::Step;
+use super::kernel::InfiniteKernel;
 use super::pairs::{Pairs, RUN, Scales};
+use super::steps::Step;
 use crate::device::{Device, Operations, Product, Tile, TileMut, vectorized};
 use crate::error::{Error, Result, check_extent};
 use crate::kernel::tiles::check_tile;
@@ -53,6 +53,18 @@ pub(super) struct Work<T> {
 impl<T: Scalar> Work<T> {
     pub(super) fn new() -> Self {
         Self { pairs: Pairs::new(), saved: Vec::new() }
+    }
+}
+
+impl InfiniteKernel {
+    /// Prepares a set of points, n×d, for kernels among themselves and with other sets.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) if the specification asks for another d,
+    /// [`Error::NonFinite`](crate::Error::NonFinite) if a value or a variance is not finite,
+    /// [`Error::Setting`](crate::Error::Setting) if a variance is too large for the series of an activation.
+    pub fn points<'x, T: Scalar>(&self, x: impl Into<MatrixView<'x, T>>, device: &Device) -> Result<InfinitePoints<T>> {
+        InfinitePoints::new(self, x.into(), device)
     }
 }
 

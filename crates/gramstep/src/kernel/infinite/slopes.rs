@@ -8,8 +8,9 @@
 //! ```
 
 use super::dual::{Partials, Tables};
-use super::layers::{DenseVariances, Step};
+use super::layers::DenseVariances;
 use super::pairs::{Pairs, RUN, Scales};
+use super::steps::Step;
 use crate::device::vectorized;
 use crate::scalar::Scalar;
 

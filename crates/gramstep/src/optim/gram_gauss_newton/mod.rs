@@ -8,7 +8,8 @@ pub use config::GramGaussNewtonConfig;
 
 use self::system::{Direction, System};
 use super::batch::LossValue;
-use super::{AdaptiveDamping, Batch, Damping, Optimizer, OptimizerState, StepInfo, widen};
+use super::state::{fits, widen};
+use super::{AdaptiveDamping, Batch, Damping, Optimizer, OptimizerState, StepInfo};
 use crate::communicator::agree;
 use crate::device::{Buffer, Operations};
 use crate::error::{Error, Result};
@@ -391,7 +392,7 @@ impl<T: Scalar> Optimizer<T> for GramGaussNewton<T> {
     }
 
     fn step(&mut self, model: &mut Model<T>, batch: &Batch<'_, T>) -> Result<StepInfo> {
-        super::fits(self.momentum.as_ref(), "momentum", model)?;
+        fits(self.momentum.as_ref(), "momentum", model)?;
         let problem = self.problem(model, batch)?;
         let solver = self.plan(model, problem.tangent.samples()).solver;
         let damps_less = |limit| self.damps_less_than(limit, &problem.tangent);

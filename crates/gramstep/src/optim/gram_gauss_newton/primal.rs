@@ -44,7 +44,7 @@ impl Primal {
     }
 
     pub(super) fn trace(&self) -> f64 {
-        super::system::trace(&self.matrix)
+        trace(&self.matrix)
     }
 
     /// S^½(J̃ᵀJ̃ + kI)⁻¹S^{−½} of a pulled right-hand side S^½J̃ᵀ rhs, p; frozen parameters do not move.
@@ -106,4 +106,9 @@ fn transpose(matrix: &Matrix<f64>) -> Matrix<f64> {
         line.iter_mut().enumerate().for_each(|(i, v)| *v = matrix[(i, j)]);
     });
     out
+}
+
+/// Sum of the diagonal.
+pub(super) fn trace(matrix: &Matrix<f64>) -> f64 {
+    (0..matrix.rows()).map(|i| matrix[(i, i)]).sum()
 }

@@ -2,10 +2,11 @@
 
 use std::ops::Range;
 
-use super::primal::Primal;
+use super::primal::{Primal, trace};
 use crate::device::{Buffer, Operations, Tile};
 use crate::error::{Error, Result};
 use crate::loss::Linearization;
+use crate::optim::state::widen;
 use crate::scalar::Scalar;
 use crate::solve::{ConjugateGradient, Damped, SolveInfo, Solver, conjugate_gradient, dot, norm};
 use crate::tangent::JointFeatures;
@@ -138,7 +139,7 @@ impl<'a, 'c, T: Scalar> System<'a, 'c, T> {
         settings.tolerance = settings.tolerance.max(8.0 * T::EPSILON.to_f64());
         let product = |c: &[f64]| {
             let lifted = Buffer::upload(self.pull(c)?.into_iter().map(T::from_f64).collect());
-            Ok(self.linear.apply_transpose(super::widen(&self.tangent.jvp_buffer(&lifted)?)))
+            Ok(self.linear.apply_transpose(widen(&self.tangent.jvp_buffer(&lifted)?)))
         };
         if !self.linear.is_curved() || damping == 0.0 {
             return conjugate_gradient(product, damping, rhs, settings);
@@ -159,7 +160,7 @@ impl<'a, 'c, T: Scalar> System<'a, 'c, T> {
         let cotangents: Vec<T> = self.linear.apply(c.to_vec()).into_iter().map(T::from_f64).collect();
         let mut pulled = Buffer::zeros(self.parameter_count());
         self.tangent.add_vjp(T::ONE, Some(&cotangents), &mut pulled)?;
-        Ok(super::widen(&pulled))
+        Ok(widen(&pulled))
     }
 
     /// into += α·direction, in parameter space.
@@ -189,7 +190,7 @@ impl<'a, 'c, T: Scalar> System<'a, 'c, T> {
 
     /// J·direction, n·k.
     pub(super) fn output_change(&self, direction: &Direction) -> Result<Vec<f64>> {
-        Ok(super::widen(&self.tangent.jvp_buffer(&self.in_parameters(direction)?)?))
+        Ok(widen(&self.tangent.jvp_buffer(&self.in_parameters(direction)?)?))
     }
 
     /// Euclidean length of the direction in parameter space.
@@ -197,7 +198,7 @@ impl<'a, 'c, T: Scalar> System<'a, 'c, T> {
         match direction {
             Direction::Parameters(values) => Ok(norm(values)),
             Direction::Rows(_) => {
-                let wide = super::widen(&self.in_parameters(direction)?);
+                let wide = widen(&self.in_parameters(direction)?);
                 Ok(dot(&wide, &wide).sqrt())
             }
         }
@@ -214,8 +215,4 @@ impl<'a, 'c, T: Scalar> System<'a, 'c, T> {
 /// Mean of some numbers.
 pub(super) fn mean<T: Scalar>(values: &[T]) -> f64 {
     values.iter().map(|v| v.to_f64()).sum::<f64>() / values.len().max(1) as f64
-}
-
-pub(super) fn trace(matrix: &Matrix<f64>) -> f64 {
-    (0..matrix.rows()).map(|i| matrix[(i, i)]).sum()
 }

@@ -3,17 +3,19 @@
 //! Functions with a kink at 0 alone depend on the angle of the pair; they map (u, v) to (u, v) without cancellation.
 //! Smooth ones have closed forms in the covariance, or a series.
 
+mod partials;
 mod rectifier;
 mod series;
 mod smooth;
 
-use super::pairs::{Pairs, RUN, Scales};
-use crate::device::{Device, vectorized};
+use super::pairs::{Pairs, Scales};
+use crate::device::Device;
 use crate::error::Result;
 use crate::model::Activation;
 use crate::scalar::Scalar;
 
-pub(super) use series::Coefficients;
+pub(super) use partials::Partials;
+pub(super) use series::{Coefficients, Tables};
 
 /// How an activation acts on kernels.
 #[derive(Clone, Copy, Debug)]
@@ -31,61 +33,6 @@ pub(super) enum Dual {
     Gelu,
     /// Everything else: a series of Hermite polynomials.
     Series(Activation),
-}
-
-/// What the series of an activation knows of the two sets of points; the row's coefficients come first.
-#[derive(Clone, Copy)]
-pub(super) struct Tables<'a, T> {
-    pub(super) row: (&'a Coefficients<T>, usize),
-    pub(super) columns: (&'a Coefficients<T>, usize),
-}
-
-/// Derivatives of F = E[φφ] and S = E[φ′φ′] of a run of pairs in k and, for fixed k, in the row's variance a.
-#[derive(Clone, Debug)]
-pub(super) struct Partials<T> {
-    /// F_k = S
-    pub(super) f_k: Vec<T>,
-    /// F_a
-    pub(super) f_a: Vec<T>,
-    /// S_k
-    pub(super) s_k: Vec<T>,
-    /// S_a
-    pub(super) s_a: Vec<T>,
-}
-
-/// F_k, F_a, S_k and S_a of one pair.
-type Partial<T> = (T, T, T, T);
-
-impl<T: Scalar> Partials<T> {
-    pub(super) fn new() -> Self {
-        let zeros = || vec![T::ZERO; RUN];
-        Self { f_k: zeros(), f_a: zeros(), s_k: zeros(), s_a: zeros() }
-    }
-
-    /// Fills in what `partial` makes of r_i = √a, r_j, u and v.
-    fn fill(&mut self, pairs: &Pairs<T>, before: Scales<'_, T>, partial: impl Fn(T, T, T, T) -> Partial<T>) {
-        vectorized(
-            #[inline(always)]
-            || {
-                let partials = self.f_k.iter_mut().zip(&mut self.f_a).zip(self.s_k.iter_mut().zip(&mut self.s_a));
-                let pairs = pairs.u.iter().zip(&pairs.v).zip(before.columns);
-                for (((f_k, f_a), (s_k, s_a)), ((&u, &v), &rj)) in partials.zip(pairs) {
-                    (*f_k, *f_a, *s_k, *s_a) = partial(before.row, rj, u, v);
-                }
-            },
-        );
-    }
-}
-
-/// Below it 1/x² is not finite in `f32`.
-const SMALLEST: f64 = 1e-18;
-
-/// 1/x, and 0 for numbers as good as 0: a point without variance has no direction to turn to.
-#[inline(always)]
-fn inverse<T: Scalar>(x: T) -> T {
-    let usable = x > T::from_f64(SMALLEST);
-    let inverse = T::ONE / if usable { x } else { T::ONE };
-    if usable { inverse } else { T::ZERO }
 }
 
 impl From<Activation> for Dual {

@@ -10,7 +10,7 @@
 use std::f64::consts::PI;
 
 use super::super::pairs::{Pairs, Scales};
-use super::{Partials, inverse};
+use super::partials::{Partials, inverse};
 use crate::device::vectorized;
 use crate::scalar::{Scalar, elementary::angles};
 

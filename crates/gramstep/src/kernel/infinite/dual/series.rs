@@ -12,8 +12,8 @@
 use std::sync::OnceLock;
 
 use super::super::pairs::{Pairs, RUN, Scales};
+use super::partials::{Partials, inverse};
 use super::smooth::normalised;
-use super::{Partials, Tables, inverse};
 use crate::device::{Device, Operations as _, Order, Pointwise as _, Product, Tile, TileMut, vectorized};
 use crate::error::{Error, Result};
 use crate::model::Activation;
@@ -41,6 +41,13 @@ pub(in super::super) struct Coefficients<T> {
     values: Expansion<T>,
     slopes: Expansion<T>,
     derivatives: OnceLock<Derivatives<T>>,
+}
+
+/// What the series of an activation knows of the two sets of points; the row's coefficients come first.
+#[derive(Clone, Copy)]
+pub(in super::super) struct Tables<'a, T> {
+    pub(in super::super) row: (&'a Coefficients<T>, usize),
+    pub(in super::super) columns: (&'a Coefficients<T>, usize),
 }
 
 /// What gradients need beside them.

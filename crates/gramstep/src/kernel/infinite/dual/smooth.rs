@@ -11,7 +11,7 @@
 use std::f64::consts::PI;
 
 use super::super::pairs::{Pairs, Scales};
-use super::{Partial, Partials};
+use super::partials::{Partial, Partials};
 use crate::device::vectorized;
 use crate::scalar::Scalar;
 use crate::scalar::elementary::{angles, exp_m1_nonpositive, exp_nonpositive};

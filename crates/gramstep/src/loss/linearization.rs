@@ -1,21 +1,10 @@
 //! The losses of a batch to second order: z and B of all samples, and products with B.
 
-use super::Loss;
+use super::{Curvature, Loss};
 use crate::communicator::{Communicator, gather_values};
 use crate::device::for_each_chunk;
 use crate::error::Result;
 use crate::view::Matrix;
-
-/// The form of the curvature factor B of one sample.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Curvature {
-    /// B = 1.
-    Identity,
-    /// B is diagonal.
-    Diagonal,
-    /// B is any k×k matrix.
-    Full,
-}
 
 /// B and z of a batch, weights of samples included (both times √w).
 #[derive(Clone, Debug)]

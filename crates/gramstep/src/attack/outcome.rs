@@ -1,0 +1,59 @@
+//! What an attack did to a batch.
+
+use crate::view::Matrix;
+
+/// What an attack did to one sample.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct SampleOutcome {
+    /// Whether its best point meets the criterion.
+    pub found: bool,
+    /// ‖(x − x₀) ⊘ s‖ of that point, in the norm of the threat model.
+    pub size: f64,
+    /// The goal's value at the sample itself.
+    pub before: f64,
+    /// The goal's value at the best point.
+    pub after: f64,
+    /// Evaluations of the model, after that of the sample itself, up to the best point.
+    pub steps: usize,
+}
+
+impl SampleOutcome {
+    /// What the best point is chosen by: meeting the criterion first, then the goal's value.
+    pub(super) fn rank(&self) -> (bool, f64) {
+        (self.found, self.after)
+    }
+}
+
+/// What an attack did to a batch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Attacked<T> {
+    /// The best points, n×d; the sample itself where nothing better was found.
+    pub inputs: Matrix<T>,
+    /// One outcome for each sample.
+    pub samples: Vec<SampleOutcome>,
+}
+
+impl<T> Attacked<T> {
+    /// Share of the samples for which the criterion was met: the robust error.
+    #[must_use]
+    pub fn error(&self) -> f64 {
+        self.mean(|sample| f64::from(u8::from(sample.found)))
+    }
+
+    /// Mean of the goal's value before the attack.
+    #[must_use]
+    pub fn before(&self) -> f64 {
+        self.mean(|sample| sample.before)
+    }
+
+    /// Mean of the goal's value after the attack.
+    #[must_use]
+    pub fn after(&self) -> f64 {
+        self.mean(|sample| sample.after)
+    }
+
+    fn mean(&self, value: impl Fn(&SampleOutcome) -> f64) -> f64 {
+        self.samples.iter().map(value).sum::<f64>() / self.samples.len().max(1) as f64
+    }
+}

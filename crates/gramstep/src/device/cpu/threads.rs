@@ -1,0 +1,107 @@
+//! The threads of the processor, and how work is divided among them.
+
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use crate::device::tile::TileMut;
+use crate::scalar::Scalar;
+
+/// Runs a task on every chunk of `size` elements, side by side where there are threads.
+pub(crate) fn for_each_chunk<T: Send>(
+    threads: usize,
+    data: &mut [T],
+    size: usize,
+    task: impl Fn(usize, &mut [T]) + Sync,
+) {
+    let size = size.max(1);
+    if threads == 1 || data.len() <= size {
+        data.chunks_mut(size).enumerate().for_each(|(at, chunk)| task(at, chunk));
+    } else {
+        data.par_chunks_mut(size).enumerate().for_each(|(at, chunk)| task(at, chunk));
+    }
+}
+
+/// The processor as a device.
+#[derive(Debug)]
+pub(crate) struct Cpu {
+    pool: Option<Arc<rayon::ThreadPool>>,
+}
+
+impl Cpu {
+    pub(crate) fn with_threads(threads: usize) -> Self {
+        let threads = match threads {
+            0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            n => n,
+        };
+        // A machine that refuses to start threads still computes, on the caller's.
+        let pool = (threads > 1)
+            .then(|| rayon::ThreadPoolBuilder::new().num_threads(threads).build().ok().map(Arc::new))
+            .flatten();
+        Self { pool }
+    }
+
+    pub(crate) fn with_pool(pool: Arc<rayon::ThreadPool>) -> Self {
+        Self { pool: Some(pool) }
+    }
+
+    pub(crate) fn threads(&self) -> usize {
+        self.pool.as_ref().map_or(1, |pool| pool.current_num_threads())
+    }
+
+    pub(crate) fn install<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+        match &self.pool {
+            Some(pool) => pool.install(work),
+            None => work(),
+        }
+    }
+}
+
+/// Operations on some number of threads of a processor.
+#[derive(Debug)]
+pub(crate) struct CpuOperations {
+    pub(super) cpu: Arc<Cpu>,
+    pub(super) threads: usize,
+}
+
+impl CpuOperations {
+    pub(crate) fn new(cpu: &Arc<Cpu>, threads: usize) -> Self {
+        Self { cpu: cpu.clone(), threads }
+    }
+
+    /// Threads worth waking for this many elementary operations.
+    pub(super) fn threads_for(&self, operations: usize) -> usize {
+        const WORTH_A_THREAD: usize = 1 << 16;
+        self.threads.min(operations / WORTH_A_THREAD).max(1)
+    }
+
+    /// Runs `work` on each piece, side by side where that is worth threads.
+    pub(super) fn pieces<I: Send>(&self, threads: usize, pieces: Vec<I>, work: impl Fn(I) + Sync + Send) {
+        if threads == 1 {
+            pieces.into_iter().for_each(work);
+        } else {
+            self.cpu.install(|| pieces.into_par_iter().with_max_len(1).for_each(work));
+        }
+    }
+
+    /// Runs `work` on row blocks of `out`; the block's first row comes along.
+    pub(super) fn by_rows<T: Scalar>(
+        &self,
+        out: TileMut<'_, T>,
+        cost: usize,
+        work: impl Fn(usize, TileMut<'_, T>) + Sync,
+    ) {
+        let (rows, columns) = (out.rows(), out.columns());
+        let threads = self.threads_for(rows * columns * cost).min(rows.max(1));
+        if threads == 1 {
+            return work(0, out);
+        }
+        let block = rows.div_ceil(threads);
+        self.cpu.install(|| {
+            out.into_host().par_chunks_mut(block * columns).enumerate().for_each(|(at, chunk)| {
+                let rows = chunk.len() / columns;
+                work(at * block, TileMut::new(chunk, rows, columns));
+            });
+        });
+    }
+}

@@ -1,0 +1,61 @@
+//! What an optimiser is, and what it tells of a step.
+
+use serde::{Deserialize, Serialize};
+
+use super::batch::Batch;
+use super::state::OptimizerState;
+use crate::error::Result;
+use crate::model::Model;
+use crate::scalar::Scalar;
+use crate::solve::SolveInfo;
+
+/// An optimiser. Its state is a plain value that can be saved and restored.
+pub trait Optimizer<T: Scalar>: Send {
+    /// Its name, as a user writes it.
+    fn name(&self) -> &'static str;
+
+    /// One step on one batch.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) or [`Error::Target`](crate::Error::Target) if the batch does not fit the model or the loss, [`Error::Setting`](crate::Error::Setting) if its
+    /// sample weights are out of range or sum to 0, [`Error::State`](crate::Error::State) if a restored state is that of another model,
+    /// [`Error::NonFinite`](crate::Error::NonFinite) naming the layer if the network's outputs are not finite, [`Error::Solve`](crate::Error::Solve) or
+    /// [`Error::Memory`](crate::Error::Memory) from the solve. The model is left as it was.
+    fn step(&mut self, model: &mut Model<T>, batch: &Batch<'_, T>) -> Result<StepInfo>;
+
+    /// Everything that the next step depends on, apart from the model.
+    fn state(&self) -> OptimizerState;
+
+    /// Continues from a saved state. Whether it is that of a model of this size shows at the next step.
+    ///
+    /// # Errors
+    /// [`Error::State`](crate::Error::State) if the state is another optimiser's.
+    fn restore(&mut self, state: OptimizerState) -> Result<()>;
+}
+
+/// What a step did.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct StepInfo {
+    /// Loss of the batch before the step, in the units that people see (squared loss: mean of r²).
+    pub loss: f64,
+    /// Loss of the batch after the step, where the method needed to know it.
+    pub loss_after: Option<f64>,
+    /// Learning rate of this step.
+    pub learning_rate: f64,
+    /// λ relative to the mean diagonal of J̃J̃ᵀ = BᵀGB, without κ (squared loss without sample weights: of G).
+    pub damping: Option<f64>,
+    /// Actual over predicted decrease of the loss.
+    pub gain_ratio: Option<f64>,
+    /// Whether the step was taken; a rejected one leaves the parameters exactly as they were.
+    pub accepted: bool,
+    /// What the solve did.
+    pub solve: Option<SolveInfo>,
+}
+
+impl StepInfo {
+    /// A step that used the gradient alone.
+    pub(super) fn first_order(loss: f64, learning_rate: f64) -> Self {
+        Self { loss, loss_after: None, learning_rate, damping: None, gain_ratio: None, accepted: true, solve: None }
+    }
+}

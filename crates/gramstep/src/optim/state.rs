@@ -1,0 +1,57 @@
+//! The state of an optimiser, and the vectors in it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::device::Buffer;
+use crate::error::{Error, Result};
+use crate::model::Model;
+use crate::scalar::Scalar;
+
+/// The state of an optimiser.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct OptimizerState {
+    /// Name of the optimiser.
+    pub optimizer: String,
+    /// Steps taken.
+    pub step: u64,
+    /// Named numbers.
+    pub numbers: Vec<(String, f64)>,
+    /// Named vectors of length p, exact also for `f32`.
+    pub vectors: Vec<(String, Vec<f64>)>,
+}
+
+impl OptimizerState {
+    pub(super) fn expect(&self, optimizer: &str) -> Result<()> {
+        if self.optimizer == optimizer {
+            Ok(())
+        } else {
+            Err(Error::State { expected: optimizer.to_owned(), found: self.optimizer.clone() })
+        }
+    }
+
+    pub(super) fn number(&self, name: &str) -> Option<f64> {
+        self.numbers.iter().find(|(key, _)| key == name).map(|(_, value)| *value)
+    }
+
+    pub(super) fn vector<T: Scalar>(&self, name: &str) -> Option<Buffer<T>> {
+        let (_, values) = self.vectors.iter().find(|(key, _)| key == name)?;
+        Some(Buffer::upload(values.iter().map(|&v| T::from_f64(v)).collect()))
+    }
+}
+
+/// A device vector as exact `f64` numbers.
+pub(super) fn widen<T: Scalar>(buffer: &Buffer<T>) -> Vec<f64> {
+    buffer.tile(0, 1, buffer.len()).host().iter().map(|v| v.to_f64()).collect()
+}
+
+/// Checks that a restored vector is as long as θ.
+pub(super) fn fits<T: Scalar>(vector: Option<&Buffer<T>>, name: &str, model: &Model<T>) -> Result<()> {
+    let p = model.parameter_count();
+    match vector.filter(|vector| vector.len() != p) {
+        None => Ok(()),
+        Some(vector) => Err(Error::State {
+            expected: format!("a model of {p} parameters"),
+            found: format!("a {name} of length {}", vector.len()),
+        }),
+    }
+}
