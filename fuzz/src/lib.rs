@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use gramstep::Device;
-use gramstep_train::TrainedModel;
+use gramstep_train::Predictor;
 use gramstep_train::data::{Encoding, Format, Problem, Table};
 use gramstep_train::run::check_checkpoint;
 use gramstep_train::settings::{Config, Settings};
@@ -32,8 +32,9 @@ pub fn table(bytes: &[u8]) {
         return;
     }
     let task = (settings & 1 == 1).then_some(gramstep_train::data::Task::Classification);
-    let config = Config { data: Some("table".to_owned()), task, ..Config::default() };
-    let Ok(problem) = Problem::of_table("table", &table, &config) else { return };
+    let config = Config { data: Some("csv:table".to_owned()), task, ..Config::default() };
+    let options = config.data_options().expect("a source");
+    let Ok(problem) = Problem::of_table(&table, &options) else { return };
     let finite = |values: &[f64]| values.iter().all(|value| value.is_finite());
     assert!(finite(problem.train.inputs.as_slice()), "inputs are finite");
     assert!(finite(problem.train.targets.as_slice()), "targets are finite");
@@ -55,10 +56,10 @@ pub fn checkpoint(bytes: &[u8]) {
 
 /// A `model.safetensors`, then a prediction.
 pub fn model(bytes: &[u8]) {
-    let Ok(model) = TrainedModel::parse(Path::new("model.safetensors"), bytes, Device::cpu(1)) else { return };
+    let Ok(model) = Predictor::parse(Path::new("model.safetensors"), bytes, Device::cpu(1)) else { return };
     let mut header = Vec::new();
     let mut cells = Vec::new();
-    for column in &model.metadata().preprocessing.inputs.columns {
+    for column in &model.preprocessing().inputs.columns {
         let cell = match &column.encoding {
             Encoding::Number { median, .. } if median.is_finite() => median.to_string(),
             Encoding::Number { .. } => "1".to_owned(),

@@ -13,7 +13,7 @@ use gramstep_train::training::adversarial::Unit;
 
 use crate::options::{TalkOptions, formatted, parse, stop_flag};
 use crate::outcome::{Outcome, Result};
-use crate::progress::counted;
+use crate::progress::Progress;
 use crate::text;
 
 /// Look for small changes of inputs that mislead the model of a run.
@@ -88,8 +88,7 @@ impl Attack {
             ..AttackOptions::new(self.norm, self.radius)
         };
         let source = self.data.map(|data| formatted(data, self.format).parse::<Source>()).transpose()?;
-        let report =
-            counted(self.talk.quiet, |progress| attack(&self.run, source.as_ref(), &options, &stop_flag(), progress))?;
+        let report = attack(&self.run, source.as_ref(), &options, &stop_flag(), &mut Progress::new(self.talk.quiet))?;
         if !self.talk.quiet {
             report.notes.iter().for_each(|note| eprintln!("note: {note}"));
         }

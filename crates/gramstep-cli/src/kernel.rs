@@ -13,7 +13,7 @@ use gramstep_train::settings::{Config, Precision};
 
 use crate::options::{TalkOptions, parse, stop_flag};
 use crate::outcome::{Outcome, Result};
-use crate::progress::counted;
+use crate::progress::Progress;
 use crate::text;
 
 /// Compute the kernel matrix of a table, of any size, into an NPY file.
@@ -106,7 +106,7 @@ impl Kernel {
         };
         let mut job = Job::new(config, choice);
         (job.out, job.part, job.page) = (self.out, self.tile, self.report);
-        let summary = counted(self.talk.quiet, |progress| compute(&job, &stop_flag(), progress))?;
+        let summary = compute(&job, &stop_flag(), &mut Progress::new(self.talk.quiet))?;
         if !self.talk.quiet {
             summary.notes.iter().for_each(|note| eprintln!("note: {note}"));
         }

@@ -6,8 +6,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use gramstep::Device;
-use gramstep_train::TrainedModel;
-use gramstep_train::predictor::uncertainty::{ErrorBars, Uncertainty};
+use gramstep_train::predictor::{ErrorBars, Predictor};
 use gramstep_train::settings::all_processors;
 
 use crate::options::RowOptions;
@@ -28,7 +27,7 @@ pub(crate) struct Predict {
     /// Write the predictions to this CSV file, or the numbers alone to an NPY file [default: CSV on stdout]
     #[arg(long, value_name = "FILE.csv|FILE.npy")]
     out: Option<PathBuf>,
-    /// Write the standard deviation of a new observation beside each prediction; reads the training data again
+    /// Write the standard deviation of a new observation beside each prediction
     #[arg(long)]
     std: bool,
     /// Write the interval that holds a new observation with this probability, such as 0.9
@@ -51,15 +50,10 @@ impl Predict {
     pub(crate) fn run(self) -> Result {
         let threads = self.threads.map_or_else(all_processors, NonZeroUsize::get);
         let source = self.rows.source()?;
-        let model = TrainedModel::load(&self.run, Device::cpu(threads))?;
+        let model = Predictor::load(&self.run, Device::cpu(threads))?;
         let table = model.read(&source, threads)?;
         let predictions = if self.std || self.interval.is_some() {
-            let mut notes = Vec::new();
-            let uncertainty = Uncertainty::of(&self.run, &model, &mut notes)?;
-            let bars = ErrorBars { uncertainty: &uncertainty, deviation: self.std, interval: self.interval };
-            let mut predictions = model.predict_with(&table, &bars)?;
-            predictions.notes.extend(notes);
-            predictions
+            model.predict_with(&table, ErrorBars { deviation: self.std, interval: self.interval })?
         } else {
             model.predict(&table)?
         };

@@ -1,17 +1,17 @@
 //! `gramstep verify`.
 
-use std::io::{IsTerminal, Write, stderr, stdout};
+use std::io::{Write, stdout};
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args};
 use gramstep::theory::{Certificate, Effort, Verdict};
 use gramstep_train::format::text::{number, seconds};
 use gramstep_train::settings::Config;
-use gramstep_train::verify::{Event, Job, SEEDS, Verification, verify};
-use indicatif::{ProgressBar, ProgressStyle};
+use gramstep_train::verify::{Job, SEEDS, Verification, verify};
 
 use crate::options::{TalkOptions, stop_flag};
 use crate::outcome::{Outcome, Result};
+use crate::progress::Progress;
 use crate::text;
 
 /// Try claims of the theory: what they predict beside what is measured.
@@ -77,10 +77,7 @@ impl Verify {
             threads: self.threads,
         };
         let quiet = self.talk.quiet;
-        let bar = if !quiet && stderr().is_terminal() { progress_bar() } else { ProgressBar::hidden() };
-        let found = verify(&job, &stop_flag(), &mut |event| show(&bar, quiet, event));
-        bar.finish_and_clear();
-        let found = found?;
+        let found = verify(&job, &stop_flag(), &mut Progress::new(quiet))?;
         if let Some(folder) = &self.out {
             found.write(folder)?;
             if !quiet {
@@ -98,30 +95,6 @@ impl Verify {
             found if found.interrupted => Outcome::Interrupted,
             _ => Outcome::Done,
         })
-    }
-}
-
-/// Parts of the bar.
-const PARTS: u32 = 1000;
-
-fn progress_bar() -> ProgressBar {
-    let style = ProgressStyle::with_template("{prefix} {bar:24} {percent} %  {elapsed}")
-        .unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(PARTS.into()).with_style(style)
-}
-
-fn show(bar: &ProgressBar, quiet: bool, event: Event<'_>) {
-    match event {
-        Event::Progress { share, claim } => {
-            bar.set_prefix(claim.to_owned());
-            #[allow(clippy::cast_sign_loss)] // share is from 0 to 1
-            bar.set_position((f64::from(PARTS) * share).round() as u64);
-        }
-        Event::Note(note) if !quiet => bar.suspend(|| eprintln!("note: {note}")),
-        Event::Certified(certificate) if !quiet => {
-            bar.suspend(|| eprintln!("{}: {}. {}", certificate.claim, certificate.verdict, certificate.sentence));
-        }
-        _ => {}
     }
 }
 

@@ -38,6 +38,9 @@ pub enum Error {
         /// What was given.
         name: String,
     },
+    /// The data of a run were arrays of a program.
+    #[error("the data of this run were in memory and cannot be read again")]
+    InMemory,
     /// No data were named.
     #[error("no data given")]
     NoData,
@@ -341,6 +344,7 @@ impl Error {
                  a file of another name"
             }
             Self::UnknownBuiltin { .. } => "there are builtin:diabetes and builtin:winequality",
+            Self::InMemory => "name rows with --data; what predicts and its error bars need no data",
             Self::NoData => "try --data builtin:diabetes, or give a file: --data table.csv",
             Self::EmptyFile { .. } | Self::HeaderOnly { .. } => {
                 "give a table with a header and one row for each sample"

@@ -1,11 +1,11 @@
 //! Training with [`gramstep`] on real tables: everything that touches the world.
 //!
 //! The way of the data: [`data::Source`] → [`data::Table`] → [`data::Problem`] (split, preprocessing, datasets) →
-//! [`training::trainer::Trainer`] → [`outcome::Report`] and the files of a [`folder::RunFolder`] → [`TrainedModel`].
+//! [`training::trainer::Trainer`] → [`outcome::Report`] and the files of a [`folder::RunFolder`] → [`Predictor`].
 //!
 //! ```no_run
 //! use std::sync::atomic::AtomicBool;
-//! use gramstep_train::{outcome::observer::Silent, run::{self, Keep}, settings::Config};
+//! use gramstep_train::{outcome::event::Silent, run::{self, Keep}, settings::Config};
 //! let config = Config { data: Some("builtin:diabetes".to_owned()), ..Config::default() };
 //! let report = run::train(&config, Keep::Nothing, &AtomicBool::new(false), &mut Silent)?;
 //! println!("{:?}", report.test);
@@ -29,4 +29,4 @@ pub mod verify;
 
 pub use error::{Error, Result};
 pub use outcome::{Predictions, StopReason};
-pub use predictor::TrainedModel;
+pub use predictor::Predictor;

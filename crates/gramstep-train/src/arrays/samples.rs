@@ -121,8 +121,7 @@ impl<'a, T: Scalar> Samples<'a, T> {
         let split = Split::new(ORIGIN, &distinct.rows, 0.0, validation, seed)?;
         let train = if split.validation.is_empty() { distinct.rows.clone() } else { split.train };
         let weights = Weights::of(&distinct, &train);
-        let preprocessing =
-            Preprocessing::new(self.fit_inputs(&train, &weights)?, self.fit_targets(&train, &weights));
+        let preprocessing = Preprocessing::new(self.fit_inputs(&train, &weights)?, self.fit_targets(&train, &weights));
         self.make(preprocessing, (&train, &split.validation), &weights, &distinct)
     }
 
@@ -148,7 +147,10 @@ impl<'a, T: Scalar> Samples<'a, T> {
         let mut notes = Vec::new();
         if distinct.copies > 0 {
             let copies = if distinct.copies == 1 { "copy" } else { "copies" };
-            notes.push(format!("{} exact {copies} of another row: they count as one row of their summed weight", distinct.copies));
+            notes.push(format!(
+                "{} exact {copies} of another row: they count as one row of their summed weight",
+                distinct.copies
+            ));
         }
         Ok(Problem {
             name: "arrays".to_owned(),

@@ -5,7 +5,7 @@ use gramstep::Matrix;
 use crate::data::{Dataset, Targets};
 use crate::error::Result;
 use crate::outcome::metrics::{in_own_units, largest};
-use crate::predictor::TrainedModel;
+use crate::predictor::Predictor;
 
 /// Rows that are shown.
 const MOST: usize = 6;
@@ -26,14 +26,14 @@ pub(super) struct Example {
 /// The examples; `rows`: the rows of the table that the data are. Of classes first those that were right and are wrong, then those whose right class lost most
 /// probability; of numbers those whose error grew most.
 pub(super) fn find(
-    trained: &TrainedModel,
+    trained: &Predictor,
     rows: &[usize],
     data: &Dataset<f64>,
     attacked: &Matrix<f64>,
 ) -> Result<Vec<Example>> {
-    let targets = &trained.metadata().preprocessing.targets;
+    let targets = &trained.preprocessing().targets;
     let outputs = |inputs: &Matrix<f64>| -> Result<Matrix<f64>> {
-        let mut outputs = trained.outputs(inputs)?;
+        let mut outputs = trained.learned().outputs(inputs)?;
         in_own_units(&mut outputs, targets);
         Ok(outputs)
     };

@@ -19,9 +19,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::{Dataset, Inputs, Preprocessing, Source, Targets};
 use crate::error::{Error, Result, outside};
+use crate::outcome::event::Observer;
 use crate::outcome::metrics::{Metrics, measure};
-use crate::predictor::TrainedModel;
-use crate::predictor::model_file::Network;
+use crate::predictor::{Learned, Predictor};
 use crate::settings::all_processors;
 use crate::training::adversarial::{Unit, threat_model, unit_sizes};
 use transfer::{Other, Perturbed};
@@ -147,7 +147,7 @@ pub struct ColumnMove {
 }
 
 /// Attacks the model of a run on the rows of a source that have a value in every target, or on the rows that the run was
-/// judged on at its end. `progress` is told how many of all rows at all radii are done; with `stop` set the radii that are
+/// judged on at its end. `observer` is told how many of all rows at all radii are done; with `stop` set the radii that are
 /// done are reported.
 ///
 /// # Errors
@@ -157,16 +157,16 @@ pub fn attack(
     source: Option<&Source>,
     options: &AttackOptions,
     stop: &AtomicBool,
-    progress: &mut dyn FnMut(usize, usize),
+    observer: &mut dyn Observer,
 ) -> Result<AttackReport> {
     let device = Device::cpu(options.threads);
-    let trained = TrainedModel::load(run, device.clone())?;
-    let preprocessing = &trained.metadata().preprocessing;
+    let trained = Predictor::load(run, device.clone())?;
+    let preprocessing = trained.preprocessing();
     let (table, mut rows) = match source {
         None => trained.test_rows(run)?,
         Some(source) => {
             let table = trained.read(source, options.threads)?;
-            let rows = Targets::rows(&table, preprocessing.targets.columns())?;
+            let rows = preprocessing.judged(&table)?.0;
             (table, rows)
         }
     };
@@ -176,15 +176,16 @@ pub fn attack(
         let purpose = "an attack: the target is empty".to_owned();
         return Err(Error::TooFewRows { origin: table.origin().to_owned(), rows: 0, purpose });
     }
-    let data = preprocessing.dataset(&table, &rows, &mut notes)?;
+    let weights = preprocessing.weights_of(&table, &rows)?;
+    let data = preprocessing.dataset(&table, &rows, &mut notes)?.with_weights(weights)?;
     let other = |run: &PathBuf| Other::load(run, (&table, &rows), preprocessing, &device, &mut notes);
     let others = options.transfer.iter().map(other).collect::<Result<Vec<_>>>()?;
     let clock = Instant::now();
-    let mut watch = Watch { stop, progress };
-    let (robust, attacked) = match trained.network() {
-        Network::F32(model) => attack_model(model, &trained, &data.cast(), options, &mut watch)?,
-        Network::F64(model) => attack_model(model, &trained, &data, options, &mut watch)?,
-        Network::Infinite(model) => attack_model(model.regressor(), &trained, &data, options, &mut watch)?,
+    let mut watch = Watch { stop, observer };
+    let (robust, attacked) = match trained.learned() {
+        Learned::F32(networks) => attack_model(networks, &trained, &data.cast(), options, &mut watch)?,
+        Learned::F64(networks) => attack_model(networks, &trained, &data, options, &mut watch)?,
+        Learned::Kernel(kernel) => attack_model(kernel.regressor(), &trained, &data, options, &mut watch)?,
     };
     let seconds = clock.elapsed().as_secs_f64();
     let perturbed = Perturbed { preprocessing, clean: &data.inputs, attacked: &attacked };
@@ -196,7 +197,7 @@ pub fn attack(
         radius: options.radius,
         unit: options.unit,
         attack: options.attack.to_string(),
-        clean: measure(&trained.outputs(&data.inputs)?, &data.targets, &preprocessing.targets),
+        clean: trained.judge(&data)?,
         moves: moves(preprocessing, &data.inputs, &attacked),
         transfer: others.iter().map(|other| other.judge(&perturbed)).collect::<Result<_>>()?,
         seconds,
@@ -214,19 +215,19 @@ pub fn attack(
 /// Who watches an attack, and who may end it.
 struct Watch<'a> {
     stop: &'a AtomicBool,
-    progress: &'a mut dyn FnMut(usize, usize),
+    observer: &'a mut dyn Observer,
 }
 
 /// Attacks a model on preprocessed data at every radius; returns what was found, and the inputs at the largest radius
 /// that was done.
 fn attack_model<T: Scalar>(
     model: &dyn Differentiable<T>,
-    trained: &TrainedModel,
+    trained: &Predictor,
     data: &Dataset<T>,
     options: &AttackOptions,
     watch: &mut Watch<'_>,
 ) -> Result<(Vec<RobustMetrics>, Matrix<f64>)> {
-    let preprocessing = &trained.metadata().preprocessing;
+    let preprocessing = trained.preprocessing();
     let threat = limited(preprocessing, options)?;
     let attack = options.attack.with_seed(options.seed);
     let goal = LargestLoss(&SquaredLoss);
@@ -237,7 +238,7 @@ fn attack_model<T: Scalar>(
         let threat = threat.clone().with_radius(share * options.radius)?;
         let mut found = Matrix::zeros(rows, data.inputs.columns());
         for start in (0..rows).step_by(CHUNK) {
-            (watch.progress)(at * rows + start, SHARES.len() * rows);
+            watch.observer.count("rows", at * rows + start, SHARES.len() * rows);
             if watch.stop.load(Ordering::Relaxed) {
                 return Ok((robust, inputs));
             }
@@ -251,7 +252,8 @@ fn attack_model<T: Scalar>(
             chunk.zip(0..).for_each(|(row, i)| found.row_mut(row).copy_from_slice(attacked.row(i)));
         }
         inputs = found;
-        let metrics = measure(&trained.outputs(&inputs)?, &expected, &preprocessing.targets);
+        let outputs = trained.learned().outputs(&inputs)?;
+        let metrics = measure(&outputs, &expected, data.weights.as_deref(), &preprocessing.targets);
         robust.push(RobustMetrics { radius: share * options.radius, metrics });
     }
     Ok((robust, inputs))

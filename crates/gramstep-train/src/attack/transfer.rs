@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::data::{Dataset, Preprocessing, Table, Targets};
 use crate::error::{Result, outside};
 use crate::outcome::metrics::{Metrics, measure};
-use crate::predictor::TrainedModel;
+use crate::predictor::Predictor;
 
 /// The quality of another model on the perturbed rows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,7 +32,7 @@ pub(super) struct Perturbed<'a> {
 /// Another run, ready to be judged on the rows under attack.
 pub(super) struct Other {
     run: String,
-    model: TrainedModel,
+    model: Predictor,
     data: Dataset<f64>,
 }
 
@@ -45,8 +45,8 @@ impl Other {
         device: &Device,
         notes: &mut Vec<String>,
     ) -> Result<Self> {
-        let model = TrainedModel::load(run, device.clone())?;
-        let own = &model.metadata().preprocessing;
+        let model = Predictor::load(run, device.clone())?;
+        let own = model.preprocessing();
         if !same_targets(&own.targets, &attacked.targets) {
             return Err(outside("transfer", &run.display(), "runs with the targets and classes of the attacked one"));
         }
@@ -58,13 +58,14 @@ impl Other {
             let range = "runs that read every column alike, images in one size and colour";
             return Err(outside("transfer", &run.display(), range));
         }
-        let data = own.dataset(table, rows, notes)?;
+        let weights = attacked.weights_of(table, rows)?;
+        let data = own.dataset(table, rows, notes)?.with_weights(weights)?;
         Ok(Self { run: run.display().to_string(), model, data })
     }
 
     /// Its quality on the rows as they are and as they were changed. Columns that it does not read do not matter to it.
     pub(super) fn judge(&self, of: &Perturbed<'_>) -> Result<Transfer> {
-        let own = &self.model.metadata().preprocessing;
+        let own = self.model.preprocessing();
         let mut inputs = self.data.inputs.clone();
         for (column, places) in of.preprocessing.inputs.places() {
             let Some((_, theirs)) = own.inputs.places().find(|(other, _)| other.name == column.name) else {
@@ -77,7 +78,10 @@ impl Other {
                 }
             }
         }
-        let metrics = |inputs| Ok(measure(&self.model.outputs(inputs)?, &self.data.targets, &own.targets));
+        let metrics = |inputs| {
+            let (outputs, weights) = (self.model.learned().outputs(inputs)?, self.data.weights.as_deref());
+            Ok(measure(&outputs, &self.data.targets, weights, &own.targets))
+        };
         let (clean, attacked): (Result<_>, Result<_>) = (metrics(&self.data.inputs), metrics(&inputs));
         Ok(Transfer { run: self.run.clone(), clean: clean?, attacked: attacked? })
     }
@@ -86,9 +90,10 @@ impl Other {
 fn same_targets(a: &Targets, b: &Targets) -> bool {
     match (a, b) {
         (Targets::Regression { columns: a, .. }, Targets::Regression { columns: b, .. }) => a == b,
-        (Targets::Classification { column: a, classes }, Targets::Classification { column: b, classes: others }) => {
-            a == b && classes == others
-        }
+        (
+            Targets::Classification { column: a, classes, .. },
+            Targets::Classification { column: b, classes: others, .. },
+        ) => a == b && classes == others,
         _ => false,
     }
 }

@@ -117,7 +117,10 @@ mod tests {
         let weighted = distinct(&rows, &keys, Some(&|row| weights[row]));
         assert_eq!(weighted.weights, Some(vec![5.0, 1.0, 1.0, 2.0]));
         let all = TableKeys::without(&table, &[]);
-        assert_eq!(distinct(&rows, &all, None), Distinct { rows: vec![0, 1, 2, 3, 4], weights: Some(vec![1.0, 1.0, 1.0, 1.0, 2.0]), copies: 1 });
+        assert_eq!(
+            distinct(&rows, &all, None),
+            Distinct { rows: vec![0, 1, 2, 3, 4], weights: Some(vec![1.0, 1.0, 1.0, 1.0, 2.0]), copies: 1 }
+        );
     }
 
     #[test]

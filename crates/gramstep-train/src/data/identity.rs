@@ -39,7 +39,9 @@ impl DataHasher {
                 }
                 Cells::Images(images) => {
                     let geometry = images.geometry;
-                    [geometry.height, geometry.width, geometry.channels].map(|extent| self.count(extent));
+                    [geometry.height, geometry.width, geometry.channels]
+                        .into_iter()
+                        .for_each(|extent| self.count(extent));
                     self.0.update(&images.pixels);
                 }
             }
@@ -88,7 +90,9 @@ mod tests {
     fn any_value_or_name_changes_the_hash_and_the_layout_of_the_file_does_not() {
         let own = hash("a,c,y\n1,x,2\n3,z,4\n");
         assert_eq!(own, hash("a;c;y\n1.0;x;2\n3;z;4e0\n"));
-        for other in ["a,c,y\n1,x,2\n3,z,5\n", "b,c,y\n1,x,2\n3,z,4\n", "a,c,y\n1,x,2\n3,x,4\n", "a,c,y\n3,z,4\n1,x,2\n"] {
+        for other in
+            ["a,c,y\n1,x,2\n3,z,5\n", "b,c,y\n1,x,2\n3,z,4\n", "a,c,y\n1,x,2\n3,x,4\n", "a,c,y\n3,z,4\n1,x,2\n"]
+        {
             assert_ne!(own, hash(other), "{other}");
         }
     }

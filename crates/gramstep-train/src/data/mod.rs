@@ -25,12 +25,12 @@ mod usable;
 
 pub use builtin::Builtin;
 pub use dataset::Dataset;
-pub use format::Format;
-pub use images::{Augmentation, BrokenImages, Colour, Geometry, ImageSettings, ImageSize, Images, Progress};
 pub use encoding::{Category, Encoding};
 pub(crate) use encoding::{median, present, range};
+pub use format::Format;
 pub use identity::DataHash;
 pub(crate) use identity::DataHasher;
+pub use images::{Augmentation, BrokenImages, Colour, Geometry, ImageSettings, ImageSize, Images, Progress};
 pub use inputs::{InputColumn, Inputs};
 pub use options::DataOptions;
 pub use preprocessing::Preprocessing;

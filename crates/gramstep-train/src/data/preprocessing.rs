@@ -69,6 +69,15 @@ impl Preprocessing {
         Ok((usable.rows, weights))
     }
 
+    /// How much some rows of a table count; all the same where the table lacks the column of weights.
+    ///
+    /// # Errors
+    /// If a weight is no usable number.
+    pub(crate) fn weights_of(&self, table: &Table, rows: &[usize]) -> Result<Option<Vec<f64>>> {
+        let weights = self.weights.as_deref().filter(|name| table.column(name).is_some());
+        Ok(Usable::all(table, self.targets.columns(), weights, &mut Vec::new())?.weights(rows, 1.0))
+    }
+
     /// Inputs and targets of rows that have a value in every target.
     ///
     /// # Errors

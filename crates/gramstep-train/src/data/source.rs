@@ -25,6 +25,8 @@ use crate::error::{Error, Result};
 pub enum Source {
     /// A data set that comes with the program.
     Builtin(Builtin),
+    /// Arrays of a program, by their hash: they cannot be read again.
+    Memory(String),
     /// A file or a folder.
     Stored {
         /// Where it is.
@@ -50,6 +52,7 @@ impl Source {
     pub fn read_with(&self, images: &ImageSettings, progress: &mut Progress<'_>) -> Result<Table> {
         match self {
             Self::Builtin(builtin) => Ok(builtin.table()),
+            Self::Memory(_) => Err(Error::InMemory),
             Self::Stored { path, format } => match format.or_else(|| Format::of_file(path)) {
                 Some(format @ (Format::Csv | Format::Tsv | Format::Npy | Format::Npz)) => Table::of_file(path, format),
                 Some(Format::Idx) if path.is_file() => images::read_idx(path, images),
@@ -74,6 +77,7 @@ impl Source {
     pub fn name(&self) -> String {
         match self {
             Self::Builtin(builtin) => builtin.name().to_owned(),
+            Self::Memory(_) => "arrays".to_owned(),
             Self::Stored { path, .. } => {
                 path.file_stem().map_or_else(|| "data".to_owned(), |stem| stem.to_string_lossy().into_owned())
             }
@@ -122,6 +126,9 @@ impl FromStr for Source {
                 .map(Self::Builtin)
                 .ok_or_else(|| Error::UnknownBuiltin { name: name.to_owned() });
         }
+        if let Some(hash) = text.strip_prefix("memory:") {
+            return Ok(Self::Memory(hash.to_owned()));
+        }
         if let Some((format, path)) = text.split_once(':')
             && let Ok(format) = format.parse()
         {
@@ -139,6 +146,7 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Builtin(builtin) => write!(f, "builtin:{}", builtin.name()),
+            Self::Memory(hash) => write!(f, "memory:{hash}"),
             Self::Stored { path, format: None } => write!(f, "{}", path.display()),
             Self::Stored { path, format: Some(format) } => write!(f, "{format}:{}", path.display()),
         }

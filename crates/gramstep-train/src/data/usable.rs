@@ -14,7 +14,12 @@ pub(super) struct Usable {
 
 impl Usable {
     /// The usable rows as they stand.
-    pub(super) fn all(table: &Table, columns: &[String], weights: Option<&str>, notes: &mut Vec<String>) -> Result<Self> {
+    pub(super) fn all(
+        table: &Table,
+        columns: &[String],
+        weights: Option<&str>,
+        notes: &mut Vec<String>,
+    ) -> Result<Self> {
         let mut rows = Targets::rows(table, columns)?;
         let without = table.rows() - rows.len();
         if without > 0 {

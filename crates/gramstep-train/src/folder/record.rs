@@ -21,19 +21,57 @@ pub const FORMAT_VERSION: u32 = 1;
 #[derive(Debug)]
 pub struct Record {
     path: PathBuf,
-    out: BufWriter<File>,
+    out: Out,
     /// Whether the first line is there.
     begun: bool,
 }
 
+/// Where the lines go.
+#[derive(Debug)]
+enum Out {
+    File(BufWriter<File>),
+    Memory(Vec<u8>),
+}
+
+impl Write for Out {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        match self {
+            Self::File(file) => file.write(bytes),
+            Self::Memory(lines) => lines.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        match self {
+            Self::File(file) => file.flush(),
+            Self::Memory(lines) => lines.flush(),
+        }
+    }
+}
+
 impl Record {
+    /// A record of a run that is not kept, or not yet.
+    #[must_use]
+    pub(crate) fn in_memory() -> Self {
+        Self { path: PathBuf::from("record.jsonl"), out: Out::Memory(Vec::new()), begun: false }
+    }
+
+    /// The lines of a record in memory.
+    pub(crate) fn into_bytes(mut self) -> Result<Vec<u8>> {
+        self.flush()?;
+        Ok(match self.out {
+            Out::File(_) => Vec::new(),
+            Out::Memory(lines) => lines,
+        })
+    }
+
     /// Begins a record.
     ///
     /// # Errors
     /// [`Error::Write`].
     pub fn create(path: &Path) -> Result<Self> {
         let file = File::create(path).map_err(|source| Error::Write { path: path.to_owned(), source })?;
-        Ok(Self { path: path.to_owned(), out: BufWriter::new(file), begun: false })
+        Ok(Self { path: path.to_owned(), out: Out::File(BufWriter::new(file)), begun: false })
     }
 
     /// Goes on with a record that is cut back to its first `bytes` bytes.
@@ -50,7 +88,7 @@ impl Record {
         }
         file.set_len(bytes).map_err(wrong)?;
         file.seek(SeekFrom::Start(bytes)).map_err(wrong)?;
-        Ok(Self { path: path.to_owned(), out: BufWriter::new(file), begun: true })
+        Ok(Self { path: path.to_owned(), out: Out::File(BufWriter::new(file)), begun: true })
     }
 
     /// The first line of a kernel regression, which has no steps.

@@ -61,16 +61,6 @@ pub struct ClassificationMetrics {
     pub nll: f64,
 }
 
-impl Metrics {
-    /// RMSE of every target of a regression, in its own units.
-    pub(crate) fn target_rmse(&self) -> Vec<f64> {
-        match &self.regression {
-            Some(errors) if self.per_target.is_empty() => vec![errors.rmse],
-            _ => self.per_target.iter().map(|target| target.errors.rmse).collect(),
-        }
-    }
-}
-
 /// The loss alone, as in [`Metrics::loss`], by the weights of the rows.
 ///
 /// # Errors
@@ -249,7 +239,9 @@ mod tests {
             let weighted = measure(&f, &y, Some(&weights), &targets);
             let (ours, theirs) = (weighted.regression.unwrap(), copies.regression.clone().unwrap());
             assert!((ours.rmse - theirs.rmse).abs() < 1e-12 && (ours.mae - theirs.mae).abs() < 1e-12);
-            assert!((ours.r2.unwrap() - theirs.r2.unwrap()).abs() < 1e-12 && (weighted.loss - copies.loss).abs() < 1e-14);
+            assert!(
+                (ours.r2.unwrap() - theirs.r2.unwrap()).abs() < 1e-12 && (weighted.loss - copies.loss).abs() < 1e-14
+            );
         }
     }
 

@@ -63,6 +63,12 @@ impl Report {
     pub fn method(&self) -> String {
         self.optimizer.map_or_else(|| "kernel regression".to_owned(), |optimizer| optimizer.to_string())
     }
+
+    /// Whether the user ended the run.
+    #[must_use]
+    pub fn is_interrupted(&self) -> bool {
+        self.stop_reason == StopReason::Interrupted
+    }
 }
 
 /// What a kernel regression found beside its coefficients.

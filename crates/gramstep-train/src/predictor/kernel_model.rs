@@ -180,7 +180,7 @@ impl KernelModel {
     /// Those of [`outputs`](Self::outputs) and of [`regression`](Self::regression).
     pub fn deviation(&self, inputs: &Matrix<f64>) -> Result<Matrix<f64>> {
         let regression = self.regression()?;
-        let prior = regression.prior_variance();
+        let (prior, noise) = (regression.prior_variance(), regression.noise_variance());
         let (train, which) = (self.regressor.points(), self.architecture.which);
         let mut deviations = Vec::with_capacity(inputs.rows() * prior.len());
         for start in (0..inputs.rows()).step_by(CHUNK) {
@@ -188,9 +188,19 @@ impl KernelModel {
             let points = train.kernel().points(rows, train.device())?;
             let cross = points.cross_gram(train, which)?;
             let variance = regression.variance(&cross, &points.diagonal(which))?;
-            deviations.extend(variance.iter().flat_map(|v| prior.iter().map(move |p| (p * (self.ridge + v)).sqrt())));
+            let of = |v: f64| prior.iter().zip(&noise).map(move |(prior, noise)| (noise + prior * v).sqrt());
+            deviations.extend(variance.into_iter().flat_map(of));
         }
         Ok(Matrix::from_vec(inputs.rows(), prior.len(), deviations)?)
+    }
+
+    /// The standard deviation of the target of every training row by the regression on all others, its noise included; n×k.
+    ///
+    /// # Errors
+    /// Those of [`regression`](Self::regression).
+    pub fn held_out_deviation(&self) -> Result<Matrix<f64>> {
+        let variance = self.regression()?.leave_one_out_variance();
+        Ok(Matrix::from_fn(variance.rows(), variance.columns(), |i, a| variance[(i, a)].sqrt()))
     }
 
     /// The outputs for every training row by the regression on all others, in closed form; n×k.

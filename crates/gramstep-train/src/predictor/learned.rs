@@ -85,10 +85,7 @@ impl Learned {
 }
 
 /// The results for some rows at a time, one below the other.
-fn by_chunks<T: Scalar>(
-    x: &Matrix<T>,
-    work: impl Fn(Matrix<T>) -> Result<Matrix<f64>>,
-) -> Result<Matrix<f64>> {
+fn by_chunks<T: Scalar>(x: &Matrix<T>, work: impl Fn(Matrix<T>) -> Result<Matrix<f64>>) -> Result<Matrix<f64>> {
     let (mut values, mut columns) = (Vec::new(), 0);
     // No rows have outputs too: none of k.
     let last = x.rows().saturating_sub(1) / CHUNK;

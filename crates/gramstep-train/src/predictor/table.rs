@@ -59,7 +59,8 @@ impl Predictor {
         let deviation = uncertainty.deviation(&x)?;
         let targets = self.preprocessing().targets.columns();
         let names = predictions.header.iter().zip(targets);
-        predictions.header = names.flat_map(|(name, target)| std::iter::once(name.clone()).chain(bars.header(target))).collect();
+        predictions.header =
+            names.flat_map(|(name, target)| std::iter::once(name.clone()).chain(bars.header(target))).collect();
         let widths: Option<Vec<f64>> =
             bars.interval.map(|level| (0..targets.len()).map(|a| uncertainty.half_width(a, level)).collect());
         let mut wide = Vec::with_capacity(x.rows() * predictions.header.len());

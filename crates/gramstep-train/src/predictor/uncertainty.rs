@@ -75,9 +75,9 @@ impl Uncertainty {
             let (trained_on, judged) = known.split(number);
             let rows = known.rows.select(&trained_on);
             let weights = rows.weights.as_deref();
-            let posterior = LinearisedLaplace::fit_weighted(
-                member, &rows.inputs, &rows.targets, weights, ridge, BUDGET, 0,
-            )?;
+            let member = member.cast::<f64>()?;
+            let posterior =
+                LinearisedLaplace::fit_weighted(&member, &rows.inputs, &rows.targets, weights, ridge, BUDGET, 0)?;
             let x = known.rows.inputs.select_rows(&judged);
             unseen.add(&judged, &posterior.predict(&x)?, &posterior.observation_deviation(&x)?);
             posteriors.push(posterior);

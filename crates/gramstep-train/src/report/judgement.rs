@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use gramstep::Scalar;
+
 use super::Chart;
 use crate::data::{Problem, Targets};
 use crate::error::Result;
 use crate::outcome::metrics::largest;
-use crate::predictor::TrainedModel;
+use crate::predictor::Predictor;
 
 /// Residuals are shown against so many inputs.
 const MOST_FEATURES: usize = 6;
@@ -25,13 +27,14 @@ pub(super) struct Judgement {
 
 impl Judgement {
     /// On the test rows if there are any, else on those of validation, else on those of training.
-    pub(super) fn of(model: &TrainedModel, problem: &Problem) -> Result<Self> {
+    pub(super) fn of<T: Scalar>(model: &Predictor, problem: &Problem<T>) -> Result<Self> {
         let (part, data) = match (&problem.test, &problem.validation) {
             (Some(test), _) => ("test", test),
             (None, Some(validation)) => ("validation", validation),
             (None, None) => ("training", &problem.train),
         };
-        let outputs = model.outputs(&data.inputs)?;
+        let data = &data.cast::<f64>();
+        let outputs = model.learned().outputs(&data.inputs)?;
         let preprocessing = &problem.preprocessing;
         let mut charts = Vec::new();
         match &preprocessing.targets {

@@ -1,4 +1,4 @@
-"""Rebuilds a network from model.safetensors with NumPy alone.
+"""Rebuilds a network, or the mean of several, from model.safetensors with NumPy alone.
 
 usage: python rebuild.py model.safetensors < inputs.txt
 One row of the network's inputs a line: the columns of the table in the order of metadata["preprocessing"], as they are
@@ -12,7 +12,7 @@ def load(path):
     size = struct.unpack("<Q", data[:8])[0]
     header = json.loads(data[8:8 + size])
     metadata = json.loads(header.pop("__metadata__")["gramstep"])
-    kinds = {"F32": "<f4", "F64": "<f8"}
+    kinds = {"F32": "<f4", "F64": "<f8", "U64": "<u8"}
     tensors = {}
     for name, entry in header.items():
         start, end = entry["data_offsets"]
@@ -28,14 +28,14 @@ activations = {
     "squared-relu": lambda z: np.maximum(z, 0) ** 2, "leaky-relu": lambda z: np.where(z > 0, z, 0.01 * z), "abs": np.abs,
 }
 
-def network(metadata, tensors, x):
+def network(metadata, tensors, x, number):
     specification = metadata["specification"]
     assert specification["parameterization"] == "standard" and not specification["symmetric"]
     for index, layer in enumerate(specification["layers"]):
         if "dense" in layer:                                     # (rows, in) -> (rows, out); weights are (out, in)
-            x = x @ tensors[f"layers.{index}.weight"].T
+            x = x @ tensors[f"network.{number}.layers.{index}.weight"].T
             if layer["dense"]["bias"]:
-                x = x + tensors[f"layers.{index}.bias"]
+                x = x + tensors[f"network.{number}.layers.{index}.bias"]
         else:
             x = activations[layer["activation"]](x)
     return specification["output_scale"] * x
@@ -43,7 +43,7 @@ def network(metadata, tensors, x):
 def predict(metadata, tensors, raw):
     inputs, targets = metadata["preprocessing"]["inputs"], metadata["preprocessing"]["targets"]
     x = (raw - np.array(inputs["standardisation"]["mean"])) / np.array(inputs["standardisation"]["scale"])
-    outputs = network(metadata, tensors, x)
+    outputs = np.mean([network(metadata, tensors, x, number) for number in range(metadata["members"])], axis=0)
     if "standardisation" in targets:
         outputs = outputs * np.array(targets["standardisation"]["scale"]) + np.array(targets["standardisation"]["mean"])
     return outputs

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use gramstep::Device;
+use gramstep::{Device, Scalar};
 
 use super::judgement::Judgement;
 use super::{Chart, Page, Scale, usage};
@@ -13,7 +13,7 @@ use crate::format::text::{count, number, seconds};
 use crate::format::whole_file::write_atomically;
 use crate::outcome::metrics::Metrics;
 use crate::outcome::{KernelFit, Report, Trial};
-use crate::predictor::TrainedModel;
+use crate::predictor::Predictor;
 
 /// Losses of so many networks of an ensemble are drawn.
 const MOST_NETWORKS: usize = 3;
@@ -42,23 +42,35 @@ pub fn write_runs(runs: &[PathBuf], out: &Path, device: &Device) -> Result<()> {
 /// # Errors
 /// Like [`write_runs`].
 pub(crate) fn write_comparison(runs: &[PathBuf], trials: &[Trial], out: &Path, device: &Device) -> Result<()> {
-    let shown = runs.iter().map(|run| Shown::read(run, device, None)).collect::<Result<Vec<_>>>()?;
+    let shown = runs.iter().map(|run| Shown::read(run, judged_again(run, device))).collect::<Result<Vec<_>>>()?;
     write_atomically(out, page(&shown, trials)?.as_bytes())
 }
 
-/// Writes `report.html` of a run whose data are at hand.
-pub(crate) fn write_run(folder: &RunFolder, problem: &Problem, device: &Device) -> Result<()> {
-    let shown = Shown::read(folder.path(), device, Some(problem))?;
+/// Writes `report.html` of a run whose predictor and data are at hand.
+pub(crate) fn write_run<T: Scalar>(folder: &RunFolder, predictor: &Predictor, problem: &Problem<T>) -> Result<()> {
+    let shown = Shown::read(folder.path(), Judgement::of(predictor, problem))?;
     write_atomically(&folder.report(), page(&[shown], &[])?.as_bytes())
 }
 
+/// Writes `report.html` of a run whose data were in memory and are gone.
+pub(crate) fn write_page(folder: &RunFolder) -> Result<()> {
+    let shown = Shown::read(folder.path(), Err(Error::InMemory))?;
+    write_atomically(&folder.report(), page(&[shown], &[])?.as_bytes())
+}
+
+/// The judgement of a kept run, whose data are read again.
+fn judged_again(run: &Path, device: &Device) -> Result<Judgement> {
+    let predictor = Predictor::load(run, device.clone())?;
+    Judgement::of(&predictor, &predictor.problem(run)?)
+}
+
 impl Shown {
-    fn read(run: &Path, device: &Device, problem: Option<&Problem>) -> Result<Self> {
+    fn read(run: &Path, judgement: Result<Judgement>) -> Result<Self> {
         let folder = RunFolder::open(run);
         let path = folder.config();
         let config = std::fs::read_to_string(&path).map_err(|source| Error::Read { path: path.clone(), source })?;
         let history = History::read(&folder.record())?;
-        let judgement = judge(run, device, problem).map_err(|error| error.to_string());
+        let judgement = judgement.map_err(|error| error.to_string());
         let name = run.file_name().map_or_else(|| run.display().to_string(), |name| name.to_string_lossy().into());
         Ok(Self { name, path: run.display().to_string(), config, history, judgement })
     }
@@ -87,14 +99,6 @@ impl Shown {
         members.dedup();
         members
     }
-}
-
-fn judge(run: &Path, device: &Device, problem: Option<&Problem>) -> Result<Judgement> {
-    let model = TrainedModel::load(run, device.clone())?;
-    if let Some(problem) = problem {
-        return Judgement::of(&model, problem);
-    }
-    Judgement::of(&model, &model.problem(run)?.1)
 }
 
 fn page(runs: &[Shown], trials: &[Trial]) -> Result<String> {

@@ -91,7 +91,7 @@ pub fn compare(
         config.damping = damping.filter(|_| optimizer == OptimizerName::GramGaussNewton);
         config.learning_rate = rate;
         let settings = Settings::resolve(&config, &problem)?;
-        let mut fit = |config: &Config, keep: Keep<'_>, observer: &mut dyn Observer| match settings.precision {
+        let fit = |config: &Config, keep: Keep<'_>, observer: &mut dyn Observer| match settings.precision {
             Precision::F32 => learn::<f32>(problem.clone(), config, keep, stop, observer),
             Precision::F64 => learn::<f64>(problem.clone(), config, keep, stop, observer),
         };

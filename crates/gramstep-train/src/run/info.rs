@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::folder::Record;
 use crate::folder::RunFolder;
 use crate::outcome::{Report, SCHEMA_VERSION};
-use crate::predictor::TrainedModel;
+use crate::predictor::Predictor;
 use crate::settings::Precision;
 
 /// The program and the machine.
@@ -87,8 +87,12 @@ pub struct RunInfo {
     pub task: Task,
     /// The architecture.
     pub model: String,
-    /// Length of θ; coefficients of a kernel regression.
+    /// Length of θ of all networks; coefficients of a kernel regression.
     pub parameters: usize,
+    /// Networks, of which the mean predicts.
+    pub networks: usize,
+    /// The hash that the data are known by; none of a run of an earlier version.
+    pub data: Option<String>,
     /// Number type of the parameters.
     pub precision: Precision,
     /// The input columns of the table.
@@ -109,7 +113,7 @@ impl RunInfo {
     /// # Errors
     /// When it has no model that can be used.
     pub fn load(run: &Path, device: Device) -> Result<Self> {
-        let model = TrainedModel::load(run, device)?;
+        let model = Predictor::load(run, device)?;
         let metadata = model.metadata();
         let preprocessing = &metadata.preprocessing;
         Ok(Self {
@@ -118,7 +122,9 @@ impl RunInfo {
             program: metadata.program.clone(),
             task: metadata.task,
             model: metadata.model.clone(),
-            parameters: model.parameter_count(),
+            parameters: model.learned().parameter_count(),
+            networks: metadata.members,
+            data: metadata.data.as_ref().map(ToString::to_string),
             precision: metadata.precision,
             columns: preprocessing.inputs.columns.iter().map(|column| column.name.clone()).collect(),
             inputs: preprocessing.inputs.width(),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use gramstep::Scalar;
 
 use super::road::Assignment;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::folder::{Keep, Record, RunFolder};
 use crate::format::whole_file::write_atomically;
 use crate::outcome::event::{Event, Observer};
@@ -58,7 +58,7 @@ impl Kept {
     }
 
     /// Writes the model; returns its path, if anything is kept.
-    pub(super) fn model(&self, predictor: &Predictor) -> Result<Option<PathBuf>, Error> {
+    pub(super) fn model(&self, predictor: &Predictor) -> Result<Option<PathBuf>> {
         let Some(path) = self.folder().map(RunFolder::model) else { return Ok(None) };
         predictor.save(&path)?;
         Ok(Some(path))

@@ -20,11 +20,13 @@ const MANY: usize = 2000;
 
 /// The kernel that a configuration asks for; none where its model is a network.
 pub(crate) fn architecture(config: &Config) -> Result<Option<InfiniteArchitecture>> {
-    let name = config.model.as_deref().unwrap_or_default();
-    match name.split(':').next() {
-        Some("ntk" | "nngp") => Ok(Some(name.parse()?)),
-        _ => Ok(None),
-    }
+    let name = config.model.as_deref().filter(|_| is_kernel(config));
+    Ok(name.map(str::parse).transpose()?)
+}
+
+/// Whether the model of a configuration is a kernel.
+pub(crate) fn is_kernel(config: &Config) -> bool {
+    matches!(config.model.as_deref().unwrap_or_default().split(':').next(), Some("ntk" | "nngp"))
 }
 
 /// The configuration of a kernel regression with all that matters to one said; none where the model is a network.
@@ -38,11 +40,7 @@ pub(super) fn settings<T: Scalar>(config: &Config, problem: &Problem<T>) -> Resu
 }
 
 /// Solves. Without validation rows of their own the training rows are judged, each by the regression on all others.
-pub(super) fn fit<T: Scalar>(
-    problem: &Problem<T>,
-    config: &Config,
-    observer: &mut dyn Observer,
-) -> Result<Fitted<T>> {
+pub(super) fn fit<T: Scalar>(problem: &Problem<T>, config: &Config, observer: &mut dyn Observer) -> Result<Fitted<T>> {
     let n = problem.train.rows();
     if problem.validation.is_none() {
         observer.note("validation: every training row by the regression on all others")?;

@@ -4,8 +4,8 @@ pub(crate) mod choice;
 pub mod compare;
 mod fitted;
 pub mod info;
-pub(crate) mod kernel;
 mod kept;
+pub(crate) mod kernel;
 mod networks;
 mod plan;
 pub(crate) mod road;
@@ -171,12 +171,4 @@ pub fn resume<'a>(
 /// [`Error::Checkpoint`] or [`Error::FormatVersion`].
 pub fn check_checkpoint(path: &Path, bytes: &[u8]) -> Result<()> {
     Checkpoint::parse(path, bytes).map(|_| ())
-}
-
-impl Report {
-    /// Whether the user ended the run.
-    #[must_use]
-    pub fn is_interrupted(&self) -> bool {
-        self.stop_reason == StopReason::Interrupted
-    }
 }

@@ -113,9 +113,8 @@ impl<'a, T: Scalar> Assignment<'a, T> {
         }
         kept.model(&predictor)?;
         let targets = &problem.preprocessing.targets;
-        let unseen = held_out.map(|(outputs, rows)| {
-            measure(&outputs, &rows.targets.cast(), rows.weights.as_deref(), targets)
-        });
+        let unseen =
+            held_out.map(|(outputs, rows)| measure(&outputs, &rows.targets.cast(), rows.weights.as_deref(), targets));
         let validation = match (unseen, &problem.validation) {
             (Some(unseen), _) => Some(unseen),
             (None, Some(validation)) => Some(predictor.judge(validation)?),

@@ -9,7 +9,9 @@ use serde::Serialize;
 use super::{
     Adversary, BatchSize, Config, DampingChoice, FORMAT_VERSION, OptimizerName, Precision, RidgeChoice, TimeLimit,
 };
-use crate::data::{FULL_BATCH_ROWS, Augmentation, BrokenImages, Colour, Geometry, ImageSettings, ImageSize, Portion, Problem, Task};
+use crate::data::{
+    Augmentation, BrokenImages, Colour, FULL_BATCH_ROWS, Geometry, ImageSettings, ImageSize, Portion, Problem, Task,
+};
 use crate::error::{Error, Result, outside};
 
 /// η of Gram-Gauss-Newton against an attack, which moves between steps.

@@ -1,5 +1,8 @@
 //! `checkpoint.json`: all that the next epoch depends on, so that a run that was cut off goes on bit for bit.
 //!
+//! The first line names the version and the BLAKE3 sum of the second one, which holds the numbers: one altered bit is
+//! found.
+//!
 //! It is written after an epoch, to a temporary file that is renamed, and seldom enough to cost a twentieth of the
 //! time. `record_bytes` is the length of the record at that moment: resuming cuts the record back to it.
 
@@ -9,13 +12,17 @@ use std::time::{Duration, Instant};
 use gramstep::optim::OptimizerState;
 use serde::{Deserialize, Serialize};
 
+use crate::data::DataHash;
 use crate::error::{Error, Result};
 use crate::folder::RunFolder;
 use crate::format::whole_file::write_atomically;
 use crate::training::ensemble::Finished;
 
 /// Version of `checkpoint.json`.
-pub(crate) const FORMAT_VERSION: u32 = 1;
+pub(crate) const FORMAT_VERSION: u32 = 2;
+
+/// The version before, of which files are read: without a sum, and without the hash of the data.
+const LAST_VERSION: u32 = 1;
 
 /// Between two checkpoints lies so many times the time that one takes.
 const SPACING: u32 = 20;
@@ -24,6 +31,9 @@ const SPACING: u32 = 20;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Checkpoint {
     pub(crate) format_version: u32,
+    /// What the data are known by; not in older files.
+    #[serde(default)]
+    pub(crate) data: Option<DataHash>,
     pub(crate) epoch: usize,
     pub(crate) step: usize,
     pub(crate) futile: usize,
@@ -55,24 +65,44 @@ struct Version {
 }
 
 impl Checkpoint {
-    /// Reads a checkpoint; none if the run was cut off before its first one.
-    pub(crate) fn read(path: &Path) -> Result<Option<Self>> {
+    /// Reads a checkpoint of a run on these data; none if the run was cut off before its first one.
+    pub(crate) fn read(path: &Path, data: &DataHash) -> Result<Option<Self>> {
         let bytes = match std::fs::read(path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(Error::Read { path: path.to_owned(), source }),
         };
-        Self::parse(path, &bytes).map(Some)
+        let checkpoint = Self::parse(path, &bytes)?;
+        if checkpoint.data.as_ref().is_some_and(|own| own != data) {
+            return Err(Error::DataChanged { run: path.parent().unwrap_or(path).to_owned() });
+        }
+        Ok(Some(checkpoint))
     }
 
     pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Self> {
-        let wrong = |error: serde_json::Error| Error::Checkpoint { path: path.to_owned(), reason: error.to_string() };
-        let Version { format_version: found } = serde_json::from_slice(bytes).map_err(wrong)?;
-        if found != FORMAT_VERSION {
-            return Err(Error::FormatVersion { path: path.to_owned(), found, supported: FORMAT_VERSION });
+        let wrong = |reason: String| Error::Checkpoint { path: path.to_owned(), reason };
+        let json = |error: serde_json::Error| wrong(error.to_string());
+        // The last version is one line without a sum.
+        let end = bytes.iter().position(|&byte| byte == b'\n').unwrap_or(bytes.len());
+        let (head, body) = (&bytes[..end], bytes.get(end + 1..).unwrap_or_default());
+        let Version { format_version: found } = serde_json::from_slice(head).map_err(json)?;
+        match found {
+            LAST_VERSION if body.is_empty() => serde_json::from_slice(head).map_err(json),
+            FORMAT_VERSION if head == header(body).as_bytes() => serde_json::from_slice(body).map_err(json),
+            FORMAT_VERSION => Err(wrong("damaged: its contents do not match its sum".to_owned())),
+            _ => Err(Error::FormatVersion { path: path.to_owned(), found, supported: FORMAT_VERSION }),
         }
-        serde_json::from_slice(bytes).map_err(wrong)
     }
+
+    fn to_bytes(&self) -> serde_json::Result<Vec<u8>> {
+        let body = serde_json::to_vec(self)?;
+        Ok([header(&body).as_bytes(), b"\n", &body].concat())
+    }
+}
+
+/// The first line.
+fn header(body: &[u8]) -> String {
+    format!("{{\"format_version\":{FORMAT_VERSION},\"blake3\":\"{}\"}}", blake3::hash(body).to_hex())
 }
 
 /// Writes the checkpoints of one run.
@@ -81,13 +111,15 @@ pub(crate) struct Keeper {
     checkpoint: PathBuf,
     record: PathBuf,
     next: Instant,
+    data: DataHash,
     /// The networks that are trained already.
     pub(crate) finished: Vec<Finished>,
 }
 
 impl Keeper {
-    pub(crate) fn new(folder: &RunFolder) -> Self {
-        Self { checkpoint: folder.checkpoint(), record: folder.record(), next: Instant::now(), finished: Vec::new() }
+    pub(crate) fn new(folder: &RunFolder, data: &DataHash) -> Self {
+        let (checkpoint, record, data) = (folder.checkpoint(), folder.record(), data.clone());
+        Self { checkpoint, record, next: Instant::now(), data, finished: Vec::new() }
     }
 
     /// Whether it is time for another checkpoint.
@@ -100,8 +132,10 @@ impl Keeper {
         let start = Instant::now();
         let record = std::fs::metadata(&self.record);
         checkpoint.finished.clone_from(&self.finished);
+        checkpoint.data = Some(self.data.clone());
         checkpoint.record_bytes = record.map_err(|source| Error::Read { path: self.record.clone(), source })?.len();
-        let text = serde_json::to_vec(&checkpoint)
+        let text = checkpoint
+            .to_bytes()
             .map_err(|error| Error::Write { path: self.checkpoint.clone(), source: error.into() })?;
         write_atomically(&self.checkpoint, &text)?;
         self.next = Instant::now() + (start.elapsed() * SPACING).max(Duration::from_millis(1));
@@ -127,6 +161,7 @@ mod tests {
         let (format_version, lowest_train_loss) = (FORMAT_VERSION, 5e-324);
         Checkpoint {
             format_version,
+            data: None,
             epoch: 3,
             step: 9,
             futile: 1,
@@ -152,25 +187,30 @@ mod tests {
     #[test]
     fn a_checkpoint_is_read_back_to_the_last_bit() {
         let written = checkpoint();
-        let read = Checkpoint::parse(Path::new("c"), &serde_json::to_vec(&written).unwrap()).unwrap();
+        let read = Checkpoint::parse(Path::new("c"), &written.to_bytes().unwrap()).unwrap();
         assert_eq!(read, written);
         assert_eq!(read.theta[0].to_bits(), (-0.0_f64).to_bits());
     }
 
     #[test]
-    fn what_is_cut_short_or_altered_is_refused_and_never_panics() {
-        let bytes = serde_json::to_vec(&checkpoint()).unwrap();
+    fn what_is_cut_short_is_refused_and_so_is_every_altered_bit() {
+        let bytes = checkpoint().to_bytes().unwrap();
         for length in 0..bytes.len() {
             assert!(Checkpoint::parse(Path::new("c"), &bytes[..length]).is_err(), "{length}");
         }
-        for at in 0..bytes.len() {
-            for value in [0, b'{', b'"', b'9', 0xff] {
-                let mut altered = bytes.clone();
-                altered[at] = value;
-                let _ = Checkpoint::parse(Path::new("c"), &altered);
-            }
+        for bit in 0..8 * bytes.len() {
+            let mut altered = bytes.clone();
+            altered[bit / 8] ^= 1 << (bit % 8);
+            assert!(Checkpoint::parse(Path::new("c"), &altered).is_err(), "bit {bit}");
         }
         let foreign = Checkpoint::parse(Path::new("c"), b"{\"format_version\":7}");
         assert!(matches!(foreign, Err(Error::FormatVersion { found: 7, .. })));
+    }
+
+    #[test]
+    fn a_checkpoint_of_the_last_version_is_read() {
+        let last = Checkpoint { format_version: LAST_VERSION, ..checkpoint() };
+        let bytes = serde_json::to_vec(&last).unwrap();
+        assert_eq!(Checkpoint::parse(Path::new("c"), &bytes).unwrap(), last);
     }
 }

@@ -6,15 +6,15 @@
 
 use std::time::Duration;
 
-use gramstep::model::Average;
+use gramstep::model::{Average, Differentiable as _};
 use gramstep::{Device, Matrix, Model, Scalar};
 use serde::{Deserialize, Serialize};
 
 use super::folds::Folds;
 use crate::data::{Dataset, Portion, Preprocessing};
 use crate::error::{Error, Result};
-use crate::outcome::metrics;
 use crate::outcome::event::{Event, Observer, Start};
+use crate::outcome::metrics;
 use crate::outcome::{Fit, StopReason};
 use crate::settings::{Settings, TimeLimit};
 use crate::training::adversarial::{AdversarialOptimizer, Opponent};

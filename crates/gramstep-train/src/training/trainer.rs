@@ -10,8 +10,8 @@ use gramstep::{Model, Scalar};
 
 use crate::data::{Augmentation, Dataset, Geometry, Targets};
 use crate::error::{Error, Result};
-use crate::outcome::metrics::{self, Metrics};
 use crate::outcome::event::{CleanEpoch, EpochEvent, Event, Observer, StepEvent};
+use crate::outcome::metrics::{self, Metrics};
 use crate::outcome::{Fit, StopReason};
 use crate::settings::Settings;
 use crate::training::adversarial::Opponent;
@@ -407,6 +407,7 @@ impl<T: Scalar> State<T> {
         let best = |best: &Best<T>| BestSoFar { epoch: best.epoch, loss: best.loss, theta: widen(&best.theta) };
         Checkpoint {
             format_version: FORMAT_VERSION,
+            data: None,
             epoch: self.epoch,
             step: self.step,
             futile: self.futile,

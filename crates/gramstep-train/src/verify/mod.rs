@@ -4,7 +4,7 @@
 //! use std::sync::atomic::AtomicBool;
 //! use gramstep_train::verify::{Job, verify};
 //! let job = Job { claims: vec!["cai2019-minibatch".to_owned()], seeds: 1, ..Job::default() };
-//! let found = verify(&job, &AtomicBool::new(false), &mut |_| ())?;
+//! let found = verify(&job, &AtomicBool::new(false), &mut Silent)?;
 //! assert_eq!(found.claims[0].certificate.claim, "cai2019-minibatch");
 //! # Ok::<(), gramstep_train::Error>(())
 //! ```
@@ -193,6 +193,7 @@ fn ground(job: &Job) -> Result<(Ground, Option<String>, Vec<String>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::outcome::event::Silent;
 
     #[test]
     fn claims_are_chosen_by_name_by_paper_or_all_together() {
@@ -212,7 +213,7 @@ mod tests {
     fn no_seeds_and_no_widths_are_wrong_use() {
         let go_on = AtomicBool::new(false);
         for job in [Job { seeds: 0, ..Job::default() }, Job { widths: Some(vec![]), ..Job::default() }] {
-            assert!(verify(&job, &go_on, &mut |_| ()).unwrap_err().is_usage());
+            assert!(verify(&job, &go_on, &mut Silent).unwrap_err().is_usage());
         }
     }
 }

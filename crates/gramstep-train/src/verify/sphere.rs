@@ -41,7 +41,7 @@ pub(super) fn load(config: &Config, most: usize) -> Result<(Points, Vec<String>)
 fn single_target(problem: &Problem, notes: &mut Vec<String>) -> Result<Matrix<f64>> {
     let targets = &problem.train.targets;
     match &problem.preprocessing.targets {
-        Targets::Classification { column, classes } => {
+        Targets::Classification { column, classes, .. } => {
             notes.push(format!("the target is 1 where `{column}` is {}, else −1", classes[0]));
             Ok(Matrix::from_fn(targets.rows(), 1, |i, _| if targets[(i, 0)] > 0.5 { 1.0 } else { -1.0 }))
         }

@@ -154,6 +154,14 @@ impl LinearisedLaplace {
         self.regression.effective_parameters()
     }
 
+    /// f(x), the outputs of the network, m×k.
+    ///
+    /// # Errors
+    /// Those of [`Model::predict`].
+    pub fn predict<'x>(&self, x: impl Into<MatrixView<'x, f64>>) -> Result<Matrix<f64>> {
+        self.model.predict(x)
+    }
+
     /// The standard deviation of f(x), m×k.
     ///
     /// # Errors

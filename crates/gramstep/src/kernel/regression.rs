@@ -222,6 +222,15 @@ impl KernelRegression {
         Matrix::from_fn(self.targets.rows(), self.targets.columns(), entry)
     }
 
+    /// The variance of y_i given all other rows, the noise of row i included, a/[K̃⁻¹]_ii with a as in
+    /// [`prior_variance`](Self::prior_variance), n×k.
+    #[must_use]
+    pub fn leave_one_out_variance(&self) -> Matrix<f64> {
+        let (prior, diagonal) = (self.prior_variance(), self.eigen.inverse_diagonal(self.ridge));
+        let entry = |i: usize, a: usize| prior[a] / (diagonal[i] * self.weights.root(i).powi(2));
+        Matrix::from_fn(self.targets.rows(), self.targets.columns(), entry)
+    }
+
     /// log p(y) of all outputs for y ~ N(0, K̃): −½yᵀK̃⁻¹y − ½log|K̃| − ½n·log 2π, without the directions in which K̃ is
     /// rounding.
     #[must_use]

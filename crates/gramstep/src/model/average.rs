@@ -65,6 +65,14 @@ impl<T: Scalar> Average<T> {
         Ok(sum)
     }
 
+    /// The same networks with parameters of another number type.
+    ///
+    /// # Errors
+    /// Those of [`Model::cast`].
+    pub fn cast<U: Scalar>(&self) -> Result<Average<U>> {
+        Ok(Average { members: self.members.iter().map(Model::cast).collect::<Result<_>>()? })
+    }
+
     fn divide(&self, sum: &mut [T]) {
         let count = T::from_f64(self.members.len() as f64);
         sum.iter_mut().for_each(|value| *value = *value / count);

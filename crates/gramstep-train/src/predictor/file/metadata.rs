@@ -89,10 +89,9 @@ impl Metadata {
             },
             ridge,
             kernel: match learned {
-                Learned::Kernel(kernel) => Some(KernelMetadata {
-                    ridge: kernel.ridge(),
-                    inverse_temperature: kernel.inverse_temperature(),
-                }),
+                Learned::Kernel(kernel) => {
+                    Some(KernelMetadata { ridge: kernel.ridge(), inverse_temperature: kernel.inverse_temperature() })
+                }
                 Learned::F32(_) | Learned::F64(_) => None,
             },
             data: Some(data.clone()),

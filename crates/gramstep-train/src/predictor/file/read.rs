@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use gramstep::model::Average;
+use gramstep::model::{Average, Differentiable as _};
 use gramstep::{Device, Matrix, Model, Scalar, Specification};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::Deserialize;
@@ -138,7 +138,8 @@ impl File<'_> {
     fn rows(&self, prefix: &str) -> Result<Dataset<f64>> {
         let name = |name: &str| format!("{prefix}{name}");
         let preprocessing = &self.metadata.preprocessing;
-        let found = self.tensors.tensor(&name("inputs")).map_err(|_| self.wrong(format!("no tensor `{prefix}inputs`")))?;
+        let found =
+            self.tensors.tensor(&name("inputs")).map_err(|_| self.wrong(format!("no tensor `{prefix}inputs`")))?;
         let rows = found.shape().first().copied().unwrap_or(0);
         let doubles = |name: &str, shape: &[usize]| self.values(name, Dtype::F64, shape, double);
         let matrix = |name: &str, columns: usize| -> Result<Matrix<f64>> {
@@ -168,7 +169,8 @@ impl File<'_> {
         let Some(folds) = self.metadata.known else { return Ok(None) };
         let rows = self.rows("known.")?;
         let tensor = self.tensor("known.places", Dtype::U64, &[rows.rows()])?;
-        let place = |bytes: &[u8]| bytes.try_into().map(u64::from_le_bytes).ok().and_then(|place| place.try_into().ok());
+        let place =
+            |bytes: &[u8]| bytes.try_into().map(u64::from_le_bytes).ok().and_then(|place| place.try_into().ok());
         let places: Option<Vec<usize>> = tensor.data().chunks_exact(8).map(place).collect();
         match places.filter(|places| folds.is_usable() && places.iter().all(|&place| place < folds.total)) {
             Some(places) => Ok(Some(Known { rows, places, folds })),
