@@ -16,6 +16,9 @@ from gramstep._progress import Progress
 
 DTYPES = [np.float64, np.float32]
 
+# What classes of each kind of array are to a run that is read again.
+_LABELS = {"i": "integer", "u": "integer", "f": "number", "b": "boolean"}
+
 
 class SavesRun:
     """A fitted estimator that is kept like a run of the command line."""
@@ -23,7 +26,8 @@ class SavesRun:
     _predictor: Any
 
     def save_run(self, path: str | PathLike[str]) -> None:
-        """Writes a run folder that ``gramstep predict`` and :func:`gramstep.load_run` read.
+        """Writes a run folder as ``gramstep train`` does: ``info``, ``report``, ``predict``, ``attack`` and
+        :func:`gramstep.load_run` read it. The data were in memory, and are known by their hash alone.
 
         Parameters
         ----------
@@ -72,6 +76,7 @@ def make_data(estimator, X, y, sample_weight, classes=None):
         columns=columns,
         targets=targets,
         classes=None if classes is None else [str(c) for c in classes],
+        labels="text" if classes is None else _LABELS.get(np.asarray(classes).dtype.kind, "text"),
         sample_weight=sample_weight,
         impute=estimator.impute,
     )

@@ -214,44 +214,34 @@ class Data:
         columns: Sequence[str],
         targets: Sequence[str],
         classes: Sequence[str] | None = None,
+        labels: str = "text",
         sample_weight: _Array | None = None,
         impute: bool = False,
     ) -> Data: ...
 
 @final
-class NetworkPredictor:
+class Predictor:
+    @staticmethod
+    def load(folder: str | PathLike[str], threads: int = 0) -> Predictor: ...
     def predict(self, x: ArrayLike) -> _Array: ...
     def deviation(self, x: ArrayLike) -> _Array: ...
-    def model(self) -> Model: ...
-    def save(self, folder: str | PathLike[str]) -> None: ...
-    def state(self) -> tuple[list[bytes], tuple[_Array, _Array] | None, float | None]: ...
-    @staticmethod
-    def from_state(
-        networks: Sequence[bytes], known: tuple[_Array, _Array] | None, ridge: float | None, threads: int = 0
-    ) -> NetworkPredictor: ...
-
-@final
-class KernelPredictor:
-    def predict(self, x: ArrayLike) -> _Array: ...
-    def deviation(self, x: ArrayLike) -> _Array: ...
-    @property
-    def ridge(self) -> float: ...
-    @property
-    def log_marginal_likelihood(self) -> float: ...
-    def leave_one_out(self) -> _Array: ...
-    def coefficients(self) -> _Array: ...
-    def save(self, folder: str | PathLike[str]) -> None: ...
-    @staticmethod
-    def from_state(bytes: bytes, threads: int) -> KernelPredictor: ...
-
-@final
-class TrainedModel:
-    @staticmethod
-    def load(folder: str | PathLike[str], threads: int = 0) -> TrainedModel: ...
+    def predict_table(
+        self, columns: dict[str, Any], *, deviation: bool = False, interval: float | None = None
+    ) -> dict[str, Any]: ...
     def metadata(self) -> str: ...
     def model(self) -> Model: ...
-    def predict(self, columns: dict[str, Any]) -> dict[str, Any]: ...
+    def save(self, folder: str | PathLike[str]) -> None: ...
+    @staticmethod
+    def from_state(bytes: bytes, story: tuple[str, bytes] | None = None, threads: int = 0) -> Predictor: ...
 
+def kernel_name(
+    which: str,
+    *,
+    depth: int,
+    activation: str,
+    weight_variance: float | None = None,
+    bias_variance: float | None = None,
+) -> str: ...
 def infinite_kernel(
     which: Literal["ntk", "nngp"],
     X: ArrayLike,
@@ -270,27 +260,15 @@ def run_attack(
 def run_transfer(
     models: Sequence[Model | LinearisedModel], x: ArrayLike, y: ArrayLike, plan: dict[str, Any]
 ) -> tuple[_Array, list[dict[str, _Array]]]: ...
-def fit_network(
+def fit(
     data: Data,
     config: str,
     *,
     validation: float | None = None,
     tolerance: float = 0.0,
-    start: NetworkPredictor | None = None,
+    start: Predictor | None = None,
     report: _Report | None = None,
-) -> tuple[NetworkPredictor, dict[str, Any]]: ...
-def fit_kernel(
-    data: Data,
-    which: str,
-    *,
-    depth: int,
-    activation: str,
-    weight_variance: float | None = None,
-    bias_variance: float | None = None,
-    alpha: float | str,
-    threads: int = 0,
-    report: _Report | None = None,
-) -> KernelPredictor: ...
+) -> tuple[Predictor, dict[str, Any]]: ...
 def run_verify(
     claims: Sequence[str],
     *,

@@ -12,7 +12,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from gramstep._fit import SavesRun, encode_classes, make_data, reporting, seed_of, validate_fit, validate_predict
-from gramstep._gramstep import fit_network
+from gramstep._gramstep import fit
 
 _PARAMETERS = """
     Parameters
@@ -76,7 +76,8 @@ _PARAMETERS = """
     settings_ : dict
         Every setting of the run, those that were decided too, named as on the command line.
     model_ : Model
-        The network, for standardised inputs and {outputs}.
+        The network, for standardised inputs and {outputs}; of an ensemble the average as one network, layers side by
+        side.
     n_features_in_, feature_names_in_
         Of X.
 """
@@ -165,7 +166,7 @@ class _NetworkEstimator(SavesRun, BaseEstimator):
 
     def _train(self, data, config, validation, start=None):
         with reporting(self.verbose) as report:
-            self._predictor, training = fit_network(
+            self._predictor, training = fit(
                 data, json.dumps(config), validation=validation, tolerance=float(self.tol), start=start, report=report
             )
         return self._describe(training)
@@ -194,8 +195,9 @@ class _NetworkEstimator(SavesRun, BaseEstimator):
 
     def _pass(self, data):
         """One epoch, from the network so far."""
-        config = self._config() | {"epochs": 1, "ensemble": 1}
-        return self._train(data, config, 0.0, getattr(self, "_predictor", None))
+        config = self._config() | {"epochs": 1}
+        start = getattr(self, "_predictor", None)
+        return self._train(data, config if start else config | {"ensemble": 1}, 0.0, start)
 
 
 def _plain(value):
@@ -206,8 +208,7 @@ def _plain(value):
 class GramGaussNewtonRegressor(MultiOutputMixin, RegressorMixin, _NetworkEstimator):
     __doc__ = f"""A network for regression, trained by Gram-Gauss-Newton (cai2019).
 
-    Inputs and targets are standardised on the training rows. Defaults are those of ``gramstep train``. The average of
-    networks is one network again, their layers side by side.
+    Inputs and targets are standardised on the training rows. Defaults are those of ``gramstep train``.
 {_PARAMETERS.format(loss="mean r² in the standardised target", outputs="targets")}
     Examples
     --------
@@ -247,7 +248,7 @@ class GramGaussNewtonRegressor(MultiOutputMixin, RegressorMixin, _NetworkEstimat
         X : array or frame of shape (m, d)
         return_std : bool
             Whether to return the standard deviation of a new observation too, noise included: by the linearised
-            Laplace approximation on at most 1000 training and validation rows.
+            Laplace approximation on at most 1000 training rows, as ``gramstep predict --std`` does.
 
         Returns
         -------

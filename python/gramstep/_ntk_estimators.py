@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import numbers
 from typing import Any
 
 from numpy.typing import ArrayLike, NDArray
@@ -10,7 +12,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from gramstep._fit import SavesRun, encode_classes, make_data, reporting, validate_fit, validate_predict
-from gramstep._gramstep import fit_kernel
+from gramstep._gramstep import fit, kernel_name
 
 _PARAMETERS = """
     Parameters
@@ -76,21 +78,31 @@ class _NTKEstimator(SavesRun, BaseEstimator):
         return tags
 
     def _fit(self, data):
+        kernel = kernel_name(
+            self.kernel,
+            depth=self.depth,
+            activation=self.activation,
+            weight_variance=self.weight_variance,
+            bias_variance=self.bias_variance,
+        )
+        config = {"model": kernel, "ridge": _ridge(self.alpha), "seed": 0}
+        if self.threads:
+            config["threads"] = int(self.threads)
         with reporting(self.verbose) as report:
-            self._predictor = fit_kernel(
-                data,
-                self.kernel,
-                depth=self.depth,
-                activation=self.activation,
-                weight_variance=self.weight_variance,
-                bias_variance=self.bias_variance,
-                alpha=self.alpha,
-                threads=self.threads or 0,
-                report=report,
-            )
-        self.alpha_ = self._predictor.ridge
-        self.log_marginal_likelihood_ = self._predictor.log_marginal_likelihood
+            self._predictor, training = fit(data, json.dumps(config), validation=0.0, report=report)
+        self.alpha_ = training["ridge"]
+        self.log_marginal_likelihood_ = training["log_marginal_likelihood"]
         return self
+
+
+def _ridge(alpha):
+    """κ as the command line takes it: a number, or how it is chosen."""
+    if isinstance(alpha, numbers.Real):
+        return float(alpha)
+    words = {"leave-one-out": "auto", "evidence": "evidence"}
+    if alpha not in words:
+        raise ValueError(f'alpha = {alpha!r}: expected "evidence", "leave-one-out" or a number of at least 0')
+    return words[alpha]
 
 
 class NTKRegressor(MultiOutputMixin, RegressorMixin, _NTKEstimator):

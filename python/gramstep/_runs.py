@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gramstep._gramstep import Model, TrainedModel
+from gramstep._gramstep import Model, Predictor
 
 
 class Run:
@@ -31,8 +31,8 @@ class Run:
 
     def __init__(self, path: str | PathLike[str], threads: int = 0) -> None:
         self.path = Path(path)
-        self._trained = TrainedModel.load(self.path, threads)
-        self.metadata = json.loads(self._trained.metadata())
+        self._predictor = Predictor.load(self.path, threads)
+        self.metadata = json.loads(self._predictor.metadata())
         record = self.path / "record.jsonl"
         self.record = _record(record.read_text(encoding="utf-8")) if record.exists() else []
 
@@ -51,9 +51,10 @@ class Run:
         return targets["columns"] if self.task == "regression" else [targets["column"]]
 
     @property
-    def classes(self) -> list[str] | None:
-        """Names of the classes, None for a regression."""
-        return self.metadata["preprocessing"]["targets"].get("classes")
+    def classes(self) -> NDArray[Any] | None:
+        """The classes as they were given, None for a regression."""
+        targets = self.metadata["preprocessing"]["targets"]
+        return _labels(targets["classes"], targets.get("labels", "text")) if "classes" in targets else None
 
     @property
     def loss_curve(self) -> list[float]:
@@ -63,25 +64,40 @@ class Run:
     @property
     def model(self) -> Model:
         """The network, a :class:`Model`, for standardised inputs and targets; a kernel regression has none."""
-        return self._trained.model()
+        return self._predictor.model()
 
-    def predict(self, table: Any) -> NDArray[Any]:
+    def predict(self, table: Any, return_std: bool = False) -> Any:
         """Predicts rows by the run's own preprocessing.
 
         Parameters
         ----------
         table : pandas or polars frame, dict of columns, or array
             With the columns of the training data by name, in any order; an array has just them, in their order.
+        return_std : bool
+            Whether to return the standard deviation of a new observation too, noise included; of a regression.
 
         Returns
         -------
-        array of shape (m,) or (m, targets)
-            In the targets' own units, or the class of every row.
+        array of shape (m,) or (m, targets), or two of them
+            In the targets' own units, or the class of every row, as the classes were given in training.
         """
-        out = self._predict(table)
+        out = self._predict(table, deviation=return_std)
         if out["classes"] is not None:
-            return np.array(out["classes"])
-        return out["values"][:, 0] if len(self.targets) == 1 else out["values"]
+            return _labels(out["classes"], self.metadata["preprocessing"]["targets"].get("labels", "text"))
+        if return_std:
+            return self._shaped(out["values"][:, ::2]), self._shaped(out["values"][:, 1::2])
+        return self._shaped(out["values"])
+
+    def predict_interval(self, table: Any, level: float = 0.9) -> NDArray[np.float64]:
+        """Lower and upper end of the interval that holds a new observation with probability ``level``: (m, 2), of
+        several targets (m, targets, 2)."""
+        if not 0.0 < level < 1.0:
+            raise ValueError(f"level = {level}: above 0 and below 1")
+        values = self._predict(table, interval=float(level))["values"].reshape(-1, len(self.targets), 3)[:, :, 1:]
+        return values[:, 0] if len(self.targets) == 1 else values
+
+    def _shaped(self, values):
+        return values[:, 0] if len(self.targets) == 1 else values
 
     def predict_proba(self, table: Any) -> NDArray[np.float64]:
         """The probability of every class, (m, classes)."""
@@ -89,8 +105,8 @@ class Run:
             raise AttributeError("predict_proba belongs to a classification")
         return self._predict(table)["values"]
 
-    def _predict(self, table):
-        return self._trained.predict({name: _cells(column) for name, column in self._named(table)})
+    def _predict(self, table, **bars):
+        return self._predictor.predict_table({name: _cells(column) for name, column in self._named(table)}, **bars)
 
     def _named(self, table):
         if hasattr(table, "columns"):
@@ -104,6 +120,20 @@ class Run:
 
     def __repr__(self):
         return f"<gramstep.Run {self.path}: {self.metadata['model']}, {self.task} of {', '.join(self.targets)}>"
+
+
+_BOOLEANS = {"True": True, "False": False}
+
+
+def _labels(classes, kind):
+    """Classes as they were given in training."""
+    if kind == "integer":
+        return np.array([int(name) for name in classes])
+    if kind == "number":
+        return np.array([float(name) for name in classes])
+    if kind == "boolean":
+        return np.array([_BOOLEANS[name] for name in classes])
+    return np.array(classes)
 
 
 def load_run(path: str | PathLike[str], *, threads: int = 0) -> Run:

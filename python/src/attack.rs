@@ -7,15 +7,15 @@ use gramstep::attack::{
 use gramstep::loss::SquaredLoss;
 use gramstep::model::Differentiable;
 use gramstep_train::data::{Preprocessing, Targets as TargetColumns};
+use gramstep_train::predictor::Learned;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::array::{Input, Number, array_of, array2, owned, rows};
 use crate::error::core;
-use crate::kernel_fit::PyKernelPredictor;
 use crate::model::{Linear, Network, PyLinearisedModel, PyModel};
-use crate::network::{Either, PyNetworkPredictor};
+use crate::predictor::PyPredictor;
 use crate::worker;
 
 /// What may be changed.
@@ -128,25 +128,29 @@ impl Targets {
     fn of(models: &[Bound<'_, PyAny>]) -> PyResult<Self> {
         let (mut single, mut double) = (Vec::<Target<f32>>::new(), Vec::<Target<f64>>::new());
         // Kernel regressions compute in f64; networks of estimators beside them do so, too.
-        let widen = models.iter().any(PyAnyMethods::is_instance_of::<PyKernelPredictor>);
+        let kernel = |model: &Bound<'_, PyAny>| {
+            model.cast::<PyPredictor>().is_ok_and(|own| own.get().predictor.metadata().kernel.is_some())
+        };
+        let widen = models.iter().any(kernel);
         for model in models {
             if let Ok(linear) = model.cast::<PyLinearisedModel>() {
                 match &linear.borrow().linear {
                     Linear::F32(model) => single.push(Box::new(model.clone())),
                     Linear::F64(model) => double.push(Box::new(model.clone())),
                 }
-            } else if let Ok(predictor) = model.cast::<PyNetworkPredictor>() {
-                match &predictor.get().predictor {
-                    Either::F32(own) if widen => {
-                        let model = own.model().cast::<f64>().map_err(core)?;
-                        double.push(in_own_units(model, own.preprocessing())?);
-                    }
-                    Either::F32(own) => single.push(in_own_units(own.model().clone(), own.preprocessing())?),
-                    Either::F64(own) => double.push(in_own_units(own.model().clone(), own.preprocessing())?),
-                }
-            } else if let Ok(predictor) = model.cast::<PyKernelPredictor>() {
+            } else if let Ok(predictor) = model.cast::<PyPredictor>() {
                 let own = &predictor.get().predictor;
-                double.push(in_own_units(own.model().regressor().clone(), own.preprocessing())?);
+                match own.learned() {
+                    Learned::F32(networks) if widen => {
+                        double.push(in_own_units(networks.cast::<f64>().map_err(core)?, own.preprocessing())?);
+                    }
+                    Learned::F32(networks) => single.push(in_own_units(networks.clone(), own.preprocessing())?),
+                    Learned::F64(networks) => double.push(in_own_units(networks.clone(), own.preprocessing())?),
+                    Learned::Kernel(kernel) => {
+                        double.push(in_own_units(kernel.regressor().clone(), own.preprocessing())?);
+                    }
+                    _ => return Err(PyValueError::new_err("models: of a kind that this version does not know")),
+                }
             } else {
                 match &model.extract::<PyRef<'_, PyModel>>()?.network {
                     Network::F32(model) => single.push(Box::new(model.clone())),

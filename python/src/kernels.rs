@@ -14,7 +14,7 @@ use crate::worker;
 const TILE: usize = 1024;
 
 /// The architecture of an infinitely wide network; `None` is the command line's default.
-pub(crate) fn architecture(
+fn architecture(
     which: &str,
     depth: usize,
     activation: &str,
@@ -26,6 +26,19 @@ pub(crate) fn architecture(
     architecture.weight_variance = weight_variance.unwrap_or(architecture.weight_variance);
     architecture.bias_variance = bias_variance.unwrap_or(architecture.bias_variance);
     Ok(architecture)
+}
+
+/// The text form of a kernel, as the command line takes it.
+#[pyfunction]
+#[pyo3(signature = (which, *, depth, activation, weight_variance=None, bias_variance=None))]
+pub(crate) fn kernel_name(
+    which: &str,
+    depth: usize,
+    activation: &str,
+    weight_variance: Option<f64>,
+    bias_variance: Option<f64>,
+) -> PyResult<String> {
+    Ok(architecture(which, depth, activation, weight_variance, bias_variance)?.to_string())
 }
 
 /// Θ or K between X and X2.

@@ -10,11 +10,9 @@ mod attack;
 mod dynamics;
 mod error;
 mod features;
-mod kernel_fit;
 mod kernels;
 mod model;
-mod network;
-mod run;
+mod predictor;
 mod samples;
 mod step;
 mod verify;
@@ -30,16 +28,14 @@ fn _gramstep(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<dynamics::PyKernelDynamics>()?;
     module.add_class::<attack::PyThreatModel>()?;
     module.add_class::<samples::PyData>()?;
-    module.add_class::<network::PyNetworkPredictor>()?;
-    module.add_class::<kernel_fit::PyKernelPredictor>()?;
-    module.add_class::<run::PyTrainedModel>()?;
+    module.add_class::<predictor::PyPredictor>()?;
     module.add_function(wrap_pyfunction!(step::gram_gauss_newton_step, module)?)?;
     module.add_function(wrap_pyfunction!(kernels::infinite_kernel, module)?)?;
     module.add_function(wrap_pyfunction!(kernels::empirical_ntk, module)?)?;
     module.add_function(wrap_pyfunction!(attack::run_attack, module)?)?;
     module.add_function(wrap_pyfunction!(attack::run_transfer, module)?)?;
-    module.add_function(wrap_pyfunction!(network::fit_network, module)?)?;
-    module.add_function(wrap_pyfunction!(kernel_fit::fit_kernel, module)?)?;
+    module.add_function(wrap_pyfunction!(predictor::fit, module)?)?;
+    module.add_function(wrap_pyfunction!(kernels::kernel_name, module)?)?;
     module.add_function(wrap_pyfunction!(verify::run_verify, module)?)?;
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! The arguments of an estimator's `fit` as the library's samples.
 
-use gramstep_train::arrays::{ArrayTargets, Prepared, Samples};
-use gramstep_train::data::Preprocessing;
+use gramstep_train::arrays::{ArrayTargets, Samples};
+use gramstep_train::data::{Labels, Preprocessing, Problem};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -16,6 +16,7 @@ pub(crate) struct PyData {
     columns: Vec<String>,
     targets: Vec<String>,
     classes: Option<Vec<String>>,
+    labels: Labels,
     sample_weight: Option<Py<PyAny>>,
     impute: bool,
 }
@@ -23,17 +24,25 @@ pub(crate) struct PyData {
 #[pymethods]
 impl PyData {
     #[new]
-    #[pyo3(signature = (x, y, *, columns, targets, classes=None, sample_weight=None, impute=false))]
+    #[pyo3(signature = (x, y, *, columns, targets, classes=None, labels="text", sample_weight=None, impute=false))]
     fn new(
         x: Py<PyAny>,
         y: Py<PyAny>,
         columns: Vec<String>,
         targets: Vec<String>,
         classes: Option<Vec<String>>,
+        labels: &str,
         sample_weight: Option<Py<PyAny>>,
         impute: bool,
-    ) -> Self {
-        Self { x, y, columns, targets, classes, sample_weight, impute }
+    ) -> PyResult<Self> {
+        let labels = match labels {
+            "text" => Labels::Text,
+            "integer" => Labels::Integer,
+            "number" => Labels::Number,
+            "boolean" => Labels::Boolean,
+            _ => return Err(PyValueError::new_err(format!("labels = {labels:?}"))),
+        };
+        Ok(Self { x, y, columns, targets, classes, labels, sample_weight, impute })
     }
 }
 
@@ -47,7 +56,7 @@ pub(crate) enum How<'a> {
 
 impl PyData {
     /// Split and standardised: the one copy of X.
-    pub(crate) fn prepare<T: Number>(&self, py: Python<'_>, how: How<'_>) -> PyResult<Prepared<T>> {
+    pub(crate) fn problem<T: Number>(&self, py: Python<'_>, how: How<'_>) -> PyResult<Problem<T>> {
         let x = Input::<T>::new(self.x.bind(py), "X")?;
         let weights = self
             .sample_weight
@@ -59,9 +68,9 @@ impl PyData {
             .with_imputation(self.impute);
         py.detach(|| match how {
             How::Fresh { validation, seed } => {
-                samples.prepare(validation.unwrap_or_else(|| samples.validation_share()), seed)
+                samples.problem(validation.unwrap_or_else(|| samples.validation_share()), seed)
             }
-            How::As(preprocessing) => samples.prepare_as(preprocessing),
+            How::As(preprocessing) => samples.problem_as(preprocessing),
         })
         .map_err(train)
     }
@@ -78,6 +87,6 @@ impl PyData {
             _ => Err(PyValueError::new_err(format!("y: {v} is no place of a class"))),
         };
         let labels = y.to_vec().into_iter().map(label).collect::<PyResult<_>>()?;
-        Ok(ArrayTargets::classes(classes.clone(), labels))
+        Ok(ArrayTargets::Classes { classes: classes.clone(), labels, kind: self.labels })
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use gramstep::theory::Effort;
-use gramstep_train::verify::{Event, Job, verify};
+use gramstep_train::verify::{Job, verify};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -27,11 +27,7 @@ pub(crate) fn run_verify(
     let threads = (threads > 0).then_some(threads);
     let job = Job { claims, effort, widths, seeds, threads, ..Job::default() };
     let found = worker::run(py, report, move |stop, observer| {
-        let found = verify(&job, stop, &mut |event| match event {
-            Event::Note(text) => observer.note(text),
-            Event::Certified(certificate) => observer.note(&format!("{}: {}", certificate.claim, certificate.sentence)),
-            _ => {}
-        })?;
+        let found = verify(&job, stop, observer)?;
         out.map_or(Ok(()), |folder| found.write(&folder)).map(|()| found)
     })?;
     serde_json::to_string(&found.map_err(train)?).map_err(|error| PyValueError::new_err(error.to_string()))

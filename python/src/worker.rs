@@ -8,7 +8,7 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use gramstep_train::outcome::observer::{EpochEvent, Observer, Start};
+use gramstep_train::outcome::event::{EpochEvent, Event, Observer};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
@@ -30,18 +30,19 @@ struct Reporter<R> {
 }
 
 impl<R> Observer for Reporter<R> {
-    fn note(&mut self, text: &str) {
+    fn observe(&mut self, event: &Event<'_>) -> gramstep_train::Result<()> {
+        let message = match event {
+            Event::Start(start) => {
+                self.epochs = start.settings.epochs;
+                return Ok(());
+            }
+            Event::Note(text) => Message::Note((*text).to_owned()),
+            Event::Epoch(epoch) => Message::Epoch { event: (*epoch).clone(), epochs: self.epochs },
+            Event::Certified(certificate) => Message::Note(format!("{}: {}", certificate.claim, certificate.sentence)),
+            _ => return Ok(()),
+        };
         // The listener may have left after Ctrl-C.
-        let _ = self.sender.send(Message::Note(text.to_owned()));
-    }
-
-    fn start(&mut self, start: &Start<'_>) -> gramstep_train::Result<()> {
-        self.epochs = start.settings.epochs;
-        Ok(())
-    }
-
-    fn epoch(&mut self, event: &EpochEvent) -> gramstep_train::Result<()> {
-        let _ = self.sender.send(Message::Epoch { event: event.clone(), epochs: self.epochs });
+        let _ = self.sender.send(message);
         Ok(())
     }
 }

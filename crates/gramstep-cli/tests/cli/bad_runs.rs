@@ -65,21 +65,37 @@ fn a_damaged_or_foreign_model_is_refused() {
     let end = poisoned.len() - 8;
     poisoned[end..].copy_from_slice(&f64::NAN.to_le_bytes());
     std::fs::write(&model, &poisoned).unwrap();
-    bench.fails("predict run --data t.csv", 1, &["values that are not finite"]);
+    bench.fails("predict run --data t.csv", 1, &["model.safetensors: damaged: its contents do not match its sum"]);
     std::fs::write(&model, b"\x02\0\0\0\0\0\0\0{}").unwrap();
     bench.fails("predict run --data t.csv", 1, &["not of a gramstep model"]);
+}
+
+#[test]
+fn every_altered_bit_of_a_small_model_is_refused() {
+    let bench = Bench::new();
+    bench.write("t.csv", smooth_table(30));
+    bench.json("train --data t.csv --model mlp:2:tanh --epochs 2 --out run --json --quiet");
+    let bytes = std::fs::read(bench.path("run/model.safetensors")).unwrap();
+    let parse = |bytes: &[u8]| gramstep_train::Predictor::parse("m".as_ref(), bytes, gramstep::Device::cpu(1));
+    assert!(parse(&bytes).is_ok());
+    let mut altered = bytes.clone();
+    for bit in 0..8 * bytes.len() {
+        altered[bit / 8] ^= 1 << (bit % 8);
+        assert!(parse(&altered).is_err(), "bit {bit} of {}", 8 * bytes.len());
+        altered[bit / 8] = bytes[bit / 8];
+    }
 }
 
 #[test]
 fn a_model_of_another_version_is_refused() {
     let bench = trained();
     let model = bench.path("run/model.safetensors");
-    let text = b"format_version\\\":1";
+    let text = b"format_version\\\":2";
     let mut bytes = std::fs::read(&model).unwrap();
     let at = bytes.windows(text.len()).position(|window| window == text).expect("the version in the metadata");
     bytes[at + text.len() - 1] = b'7';
     std::fs::write(&model, &bytes).unwrap();
-    bench.fails("predict run --data t.csv", 1, &["format version 7, this program reads version 1"]);
+    bench.fails("predict run --data t.csv", 1, &["format version 7, this program reads version 2"]);
 }
 
 #[test]

@@ -101,7 +101,7 @@ fn idx_files_bring_their_own_test_rows() {
     std::fs::create_dir(bench.path("digits")).expect("a new folder");
     for (name, number) in [("train", 60_u32), ("t10k", 20)] {
         let labels: Vec<u8> = (0..number).map(|i| (i % 2) as u8).collect();
-        let pixels = labels.iter().flat_map(|&label| [200 * label, 10, 20, 30, 40, 50]).collect();
+        let pixels = (0_u8..).zip(&labels).flat_map(|(i, &label)| [200 * label, i, 20, 30, 40, 50]).collect();
         bench.write(&format!("digits/{name}-images-idx3-ubyte"), idx(&[number, 2, 3], pixels));
         bench.write(&format!("digits/{name}-labels-idx1-ubyte"), idx(&[number], labels));
     }
@@ -221,13 +221,15 @@ fn settings_of_images_outside_their_range_are_refused() {
 }
 
 #[test]
-fn networks_that_cannot_be_averaged_are_refused_before_they_are_trained() {
+fn convolutional_networks_are_averaged_too() {
     let bench = Bench::new();
     bench.bones(30);
-    let run = bench.run("train --data bones --model cnn:4:relu --ensemble 2 --epochs 2 --out run");
-    assert!(run.code != 0 && run.stderr.contains("only networks of dense layers"), "{}", run.stderr);
-    let record = std::fs::read_to_string(bench.path("run/record.jsonl")).unwrap();
-    assert!(!record.contains("\"epoch\""), "{record}");
+    let report = bench.json("train --data bones --model cnn:4:relu --ensemble 2 --epochs 2 --out run --json --quiet");
+    assert_eq!(report["ensemble"], 2);
+    let info = bench.json("info run --json");
+    assert_eq!((&info["networks"], &info["parameters"]), (&2.into(), &report["parameters"]));
+    assert_eq!(bench.run("predict run --data bones").stdout.lines().count(), 31);
+    bench.json("attack run --data bones --norm linf --radius 0.01 --box 0,1 --json --quiet");
 }
 
 #[test]

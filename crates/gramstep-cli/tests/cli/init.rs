@@ -57,7 +57,7 @@ fn what_does_not_fit_the_earlier_run_is_refused() {
     bench.fails("train --data t.csv --init first --target a", 2, &["target", "that of first"]);
     bench.fails("train --data t.csv --init first --task classification", 2, &["task", "that of first"]);
     bench.write("run.toml", "init = \"first\"\ndata = \"t.csv\"\nensemble = 3\n");
-    bench.fails("train --config run.toml", 2, &["ensemble", "1 with --init"]);
+    bench.fails("train --config run.toml", 2, &["ensemble", "as many networks as the earlier run has"]);
     bench.write("run.toml", "init = \"first\"\ndata = \"t.csv\"\nmodel = \"mlp:8:gelu\"\n");
     bench.fails("train --config run.toml", 2, &["mlp:8:gelu", "that of first"]);
     bench.fails("compare --config run.toml", 2, &["init", "train alone"]);

@@ -6,14 +6,14 @@ use std::sync::atomic::AtomicBool;
 use gramstep::Scalar;
 
 use crate::data::{Portion, Problem};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::folder::{Keep, Record, RunFolder};
 use crate::format::whole_file::write_atomically;
 use crate::outcome::Report;
 use crate::outcome::event::{Event, Observer};
 use crate::predictor::Predictor;
 use crate::report::write_page;
-use crate::run::road::Assignment;
+use crate::run::assignment::Assignment;
 use crate::settings::{Config, Precision, RidgeChoice};
 
 /// What belongs to a training in memory beside its configuration.
@@ -40,8 +40,22 @@ pub struct Learnt {
     pub train_losses: Vec<f64>,
     /// Loss of the first network on the validation rows, epoch by epoch, where there are any.
     pub validation_losses: Vec<f64>,
+    /// The epoch whose parameters the first network has.
+    pub best_epoch: Option<usize>,
     /// The lines of a `record.jsonl`, without those of single steps.
     pub record: Vec<u8>,
+}
+
+impl Learnt {
+    /// Every setting as a JSON object.
+    ///
+    /// # Errors
+    /// None that a caller could cause.
+    pub fn settings(&self) -> Result<String> {
+        let wrong = |reason: String| Error::Configuration { path: "config.toml".into(), reason };
+        let settings: toml::Table = self.config.parse().map_err(|error: toml::de::Error| wrong(error.to_string()))?;
+        serde_json::to_string(&settings).map_err(|error| wrong(error.to_string()))
+    }
 }
 
 /// Trains by a configuration, in which data, precision and split have no meaning. Nothing is decided otherwise than in a
@@ -75,17 +89,24 @@ pub fn learn<T: Scalar>(
         }
     }
     problem.notes.iter().try_for_each(|note| observer.note(note))?;
-    let mut watch = Watch { inner: observer, record: Record::in_memory(), train: Vec::new(), validation: Vec::new() };
+    let mut watch = Watch {
+        inner: observer,
+        record: Record::in_memory(),
+        train: Vec::new(),
+        validation: Vec::new(),
+        best_epoch: None,
+    };
     let assignment =
         Assignment { start: how.start, tolerance: how.tolerance, ..Assignment::new(problem, &config, stop.into()) };
     let learnt = assignment.learn(Keep::Nothing, &mut watch)?;
-    let Watch { record, train, validation, .. } = watch;
+    let Watch { record, train, validation, best_epoch, .. } = watch;
     Ok(Learnt {
         predictor: learnt.predictor,
         report: learnt.report,
         config: learnt.config,
         train_losses: train,
         validation_losses: validation,
+        best_epoch,
         record: record.into_bytes()?,
     })
 }
@@ -110,6 +131,7 @@ struct Watch<'a> {
     /// Of the first network.
     train: Vec<f64>,
     validation: Vec<f64>,
+    best_epoch: Option<usize>,
 }
 
 impl Observer for Watch<'_> {
@@ -117,6 +139,9 @@ impl Observer for Watch<'_> {
         if let Event::Epoch(epoch) = event
             && epoch.member == 0
         {
+            if epoch.improved {
+                self.best_epoch = Some(epoch.epoch);
+            }
             self.train.push(epoch.train_loss);
             self.validation.extend(epoch.validation_loss);
         }

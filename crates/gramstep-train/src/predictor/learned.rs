@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use gramstep::model::Average;
-use gramstep::{Matrix, Scalar};
+use gramstep::{Matrix, Model, Scalar};
 
 use super::KernelModel;
+use super::joined::joined;
 use crate::error::{Result, outside};
 use crate::settings::Precision;
 
@@ -22,6 +23,16 @@ pub enum Learned {
     F64(Average<f64>),
     /// The regression with the kernel of an infinitely wide network.
     Kernel(Arc<KernelModel>),
+}
+
+/// One network of either number type.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Network {
+    /// Single precision.
+    F32(Model<f32>),
+    /// Double precision.
+    F64(Model<f64>),
 }
 
 impl Learned {
@@ -49,6 +60,20 @@ impl Learned {
     #[must_use]
     pub fn precision(&self) -> Precision {
         if matches!(self, Self::F32(_)) { Precision::F32 } else { Precision::F64 }
+    }
+
+    /// The mean of the networks as one network; of several, perceptrons alone lie side by side.
+    ///
+    /// # Errors
+    /// If it is a kernel regression, or networks that cannot be one.
+    pub fn joined(&self) -> Result<Network> {
+        match self {
+            Self::F32(networks) => Ok(Network::F32(joined(networks.members())?)),
+            Self::F64(networks) => Ok(Network::F64(joined(networks.members())?)),
+            Self::Kernel(kernel) => {
+                Err(outside("run", &kernel.architecture(), "that of a network, which a kernel is not"))
+            }
+        }
     }
 
     /// Networks of the average; 1 of a kernel regression.

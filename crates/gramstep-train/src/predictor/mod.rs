@@ -2,6 +2,7 @@
 //! bars. Uses `folder` and below.
 
 pub mod file;
+mod joined;
 mod kernel_model;
 mod known;
 mod learned;
@@ -12,7 +13,7 @@ mod uncertainty;
 pub use file::Metadata;
 pub use kernel_model::KernelModel;
 pub use known::Known;
-pub use learned::Learned;
+pub use learned::{Learned, Network};
 pub use predictor::Predictor;
 pub use table::ErrorBars;
 pub use uncertainty::{Uncertainty, half_width};

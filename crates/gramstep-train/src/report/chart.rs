@@ -8,7 +8,7 @@ use std::fmt::Write;
 use plotters::prelude::*;
 
 use super::axis::{Axis, Scale};
-use super::page::escape;
+use super::escape::escape;
 use super::palette::{Look, look, shade};
 use crate::error::{Error, Result};
 use crate::format::text::number;

@@ -5,6 +5,7 @@
 
 mod axis;
 mod chart;
+mod escape;
 mod judgement;
 mod page;
 mod palette;

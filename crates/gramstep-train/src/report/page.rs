@@ -5,6 +5,7 @@ use std::fmt::Write;
 use base64::Engine;
 
 use super::chart::Chart;
+use super::escape::escape;
 use super::palette::dashes;
 use crate::error::Result;
 
@@ -167,21 +168,6 @@ impl Page {
             self.body,
         )
     }
-}
-
-/// Text that HTML shows as it stands.
-pub(super) fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            other => escaped.push(other),
-        }
-    }
-    escaped
 }
 
 #[cfg(test)]

@@ -97,7 +97,7 @@ mod tests {
     use crate::data::Problem;
     use crate::folder::Keep;
     use crate::outcome::event::Silent;
-    use crate::run::road::Assignment;
+    use crate::run::assignment::Assignment;
 
     fn settled(problem: &Problem, config: &Config) -> Config {
         let mut config = config.clone();

@@ -6,8 +6,8 @@ use std::sync::atomic::AtomicBool;
 use gramstep::Device;
 use serde::Serialize;
 
+use super::assignment::Assignment;
 use super::load;
-use super::road::Assignment;
 use super::tune;
 use crate::data::Problem;
 use crate::error::{Error, Result, outside};

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use gramstep::Scalar;
 
-use super::road::Assignment;
+use super::assignment::Assignment;
 use crate::error::Result;
 use crate::folder::{Keep, Record, RunFolder};
 use crate::format::whole_file::write_atomically;

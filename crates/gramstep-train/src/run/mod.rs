@@ -1,5 +1,6 @@
 //! Runs: from a configuration to a report, and what is done with several of them. Uses `report` and below.
 
+pub(crate) mod assignment;
 pub(crate) mod choice;
 pub mod compare;
 mod fitted;
@@ -8,14 +9,14 @@ mod kept;
 pub(crate) mod kernel;
 mod networks;
 mod plan;
-pub(crate) mod road;
+mod road;
 pub(crate) mod tune;
 
 use std::path::Path;
 
 use gramstep::Device;
 
-use self::road::Assignment;
+use self::assignment::Assignment;
 pub use self::road::Learnt;
 use crate::data::{Portion, Preprocessing, Problem};
 use crate::error::{Error, Result, outside};

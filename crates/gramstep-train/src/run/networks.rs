@@ -3,9 +3,9 @@
 use gramstep::Scalar;
 use gramstep::model::Average;
 
+use super::assignment::Assignment;
 use super::fitted::Fitted;
 use super::kept::Kept;
-use super::road::Assignment;
 use crate::data::{DataHash, Problem};
 use crate::error::Result;
 use crate::outcome::event::{Both, Observer, Silent};

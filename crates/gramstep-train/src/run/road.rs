@@ -3,11 +3,12 @@
 
 use gramstep::Scalar;
 
+use super::assignment::Assignment;
 use super::fitted::Fitted;
 use super::kept::Kept;
 use super::plan::Plan;
 use super::{choice, kernel, networks};
-use crate::data::{Problem, Task};
+use crate::data::Task;
 use crate::error::{Error, Result};
 use crate::folder::Keep;
 use crate::outcome::event::{Event, Observer, Silent};
@@ -16,23 +17,6 @@ use crate::outcome::{Report, SCHEMA_VERSION, StopReason};
 use crate::predictor::{Known, Predictor};
 use crate::report::write_run;
 use crate::settings::{Config, Facts};
-use crate::training::processes::Processes;
-
-/// What is to be learned, and how.
-#[derive(Clone, Copy)]
-pub(crate) struct Assignment<'a, T> {
-    pub(crate) problem: &'a Problem<T>,
-    pub(crate) config: &'a Config,
-    /// What to go on from, where it is something learned earlier.
-    pub(crate) start: Option<&'a Predictor>,
-    /// As in [`Trainer::with_exact_train_loss`](crate::training::trainer::Trainer::with_exact_train_loss).
-    pub(crate) exact_train_loss: bool,
-    /// As in [`Trainer::with_tolerance`](crate::training::trainer::Trainer::with_tolerance).
-    pub(crate) tolerance: f64,
-    /// Whether the test rows are judged: they are no business of a choice.
-    pub(crate) judges_test: bool,
-    pub(crate) processes: Processes<'a>,
-}
 
 /// What was learned, and how it went.
 #[derive(Debug)]
@@ -46,12 +30,7 @@ pub struct Learnt {
     pub config: String,
 }
 
-impl<'a, T: Scalar> Assignment<'a, T> {
-    /// To learn a problem by a configuration, from nothing.
-    pub(crate) fn new(problem: &'a Problem<T>, config: &'a Config, processes: Processes<'a>) -> Self {
-        Self { problem, config, start: None, exact_train_loss: false, tolerance: 0.0, judges_test: true, processes }
-    }
-
+impl<T: Scalar> Assignment<'_, T> {
     /// Learns, judges and keeps the result.
     ///
     /// # Errors

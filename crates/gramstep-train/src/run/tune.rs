@@ -79,7 +79,7 @@ mod tests {
     use crate::data::Problem;
     use crate::folder::Keep;
     use crate::outcome::event::Silent;
-    use crate::run::road::Assignment;
+    use crate::run::assignment::Assignment;
     use crate::settings::OptimizerName;
 
     #[test]

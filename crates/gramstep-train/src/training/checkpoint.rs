@@ -12,11 +12,11 @@ use std::time::{Duration, Instant};
 use gramstep::optim::OptimizerState;
 use serde::{Deserialize, Serialize};
 
+use super::finished::Finished;
 use crate::data::DataHash;
 use crate::error::{Error, Result};
 use crate::folder::RunFolder;
 use crate::format::whole_file::write_atomically;
-use crate::training::ensemble::Finished;
 
 /// Version of `checkpoint.json`.
 pub(crate) const FORMAT_VERSION: u32 = 2;

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use gramstep::model::{Average, Differentiable as _};
 use gramstep::{Device, Matrix, Model, Scalar};
-use serde::{Deserialize, Serialize};
 
+use super::finished::Finished;
 use super::folds::Folds;
 use crate::data::{Dataset, Portion, Preprocessing};
 use crate::error::{Error, Result};
@@ -46,18 +46,6 @@ pub(crate) struct Trained<T> {
     pub(crate) fit: Fit,
     /// All rows of training and validation, where several networks shared them out.
     pub(crate) shared: Option<Folds<T>>,
-}
-
-/// A network that is trained.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Finished {
-    pub(crate) theta: Vec<f64>,
-    pub(crate) epochs: usize,
-    pub(crate) steps: usize,
-    pub(crate) seconds: f64,
-    pub(crate) stop_reason: StopReason,
-    pub(crate) best_epoch: Option<usize>,
-    pub(crate) lowest_train_loss: f64,
 }
 
 impl<T: Scalar> Ensemble<'_, T> {
@@ -206,20 +194,6 @@ impl<T: Scalar> Trained<T> {
         }
         let judged: Vec<usize> = (0..n).filter(|&i| judges[i] > 0).collect();
         Ok(Some((sum.select_rows(&judged), folds.rows.select(&judged))))
-    }
-}
-
-impl Finished {
-    fn of<T: Scalar>(fit: &Fit, model: &Model<T>) -> Self {
-        Self {
-            theta: model.theta().iter().map(|value| value.to_f64()).collect(),
-            epochs: fit.epochs,
-            steps: fit.steps,
-            seconds: fit.seconds,
-            stop_reason: fit.stop_reason,
-            best_epoch: fit.best_epoch,
-            lowest_train_loss: fit.lowest_train_loss,
-        }
     }
 }
 

@@ -6,6 +6,7 @@ mod averaging;
 mod batches;
 pub(crate) mod checkpoint;
 pub(crate) mod ensemble;
+mod finished;
 pub(crate) mod folds;
 pub mod optimizer;
 pub mod processes;

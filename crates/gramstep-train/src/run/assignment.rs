@@ -1,0 +1,29 @@
+//! What the road is given.
+
+use crate::data::Problem;
+use crate::predictor::Predictor;
+use crate::settings::Config;
+use crate::training::processes::Processes;
+
+/// What is to be learned, and how.
+#[derive(Clone, Copy)]
+pub(crate) struct Assignment<'a, T> {
+    pub(crate) problem: &'a Problem<T>,
+    pub(crate) config: &'a Config,
+    /// What to go on from, where it is something learned earlier.
+    pub(crate) start: Option<&'a Predictor>,
+    /// As in [`Trainer::with_exact_train_loss`](crate::training::trainer::Trainer::with_exact_train_loss).
+    pub(crate) exact_train_loss: bool,
+    /// As in [`Trainer::with_tolerance`](crate::training::trainer::Trainer::with_tolerance).
+    pub(crate) tolerance: f64,
+    /// Whether the test rows are judged: they are no business of a choice.
+    pub(crate) judges_test: bool,
+    pub(crate) processes: Processes<'a>,
+}
+
+impl<'a, T> Assignment<'a, T> {
+    /// To learn a problem by a configuration, from nothing.
+    pub(crate) fn new(problem: &'a Problem<T>, config: &'a Config, processes: Processes<'a>) -> Self {
+        Self { problem, config, start: None, exact_train_loss: false, tolerance: 0.0, judges_test: true, processes }
+    }
+}

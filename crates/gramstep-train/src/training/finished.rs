@@ -1,0 +1,32 @@
+//! A network of an ensemble that is trained, as a checkpoint keeps it.
+
+use gramstep::{Model, Scalar};
+use serde::{Deserialize, Serialize};
+
+use crate::outcome::{Fit, StopReason};
+
+/// A network that is trained.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Finished {
+    pub(crate) theta: Vec<f64>,
+    pub(crate) epochs: usize,
+    pub(crate) steps: usize,
+    pub(crate) seconds: f64,
+    pub(crate) stop_reason: StopReason,
+    pub(crate) best_epoch: Option<usize>,
+    pub(crate) lowest_train_loss: f64,
+}
+
+impl Finished {
+    pub(super) fn of<T: Scalar>(fit: &Fit, model: &Model<T>) -> Self {
+        Self {
+            theta: model.theta().iter().map(|value| value.to_f64()).collect(),
+            epochs: fit.epochs,
+            steps: fit.steps,
+            seconds: fit.seconds,
+            stop_reason: fit.stop_reason,
+            best_epoch: fit.best_epoch,
+            lowest_train_loss: fit.lowest_train_loss,
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! What was learned, behind the estimators and `load_run` alike.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use gramstep::Device;
+use gramstep_train::Predictor;
+use gramstep_train::arrays::{self, How, Learnt};
+use gramstep_train::data::{Cells, Column, Table, TextCells};
+use gramstep_train::predictor::{ErrorBars, Network as Learned};
+use gramstep_train::settings::Config;
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
+use pyo3::types::{PyBytes, PyDict};
+
+use crate::array::{Input, Number, array2};
+use crate::error::train;
+use crate::kernels::is_single;
+use crate::model::{Network, PyModel};
+use crate::samples::{self, PyData};
+use crate::worker;
+
+/// Networks or a kernel regression, with their preprocessing.
+#[pyclass(name = "Predictor", module = "gramstep._gramstep", frozen)]
+pub(crate) struct PyPredictor {
+    pub(crate) predictor: Arc<Predictor>,
+    /// The text of `config.toml` and the lines of `record.jsonl`, of one that was trained in memory.
+    story: Option<(String, Vec<u8>)>,
+}
+
+/// Trains by a configuration in JSON; goes on from `start` if there is one.
+#[pyfunction]
+#[pyo3(signature = (data, config, *, validation=None, tolerance=0.0, start=None, report=None))]
+pub(crate) fn fit<'py>(
+    py: Python<'py>,
+    data: &PyData,
+    config: &str,
+    validation: Option<f64>,
+    tolerance: f64,
+    start: Option<&PyPredictor>,
+    report: Option<&Bound<'py, PyAny>>,
+) -> PyResult<(PyPredictor, Bound<'py, PyDict>)> {
+    let config: Config = serde_json::from_str(config).map_err(|error| PyValueError::new_err(error.to_string()))?;
+    let single = match start {
+        Some(start) => start.predictor.learned().precision() == gramstep_train::settings::Precision::F32,
+        None => is_single(data.x.bind(py)),
+    };
+    let learnt = if single {
+        learn::<f32>(py, data, config, (validation, tolerance), start, report)?
+    } else {
+        learn::<f64>(py, data, config, (validation, tolerance), start, report)?
+    };
+    let described = describe(py, &learnt)?;
+    let story = Some((learnt.config, learnt.record));
+    Ok((PyPredictor { predictor: Arc::new(learnt.predictor), story }, described))
+}
+
+fn learn<T: Number>(
+    py: Python<'_>,
+    data: &PyData,
+    config: Config,
+    (validation, tolerance): (Option<f64>, f64),
+    start: Option<&PyPredictor>,
+    report: Option<&Bound<'_, PyAny>>,
+) -> PyResult<Learnt> {
+    let start = start.map(|start| Arc::clone(&start.predictor));
+    let how = match &start {
+        Some(start) => samples::How::As(start.preprocessing()),
+        None => samples::How::Fresh { validation, seed: config.seed.unwrap_or_default() },
+    };
+    let problem = data.problem::<T>(py, how)?;
+    let learnt = worker::run(py, report, move |stop, observer| {
+        let how = How { tolerance, start: start.as_deref() };
+        arrays::learn(&problem, &config, how, stop, observer)
+    })?;
+    learnt.map_err(train)
+}
+
+/// What a training did.
+fn describe<'py>(py: Python<'py>, learnt: &Learnt) -> PyResult<Bound<'py, PyDict>> {
+    let (out, report) = (PyDict::new(py), &learnt.report);
+    out.set_item("settings", learnt.settings().map_err(train)?)?;
+    out.set_item("train_losses", &learnt.train_losses)?;
+    out.set_item("validation_losses", &learnt.validation_losses)?;
+    out.set_item("epochs", report.epochs)?;
+    out.set_item("steps", report.steps)?;
+    out.set_item("best_epoch", learnt.best_epoch)?;
+    out.set_item("seconds", report.seconds)?;
+    out.set_item("stop_reason", report.stop_reason.to_string())?;
+    if let Some(kernel) = &report.kernel {
+        out.set_item("ridge", kernel.ridge)?;
+        out.set_item("log_marginal_likelihood", kernel.log_marginal_likelihood)?;
+    }
+    Ok(out)
+}
+
+#[pymethods]
+impl PyPredictor {
+    /// Reads the model of a run folder.
+    #[staticmethod]
+    #[pyo3(signature = (folder, threads=0))]
+    fn load(py: Python<'_>, folder: PathBuf, threads: usize) -> PyResult<Self> {
+        let predictor = py.detach(|| Predictor::load(&folder, Device::cpu(threads))).map_err(train)?;
+        Ok(Self { predictor: Arc::new(predictor), story: None })
+    }
+
+    fn predict(&self, py: Python<'_>, x: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        if is_single(x) { self.outputs::<f32>(py, x, false) } else { self.outputs::<f64>(py, x, false) }
+    }
+
+    fn deviation(&self, py: Python<'_>, x: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        if is_single(x) { self.outputs::<f32>(py, x, true) } else { self.outputs::<f64>(py, x, true) }
+    }
+
+    /// Predicts rows from columns by name: arrays of numbers, or lists of text with None for a gap.
+    #[pyo3(signature = (columns, *, deviation=false, interval=None))]
+    fn predict_table<'py>(
+        &self,
+        py: Python<'py>,
+        columns: &Bound<'py, PyDict>,
+        deviation: bool,
+        interval: Option<f64>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let columns = columns.iter().map(|(name, cells)| column(&name, &cells)).collect::<PyResult<_>>()?;
+        let table = Table::from_columns("the table", columns).map_err(train)?;
+        let bars = ErrorBars { deviation, interval };
+        let predictions = py.detach(|| match bars {
+            ErrorBars { deviation: false, interval: None } => self.predictor.predict(&table),
+            _ => self.predictor.predict_with(&table, bars),
+        });
+        let predictions = predictions.map_err(train)?;
+        let out = PyDict::new(py);
+        out.set_item("header", &predictions.header)?;
+        out.set_item("classes", &predictions.classes)?;
+        out.set_item("notes", &predictions.notes)?;
+        out.set_item("values", array2(py, predictions.values)?)?;
+        Ok(out)
+    }
+
+    /// What the model file says, as JSON.
+    fn metadata(&self) -> PyResult<String> {
+        serde_json::to_string(self.predictor.metadata()).map_err(|error| PyValueError::new_err(error.to_string()))
+    }
+
+    /// The network, standardised units in and out; of several networks their mean as one.
+    fn model(&self) -> PyResult<PyModel> {
+        let network = match self.predictor.learned().joined().map_err(train)? {
+            Learned::F32(model) => Network::F32(model),
+            Learned::F64(model) => Network::F64(model),
+            _ => return Err(PyTypeError::new_err("a network of a number type that this version does not know")),
+        };
+        Ok(PyModel { network })
+    }
+
+    /// Writes a run folder.
+    fn save(&self, py: Python<'_>, folder: PathBuf) -> PyResult<()> {
+        let Some((config, record)) = &self.story else {
+            return Err(PyValueError::new_err("what was read from a run folder is kept there already"));
+        };
+        py.detach(|| arrays::save(&folder, &self.predictor, config, record)).map_err(train)
+    }
+
+    #[staticmethod]
+    #[pyo3(signature = (bytes, story=None, threads=0))]
+    fn from_state(bytes: PyBackedBytes, story: Option<(String, Vec<u8>)>, threads: usize) -> PyResult<Self> {
+        let predictor = Predictor::parse(Path::new("model"), &bytes, Device::cpu(threads)).map_err(train)?;
+        Ok(Self { predictor: Arc::new(predictor), story })
+    }
+
+    /// The bytes of the model file, and those of the other files of a run.
+    fn __reduce__(slf: &Bound<'_, Self>) -> PyResult<(Py<PyAny>, Py<PyAny>)> {
+        let (py, own) = (slf.py(), slf.get());
+        let bytes = own.predictor.to_bytes(Path::new("model")).map_err(train)?;
+        let story = own.story.as_ref().map(|(config, record)| (config, PyBytes::new(py, record)));
+        let from_state = slf.get_type().getattr("from_state")?.unbind();
+        Ok((from_state, (PyBytes::new(py, &bytes), story).into_pyobject(py)?.into_any().unbind()))
+    }
+}
+
+impl PyPredictor {
+    fn outputs<T: Number>(&self, py: Python<'_>, x: &Bound<'_, PyAny>, deviation: bool) -> PyResult<Py<PyAny>> {
+        let x = Input::<T>::new(x, "X")?;
+        let x = x.samples()?;
+        let predictor = &self.predictor;
+        let outputs = py.detach(|| if deviation { predictor.deviation_array(x) } else { predictor.predict_array(x) });
+        Ok(array2(py, outputs.map_err(train)?)?.into_any().unbind())
+    }
+}
+
+fn column(name: &Bound<'_, PyAny>, cells: &Bound<'_, PyAny>) -> PyResult<Column> {
+    let name = name.extract()?;
+    let cells = match cells.extract::<Vec<Option<String>>>() {
+        Ok(text) => Cells::Text(TextCells::new(&text.iter().map(Option::as_deref).collect::<Vec<_>>())),
+        Err(_) => Cells::Numbers(Input::<f64>::new(cells, "a column")?.to_vec()),
+    };
+    Ok(Column { name, cells })
+}
