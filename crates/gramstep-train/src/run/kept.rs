@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use gramstep::Scalar;
 
 use super::assignment::Assignment;
+use super::plan::Plan;
 use crate::error::Result;
 use crate::folder::{Keep, Record, RunFolder};
 use crate::format::whole_file::write_atomically;
@@ -27,14 +28,14 @@ struct Files {
 
 impl Kept {
     /// Makes the folder, or opens that of a run to go on with.
-    pub(super) fn begin<T: Scalar>(keep: Keep<'_>, of: &Assignment<'_, T>, config: &str) -> Result<Self> {
+    pub(super) fn begin<T: Scalar>(keep: Keep<'_>, of: &Assignment<'_, T>, plan: &Plan) -> Result<Self> {
         let folder = keep.folder(&of.problem.name)?;
         let checkpoint = of.processes.first(|| match (&folder, keep) {
             (Some(folder), Keep::Resume(_)) => Checkpoint::read(&folder.checkpoint(), &of.problem.hash),
             _ => Ok(None),
         })?;
         let Some(folder) = folder else { return Ok(Self { files: None, checkpoint }) };
-        write_atomically(&folder.config(), config.as_bytes())?;
+        write_atomically(&folder.config(), plan.to_toml_in(folder.path())?.as_bytes())?;
         let record = match &checkpoint {
             Some(checkpoint) => Record::resume(&folder.record(), checkpoint.record_bytes)?,
             None => Record::create(&folder.record())?,

@@ -1,5 +1,7 @@
 //! Every setting of a run, decided: of networks or of a kernel regression.
 
+use std::path::Path;
+
 use gramstep::Scalar;
 
 use crate::data::Problem;
@@ -7,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::settings::{Config, OptimizerName, Settings};
 
 /// What is about to be done.
+#[derive(Clone)]
 pub(super) enum Plan {
     Networks(Box<Settings>),
     /// A configuration in which all that matters to a kernel is said.
@@ -18,7 +21,17 @@ impl Plan {
         Ok(Self::Networks(Box::new(Settings::resolve(config, problem)?)))
     }
 
-    /// The text of a `config.toml` that repeats the run.
+    /// The text of a `config.toml` that repeats the run from its folder.
+    pub(super) fn to_toml_in(&self, folder: &Path) -> Result<String> {
+        let mut own = self.clone();
+        match &mut own {
+            Self::Networks(settings) => settings.paths().keep_in(folder),
+            Self::Kernel(config) => config.paths().keep_in(folder),
+        }
+        own.to_toml()
+    }
+
+    /// The text of a `config.toml` that repeats the run from the working directory.
     pub(super) fn to_toml(&self) -> Result<String> {
         match self {
             Self::Networks(settings) => toml::to_string(settings),

@@ -41,14 +41,14 @@ impl<T: Scalar> Assignment<'_, T> {
         keep.check()?;
         let (kept, fitted) = match &plan {
             Plan::Networks(settings) => {
-                let mut kept = Kept::begin(keep, self, &config)?;
+                let mut kept = Kept::begin(keep, self, &plan)?;
                 let fitted = networks::fit(self, settings, &mut kept, observer)?;
                 (kept, fitted)
             }
             Plan::Kernel(settings) => {
                 // Nothing is kept before there is something to keep.
                 let fitted = kernel::fit(self.problem, settings, observer)?;
-                (Kept::begin(keep, self, &config)?, fitted)
+                (Kept::begin(keep, self, &plan)?, fitted)
             }
         };
         self.finish(&plan, (kept, fitted), config, observer)

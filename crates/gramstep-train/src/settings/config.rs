@@ -136,7 +136,9 @@ impl Config {
     /// When the file cannot be read, is of another version, or has an unknown or malformed setting.
     pub fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
-        Self::parse(path, &text)
+        let mut config = Self::parse(path, &text)?;
+        config.paths().seen_from(path.parent().unwrap_or(path));
+        Ok(config)
     }
 
     /// Reads the text of a `config.toml`; `path` is for messages.

@@ -1,6 +1,7 @@
 //! The part of a configuration that is about the data.
 
-use super::Config;
+use super::paths::Paths;
+use super::{Config, Settings};
 use crate::data::DataOptions;
 use crate::error::{Error, Result};
 
@@ -22,5 +23,27 @@ impl Config {
             seed: self.seed.unwrap_or_default(),
             ..DataOptions::of(source)
         })
+    }
+
+    /// The paths that it names.
+    pub(crate) fn paths(&mut self) -> Paths<'_> {
+        Paths {
+            data: self.data.as_mut(),
+            test: self.test.as_mut(),
+            validation: self.validation.as_mut(),
+            init: self.init.as_mut(),
+        }
+    }
+}
+
+impl Settings {
+    /// The paths that they name.
+    pub(crate) fn paths(&mut self) -> Paths<'_> {
+        Paths {
+            data: Some(&mut self.data),
+            test: Some(&mut self.test),
+            validation: Some(&mut self.validation),
+            init: self.init.as_mut(),
+        }
     }
 }

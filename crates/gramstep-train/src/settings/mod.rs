@@ -3,6 +3,7 @@
 mod adversary;
 mod config;
 mod data;
+mod paths;
 mod resolved;
 mod values;
 
