@@ -14,6 +14,34 @@ pub enum Error {
         /// The extent that was given.
         got: usize,
     },
+    /// There are fewer of something than are needed.
+    #[error("{what}: at least {least} needed, got {got}")]
+    TooFew {
+        /// What there is too little of.
+        what: &'static str,
+        /// How many are needed.
+        least: usize,
+        /// How many there are.
+        got: usize,
+    },
+    /// Something is asked for by a number beyond those that there are.
+    #[error("{what} {index}: there are {count}, counted from 0")]
+    OutOfRange {
+        /// What is asked for.
+        what: &'static str,
+        /// Its number.
+        index: usize,
+        /// How many there are.
+        count: usize,
+    },
+    /// Two things, each right by itself, do not go together.
+    #[error("{what}: {reason}")]
+    Conflict {
+        /// What does not go together.
+        what: &'static str,
+        /// Why not.
+        reason: String,
+    },
     /// A value is infinite or not a number.
     #[error("non-finite value in {what}{}", .layer.as_ref().map(|l| format!(" of layer `{l}`")).unwrap_or_default())]
     NonFinite {
@@ -105,6 +133,9 @@ impl Error {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Shape { .. } => "rows are samples; check the number of columns against the model's input and output",
+            Self::TooFew { .. } => "give more of them",
+            Self::OutOfRange { .. } => "numbers of columns, outputs and rows begin at 0",
+            Self::Conflict { .. } => "change one of the two; the message says why they exclude each other",
             Self::NonFinite { .. } => "lower the learning rate, raise the damping, or look for huge values in the data",
             Self::Setting { .. } => "see the documentation of this setting for its range",
             Self::Specification { .. } => "write for example mlp:256,256:gelu or linear",

@@ -163,7 +163,7 @@ impl<'a, T: Scalar> MatrixView<'a, T> {
         let needed =
             if rows == 0 || columns == 0 { 0 } else { (rows - 1) * row_stride + (columns - 1) * column_stride + 1 };
         if needed > data.len() {
-            return Err(Error::Shape { what: "entries of a strided view", expected: needed, got: data.len() });
+            return Err(Error::TooFew { what: "entries of a strided view", least: needed, got: data.len() });
         }
         Ok(Self { data, rows, columns, row_stride, column_stride })
     }

@@ -59,7 +59,7 @@ impl<T: Scalar> Attack<T> for Candidates<T> {
     fn search(&self, search: &mut Search<'_, T>) -> Result<()> {
         let (rows, d) = (search.rows(), search.inputs());
         if self.0.rows() < rows.end {
-            return Err(Error::Shape { what: "rows of the candidates", expected: rows.end, got: self.0.rows() });
+            return Err(Error::TooFew { what: "rows of the candidates", least: rows.end, got: self.0.rows() });
         }
         check_extent("columns of the candidates", d, self.0.columns())?;
         let mut x = self.0.as_slice()[rows.start * d..rows.end * d].to_vec();

@@ -3,7 +3,7 @@
 use super::method::run_with_radii;
 use super::search::at_least_one;
 use super::{Attack, Attacked, Criterion, Problem, ThreatModel};
-use crate::error::{Result, check_setting};
+use crate::error::{Error, Result, check_setting};
 use crate::scalar::Scalar;
 
 /// For every sample the smallest perturbation that meets the criterion, by bisection over the radius.
@@ -47,7 +47,7 @@ impl SmallestPerturbation {
     /// false; one that meets the criterion by itself has size 0.
     ///
     /// # Errors
-    /// Those of the attack; [`Error::Setting`](crate::Error::Setting) if the criterion is [`Criterion::None`], which
+    /// Those of the attack; [`Error::Conflict`] if the criterion is [`Criterion::None`], which
     /// nothing meets.
     pub fn run<T: Scalar>(
         &self,
@@ -56,8 +56,10 @@ impl SmallestPerturbation {
         threat: &ThreatModel,
     ) -> Result<Attacked<T>> {
         at_least_one("bisections", self.bisections)?;
-        let can_be_met = problem.criterion != Criterion::None;
-        check_setting(can_be_met, "criterion of an attack", "none", "a criterion that a perturbation can meet")?;
+        if problem.criterion == Criterion::None {
+            let reason = "the criterion `none` is met by no perturbation".to_owned();
+            return Err(Error::Conflict { what: "smallest perturbation", reason });
+        }
         let n = problem.samples();
         // Radius 0 decides about the samples that need no attack.
         let mut best = run_with_radii(attack, problem, threat, &vec![0.0; n])?;
@@ -89,7 +91,7 @@ impl SmallestPerturbation {
 /// What was found at a smaller radius is allowed at a larger one and competes there, so neither falls.
 ///
 /// # Errors
-/// Those of the attack; [`Error::Setting`](crate::Error::Setting) if the radii are not ascending.
+/// Those of the attack; [`Error::Setting`] if the radii are not ascending.
 pub fn error_against_radius<T: Scalar>(
     attack: &(impl Attack<T> + ?Sized),
     problem: &Problem<'_, T>,

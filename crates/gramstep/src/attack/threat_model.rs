@@ -200,7 +200,8 @@ impl ThreatModel {
     /// s_j of d columns, 0 for frozen ones.
     ///
     /// # Errors
-    /// [`Error::Shape`] if the threat model is for another number of columns.
+    /// [`Error::Shape`] if the threat model is for another number of columns, [`Error::OutOfRange`] if a frozen one lies
+    /// beyond.
     pub(super) fn scales(&self, columns: usize) -> Result<Vec<f64>> {
         let mut scales = self.scales.clone().unwrap_or_else(|| vec![1.0; columns]);
         check_extent("scales of a threat model", columns, scales.len())?;
@@ -209,11 +210,8 @@ impl ThreatModel {
         }
         for &column in &self.frozen {
             let number = scales.len();
-            *scales.get_mut(column).ok_or(Error::Shape {
-                what: "columns (a frozen one lies beyond)",
-                expected: column + 1,
-                got: number,
-            })? = 0.0;
+            let beyond = Error::OutOfRange { what: "frozen column", index: column, count: number };
+            *scales.get_mut(column).ok_or(beyond)? = 0.0;
         }
         Ok(scales)
     }

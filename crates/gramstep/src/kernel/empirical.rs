@@ -48,7 +48,7 @@ impl<'a, T: Scalar> EmpiricalKernel<'a, T> {
     /// The kernel between the points `rows` and the points `columns`.
     ///
     /// # Errors
-    /// [`Error::Shape`] if the points do not fit the model or it has no such output.
+    /// [`Error::Shape`] if the points do not fit the model, [`Error::OutOfRange`] if it has no such output.
     pub fn new(
         model: &'a Model<T>,
         rows: impl Into<MatrixView<'a, T>>,
@@ -63,11 +63,7 @@ impl<'a, T: Scalar> EmpiricalKernel<'a, T> {
         if let Outputs::One(output) = outputs
             && output >= model.outputs()
         {
-            return Err(Error::Shape {
-                what: "outputs for the one asked for",
-                expected: output + 1,
-                got: model.outputs(),
-            });
+            return Err(Error::OutOfRange { what: "output", index: output, count: model.outputs() });
         }
         Ok(Self { model, rows, columns, which, outputs })
     }

@@ -2,7 +2,7 @@
 
 use super::{InfinitePoints, Which};
 use crate::device::{Operations as _, Product, Tile, TileMut};
-use crate::error::{Result, check_extent};
+use crate::error::{Error, Result, check_extent};
 use crate::scalar::Scalar;
 use crate::view::{Matrix, MatrixView};
 
@@ -34,10 +34,12 @@ impl<T: Scalar> InfiniteRegressor<T> {
     /// The expansion in the kernels of the points x_j; c: n×k.
     ///
     /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape) if there are not as many rows of c as points, or no column.
+    /// [`Error::Shape`] if there are not as many rows of c as points, [`Error::TooFew`] if there is no column.
     pub fn new(points: InfinitePoints<T>, which: Which, coefficients: Matrix<T>) -> Result<Self> {
         check_extent("rows of the coefficients", points.samples(), coefficients.rows())?;
-        check_extent("columns of the coefficients", coefficients.columns().max(1), coefficients.columns())?;
+        if coefficients.columns() == 0 {
+            return Err(Error::TooFew { what: "columns of the coefficients", least: 1, got: 0 });
+        }
         Ok(Self { points, which, coefficients })
     }
 

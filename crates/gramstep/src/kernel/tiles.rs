@@ -19,7 +19,7 @@ pub trait KernelTiles<T: Scalar> {
     /// The part of the matrix between some points of the rows and some of the columns.
     ///
     /// # Errors
-    /// [`Error::Shape`] if a range is too long, and those of the kernel.
+    /// [`Error::OutOfRange`] if a range is too long, and those of the kernel.
     fn tile(&self, rows: Range<usize>, columns: Range<usize>) -> Result<Matrix<T>>;
 
     /// The whole matrix, by tiles of at most `samples`×`samples` points.
@@ -74,9 +74,13 @@ pub(super) fn blocks(n: usize, length: usize) -> Result<impl Iterator<Item = Ran
 
 /// Whether a tile lies inside its matrix.
 pub(super) fn check_tile((n, m): (usize, usize), rows: &Range<usize>, columns: &Range<usize>) -> Result<()> {
-    for (what, range, samples) in [("rows of a tile", rows, n), ("columns of a tile", columns, m)] {
-        if range.end > samples || range.start > range.end {
-            return Err(Error::Shape { what, expected: samples, got: range.end.max(range.start) });
+    for (what, range, samples) in [("points of a tile's rows", rows, n), ("points of a tile's columns", columns, m)] {
+        if range.start > range.end {
+            let reason = format!("{} to {} runs backwards", range.start, range.end);
+            return Err(Error::Conflict { what, reason });
+        }
+        if range.end > samples {
+            return Err(Error::OutOfRange { what, index: range.end - 1, count: samples });
         }
     }
     Ok(())

@@ -3,7 +3,7 @@
 use super::Model;
 use super::differentiable::{Cotangent, Differentiable, InputPass};
 use crate::device::{Device, Operations, Tile};
-use crate::error::{Result, check_extent, check_setting};
+use crate::error::{Error, Result, check_extent};
 use crate::scalar::Scalar;
 use crate::view::{Matrix, MatrixView};
 
@@ -28,10 +28,11 @@ impl<T: Scalar> Average<T> {
     /// The average of at least one network. It computes where the first one does.
     ///
     /// # Errors
-    /// [`Error::Setting`](crate::Error::Setting) if there is no network, [`Error::Shape`](crate::Error::Shape) if their
-    /// inputs or outputs differ in number.
+    /// [`Error::TooFew`] if there is no network, [`Error::Shape`] if their inputs or outputs differ in number.
     pub fn new(members: Vec<Model<T>>) -> Result<Self> {
-        check_setting(!members.is_empty(), "networks of an average", &members.len(), "at least 1")?;
+        if members.is_empty() {
+            return Err(Error::TooFew { what: "networks of an average", least: 1, got: 0 });
+        }
         for member in &members {
             check_extent("inputs of the networks of an average", members[0].inputs(), member.inputs())?;
             check_extent("outputs of the networks of an average", members[0].outputs(), member.outputs())?;
@@ -75,7 +76,9 @@ impl<T: Scalar> Average<T> {
 
     fn divide(&self, sum: &mut [T]) {
         let count = T::from_f64(self.members.len() as f64);
-        sum.iter_mut().for_each(|value| *value = *value / count);
+        for value in sum {
+            *value /= count;
+        }
     }
 }
 

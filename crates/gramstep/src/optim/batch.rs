@@ -122,7 +122,7 @@ impl<'a, T: Scalar> Batch<'a, T> {
     pub(super) fn check(&self, model: &Model<T>) -> Result<Matrix<f64>> {
         let (n, k) = (self.samples(), model.outputs());
         if n == 0 && self.communicator.size() == 1 {
-            return Err(Error::Shape { what: "samples of a batch (at least)", expected: 1, got: 0 });
+            return Err(Error::TooFew { what: "samples of a batch", least: 1, got: 0 });
         }
         check_extent("rows of the targets", n, self.targets.rows())?;
         check_extent("columns of the targets", k, self.targets.columns())?;

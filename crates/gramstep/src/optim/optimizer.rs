@@ -17,10 +17,19 @@ pub trait Optimizer<T: Scalar>: Send {
     /// One step on one batch.
     ///
     /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape) or [`Error::Target`](crate::Error::Target) if the batch does not fit the model or the loss, [`Error::Setting`](crate::Error::Setting) if its
-    /// sample weights are out of range or sum to 0, [`Error::State`](crate::Error::State) if a restored state is that of another model,
-    /// [`Error::NonFinite`](crate::Error::NonFinite) naming the layer if the network's outputs are not finite, [`Error::Solve`](crate::Error::Solve) or
-    /// [`Error::Memory`](crate::Error::Memory) from the solve. The model is left as it was.
+    /// [`Error::TooFew`], [`Error::Shape`] or [`Error::Target`] if the batch is empty, or does not fit the model or the
+    /// loss, [`Error::Setting`] if its sample weights are out of range or sum to 0, [`Error::State`] if a restored state is
+    /// that of another model, [`Error::NonFinite`] naming the layer if the network's outputs are not finite,
+    /// [`Error::Solve`] or [`Error::Memory`] from the solve. The model is left as it was.
+    ///
+    /// [`Error::TooFew`]: crate::Error::TooFew
+    /// [`Error::Shape`]: crate::Error::Shape
+    /// [`Error::Target`]: crate::Error::Target
+    /// [`Error::Setting`]: crate::Error::Setting
+    /// [`Error::State`]: crate::Error::State
+    /// [`Error::NonFinite`]: crate::Error::NonFinite
+    /// [`Error::Solve`]: crate::Error::Solve
+    /// [`Error::Memory`]: crate::Error::Memory
     fn step(&mut self, model: &mut Model<T>, batch: &Batch<'_, T>) -> Result<StepInfo>;
 
     /// Everything that the next step depends on, apart from the model.

@@ -7,8 +7,9 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::TangentFeatures;
-use super::part::{ExplicitPart, LinearPart, Part};
-use crate::device::{Operations, Product, Tile, TileMut, for_each_chunk};
+use super::block::{Block, factors};
+use super::part::{ExplicitPart, Part};
+use crate::device::for_each_chunk;
 use crate::error::{Error, Result, check_extent};
 use crate::scalar::Scalar;
 use crate::view::Matrix;
@@ -33,14 +34,14 @@ impl<T: Scalar> TangentFeatures<T> {
     /// K(X, X′) = J S J′ᵀ, n·k×n′·k, between this batch (rows) and another batch of the same network (columns).
     ///
     /// # Errors
-    /// [`Error::Shape`] if the other features do not come from the same network.
+    /// [`Error::Shape`] or [`Error::Conflict`] if the other features do not come from the same network.
     pub fn cross_gram(&self, other: &Self) -> Result<Matrix<T>> {
         check_extent("parts of the other features", self.parts.len(), other.parts.len())?;
         check_extent("parameters of the other features", self.parameters, other.parameters)?;
         for (at, (part, theirs)) in self.parts.iter().zip(&other.parts).enumerate() {
             if !part.is_of_the_same_parameters(theirs) {
-                let what = "part that uses its parameters as the other's does (number of parts that agree)";
-                return Err(Error::Shape { what, expected: self.parts.len(), got: at });
+                let reason = format!("part {at} uses its parameters otherwise than the other's part {at}");
+                return Err(Error::Conflict { what: "features of two networks", reason });
             }
         }
         Ok(self.panels(other, Region::All))
@@ -160,101 +161,6 @@ impl<T: Scalar> TangentFeatures<T> {
             });
         });
     }
-
-    /// Parts in groups whose written-out gradients fit the memory budget together.
-    fn groups(&self, columns: &Self) -> Vec<Range<usize>> {
-        let mut groups: Vec<Range<usize>> = Vec::new();
-        let mut used = 0;
-        for (at, part) in self.parts.iter().enumerate() {
-            let bytes = match part {
-                Part::Linear(part) if !part.positions_are_cheaper(self.extent(), columns.extent()) => {
-                    (self.rows() + columns.rows()) * part.weight_len() * size_of::<T>()
-                }
-                _ => 0,
-            };
-            match groups.last_mut() {
-                Some(group) if used + bytes <= self.memory_budget => {
-                    group.end = at + 1;
-                    used += bytes;
-                }
-                _ => {
-                    groups.push(at..at + 1);
-                    used = bytes;
-                }
-            }
-        }
-        groups
-    }
-
-    /// A part in the form in which its block of G with other features is cheaper: as it is, or as gradients. Both sides
-    /// come to the same decision.
-    fn prepare(&self, part: &Part<T>, others: &Self) -> Vec<Part<T>> {
-        let operations = self.device().operations::<T>();
-        match part {
-            Part::Linear(linear) if !linear.positions_are_cheaper(self.extent(), others.extent()) => {
-                let gradients = linear.gradients(&operations, &self.memory, (self.samples, self.outputs));
-                gradients.into_iter().map(Part::Explicit).collect()
-            }
-            Part::Linear(linear) if linear.window.is_some() => {
-                vec![Part::Linear(linear.unfolded(&operations, self.samples).into_owned())]
-            }
-            _ => vec![part.clone()],
-        }
-    }
-
-    fn extent(&self) -> Extent {
-        Extent { samples: self.samples, outputs: self.outputs }
-    }
-
-    /// The same features with the gradients of convolutions written out and kept, as far as the memory budget goes and
-    /// where `samples` samples have a G that is cheaper so: every later product with J reads them instead of convolving
-    /// again. The budget is asked about `most` samples, the most that a process has.
-    pub(super) fn with_gradients_kept(mut self, samples: usize, most: usize) -> Self {
-        let extent = Extent { samples, outputs: self.outputs };
-        let operations = self.device.operations::<T>();
-        let mut left = self.memory_budget;
-        let mut parts = Vec::with_capacity(self.parts.len());
-        for part in std::mem::take(&mut self.parts) {
-            match part {
-                Part::Linear(linear) if !linear.positions_are_cheaper(extent, extent) => {
-                    let bytes = most * self.outputs * linear.weight_len() * size_of::<T>();
-                    if bytes <= left {
-                        left -= bytes;
-                        let gradients = linear.gradients(&operations, &self.memory, (self.samples, self.outputs));
-                        parts.extend(gradients.into_iter().map(Part::Explicit));
-                    } else {
-                        parts.push(Part::Linear(linear));
-                    }
-                }
-                other => parts.push(other),
-            }
-        }
-        self.parts = parts;
-        self
-    }
-}
-
-/// How many samples there are, with how many Jacobian rows each.
-#[derive(Clone, Copy)]
-pub(super) struct Extent {
-    pub(super) samples: usize,
-    pub(super) outputs: usize,
-}
-
-impl<T: Scalar> LinearPart<T> {
-    /// n·m·T²d_in/2 + (nk)(mq)T²d_out/2 against (nk + mq)/2·T·d_in·d_out + (nk)(mq)d_in·d_out/2 multiplications, for n
-    /// samples with k rows here and m with q there (the same: a symmetric G).
-    pub(super) fn positions_are_cheaper(&self, ours: Extent, theirs: Extent) -> bool {
-        if self.places == 1 && self.window.is_none() {
-            return true;
-        }
-        let [n, k, m, q] = [ours.samples, ours.outputs, theirs.samples, theirs.outputs].map(|v| v as f64);
-        let [t, d_in, d_out] = [self.places, self.inputs, self.outputs].map(|v| v as f64);
-        let (rows, columns) = (n * k, m * q);
-        let positions = n * m * t * t * d_in / 2.0 + rows * columns * t * t * d_out / 2.0;
-        let gradients = rows.midpoint(columns) * t * d_in * d_out + rows * columns * d_in * d_out / 2.0;
-        positions < gradients
-    }
 }
 
 /// Which blocks of a matrix of products are computed.
@@ -287,101 +193,11 @@ fn pieces(range: Range<usize>, length: usize) -> impl Iterator<Item = Range<usiz
     range.step_by(length.max(1)).map(move |start| start..(start + length.max(1)).min(end))
 }
 
-/// Factors of the weight's and of the bias's contribution to G.
-fn factors<T: Scalar>(part: &LinearPart<T>) -> (T, T) {
-    (T::from_f64(part.weight.in_gram()), T::from_f64(part.bias.map_or(0.0, super::Term::in_gram)))
-}
-
 fn add_squares<T: Scalar>(diagonal: &mut [T], part: &ExplicitPart<T>) {
     let factor = T::from_f64(part.term.in_gram());
     let gradients = part.gradients.tile(0, diagonal.len(), part.length).host();
     for (out, gradient) in diagonal.iter_mut().zip(gradients.chunks_exact(part.length.max(1))) {
         *out += factor * gradient.iter().map(|&g| g * g).sum::<T>();
-    }
-}
-
-/// A rectangle of G in samples, with k and q Jacobian rows per sample.
-struct Block {
-    rows: Range<usize>,
-    columns: Range<usize>,
-    k: usize,
-    q: usize,
-}
-
-impl Block {
-    fn compute<T: Scalar>(&self, operations: &dyn Operations<T>, ours: &[Part<T>], theirs: &[Part<T>]) -> Vec<T> {
-        let (height, width) = (self.rows.len() * self.k, self.columns.len() * self.q);
-        let mut out = vec![T::ZERO; height * width];
-        let mut aa = Vec::new();
-        let mut dd = Vec::new();
-        for (part, other) in ours.iter().zip(theirs) {
-            match (part, other) {
-                (Part::Linear(part), Part::Linear(other)) if !part.is_frozen() => {
-                    let (weight, bias) = factors(part);
-                    let (t, s) = (part.places, other.places);
-                    aa.resize(self.rows.len() * t * self.columns.len() * s, T::ZERO);
-                    dd.resize(height * t * width * s, T::ZERO);
-                    let (a_rows, a_columns) = (self.rows.len() * t, self.columns.len() * s);
-                    if weight != T::ZERO {
-                        let a = part.activation_rows(self.rows.clone());
-                        let b = other.activation_rows(self.columns.clone());
-                        let out = TileMut::new(&mut aa, a_rows, a_columns);
-                        operations.product(out, Product::Replace, T::ONE, a, b.t());
-                    }
-                    let a = part.delta_rows(self.rows.clone(), self.k);
-                    let b = other.delta_rows(self.columns.clone(), self.q);
-                    operations.product(
-                        TileMut::new(&mut dd, height * t, width * s),
-                        Product::Replace,
-                        T::ONE,
-                        a,
-                        b.t(),
-                    );
-                    let aa = Tile::new(&aa, a_rows, a_columns);
-                    if t == 1 && s == 1 {
-                        let dd = Tile::new(&dd, height, width);
-                        operations.gram_accumulate(TileMut::new(&mut out, height, width), weight, bias, aa, dd);
-                    } else {
-                        self.contract_places(&mut out, (weight, bias), (t, s), aa.host(), &dd);
-                    }
-                }
-                (Part::Explicit(part), Part::Explicit(other)) if part.term.weight > 0.0 => {
-                    let a = part.gradients.tile(self.rows.start * self.k * part.length, height, part.length);
-                    let b = other.gradients.tile(self.columns.start * self.q * part.length, width, part.length);
-                    let factor = T::from_f64(part.term.in_gram());
-                    operations.product(TileMut::new(&mut out, height, width), Product::Accumulate, factor, a, b.t());
-                }
-                // Frozen.
-                (Part::Linear(_), Part::Linear(_)) | (Part::Explicit(_), Part::Explicit(_)) => {}
-                _ => unreachable!("both sides take the same form"),
-            }
-        }
-        out
-    }
-
-    /// out\[(i,a),(j,b)\] += Σ_{t,s} (weight·aa\[(i,t),(j,s)\] + bias)·dd\[(i,a,t),(j,b,s)\].
-    fn contract_places<T: Scalar>(
-        &self,
-        out: &mut [T],
-        (weight, bias): (T, T),
-        (t, s): (usize, usize),
-        aa: &[T],
-        dd: &[T],
-    ) {
-        let width = self.columns.len() * self.q;
-        for (row, line) in out.chunks_exact_mut(width).enumerate() {
-            let i = row / self.k;
-            for (column, value) in line.iter_mut().enumerate() {
-                let j = column / self.q;
-                let mut sum = T::ZERO;
-                for place in 0..t {
-                    let aa = &aa[(i * t + place) * self.columns.len() * s + j * s..][..s];
-                    let dd = &dd[(row * t + place) * width * s + column * s..][..s];
-                    sum += aa.iter().zip(dd).map(|(&a, &d)| weight.mul_add(a, bias) * d).sum::<T>();
-                }
-                *value += sum;
-            }
-        }
     }
 }
 

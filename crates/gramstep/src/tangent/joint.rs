@@ -10,7 +10,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::TangentFeatures;
-use super::gram::Extent;
+use super::form::Extent;
 use super::part::{ExplicitPart, LinearPart, Part};
 use crate::communicator::{Communicator, agree, all_reduce_sum, gather_counts, gather_values, numbers, share};
 use crate::device::{Buffer, Device, Operations};

@@ -12,6 +12,8 @@
 //! Every span of parameters has a weight s ≥ 0: G = Σ s·(its part) and `vjp` = S Jᵀ, so that G = jvp ∘ vjp always
 //! holds; 0 freezes a span.
 
+mod block;
+mod form;
 mod gram;
 mod jacobian;
 mod joint;
@@ -68,9 +70,9 @@ impl<T: Scalar> TangentFeatures<T> {
     /// `predictions` is f, n×k; `parameters` is p. A part's terms say where in θ its parameters lie.
     ///
     /// # Errors
-    /// [`Error::Shape`] if a part does not have n samples and k outputs, or its parameters lie outside θ or are those of
-    /// another part too (a weight used several times is one part with several places);
-    /// [`Error::Setting`] if a weight of a term is negative or not finite.
+    /// [`Error::Shape`] if a part does not have n samples and k outputs, [`Error::OutOfRange`] if its parameters lie
+    /// outside θ, [`Error::Conflict`] if they are those of another part too (a weight used several times is one part with
+    /// several places), [`Error::Setting`] if a weight of a term is negative or not finite.
     pub fn from_parts(device: Device, parameters: usize, predictions: Matrix<T>, parts: Vec<Part<T>>) -> Result<Self> {
         let (samples, outputs) = (predictions.rows(), predictions.columns());
         for part in &parts {
@@ -258,8 +260,8 @@ fn check_terms<T: Scalar>(parts: &[Part<T>]) -> Result<()> {
     for pair in terms.windows(2) {
         let (end, next) = (pair[0].0.offset + pair[0].1, pair[1].0.offset);
         if next < end {
-            let what = "first parameter of a part, after the end of the one before (used twice: make it one part)";
-            return Err(Error::Shape { what, expected: end, got: next });
+            let reason = format!("both use the parameters {next}..{end}; make it one part");
+            return Err(Error::Conflict { what: "two parts", reason });
         }
     }
     Ok(())

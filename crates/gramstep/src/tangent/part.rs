@@ -248,8 +248,8 @@ impl<T: Scalar> Part<T> {
             if term.offset + length <= parameters {
                 Ok(())
             } else {
-                let got = term.offset + length;
-                Err(Error::Shape { what: "end of a part's parameters in θ", expected: parameters, got })
+                let last = (term.offset + length).saturating_sub(1);
+                Err(Error::OutOfRange { what: "last parameter of a part", index: last, count: parameters })
             }
         };
         match self {

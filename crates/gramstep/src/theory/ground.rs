@@ -38,11 +38,12 @@ impl Points {
     /// Inputs and targets of the same rows.
     ///
     /// # Errors
-    /// [`Error::Shape`] if the numbers of rows differ, there are fewer than two rows, or there are several targets.
+    /// [`Error::Shape`] if the numbers of rows differ or there are several targets, [`Error::TooFew`] if there are fewer
+    /// than two rows.
     pub fn new(inputs: Matrix<f64>, targets: Matrix<f64>) -> Result<Self> {
         let (n, rows, columns) = (inputs.rows(), targets.rows(), targets.columns());
         if n < 2 {
-            return Err(Error::Shape { what: "points of a claim (at least)", expected: 2, got: n });
+            return Err(Error::TooFew { what: "points of a claim", least: 2, got: n });
         }
         if rows != n {
             return Err(Error::Shape { what: "rows of the targets", expected: n, got: rows });

@@ -55,8 +55,8 @@ impl RobustSetting {
             }
         }
         if kept.len() < self.samples {
-            let (what, got) = ("points of the sphere that are far apart", kept.len());
-            return Err(Error::Shape { what, expected: self.samples, got });
+            let what = "points of the sphere that are far apart";
+            return Err(Error::TooFew { what, least: self.samples, got: kept.len() });
         }
         // Balanced labels, whichever were kept.
         let targets = Matrix::from_fn(self.samples, 1, |i, _| if i % 2 == 0 { 1.0 } else { -1.0 });

@@ -473,7 +473,8 @@ fn settings_out_of_range_and_batches_that_do_not_fit_are_refused() {
     assert!(matches!(refused(Batch::new(&x, &matrix(2, 3, 2))), Error::Shape { .. }));
     assert!(matches!(refused(Batch::new(&x, &matrix(2, 4, 1))), Error::Shape { .. }));
     assert!(matches!(refused(Batch::new(&matrix(1, 4, 2), &y)), Error::Shape { .. }));
-    assert!(matches!(refused(Batch::new(&Matrix::zeros(0, 3), &Matrix::zeros(0, 2))), Error::Shape { .. }));
+    let none = refused(Batch::new(&Matrix::zeros(0, 3), &Matrix::zeros(0, 2)));
+    assert!(matches!(none, Error::TooFew { least: 1, got: 0, .. }), "{none}");
     assert!(matches!(refused(Batch::new(&x, &y).with_weights(&[1.0, -1.0, 1.0, 1.0])), Error::Setting { .. }));
     assert!(matches!(refused(Batch::new(&x, &y).with_loss(&CrossEntropyLoss)), Error::Target { .. }));
     let mut hole = y.clone();

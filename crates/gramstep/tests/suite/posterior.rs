@@ -222,7 +222,7 @@ fn the_evidence_finds_the_noise_of_a_network_with_far_more_parameters_than_rows(
 
 #[test]
 fn the_scale_of_the_weights_changes_no_posterior() {
-    let weights: Vec<f64> = (0..80).map(|i| 0.5 + (i % 4) as f64).collect();
+    let weights: Vec<f64> = (0..80).map(|i| 0.5 + f64::from(i % 4)).collect();
     let (x, y) = noisy(80, 2, &weights);
     let model = trained(&[2, 12, 1], &x, &y, &weights, 40, false);
     let new: Matrix<f64> = matrix(44, 6, 2);

@@ -1,7 +1,7 @@
 //! Identities of tangent features against the explicit Jacobian and against differences.
 
 use gramstep::tangent::{ExplicitPart, LinearPart, Part, Term};
-use gramstep::{Device, Matrix, Scalar, TangentFeatures};
+use gramstep::{Device, Error, Matrix, Scalar, TangentFeatures};
 
 use super::cases::{INPUTS, assert_close, cases, dot, matrix, model, norm, normal};
 
@@ -225,12 +225,14 @@ fn parts_of_the_wrong_size_are_refused() {
     let features = |p, n, part| TangentFeatures::<f64>::from_parts(Device::cpu(1), p, Matrix::zeros(n, 1), vec![part]);
     assert!(features(6, 3, part(Term::at(0))).is_ok());
     assert!(features(6, 2, part(Term::at(0))).is_err());
-    assert!(features(6, 3, part(Term::at(1))).is_err());
+    let beyond = features(6, 3, part(Term::at(1))).unwrap_err();
+    assert!(matches!(beyond, Error::OutOfRange { index: 6, count: 6, .. }), "{beyond}");
     let negative = Term { weight: -1.0, ..Term::at(0) };
     assert!(features(6, 3, part(negative)).is_err());
     // G would miss the products of two parts over the same parameters.
     let twice = vec![part(Term::at(0)), part(Term::at(3))];
-    assert!(TangentFeatures::<f64>::from_parts(Device::cpu(1), 9, Matrix::zeros(3, 1), twice).is_err());
+    let refused = TangentFeatures::<f64>::from_parts(Device::cpu(1), 9, Matrix::zeros(3, 1), twice).unwrap_err();
+    assert_eq!(refused.to_string(), "two parts: both use the parameters 3..6; make it one part");
 }
 
 #[test]
@@ -247,7 +249,8 @@ fn cross_grams_of_other_uses_of_the_parameters_are_refused_and_other_numbers_of_
         assert_close(cross.as_slice(), twin.as_slice(), 100.0, "cross gram of different numbers of rows");
     }
     let frozen = Term { weight: 0.0, ..Term::at(0) };
-    assert!(features(3, 1, Term::at(0)).cross_gram(&features(3, 1, frozen)).is_err());
+    let refused = features(3, 1, Term::at(0)).cross_gram(&features(3, 1, frozen)).unwrap_err();
+    assert!(matches!(refused, Error::Conflict { .. }), "{refused}");
 }
 
 #[test]

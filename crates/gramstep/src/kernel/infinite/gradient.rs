@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
-use super::points::{InfinitePoints, STRIPE, Work, runs};
+use super::points::InfinitePoints;
 use super::slopes::Slopes;
+use super::walk::{STRIPE, Work, runs};
 use crate::device::{Operations, Product, Tile, TileMut, vectorized};
 use crate::error::{Result, check_extent};
 use crate::kernel::Which;

@@ -14,6 +14,7 @@
 mod dual;
 mod gradient;
 mod kernel;
+mod kernels;
 mod layers;
 mod pairs;
 mod points;
@@ -21,6 +22,7 @@ pub mod quadrature;
 mod slopes;
 mod steps;
 mod tiles;
+mod walk;
 
 pub use kernel::InfiniteKernel;
 pub use layers::{DenseVariances, InfiniteLayer};
