@@ -57,7 +57,10 @@ fn words_that_are_not_known_are_refused_with_those_that_are() {
 
 #[test]
 fn damping_without_gram_gauss_newton_is_refused() {
-    refused("--optimizer adam --damping 0.1", &["damping", "gram-gauss-newton alone"]);
+    refused(
+        "--optimizer adam --damping 0.1",
+        &["--damping does not go with --optimizer adam", "gram-gauss-newton alone"],
+    );
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::path::Path;
 use gramstep::{Device, Model, Scalar};
 
 use crate::data::{Dataset, Problem};
-use crate::error::{Error, Result, outside};
+use crate::error::{Error, Result, conflict};
 pub use crate::folder::Keep;
 use crate::folder::Record;
 use crate::folder::RunFolder;
@@ -48,10 +48,9 @@ pub fn train<'a>(
         if processes.is_first() { (keep, observer) } else { (Keep::Nothing, &mut silent) };
     if let Some(architecture) = kernel::architecture(config)? {
         if processes.count() > 1 {
-            let value = config.model.clone().unwrap_or_default();
-            let range =
-                "a finite network in a distributed run; kernel matrices are computed by `gramstep kernel --tile`";
-            return Err(outside("model", &value, range));
+            let model = format!("--model {}", config.model.as_deref().unwrap_or_default());
+            let reason = "it trains networks; `gramstep kernel --tile` computes kernel matrices on several machines";
+            return Err(conflict("distributed", model, reason));
         }
         return kernel::train(config, architecture, keep, observer);
     }
@@ -86,23 +85,23 @@ fn earlier(config: &mut Config) -> Result<Option<TrainedModel>> {
     model.check_start()?;
     let metadata = model.metadata();
     let own = metadata.preprocessing.targets.columns();
-    let given = |name, value: String| Error::Setting {
-        name,
-        value,
-        range: format!("with --init it is that of {}", run.display()),
+    let init = || format!("--init {}", run.display());
+    let given = |name, value: &dyn std::fmt::Display, own: &dyn std::fmt::Display| {
+        let reason = format!("it is that of {}, {own}, and not {value}", run.display());
+        conflict(name, init(), reason)
     };
     if let Some(other) = config.model.as_ref().filter(|&other| *other != metadata.model) {
-        return Err(given("model", other.clone()));
+        return Err(given("model", other, &metadata.model));
     }
     if let Some(task) = config.task.filter(|&task| task != metadata.task) {
-        return Err(given("task", task.to_string()));
+        return Err(given("task", &task, &metadata.task));
     }
     if !config.target.is_empty() && config.target != own {
-        return Err(given("target", config.target.join(",")));
+        return Err(given("target", &config.target.join(","), &own.join(",")));
     }
     if let Some(count) = config.ensemble.filter(|&count| count > 1) {
-        let range = "1 with --init: all networks would begin as the same one";
-        return Err(outside("ensemble", &count, range));
+        let reason = format!("all {count} networks would begin as the same one");
+        return Err(conflict("ensemble", init(), reason));
     }
     config.model = Some(metadata.model.clone());
     config.precision.get_or_insert(metadata.precision);

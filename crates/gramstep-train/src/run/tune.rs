@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::data::Problem;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, conflict};
 use crate::format::text::number;
 use crate::outcome::Trial;
 use crate::outcome::observer::{Observer, Silent};
@@ -29,11 +29,8 @@ pub(crate) fn learning_rate(
     trials: &mut Vec<Trial>,
 ) -> Result<f64> {
     if problem.validation.is_none() {
-        return Err(Error::Setting {
-            name: "tune",
-            value: "without validation rows".to_owned(),
-            range: "judges by the validation loss: give --validation".to_owned(),
-        });
+        let reason = "it judges by the validation loss: give --validation";
+        return Err(conflict("tune", "a split without validation rows", reason));
     }
     let settings = Settings::resolve(config, problem)?;
     let mut short = config.clone();
