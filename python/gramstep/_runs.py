@@ -51,10 +51,11 @@ class Run:
         return targets["columns"] if self.task == "regression" else [targets["column"]]
 
     @property
-    def classes(self) -> NDArray[Any] | None:
+    def classes(self) -> list[Any] | None:
         """The classes as they were given, None for a regression."""
         targets = self.metadata["preprocessing"]["targets"]
-        return _labels(targets["classes"], targets.get("labels", "text")) if "classes" in targets else None
+        names = targets.get("classes")
+        return None if names is None else _labels(names, targets.get("labels", "text")).tolist()
 
     @property
     def loss_curve(self) -> list[float]:

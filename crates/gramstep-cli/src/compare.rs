@@ -21,7 +21,7 @@ use crate::text;
 )]
 pub(crate) struct Compare {
     #[command(flatten)]
-    options: TrainingOptions,
+    options: TrainingOptions<false>,
     /// The methods to compare
     #[arg(long, value_name = "NAME,..", value_delimiter = ',', value_parser = parse::<OptimizerName>,
           default_value = "gram-gauss-newton,adam", help_heading = "Method")]

@@ -4,147 +4,105 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use clap::{ArgAction, Args};
+use clap::error::ErrorKind;
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, value_parser};
 use gramstep_train::Result;
-use gramstep_train::data::{Augmentation, BrokenImages, Colour, Format, ImageSize, Portion, Source, Task};
-use gramstep_train::settings::Adversary;
-use gramstep_train::settings::{BatchSize, Config, DampingChoice, Precision, RidgeChoice, TimeLimit};
+use gramstep_train::data::{Format, Source};
+use gramstep_train::settings::{Config, Group, Hyphen, SETTINGS, Setting, Taken};
 
-/// What is learned, from what, and how: everything of `train` but the method.
-#[derive(Args)]
-pub(crate) struct TrainingOptions {
-    /// The data: a .csv, .tsv, .npy or .npz file, a folder of images, builtin:diabetes or builtin:winequality. Folders:
-    /// CLASS/*, AGE/<111|112>/* as AFAD, a .csv with a column `id` beside a folder of images as RSNA, IDX files as MNIST
-    #[arg(long, value_name = "SRC", help_heading = "Data")]
-    data: Option<String>,
-    /// How the data are laid out, where their name does not tell: csv, tsv, npy, npz, afad, rsna, classes or idx
-    #[arg(long, requires = "data", value_parser = parse::<Format>, help_heading = "Data")]
-    format: Option<Format>,
-    /// Settings from a file; options given here come first
-    #[arg(long, value_name = "FILE.toml", help_heading = "Data")]
-    config: Option<PathBuf>,
-    /// The columns to learn [default: the last one]
-    #[arg(long, value_name = "COL,..", value_delimiter = ',', help_heading = "Data")]
-    target: Vec<String>,
-    /// Columns to leave out
-    #[arg(long, value_name = "COL,..", value_delimiter = ',', help_heading = "Data")]
-    drop: Vec<String>,
-    /// The column with the weight of every row: how much its error counts
-    #[arg(long, value_name = "COL", help_heading = "Data")]
-    weights: Option<String>,
-    /// regression or classification [default: classification if the target is text]
-    #[arg(long, value_parser = task, help_heading = "Data")]
-    task: Option<Task>,
-    /// Rows that are only judged at the end: a share of all rows (0 for none) or a file [default: 0.2]
-    #[arg(long, value_name = "FRACTION|FILE", value_parser = parse::<Portion>, help_heading = "Data")]
-    test: Option<Portion>,
-    /// Rows that choose when to stop: a share of all rows (0 for none) or a file [default: 0.1]
-    #[arg(long, value_name = "FRACTION|FILE", value_parser = parse::<Portion>, help_heading = "Data")]
-    validation: Option<Portion>,
-
-    /// Size that images are brought to: a side, or HEIGHTxWIDTH [default: that of the first image, at most 32]
-    #[arg(long, value_name = "PIXELS", value_parser = parse::<ImageSize>, help_heading = "Images")]
-    image_size: Option<ImageSize>,
-    /// auto, grey or rgb [default: auto, as the first image is]
-    #[arg(long, value_parser = parse::<Colour>, help_heading = "Images")]
-    colour: Option<Colour>,
-    /// What becomes of images that cannot be read and of rows without image: refuse or skip [default: refuse]
-    #[arg(long, value_parser = parse::<BrokenImages>, help_heading = "Images")]
-    broken_images: Option<BrokenImages>,
-    /// Random changes of training images: none, flip, shift:PIXELS or both [default: none]
-    #[arg(long, value_name = "flip,shift:N", value_parser = parse::<Augmentation>, help_heading = "Images")]
-    augment: Option<Augmentation>,
-
-    /// The network: linear, mlp:WIDTH,..:ACTIVATION, cnn:CHANNELS,..:ACTIVATION (then :max for max pools, :dense=WIDTH,..
-    /// for dense layers over all pixels instead of their mean) or resnet32; or regression with the kernel of an
-    /// infinitely wide one: ntk:depth=N:ACTIVATION or nngp:depth=N:ACTIVATION [default: on small tables the best of
-    /// three by the validation loss, else mlp:256,256:gelu; resnet32 for images]
-    #[arg(long, value_name = "SPEC", help_heading = "Model")]
-    model: Option<String>,
-    /// Number type of the parameters: f32 or f64 [default: f64; f32 for images and for large tables]
-    #[arg(long, value_parser = parse::<Precision>, help_heading = "Model")]
-    precision: Option<Precision>,
-
-    /// Step length
-    #[arg(long, value_name = "F", allow_negative_numbers = true, help_heading = "Method")]
-    learning_rate: Option<f64>,
-    /// Damping of gram-gauss-newton relative to the mean diagonal of G [default: auto]
-    #[arg(long, value_name = "auto|F", value_parser = parse::<DampingChoice>, allow_hyphen_values = true, help_heading = "Method")]
-    damping: Option<DampingChoice>,
-    /// Weight decay; auto lets it fall in the course of the run, and early stopping chooses; of a kernel auto is the one
-    /// of least error for rows left out, evidence that of largest marginal likelihood [default: auto]
-    #[arg(long, value_name = "auto|evidence|F", value_parser = parse::<RidgeChoice>, allow_hyphen_values = true, help_heading = "Method")]
-    ridge: Option<RidgeChoice>,
-    /// Momentum: of SPRING for gram-gauss-newton, of sgd; for adam its first decay rate
-    #[arg(long, value_name = "F", allow_negative_numbers = true, help_heading = "Method")]
-    momentum: Option<f64>,
-    /// Rows of one step
-    #[arg(long, value_name = "full|N", value_parser = parse::<BatchSize>, allow_hyphen_values = true, help_heading = "Method")]
-    batch_size: Option<BatchSize>,
-
-    /// Train against an attack in the data's units: NORM:RADIUS:ATTACK, such as linf:0.1:pgd:10
-    #[arg(long, value_name = "NORM:RADIUS:ATTACK", value_parser = parse::<Adversary>, help_heading = "Method")]
-    adversarial: Option<Adversary>,
-    /// Keep every layer within R/√m of its start, m the largest number of hidden units (with --adversarial)
-    #[arg(long, value_name = "R", allow_negative_numbers = true, help_heading = "Method")]
-    ball: Option<f64>,
-    /// Epochs in which the radius of --adversarial rises to its full size: a network that cannot yet tell samples apart
-    /// learns nothing against a large one [default: 0]
-    #[arg(long, value_name = "N", help_heading = "Method")]
-    warm_up: Option<usize>,
-
-    /// The most epochs
-    #[arg(long, value_name = "N", help_heading = "Stopping")]
-    epochs: Option<usize>,
-    /// The longest time, such as 60s, 2m, 1h
-    #[arg(long, value_name = "TIME", value_parser = parse::<TimeLimit>, allow_hyphen_values = true, help_heading = "Stopping")]
-    time_limit: Option<TimeLimit>,
-    /// Epochs without a better validation loss before training stops
-    #[arg(long, value_name = "N", help_heading = "Stopping")]
-    patience: Option<usize>,
-
-    /// Decides the split, the initial parameters and the order of the rows [default: 0]
-    #[arg(long, value_name = "N", help_heading = "Machine")]
-    seed: Option<u64>,
-    /// Threads [default: all processors]
-    #[arg(long, value_name = "N", help_heading = "Machine")]
-    threads: Option<usize>,
+/// What is learned, from what, and how: the options of all settings, with `TRAIN` those too that `train` alone takes.
+pub(crate) struct TrainingOptions<const TRAIN: bool> {
+    /// What the command line gives, without the file of `--config`: `given.given()` are the settings.
+    pub(crate) given: Config,
+    file: Option<PathBuf>,
 }
 
-impl TrainingOptions {
+impl<const TRAIN: bool> TrainingOptions<TRAIN> {
     /// The configuration: the file, if there is one, overridden by the options.
     pub(crate) fn config(self) -> Result<Config> {
-        let file = self.config.as_deref().map(Config::read).transpose()?.unwrap_or_default();
-        Ok(file.overridden_by(Config {
-            data: self.data.map(|data| formatted(data, self.format)),
-            target: self.target,
-            drop: self.drop,
-            weights: self.weights,
-            task: self.task,
-            test: self.test,
-            validation: self.validation,
-            image_size: self.image_size,
-            colour: self.colour,
-            broken_images: self.broken_images,
-            augment: self.augment,
-            model: self.model,
-            learning_rate: self.learning_rate,
-            damping: self.damping,
-            ridge: self.ridge,
-            momentum: self.momentum,
-            batch_size: self.batch_size,
-            adversarial: self.adversarial,
-            ball: self.ball,
-            warm_up: self.warm_up,
-            epochs: self.epochs,
-            time_limit: self.time_limit,
-            patience: self.patience,
-            seed: self.seed,
-            precision: self.precision,
-            threads: self.threads,
-            ..Config::default()
-        }))
+        let file = self.file.as_deref().map(Config::read).transpose()?.unwrap_or_default();
+        Ok(file.overridden_by(self.given))
     }
+
+    /// The settings in the order of help: those of all commands first, what takes the place of others last.
+    fn settings() -> Vec<&'static Setting> {
+        let most = if TRAIN { Taken::Train } else { Taken::Everywhere };
+        let mut settings: Vec<_> = SETTINGS.iter().filter(|setting| setting.taken <= most).collect();
+        settings.sort_by_key(|setting| (setting.taken, !setting.excludes.is_empty()));
+        settings
+    }
+}
+
+impl<const TRAIN: bool> Args for TrainingOptions<TRAIN> {
+    fn augment_args(command: Command) -> Command {
+        Self::settings().into_iter().fold(command, |command, setting| {
+            let command = command.arg(option(setting));
+            // Not settings, but what reads them.
+            if setting.name == "data" { command.arg(format_option()).arg(config_option()) } else { command }
+        })
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl<const TRAIN: bool> FromArgMatches for TrainingOptions<TRAIN> {
+    fn from_arg_matches(matches: &ArgMatches) -> std::result::Result<Self, clap::Error> {
+        let mut given = Config::default();
+        for setting in Self::settings() {
+            if let Some(texts) = matches.get_many::<String>(setting.name) {
+                // A list that is given twice is one list; its parts are told apart by the library.
+                let text = texts.map(String::as_str).collect::<Vec<_>>().join(",");
+                given
+                    .set(setting.name, &text)
+                    .map_err(|error| clap::Error::raw(ErrorKind::ValueValidation, format!("{error}\n")))?;
+            }
+        }
+        given.data = given.data.map(|data| formatted(data, matches.get_one("format").copied()));
+        Ok(Self { given, file: matches.get_one("config").cloned() })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> std::result::Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+/// The option of a setting. Its value stays text, once it is known to be one.
+fn option(setting: &'static Setting) -> Arg {
+    let check = |text: &str| Config::default().set(setting.name, text).map(|()| text.to_owned()).map_err(allowed);
+    Arg::new(setting.name)
+        .long(setting.name)
+        .value_name(setting.value)
+        .help(setting.help())
+        .help_heading(setting.group.heading())
+        .value_parser(check)
+        .action(if setting.list { ArgAction::Append } else { ArgAction::Set })
+        .allow_negative_numbers(setting.hyphen == Hyphen::Number)
+        .allow_hyphen_values(setting.hyphen == Hyphen::Value)
+        .conflicts_with_all(setting.excludes)
+}
+
+fn format_option() -> Arg {
+    Arg::new("format")
+        .long("format")
+        .value_name("FORMAT")
+        .help(
+            "How the data are laid out, where their name does not tell: csv, tsv, npy, npz, afad, rsna, classes or idx",
+        )
+        .help_heading(Group::Data.heading())
+        .value_parser(parse::<Format>)
+        .requires("data")
+}
+
+fn config_option() -> Arg {
+    Arg::new("config")
+        .long("config")
+        .value_name("FILE.toml")
+        .help("Settings from a file; options given here come first")
+        .help_heading(Group::Data.heading())
+        .value_parser(value_parser!(PathBuf))
 }
 
 /// The text of a source that is read in this format.
@@ -185,17 +143,14 @@ pub(crate) struct TalkOptions {
 
 /// Parses an option by the library; what it has to be follows the value in the message.
 pub(crate) fn parse<T: std::str::FromStr<Err = gramstep_train::Error>>(text: &str) -> std::result::Result<T, String> {
-    text.parse().map_err(|error: gramstep_train::Error| match error {
-        gramstep_train::Error::Setting { range, .. } => range,
-        other => other.hint().map_or_else(|| other.to_string(), |hint| format!("{other}\n  hint: {hint}")),
-    })
+    text.parse().map_err(allowed)
 }
 
-fn task(text: &str) -> std::result::Result<Task, String> {
-    match text {
-        "regression" => Ok(Task::Regression),
-        "classification" => Ok(Task::Classification),
-        _ => Err("regression or classification".to_owned()),
+/// What a value has to be.
+fn allowed(error: gramstep_train::Error) -> String {
+    match error {
+        gramstep_train::Error::Setting { range, .. } => range,
+        other => other.hint().map_or_else(|| other.to_string(), |hint| format!("{other}\n  hint: {hint}")),
     }
 }
 
@@ -213,4 +168,38 @@ pub(crate) fn stop_flag() -> Arc<AtomicBool> {
         eprintln!("warning: Ctrl-C will not keep what is done: {error}");
     }
     flag
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read<const TRAIN: bool>(arguments: &str) -> std::result::Result<TrainingOptions<TRAIN>, clap::Error> {
+        let command = TrainingOptions::<TRAIN>::augment_args(Command::new("command").no_binary_name(true));
+        TrainingOptions::from_arg_matches(&command.try_get_matches_from(arguments.split_whitespace())?)
+    }
+
+    #[test]
+    fn every_setting_that_a_command_takes_has_an_option_that_reads_it() {
+        for setting in SETTINGS {
+            let arguments = format!("--{} {}", setting.name, setting.example);
+            let given = |options: TrainingOptions<true>| options.given.given().map(|given| given.name).collect();
+            let read_by_train: Option<Vec<_>> = read(&arguments).ok().map(given);
+            assert_eq!(read_by_train, (setting.taken <= Taken::Train).then(|| vec![setting.name]), "{arguments}");
+            assert_eq!(read::<false>(&arguments).is_ok(), setting.taken == Taken::Everywhere, "{arguments}");
+        }
+    }
+
+    #[test]
+    fn what_the_command_line_gives_comes_before_the_file_and_is_told_apart_from_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.toml");
+        std::fs::write(&path, "epochs = 3\nseed = 5\n").unwrap();
+        let arguments = format!("--config {} --epochs 4 --drop a --drop b,c", path.display());
+        let options: TrainingOptions<true> = read(&arguments).unwrap();
+        assert_eq!(options.given.given().map(|setting| setting.name).collect::<Vec<_>>(), ["drop", "epochs"]);
+        let config = options.config().unwrap();
+        assert_eq!((config.epochs, config.seed), (Some(4), Some(5)));
+        assert_eq!(config.drop, ["a", "b", "c"]);
+    }
 }

@@ -5,10 +5,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 use gramstep_train::run::{Keep, resume, train};
-use gramstep_train::settings::{OptimizerName, Preset};
 use gramstep_train::training::processes::Processes;
 
-use crate::options::{TalkOptions, TrainingOptions, parse, stop_flag};
+use crate::options::{TalkOptions, TrainingOptions, stop_flag};
 use crate::outcome::{Outcome, Result};
 use crate::progress::Progress;
 use crate::text;
@@ -18,21 +17,7 @@ use crate::text;
 #[command(args_override_self = true, after_help = "Example: gramstep train --data builtin:diabetes")]
 pub(crate) struct Train {
     #[command(flatten)]
-    options: TrainingOptions,
-    /// gram-gauss-newton, sgd or adam [default: gram-gauss-newton]
-    #[arg(long, value_parser = parse::<OptimizerName>, help_heading = "Method")]
-    optimizer: Option<OptimizerName>,
-    /// How much time the defaults may take: fast, default or thorough
-    #[arg(long, value_parser = parse::<Preset>, help_heading = "Model")]
-    preset: Option<Preset>,
-    /// Networks, of which the average is the model, each with validation rows of its own [default: where model and
-    /// limits are left open 5 on small tables and 3 up to 20 000 numbers to predict, else 1]
-    #[arg(long, value_name = "N", help_heading = "Model")]
-    ensemble: Option<usize>,
-    /// Begin with the network of an earlier run, and prepare the data as it did: to refit it to new rows of the same
-    /// columns
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["model", "drop", "preset", "ensemble"], help_heading = "Model")]
-    init: Option<PathBuf>,
+    options: TrainingOptions<true>,
     /// The folder of the run [default: runs/NAME-N, a new one]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -62,11 +47,7 @@ impl Train {
     }
 
     fn train(self, processes: Processes<'_>) -> Result {
-        let mut config = self.options.config()?;
-        config.optimizer = self.optimizer.or(config.optimizer);
-        config.preset = self.preset.or(config.preset);
-        config.init = self.init.or(config.init);
-        config.ensemble = self.ensemble.or(config.ensemble);
+        let config = self.options.config()?;
         let keep = self.out.as_deref().map_or(Keep::Fresh, Keep::Folder);
         let mut progress = Progress::new(self.talk.quiet);
         let report = match &self.resume {

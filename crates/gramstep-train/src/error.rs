@@ -192,6 +192,16 @@ pub enum Error {
         /// What it has to be.
         range: String,
     },
+    /// A setting beside something with which it has no meaning.
+    #[error("--{one} does not go with {other}: {reason}")]
+    Conflict {
+        /// The setting, as on the command line without its hyphens, and its value where that matters.
+        one: &'static str,
+        /// What it does not go with.
+        other: String,
+        /// Why.
+        reason: String,
+    },
     /// A configuration file that cannot be understood.
     #[error("{}: {reason}", .path.display())]
     Configuration {
@@ -365,7 +375,7 @@ impl Error {
             Self::UnknownClass { .. } => {
                 "every class needs a training row: merge rare classes, or take another --seed or a smaller --test"
             }
-            Self::Setting { .. } => "see --help of the command",
+            Self::Setting { .. } | Self::Conflict { .. } => "see --help of the command",
             Self::Configuration { .. } => "config.toml of any run folder shows every setting",
             Self::FormatVersion { .. } => "use the version of gramstep that wrote it",
             Self::ModelFile { .. } => "give the folder that gramstep train wrote",
@@ -403,6 +413,7 @@ impl Error {
             | Self::UnknownColumn { .. }
             | Self::Target { .. }
             | Self::Setting { .. }
+            | Self::Conflict { .. }
             | Self::Configuration { .. }
             | Self::FolderInUse { .. } => true,
             _ => false,
@@ -427,4 +438,9 @@ fn nearest(column: &str, available: &[String]) -> String {
 /// A setting outside its range.
 pub(crate) fn outside(name: &'static str, value: &dyn std::fmt::Display, range: &str) -> Error {
     Error::Setting { name, value: value.to_string(), range: range.to_owned() }
+}
+
+/// Two things that do not go together.
+pub(crate) fn conflict(one: &'static str, other: impl Into<String>, reason: impl Into<String>) -> Error {
+    Error::Conflict { one, other: other.into(), reason: reason.into() }
 }

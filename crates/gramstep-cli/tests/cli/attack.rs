@@ -153,7 +153,7 @@ fn the_radius_rises_during_the_warm_up() {
         lines.find(|line| line["kind"] == "step").unwrap()["loss"].as_f64().unwrap()
     };
     assert!(first_loss("cold", "") > 1.1 * first_loss("warm", "--warm-up 10"));
-    bench.fails("train --data t.csv --warm-up 2", 2, &["adversarial"]);
+    bench.fails("train --data t.csv --warm-up 2", 2, &["--warm-up does not go with training without --adversarial"]);
 }
 
 #[test]
@@ -172,5 +172,5 @@ fn wrong_attacks_are_refused_with_what_they_have_to_be() {
     bench.fails(&attack("--norm linf --radius 0.1 --sizes a=-1"), 2, &["a=-1", "at least 0"]);
     bench.fails(&attack("--norm linf --radius 0.1 --sizes a"), 2, &["COL=F"]);
     bench.fails("train --data t.csv --adversarial linf:0.1", 2, &["linf:0.1:pgd:10"]);
-    bench.fails("train --data t.csv --ball 2", 2, &["adversarial"]);
+    bench.fails("train --data t.csv --ball 2", 2, &["--ball does not go with training without --adversarial"]);
 }

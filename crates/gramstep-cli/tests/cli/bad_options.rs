@@ -40,7 +40,12 @@ fn settings_that_are_negative_zero_or_not_numbers_are_refused() {
     for option in ["--test 1", "--validation 1.5", "--test nan"] {
         refused(option, &["at least 0 and below 1"]);
     }
-    for option in ["--test -0.5", "--epochs many", "--epochs -1", "--seed -1"] {
+    for option in ["--epochs many", "--patience 1.5", "--threads all"] {
+        refused(option, &["a whole number of at least 1"]);
+    }
+    refused("--learning-rate fast", &["'fast' for '--learning-rate <F>'", "a number above 0"]);
+    refused("--seed mine", &["a whole number below"]);
+    for option in ["--test -0.5", "--epochs -1", "--seed -1"] {
         refused(option, &[]);
     }
 }
@@ -57,7 +62,10 @@ fn words_that_are_not_known_are_refused_with_those_that_are() {
 
 #[test]
 fn damping_without_gram_gauss_newton_is_refused() {
-    refused("--optimizer adam --damping 0.1", &["damping", "gram-gauss-newton alone"]);
+    refused(
+        "--optimizer adam --damping 0.1",
+        &["--damping does not go with --optimizer adam", "gram-gauss-newton alone"],
+    );
 }
 
 #[test]

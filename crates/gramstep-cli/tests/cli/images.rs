@@ -217,7 +217,11 @@ fn settings_of_images_outside_their_range_are_refused() {
     for option in ["--image-size 0", "--colour blue", "--broken-images mend", "--augment mirror"] {
         bench.fails(&format!("train --data bones {option}"), 2, &["invalid value"]);
     }
-    bench.fails("train --data builtin:diabetes --augment flip", 2, &["a setting of images alone"]);
+    bench.fails(
+        "train --data builtin:diabetes --augment flip",
+        2,
+        &["--augment does not go with a table", "a setting of images alone"],
+    );
 }
 
 #[test]

@@ -54,11 +54,27 @@ fn what_does_not_fit_the_earlier_run_is_refused() {
     bench.fails("train --data other.csv --init first", 1, &["2 columns that the table lacks: b, kind"]);
     bench.fails("train --data t.csv --init gone", 1, &["cannot read gone/model.safetensors"]);
     bench.fails("train --data t.csv --init first --model mlp:8:gelu", 2, &["--init", "--model"]);
-    bench.fails("train --data t.csv --init first --target a", 2, &["target", "that of first"]);
-    bench.fails("train --data t.csv --init first --task classification", 2, &["task", "that of first"]);
+    bench.fails(
+        "train --data t.csv --init first --target a",
+        2,
+        &["--target does not go with --init first", "that of first, y, and not a"],
+    );
+    bench.fails(
+        "train --data t.csv --init first --task classification",
+        2,
+        &["--task does not go with --init first", "that of first, regression, and not classification"],
+    );
     bench.write("run.toml", "init = \"first\"\ndata = \"t.csv\"\nensemble = 3\n");
-    bench.fails("train --config run.toml", 2, &["ensemble", "as many networks as the earlier run has"]);
+    bench.fails(
+        "train --config run.toml",
+        2,
+        &["--ensemble does not go with --init first", "the earlier run has 1 network"],
+    );
     bench.write("run.toml", "init = \"first\"\ndata = \"t.csv\"\nmodel = \"mlp:8:gelu\"\n");
-    bench.fails("train --config run.toml", 2, &["mlp:8:gelu", "that of first"]);
-    bench.fails("compare --config run.toml", 2, &["init", "train alone"]);
+    bench.fails(
+        "train --config run.toml",
+        2,
+        &["--model does not go with --init first", "that of first", "not mlp:8:gelu"],
+    );
+    bench.fails("compare --config run.toml", 2, &["--init does not go with compare", "train alone"]);
 }

@@ -93,11 +93,19 @@ fn settings_of_networks_are_refused_and_those_of_kernels_for_networks() {
     let bench = Bench::new();
     bench.write("t.csv", table(100));
     for option in ["--epochs 3", "--batch-size 8", "--optimizer sgd", "--ensemble 2"] {
-        bench.fails(&format!("train --data t.csv --model ntk {option}"), 2, &["networks alone"]);
+        bench.fails(&format!("train --data t.csv --model ntk {option}"), 2, &["--model ntk: ", "networks alone"]);
     }
-    bench.fails("train --data t.csv --model ntk --precision f32", 2, &["precision = f32: f64"]);
+    bench.fails(
+        "train --data t.csv --model ntk --precision f32",
+        2,
+        &["--precision f32 does not go with --model ntk: ", "in f64"],
+    );
     bench.fails("train --data t.csv --model ntk:depth=x", 2, &["depth=x"]);
-    bench.fails("train --data t.csv --ridge evidence", 2, &["a setting of kernels"]);
+    bench.fails(
+        "train --data t.csv --ridge evidence",
+        2,
+        &["--ridge evidence does not go with a network", "a setting of kernels"],
+    );
     bench.json(&format!("{TRAIN} --target y --model ntk --out run"));
     bench.fails("train --data t.csv --init run", 2, &["the run of a network"]);
 }

@@ -3,13 +3,14 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::fmt;
+use std::str::FromStr;
 
 use gramstep::Matrix;
 use serde::{Deserialize, Serialize};
 
 use super::standardisation::is_constant;
 use super::{Cells, Standardisation, Table};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, outside};
 
 /// A target has a heavy tail if 1 % of the rows carry more than this share of the squared deviation: 0.08 for normal
 /// numbers, 0.5 for lognormal ones (σ = 1).
@@ -32,6 +33,18 @@ impl fmt::Display for Task {
             Self::Regression => "regression",
             Self::Classification => "classification",
         })
+    }
+}
+
+impl FromStr for Task {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "regression" => Ok(Self::Regression),
+            "classification" => Ok(Self::Classification),
+            _ => Err(outside("task", &text, "regression or classification")),
+        }
     }
 }
 

@@ -70,9 +70,11 @@ impl Learned {
         match self {
             Self::F32(networks) => Ok(Network::F32(joined(networks.members())?)),
             Self::F64(networks) => Ok(Network::F64(joined(networks.members())?)),
-            Self::Kernel(kernel) => {
-                Err(outside("run", &kernel.architecture(), "that of a network, which a kernel is not"))
-            }
+            Self::Kernel(kernel) => Err(outside(
+                "model",
+                &kernel.architecture(),
+                "a network: a kernel regression has no network of its own",
+            )),
         }
     }
 

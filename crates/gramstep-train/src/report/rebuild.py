@@ -30,12 +30,13 @@ activations = {
 
 def network(metadata, tensors, x, number):
     specification = metadata["specification"]
+    prefix = "" if metadata["members"] == 1 else f"network.{number}."
     assert specification["parameterization"] == "standard" and not specification["symmetric"]
     for index, layer in enumerate(specification["layers"]):
         if "dense" in layer:                                     # (rows, in) -> (rows, out); weights are (out, in)
-            x = x @ tensors[f"network.{number}.layers.{index}.weight"].T
+            x = x @ tensors[f"{prefix}layers.{index}.weight"].T
             if layer["dense"]["bias"]:
-                x = x + tensors[f"network.{number}.layers.{index}.bias"]
+                x = x + tensors[f"{prefix}layers.{index}.bias"]
         else:
             x = activations[layer["activation"]](x)
     return specification["output_scale"] * x

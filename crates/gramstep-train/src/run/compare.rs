@@ -10,7 +10,7 @@ use super::assignment::Assignment;
 use super::load;
 use super::tune;
 use crate::data::Problem;
-use crate::error::{Error, Result, outside};
+use crate::error::{Error, Result, conflict};
 use crate::folder::{Keep, RunFolder};
 use crate::outcome::event::{Observer, Silent};
 use crate::outcome::{Report, SCHEMA_VERSION, Trial};
@@ -73,8 +73,8 @@ pub fn compare(
     observer: &mut dyn Observer,
 ) -> Result<Comparison> {
     config.validate()?;
-    if let Some(run) = &config.init {
-        return Err(outside("init", &run.display(), "a setting of train alone"));
+    if config.init.is_some() {
+        return Err(conflict("init", "compare", "it is a setting of train alone"));
     }
     let mut config = config.clone();
     config.ensemble = Some(1);

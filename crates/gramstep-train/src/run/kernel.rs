@@ -8,7 +8,7 @@ use gramstep::{Device, Scalar};
 
 use super::fitted::Fitted;
 use crate::data::{BrokenImages, ImageSettings, Portion, Problem, Targets};
-use crate::error::{Result, outside};
+use crate::error::{Result, conflict};
 use crate::format::text::count;
 use crate::outcome::event::Observer;
 use crate::outcome::{Fit, KernelFit, StopReason, metrics};
@@ -95,63 +95,12 @@ pub(super) fn fit<T: Scalar>(problem: &Problem<T>, config: &Config, observer: &m
 
 /// Settings of networks have no meaning here.
 fn refuse(config: &Config) -> Result<()> {
-    // All fields, so that a new one has to be thought of.
-    let Config {
-        augment,
-        init,
-        preset,
-        ensemble,
-        optimizer,
-        learning_rate,
-        damping,
-        momentum,
-        batch_size,
-        adversarial,
-        ball,
-        warm_up,
-        epochs,
-        time_limit,
-        patience,
-        precision,
-        format_version: _,
-        data: _,
-        target: _,
-        drop: _,
-        weights: _,
-        task: _,
-        test: _,
-        validation: _,
-        image_size: _,
-        colour: _,
-        broken_images: _,
-        model: _,
-        ridge: _,
-        seed: _,
-        threads: _,
-        processes: _,
-    } = config;
-    let given = [
-        ("augment", augment.is_some()),
-        ("init", init.is_some()),
-        ("preset", preset.is_some()),
-        ("ensemble", ensemble.is_some()),
-        ("optimizer", optimizer.is_some()),
-        ("learning-rate", learning_rate.is_some()),
-        ("damping", damping.is_some()),
-        ("momentum", momentum.is_some()),
-        ("batch-size", batch_size.is_some()),
-        ("adversarial", adversarial.is_some()),
-        ("ball", ball.is_some()),
-        ("warm-up", warm_up.is_some()),
-        ("epochs", epochs.is_some()),
-        ("time-limit", time_limit.is_some()),
-        ("patience", patience.is_some()),
-    ];
-    if let Some((name, _)) = given.iter().find(|(_, given)| *given) {
-        return Err(outside(name, &"with a kernel", "a setting of networks alone"));
+    let kernel = || format!("--model {}", config.model.as_deref().unwrap_or_default());
+    if let Some(setting) = config.given().find(|setting| !setting.kernel) {
+        return Err(conflict(setting.name, kernel(), "it is a setting of networks alone"));
     }
-    match precision {
-        Some(Precision::F32) => Err(outside("precision", &"f32", "f64, in which a kernel regression is solved")),
+    match config.precision {
+        Some(Precision::F32) => Err(conflict("precision f32", kernel(), "a kernel regression is solved in f64")),
         _ => Ok(()),
     }
 }

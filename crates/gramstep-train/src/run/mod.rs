@@ -19,7 +19,7 @@ use gramstep::Device;
 use self::assignment::Assignment;
 pub use self::road::Learnt;
 use crate::data::{Portion, Preprocessing, Problem};
-use crate::error::{Error, Result, outside};
+use crate::error::{Error, Result, conflict};
 pub use crate::folder::Keep;
 use crate::folder::{Record, RunFolder};
 use crate::outcome::Report;
@@ -50,10 +50,9 @@ pub fn train<'a>(
     let kernel = kernel::architecture(&config)?.is_some();
     if kernel {
         if processes.count() > 1 {
-            let value = config.model.clone().unwrap_or_default();
-            let range =
-                "a finite network in a distributed run; kernel matrices are computed by `gramstep kernel --tile`";
-            return Err(outside("model", &value, range));
+            let model = format!("--model {}", config.model.as_deref().unwrap_or_default());
+            let reason = "it trains networks; `gramstep kernel --tile` computes kernel matrices on several machines";
+            return Err(conflict("distributed", model, reason));
         }
         // Leaving rows out is free.
         config.validation.get_or_insert(Portion::Fraction(0.0));
@@ -112,27 +111,29 @@ fn earlier(config: &mut Config) -> Result<Option<Predictor>> {
     let Some(run) = &config.init else { return Ok(None) };
     let model = Predictor::load(run, Device::cpu(config.threads.unwrap_or_else(all_processors)))?;
     if model.metadata().kernel.is_some() {
-        return Err(outside("init", &run.display(), "the run of a network: a kernel has no parameters"));
+        let reason = "a kernel regression has no parameters to go on from";
+        return Err(conflict("init", format!("{}, the run of a kernel", run.display()), reason));
     }
     let metadata = model.metadata();
     let own = metadata.preprocessing.targets.columns();
-    let given = |name, value: String| Error::Setting {
-        name,
-        value,
-        range: format!("with --init it is that of {}", run.display()),
+    let init = || format!("--init {}", run.display());
+    let given = |name, value: &dyn std::fmt::Display, own: &dyn std::fmt::Display| {
+        let reason = format!("it is that of {}, {own}, and not {value}", run.display());
+        conflict(name, init(), reason)
     };
     if let Some(other) = config.model.as_ref().filter(|&other| *other != metadata.model) {
-        return Err(given("model", other.clone()));
+        return Err(given("model", other, &metadata.model));
     }
     if let Some(task) = config.task.filter(|&task| task != metadata.task) {
-        return Err(given("task", task.to_string()));
+        return Err(given("task", &task, &metadata.task));
     }
     if !config.target.is_empty() && config.target != own {
-        return Err(given("target", config.target.join(",")));
+        return Err(given("target", &config.target.join(","), &own.join(",")));
     }
     if let Some(count) = config.ensemble.filter(|&count| count != metadata.members) {
-        let range = "as many networks as the earlier run has, or none named";
-        return Err(outside("ensemble", &count, range));
+        let networks = if metadata.members == 1 { "network" } else { "networks" };
+        let reason = format!("the earlier run has {} {networks}, and each goes on, not {count}", metadata.members);
+        return Err(conflict("ensemble", init(), reason));
     }
     config.ensemble = Some(metadata.members);
     config.model = Some(metadata.model.clone());

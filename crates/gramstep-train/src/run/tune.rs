@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::data::Portion;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, conflict};
 use crate::format::text::number;
 use crate::outcome::event::Observer;
 use crate::outcome::{Report, Trial};
@@ -30,11 +30,8 @@ pub(crate) fn learning_rate(
     trials: &mut Vec<Trial>,
 ) -> Result<f64> {
     if settings.validation == Portion::Fraction(0.0) {
-        return Err(Error::Setting {
-            name: "tune",
-            value: "without validation rows".to_owned(),
-            range: "judges by the validation loss: give --validation".to_owned(),
-        });
+        let reason = "it judges by the validation loss: give --validation";
+        return Err(conflict("tune", "a split without validation rows", reason));
     }
     let mut short = config.clone();
     short.epochs = config.epochs.map(|epochs| epochs.div_ceil(SHARE));

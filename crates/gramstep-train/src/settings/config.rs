@@ -1,294 +1,283 @@
-//! The configuration: every setting that a user may give, on the command line or in `config.toml`.
+//! The table of settings. Whatever a user may give, on the command line or in `config.toml`, has its entry here and
+//! nowhere else; what it is when it is left open is one line of `Settings::complete`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use gramstep::Architecture;
 use serde::{Deserialize, Serialize};
 
+use super::Group::{Data, Images, Machine, Method, Model, Stopping};
+use super::field::{ABOVE_ZERO, Field, IN_A_FILE, ONE_OR_MORE, SHARE_OF_THE_PAST, WHOLE};
+use super::setting::dashed;
+use super::table::settings;
 use super::{
-    Adversary, BatchSize, DampingChoice, OptimizerName, Precision, Preset, RidgeChoice, TimeLimit, all_processors,
+    Adversary, BatchSize, DampingChoice, Hyphen, OptimizerName, Precision, Preset, RidgeChoice, Setting, Taken,
+    TimeLimit,
 };
-use crate::data::{Augmentation, BrokenImages, Colour, ImageSettings, ImageSize, Portion, Task};
-use crate::error::{Error, Result, outside};
+use crate::data::{Augmentation, BrokenImages, Colour, ImageSize, Portion, Task};
 
 /// Version of `config.toml`.
 pub const FORMAT_VERSION: u32 = 1;
 
-/// What a user asks for; what is left out is decided from the data ([`super::Settings`]).
-///
-/// ```
-/// use gramstep_train::settings::Config;
-/// let config = Config { data: Some("builtin:diabetes".to_owned()), epochs: Some(20), ..Config::default() };
-/// config.validate()?;
-/// # Ok::<(), gramstep_train::Error>(())
-/// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Config {
-    /// Version of the file's format.
-    pub format_version: u32,
-    /// Where the data are: `builtin:NAME` or a file.
-    pub data: Option<String>,
-    /// The columns to learn; empty for the last one.
-    pub target: Vec<String>,
-    /// The columns to leave out.
-    pub drop: Vec<String>,
-    /// The column with the weight of every row.
-    pub weights: Option<String>,
-    /// Regression or classification.
-    pub task: Option<Task>,
-    /// Rows that are only judged at the end.
-    pub test: Option<Portion>,
-    /// Rows that choose when to stop.
-    pub validation: Option<Portion>,
-    /// Size that images are brought to, such as `32` or `64x48`.
-    pub image_size: Option<ImageSize>,
-    /// Grey or colour images.
-    pub colour: Option<Colour>,
-    /// What becomes of images that cannot be read.
-    pub broken_images: Option<BrokenImages>,
-    /// Random changes of training images.
-    pub augment: Option<Augmentation>,
-    /// The folder of an earlier run, of which preprocessing, network and parameters are taken.
-    pub init: Option<PathBuf>,
-    /// The architecture, such as `mlp:256,256:gelu`.
-    pub model: Option<String>,
-    /// How much time the defaults may take.
-    pub preset: Option<Preset>,
-    /// Networks, of which the average is the model.
-    pub ensemble: Option<usize>,
-    /// The method of training.
-    pub optimizer: Option<OptimizerName>,
-    /// η.
-    pub learning_rate: Option<f64>,
-    /// λ relative to the mean diagonal of G.
-    pub damping: Option<DampingChoice>,
-    /// κ: weight decay.
-    pub ridge: Option<RidgeChoice>,
-    /// μ: SPRING momentum of Gram-Gauss-Newton, momentum of SGD, β₁ of Adam.
-    pub momentum: Option<f64>,
+settings! {
+    /// What a user asks for; what is left out is decided from the data ([`Settings`]).
+    ///
+    /// ```
+    /// use gramstep_train::settings::Config;
+    /// let mut config = Config { data: Some("builtin:diabetes".to_owned()), epochs: Some(20), ..Config::default() };
+    /// config.set("learning-rate", "0.5")?;
+    /// config.validate()?;
+    /// # Ok::<(), gramstep_train::Error>(())
+    /// ```
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(default, deny_unknown_fields)]
+    pub struct Config;
+
+    /// Every setting of a run. Written to `config.toml`, it is a [`Config`] that repeats the run.
+    #[derive(Clone, Debug, PartialEq, Serialize)]
+    #[non_exhaustive]
+    pub struct Settings;
+
+    /// Where the data are: `builtin:NAME`, a file or a folder of images.
+    data: Option<String> => always(String) {
+        group: Data, value: "SRC", example: "builtin:diabetes", kernel: true,
+        help: Some(
+            "The data: a .csv, .tsv, .npy or .npz file, a folder of images, builtin:diabetes or builtin:winequality. \
+             Folders: CLASS/*, AGE/<111|112>/* as AFAD, a .csv with a column `id` beside a folder of images as RSNA, \
+             IDX files as MNIST"
+        ),
+    }
+    /// The columns to learn.
+    target: Vec<String> => always(Vec<String>) {
+        group: Data, value: "COL,..", example: "y,z", kernel: true, default: Some("the last one"),
+    }
+    /// Columns to leave out.
+    drop: Vec<String> => always(Vec<String>) {
+        group: Data, value: "COL,..", example: "id", kernel: true,
+    }
+    /// The column with the weight of every row: how much its error counts.
+    weights: Option<String> => maybe(String) {
+        group: Data, value: "COL", example: "w", kernel: true,
+    }
+    /// regression or classification.
+    task: Option<Task> => always(Task) {
+        group: Data, value: "TASK", example: "classification", kernel: true,
+        default: Some("classification if the target is text"),
+    }
+    /// Rows that are only judged at the end: a share of all rows (0 for none) or a file.
+    test: Option<Portion> => always(Portion) {
+        group: Data, value: "FRACTION|FILE", example: "0.3", kernel: true, default: Some("0.2"),
+    }
+    /// Rows that choose when to stop: a share of all rows (0 for none) or a file.
+    validation: Option<Portion> => always(Portion) {
+        group: Data, value: "FRACTION|FILE", example: "judges.csv", kernel: true, default: Some("0.1"),
+    }
+    /// Size that images are brought to: a side, or HEIGHTxWIDTH.
+    image_size: Option<ImageSize> => maybe(ImageSize) {
+        group: Images, value: "PIXELS", example: "64x48", kernel: true,
+        default: Some("that of the first image, at most 32"),
+    }
+    /// auto, grey or rgb.
+    colour: Option<Colour> => maybe(Colour) {
+        group: Images, value: "COLOUR", example: "grey", kernel: true, default: Some("auto, as the first image is"),
+    }
+    /// What becomes of images that cannot be read and of rows without image: refuse or skip.
+    broken_images: Option<BrokenImages> => maybe(BrokenImages) {
+        group: Images, value: "BROKEN_IMAGES", example: "skip", kernel: true, default: Some("refuse"),
+    }
+    /// Random changes of training images: none, flip, shift:PIXELS or both.
+    augment: Option<Augmentation> => maybe(Augmentation) {
+        group: Images, value: "flip,shift:N", example: "flip,shift:2", kernel: false, default: Some("none"),
+    }
+    /// Begin with the network of an earlier run, and prepare the data as it did: to refit it to new rows of the same
+    /// columns.
+    init: Option<PathBuf> => maybe(PathBuf) {
+        group: Model, value: "DIR", example: "runs/first", kernel: false, taken: Taken::Train,
+        excludes: &["model", "drop", "preset", "ensemble"],
+    }
+    /// The network, such as `mlp:256,256:gelu`, or the kernel of an infinitely wide one, such as `ntk:depth=3:relu`.
+    model: Option<String> => always(#[serde(serialize_with = "as_text")] Architecture) {
+        group: Model, value: "SPEC", example: "mlp:8,8:tanh", kernel: true,
+        help: Some(
+            "The network: linear, mlp:WIDTH,..:ACTIVATION, cnn:CHANNELS,..:ACTIVATION (then :max for max pools, \
+             :dense=WIDTH,.. for dense layers over all pixels instead of their mean) or resnet32; or regression with \
+             the kernel of an infinitely wide one: ntk:depth=N:ACTIVATION or nngp:depth=N:ACTIVATION"
+        ),
+        default: Some(
+            "on small tables the best of three by the validation loss, else mlp:256,256:gelu; resnet32 for images"
+        ),
+    }
+    /// How much time the defaults may take: fast, default or thorough.
+    preset: Option<Preset> => maybe(Preset) {
+        group: Model, value: "PRESET", example: "fast", kernel: false, taken: Taken::Train,
+    }
+    /// Networks, of which the average is the model, each with validation rows of its own.
+    ensemble: Option<usize> where ONE_OR_MORE => always(usize) {
+        group: Model, value: "N", example: "2", kernel: false, taken: Taken::Train,
+        default: Some(
+            "where model and limits are left open 5 on small tables and 3 up to 20 000 numbers to predict, else 1"
+        ),
+    }
+    /// gram-gauss-newton, sgd or adam.
+    optimizer: Option<OptimizerName> => always(OptimizerName) {
+        group: Method, value: "OPTIMIZER", example: "gram-gauss-newton", kernel: false, taken: Taken::Train,
+        default: Some("gram-gauss-newton"),
+    }
+    /// Step length.
+    learning_rate: Option<f64> where ABOVE_ZERO => always(f64) {
+        group: Method, value: "F", example: "0.5", kernel: false, hyphen: Hyphen::Number,
+    }
+    /// Damping of gram-gauss-newton relative to the mean diagonal of G.
+    damping: Option<DampingChoice> => maybe(DampingChoice) {
+        group: Method, value: "auto|F", example: "0.01", kernel: false, hyphen: Hyphen::Value, default: Some("auto"),
+    }
+    /// Weight decay; auto lets it fall in the course of the run, and early stopping chooses; of a kernel auto is the one
+    /// of least error for rows left out, evidence that of largest marginal likelihood.
+    ridge: Option<RidgeChoice> => always(RidgeChoice) {
+        group: Method, value: "auto|evidence|F", example: "1e-3", kernel: true, hyphen: Hyphen::Value,
+        default: Some("auto"),
+    }
+    /// Momentum: of SPRING for gram-gauss-newton, of sgd; for adam its first decay rate.
+    momentum: Option<f64> where SHARE_OF_THE_PAST => always(f64) {
+        group: Method, value: "F", example: "0.9", kernel: false, hyphen: Hyphen::Number,
+    }
     /// Rows of one step.
-    pub batch_size: Option<BatchSize>,
-    /// What the network is trained against.
-    pub adversarial: Option<Adversary>,
-    /// R: every layer stays within R/√m of its start, m the largest number of hidden units.
-    pub ball: Option<f64>,
-    /// Epochs in which the radius of the adversary rises to its full size.
-    pub warm_up: Option<usize>,
+    batch_size: Option<BatchSize> => always(BatchSize) {
+        group: Method, value: "full|N", example: "32", kernel: false, hyphen: Hyphen::Value,
+    }
+    /// Train against an attack in the data's units: NORM:RADIUS:ATTACK, such as linf:0.1:pgd:10.
+    adversarial: Option<Adversary> => maybe(Adversary) {
+        group: Method, value: "NORM:RADIUS:ATTACK", example: "l2:0.5:apgd:7:2", kernel: false,
+    }
+    /// Keep every layer within R/√m of its start, m the largest number of hidden units (with --adversarial).
+    ball: Option<f64> where ABOVE_ZERO => maybe(f64) {
+        group: Method, value: "R", example: "2.5", kernel: false, hyphen: Hyphen::Number, needs: Some("adversarial"),
+    }
+    /// Epochs in which the radius of --adversarial rises to its full size: a network that cannot yet tell samples apart
+    /// learns nothing against a large one.
+    warm_up: Option<usize> where WHOLE => maybe(usize) {
+        group: Method, value: "N", example: "4", kernel: false, default: Some("0"), needs: Some("adversarial"),
+    }
     /// The most epochs.
-    pub epochs: Option<usize>,
-    /// The longest time.
-    pub time_limit: Option<TimeLimit>,
+    epochs: Option<usize> where ONE_OR_MORE => always(usize) {
+        group: Stopping, value: "N", example: "3", kernel: false,
+    }
+    /// The longest time, such as 60s, 2m, 1h.
+    time_limit: Option<TimeLimit> => maybe(TimeLimit) {
+        group: Stopping, value: "TIME", example: "1.5h", kernel: false, hyphen: Hyphen::Value,
+    }
     /// Epochs without a better validation loss before training stops.
-    pub patience: Option<usize>,
-    /// Of initialisation, shuffles and split.
-    pub seed: Option<u64>,
-    /// Number type of the parameters.
-    pub precision: Option<Precision>,
+    patience: Option<usize> where ONE_OR_MORE => maybe(usize) {
+        group: Stopping, value: "N", example: "7", kernel: false,
+    }
+    /// Decides the split, the initial parameters and the order of the rows.
+    seed: Option<u64> where IN_A_FILE => always(u64) {
+        group: Machine, value: "N", example: "42", kernel: true, default: Some("0"),
+    }
+    /// Number type of the parameters: f32 or f64.
+    precision: Option<Precision> => always(Precision) {
+        group: Model, value: "PRECISION", example: "f64", kernel: true,
+        default: Some("f64; f32 for images and for large tables"),
+    }
     /// Threads.
-    pub threads: Option<usize>,
+    threads: Option<usize> where ONE_OR_MORE => always(usize) {
+        group: Machine, value: "N", example: "2", kernel: true, default: Some("all processors"),
+    }
     /// How many processes a distributed run had: written, not asked for. `threads` are those of each.
-    pub processes: Option<usize>,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            format_version: FORMAT_VERSION,
-            data: None,
-            target: Vec::new(),
-            drop: Vec::new(),
-            weights: None,
-            task: None,
-            test: None,
-            validation: None,
-            image_size: None,
-            colour: None,
-            broken_images: None,
-            augment: None,
-            init: None,
-            model: None,
-            preset: None,
-            ensemble: None,
-            optimizer: None,
-            learning_rate: None,
-            damping: None,
-            ridge: None,
-            momentum: None,
-            batch_size: None,
-            adversarial: None,
-            ball: None,
-            warm_up: None,
-            epochs: None,
-            time_limit: None,
-            patience: None,
-            seed: None,
-            precision: None,
-            threads: None,
-            processes: None,
-        }
+    processes: Option<usize> where WHOLE => maybe(usize) {
+        group: Machine, value: "N", example: "2", kernel: true, taken: Taken::File,
     }
 }
 
-impl Config {
-    /// Reads a `config.toml`.
-    ///
-    /// # Errors
-    /// When the file cannot be read, is of another version, or has an unknown or malformed setting.
-    pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
-        let mut config = Self::parse(path, &text)?;
-        config.paths().seen_from(path.parent().unwrap_or(path));
-        Ok(config)
-    }
-
-    /// Reads the text of a `config.toml`; `path` is for messages.
-    ///
-    /// # Errors
-    /// Like [`read`](Self::read).
-    pub fn parse(path: &Path, text: &str) -> Result<Self> {
-        let wrong = |error: toml::de::Error| Error::Configuration {
-            path: path.to_owned(),
-            reason: error.to_string().trim_end().to_owned(),
-        };
-        let version =
-            text.parse::<toml::Table>().map_err(wrong)?.get("format_version").and_then(toml::Value::as_integer);
-        if let Some(found) = version.filter(|&found| found != i64::from(FORMAT_VERSION)) {
-            let found = u32::try_from(found).unwrap_or(0);
-            return Err(Error::FormatVersion { path: path.to_owned(), found, supported: FORMAT_VERSION });
-        }
-        toml::from_str(text).map_err(wrong)
-    }
-
-    /// Takes every setting that `over` gives and keeps the others.
-    #[must_use]
-    pub fn overridden_by(self, over: Self) -> Self {
-        let list = |over: Vec<String>, own| if over.is_empty() { own } else { over };
-        Self {
-            format_version: self.format_version,
-            data: over.data.or(self.data),
-            target: list(over.target, self.target),
-            drop: list(over.drop, self.drop),
-            weights: over.weights.or(self.weights),
-            task: over.task.or(self.task),
-            test: over.test.or(self.test),
-            validation: over.validation.or(self.validation),
-            image_size: over.image_size.or(self.image_size),
-            colour: over.colour.or(self.colour),
-            broken_images: over.broken_images.or(self.broken_images),
-            augment: over.augment.or(self.augment),
-            init: over.init.or(self.init),
-            model: over.model.or(self.model),
-            preset: over.preset.or(self.preset),
-            ensemble: over.ensemble.or(self.ensemble),
-            optimizer: over.optimizer.or(self.optimizer),
-            learning_rate: over.learning_rate.or(self.learning_rate),
-            damping: over.damping.or(self.damping),
-            ridge: over.ridge.or(self.ridge),
-            momentum: over.momentum.or(self.momentum),
-            batch_size: over.batch_size.or(self.batch_size),
-            adversarial: over.adversarial.or(self.adversarial),
-            ball: over.ball.or(self.ball),
-            warm_up: over.warm_up.or(self.warm_up),
-            epochs: over.epochs.or(self.epochs),
-            time_limit: over.time_limit.or(self.time_limit),
-            patience: over.patience.or(self.patience),
-            seed: over.seed.or(self.seed),
-            precision: over.precision.or(self.precision),
-            threads: over.threads.or(self.threads),
-            processes: over.processes.or(self.processes),
-        }
-    }
-
-    /// How images are read.
-    #[must_use]
-    pub fn image_settings(&self) -> ImageSettings {
-        let mut settings = ImageSettings::default();
-        settings.size = self.image_size;
-        settings.colour = self.colour.unwrap_or(settings.colour);
-        settings.broken = self.broken_images.unwrap_or(settings.broken);
-        settings.threads = self.threads.unwrap_or_else(all_processors);
-        settings
-    }
-
-    /// Checks every number against its range.
-    ///
-    /// # Errors
-    /// [`Error::Setting`] with the first one outside.
-    pub fn validate(&self) -> Result<()> {
-        let real = |name, value: Option<f64>, allowed: fn(f64) -> bool, range| match value {
-            Some(value) if !allowed(value) => Err(outside(name, &value, range)),
-            _ => Ok(()),
-        };
-        let count = |name, value: Option<usize>| match value {
-            Some(0) => Err(outside(name, &0, "a whole number of at least 1")),
-            _ => Ok(()),
-        };
-        real("learning-rate", self.learning_rate, |v| v > 0.0 && v.is_finite(), "a number above 0")?;
-        real("momentum", self.momentum, |v| (0.0..1.0).contains(&v), "at least 0 and below 1")?;
-        real("ball", self.ball, |v| v > 0.0 && v.is_finite(), "a number above 0")?;
-        let adversarial = [("ball", self.ball.is_some()), ("warm-up", self.warm_up.is_some())];
-        if let Some((name, _)) = adversarial.iter().find(|(_, given)| *given && self.adversarial.is_none()) {
-            return Err(outside(name, &"without adversarial", "a setting of adversarial training alone"));
-        }
-        count("ensemble", self.ensemble)?;
-        count("epochs", self.epochs)?;
-        count("patience", self.patience)?;
-        count("threads", self.threads)?;
-        // TOML's integers end at i64::MAX, and config.toml has to hold the seed.
-        match self.seed.filter(|seed| i64::try_from(*seed).is_err()) {
-            Some(seed) => Err(outside("seed", &seed, "a whole number below 2⁶³")),
-            None => Ok(()),
-        }
-    }
+fn as_text<S: serde::Serializer>(value: &Architecture, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+    use crate::data::Geometry;
+    use crate::error::Error;
+    use crate::settings::{Facts, SETTINGS};
 
-    fn read(text: &str) -> Result<Config> {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("config.toml");
-        std::fs::write(&path, text).unwrap();
-        Config::read(&path)
+    /// The setting of a key of a file.
+    fn name(key: &str) -> String {
+        key.replace('_', "-")
+    }
+
+    fn names(table: &toml::Table) -> BTreeSet<String> {
+        table.keys().filter(|key| *key != "format_version").map(|key| name(key)).collect()
+    }
+
+    /// Every setting at its example.
+    fn full() -> Config {
+        let mut config = Config::default();
+        for setting in SETTINGS {
+            config.set(setting.name, setting.example).unwrap();
+        }
+        config
     }
 
     #[test]
-    fn a_file_may_hold_words_and_numbers() {
-        let config = read("batch_size = \"full\"\ndamping = 0.5\ntime_limit = \"2m\"\ntest = \"t.csv\"\n").unwrap();
-        assert_eq!(config.batch_size, Some(BatchSize::Full));
-        assert_eq!(config.damping, Some(DampingChoice::Fixed(0.5)));
-        assert_eq!(config.test, Some(Portion::File("t.csv".into())));
-        let config = read("batch_size = 64\ndamping = \"auto\"\nvalidation = 0\n").unwrap();
-        assert_eq!(config.batch_size, Some(BatchSize::Rows(64)));
-        assert_eq!(config.validation, Some(Portion::Fraction(0.0)));
+    fn the_table_has_every_field_of_the_configuration_once() {
+        let fields = serde_json::to_value(Config::default()).unwrap();
+        let fields: Vec<String> = fields.as_object().unwrap().keys().map(|key| name(key)).collect();
+        assert_eq!(fields.len(), SETTINGS.len() + 1, "a field for each setting, and one for the version");
+        assert!(SETTINGS.iter().all(|setting| fields.contains(&setting.name.to_owned())));
     }
 
     #[test]
-    fn unknown_settings_and_other_versions_are_refused() {
-        let error = read("epoch = 3\n").unwrap_err().to_string();
-        assert!(error.contains("unknown field `epoch`") && error.contains("line 1"), "{error}");
-        let error = read("epochs = \"many\"\n").unwrap_err().to_string();
-        assert!(error.contains("line 1"), "{error}");
-        assert!(matches!(read("format_version = 9\n"), Err(Error::FormatVersion { found: 9, .. })));
+    fn every_setting_is_read_from_its_text_and_written_so_that_it_is_read_again() {
+        for setting in SETTINGS {
+            let mut config = Config::default();
+            assert_eq!(config.given().count(), 0);
+            config.set(setting.name, setting.example).unwrap();
+            assert_eq!(config.given().map(|given| given.name).collect::<Vec<_>>(), [setting.name]);
+            let file = toml::to_string(&config).unwrap();
+            assert_eq!(toml::from_str::<Config>(&file).unwrap(), config, "{file}");
+            let text = match &file.parse::<toml::Table>().unwrap()[&setting.name.replace('-', "_")] {
+                toml::Value::String(text) => text.clone(),
+                toml::Value::Array(parts) => {
+                    parts.iter().map(|part| part.as_str().unwrap()).collect::<Vec<_>>().join(",")
+                }
+                number => number.to_string(),
+            };
+            let mut read = Config::default();
+            read.set(setting.name, &text).unwrap();
+            assert_eq!(read, config, "{} from {text}", setting.name);
+            assert_eq!(Config::default().overridden_by(config.clone()), config);
+            assert_eq!(config.clone().overridden_by(Config::default()), config);
+        }
     }
 
     #[test]
-    fn numbers_outside_their_range_are_refused() {
-        let bad = [
-            Config { learning_rate: Some(0.0), ..Config::default() },
-            Config { learning_rate: Some(f64::NAN), ..Config::default() },
-            Config { momentum: Some(1.0), ..Config::default() },
-            Config { ball: Some(1.0), ..Config::default() },
-            Config { ensemble: Some(0), ..Config::default() },
-            Config { epochs: Some(0), ..Config::default() },
-            Config { patience: Some(0), ..Config::default() },
-            Config { threads: Some(0), ..Config::default() },
-            Config { seed: Some(u64::MAX), ..Config::default() },
-        ];
-        for config in bad {
-            let error = config.validate().unwrap_err();
-            assert!(matches!(error, Error::Setting { .. }) && error.is_usage());
+    fn the_settings_of_a_run_are_all_of_the_table_but_the_preset_which_is_settled_by_then() {
+        let config = full();
+        config.validate().unwrap();
+        let image = Some(Geometry { height: 64, width: 48, channels: 1 });
+        let task = Task::Classification;
+        let facts = Facts { samples: 100, outputs: 3, task, validation: true, validation_share: 0.1, image };
+        let settings = Settings::complete(&config, facts, &config.target).unwrap();
+        let file = toml::to_string(&settings).unwrap();
+        let written = names(&file.parse().unwrap());
+        let expected = SETTINGS.iter().map(|setting| setting.name.to_owned()).filter(|name| name != "preset").collect();
+        assert_eq!(written, expected);
+        let read: Config = toml::from_str(&file).unwrap();
+        assert_eq!(read, Config { preset: None, ..config });
+    }
+
+    #[test]
+    fn what_a_setting_names_is_in_the_table_its_help_is_one_line_and_what_it_may_be_is_said() {
+        for setting in SETTINGS {
+            let others = setting.excludes.iter().chain(&setting.needs);
+            others.for_each(|other| assert!(Setting::named(other).is_ok(), "{other}"));
+            let help = setting.help();
+            assert!(!help.is_empty() && !help.contains('\n') && !help.contains("  "), "{help}");
+            if let Err(Error::Setting { range, .. }) = Config::default().set(setting.name, "?") {
+                assert!(!range.is_empty(), "{}: a number without a range", setting.name);
+            }
         }
     }
 }

@@ -3,11 +3,17 @@
 mod adversary;
 mod config;
 mod data;
+mod field;
+mod file;
+mod given;
 mod paths;
 mod resolved;
+mod setting;
+mod table;
 mod values;
 
 pub use adversary::Adversary;
-pub use config::{Config, FORMAT_VERSION};
-pub use resolved::{Facts, Settings, all_processors};
+pub use config::{Config, FORMAT_VERSION, SETTINGS, Settings};
+pub use resolved::{Facts, all_processors};
+pub use setting::{Group, Hyphen, Setting, Taken};
 pub use values::{BatchSize, DampingChoice, OptimizerName, Precision, Preset, RidgeChoice, TimeLimit};

@@ -1,18 +1,12 @@
 //! The settings of one run: what the user gave, and for the rest what suits the data.
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
 
-use gramstep::{Architecture, Scalar};
-use serde::Serialize;
+use gramstep::Scalar;
 
-use super::{
-    Adversary, BatchSize, Config, DampingChoice, FORMAT_VERSION, OptimizerName, Precision, RidgeChoice, TimeLimit,
-};
-use crate::data::{
-    Augmentation, BrokenImages, Colour, FULL_BATCH_ROWS, Geometry, ImageSettings, ImageSize, Portion, Problem, Task,
-};
-use crate::error::{Error, Result, outside};
+use super::{BatchSize, Config, DampingChoice, FORMAT_VERSION, OptimizerName, Precision, RidgeChoice, Settings};
+use crate::data::{BrokenImages, FULL_BATCH_ROWS, Geometry, ImageSettings, Portion, Problem, Task};
+use crate::error::{Error, Result, conflict};
 
 /// η of Gram-Gauss-Newton against an attack, which moves between steps.
 const ADVERSARIAL_LEARNING_RATE: f64 = 0.2;
@@ -53,92 +47,6 @@ impl Facts {
     pub(crate) fn are_small(&self) -> bool {
         self.samples * self.outputs <= FULL_BATCH_ROWS && self.image.is_none()
     }
-}
-
-/// Every setting of a run. Written to `config.toml`, it is a [`Config`] that repeats the run.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct Settings {
-    /// Version of the file's format.
-    pub format_version: u32,
-    /// Where the data are.
-    pub data: String,
-    /// The columns to learn.
-    pub target: Vec<String>,
-    /// The columns that the user left out.
-    pub drop: Vec<String>,
-    /// The column with the weight of every row.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub weights: Option<String>,
-    /// Regression or classification.
-    pub task: Task,
-    /// Rows that are only judged at the end.
-    pub test: Portion,
-    /// Rows that choose when to stop.
-    pub validation: Portion,
-    /// Size that images are brought to.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub image_size: Option<ImageSize>,
-    /// Grey or colour images.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub colour: Option<Colour>,
-    /// What becomes of images that cannot be read.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub broken_images: Option<BrokenImages>,
-    /// Random changes of training images.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub augment: Option<Augmentation>,
-    /// The folder of the earlier run that this one goes on from.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub init: Option<PathBuf>,
-    /// The architecture.
-    #[serde(serialize_with = "as_text")]
-    pub model: Architecture,
-    /// Networks, of which the average is the model.
-    pub ensemble: usize,
-    /// The method of training.
-    pub optimizer: OptimizerName,
-    /// η.
-    pub learning_rate: f64,
-    /// λ relative to the mean diagonal of G.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub damping: Option<DampingChoice>,
-    /// κ: weight decay.
-    pub ridge: RidgeChoice,
-    /// μ.
-    pub momentum: f64,
-    /// Rows of one step.
-    pub batch_size: BatchSize,
-    /// What the network is trained against.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub adversarial: Option<Adversary>,
-    /// R: every layer stays within R/√m of its start, m the largest number of hidden units.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ball: Option<f64>,
-    /// Epochs in which the radius of the adversary rises to its full size.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub warm_up: Option<usize>,
-    /// The most epochs.
-    pub epochs: usize,
-    /// The longest time.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub time_limit: Option<TimeLimit>,
-    /// Epochs without a better validation loss before training stops.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub patience: Option<usize>,
-    /// Of initialisation, shuffles and split.
-    pub seed: u64,
-    /// Number type of the parameters.
-    pub precision: Precision,
-    /// Threads.
-    pub threads: usize,
-    /// Processes of a distributed run.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub processes: Option<usize>,
-}
-
-fn as_text<S: serde::Serializer>(value: &Architecture, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-    serializer.collect_str(value)
 }
 
 /// The settings of training that depend on the method and on the size of the data.
@@ -192,10 +100,12 @@ impl Settings {
         let optimizer = config.optimizer.unwrap_or(OptimizerName::GramGaussNewton);
         let gram = optimizer == OptimizerName::GramGaussNewton;
         if config.damping.is_some() && !gram {
-            return Err(outside("damping", &format!("with {optimizer}"), "a setting of gram-gauss-newton alone"));
+            let reason = "it is a setting of gram-gauss-newton alone";
+            return Err(conflict("damping", format!("--optimizer {optimizer}"), reason));
         }
         if config.ridge == Some(RidgeChoice::Evidence) {
-            return Err(outside("ridge", &"evidence", "a setting of kernels, such as --model ntk:depth=3:relu"));
+            let reason = "it is a setting of kernels, such as --model ntk:depth=3:relu";
+            return Err(conflict("ridge evidence", "a network", reason));
         }
         let defaults = Defaults::of(optimizer, facts);
         let bold = gram && config.adversarial.is_some();
@@ -209,7 +119,7 @@ impl Settings {
         let broken = config.broken_images.unwrap_or(BrokenImages::Refuse);
         let images = ImageSettings::of(facts.image, broken, 1);
         if config.augment.is_some() && facts.image.is_none() {
-            return Err(outside("augment", &"with a table", "a setting of images alone"));
+            return Err(conflict("augment", "a table", "it is a setting of images alone"));
         }
         Ok(Self {
             format_version: FORMAT_VERSION,
@@ -226,6 +136,8 @@ impl Settings {
             augment: images.size.map(|_| config.augment.unwrap_or_default()),
             init: config.init.clone(),
             model: config.model.as_deref().unwrap_or(default_model).parse()?,
+            // By now it has become a model and a number of networks.
+            preset: None,
             ensemble: config.ensemble.unwrap_or(1),
             optimizer,
             learning_rate: config.learning_rate.unwrap_or(default_learning_rate),

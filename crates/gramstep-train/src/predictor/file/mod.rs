@@ -1,6 +1,6 @@
 //! `model.safetensors`: all that is needed to predict, and to say how sure a prediction is.
 //!
-//! Of networks one tensor for each span of θ under `network.N.` and the span's name; of a kernel regression its training
+//! Of a network one tensor for each span of θ under the span's name, of several under `network.N.` and that name; of a kernel regression its training
 //! rows (`inputs`, `targets`, `weights`) and `coefficients`; of a regression by networks some rows for error bars
 //! (`known.inputs`, `known.targets`, `known.weights`, `known.places`).
 //!
@@ -16,6 +16,11 @@ mod write;
 pub use metadata::{FORMAT_VERSION, KernelMetadata, Metadata};
 pub(super) use read::parse;
 pub(super) use write::bytes;
+
+/// What stands before the names of the tensors of a network.
+fn prefix(number: usize, members: usize) -> String {
+    if members == 1 { String::new() } else { format!("network.{number}.") }
+}
 
 /// The key of the metadata.
 const KEY: &str = "gramstep";

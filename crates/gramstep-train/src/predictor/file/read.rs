@@ -8,13 +8,13 @@ use gramstep::{Device, Matrix, Model, Scalar, Specification};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::Deserialize;
 
-use super::{FORMAT_VERSION, KEY, KernelMetadata, Metadata, seal};
+use super::{FORMAT_VERSION, KEY, KernelMetadata, Metadata, prefix, seal};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::predictor::{KernelModel, Known, Learned, Predictor};
 use crate::settings::Precision;
 
-/// The version before, of which files are read: one network under the bare names of its spans, no sum, no rows.
+/// The version before, of which files are read: one network, no sum, no rows.
 const LAST_VERSION: u32 = 1;
 
 /// The one field that every version has.
@@ -110,10 +110,7 @@ impl File<'_> {
     ) -> Result<Average<T>> {
         let mut members = Vec::new();
         for number in 0..self.metadata.members {
-            let prefix = match self.metadata.format_version {
-                LAST_VERSION => String::new(),
-                _ => format!("network.{number}."),
-            };
+            let prefix = prefix(number, self.metadata.members);
             // Grows with the tensors that are there: a damaged specification may ask for more than memory holds.
             let mut theta = Vec::new();
             for span in specification.spans()? {

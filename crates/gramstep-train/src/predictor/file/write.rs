@@ -7,7 +7,7 @@ use gramstep::model::Average;
 use gramstep::{Matrix, Scalar};
 use safetensors::tensor::{Dtype, TensorView};
 
-use super::{FORMAT_VERSION, KEY, Metadata, seal};
+use super::{FORMAT_VERSION, KEY, Metadata, prefix, seal};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::predictor::{Learned, Predictor};
@@ -65,7 +65,7 @@ fn of_networks<T: Scalar>(path: &Path, networks: &Average<T>, dtype: Dtype) -> R
                 Dtype::F32 => values.flat_map(|value| (value as f32).to_le_bytes()).collect(),
                 _ => values.flat_map(f64::to_le_bytes).collect(),
             };
-            let name = format!("network.{number}.{}", span.name);
+            let name = format!("{}{}", prefix(number, networks.members().len()), span.name);
             tensors.push(Tensor { name, dtype, shape: span.shape.clone(), bytes });
         }
     }
