@@ -11,6 +11,7 @@ mod format;
 mod identity;
 mod images;
 mod inputs;
+mod labels;
 mod numpy;
 mod options;
 pub(crate) mod permutation;
@@ -21,6 +22,7 @@ mod split;
 mod standardisation;
 mod table;
 mod targets;
+mod task;
 mod usable;
 
 pub use builtin::Builtin;
@@ -32,6 +34,7 @@ pub use identity::DataHash;
 pub(crate) use identity::DataHasher;
 pub use images::{Augmentation, BrokenImages, Colour, Geometry, ImageSettings, ImageSize, Images, Progress};
 pub use inputs::{InputColumn, Inputs};
+pub use labels::Labels;
 pub use options::DataOptions;
 pub use preprocessing::Preprocessing;
 pub(crate) use problem::FULL_BATCH_ROWS;
@@ -40,7 +43,8 @@ pub use source::Source;
 pub use split::{Portion, Split};
 pub use standardisation::Standardisation;
 pub use table::{Cells, Column, Table, TextCells};
-pub use targets::{Labels, Targets, Task};
+pub use targets::Targets;
+pub use task::Task;
 
 #[cfg(test)]
 pub(crate) use delimited::table_of;

@@ -2,51 +2,17 @@
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
-use std::fmt;
-use std::str::FromStr;
 
 use gramstep::Matrix;
 use serde::{Deserialize, Serialize};
 
 use super::standardisation::is_constant;
-use super::{Cells, Standardisation, Table};
-use crate::error::{Error, Result, outside};
+use super::{Cells, Labels, Standardisation, Table, Task};
+use crate::error::{Error, Result};
 
 /// A target has a heavy tail if 1 % of the rows carry more than this share of the squared deviation: 0.08 for normal
 /// numbers, 0.5 for lognormal ones (σ = 1).
 const HEAVY_TAIL: f64 = 1.0 / 3.0;
-
-/// What is learned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum Task {
-    /// Numbers.
-    Regression,
-    /// One of several classes.
-    Classification,
-}
-
-impl fmt::Display for Task {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Regression => "regression",
-            Self::Classification => "classification",
-        })
-    }
-}
-
-impl FromStr for Task {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        match text {
-            "regression" => Ok(Self::Regression),
-            "classification" => Ok(Self::Classification),
-            _ => Err(outside("task", &text, "regression or classification")),
-        }
-    }
-}
 
 /// How targets become outputs of a network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -70,30 +36,6 @@ pub enum Targets {
         #[serde(default)]
         labels: Labels,
     },
-}
-
-/// What classes are called by: a program gets its labels back as it gave them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum Labels {
-    /// Text, such as `01`.
-    #[default]
-    Text,
-    /// Whole numbers in their shortest form.
-    Integer,
-    /// Other numbers.
-    Number,
-    /// `True` and `False`.
-    Boolean,
-}
-
-impl Labels {
-    /// Of classes in a table: whole numbers, if every one is written as such a number is.
-    fn of(classes: &[String]) -> Self {
-        let whole = |class: &String| class.parse::<i64>().is_ok_and(|number| number.to_string() == *class);
-        if classes.iter().all(whole) { Self::Integer } else { Self::Text }
-    }
 }
 
 impl Targets {

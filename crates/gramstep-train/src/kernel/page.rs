@@ -5,7 +5,7 @@ use std::path::Path;
 use gramstep::Matrix;
 use gramstep::kernel::Spectrum;
 
-use super::Summary;
+use super::summary::Summary;
 use crate::error::Result;
 use crate::format::text::{count, number};
 use crate::format::whole_file::write_atomically;

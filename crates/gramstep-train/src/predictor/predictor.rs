@@ -19,9 +19,9 @@ use crate::outcome::metrics::{Metrics, in_own_units, measure};
 /// one file.
 #[derive(Debug)]
 pub struct Predictor {
-    pub(super) learned: Learned,
-    pub(super) metadata: Metadata,
-    pub(super) known: Option<Known>,
+    learned: Learned,
+    metadata: Metadata,
+    known: Option<Known>,
     uncertainty: Mutex<Option<Arc<Uncertainty>>>,
 }
 
@@ -45,7 +45,7 @@ impl Predictor {
         Self::assemble(learned, metadata, known)
     }
 
-    pub(super) fn assemble(learned: Learned, metadata: Metadata, known: Option<Known>) -> Self {
+    fn assemble(learned: Learned, metadata: Metadata, known: Option<Known>) -> Self {
         Self { learned, metadata, known, uncertainty: Mutex::default() }
     }
 
@@ -64,7 +64,8 @@ impl Predictor {
     /// # Errors
     /// When they cannot be used.
     pub fn parse(path: &Path, bytes: &[u8], device: Device) -> Result<Self> {
-        file::parse(path, bytes, device)
+        let (learned, metadata, known) = file::parse(path, bytes, &device)?;
+        Ok(Self::assemble(learned, metadata, known))
     }
 
     /// The bytes of its model file; `path` is for messages.
@@ -72,7 +73,7 @@ impl Predictor {
     /// # Errors
     /// If a network has layers of the caller's own, which no file can name.
     pub fn to_bytes(&self, path: &Path) -> Result<Vec<u8>> {
-        file::bytes(path, self)
+        file::bytes(path, &self.learned, &self.metadata, self.known.as_ref())
     }
 
     /// Writes its model file.
@@ -116,7 +117,8 @@ impl Predictor {
         if let Some(uncertainty) = &*made {
             return Ok(Arc::clone(uncertainty));
         }
-        let uncertainty = Arc::new(Uncertainty::of(self)?);
+        let targets = &self.metadata.preprocessing.targets;
+        let uncertainty = Arc::new(Uncertainty::of(&self.learned, self.known.as_ref(), self.metadata.ridge, targets)?);
         *made = Some(Arc::clone(&uncertainty));
         Ok(uncertainty)
     }

@@ -83,7 +83,7 @@ impl Predictor {
         let rows: Vec<usize> = (0..table.rows()).collect();
         let x = inputs.apply(table, &rows, &mut notes)?;
         notes.extend(inputs.outside(table));
-        let outputs = self.learned.outputs(&x)?;
+        let outputs = self.learned().outputs(&x)?;
         let metrics = judge(table, &outputs, self.preprocessing(), &mut notes);
         let (header, classes) = match targets {
             Targets::Regression { columns, .. } => {

@@ -16,8 +16,8 @@ use gramstep::kernel::{LinearisedLaplace, Ridge};
 use gramstep::model::Average;
 use gramstep::{Activation, Matrix, Scalar};
 
-use super::{KernelModel, Known, Learned, Predictor};
-use crate::data::{Standardisation, Targets};
+use super::{KernelModel, Known, Learned};
+use crate::data::Targets;
 use crate::error::{Error, Result};
 
 /// Bytes for the kernel of the remembered rows and its eigenvectors.
@@ -43,32 +43,33 @@ enum Posterior {
 }
 
 impl Uncertainty {
-    /// Of a predictor.
-    pub(super) fn of(predictor: &Predictor) -> Result<Self> {
-        let Targets::Regression { standardisation, .. } = &predictor.metadata.preprocessing.targets else {
+    /// Of what was learned, from the rows that are remembered; `ridge` is the κ of training where it was one number.
+    pub(super) fn of(learned: &Learned, known: Option<&Known>, ridge: Option<f64>, targets: &Targets) -> Result<Self> {
+        let Targets::Regression { standardisation, .. } = targets else {
             return Err(none("for classes", "a setting of regressions; classes have their probabilities"));
         };
-        match &predictor.learned {
-            Learned::F32(networks) => Self::of_networks(networks, predictor, standardisation),
-            Learned::F64(networks) => Self::of_networks(networks, predictor, standardisation),
+        let scale = standardisation.scale.clone();
+        let rows = || {
+            let range = "of a run of this version: the model file of an earlier one remembers no rows; train it again";
+            known.ok_or_else(|| none("without rows", range))
+        };
+        match learned {
+            Learned::F32(networks) => Self::of_networks(networks, rows()?, ridge, scale),
+            Learned::F64(networks) => Self::of_networks(networks, rows()?, ridge, scale),
             Learned::Kernel(kernel) => {
                 let scores = scores(&kernel.train().targets, &kernel.held_out()?, &kernel.held_out_deviation()?);
-                let posterior = Posterior::Kernel(Arc::clone(kernel));
-                Ok(Self { posterior, scale: standardisation.scale.clone(), scores })
+                Ok(Self { posterior: Posterior::Kernel(Arc::clone(kernel)), scale, scores })
             }
         }
     }
 
     fn of_networks<T: Scalar>(
         networks: &Average<T>,
-        predictor: &Predictor,
-        standardisation: &Standardisation,
+        known: &Known,
+        ridge: Option<f64>,
+        scale: Vec<f64>,
     ) -> Result<Self> {
-        let Some(known) = &predictor.known else {
-            let range = "of a run of this version: the model file of an earlier one remembers no rows; train it again";
-            return Err(none("without rows", range));
-        };
-        let ridge = predictor.metadata.ridge.map_or(Ridge::Evidence, Ridge::Fixed);
+        let ridge = ridge.map_or(Ridge::Evidence, Ridge::Fixed);
         let mut posteriors = Vec::with_capacity(networks.members().len());
         let mut unseen = Mixture::new(known.rows.rows(), known.rows.targets.columns());
         for (number, member) in networks.members().iter().enumerate() {
@@ -82,8 +83,7 @@ impl Uncertainty {
             unseen.add(&judged, &posterior.predict(&x)?, &posterior.observation_deviation(&x)?);
             posteriors.push(posterior);
         }
-        let scores = unseen.scores(known);
-        Ok(Self { posterior: Posterior::Networks(posteriors), scale: standardisation.scale.clone(), scores })
+        Ok(Self { posterior: Posterior::Networks(posteriors), scale, scores: unseen.scores(known) })
     }
 
     /// The standard deviation of a new observation, noise included, in the units of the targets: m×targets. x: m×inputs,

@@ -111,8 +111,8 @@ fn earlier(config: &mut Config) -> Result<Option<Predictor>> {
     let Some(run) = &config.init else { return Ok(None) };
     let model = Predictor::load(run, Device::cpu(config.threads.unwrap_or_else(all_processors)))?;
     if model.metadata().kernel.is_some() {
-        let reason = "a kernel regression has no parameters to go on from";
-        return Err(conflict("init", format!("{}, the run of a kernel", run.display()), reason));
+        let reason = "it takes the run of a network: a kernel regression has no parameters to go on from";
+        return Err(conflict("init", format!("{}", run.display()), reason));
     }
     let metadata = model.metadata();
     let own = metadata.preprocessing.targets.columns();

@@ -8,16 +8,18 @@ use serde::{Deserialize, Serialize};
 
 use super::Group::{Data, Images, Machine, Method, Model, Stopping};
 use super::field::{ABOVE_ZERO, Field, IN_A_FILE, ONE_OR_MORE, SHARE_OF_THE_PAST, WHOLE};
-use super::setting::dashed;
+use super::setting::{Entry, dashed};
 use super::table::settings;
 use super::{
-    Adversary, BatchSize, DampingChoice, Hyphen, OptimizerName, Precision, Preset, RidgeChoice, Setting, Taken,
-    TimeLimit,
+    Adversary, BatchSize, DampingChoice, Hyphen, OptimizerName, Precision, Preset, RidgeChoice, Taken, TimeLimit,
 };
 use crate::data::{Augmentation, BrokenImages, Colour, ImageSize, Portion, Task};
 
 /// Version of `config.toml`.
 pub const FORMAT_VERSION: u32 = 1;
+
+/// One of [`SETTINGS`].
+pub type Setting = Entry<Config>;
 
 settings! {
     /// What a user asks for; what is left out is decided from the data ([`Settings`]).

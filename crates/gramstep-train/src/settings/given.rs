@@ -2,7 +2,21 @@
 
 use super::{Config, SETTINGS, Setting, all_processors};
 use crate::data::ImageSettings;
-use crate::error::{Result, conflict};
+use crate::error::{Error, Result, conflict};
+
+impl Setting {
+    /// The setting of this name.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if there is none.
+    pub fn named(name: &str) -> Result<&'static Self> {
+        SETTINGS.iter().find(|setting| setting.name == name).ok_or_else(|| Error::Setting {
+            name: "setting",
+            value: name.to_owned(),
+            range: SETTINGS.iter().fold("one of".to_owned(), |text, setting| text + " " + setting.name),
+        })
+    }
+}
 
 impl Config {
     /// Reads a setting as the command line has it; `name` is one of [`SETTINGS`].

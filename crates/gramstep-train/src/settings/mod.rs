@@ -13,7 +13,7 @@ mod table;
 mod values;
 
 pub use adversary::Adversary;
-pub use config::{Config, FORMAT_VERSION, SETTINGS, Settings};
+pub use config::{Config, FORMAT_VERSION, SETTINGS, Setting, Settings};
 pub use resolved::{Facts, all_processors};
-pub use setting::{Group, Hyphen, Setting, Taken};
+pub use setting::{Entry, Group, Hyphen, Taken};
 pub use values::{BatchSize, DampingChoice, OptimizerName, Precision, Preset, RidgeChoice, TimeLimit};

@@ -1,12 +1,11 @@
 //! What is known of a setting apart from its value: its name, its words on the command line, what it belongs to.
 
-use super::{Config, SETTINGS};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
-/// One setting. All of them are in [`SETTINGS`].
+/// One setting of a configuration of type `C`. All of them are in [`SETTINGS`](super::SETTINGS).
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
-pub struct Setting {
+pub struct Entry<C> {
     /// As on the command line: `learning-rate`. In a file it is `learning_rate`.
     pub name: &'static str,
     /// What it says, as its documentation has it.
@@ -34,11 +33,11 @@ pub struct Setting {
     /// The setting without which it has no meaning.
     pub needs: Option<&'static str>,
     /// Whether a configuration has a value for it.
-    pub(crate) given: fn(&Config) -> bool,
+    pub(crate) given: fn(&C) -> bool,
     /// Reads its value.
-    pub(crate) set: fn(&mut Config, &str) -> Result<()>,
+    pub(crate) set: fn(&mut C, &str) -> Result<()>,
     /// Checks its value against its range.
-    pub(crate) check: fn(&Config) -> Result<()>,
+    pub(crate) check: fn(&C) -> Result<()>,
 }
 
 /// What a setting belongs to: its heading in the help of a command.
@@ -99,7 +98,7 @@ pub enum Taken {
     File,
 }
 
-impl Setting {
+impl<C> Entry<C> {
     /// What the table says where an entry says nothing.
     pub(crate) const PLAIN: Self = Self {
         name: "",
@@ -119,18 +118,6 @@ impl Setting {
         set: |_, _| Ok(()),
         check: |_| Ok(()),
     };
-
-    /// The setting of this name.
-    ///
-    /// # Errors
-    /// [`Error::Setting`] if there is none.
-    pub fn named(name: &str) -> Result<&'static Self> {
-        SETTINGS.iter().find(|setting| setting.name == name).ok_or_else(|| Error::Setting {
-            name: "setting",
-            value: name.to_owned(),
-            range: SETTINGS.iter().fold("one of".to_owned(), |text, setting| text + " " + setting.name),
-        })
-    }
 
     /// What help says about it.
     #[must_use]

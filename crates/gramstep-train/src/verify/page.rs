@@ -2,7 +2,7 @@
 
 use gramstep::theory::{Certificate, Mark, Picture, Role, Verdict};
 
-use super::{Tried, Verification};
+use super::verification::{Tried, Verification};
 use crate::error::Result;
 use crate::format::text::{number, seconds};
 use crate::report::{Chart, Page, Scale};

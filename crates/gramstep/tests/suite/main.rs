@@ -7,6 +7,8 @@ mod cases;
 mod contracts;
 mod distributed;
 mod extensions;
+#[path = "../house/mod.rs"]
+mod house;
 mod imports;
 mod initialisation;
 mod kernel_gradient;

@@ -8,7 +8,9 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use super::{BrokenImages, Listing};
+use super::BrokenImages;
+use super::listing::Listing;
+use super::pixels::retain;
 use crate::data::{Cells, Column, Format, Table, Task, TextCells};
 use crate::error::{Error, Result};
 
@@ -173,7 +175,7 @@ fn beside_table(folder: &Path, table: &Path, folders: &[PathBuf], broken: Broken
         for column in &mut columns {
             column.cells.retain(keep);
         }
-        super::retain(&mut lines, keep);
+        retain(&mut lines, keep);
     }
     if !found.is_empty() {
         let first = found.values().min().map_or_else(String::new, |path| path.display().to_string());

@@ -20,7 +20,7 @@ const IMAGES: &str = "images-idx3-ubyte";
 const LABELS: &str = "labels-idx1-ubyte";
 
 /// Whether a path is a file of IDX images, by its name.
-pub(super) fn is_images(path: &Path) -> bool {
+pub(in crate::data) fn is_images(path: &Path) -> bool {
     let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     name.trim_end_matches(".gz").ends_with(IMAGES)
 }

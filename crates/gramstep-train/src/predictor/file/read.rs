@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::{FORMAT_VERSION, KEY, KernelMetadata, Metadata, prefix, seal};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::predictor::{KernelModel, Known, Learned, Predictor};
+use crate::predictor::{KernelModel, Known, Learned};
 use crate::settings::Precision;
 
 /// The version before, of which files are read: one network, no sum, no rows.
@@ -24,7 +24,11 @@ struct Version {
 }
 
 /// Reads the bytes of a model's file; `path` is for messages.
-pub(in crate::predictor) fn parse(path: &Path, bytes: &[u8], device: Device) -> Result<Predictor> {
+pub(in crate::predictor) fn parse(
+    path: &Path,
+    bytes: &[u8],
+    device: &Device,
+) -> Result<(Learned, Metadata, Option<Known>)> {
     let wrong = |reason: String| Error::ModelFile { path: path.to_owned(), reason };
     let tensors = SafeTensors::deserialize(bytes)
         .map_err(|error| wrong(format!("damaged, or not a safetensors file ({error})")))?;
@@ -47,16 +51,16 @@ pub(in crate::predictor) fn parse(path: &Path, bytes: &[u8], device: Device) -> 
     let learned = match (&metadata.specification, metadata.kernel, metadata.precision) {
         (Some(specification), None, Precision::F32) => {
             let single = |chunk: &[u8]| chunk.try_into().map_or(f32::NAN, f32::from_le_bytes);
-            Learned::F32(file.networks(specification, &device, Dtype::F32, single)?)
+            Learned::F32(file.networks(specification, device, Dtype::F32, single)?)
         }
         (Some(specification), None, Precision::F64) => {
-            Learned::F64(file.networks(specification, &device, Dtype::F64, double)?)
+            Learned::F64(file.networks(specification, device, Dtype::F64, double)?)
         }
-        (None, Some(kernel), Precision::F64) => Learned::Kernel(Arc::new(file.kernel(kernel, &device)?)),
+        (None, Some(kernel), Precision::F64) => Learned::Kernel(Arc::new(file.kernel(kernel, device)?)),
         _ => return Err(wrong("metadata of neither networks nor a kernel regression".to_owned())),
     };
     let known = file.known()?;
-    Ok(Predictor::assemble(learned, metadata, known))
+    Ok((learned, metadata, known))
 }
 
 fn double(bytes: &[u8]) -> f64 {

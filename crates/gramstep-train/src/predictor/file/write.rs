@@ -10,7 +10,7 @@ use safetensors::tensor::{Dtype, TensorView};
 use super::{FORMAT_VERSION, KEY, Metadata, prefix, seal};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::predictor::{Learned, Predictor};
+use crate::predictor::{Known, Learned};
 
 /// A tensor before it is written.
 struct Tensor {
@@ -21,8 +21,13 @@ struct Tensor {
 }
 
 /// The bytes of a predictor's file; `path` is for messages.
-pub(in crate::predictor) fn bytes(path: &Path, predictor: &Predictor) -> Result<Vec<u8>> {
-    let mut tensors = match &predictor.learned {
+pub(in crate::predictor) fn bytes(
+    path: &Path,
+    learned: &Learned,
+    metadata: &Metadata,
+    known: Option<&Known>,
+) -> Result<Vec<u8>> {
+    let mut tensors = match learned {
         Learned::F32(networks) => of_networks(path, networks, Dtype::F32)?,
         Learned::F64(networks) => of_networks(path, networks, Dtype::F64)?,
         Learned::Kernel(kernel) => {
@@ -31,7 +36,7 @@ pub(in crate::predictor) fn bytes(path: &Path, predictor: &Predictor) -> Result<
             tensors
         }
     };
-    if let Some(known) = &predictor.known {
+    if let Some(known) = known {
         tensors.extend(of_rows("known.", &known.rows));
         let bytes = known.places.iter().flat_map(|&place| (place as u64).to_le_bytes()).collect();
         let name = "known.places".to_owned();
@@ -39,7 +44,7 @@ pub(in crate::predictor) fn bytes(path: &Path, predictor: &Predictor) -> Result<
     }
     // A predictor from a file of an earlier version is written in the present one.
     let blank = Some(seal::BLANK.to_owned());
-    let metadata = Metadata { format_version: FORMAT_VERSION, blake3: blank, ..predictor.metadata.clone() };
+    let metadata = Metadata { format_version: FORMAT_VERSION, blake3: blank, ..metadata.clone() };
     let metadata = serde_json::to_string(&metadata).map_err(|error| unwritable(path, error))?;
     let views = tensors.iter().map(|tensor| {
         let view = TensorView::new(tensor.dtype, tensor.shape.clone(), &tensor.bytes);
