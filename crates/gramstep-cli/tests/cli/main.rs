@@ -14,6 +14,7 @@ mod interrupt;
 mod kernel;
 mod kernel_regression;
 mod numpy;
+mod old_runs;
 mod resume;
 mod train_and_predict;
 mod verify;

@@ -141,6 +141,9 @@ fn earlier(config: &mut Config) -> Result<Option<Predictor>> {
     Ok(Some(model))
 }
 
+/// What may be said anew of a run that goes on: its limits, and the machine.
+const RESUMABLE: [&str; 4] = ["epochs", "time-limit", "patience", "threads"];
+
 /// Goes on with the run in a folder from its last checkpoint, to the same bits as if it had never been cut off. `over`
 /// may change the limits of the run.
 ///
@@ -158,6 +161,10 @@ pub fn resume<'a>(
     if ended && !files.checkpoint().exists() {
         let reason = "the run has come to its end".to_owned();
         return Err(Error::Checkpoint { path: folder.to_owned(), reason });
+    }
+    if let Some(given) = over.given().find(|given| !RESUMABLE.contains(&given.name)) {
+        let reason = "the run goes on with its own settings; its limits alone may be changed";
+        return Err(conflict(given.name, format!("--resume {}", folder.display()), reason));
     }
     let mut earlier = Config::read(&files.config())?;
     if earlier.processes.unwrap_or(1) != processes.count() {
