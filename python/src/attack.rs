@@ -14,7 +14,8 @@ use pyo3::types::PyDict;
 
 use crate::array::{Input, Number, array_of, array2, owned, rows};
 use crate::error::core;
-use crate::model::{Linear, Network, PyLinearisedModel, PyModel};
+use crate::linearised::{Linear, PyLinearisedModel};
+use crate::model::{Network, PyModel};
 use crate::predictor::PyPredictor;
 use crate::worker;
 

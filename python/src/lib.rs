@@ -11,6 +11,7 @@ mod dynamics;
 mod error;
 mod features;
 mod kernels;
+mod linearised;
 mod model;
 mod predictor;
 mod samples;
@@ -23,7 +24,7 @@ mod worker;
 fn _gramstep(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<model::PyModel>()?;
-    module.add_class::<model::PyLinearisedModel>()?;
+    module.add_class::<linearised::PyLinearisedModel>()?;
     module.add_class::<features::PyTangentFeatures>()?;
     module.add_class::<dynamics::PyKernelDynamics>()?;
     module.add_class::<attack::PyThreatModel>()?;

@@ -1,4 +1,4 @@
-//! `Model` and `LinearisedModel`.
+//! `Model`.
 
 use gramstep::kernel::LinearisedModel;
 use gramstep::model::{Parameterization, Shape};
@@ -10,6 +10,7 @@ use pyo3::types::{PyDict, PyType};
 use crate::array::{Input, Number, array_of, array2, owned};
 use crate::error::core;
 use crate::features::PyTangentFeatures;
+use crate::linearised::{Linear, PyLinearisedModel};
 
 /// A network of either number type.
 #[derive(Clone, Debug)]
@@ -459,78 +460,4 @@ fn set_parameters<T: Number>(model: &mut Model<T>, parameters: &Bound<'_, PyDict
         theta[span.range()].copy_from_slice(&values.to_vec());
     }
     model.set_theta(&theta).map_err(core)
-}
-
-/// A linearised network of either number type.
-#[derive(Clone, Debug)]
-pub(crate) enum Linear {
-    F32(LinearisedModel<f32>),
-    F64(LinearisedModel<f64>),
-}
-
-macro_rules! each_linear {
-    ($linear:expr, $model:ident => $body:expr) => {
-        match $linear {
-            Linear::F32($model) => $body,
-            Linear::F64($model) => $body,
-        }
-    };
-}
-
-/// f(θ₀, x) + J(x) v.
-#[pyclass(name = "LinearisedModel", module = "gramstep")]
-#[derive(Clone, Debug)]
-pub(crate) struct PyLinearisedModel {
-    pub(crate) linear: Linear,
-}
-
-#[pymethods]
-impl PyLinearisedModel {
-    /// Trains to the end in closed form: v = Jᵀ(G + κI)⁻¹(y − f₀), of least norm for ridge κ = 0. y: (n, k).
-    #[pyo3(signature = (X, y, *, ridge=0.0))]
-    fn fit(
-        slf: Py<Self>,
-        py: Python<'_>,
-        X: &Bound<'_, PyAny>,
-        y: &Bound<'_, PyAny>,
-        ridge: f64,
-    ) -> PyResult<Py<Self>> {
-        each_linear!(&mut slf.borrow_mut(py).linear, linear => {
-            let (x, y) = (Input::new(X, "X")?, Input::new(y, "y")?);
-            let (x, y) = (x.samples()?, owned(&y)?);
-            py.detach(|| linear.fit(x, &y, ridge)).map_err(core)?;
-        });
-        Ok(slf)
-    }
-
-    /// f(θ₀, x) + J(x) v, (n, k).
-    fn predict(&self, py: Python<'_>, X: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        each_linear!(&self.linear, linear => {
-            let x = Input::new(X, "X")?;
-            let x = x.samples()?;
-            let outputs = py.detach(|| linear.predict(x)).map_err(core)?;
-            Ok(array2(py, outputs)?.into_any().unbind())
-        })
-    }
-
-    /// k, the number of outputs.
-    #[getter]
-    fn n_outputs(&self) -> usize {
-        each_linear!(&self.linear, linear => linear.model().outputs())
-    }
-
-    /// v = θ − θ₀, (p,).
-    #[getter]
-    fn get_displacement(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        each_linear!(&self.linear, linear => {
-            array_of(py, linear.displacement().to_vec(), &[linear.displacement().len()])
-        })
-    }
-
-    #[setter]
-    fn set_displacement(&mut self, v: &Bound<'_, PyAny>) -> PyResult<()> {
-        each_linear!(&mut self.linear, linear => {
-            linear.set_displacement(Input::new(v, "displacement")?.to_vec()).map_err(core)
-        })
-    }
 }

@@ -51,7 +51,7 @@ def test_the_run_of_an_ensemble_is_that_of_its_average(program, table, tmp_path)
     options = ["--model", "mlp:8,8:tanh", "--ensemble", 3, "--epochs", 4, "--quiet"]
     run(program, "train", "--data", table, "--out", folder, *options)
     loaded = gramstep.load_run(folder)
-    assert loaded.metadata["model"] == "mlp:24,24:tanh" and len(loaded.loss_curve) == 4
+    assert (loaded.metadata["model"], loaded.metadata["members"]) == ("mlp:8,8:tanh", 3) and len(loaded.loss_curve) == 4
     assert loaded.model.n_parameters == gramstep.Model.mlp([loaded.model.n_inputs, 24, 24, 1]).n_parameters
     with (folder / "record.jsonl").open("a") as record:
         record.write('{"kind": "ep')
