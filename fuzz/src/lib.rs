@@ -56,7 +56,7 @@ pub fn checkpoint(bytes: &[u8]) {
 
 /// A `model.safetensors`, then a prediction.
 pub fn model(bytes: &[u8]) {
-    let Ok(model) = Predictor::parse(Path::new("model.safetensors"), bytes, Device::cpu(1)) else { return };
+    let Ok(model) = Predictor::parse(Path::new("model.safetensors"), bytes, &Device::cpu(1)) else { return };
     let mut header = Vec::new();
     let mut cells = Vec::new();
     for column in &model.preprocessing().inputs.columns {

@@ -101,7 +101,7 @@ impl PyPredictor {
     #[staticmethod]
     #[pyo3(signature = (folder, threads=0))]
     fn load(py: Python<'_>, folder: PathBuf, threads: usize) -> PyResult<Self> {
-        let predictor = py.detach(|| Predictor::load(&folder, Device::cpu(threads))).map_err(train)?;
+        let predictor = py.detach(|| Predictor::load(&folder, &Device::cpu(threads))).map_err(train)?;
         Ok(Self { predictor: Arc::new(predictor), story: None })
     }
 
@@ -164,7 +164,7 @@ impl PyPredictor {
     #[staticmethod]
     #[pyo3(signature = (bytes, story=None, threads=0))]
     fn from_state(bytes: PyBackedBytes, story: Option<(String, Vec<u8>)>, threads: usize) -> PyResult<Self> {
-        let predictor = Predictor::parse(Path::new("model"), &bytes, Device::cpu(threads)).map_err(train)?;
+        let predictor = Predictor::parse(Path::new("model"), &bytes, &Device::cpu(threads)).map_err(train)?;
         Ok(Self { predictor: Arc::new(predictor), story })
     }
 

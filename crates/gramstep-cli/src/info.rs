@@ -28,8 +28,8 @@ impl Info {
         let text = match (self.run, self.json) {
             (None, false) => text::program(&ProgramInfo::new(threads)),
             (None, true) => text::json(&ProgramInfo::new(threads))? + "\n",
-            (Some(run), false) => text::run(&RunInfo::load(&run, Device::cpu(threads))?),
-            (Some(run), true) => text::json(&RunInfo::load(&run, Device::cpu(threads))?)? + "\n",
+            (Some(run), false) => text::run(&RunInfo::load(&run, &Device::cpu(threads))?),
+            (Some(run), true) => text::json(&RunInfo::load(&run, &Device::cpu(threads))?)? + "\n",
         };
         stdout().lock().write_all(text.as_bytes())?;
         Ok(Outcome::Done)

@@ -50,7 +50,7 @@ impl Predict {
     pub(crate) fn run(self) -> Result {
         let threads = self.threads.map_or_else(all_processors, NonZeroUsize::get);
         let source = self.rows.source()?;
-        let model = Predictor::load(&self.run, Device::cpu(threads))?;
+        let model = Predictor::load(&self.run, &Device::cpu(threads))?;
         let table = model.read(&source, threads)?;
         let predictions = if self.std || self.interval.is_some() {
             model.predict_with(&table, ErrorBars { deviation: self.std, interval: self.interval })?

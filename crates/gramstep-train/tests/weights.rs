@@ -12,8 +12,11 @@ use gramstep_train::settings::Config;
 
 const ROWS: usize = 60;
 
-/// What is fitted: a method and whether validation rows choose among its epochs.
-const FITS: [(&str, &[(&str, &str)], f64); 8] = [
+/// Its name, its settings, and the share of validation rows.
+type Case = (&'static str, &'static [(&'static str, &'static str)], f64);
+
+/// What is fitted.
+const FITS: [Case; 8] = [
     ("kernel, leave-one-out", &[("model", "ntk:depth=2:relu")], 0.0),
     ("kernel, evidence", &[("model", "nngp:depth=1:erf"), ("ridge", "evidence")], 0.0),
     ("falling ridge", &[("model", "mlp:10:tanh"), ("epochs", "12")], 0.2),
@@ -25,7 +28,7 @@ const FITS: [(&str, &[(&str, &str)], f64); 8] = [
 ];
 
 /// The same with an absolute κ.
-const FIXED: [(&str, &[(&str, &str)], f64); 3] = [
+const FIXED: [Case; 3] = [
     ("kernel", &[("model", "ntk:depth=2:relu"), ("ridge", "0.3")], 0.0),
     ("network", &[("model", "mlp:10:tanh"), ("epochs", "6"), ("ridge", "0.5"), ("batch-size", "full")], 0.2),
     ("sgd", &[("model", "mlp:6:tanh"), ("epochs", "5"), ("ridge", "0.5"), ("optimizer", "sgd")], 0.0),
@@ -53,7 +56,9 @@ fn fit(
 ) -> Learnt {
     let samples = Samples::new(x.view(), ArrayTargets::numbers(y.clone())).with_weights(weights);
     let mut config = Config { threads: Some(1), ..Config::default() };
-    settings.iter().for_each(|(name, value)| config.set(name, value).unwrap());
+    for (name, value) in settings {
+        config.set(name, value).unwrap();
+    }
     let problem = samples.problem(validation, 3).unwrap();
     learn(&problem, &config, How::default(), &AtomicBool::new(false), &mut Silent).unwrap()
 }

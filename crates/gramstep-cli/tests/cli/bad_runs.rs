@@ -76,7 +76,7 @@ fn every_altered_bit_of_a_small_model_is_refused() {
     bench.write("t.csv", smooth_table(30));
     bench.json("train --data t.csv --model mlp:2:tanh --epochs 2 --out run --json --quiet");
     let bytes = std::fs::read(bench.path("run/model.safetensors")).unwrap();
-    let parse = |bytes: &[u8]| gramstep_train::Predictor::parse("m".as_ref(), bytes, gramstep::Device::cpu(1));
+    let parse = |bytes: &[u8]| gramstep_train::Predictor::parse("m".as_ref(), bytes, &gramstep::Device::cpu(1));
     assert!(parse(&bytes).is_ok());
     let mut altered = bytes.clone();
     for bit in 0..8 * bytes.len() {

@@ -169,17 +169,17 @@ impl<'a, T: Scalar> Samples<'a, T> {
     /// What the data are known by.
     fn hash(&self) -> DataHash {
         let mut hasher = DataHasher::default();
-        self.columns.iter().for_each(|name| hasher.text(name));
+        hasher.texts(&self.columns);
         for i in 0..self.inputs.rows() {
             hasher.numbers((0..self.inputs.columns()).map(|j| self.inputs.get(i, j).to_f64()));
         }
         match &self.targets {
             ArrayTargets::Numbers { columns, values } => {
-                columns.iter().for_each(|name| hasher.text(name));
+                hasher.texts(columns);
                 hasher.numbers(values.as_slice().iter().copied());
             }
             ArrayTargets::Classes { classes, labels, .. } => {
-                classes.iter().for_each(|name| hasher.text(name));
+                hasher.texts(classes);
                 hasher.numbers(labels.iter().map(|&label| label as f64));
             }
         }

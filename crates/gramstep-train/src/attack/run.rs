@@ -40,7 +40,7 @@ pub fn attack(
     observer: &mut dyn Observer,
 ) -> Result<AttackReport> {
     let device = Device::cpu(options.threads);
-    let trained = Predictor::load(run, device.clone())?;
+    let trained = Predictor::load(run, &device)?;
     let preprocessing = trained.preprocessing();
     let (table, mut rows) = match source {
         None => trained.test_rows(run)?,

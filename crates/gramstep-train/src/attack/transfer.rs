@@ -45,7 +45,7 @@ impl Other {
         device: &Device,
         notes: &mut Vec<String>,
     ) -> Result<Self> {
-        let model = Predictor::load(run, device.clone())?;
+        let model = Predictor::load(run, device)?;
         let own = model.preprocessing();
         if !same_targets(&own.targets, &attacked.targets) {
             return Err(outside("transfer", &run.display(), "runs with the targets and classes of the attacked one"));

@@ -32,16 +32,16 @@ impl DataHasher {
                 Cells::Numbers(values) => self.numbers(values.iter().copied()),
                 Cells::Text(text) => {
                     self.count(text.values.len());
-                    text.values.iter().for_each(|value| self.text(value));
+                    self.texts(&text.values);
                     text.codes.chunks(1 << 12).for_each(|chunk| {
                         self.0.update(&chunk.iter().flat_map(|code| code.to_le_bytes()).collect::<Vec<_>>());
                     });
                 }
                 Cells::Images(images) => {
                     let geometry = images.geometry;
-                    [geometry.height, geometry.width, geometry.channels]
-                        .into_iter()
-                        .for_each(|extent| self.count(extent));
+                    for extent in [geometry.height, geometry.width, geometry.channels] {
+                        self.count(extent);
+                    }
                     self.0.update(&images.pixels);
                 }
             }
@@ -64,6 +64,12 @@ impl DataHasher {
     pub(crate) fn text(&mut self, text: &str) {
         self.count(text.len());
         self.0.update(text.as_bytes());
+    }
+
+    pub(crate) fn texts(&mut self, texts: &[String]) {
+        for text in texts {
+            self.text(text);
+        }
     }
 
     pub(crate) fn count(&mut self, count: usize) {

@@ -30,7 +30,7 @@ pub(crate) struct Judging {
     /// Rows of training and validation.
     pub(crate) total: usize,
     /// Rows of validation.
-    pub(crate) judging: usize,
+    pub(crate) held: usize,
     /// Whether each network has validation rows of its own, the next ones around the circle.
     pub(crate) circular: bool,
 }
@@ -38,14 +38,14 @@ pub(crate) struct Judging {
 impl Judging {
     /// Whether the numbers make sense, as those of a damaged file may not.
     pub(crate) fn is_usable(self) -> bool {
-        self.judging <= self.total && self.total < 1 << 40
+        self.held <= self.total && self.total < 1 << 40
     }
 
     /// Whether a network judges itself by the row at a place; else it was trained on it.
     pub(crate) fn judges(self, member: usize, place: usize) -> bool {
-        let Self { total, judging, circular } = self;
-        let start = if circular { (member % total.max(1)) * judging % total.max(1) } else { 0 };
-        (place + total - start) % total.max(1) < judging
+        let Self { total, held, circular } = self;
+        let start = if circular { (member % total.max(1)) * held % total.max(1) } else { 0 };
+        (place + total - start) % total.max(1) < held
     }
 }
 
@@ -66,7 +66,7 @@ impl Known {
             Some(validation) => validation.select(first).into_type().followed_by(&train)?,
             None => train,
         };
-        Ok(Self { rows, places, folds: Judging { total, judging, circular } })
+        Ok(Self { rows, places, folds: Judging { total, held: judging, circular } })
     }
 
     /// The rows, by their number here, that a network was trained on or judged itself by.
@@ -81,11 +81,11 @@ mod tests {
 
     #[test]
     fn around_the_circle_every_network_judges_other_rows() {
-        let folds = Judging { total: 10, judging: 3, circular: true };
+        let folds = Judging { total: 10, held: 3, circular: true };
         let judged = |member| (0..10).filter(|&place| folds.judges(member, place)).collect::<Vec<_>>();
         assert_eq!([judged(0), judged(1), judged(3)], [vec![0, 1, 2], vec![3, 4, 5], vec![0, 1, 9]]);
         let same = Judging { circular: false, ..folds };
         assert!((0..4).all(|member| (0..10).filter(|&place| same.judges(member, place)).eq(0..3)));
-        assert!((0..10).all(|place| !Judging { judging: 0, ..folds }.judges(2, place)));
+        assert!((0..10).all(|place| !Judging { held: 0, ..folds }.judges(2, place)));
     }
 }

@@ -6,14 +6,14 @@ mod joined;
 mod kernel_model;
 mod known;
 mod learned;
-mod predictor;
 mod table;
 mod uncertainty;
+mod whole;
 
 pub use file::Metadata;
 pub use kernel_model::KernelModel;
 pub use known::Known;
 pub use learned::{Learned, Network};
-pub use predictor::Predictor;
 pub use table::ErrorBars;
 pub use uncertainty::{Uncertainty, half_width};
+pub use whole::Predictor;

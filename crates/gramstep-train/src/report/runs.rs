@@ -60,7 +60,7 @@ pub(crate) fn write_page(folder: &RunFolder) -> Result<()> {
 
 /// The judgement of a kept run, whose data are read again.
 fn judged_again(run: &Path, device: &Device) -> Result<Judgement> {
-    let predictor = Predictor::load(run, device.clone())?;
+    let predictor = Predictor::load(run, device)?;
     Judgement::of(&predictor, &predictor.problem(run)?)
 }
 

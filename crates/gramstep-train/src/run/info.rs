@@ -112,7 +112,7 @@ impl RunInfo {
     ///
     /// # Errors
     /// When it has no model that can be used.
-    pub fn load(run: &Path, device: Device) -> Result<Self> {
+    pub fn load(run: &Path, device: &Device) -> Result<Self> {
         let model = Predictor::load(run, device)?;
         let metadata = model.metadata();
         let preprocessing = &metadata.preprocessing;

@@ -109,7 +109,7 @@ fn learn<T: gramstep::Scalar>(
 /// The model that a configuration takes as its start, which decides on architecture and number type.
 fn earlier(config: &mut Config) -> Result<Option<Predictor>> {
     let Some(run) = &config.init else { return Ok(None) };
-    let model = Predictor::load(run, Device::cpu(config.threads.unwrap_or_else(all_processors)))?;
+    let model = Predictor::load(run, &Device::cpu(config.threads.unwrap_or_else(all_processors)))?;
     if model.metadata().kernel.is_some() {
         let reason = "it takes the run of a network: a kernel regression has no parameters to go on from";
         return Err(conflict("init", format!("{}", run.display()), reason));

@@ -53,7 +53,7 @@ impl Predictor {
     ///
     /// # Errors
     /// When there is none or it cannot be used.
-    pub fn load(run: &Path, device: Device) -> Result<Self> {
+    pub fn load(run: &Path, device: &Device) -> Result<Self> {
         let path = RunFolder::open(run).model();
         let bytes = std::fs::read(&path).map_err(|source| Error::Read { path: path.clone(), source })?;
         Self::parse(&path, &bytes, device)
@@ -63,8 +63,8 @@ impl Predictor {
     ///
     /// # Errors
     /// When they cannot be used.
-    pub fn parse(path: &Path, bytes: &[u8], device: Device) -> Result<Self> {
-        let (learned, metadata, known) = file::parse(path, bytes, &device)?;
+    pub fn parse(path: &Path, bytes: &[u8], device: &Device) -> Result<Self> {
+        let (learned, metadata, known) = file::parse(path, bytes, device)?;
         Ok(Self::assemble(learned, metadata, known))
     }
 
