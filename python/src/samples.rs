@@ -68,7 +68,7 @@ impl PyData {
             .with_imputation(self.impute);
         py.detach(|| match how {
             How::Fresh { validation, seed } => {
-                samples.problem(validation.unwrap_or_else(|| samples.validation_share()), seed)
+                samples.problem(validation.map_or_else(|| samples.validation_share(), Ok)?, seed)
             }
             How::As(preprocessing) => samples.problem_as(preprocessing),
         })

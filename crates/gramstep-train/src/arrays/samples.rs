@@ -8,7 +8,7 @@ use gramstep::{Error as CoreError, Matrix, MatrixView, Scalar};
 use crate::data::copies::{Distinct, Keyed, bits, distinct};
 use crate::data::{
     DataHash, DataHasher, Dataset, Encoding, InputColumn, Inputs, Labels, Portion, Preprocessing, Problem, Split,
-    Standardisation, Targets, median, present, range, validation_share,
+    Standardisation, Targets, is_too_few_to_split, median, present, range, validation_share,
 };
 use crate::error::Result;
 
@@ -102,13 +102,17 @@ impl<'a, T: Scalar> Samples<'a, T> {
     }
 
     /// The share of the rows that are for validation where the caller leaves it open, as in a table.
-    #[must_use]
-    pub fn validation_share(&self) -> f64 {
+    ///
+    /// # Errors
+    /// Those of [`problem`](Self::problem).
+    pub fn validation_share(&self) -> Result<f64> {
         let outputs = match &self.targets {
             ArrayTargets::Numbers { values, .. } => values.columns(),
             ArrayTargets::Classes { .. } => 1,
         };
-        validation_share(self.inputs.rows(), outputs, false)
+        let distinct = self.usable()?;
+        let share = validation_share(distinct.rows.len(), outputs, false);
+        Ok(if is_too_few_to_split(distinct.rows.len(), distinct.copies) { 0.0 } else { share })
     }
 
     /// Splits off a share of the rows for validation, and standardises all by the others. Exact copies of a row are one

@@ -37,7 +37,7 @@ pub use inputs::{InputColumn, Inputs};
 pub use labels::Labels;
 pub use options::DataOptions;
 pub use preprocessing::Preprocessing;
-pub(crate) use problem::FULL_BATCH_ROWS;
+pub(crate) use problem::{FULL_BATCH_ROWS, is_too_few_to_split};
 pub use problem::{Problem, validation_share};
 pub use source::Source;
 pub use split::{Portion, Split};

@@ -12,6 +12,9 @@ use crate::error::Result;
 /// Share of the rows that is kept for the test, unless the user says otherwise.
 const TEST: f64 = 0.2;
 
+/// Fewer different rows than these are not split where the user leaves it open: each of them stands for many.
+const FEW: usize = 10;
+
 /// Up to so many rows of G (samples × outputs) a full batch is cheap.
 pub(crate) const FULL_BATCH_ROWS: usize = 2048;
 
@@ -19,6 +22,11 @@ pub(crate) const FULL_BATCH_ROWS: usize = 2048;
 #[must_use]
 pub fn validation_share(rows: usize, targets: usize, images: bool) -> f64 {
     if rows * targets <= FULL_BATCH_ROWS && !images { 0.2 } else { 0.1 }
+}
+
+/// Whether rows that are left when copies are joined stay together unless the user splits them.
+pub(crate) fn is_too_few_to_split(rows: usize, copies: usize) -> bool {
+    copies > 0 && rows < FEW
 }
 
 /// A learning problem, ready to train on.
@@ -199,8 +207,10 @@ impl Division {
     fn new(table: &Table, columns: &[String], options: &DataOptions, notes: &mut Vec<String>) -> Result<Self> {
         let usable = Usable::distinct(table, columns, options, notes)?;
         let images_there = table.columns().iter().any(|column| matches!(column.cells, Cells::Images(_)));
-        let validation_share = validation_share(usable.rows.len(), columns.len(), images_there);
-        let test_portion = options.test_or_own().unwrap_or(Portion::Fraction(TEST));
+        let share = validation_share(usable.rows.len(), columns.len(), images_there);
+        let open = |share| if is_too_few_to_split(usable.rows.len(), usable.copies) { 0.0 } else { share };
+        let validation_share = open(share);
+        let test_portion = options.test_or_own().unwrap_or(Portion::Fraction(open(TEST)));
         let (test, test_file) = fraction_or_source(&test_portion)?;
         let validation = options.validation.clone().unwrap_or(Portion::Fraction(validation_share));
         let (validation, validation_file) = fraction_or_source(&validation)?;
@@ -270,6 +280,16 @@ mod tests {
         weights.sort_by(f64::total_cmp);
         assert_eq!(weights, [0.75, 0.75, 1.5]);
         assert!(twice.notes.iter().any(|note| note.contains("1 exact copy of another row")), "{:?}", twice.notes);
+    }
+
+    #[test]
+    fn few_rows_that_repeat_are_not_split_unless_the_user_says_so() {
+        let text = format!("a,b,y\n{}", "0,0,1\n0,1,2\n1,0,2\n1,1,1\n".repeat(25));
+        let options = DataOptions::of("csv:t".parse().unwrap());
+        let problem = Problem::of_table(&table_of(&text), &options).unwrap();
+        assert_eq!((problem.train.rows(), problem.validation.is_none(), problem.test.is_none()), (4, true, true));
+        let options = DataOptions { test: Some(Portion::Fraction(0.25)), ..options };
+        assert_eq!(Problem::of_table(&table_of(&text), &options).unwrap().train.rows(), 3);
     }
 
     #[test]

@@ -10,6 +10,8 @@ pub(super) struct Usable {
     pub(super) rows: Vec<usize>,
     /// For every row of the table; none where all count the same.
     weights: Option<Vec<f64>>,
+    /// Rows that were joined to another one.
+    pub(super) copies: usize,
 }
 
 impl Usable {
@@ -42,7 +44,7 @@ impl Usable {
             let purpose = "any use: the target is empty".to_owned();
             return Err(Error::TooFewRows { origin: table.origin().to_owned(), rows: 0, purpose });
         }
-        Ok(Self { rows, weights })
+        Ok(Self { rows, weights, copies: 0 })
     }
 
     /// The usable rows with each set of exact copies as one row.
@@ -73,7 +75,7 @@ impl Usable {
         for (at, &row) in joined.rows.iter().enumerate() {
             weights[row] = joined.weights.as_ref().map_or(1.0, |weights| weights[at]);
         }
-        Ok(Self { rows: joined.rows, weights: Some(weights) })
+        Ok(Self { rows: joined.rows, weights: Some(weights), copies: joined.copies })
     }
 
     /// How much a row counts.
