@@ -127,7 +127,8 @@ class NTKRegressor(MultiOutputMixin, RegressorMixin, _NTKEstimator):
     """
 
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Any:
-        """Fits y, (n,) or (n, k), at X, (n, d); a row of weight w counts w times."""
+        """Fits y, (n,) or (n, k), at X, (n, d); a row of weight w counts as w rows, and the scale
+        of the weights is nothing where κ is chosen."""
         X, y = validate_fit(self, X, y, regression=True)
         self._ndim = y.ndim
         return self._fit(make_data(self, X, y, sample_weight))
@@ -162,7 +163,8 @@ class NTKClassifier(ClassifierMixin, _NTKEstimator):
     """
 
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Any:
-        """Fits the labels y, (n,), at X, (n, d); a row of weight w counts w times."""
+        """Fits the labels y, (n,), at X, (n, d); a row of weight w counts as w rows, and the scale
+        of the weights is nothing where κ is chosen."""
         X, y = validate_fit(self, X, y, regression=False)
         check_classification_targets(y)
         self.classes_, labels = encode_classes(y)
