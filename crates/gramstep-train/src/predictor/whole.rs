@@ -183,3 +183,72 @@ impl Predictor {
         self.preprocessing().targets.task()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use gramstep::kernel::Ridge;
+    use gramstep::model::Average;
+    use gramstep::{Activation, Model};
+
+    use super::*;
+    use crate::data::{DataOptions, Problem, table_of};
+    use crate::predictor::KernelModel;
+
+    fn problem() -> Problem {
+        let row = |i: i32| format!("{},{},{}\n", i, i * 7 % 5, (f64::from(i) / 5.0).sin());
+        let text = format!("a,b,y\n{}", (0..40).map(row).collect::<String>());
+        Problem::of_table(&table_of(&text), &DataOptions::of("csv:t".parse().unwrap())).unwrap()
+    }
+
+    fn networks<T: Scalar>(members: u64) -> Average<T> {
+        let build = |seed| Model::<T>::mlp(&[2, 5, 1], Activation::Tanh).seed(seed).build().unwrap();
+        Average::new((0..members).map(build).collect()).unwrap()
+    }
+
+    fn of(problem: &Problem, learned: Learned, name: &str) -> Predictor {
+        let known = Known::of(problem, learned.members() > 1, 0).unwrap();
+        let known = if matches!(learned, Learned::Kernel(_)) { None } else { Some(known) };
+        Predictor::new(learned, (name.to_owned(), None), &problem.preprocessing, &problem.hash, known)
+    }
+
+    fn all(problem: &Problem) -> Vec<Predictor> {
+        let kernel = "ntk:depth=1:relu".parse().unwrap();
+        let (rows, task) = (problem.train.clone(), problem.preprocessing.targets.task());
+        let kernel = KernelModel::fit(rows, task, kernel, Ridge::LeaveOneOut, &Device::cpu(1)).unwrap();
+        vec![
+            of(problem, Learned::networks(&networks::<f32>(1)).unwrap(), "mlp:5:tanh"),
+            of(problem, Learned::networks(&networks::<f64>(3)).unwrap(), "mlp:5:tanh"),
+            of(problem, Learned::Kernel(Arc::new(kernel)), "ntk:depth=1:relu"),
+        ]
+    }
+
+    #[test]
+    fn what_is_read_back_says_the_same_to_the_bit_and_is_written_to_the_same_bytes() {
+        let problem = problem();
+        let x = &problem.test.as_ref().unwrap().inputs;
+        for predictor in all(&problem) {
+            let bytes = predictor.to_bytes(Path::new("m")).unwrap();
+            let read = Predictor::parse(Path::new("m"), &bytes, &Device::cpu(1)).unwrap();
+            assert_eq!(read.learned.outputs(x).unwrap(), predictor.learned.outputs(x).unwrap());
+            let deviation = |predictor: &Predictor| predictor.uncertainty().unwrap().deviation(x).unwrap();
+            assert_eq!(deviation(&read), deviation(&predictor));
+            assert_eq!(read.to_bytes(Path::new("m")).unwrap(), bytes);
+            assert_eq!((read.data(), &read.known), (Some(&problem.hash), &predictor.known));
+        }
+    }
+
+    #[test]
+    fn an_array_of_many_rows_is_predicted_as_each_of_them() {
+        let problem = problem();
+        let x = Matrix::from_fn(4100, 2, |i, j| (i % 90) as f64 + j as f64);
+        for predictor in all(&problem) {
+            let whole = predictor.predict_array(x.view()).unwrap();
+            for i in [0, 4095, 4096, 4099] {
+                let one = predictor.predict_array(x.view().row_range(i..i + 1)).unwrap();
+                assert!((whole[(i, 0)] - one[(0, 0)]).abs() < 1e-6, "row {i}");
+            }
+            assert_eq!(predictor.predict_array(x.view().row_range(0..0)).unwrap().rows(), 0);
+            assert!(predictor.predict_array(Matrix::<f64>::zeros(0, 3).view()).is_err());
+        }
+    }
+}

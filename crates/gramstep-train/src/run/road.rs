@@ -140,3 +140,47 @@ fn kept_in(error: Error, path: Option<std::path::PathBuf>) -> Error {
         other => other,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::sync::atomic::AtomicBool;
+
+    use super::*;
+    use crate::data::{DataOptions, Problem, table_of};
+
+    fn learn(keep: Keep<'_>, model: &str, epochs: Option<usize>) -> Result<Learnt> {
+        let row = |i: i32| format!("{},{},{}\n", i, i * 7 % 5, (f64::from(i) / 5.0).sin());
+        let text = format!("a,b,y\n{}", (0..40).map(row).collect::<String>());
+        let problem = Problem::of_table(&table_of(&text), &DataOptions::of("csv:t".parse()?))?;
+        let (data, model) = (Some("csv:t".to_owned()), Some(model.to_owned()));
+        let config = Config { data, model, epochs, threads: Some(1), ..Config::default() };
+        Assignment::new(&problem, &config, (&AtomicBool::new(false)).into()).learn(keep, &mut Silent)
+    }
+
+    #[test]
+    fn networks_and_kernels_leave_the_same_files_and_equal_runs_equal_models() {
+        let parent = tempfile::tempdir().unwrap();
+        for (model, epochs) in [("mlp:4:tanh", Some(3)), ("ntk:depth=1:relu", None)] {
+            let (one, other) = (parent.path().join(format!("{model}-1")), parent.path().join(format!("{model}-2")));
+            let learnt = learn(Keep::Folder(&one), model, epochs).unwrap();
+            learn(Keep::Folder(&other), model, epochs).unwrap();
+            let mut names: Vec<_> = fs::read_dir(&one).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+            names.sort();
+            assert_eq!(names, ["config.toml", "model.safetensors", "record.jsonl", "report.html"], "{model}");
+            let bytes = |run: &std::path::Path, file: &str| fs::read(run.join(file)).unwrap();
+            assert_eq!(bytes(&one, "model.safetensors"), bytes(&other, "model.safetensors"));
+            assert!(learnt.report.test.is_some() && learnt.report.validation.is_some());
+            assert!(matches!(learn(Keep::Folder(&one), model, epochs), Err(Error::FolderInUse { .. })));
+        }
+    }
+
+    #[test]
+    fn what_is_refused_leaves_no_folder() {
+        let parent = tempfile::tempdir().unwrap();
+        let run = parent.path().join("run");
+        assert!(learn(Keep::Folder(&run), "ntk:depth=1:relu", Some(3)).unwrap_err().is_usage());
+        assert!(learn(Keep::Folder(&run), "mlp:no", None).is_err());
+        assert!(!run.exists());
+    }
+}

@@ -214,3 +214,43 @@ fn total(fits: &[Finished], failure: Option<Error>) -> Fit {
         failure,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use super::*;
+    use crate::data::{DataOptions, Problem, table_of};
+    use crate::outcome::event::Silent;
+    use crate::settings::Config;
+
+    #[test]
+    fn networks_differ_in_start_and_rows_and_judge_rows_that_they_have_not_seen() {
+        let row = |i: i32| format!("{},{}\n", i, (f64::from(i) / 7.0).sin());
+        let text = format!("a,y\n{}", (0..50).map(row).collect::<String>());
+        let problem = Problem::of_table(&table_of(&text), &DataOptions::of("csv:t".parse().unwrap())).unwrap();
+        let mut config = Config { data: Some("csv:t".to_owned()), threads: Some(1), ..Config::default() };
+        for (name, value) in [("model", "mlp:4:tanh"), ("ensemble", "3"), ("epochs", "2")] {
+            config.set(name, value).unwrap();
+        }
+        let settings = Settings::resolve(&config, &problem).unwrap();
+        let stop = AtomicBool::new(false);
+        let ensemble = Ensemble {
+            settings: &settings,
+            preprocessing: &problem.preprocessing,
+            parts: Parts { train: &problem.train, validation: problem.validation.as_ref(), test: None },
+            exact_train_loss: false,
+            tolerance: 0.0,
+            processes: (&stop).into(),
+        };
+        let trained = ensemble.train(None, None, None, &mut Silent).unwrap();
+        let members = trained.networks.members();
+        assert_eq!((members.len(), trained.fit.epochs), (3, 6));
+        assert_ne!(members[0].theta(), members[1].theta());
+        let judging = problem.validation.as_ref().map_or(0, Dataset::rows);
+        let (outputs, rows) = trained.held_out().unwrap().expect("rows of the networks' own");
+        assert_eq!((outputs.rows(), rows.rows()), (3 * judging, 3 * judging));
+        let own = metrics::outputs(&members[0], &rows.inputs).unwrap();
+        assert_eq!(outputs.row(0), own.row(0), "the first rows are judged by the first network");
+    }
+}

@@ -11,4 +11,5 @@ pub(crate) mod folds;
 pub mod optimizer;
 pub mod processes;
 mod ridge_path;
+mod state;
 pub mod trainer;

@@ -17,9 +17,10 @@ use crate::settings::Settings;
 use crate::training::adversarial::Opponent;
 use crate::training::averaging::Averaging;
 use crate::training::batches::{batch_count, batches};
-use crate::training::checkpoint::{BestSoFar, Checkpoint, FORMAT_VERSION, Keeper};
+use crate::training::checkpoint::{Checkpoint, Keeper};
 use crate::training::optimizer::loss_of;
 use crate::training::processes::Processes;
+use crate::training::state::{State, culprit};
 
 /// After so many steps in a row that gain nothing, training has converged.
 const MOST_FUTILE: usize = 3;
@@ -67,25 +68,6 @@ struct Ending {
     reason: StopReason,
     /// Whether the last epoch had all its steps.
     whole_epoch: bool,
-}
-
-/// Where a training stands.
-struct State<T> {
-    /// Measures how far layers are from where they began, in adversarial training.
-    start: Option<ParameterBall<T>>,
-    epoch: usize,
-    step: usize,
-    futile: usize,
-    lowest_train_loss: f64,
-    best: Option<Best<T>>,
-    /// The epoch that patience counts from, and its loss.
-    reference: (usize, f64),
-}
-
-struct Best<T> {
-    epoch: usize,
-    loss: f64,
-    theta: Vec<T>,
 }
 
 /// The losses of the steps of one epoch.
@@ -237,15 +219,7 @@ impl<'a> Trainer<'a> {
         let earlier = Duration::try_from_secs_f64(seconds).unwrap_or_default();
         let mut clock = Clock { start: Instant::now(), earlier, judging: Duration::ZERO };
         let start = self.opponent.as_ref().map(|_| ParameterBall::around(model, f64::INFINITY)).transpose()?;
-        let mut state = State {
-            start,
-            epoch: 0,
-            step: 0,
-            futile: 0,
-            lowest_train_loss: f64::INFINITY,
-            best: None,
-            reference: (0, f64::INFINITY),
-        };
+        let mut state = State::before(start);
         if let Some(checkpoint) = from {
             state = State::resume(checkpoint, state.start, model, optimizer)?;
         }
@@ -400,90 +374,6 @@ impl Running {
     }
 }
 
-impl<T: Scalar> State<T> {
-    /// All that the next epoch depends on.
-    fn checkpoint(&self, model: &Model<T>, optimizer: &dyn Optimizer<T>, seconds: f64) -> Checkpoint {
-        let widen = |theta: &[T]| theta.iter().map(|value| value.to_f64()).collect::<Vec<f64>>();
-        let best = |best: &Best<T>| BestSoFar { epoch: best.epoch, loss: best.loss, theta: widen(&best.theta) };
-        Checkpoint {
-            format_version: FORMAT_VERSION,
-            data: None,
-            epoch: self.epoch,
-            step: self.step,
-            futile: self.futile,
-            seconds,
-            lowest_train_loss: self.lowest_train_loss,
-            record_bytes: 0,
-            theta: widen(&model.theta()),
-            optimizer: optimizer.state(),
-            best: self.best.as_ref().map(best),
-            // JSON has no infinity.
-            reference: Some((self.reference.0, Some(self.reference.1).filter(|loss| loss.is_finite()))),
-            finished: Vec::new(),
-        }
-    }
-
-    /// The state, model and optimiser of a checkpoint.
-    fn resume(
-        checkpoint: Checkpoint,
-        start: Option<ParameterBall<T>>,
-        model: &mut Model<T>,
-        optimizer: &mut dyn Optimizer<T>,
-    ) -> Result<Self> {
-        let narrow = |theta: Vec<f64>| theta.into_iter().map(T::from_f64).collect::<Vec<T>>();
-        model.set_theta(&narrow(checkpoint.theta))?;
-        optimizer.restore(checkpoint.optimizer)?;
-        let best = |best: BestSoFar| Best { epoch: best.epoch, loss: best.loss, theta: narrow(best.theta) };
-        let of_best = || checkpoint.best.as_ref().map(|best| (best.epoch, Some(best.loss)));
-        let (epoch, loss) = checkpoint.reference.or_else(of_best).unwrap_or_default();
-        let reference = (epoch, loss.unwrap_or(f64::INFINITY));
-        Ok(Self {
-            start,
-            epoch: checkpoint.epoch,
-            step: checkpoint.step,
-            futile: checkpoint.futile,
-            lowest_train_loss: checkpoint.lowest_train_loss,
-            best: checkpoint.best.map(best),
-            reference,
-        })
-    }
-
-    /// Keeps the parameters if they are the best so far.
-    fn judge(&mut self, loss: f64, tolerance: f64, model: &Model<T>) -> bool {
-        if loss < self.reference.1 - tolerance {
-            self.reference = (self.epoch, loss);
-        }
-        let improved = loss.is_finite() && self.best.as_ref().is_none_or(|best| loss < best.loss);
-        if improved {
-            self.best = Some(Best { epoch: self.epoch, loss, theta: model.theta() });
-        }
-        improved
-    }
-
-    /// Looks at what a step says. Parameters that it made non-finite show in the next loss.
-    fn check(&mut self, info: &StepInfo, model: &Model<T>) -> Result<()> {
-        // Rejected at the highest damping, or (adaptive damping, no gain ratio) with a gain below rounding.
-        let futile = !info.accepted || (info.loss_after.is_some() && info.gain_ratio.is_none());
-        self.futile = if futile { self.futile + 1 } else { 0 };
-        if info.loss.is_finite() { Ok(()) } else { Err(self.non_finite(culprit(model))) }
-    }
-
-    fn non_finite(&self, what: String) -> Error {
-        Error::NonFinite { step: self.step, epoch: self.epoch, what, kept: None }
-    }
-
-    /// Adds step and epoch to an error of the mathematics about non-finite numbers.
-    fn located(&self, error: gramstep::Error) -> Error {
-        match error {
-            gramstep::Error::NonFinite { what, layer } => {
-                let layer = layer.map_or_else(String::new, |layer| format!(" of layer `{layer}`"));
-                self.non_finite(format!("{what}{layer}"))
-            }
-            error => error.into(),
-        }
-    }
-}
-
 /// The quality of a network on rows that are watched.
 fn judged<T: Scalar>(model: &Model<T>, data: &Dataset<T>, targets: &Targets) -> Result<Metrics> {
     let outputs = metrics::outputs(model, &data.inputs)?;
@@ -495,10 +385,102 @@ fn fingerprint<T: Scalar>(theta: &[T]) -> [u8; 8] {
     theta.iter().fold(0_u64, |print, value| print.rotate_left(1) ^ value.to_f64().to_bits()).to_le_bytes()
 }
 
-/// The first parameter that is not finite, or the loss.
-fn culprit<T: Scalar>(model: &Model<T>) -> String {
-    let theta = model.theta();
-    let Some(at) = theta.iter().position(|value| !value.is_finite()) else { return "the loss".to_owned() };
-    let span = model.spans().iter().find(|span| span.range().contains(&at));
-    span.map_or_else(|| "a parameter".to_owned(), |span| format!("parameter `{}`", span.name))
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use super::*;
+    use crate::data::{DataOptions, Portion, Problem, table_of};
+    use crate::outcome::event::Silent;
+    use crate::settings::Config;
+    use crate::training::optimizer::build;
+
+    fn problem() -> Problem {
+        let row = |i: i32| format!("{},{}\n", i, (f64::from(i) / 7.0).sin() + f64::from(i * 37 % 11) / 40.0);
+        let text = format!("a,y\n{}", (0..40).map(row).collect::<String>());
+        let none = Some(Portion::Fraction(0.0));
+        let options = DataOptions { test: none, ..DataOptions::of("csv:t".parse().unwrap()) };
+        Problem::of_table(&table_of(&text), &options).unwrap()
+    }
+
+    /// Trains `mlp:8:tanh` by these settings, from a checkpoint if there is one.
+    fn fit(given: &[(&str, &str)], from: Option<Checkpoint>, stop: bool) -> (Fit, Vec<f64>, Vec<(usize, f64)>) {
+        let problem = problem();
+        let mut config = Config { data: Some("csv:t".to_owned()), threads: Some(1), ..Config::default() };
+        for (name, value) in [("model", "mlp:8:tanh"), ("precision", "f64")].iter().chain(given) {
+            config.set(name, value).unwrap();
+        }
+        let settings = Settings::resolve(&config, &problem).unwrap();
+        let specification = settings.model.specification(problem.preprocessing.inputs.shape(), 1);
+        let mut model = Model::builder(specification).seed(1).build().unwrap();
+        let mut optimizer = build(&settings, problem.train.rows(), 1).unwrap();
+        let stop = AtomicBool::new(stop);
+        let trainer = Trainer::new(&settings, &problem.preprocessing.targets, &stop);
+        let mut losses = Vec::new();
+        let mut watch = |event: &Event<'_>| {
+            if let Event::Epoch(epoch) = event {
+                losses.push((epoch.epoch, epoch.validation_loss.unwrap()));
+            }
+            Ok(())
+        };
+        let parts = Parts { train: &problem.train, validation: problem.validation.as_ref(), test: None };
+        let fit = trainer.go_on(&mut model, optimizer.as_mut(), parts, &mut watch, from, None).unwrap();
+        (fit, model.theta(), losses)
+    }
+
+    #[test]
+    fn the_best_parameters_are_kept_and_patience_counts_from_them() {
+        let (fit, _, losses) = fit(&[("epochs", "200"), ("patience", "4"), ("ridge", "0")], None, false);
+        let best = losses.iter().min_by(|a, b| a.1.total_cmp(&b.1)).unwrap().0;
+        assert_eq!((fit.stop_reason, fit.best_epoch), (StopReason::Patience, Some(best)));
+        assert_eq!(fit.epochs, best + 4);
+    }
+
+    #[test]
+    fn a_flag_ends_training_after_the_step_and_a_limit_after_its_time() {
+        let (interrupted, ..) = fit(&[("epochs", "50")], None, true);
+        assert_eq!((interrupted.stop_reason, interrupted.steps), (StopReason::Interrupted, 1));
+        let (over, ..) = fit(
+            &[("epochs", "1000000"), ("patience", "1000000"), ("time-limit", "0.01s"), ("optimizer", "adam")],
+            None,
+            false,
+        );
+        assert_eq!(over.stop_reason, StopReason::TimeLimit);
+        assert!(over.seconds < 5.0);
+    }
+
+    #[test]
+    fn a_training_that_leaves_the_finite_numbers_says_where_and_keeps_the_best() {
+        let (fit, theta, _) = fit(&[("epochs", "500"), ("optimizer", "sgd"), ("learning-rate", "1e200")], None, false);
+        assert_eq!(fit.stop_reason, StopReason::NonFinite);
+        assert!(matches!(fit.failure, Some(Error::NonFinite { step, .. }) if step > 0), "{:?}", fit.failure);
+        assert!(fit.best_epoch.is_none() || theta.iter().all(|value| value.is_finite()));
+    }
+
+    #[test]
+    fn training_goes_on_from_a_checkpoint_to_the_same_bits() {
+        let folder = tempfile::tempdir().unwrap();
+        let problem = problem();
+        let options = [("epochs", "9"), ("optimizer", "adam"), ("batch-size", "8")];
+        let (_, whole, _) = fit(&options, None, false);
+        // The same training, cut off after three epochs.
+        let mut config = Config { data: Some("csv:t".to_owned()), threads: Some(1), ..Config::default() };
+        for (name, value) in [("model", "mlp:8:tanh"), ("precision", "f64")].iter().chain(&options) {
+            config.set(name, value).unwrap();
+        }
+        let settings = Settings { epochs: 3, ..Settings::resolve(&config, &problem).unwrap() };
+        let specification = settings.model.specification(problem.preprocessing.inputs.shape(), 1);
+        let mut model = Model::builder(specification).seed(1).build().unwrap();
+        let mut optimizer = build(&settings, problem.train.rows(), 1).unwrap();
+        let go_on = AtomicBool::new(false);
+        let trainer = Trainer::new(&settings, &problem.preprocessing.targets, &go_on);
+        let run = crate::folder::RunFolder::create(folder.path()).unwrap();
+        std::fs::write(run.record(), b"").unwrap();
+        let mut keeper = Keeper::new(&run, &problem.hash);
+        let parts = Parts { train: &problem.train, validation: problem.validation.as_ref(), test: None };
+        trainer.go_on(&mut model, optimizer.as_mut(), parts, &mut Silent, None, Some(&mut keeper)).unwrap();
+        let checkpoint = Checkpoint::read(&run.checkpoint(), &problem.hash).unwrap().expect("a checkpoint");
+        let (_, resumed, _) = fit(&options, Some(checkpoint), false);
+        assert_eq!(resumed, whole);
+    }
 }
