@@ -107,7 +107,10 @@ class Run:
         return self._predict(table)["values"]
 
     def _predict(self, table, **bars):
-        return self._predictor.predict_table({name: _cells(column) for name, column in self._named(table)}, **bars)
+        columns = self.metadata["preprocessing"]["inputs"]["columns"]
+        text = {column["name"] for column in columns if column["encoding"]["kind"] == "category"}
+        cells = {name: _cells(column, name in text) for name, column in self._named(table)}
+        return self._predictor.predict_table(cells, **bars)
 
     def _named(self, table):
         if hasattr(table, "columns"):
@@ -165,10 +168,10 @@ def _record(text):
     return [json.loads(line) for line in lines]
 
 
-def _cells(column):
-    """A column as numbers, or as text with None for gaps."""
+def _cells(column, text):
+    """A column as numbers, or as text with None for gaps; booleans of a column of text are `True` and `False`."""
     values = np.asarray(column)
-    if values.dtype.kind in "biuf":
+    if values.dtype.kind in "biuf" and not (text and values.dtype.kind == "b"):
         return values.astype(np.float64)
     return [None if _is_missing(value) else str(value) for value in values]
 

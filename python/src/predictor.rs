@@ -6,7 +6,7 @@ use std::sync::Arc;
 use gramstep::Device;
 use gramstep_train::Predictor;
 use gramstep_train::arrays::{self, How, Learnt};
-use gramstep_train::data::{Cells, Column, Table, TextCells};
+use gramstep_train::data::{Cells, Column, Table};
 use gramstep_train::predictor::{ErrorBars, Network as Learned};
 use gramstep_train::settings::Config;
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -191,7 +191,7 @@ impl PyPredictor {
 fn column(name: &Bound<'_, PyAny>, cells: &Bound<'_, PyAny>) -> PyResult<Column> {
     let name = name.extract()?;
     let cells = match cells.extract::<Vec<Option<String>>>() {
-        Ok(text) => Cells::Text(TextCells::new(&text.iter().map(Option::as_deref).collect::<Vec<_>>())),
+        Ok(text) => Cells::of_text(&text.iter().map(Option::as_deref).collect::<Vec<_>>()),
         Err(_) => Cells::Numbers(Input::<f64>::new(cells, "a column")?.to_vec()),
     };
     Ok(Column { name, cells })

@@ -2,7 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Column, Table, TextCells};
+use super::delimited::is_missing;
+use super::{Cells, Column, Table, TextCells};
 use crate::error::{Error, Result};
 
 impl Table {
@@ -23,6 +24,24 @@ impl Table {
             }
         }
         Ok(Self::new(origin.to_owned(), columns, (1..=rows as u64).collect(), Vec::new()))
+    }
+}
+
+impl Cells {
+    /// Cells of text as a file has them: marks of gaps are gaps, and where all others are numbers it is a column of
+    /// numbers.
+    #[must_use]
+    pub fn of_text(cells: &[Option<&str>]) -> Self {
+        let trimmed = cells.iter().map(|cell| cell.map(str::trim).filter(|cell| !is_missing(cell)));
+        let text = TextCells::new(&trimmed.collect::<Vec<_>>());
+        let numbers =
+            || text.values.iter().map(|value| value.parse::<f64>()).collect::<std::result::Result<Vec<f64>, _>>();
+        match numbers() {
+            Ok(values) => Self::Numbers(
+                text.codes.iter().map(|&code| values.get(code as usize).copied().unwrap_or(f64::NAN)).collect(),
+            ),
+            Err(_) => Self::Text(text),
+        }
     }
 }
 
@@ -58,7 +77,7 @@ impl TextCells {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{Cells, table_of};
+    use crate::data::table_of;
 
     #[test]
     fn columns_in_memory_are_those_of_a_file() {
@@ -70,6 +89,17 @@ mod tests {
         ];
         let memory = Table::from_columns("frame", columns).unwrap();
         for (ours, theirs) in memory.columns().iter().zip(file.columns()) {
+            assert!((0..3).all(|row| ours.text(row) == theirs.text(row)), "{ours:?} {theirs:?}");
+        }
+    }
+
+    #[test]
+    fn text_in_memory_is_read_as_a_file_is() {
+        let file = table_of("a,b,c\n1,x,?\n?,NA, 2\n 3e2,y,\n");
+        let cells = [["1", "?", " 3e2"], ["x", "NA", "y"], ["?", " 2", ""]];
+        for (cells, theirs) in cells.into_iter().zip(file.columns()) {
+            let ours = Column { name: theirs.name.clone(), cells: Cells::of_text(&cells.map(Some)) };
+            assert_eq!(matches!(ours.cells, Cells::Numbers(_)), matches!(theirs.cells, Cells::Numbers(_)));
             assert!((0..3).all(|row| ours.text(row) == theirs.text(row)), "{ours:?} {theirs:?}");
         }
     }
