@@ -112,6 +112,16 @@ fn two_processes_make_the_run_of_one() {
 }
 
 #[test]
+fn the_first_process_chooses_and_the_others_wait() {
+    let bench = Bench::new();
+    bench.write("t.csv", smooth_table(30));
+    let settings = "train --data t.csv --ensemble 1 --patience 2 --threads 1";
+    let two = bench.mpirun_output(&format!("-n 2 gramstep {settings} --distributed --json --out two"));
+    ended_with(&two, 0);
+    assert!(two.stderr.contains("the model is mlp:"), "{}", two.stderr);
+}
+
+#[test]
 fn what_ends_one_process_ends_all_and_is_told_once() {
     let bench = Bench::new();
     for folder in ["a", "b"] {

@@ -17,7 +17,6 @@ use std::path::Path;
 use gramstep::Device;
 
 use self::assignment::Assignment;
-pub use self::road::Learnt;
 use crate::data::{Portion, Preprocessing, Problem};
 use crate::error::{Error, Result, conflict};
 pub use crate::folder::Keep;

@@ -20,14 +20,13 @@ use crate::settings::{Config, Facts};
 
 /// What was learned, and how it went.
 #[derive(Debug)]
-#[non_exhaustive]
-pub struct Learnt {
+pub(crate) struct Learnt {
     /// What predicts.
-    pub predictor: Predictor,
+    pub(crate) predictor: Predictor,
     /// How good it is.
-    pub report: Report,
+    pub(crate) report: Report,
     /// Every setting, those that were decided too: the text of a `config.toml`.
-    pub config: String,
+    pub(crate) config: String,
 }
 
 impl<T: Scalar> Assignment<'_, T> {
@@ -63,7 +62,9 @@ impl<T: Scalar> Assignment<'_, T> {
         (config.model, config.ensemble) = self.processes.first(|| {
             let mut config = config.clone();
             let mut fit = |config: &Config| {
-                let of = Assignment { config, judges_test: false, exact_train_loss: false, ..*self };
+                // The first process chooses alone: the others wait for what it decides.
+                let processes = self.processes.flag().into();
+                let of = Assignment { config, judges_test: false, exact_train_loss: false, processes, ..*self };
                 Ok(of.learn(Keep::Nothing, &mut Silent)?.report)
             };
             choice::settle(Facts::of(self.problem), &mut config, &mut fit, self.processes.flag(), observer)?;
