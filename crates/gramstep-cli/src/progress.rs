@@ -58,7 +58,7 @@ impl Progress {
         }
         let of = match start.settings.ensemble {
             1 => String::new(),
-            networks => format!(" {}/{networks}", start.member + 1),
+            networks => format!(" {}/{networks}", start.member % networks + 1),
         };
         self.bar.set_prefix(format!("{}{of}", start.settings.optimizer));
         self.bar.enable_steady_tick(Duration::from_millis(200));

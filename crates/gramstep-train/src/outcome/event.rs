@@ -15,7 +15,7 @@ use crate::settings::Settings;
 pub struct Start<'a> {
     /// Every setting.
     pub settings: &'a Settings,
-    /// The network of an ensemble, counted from 0.
+    /// The network of an ensemble, counted from 0; one that is trained again counts on after the last.
     pub member: usize,
     /// Training rows.
     pub samples: usize,
@@ -29,7 +29,7 @@ pub struct Start<'a> {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct StepEvent<'a> {
-    /// The network of an ensemble, counted from 0.
+    /// The network of an ensemble, counted from 0; one that is trained again counts on after the last.
     pub member: usize,
     /// The epoch, counted from 1.
     pub epoch: usize,
@@ -55,7 +55,7 @@ pub struct CleanEpoch {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct EpochEvent {
-    /// The network of an ensemble, counted from 0.
+    /// The network of an ensemble, counted from 0; one that is trained again counts on after the last.
     pub member: usize,
     /// The epoch, counted from 1.
     pub epoch: usize,

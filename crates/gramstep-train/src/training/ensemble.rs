@@ -4,13 +4,15 @@
 //! trains some network, and the validation rows are judged by networks that have not seen them. Rows from a file of
 //! their own judge all networks and their average.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use gramstep::model::{Average, Differentiable as _};
 use gramstep::{Device, Matrix, Model, Scalar};
 
+use super::far;
 use super::finished::Finished;
-use super::folds::Folds;
+use super::folds::{Fold, Folds};
 use crate::data::{Dataset, Portion, Preprocessing};
 use crate::error::{Error, Result};
 use crate::outcome::event::{Event, Observer, Start};
@@ -66,6 +68,7 @@ impl<T: Scalar> Ensemble<'_, T> {
             None => self.network(number),
         };
         let folds = self.folds()?;
+        let fold = |number: usize| folds.as_ref().filter(|_| number > 0).map(|folds| folds.fold(number));
         let mut models: Vec<Model<T>> = Vec::new();
         let mut fits: Vec<Finished> =
             checkpoint.as_mut().map(|point| std::mem::take(&mut point.finished)).unwrap_or_default();
@@ -81,11 +84,8 @@ impl<T: Scalar> Ensemble<'_, T> {
             if let Some(keeper) = &mut keeper {
                 keeper.finished.clone_from(&fits);
             }
-            let fold = folds.as_ref().filter(|_| number > 0).map(|folds| folds.fold(number));
-            let parts = match &fold {
-                Some(fold) => Parts { train: &fold.train, validation: Some(&fold.validation), test: self.parts.test },
-                None => self.parts,
-            };
+            let fold = fold(number);
+            let parts = self.parts_of(fold.as_ref());
             let spent = fits.iter().map(|fit| fit.seconds).sum();
             let settings = self.member_settings(number, spent);
             let from = (checkpoint.take(), keeper.as_deref_mut());
@@ -98,8 +98,62 @@ impl<T: Scalar> Ensemble<'_, T> {
                 break;
             }
         }
+        if start.is_none() && failure.is_none() && models.len() == self.settings.ensemble {
+            self.train_the_worst_again(&fold, &mut models, &mut fits, observer)?;
+        }
         let shared = folds.filter(|_| models.len() > 1);
         Ok(Trained { networks: Average::new(models)?, fit: total(&fits, failure), shared })
+    }
+
+    /// Trains networks again, from another seed, that are far worse than the others; the better one counts. No
+    /// checkpoint is written meanwhile: a run that is cut off here comes back by the last one.
+    fn train_the_worst_again(
+        &self,
+        fold: &dyn Fn(usize) -> Option<Fold<T>>,
+        models: &mut [Model<T>],
+        fits: &mut [Finished],
+        observer: &mut dyn Observer,
+    ) -> Result<()> {
+        let share = |number: usize, model: &Model<T>| {
+            let fold = fold(number);
+            let Parts { train, validation, .. } = self.parts_of(fold.as_ref());
+            far::share(model, train, validation.unwrap_or(train), &self.preprocessing.targets)
+        };
+        let shares =
+            models.iter().enumerate().map(|(number, model)| share(number, model)).collect::<Result<Vec<_>>>()?;
+        for number in far::far_worse(&shares) {
+            let spent: f64 = fits.iter().map(|fit| fit.seconds).sum();
+            let another = self.settings.ensemble + number;
+            let settings = self.member_settings(another, spent);
+            let over = settings.time_limit.is_some_and(|limit| limit.0.is_zero());
+            if self.processes.first(|| Ok(over || self.processes.flag().load(Ordering::Relaxed)))? {
+                break;
+            }
+            let what = format!("network {} is far worse than the others", number + 1);
+            observer.note(&format!("{what}; it is trained again from another seed"))?;
+            let (mut model, fold) = (self.network(another)?, fold(number));
+            let fit =
+                self.member(&settings, another, &mut model, self.parts_of(fold.as_ref()), (None, None), observer)?;
+            let now = if fit.failure.is_none() { share(number, &model)? } else { f64::INFINITY };
+            let better = now < shares[number] || shares[number].is_nan();
+            fits[number].trained_again(&Finished::of(&fit, &model), better);
+            if better {
+                models[number] = model;
+            }
+            let now = if better { now } else { shares[number] };
+            if far::far_worse(&with(&shares, number, now)).contains(&number) {
+                observer.note(&format!("{what} from this seed too: its rows may be harder to predict"))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The rows of a network.
+    fn parts_of<'f>(&'f self, fold: Option<&'f Fold<T>>) -> Parts<'f, T> {
+        match fold {
+            Some(fold) => Parts { train: &fold.train, validation: Some(&fold.validation), test: self.parts.test },
+            None => self.parts,
+        }
     }
 
     /// A network before training.
@@ -121,7 +175,7 @@ impl<T: Scalar> Ensemble<'_, T> {
     /// The settings of one network: a seed of its own, and its share of the time that is left.
     fn member_settings(&self, number: usize, spent: f64) -> Settings {
         let spent = Duration::try_from_secs_f64(spent).unwrap_or_default();
-        let waiting = u32::try_from(self.settings.ensemble - number).unwrap_or(u32::MAX);
+        let waiting = u32::try_from(self.settings.ensemble.saturating_sub(number).max(1)).unwrap_or(u32::MAX);
         let share = |limit: TimeLimit| TimeLimit(limit.0.saturating_sub(spent) / waiting);
         let seed = self.settings.seed.wrapping_add(number as u64);
         Settings { seed, time_limit: self.settings.time_limit.map(share), ..self.settings.clone() }
@@ -195,6 +249,11 @@ impl<T: Scalar> Trained<T> {
         let judged: Vec<usize> = (0..n).filter(|&i| judges[i] > 0).collect();
         Ok(Some((sum.select_rows(&judged), folds.rows.select(&judged))))
     }
+}
+
+/// Numbers of which one is another.
+fn with(numbers: &[f64], at: usize, value: f64) -> Vec<f64> {
+    numbers.iter().enumerate().map(|(i, &number)| if i == at { value } else { number }).collect()
 }
 
 /// All trainings as one.

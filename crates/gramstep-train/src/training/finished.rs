@@ -29,4 +29,16 @@ impl Finished {
             lowest_train_loss: fit.lowest_train_loss,
         }
     }
+
+    /// What both trainings took, and the result of the better one.
+    pub(super) fn trained_again(&mut self, again: &Self, better: bool) {
+        let (epochs, steps) = (self.epochs + again.epochs, self.steps + again.steps);
+        let seconds = self.seconds + again.seconds;
+        if better {
+            self.clone_from(again);
+        } else if again.stop_reason == StopReason::Interrupted {
+            self.stop_reason = again.stop_reason;
+        }
+        (self.epochs, self.steps, self.seconds) = (epochs, steps, seconds);
+    }
 }

@@ -6,6 +6,7 @@ mod averaging;
 mod batches;
 pub(crate) mod checkpoint;
 pub(crate) mod ensemble;
+mod far;
 mod finished;
 pub(crate) mod folds;
 pub mod optimizer;

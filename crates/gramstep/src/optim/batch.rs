@@ -147,7 +147,7 @@ impl<'a, T: Scalar> Batch<'a, T> {
     pub(super) fn evaluate(&self, f: &Matrix<f64>, y: &Matrix<f64>) -> Result<LossValue> {
         let (mut objective, mut reported) = (0.0, 0.0);
         for i in 0..f.rows() {
-            let weight = self.weights.map_or(1.0, |weights| weights[i]);
+            let weight = self.weight(i);
             objective += weight * self.loss.value(f.row(i), y.row(i));
             reported += weight * self.loss.reported(f.row(i), y.row(i));
         }
@@ -179,6 +179,11 @@ impl<'a, T: Scalar> Batch<'a, T> {
         positive(sum[0])
     }
 
+    /// The weight of one of this process's samples.
+    pub(super) fn weight(&self, i: usize) -> f64 {
+        self.weights.map_or(1.0, |weights| weights[i])
+    }
+
     fn own_weight(&self) -> f64 {
         self.weights.map_or(self.samples() as f64, |weights| weights.iter().sum())
     }
@@ -190,7 +195,7 @@ impl<'a, T: Scalar> Batch<'a, T> {
     /// scale·w_i·∂ℓ/∂f of one sample.
     pub(super) fn output_gradient(&self, i: usize, scale: f64, f: &[f64], y: &[f64], g: &mut [f64]) {
         self.loss.gradient(f, y, g);
-        let factor = scale * self.weights.map_or(1.0, |weights| weights[i]);
+        let factor = scale * self.weight(i);
         for g in g {
             *g *= factor;
         }

@@ -115,7 +115,7 @@ impl Training {
         Self { model, x, y, weights: None, loss: Arc::new(SquaredLoss), adversarial: false, optimizer }
     }
 
-    /// The parameters and the last loss after four steps.
+    /// The parameters after four steps, and a number of the last loss and of how much the gradients then differ.
     fn run(&self, rows: &[usize], communicator: &dyn Communicator) -> Result<(Vec<f64>, f64)> {
         let (x, y) = (self.x.select_rows(rows), self.y.select_rows(rows));
         let weights: Option<Vec<f64>> = self.weights.as_ref().map(|w| rows.iter().map(|&row| w[row]).collect());
@@ -132,7 +132,8 @@ impl Training {
                 optimizer.step(&mut model, &batch)?.loss
             };
         }
-        Ok((model.theta(), last))
+        let spread = GramGaussNewton::new(damped())?.spread(&model, &batch)?;
+        Ok((model.theta(), last + 1e-3 * spread))
     }
 
     fn is_the_same_on_several_processes(&self, what: &str) {

@@ -1,5 +1,6 @@
 //! Identities of tangent features against the explicit Jacobian and against differences.
 
+use gramstep::optim::{Batch, GramGaussNewton, GramGaussNewtonConfig};
 use gramstep::tangent::{ExplicitPart, LinearPart, Part, Term};
 use gramstep::{Device, Error, Matrix, Scalar, TangentFeatures};
 
@@ -274,5 +275,26 @@ fn results_do_not_depend_on_where_tiles_are_cut() {
         };
         assert_close(&of(1), &of(2), 50.0, "one and two threads");
         assert_eq!(of(2), of(2), "same bits for the same number of threads");
+    }
+}
+
+#[test]
+fn the_spread_of_a_batch_is_how_far_its_gradients_are_from_their_weighted_mean() {
+    const SAMPLES: usize = 9;
+    for case in cases() {
+        let model = model::<f64>(&case, 3);
+        let k = model.outputs();
+        let (x, y) = (matrix(5, SAMPLES, case.inputs()), matrix(6, SAMPLES, k));
+        let rows: Vec<f64> = normal::<f64>(7, SAMPLES).iter().map(|z| z.exp()).collect();
+        let (jacobian, s) = (model.tangent(&x).unwrap().jacobian(), weights(&model));
+        let mut twin = 0.0;
+        for (a, j) in (0..k).flat_map(|a| (0..s.len()).map(move |j| (a, j))) {
+            let gradient = |i: usize| jacobian[(i * k + a, j)];
+            let mean = (0..SAMPLES).map(|i| rows[i] * gradient(i)).sum::<f64>() / rows.iter().sum::<f64>();
+            twin += (0..SAMPLES).map(|i| rows[i] * s[j] * (gradient(i) - mean).powi(2)).sum::<f64>();
+        }
+        let optimizer = GramGaussNewton::new(GramGaussNewtonConfig::default()).unwrap();
+        let spread = optimizer.spread(&model, &Batch::new(&x, &y).with_weights(&rows)).unwrap();
+        assert!((spread - twin).abs() <= 1e-9 * (1.0 + twin), "{}: {spread} {twin}", case.name);
     }
 }

@@ -2,6 +2,7 @@
 
 mod config;
 mod primal;
+mod spread;
 mod system;
 
 pub use config::GramGaussNewtonConfig;
