@@ -41,3 +41,26 @@ fn files_use_one_another_without_a_circle() {
         source(folder).check_circles();
     }
 }
+
+#[test]
+fn files_can_be_read_in_one_go() {
+    for crate_source in ["../gramstep/src", "src", "../gramstep-cli/src", "../../python/src"] {
+        let mut sizes: Vec<(u64, String)> = Vec::new();
+        collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join(crate_source), &mut sizes);
+        sizes.sort();
+        let (median, largest) = (&sizes[sizes.len() / 2], &sizes[sizes.len() - 1]);
+        assert!(median.0 <= 6 << 10, "half of {crate_source} is longer than {median:?}");
+        assert!(largest.0 <= 20 << 10, "{largest:?} holds more than one idea");
+    }
+}
+
+fn collect(folder: &Path, sizes: &mut Vec<(u64, String)>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, sizes);
+        } else {
+            sizes.push((path.metadata().unwrap().len(), path.display().to_string()));
+        }
+    }
+}

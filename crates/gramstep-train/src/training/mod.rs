@@ -9,6 +9,7 @@ pub(crate) mod ensemble;
 mod far;
 mod finished;
 pub(crate) mod folds;
+mod judge;
 pub mod optimizer;
 pub mod processes;
 mod ridge_path;

@@ -4,20 +4,19 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use gramstep::attack::ParameterBall;
-use gramstep::communicator::{agree, all_reduce_sum};
 use gramstep::optim::{Batch, Optimizer, StepInfo};
 use gramstep::{Model, Scalar};
 
 use crate::data::{Augmentation, Dataset, Geometry, Targets};
 use crate::error::{Error, Result};
 use crate::outcome::event::{CleanEpoch, EpochEvent, Event, Observer, StepEvent};
-use crate::outcome::metrics::{self, Metrics};
 use crate::outcome::{Fit, StopReason};
 use crate::settings::Settings;
 use crate::training::adversarial::Opponent;
 use crate::training::averaging::Averaging;
 use crate::training::batches::{batch_count, batches};
 use crate::training::checkpoint::{Checkpoint, Keeper};
+use crate::training::judge::Judge;
 use crate::training::optimizer::loss_of;
 use crate::training::processes::Processes;
 use crate::training::state::{State, culprit};
@@ -150,44 +149,11 @@ impl<'a> Trainer<'a> {
 
     /// The loss that decides, under attack if there is an opponent.
     fn loss<T: Scalar>(&self, model: &Model<T>, data: &Dataset<T>) -> Result<f64> {
-        self.loss_against(self.opponent.as_ref(), model, data)
+        self.judge(self.opponent.as_ref()).loss(model, data)
     }
 
-    fn loss_against<T: Scalar>(&self, opponent: Option<&Opponent>, model: &Model<T>, data: &Dataset<T>) -> Result<f64> {
-        if self.processes.count() == 1 {
-            return self.loss_of_rows(opponent, model, data, 0);
-        }
-        // Every process judges its share.
-        let share = self.processes.share(data.rows());
-        let own = data.select(&share.clone().collect::<Vec<_>>());
-        let weight = own.total_weight();
-        let loss = if weight == 0.0 { Ok(0.0) } else { self.loss_of_rows(opponent, model, &own, share.start) };
-        let loss = match loss {
-            Ok(loss) => Ok(loss * weight),
-            Err(Error::Core(error)) => Err(error),
-            Err(error) => Err(gramstep::Error::Communication(error.to_string())),
-        };
-        let communicator = self.processes.communicator();
-        let mut sums = [agree(communicator, loss)?, weight];
-        all_reduce_sum(communicator, &mut sums)?;
-        Ok(sums[0] / sums[1])
-    }
-
-    /// The loss of rows of which the first has this number.
-    fn loss_of_rows<T: Scalar>(
-        &self,
-        opponent: Option<&Opponent>,
-        model: &Model<T>,
-        data: &Dataset<T>,
-        first: usize,
-    ) -> Result<f64> {
-        match opponent {
-            None => metrics::loss(model, data, self.targets),
-            Some(opponent) => {
-                let attacked = opponent.attack_from(first, model, data, loss_of(self.targets.task()).as_ref())?;
-                metrics::loss(model, &attacked, self.targets)
-            }
-        }
+    fn judge<'j>(&'j self, opponent: Option<&'j Opponent>) -> Judge<'j> {
+        Judge { targets: self.targets, processes: self.processes, opponent }
     }
 
     /// Trains until a reason to stop.
@@ -323,11 +289,11 @@ impl<'a> Trainer<'a> {
         let clean = match &state.start {
             None => None,
             Some(start) => Some(CleanEpoch {
-                loss: self.loss_against(None, model, validation.unwrap_or(train))?,
+                loss: self.judge(None).loss(model, validation.unwrap_or(train))?,
                 distances: start.distances(model)?,
             }),
         };
-        let test = test.map(|data| judged(model, data, self.targets)).transpose()?;
+        let test = test.map(|data| self.judge(None).metrics(model, data)).transpose()?;
         let improved = state.judge(validation_loss.unwrap_or(train_loss), self.tolerance, model);
         if let Some(averaging) = averaging {
             averaging.leave(model)?;
@@ -372,12 +338,6 @@ impl Running {
         self.weight += weight;
         self.after = info.loss_after;
     }
-}
-
-/// The quality of a network on rows that are watched.
-fn judged<T: Scalar>(model: &Model<T>, data: &Dataset<T>, targets: &Targets) -> Result<Metrics> {
-    let outputs = metrics::outputs(model, &data.inputs)?;
-    Ok(metrics::measure(&outputs, &data.targets.cast(), data.weights.as_deref(), targets))
 }
 
 /// A number that tells parameters apart by their bits.
