@@ -3,6 +3,7 @@
 pub(crate) mod assignment;
 pub(crate) mod choice;
 pub mod compare;
+mod constant;
 mod fitted;
 pub mod info;
 mod kept;

@@ -7,7 +7,7 @@ use super::assignment::Assignment;
 use super::fitted::Fitted;
 use super::kept::Kept;
 use super::plan::Plan;
-use super::{choice, kernel, networks};
+use super::{choice, constant, kernel, networks};
 use crate::data::Task;
 use crate::error::{Error, Result};
 use crate::folder::Keep;
@@ -100,6 +100,10 @@ impl<T: Scalar> Assignment<'_, T> {
             (None, Some(validation)) => Some(predictor.judge(validation)?),
             (None, None) => None,
         };
+        let train = predictor.judge(train.as_ref().unwrap_or(&problem.train))?;
+        if let Some(note) = constant::note(problem, &train, validation.as_ref()) {
+            observer.note(&note)?;
+        }
         let test = problem.test.as_ref().filter(|_| self.judges_test);
         let report = Report {
             schema_version: SCHEMA_VERSION,
@@ -109,7 +113,7 @@ impl<T: Scalar> Assignment<'_, T> {
             model: predictor.metadata().model.clone(),
             ensemble: members,
             parameters: predictor.learned().parameter_count(),
-            train: predictor.judge(train.as_ref().unwrap_or(&problem.train))?,
+            train,
             validation,
             test: test.map(|test| predictor.judge(test)).transpose()?,
             epochs: fit.epochs,
@@ -173,6 +177,32 @@ mod tests {
             assert_eq!(bytes(&one, "model.safetensors"), bytes(&other, "model.safetensors"));
             assert!(learnt.report.test.is_some() && learnt.report.validation.is_some());
             assert!(matches!(learn(Keep::Folder(&one), model, epochs), Err(Error::FolderInUse { .. })));
+        }
+    }
+
+    #[test]
+    fn a_model_that_is_no_better_than_a_constant_is_said() {
+        let row = |i: i32| format!("{},{}\n", i, (f64::from(i) / 5.0).cos());
+        let text = format!("a,y\n{}", (0..60).map(row).collect::<String>());
+        let problem = Problem::of_table(&table_of(&text), &DataOptions::of("csv:t".parse().unwrap())).unwrap();
+        // A network as it is drawn, and one that is trained.
+        for (rate, hopeless) in [("1e-12", true), ("1", false)] {
+            let mut config = Config { data: Some("csv:t".to_owned()), ..Config::default() };
+            for (name, value) in [("model", "mlp:30:tanh"), ("epochs", "5"), ("ridge", "0"), ("learning-rate", rate)] {
+                config.set(name, value).unwrap();
+            }
+            let mut notes = String::new();
+            let mut hear = |event: &Event<'_>| {
+                if let Event::Note(note) = event {
+                    notes += note;
+                }
+                Ok(())
+            };
+            let of =
+                Assignment::new(&problem, &config, (&AtomicBool::new(false)).into()).learn(Keep::Nothing, &mut hear);
+            let r2 = of.unwrap().report.validation.unwrap().regression.unwrap().r2.unwrap();
+            assert_eq!(notes.contains("no better than the mean of the target"), r2 <= 0.0, "{notes}");
+            assert_eq!(r2 <= 0.0, hopeless, "{r2}");
         }
     }
 
