@@ -35,26 +35,31 @@ pub(crate) fn distinct(rows: &[usize], keys: &impl Keyed, weight: Option<&dyn Fn
         keys.feed(row, &mut hasher);
         hasher.finish()
     };
-    let hashes: Vec<u64> = rows.iter().map(|&row| hash(row)).collect();
-    // Mostly there are none: the places are sorted only then.
-    let mut sorted = hashes.clone();
+    let hashes = || rows.iter().map(|&row| hash(row)).collect::<Vec<u64>>();
+    let weight = |at: usize| weight.map_or(1.0, |weight| weight(rows[at]));
+    // Mostly there are none, and rows may be many: the hashes are made again where there are some.
+    let mut sorted = hashes();
     sorted.sort_unstable();
     let repeated = sorted.windows(2).any(|pair| pair[0] == pair[1]);
     drop(sorted);
+    if !repeated {
+        let differ = (0..rows.len()).any(|at| weight(at) != 1.0);
+        let weights = differ.then(|| (0..rows.len()).map(weight).collect());
+        return Distinct { rows: rows.to_vec(), weights, copies: 0 };
+    }
+    let hashes = hashes();
     let mut owner: Vec<usize> = (0..rows.len()).collect();
-    if repeated {
-        let mut order = owner.clone();
-        order.sort_unstable_by_key(|&at| (hashes[at], at));
-        for group in order.chunk_by(|&a, &b| hashes[a] == hashes[b]) {
-            for (i, &at) in group.iter().enumerate() {
-                let twin = group[..i].iter().find(|&&first| owner[first] == first && keys.same(rows[first], rows[at]));
-                owner[at] = twin.copied().unwrap_or(at);
-            }
+    let mut order = owner.clone();
+    order.sort_unstable_by_key(|&at| (hashes[at], at));
+    for group in order.chunk_by(|&a, &b| hashes[a] == hashes[b]) {
+        for (i, &at) in group.iter().enumerate() {
+            let twin = group[..i].iter().find(|&&first| owner[first] == first && keys.same(rows[first], rows[at]));
+            owner[at] = twin.copied().unwrap_or(at);
         }
     }
     let mut sums = vec![0.0; rows.len()];
     for (at, &owner) in owner.iter().enumerate() {
-        sums[owner] += weight.map_or(1.0, |weight| weight(rows[at]));
+        sums[owner] += weight(at);
     }
     let kept: Vec<usize> = (0..rows.len()).filter(|&at| owner[at] == at).collect();
     let weights: Vec<f64> = kept.iter().map(|&at| sums[at]).collect();
