@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash as _};
 
 use gramstep::{Error as CoreError, Matrix, MatrixView, Scalar};
 
-use crate::data::copies::{Distinct, Keyed, bits, distinct};
+use crate::data::copies::{Distinct, Keyed, bits, distinct, mean_weight};
 use crate::data::{
     DataHash, DataHasher, Dataset, Encoding, InputColumn, Inputs, Labels, Portion, Preprocessing, Problem, Split,
     Standardisation, Targets, is_too_few_to_split, median, present, range, validation_share,
@@ -148,14 +148,6 @@ impl<'a, T: Scalar> Samples<'a, T> {
     ) -> Result<Problem<T>> {
         let judged = (!validation.is_empty()).then(|| self.dataset(&preprocessing, validation, weights)).transpose()?;
         let share = validation.len() as f64 / distinct.rows.len() as f64;
-        let mut notes = Vec::new();
-        if distinct.copies > 0 {
-            let copies = if distinct.copies == 1 { "copy" } else { "copies" };
-            notes.push(format!(
-                "{} exact {copies} of another row: they count as one row of their summed weight",
-                distinct.copies
-            ));
-        }
         Ok(Problem {
             name: "arrays".to_owned(),
             hash: self.hash(),
@@ -166,7 +158,7 @@ impl<'a, T: Scalar> Samples<'a, T> {
             weight_unit: weights.unit,
             test_portion: Portion::Fraction(0.0),
             validation_share: share,
-            notes,
+            notes: distinct.note().into_iter().collect(),
         })
     }
 
@@ -255,7 +247,7 @@ impl<'a, T: Scalar> Samples<'a, T> {
     }
 
     fn dataset(&self, preprocessing: &Preprocessing, rows: &[usize], weights: &Weights) -> Result<Dataset<T>> {
-        let inputs = preprocessing.inputs.apply_rows(self.inputs, rows.iter().copied())?;
+        let inputs = preprocessing.inputs.apply_array(self.inputs, rows.iter().copied())?;
         let k = preprocessing.targets.outputs();
         let targets = match (&self.targets, &preprocessing.targets) {
             (ArrayTargets::Numbers { values, .. }, Targets::Regression { standardisation, .. })
@@ -316,8 +308,7 @@ impl Weights {
     fn of(distinct: &Distinct, train: &[usize]) -> Self {
         let Some(weights) = &distinct.weights else { return Self { by_row: None, unit: 1.0 } };
         let by_row: HashMap<usize, f64> = distinct.rows.iter().copied().zip(weights.iter().copied()).collect();
-        let largest = weights.iter().copied().fold(0.0, f64::max);
-        let unit = largest * train.iter().map(|row| by_row[row] / largest).sum::<f64>() / train.len() as f64;
+        let unit = mean_weight(train.iter().map(|row| by_row[row]));
         Self { by_row: Some(by_row), unit }
     }
 

@@ -1,23 +1,16 @@
 //! Inputs of a network from an array whose columns are all numbers.
 
-use std::ops::Range;
-
 use gramstep::{Error as CoreError, Matrix, MatrixView, Scalar};
 
 use super::{Encoding, Inputs};
 use crate::error::Result;
 
 impl Inputs {
-    /// The network's input for some rows of an array.
+    /// The network's input for some rows of an array, by their numbers.
     ///
     /// # Errors
     /// If the array has another number of columns, or an infinite value. A gap (NaN) becomes the median.
-    pub(crate) fn apply_array<T: Scalar>(&self, x: MatrixView<'_, T>, rows: Range<usize>) -> Result<Matrix<T>> {
-        self.apply_rows(x, rows)
-    }
-
-    /// The same for rows by their numbers.
-    pub(crate) fn apply_rows<T: Scalar>(
+    pub(crate) fn apply_array<T: Scalar>(
         &self,
         x: MatrixView<'_, T>,
         rows: impl ExactSizeIterator<Item = usize>,

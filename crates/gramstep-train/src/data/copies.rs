@@ -19,6 +19,22 @@ pub(crate) struct Distinct {
     pub(crate) copies: usize,
 }
 
+impl Distinct {
+    /// What the user should know of the joining.
+    pub(crate) fn note(&self) -> Option<String> {
+        let word = if self.copies == 1 { "copy" } else { "copies" };
+        let joined =
+            || format!("{} exact {word} of another row: they count as one row of their summed weight", self.copies);
+        (self.copies > 0).then(joined)
+    }
+}
+
+/// The mean of weights above 0, relative to the largest, so that the sum does not overflow.
+pub(crate) fn mean_weight(weights: impl ExactSizeIterator<Item = f64> + Clone) -> f64 {
+    let (largest, count) = (weights.clone().fold(0.0, f64::max), weights.len() as f64);
+    largest * weights.map(|weight| weight / largest).sum::<f64>() / count
+}
+
 /// What tells rows apart.
 pub(crate) trait Keyed {
     /// Adds all that a row is to a hash.

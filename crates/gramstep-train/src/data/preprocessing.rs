@@ -59,12 +59,11 @@ impl Preprocessing {
     /// # Errors
     /// If a target is not there, or a weight is no usable number.
     pub(crate) fn judged(&self, table: &Table) -> Result<(Vec<usize>, Option<Vec<f64>>)> {
-        let weights = self.weights.as_deref().filter(|name| table.column(name).is_some());
         let rows = Targets::rows(table, self.targets.columns())?;
         if rows.is_empty() {
             return Ok((rows, None));
         }
-        let usable = Usable::all(table, self.targets.columns(), weights, &mut Vec::new())?;
+        let usable = self.usable(table)?;
         let weights = usable.weights(&usable.rows, 1.0);
         Ok((usable.rows, weights))
     }
@@ -74,8 +73,12 @@ impl Preprocessing {
     /// # Errors
     /// If a weight is no usable number.
     pub(crate) fn weights_of(&self, table: &Table, rows: &[usize]) -> Result<Option<Vec<f64>>> {
+        Ok(self.usable(table)?.weights(rows, 1.0))
+    }
+
+    fn usable(&self, table: &Table) -> Result<Usable> {
         let weights = self.weights.as_deref().filter(|name| table.column(name).is_some());
-        Ok(Usable::all(table, self.targets.columns(), weights, &mut Vec::new())?.weights(rows, 1.0))
+        Usable::all(table, self.targets.columns(), weights, &mut Vec::new())
     }
 
     /// Inputs and targets of rows that have a value in every target.

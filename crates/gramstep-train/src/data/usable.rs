@@ -1,6 +1,6 @@
 //! Which rows of a table can be used, what is learned from them, and how much each counts.
 
-use super::copies::{TableKeys, distinct};
+use super::copies::{TableKeys, distinct, mean_weight};
 use super::{DataOptions, Table, Targets};
 use crate::error::{Error, Result};
 
@@ -62,15 +62,8 @@ impl Usable {
         let keys = TableKeys::without(table, &left_out);
         let weight = |row: usize| usable.weight(row);
         let joined = distinct(&usable.rows, &keys, Some(&weight));
-        if joined.copies == 0 {
-            return Ok(usable);
-        }
-        notes.push(format!(
-            "{}: {} exact {} of another row: they count as one row of their summed weight",
-            table.origin(),
-            joined.copies,
-            if joined.copies == 1 { "copy" } else { "copies" },
-        ));
+        let Some(note) = joined.note() else { return Ok(usable) };
+        notes.push(format!("{}: {note}", table.origin()));
         let mut weights = vec![0.0; table.rows()];
         for (at, &row) in joined.rows.iter().enumerate() {
             weights[row] = joined.weights.as_ref().map_or(1.0, |weights| weights[at]);
@@ -90,11 +83,7 @@ impl Usable {
 
     /// The mean weight of some rows.
     pub(super) fn mean_weight(&self, rows: &[usize]) -> f64 {
-        let Some(weights) = &self.weights else { return 1.0 };
-        // Relative to the largest, so that the sum does not overflow.
-        let largest = rows.iter().map(|&row| weights[row]).fold(0.0, f64::max);
-        let mean = rows.iter().map(|&row| weights[row] / largest).sum::<f64>() / rows.len() as f64;
-        if mean > 0.0 { mean * largest } else { 1.0 }
+        self.weights.as_ref().map_or(1.0, |weights| mean_weight(rows.iter().map(|&row| weights[row])))
     }
 }
 

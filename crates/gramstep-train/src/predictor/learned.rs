@@ -11,7 +11,7 @@ use crate::error::{Result, outside};
 use crate::settings::Precision;
 
 /// Rows that are predicted at a time.
-const CHUNK: usize = 4096;
+pub(super) const CHUNK: usize = 4096;
 
 /// Networks of either number type, or a kernel regression.
 #[derive(Clone, Debug)]

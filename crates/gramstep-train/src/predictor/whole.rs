@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use gramstep::{Device, Matrix, MatrixView, Scalar};
 
 use super::file;
+use super::learned::CHUNK;
 use super::{Known, Learned, Metadata, Uncertainty};
-use crate::data::{DataHash, Preprocessing, Task};
+use crate::data::{DataHash, Dataset, Preprocessing, Task};
 use crate::error::{Error, Result};
 use crate::folder::RunFolder;
 use crate::format::whole_file::write_atomically;
@@ -127,7 +128,7 @@ impl Predictor {
     ///
     /// # Errors
     /// If the rows have other columns.
-    pub(crate) fn judge<T: Scalar>(&self, rows: &crate::data::Dataset<T>) -> Result<Metrics> {
+    pub(crate) fn judge<T: Scalar>(&self, rows: &Dataset<T>) -> Result<Metrics> {
         let (outputs, expected) = (self.learned.outputs(&rows.inputs)?, rows.targets.cast());
         Ok(measure(&outputs, &expected, rows.weights.as_deref(), &self.preprocessing().targets))
     }
@@ -167,8 +168,8 @@ impl Predictor {
     ) -> Result<Matrix<f64>> {
         let mut values = Vec::new();
         let k = self.preprocessing().targets.outputs();
-        for start in (0..x.rows()).step_by(4096) {
-            let part = x.row_range(start..x.rows().min(start + 4096));
+        for start in (0..x.rows()).step_by(CHUNK) {
+            let part = x.row_range(start..x.rows().min(start + CHUNK));
             values.extend(work(self.inputs(part)?)?.into_vec());
         }
         if x.rows() == 0 {

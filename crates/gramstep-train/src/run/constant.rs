@@ -30,11 +30,6 @@ pub(super) fn note<T: Scalar>(problem: &Problem<T>, train: &Metrics, unseen: Opt
 
 /// −Σ p log p of the classes' shares of the training rows, in nats.
 fn entropy<T: Scalar>(problem: &Problem<T>) -> f64 {
-    let rows = &problem.train;
-    let weight = |i: usize| rows.weights.as_ref().map_or(1.0, |weights| weights[i]);
-    let share = |j: usize| {
-        (0..rows.rows()).map(|i| weight(i) * rows.targets[(i, j)].to_f64()).sum::<f64>() / rows.total_weight()
-    };
-    let shares = (0..rows.targets.columns()).map(share).filter(|share| *share > 0.0);
+    let shares = problem.train.mean_targets().into_iter().filter(|share| *share > 0.0);
     shares.map(|share| -share * share.ln()).sum()
 }

@@ -21,9 +21,7 @@ pub(super) fn share<T: Scalar>(
     judging: &Dataset<T>,
     targets: &Targets,
 ) -> Result<f64> {
-    let weight = |i: usize| train.weights.as_ref().map_or(1.0, |weights| weights[i]);
-    let sum = |j: usize| (0..train.rows()).map(|i| weight(i) * train.targets[(i, j)].to_f64()).sum::<f64>();
-    let means: Vec<f64> = (0..train.targets.columns()).map(|j| sum(j) / train.total_weight()).collect();
+    let means = train.mean_targets();
     let constant = |j: usize| match targets.task() {
         Task::Regression => means[j],
         Task::Classification => means[j].max(f64::MIN_POSITIVE).ln(),
