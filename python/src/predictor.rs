@@ -69,7 +69,10 @@ fn learn<T: Number>(
         Some(start) => samples::How::As(start.preprocessing()),
         None => samples::How::Fresh { validation, seed: config.seed.unwrap_or_default() },
     };
-    let problem = data.problem::<T>(py, how)?;
+    let mut problem = data.problem::<T>(py, how)?;
+    if start.is_none() {
+        arrays::bound_inputs(&mut problem, &config);
+    }
     let learnt = worker::run(py, report, move |stop, observer| {
         let how = How { tolerance, start: start.as_deref() };
         arrays::learn(&problem, &config, how, stop, observer)

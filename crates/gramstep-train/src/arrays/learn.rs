@@ -58,6 +58,12 @@ impl Learnt {
     }
 }
 
+/// Keeps the inputs of a problem within bounds where a configuration trains networks from the start and does not say
+/// otherwise: to be called before [`learn`].
+pub fn bound_inputs<T: Scalar>(problem: &mut Problem<T>, config: &Config) {
+    crate::run::bound(problem, config, false);
+}
+
 /// Trains by a configuration, in which data, precision and split have no meaning. Nothing is decided otherwise than in a
 /// [run](crate::run::train): architecture and number of networks too, where none are named and the data are small.
 /// Training ends after the step during which `stop` becomes true.

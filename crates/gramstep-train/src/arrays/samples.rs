@@ -226,7 +226,7 @@ impl<'a, T: Scalar> Samples<'a, T> {
             }
             columns.push(InputColumn { name: name.clone(), encoding: Encoding::Number { median, flag, range: known } });
         }
-        Ok(Inputs { columns, dropped: Vec::new(), standardisation })
+        Ok(Inputs { columns, standardisation, ..Inputs::default() })
     }
 
     fn fit_targets(&self, rows: &[usize], weights: &Weights) -> Targets {

@@ -19,7 +19,7 @@ impl Inputs {
             let (what, expected, got) = ("columns of the input", self.columns.len(), x.columns());
             return Err(CoreError::Shape { what, expected, got }.into());
         }
-        let (standardisation, count) = (&self.standardisation, rows.len());
+        let count = rows.len();
         let mut out = Vec::with_capacity(count * self.width());
         for i in rows {
             let mut at = 0;
@@ -34,7 +34,7 @@ impl Inputs {
                     return Err(CoreError::NonFinite { what: "input", layer: None }.into());
                 }
                 let filled = if gap { *median } else { value };
-                out.push(T::from_f64((filled - standardisation.mean[at]) / standardisation.scale[at]));
+                out.push(T::from_f64(self.input(at, filled)));
                 at += 1;
                 if *flag {
                     out.push(if gap { T::ONE } else { T::ZERO });

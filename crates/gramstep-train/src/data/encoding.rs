@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::quantile::quantile;
 use super::standardisation::is_constant;
 use super::{Column, Geometry, Images, Standardisation, Table};
 use crate::error::Result;
@@ -180,7 +181,7 @@ pub(crate) fn present(
 /// The value with half of the weight on either side; the mean of the two middle ones where there are two.
 pub(crate) fn median(mut values: Vec<f64>, weights: Option<&[f64]>) -> f64 {
     if let Some(weights) = weights {
-        return weighted_median(&values, weights);
+        return quantile(&values, Some(weights), 0.5);
     }
     let (middle, odd) = (values.len() / 2, values.len() % 2 == 1);
     let (below, &mut upper, _) = values.select_nth_unstable_by(middle, f64::total_cmp);
@@ -189,25 +190,6 @@ pub(crate) fn median(mut values: Vec<f64>, weights: Option<&[f64]>) -> f64 {
     }
     let lower = below.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     f64::midpoint(lower, upper)
-}
-
-fn weighted_median(values: &[f64], weights: &[f64]) -> f64 {
-    let mut order: Vec<usize> = (0..values.len()).collect();
-    order.sort_unstable_by(|&a, &b| values[a].total_cmp(&values[b]));
-    let all: f64 = order.iter().map(|&at| weights[at]).sum();
-    let mut below = 0.0;
-    for (place, &at) in order.iter().enumerate() {
-        below += weights[at];
-        // Half of the weight to rounding: as of two middle values.
-        if (2.0 * below - all).abs() <= 1e-12 * all {
-            let next = order.get(place + 1).unwrap_or(&at);
-            return f64::midpoint(values[at], values[*next]);
-        }
-        if 2.0 * below > all {
-            return values[at];
-        }
-    }
-    order.last().map_or(0.0, |&at| values[at])
 }
 
 /// The encoding of a text column, or why it is left out.

@@ -8,7 +8,7 @@ use gramstep::model::Shape;
 use serde::{Deserialize, Serialize};
 
 use super::encoding::{Encoding, Rows, describe, encode_category, fit_category, fit_images, fit_number, intensity};
-use super::{BrokenImages, Cells, Column, Geometry, ImageSettings, Standardisation, Table};
+use super::{Bound, BrokenImages, Cells, Column, Geometry, ImageSettings, Standardisation, Table};
 use crate::error::{Error, Result};
 use crate::format::text::number;
 
@@ -16,7 +16,7 @@ use crate::format::text::number;
 const MOST_NAMED: usize = 5;
 
 /// How the input of a network is made from a table.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Inputs {
     /// The columns of the table that are used, in order.
@@ -25,6 +25,9 @@ pub struct Inputs {
     pub dropped: Vec<String>,
     /// Of every column of the network's input (0/1 columns stay as they are).
     pub standardisation: Standardisation,
+    /// What keeps every column of the network's input from running away; empty where nothing does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bounds: Vec<Bound>,
 }
 
 /// A used column of the table.
@@ -58,8 +61,7 @@ impl Inputs {
         drop: &[String],
         notes: &mut Vec<String>,
     ) -> Result<Self> {
-        let mut inputs =
-            Self { columns: Vec::new(), dropped: drop.to_vec(), standardisation: Standardisation::default() };
+        let mut inputs = Self { dropped: drop.to_vec(), ..Self::default() };
         let mut left_out = Vec::new();
         let given = Rows { rows, weights };
         for column in table.columns() {
@@ -102,6 +104,7 @@ impl Inputs {
         let widths = self.columns.iter().map(|column| column.encoding.width());
         let width = widths.fold(0, usize::saturating_add);
         self.standardisation.check("the inputs", width)?;
+        self.check_bounds(width)?;
         let images = |column: &InputColumn| matches!(column.encoding, Encoding::Image(_));
         match self.columns.iter().skip(1).find(|column| images(column)) {
             Some(column) => Err(format!("images `{}` after other columns", column.name)),
@@ -195,7 +198,7 @@ impl Inputs {
                 }
             }
         }
-        self.standardisation.apply(&mut values);
+        self.standardise(&mut values);
         Ok(Matrix::from_vec(rows.len(), width, values)?)
     }
 

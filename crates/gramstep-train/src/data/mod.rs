@@ -1,6 +1,8 @@
 //! From a file or a folder of images to matrices: source → table → split → preprocessing → dataset. Uses `format`.
 
 mod array;
+mod bounded;
+mod bounds;
 mod builtin;
 mod columns;
 pub(crate) mod copies;
@@ -17,6 +19,7 @@ mod options;
 pub(crate) mod permutation;
 mod preprocessing;
 mod problem;
+pub(crate) mod quantile;
 mod source;
 mod split;
 mod standardisation;
@@ -25,6 +28,7 @@ mod targets;
 mod task;
 mod usable;
 
+pub use bounds::Bound;
 pub use builtin::Builtin;
 pub use dataset::Dataset;
 pub use encoding::{Category, Encoding};

@@ -174,6 +174,25 @@ impl Problem {
 }
 
 impl<T: Scalar> Problem<T> {
+    /// Keeps the inputs within bounds that the training rows decide, for networks: see [`Bound`](super::Bound).
+    pub fn bound_inputs(&mut self) {
+        let inputs = &mut self.preprocessing.inputs;
+        let changes = inputs.decide_bounds(&self.train);
+        for rows in [Some(&mut self.train), self.validation.as_mut(), self.test.as_mut()].into_iter().flatten() {
+            inputs.bound(&mut rows.inputs, &changes);
+        }
+    }
+
+    /// The same without bounds, as for a model that is linear in the inputs.
+    pub(crate) fn without_bounds(mut self) -> Self {
+        let inputs = &mut self.preprocessing.inputs;
+        for rows in [Some(&mut self.train), self.validation.as_mut(), self.test.as_mut()].into_iter().flatten() {
+            inputs.unbound(&mut rows.inputs);
+        }
+        inputs.bounds = Vec::new();
+        self
+    }
+
     /// The same in another number type; nothing is copied where it is the same type.
     #[must_use]
     pub fn into_type<U: Scalar>(self) -> Problem<U> {

@@ -74,6 +74,17 @@ pub(crate) fn loss_of_outputs<T: Scalar>(outputs: &Matrix<f64>, dataset: &Datase
     mean_loss(outputs, &dataset.targets.cast(), dataset.weights.as_deref(), targets)
 }
 
+/// The loss on some rows of the constant that suits the training rows best: the mean of their targets, or the shares of
+/// their classes.
+pub(crate) fn loss_of_constant<T: Scalar>(train: &Dataset<T>, rows: &Dataset<T>, targets: &Targets) -> f64 {
+    let means = train.mean_targets();
+    let constant = |j: usize| match targets {
+        Targets::Regression { .. } => means[j],
+        Targets::Classification { .. } => means[j].max(f64::MIN_POSITIVE).ln(),
+    };
+    loss_of_outputs(&Matrix::from_fn(rows.rows(), means.len(), |_, j| constant(j)), rows, targets)
+}
+
 /// Outputs of a model for any number of rows, in bounded memory.
 pub(crate) fn outputs<T: Scalar>(model: &Model<T>, inputs: &Matrix<T>) -> Result<Matrix<f64>> {
     let mut values = Vec::new();

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::data::Task;
-use crate::outcome::StopReason;
 use crate::outcome::metrics::Metrics;
+use crate::outcome::{Candidate, StopReason};
 use crate::settings::{OptimizerName, Precision};
 
 /// Version of the JSON object that [`Report`] becomes.
@@ -20,7 +20,7 @@ pub struct Report {
     pub run: Option<String>,
     /// Regression or classification.
     pub task: Task,
-    /// The method of training; none of a kernel regression.
+    /// The method of training; none of a kernel regression and of a ridge regression.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub optimizer: Option<OptimizerName>,
     /// The architecture.
@@ -55,13 +55,20 @@ pub struct Report {
     /// Of a kernel regression.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kernel: Option<KernelFit>,
+    /// What was judged by the same rows: the model itself and what stands beside it. Empty where no rows judge.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub candidates: Vec<Candidate>,
 }
 
 impl Report {
-    /// The method: the optimiser, or kernel regression.
+    /// The method: the optimiser, kernel regression or ridge regression.
     #[must_use]
     pub fn method(&self) -> String {
-        self.optimizer.map_or_else(|| "kernel regression".to_owned(), |optimizer| optimizer.to_string())
+        match (self.optimizer, &self.kernel) {
+            (Some(optimizer), _) => optimizer.to_string(),
+            (None, Some(_)) => "kernel regression".to_owned(),
+            (None, None) => "ridge regression".to_owned(),
+        }
     }
 
     /// Whether the user ended the run.

@@ -3,12 +3,11 @@
 use std::sync::{Arc, OnceLock};
 
 use gramstep::kernel::{InfiniteArchitecture, InfinitePoints, InfiniteRegressor, KernelRegression, Ridge};
-use gramstep::solve::golden_section;
 use gramstep::{Device, Error as CoreError, Matrix};
 
 use crate::data::{Dataset, Task};
 use crate::error::Result;
-use crate::outcome::metrics::log_sum_exp;
+use crate::predictor::temperature::inverse_temperature;
 
 /// New points at a time.
 const CHUNK: usize = 1024;
@@ -55,8 +54,10 @@ impl KernelModel {
         let points = architecture.kernel()?.points(&train.inputs, device)?;
         let regression = decompose(&train, task, &points, architecture, ridge)?;
         let coefficients = regression.coefficients();
-        let inverse_temperature =
-            if task == Task::Classification { likeliest_temperature(&train, &regression) } else { 1.0 };
+        let inverse_temperature = match task {
+            Task::Classification => inverse_temperature(&held_out(&train, task, &regression), &train),
+            Task::Regression => 1.0,
+        };
         let parts = (regression.ridge(), inverse_temperature);
         let model = Self::assemble((architecture, task), train, parts, coefficients, points)?;
         Ok(Self { regression: OnceLock::from(Arc::new(regression)), ..model })
@@ -251,24 +252,6 @@ fn share(train: &Dataset<f64>, task: Task) -> f64 {
 fn held_out(train: &Dataset<f64>, task: Task, regression: &KernelRegression) -> Matrix<f64> {
     let (residuals, y, share) = (regression.leave_one_out(), &train.targets, share(train, task));
     Matrix::from_fn(y.rows(), y.columns(), |i, a| residuals[(i, a)] + y[(i, a)] - share)
-}
-
-/// β of least negative log-likelihood of the leave-one-out predictions: that is convex in β, so a golden section over
-/// log β between 1e-3 and 1e3 finds it.
-fn likeliest_temperature(train: &Dataset<f64>, regression: &KernelRegression) -> f64 {
-    let (held_out, y) = (held_out(train, Task::Classification, regression), &train.targets);
-    let weight = |i: usize| train.weights.as_ref().map_or(1.0, |weights| weights[i]);
-    let loss = |exponent: f64| -> f64 {
-        let beta = 10_f64.powf(exponent);
-        (0..y.rows())
-            .map(|i| {
-                let scaled: Vec<f64> = held_out.row(i).iter().map(|f| beta * f).collect();
-                let own: f64 = scaled.iter().zip(y.row(i)).map(|(f, y)| f * y).sum();
-                weight(i) * (log_sum_exp(&scaled) - own)
-            })
-            .sum()
-    };
-    10_f64.powf(golden_section(loss, -3.0, 3.0, 60))
 }
 
 #[cfg(test)]

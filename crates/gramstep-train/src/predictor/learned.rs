@@ -7,7 +7,9 @@ use gramstep::{Matrix, Model, Scalar};
 
 use super::KernelModel;
 use super::joined::joined;
+use crate::data::{Dataset, Targets};
 use crate::error::{Result, outside};
+use crate::outcome::metrics::{Metrics, measure};
 use crate::settings::Precision;
 
 /// Rows that are predicted at a time.
@@ -108,6 +110,11 @@ impl Learned {
             Self::F64(networks) => by_chunks(inputs, |x| Ok(networks.predict(&x.into_type())?.into_f64())),
             Self::Kernel(kernel) => by_chunks(inputs, |x| kernel.outputs(&x.into_type())),
         }
+    }
+
+    /// Its quality on preprocessed rows.
+    pub(crate) fn judge<T: Scalar>(&self, rows: &Dataset<T>, targets: &Targets) -> Result<Metrics> {
+        Ok(measure(&self.outputs(&rows.inputs)?, &rows.targets.cast(), rows.weights.as_deref(), targets))
     }
 }
 

@@ -7,6 +7,7 @@ mod kernel_model;
 mod known;
 mod learned;
 mod table;
+mod temperature;
 mod uncertainty;
 mod whole;
 
@@ -15,5 +16,6 @@ pub use kernel_model::KernelModel;
 pub use known::Known;
 pub use learned::{Learned, Network};
 pub use table::ErrorBars;
+pub(crate) use temperature::inverse_temperature;
 pub use uncertainty::{Uncertainty, half_width};
 pub use whole::Predictor;

@@ -12,7 +12,7 @@ use crate::data::{DataHash, Dataset, Preprocessing, Task};
 use crate::error::{Error, Result};
 use crate::folder::RunFolder;
 use crate::format::whole_file::write_atomically;
-use crate::outcome::metrics::{Metrics, in_own_units, measure};
+use crate::outcome::metrics::{Metrics, in_own_units};
 
 /// Networks or a kernel regression, the preprocessing of their data, and what they remember of these.
 ///
@@ -129,8 +129,7 @@ impl Predictor {
     /// # Errors
     /// If the rows have other columns.
     pub(crate) fn judge<T: Scalar>(&self, rows: &Dataset<T>) -> Result<Metrics> {
-        let (outputs, expected) = (self.learned.outputs(&rows.inputs)?, rows.targets.cast());
-        Ok(measure(&outputs, &expected, rows.weights.as_deref(), &self.preprocessing().targets))
+        self.learned.judge(rows, &self.preprocessing().targets)
     }
 
     /// The inputs of the network for rows of an array.

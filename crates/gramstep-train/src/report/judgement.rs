@@ -41,7 +41,7 @@ impl Judgement {
             Targets::Regression { columns, standardisation } => {
                 let names = preprocessing.inputs.names();
                 let mut raw = data.inputs.as_slice().to_vec();
-                preprocessing.inputs.standardisation.invert(&mut raw);
+                preprocessing.inputs.unstandardise(&mut raw);
                 for (j, name) in columns.iter().enumerate().take(MOST_TARGETS) {
                     let own = |value: f64| value.mul_add(standardisation.scale[j], standardisation.mean[j]);
                     let truth: Vec<f64> = (0..data.rows()).map(|i| own(data.targets.row(i)[j])).collect();

@@ -15,7 +15,7 @@ use crate::folder::{Keep, RunFolder};
 use crate::outcome::event::{Observer, Silent};
 use crate::outcome::{Report, SCHEMA_VERSION, Trial};
 use crate::report::write_comparison;
-use crate::settings::{Config, OptimizerName, Precision, Settings, TimeLimit};
+use crate::settings::{Candidates, Config, OptimizerName, Precision, Settings, TimeLimit};
 
 /// Every method may train so long unless the user says otherwise.
 const TIME_LIMIT: &str = "10s";
@@ -78,6 +78,8 @@ pub fn compare(
     }
     let mut config = config.clone();
     config.ensemble = Some(1);
+    // Methods are compared.
+    config.candidates = Some(Candidates::NETWORKS);
     let limit: TimeLimit = TIME_LIMIT.parse()?;
     config.time_limit.get_or_insert(limit);
     config.epochs.get_or_insert(usize::MAX / 2);

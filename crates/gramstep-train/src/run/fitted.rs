@@ -1,9 +1,8 @@
 //! What a fit leaves before it is judged: of networks and of a kernel regression alike.
 
-use gramstep::Matrix;
-
+use super::reference::Reference;
 use crate::data::Dataset;
-use crate::outcome::{Fit, KernelFit};
+use crate::outcome::{Fit, HeldOut, KernelFit};
 use crate::predictor::Learned;
 
 /// Something learned, and what is needed to judge it.
@@ -18,9 +17,28 @@ pub(super) struct Fitted<T> {
     pub(super) circular: bool,
     /// The rows that some network was trained on, where these are not the training rows.
     pub(super) train: Option<Dataset<T>>,
-    /// What rows are predicted by fits that have not seen them, and these rows; none where that is left to validation
-    /// rows.
-    pub(super) held_out: Option<(Matrix<f64>, Dataset<T>)>,
+    /// None where judging is left to validation rows.
+    pub(super) held_out: Option<HeldOut<T>>,
     /// Of a kernel regression.
     pub(super) kernel: Option<KernelFit>,
+}
+
+impl<T> Fitted<T> {
+    /// What it is, in short.
+    pub(super) fn what(&self) -> String {
+        match self.learned.members() {
+            1 => self.name.clone(),
+            members => format!("{members} networks {}", self.name),
+        }
+    }
+
+    /// Ridge regression takes its place; the training that was for nothing is still told of.
+    pub(super) fn exchange(&mut self, reference: Reference) {
+        self.learned = reference.learned;
+        self.name = "linear".to_owned();
+        self.ridge = reference.ridge;
+        // It has seen the training rows alone.
+        self.circular = false;
+        self.train = None;
+    }
 }

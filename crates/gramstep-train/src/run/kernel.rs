@@ -11,7 +11,7 @@ use crate::data::{BrokenImages, ImageSettings, Portion, Problem, Targets};
 use crate::error::{Result, conflict};
 use crate::format::text::count;
 use crate::outcome::event::Observer;
-use crate::outcome::{Fit, KernelFit, StopReason, metrics};
+use crate::outcome::{Fit, HeldOut, KernelFit, StopReason, metrics};
 use crate::predictor::{KernelModel, Learned};
 use crate::settings::{Config, Facts, Precision, RidgeChoice, all_processors};
 
@@ -77,7 +77,7 @@ pub(super) fn fit<T: Scalar>(problem: &Problem<T>, config: &Config, observer: &m
     };
     let held_out = match &problem.validation {
         Some(_) => None,
-        None => Some((model.held_out()?, problem.train.clone())),
+        None => Some(HeldOut { outputs: model.held_out()?, rows: problem.train.clone(), places: (0..n).collect() }),
     };
     let own = metrics::loss_of_outputs(&model.outputs(&model.train().inputs)?, model.train(), targets);
     let fit = Fit {

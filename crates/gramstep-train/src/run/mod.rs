@@ -3,13 +3,14 @@
 pub(crate) mod assignment;
 pub(crate) mod choice;
 pub mod compare;
-mod constant;
 mod fitted;
 pub mod info;
+mod judged;
 mod kept;
 pub(crate) mod kernel;
 mod networks;
 mod plan;
+mod reference;
 mod road;
 pub(crate) mod tune;
 
@@ -25,7 +26,7 @@ use crate::folder::{Record, RunFolder};
 use crate::outcome::Report;
 use crate::outcome::event::{Observer, Silent};
 use crate::predictor::Predictor;
-use crate::settings::{Config, Facts, Precision, Settings, all_processors};
+use crate::settings::{Candidates, Config, Facts, InputBounds, Precision, Settings, all_processors};
 use crate::training::checkpoint::Checkpoint;
 use crate::training::processes::Processes;
 
@@ -83,9 +84,17 @@ pub fn train<'a>(
 /// Reads the data of a configuration and tells what was guessed or repaired.
 pub(crate) fn load(config: &Config, earlier: Option<&Preprocessing>, observer: &mut dyn Observer) -> Result<Problem> {
     let mut progress = |done, all| observer.count("images", done, all);
-    let problem = Problem::load_with(&config.data_options()?, earlier, &mut progress)?;
+    let mut problem = Problem::load_with(&config.data_options()?, earlier, &mut progress)?;
+    bound(&mut problem, config, earlier.is_some());
     problem.notes.iter().try_for_each(|note| observer.note(note))?;
     Ok(problem)
+}
+
+/// Keeps the inputs of networks within bounds; those of an earlier run are as they were.
+pub(crate) fn bound<T: gramstep::Scalar>(problem: &mut Problem<T>, config: &Config, earlier: bool) {
+    if !earlier && !kernel::is_kernel(config) && Settings::input_bounds(config) == InputBounds::Auto {
+        problem.bound_inputs();
+    }
 }
 
 /// The number type of the parameters.
@@ -167,6 +176,9 @@ pub fn resume<'a>(
         return Err(conflict(given.name, format!("--resume {}", folder.display()), reason));
     }
     let mut earlier = Config::read(&files.config())?;
+    // A file that does not name them is older than they are.
+    earlier.input_bounds.get_or_insert(InputBounds::None);
+    earlier.candidates.get_or_insert(Candidates::NETWORKS);
     if earlier.processes.unwrap_or(1) != processes.count() {
         // Other machines, or another share of one.
         earlier.threads = None;

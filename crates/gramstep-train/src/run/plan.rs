@@ -6,7 +6,7 @@ use gramstep::Scalar;
 
 use crate::data::Problem;
 use crate::error::{Error, Result};
-use crate::settings::{Config, OptimizerName, Settings};
+use crate::settings::{Candidates, Config, OptimizerName, Settings, all_processors};
 
 /// What is about to be done.
 #[derive(Clone)]
@@ -44,6 +44,21 @@ impl Plan {
         match self {
             Self::Networks(settings) => Some(settings.optimizer),
             Self::Kernel(_) => None,
+        }
+    }
+
+    /// What may take the place of what is fitted.
+    pub(super) fn candidates(&self) -> Candidates {
+        match self {
+            Self::Networks(settings) => settings.candidates,
+            Self::Kernel(_) => Candidates::NETWORKS,
+        }
+    }
+
+    pub(super) fn threads(&self) -> usize {
+        match self {
+            Self::Networks(settings) => settings.threads,
+            Self::Kernel(config) => config.threads.unwrap_or_else(all_processors),
         }
     }
 

@@ -1,22 +1,26 @@
 //! One road for everything that is learned: choice → fit → judge → keep. Tables, folders of images and arrays in memory
 //! take it, networks, ensembles and kernel regressions, the command line and Python.
 
+use std::borrow::Cow;
+use std::cmp::Ordering;
+
 use gramstep::Scalar;
 
 use super::assignment::Assignment;
 use super::fitted::Fitted;
+use super::judged::{Judged, no_better};
 use super::kept::Kept;
 use super::plan::Plan;
-use super::{choice, constant, kernel, networks};
-use crate::data::Task;
+use super::{choice, kernel, networks};
+use crate::data::{Problem, Task};
 use crate::error::{Error, Result};
 use crate::folder::Keep;
 use crate::outcome::event::{Event, Observer, Silent};
-use crate::outcome::metrics::measure;
+use crate::outcome::metrics::loss_of_constant;
 use crate::outcome::{Report, SCHEMA_VERSION, StopReason};
 use crate::predictor::{Known, Predictor};
 use crate::report::write_run;
-use crate::settings::{Config, Facts};
+use crate::settings::{Candidates, Config, Facts, Settings};
 
 /// What was learned, and how it went.
 #[derive(Debug)]
@@ -59,8 +63,10 @@ impl<T: Scalar> Assignment<'_, T> {
         if let Some(settings) = kernel::settings(&config, self.problem)? {
             return Ok(Plan::Kernel(Box::new(settings)));
         }
+        // Before a choice names a model.
+        config.candidates.get_or_insert(Settings::candidates(&config, Facts::of(self.problem)));
         (config.model, config.ensemble) = self.processes.first(|| {
-            let mut config = config.clone();
+            let mut config = Config { candidates: Some(Candidates::NETWORKS), ..config.clone() };
             let mut fit = |config: &Config| {
                 // The first process chooses alone: the others wait for what it decides.
                 let processes = self.processes.flag().into();
@@ -77,47 +83,66 @@ impl<T: Scalar> Assignment<'_, T> {
     fn finish(
         &self,
         plan: &Plan,
-        (mut kept, fitted): (Kept, Fitted<T>),
+        (mut kept, mut fitted): (Kept, Fitted<T>),
         config: String,
         observer: &mut dyn Observer,
     ) -> Result<Learnt> {
-        let Self { problem, .. } = self;
-        let Fitted { learned, mut fit, name, ridge, circular, train, held_out, kernel } = fitted;
-        let remembers = problem.preprocessing.targets.task() == Task::Regression && kernel.is_none();
-        let known = remembers.then(|| Known::of(problem, circular, plan.seed())).transpose()?;
-        let members = learned.members();
-        let predictor = Predictor::new(learned, (name, ridge), &problem.preprocessing, &problem.hash, known);
-        if let Some(failure) = fit.failure.take() {
-            let path = if fit.best_epoch.is_some() { kept.model(&predictor)? } else { None };
+        let mut problem = Cow::Borrowed(self.problem);
+        let (preprocessing, task) = (&problem.preprocessing, problem.preprocessing.targets.task());
+        let remembers = task == Task::Regression && fitted.kernel.is_none();
+        let known =
+            |problem: &Problem<T>, circular| remembers.then(|| Known::of(problem, circular, plan.seed())).transpose();
+        if let Some(failure) = fitted.fit.failure.take() {
+            let known = known(&problem, fitted.circular)?;
+            let of = (fitted.name, fitted.ridge);
+            let predictor = Predictor::new(fitted.learned, of, preprocessing, &problem.hash, known);
+            let path = if fitted.fit.best_epoch.is_some() { kept.model(&predictor)? } else { None };
             return Err(kept_in(failure, path));
         }
-        kept.model(&predictor)?;
-        let targets = &problem.preprocessing.targets;
-        let unseen =
-            held_out.map(|(outputs, rows)| measure(&outputs, &rows.targets.cast(), rows.weights.as_deref(), targets));
-        let validation = match (unseen, &problem.validation) {
-            (Some(unseen), _) => Some(unseen),
-            (None, Some(validation)) => Some(predictor.judge(validation)?),
-            (None, None) => None,
+        let judged = Judged::of(&problem, &fitted, plan.threads())?;
+        let exchanged = plan.candidates().linear && judged.as_ref().is_some_and(Judged::is_beaten);
+        let candidates = match &judged {
+            Some(judged) => {
+                let rows = if problem.validation.is_some() { "validation rows" } else { "rows left out" };
+                judged.notes(rows, task, exchanged).iter().try_for_each(|note| observer.note(note))?;
+                judged.candidates(fitted.what(), exchanged)
+            }
+            None => Vec::new(),
         };
-        let train = predictor.judge(train.as_ref().unwrap_or(&problem.train))?;
-        if let Some(note) = constant::note(problem, &train, validation.as_ref()) {
-            observer.note(&note)?;
+        let mut unseen = judged.as_ref().map(|judged| judged.own.clone());
+        if let Some(reference) = judged.and_then(|judged| judged.reference).filter(|_| exchanged) {
+            unseen = Some(reference.unseen.clone());
+            fitted.exchange(reference);
+            problem = Cow::Owned(problem.into_owned().without_bounds());
+        }
+        let preprocessing = &problem.preprocessing;
+        let Fitted { learned, fit, name, ridge, circular, train, kernel, .. } = fitted;
+        let members = learned.members();
+        let predictor =
+            Predictor::new(learned, (name, ridge), preprocessing, &problem.hash, known(&problem, circular)?);
+        kept.model(&predictor)?;
+        let rows = train.as_ref().unwrap_or(&problem.train);
+        let train = predictor.judge(rows)?;
+        if candidates.is_empty() {
+            let constant = loss_of_constant(rows, rows, &preprocessing.targets);
+            if !matches!(train.loss.partial_cmp(&constant), Some(Ordering::Less)) {
+                observer.note(&format!("on its training rows {}", no_better(task, train.loss, constant)))?;
+            }
         }
         let test = problem.test.as_ref().filter(|_| self.judges_test);
         let report = Report {
             schema_version: SCHEMA_VERSION,
             run: kept.path(),
-            task: targets.task(),
-            optimizer: plan.optimizer(),
+            task,
+            optimizer: plan.optimizer().filter(|_| !exchanged),
             model: predictor.metadata().model.clone(),
             ensemble: members,
             parameters: predictor.learned().parameter_count(),
             train,
-            validation,
+            validation: unseen,
             test: test.map(|test| predictor.judge(test)).transpose()?,
             epochs: fit.epochs,
-            best_epoch: fit.best_epoch.filter(|_| members == 1),
+            best_epoch: fit.best_epoch.filter(|_| members == 1 && !exchanged),
             steps: fit.steps,
             seconds: fit.seconds,
             stop_reason: fit.stop_reason,
@@ -125,11 +150,12 @@ impl<T: Scalar> Assignment<'_, T> {
             precision: predictor.metadata().precision,
             lowest_train_loss: fit.lowest_train_loss,
             kernel,
+            candidates,
         };
         kept.observe(&Event::Finish(&report))?;
         observer.observe(&Event::Finish(&report))?;
         if let Some(folder) = kept.folder() {
-            write_run(folder, &predictor, problem)?;
+            write_run(folder, &predictor, &problem)?;
             if !matches!(fit.stop_reason, StopReason::Interrupted | StopReason::TimeLimit) {
                 folder.remove_checkpoint()?;
             }
@@ -201,7 +227,7 @@ mod tests {
             let of =
                 Assignment::new(&problem, &config, (&AtomicBool::new(false)).into()).learn(Keep::Nothing, &mut hear);
             let r2 = of.unwrap().report.validation.unwrap().regression.unwrap().r2.unwrap();
-            assert_eq!(notes.contains("no better than the mean of the target"), r2 <= 0.0, "{notes}");
+            assert_eq!(notes.contains("no better than the mean of the target"), hopeless, "{notes}");
             assert_eq!(r2 <= 0.0, hopeless, "{r2}");
         }
     }

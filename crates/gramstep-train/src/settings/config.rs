@@ -11,7 +11,8 @@ use super::field::{ABOVE_ZERO, Field, IN_A_FILE, ONE_OR_MORE, SHARE_OF_THE_PAST,
 use super::setting::{Entry, dashed};
 use super::table::settings;
 use super::{
-    Adversary, BatchSize, DampingChoice, Hyphen, OptimizerName, Precision, Preset, RidgeChoice, Taken, TimeLimit,
+    Adversary, BatchSize, Candidates, DampingChoice, Hyphen, InputBounds, OptimizerName, Precision, Preset,
+    RidgeChoice, Taken, TimeLimit,
 };
 use crate::data::{Augmentation, BrokenImages, Colour, ImageSize, Portion, Task};
 
@@ -119,6 +120,21 @@ settings! {
         default: Some(
             "where model and limits are left open 5 on small tables and 3 up to 20 000 numbers to predict, else 1"
         ),
+    }
+    /// auto bends far outliers of an input towards the others, and rows outside the training range towards it; none
+    /// takes inputs as they are.
+    input_bounds: Option<InputBounds> => always(InputBounds) {
+        group: Model, value: "auto|none", example: "none", kernel: false,
+        default: Some("auto for networks of tables; none for linear, and with --adversarial"),
+    }
+    /// What is tried on a table, and the best on rows that it has not seen is kept: networks, or networks,linear.
+    candidates: Option<Candidates> => always(Candidates) {
+        group: Model, value: "KIND,..", example: "networks", kernel: false, taken: Taken::Train,
+        help: Some(
+            "What is tried on a table: networks, or networks,linear, where ridge regression takes their place if it \
+             predicts rows that neither has seen better"
+        ),
+        default: Some("networks,linear from 20 rows on where the model is left open, else networks"),
     }
     /// gram-gauss-newton, sgd or adam.
     optimizer: Option<OptimizerName> => always(OptimizerName) {
@@ -260,7 +276,7 @@ mod tests {
         config.validate().unwrap();
         let image = Some(Geometry { height: 64, width: 48, channels: 1 });
         let task = Task::Classification;
-        let facts = Facts { samples: 100, outputs: 3, task, validation: true, validation_share: 0.1, image };
+        let facts = Facts { samples: 100, rows: 110, outputs: 3, task, validation: true, validation_share: 0.1, image };
         let settings = Settings::complete(&config, facts, &config.target).unwrap();
         let file = toml::to_string(&settings).unwrap();
         let written = names(&file.parse().unwrap());

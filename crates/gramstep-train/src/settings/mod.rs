@@ -1,6 +1,7 @@
 //! What a run is: the configuration that a user gives, and the settings that follow from it and the data.
 
 mod adversary;
+mod candidates;
 mod config;
 mod data;
 mod field;
@@ -13,7 +14,8 @@ mod table;
 mod values;
 
 pub use adversary::Adversary;
+pub use candidates::Candidates;
 pub use config::{Config, FORMAT_VERSION, SETTINGS, Setting, Settings};
 pub use resolved::{Facts, all_processors};
 pub use setting::{Entry, Group, Hyphen, Taken};
-pub use values::{BatchSize, DampingChoice, OptimizerName, Precision, Preset, RidgeChoice, TimeLimit};
+pub use values::{BatchSize, DampingChoice, InputBounds, OptimizerName, Precision, Preset, RidgeChoice, TimeLimit};

@@ -4,12 +4,18 @@ use std::num::NonZeroUsize;
 
 use gramstep::Scalar;
 
-use super::{BatchSize, Config, DampingChoice, FORMAT_VERSION, OptimizerName, Precision, RidgeChoice, Settings};
-use crate::data::{BrokenImages, FULL_BATCH_ROWS, Geometry, ImageSettings, Portion, Problem, Task};
+use super::{
+    BatchSize, Candidates, Config, DampingChoice, FORMAT_VERSION, InputBounds, OptimizerName, Precision, RidgeChoice,
+    Settings,
+};
+use crate::data::{BrokenImages, Dataset, FULL_BATCH_ROWS, Geometry, ImageSettings, Portion, Problem, Task};
 use crate::error::{Error, Result, conflict};
 
 /// η of Gram-Gauss-Newton against an attack, which moves between steps.
 const ADVERSARIAL_LEARNING_RATE: f64 = 0.2;
+
+/// With fewer rows of training and validation no choice between kinds of models is made.
+const FEWEST_TO_CHOOSE: usize = 20;
 
 /// What the choice of settings depends on.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -17,6 +23,8 @@ const ADVERSARIAL_LEARNING_RATE: f64 = 0.2;
 pub struct Facts {
     /// Training rows.
     pub samples: usize,
+    /// Rows of training and validation.
+    pub rows: usize,
     /// Outputs of the network.
     pub outputs: usize,
     /// Regression or classification.
@@ -35,6 +43,7 @@ impl Facts {
     pub fn of<T: Scalar>(problem: &Problem<T>) -> Self {
         Self {
             samples: problem.train.rows(),
+            rows: problem.train.rows() + problem.validation.as_ref().map_or(0, Dataset::rows),
             outputs: problem.preprocessing.targets.outputs(),
             task: problem.preprocessing.targets.task(),
             validation: problem.validation.is_some(),
@@ -118,6 +127,14 @@ impl Settings {
         let default_precision = if large { Precision::F32 } else { Precision::F64 };
         let broken = config.broken_images.unwrap_or(BrokenImages::Refuse);
         let images = ImageSettings::of(facts.image, broken, 1);
+        if config.input_bounds == Some(InputBounds::Auto) && config.adversarial.is_some() {
+            let reason = "an attack is measured in the inputs' own units";
+            return Err(conflict("input-bounds auto", "adversarial training", reason));
+        }
+        if config.candidates == Some(Candidates::ALL) && (facts.image.is_some() || config.adversarial.is_some()) {
+            let what = if facts.image.is_some() { "images" } else { "adversarial training" };
+            return Err(conflict("candidates networks,linear", what, "ridge regression is no rival there"));
+        }
         if config.augment.is_some() && facts.image.is_none() {
             return Err(conflict("augment", "a table", "it is a setting of images alone"));
         }
@@ -139,6 +156,8 @@ impl Settings {
             // By now it has become a model and a number of networks.
             preset: None,
             ensemble: config.ensemble.unwrap_or(1),
+            input_bounds: Self::input_bounds(config),
+            candidates: config.candidates.unwrap_or(Candidates::NETWORKS),
             optimizer,
             learning_rate: config.learning_rate.unwrap_or(default_learning_rate),
             damping: gram.then(|| config.damping.unwrap_or(DampingChoice::Auto)),
@@ -179,6 +198,20 @@ impl Settings {
     pub(crate) fn has_ridge_path(&self, samples: usize) -> bool {
         let chosen = self.is_full_batch(samples) || self.is_plain_table();
         self.ridge == RidgeChoice::Auto && self.init.is_none() && chosen
+    }
+
+    /// Whether inputs are kept within bounds: of networks, but not where an attack measures them, nor those of a line.
+    pub(crate) fn input_bounds(config: &Config) -> InputBounds {
+        let linear = config.model.as_deref() == Some("linear");
+        let plain = linear || config.adversarial.is_some();
+        config.input_bounds.unwrap_or(if plain { InputBounds::None } else { InputBounds::Auto })
+    }
+
+    /// What a run tries of itself: ridge regression too, where the user leaves the model of a table open.
+    pub(crate) fn candidates(config: &Config, facts: Facts) -> Candidates {
+        let open = config.model.is_none() && config.init.is_none();
+        let table = facts.image.is_none() && config.adversarial.is_none();
+        if open && table && facts.rows >= FEWEST_TO_CHOOSE { Candidates::ALL } else { Candidates::NETWORKS }
     }
 
     /// Whether the rows are those of a table, as they stand.

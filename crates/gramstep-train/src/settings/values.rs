@@ -44,6 +44,16 @@ words! {
     }
 }
 
+words! {
+    /// What keeps the inputs of a network from running away.
+    InputBounds as "input-bounds" {
+        /// Far outliers of a column are bent towards the others, and rows outside the training range towards it.
+        Auto = "auto",
+        /// Nothing.
+        None = "none",
+    }
+}
+
 /// Rows of one step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "TextOrNumber", into = "TextOrNumber")]

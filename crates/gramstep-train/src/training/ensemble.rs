@@ -13,11 +13,11 @@ use gramstep::{Device, Matrix, Model, Scalar};
 use super::far;
 use super::finished::Finished;
 use super::folds::{Fold, Folds};
-use crate::data::{Dataset, Portion, Preprocessing};
+use crate::data::{Portion, Preprocessing};
 use crate::error::{Error, Result};
 use crate::outcome::event::{Event, Observer, Start};
 use crate::outcome::metrics;
-use crate::outcome::{Fit, StopReason};
+use crate::outcome::{Fit, HeldOut, StopReason};
 use crate::settings::{Settings, TimeLimit};
 use crate::training::adversarial::{AdversarialOptimizer, Opponent};
 use crate::training::batches::batch_count;
@@ -231,7 +231,7 @@ impl<T: Scalar> Ensemble<'_, T> {
 impl<T: Scalar> Trained<T> {
     /// What the validation rows are predicted by networks that were not trained on them, and these rows; none where
     /// there are none of the networks' own.
-    pub(crate) fn held_out(&self) -> Result<Option<(Matrix<f64>, Dataset<T>)>> {
+    pub(crate) fn held_out(&self) -> Result<Option<HeldOut<T>>> {
         let Some(folds) = &self.shared else { return Ok(None) };
         let n = folds.rows.rows();
         let (mut sum, mut judges) = (Matrix::<f64>::zeros(n, self.networks.outputs()), vec![0_u32; n]);
@@ -246,8 +246,9 @@ impl<T: Scalar> Trained<T> {
         for (i, &judges) in judges.iter().enumerate() {
             sum.row_mut(i).iter_mut().for_each(|value| *value /= f64::from(judges.max(1)));
         }
-        let judged: Vec<usize> = (0..n).filter(|&i| judges[i] > 0).collect();
-        Ok(Some((sum.select_rows(&judged), folds.rows.select(&judged))))
+        let places: Vec<usize> = (0..n).filter(|&i| judges[i] > 0).collect();
+        let (outputs, rows) = (sum.select_rows(&places), folds.rows.select(&places));
+        Ok(Some(HeldOut { outputs, rows, places }))
     }
 }
 
@@ -279,7 +280,7 @@ mod tests {
     use std::sync::atomic::AtomicBool;
 
     use super::*;
-    use crate::data::{DataOptions, Problem, table_of};
+    use crate::data::{DataOptions, Dataset, Problem, table_of};
     use crate::outcome::event::Silent;
     use crate::settings::Config;
 
@@ -307,7 +308,7 @@ mod tests {
         assert_eq!((members.len(), trained.fit.epochs), (3, 6));
         assert_ne!(members[0].theta(), members[1].theta());
         let judging = problem.validation.as_ref().map_or(0, Dataset::rows);
-        let (outputs, rows) = trained.held_out().unwrap().expect("rows of the networks' own");
+        let HeldOut { outputs, rows, .. } = trained.held_out().unwrap().expect("rows of the networks' own");
         assert_eq!((outputs.rows(), rows.rows()), (3 * judging, 3 * judging));
         let own = metrics::outputs(&members[0], &rows.inputs).unwrap();
         assert_eq!(outputs.row(0), own.row(0), "the first rows are judged by the first network");

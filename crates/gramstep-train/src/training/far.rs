@@ -5,9 +5,9 @@
 //! its error; or if its error alone, of which an average of M networks takes the part 1/M² (of a squared one), is more
 //! than the whole error of the median, and worth a word.
 
-use gramstep::{Matrix, Model, Scalar};
+use gramstep::{Model, Scalar};
 
-use crate::data::{Dataset, Targets, Task};
+use crate::data::{Dataset, Targets};
 use crate::error::Result;
 use crate::outcome::metrics;
 
@@ -21,13 +21,7 @@ pub(super) fn share<T: Scalar>(
     judging: &Dataset<T>,
     targets: &Targets,
 ) -> Result<f64> {
-    let means = train.mean_targets();
-    let constant = |j: usize| match targets.task() {
-        Task::Regression => means[j],
-        Task::Classification => means[j].max(f64::MIN_POSITIVE).ln(),
-    };
-    let constant = Matrix::from_fn(judging.rows(), means.len(), |_, j| constant(j));
-    Ok(metrics::loss(model, judging, targets)? / metrics::loss_of_outputs(&constant, judging, targets))
+    Ok(metrics::loss(model, judging, targets)? / metrics::loss_of_constant(train, judging, targets))
 }
 
 /// The networks that are far worse than the others, by such shares.

@@ -5,6 +5,7 @@ use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::evd::{ComputeEigenvectors, self_adjoint_evd, self_adjoint_evd_scratch};
 use faer::{Mat, MatRef, Par, Spec};
 
+use super::products::product;
 use crate::error::{Error, Result};
 use crate::view::Matrix;
 
@@ -66,6 +67,11 @@ impl Eigen {
     pub fn expand(&self, q: &[f64]) -> Vec<f64> {
         let expanded = &self.vectors * faer::ColRef::from_slice(q);
         expanded.iter().copied().collect()
+    }
+
+    /// X V: rows in the eigenvectors.
+    pub(crate) fn rotate(&self, x: &Matrix<f64>, threads: usize) -> Matrix<f64> {
+        product(MatRef::from_row_major_slice(x.as_slice(), x.rows(), x.columns()), self.vectors.as_ref(), threads)
     }
 
     /// The diagonal of (G₊ + λI)⁺.

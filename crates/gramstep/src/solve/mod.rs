@@ -6,6 +6,7 @@ mod conjugate_gradient;
 mod damped;
 mod eigen;
 mod golden_section;
+mod products;
 mod solver;
 mod vector;
 
@@ -15,4 +16,5 @@ pub use eigen::{Eigen, eigen};
 pub use golden_section::golden_section;
 pub use solver::{SolveInfo, Solver};
 
+pub(crate) use products::self_product;
 pub(crate) use vector::{dot, norm};

@@ -20,6 +20,7 @@ mod optimisers;
 mod posterior;
 mod properties;
 mod quadratic;
+mod ridge_regression;
 mod tangent;
 mod theory;
 mod weights;

@@ -1,0 +1,81 @@
+//! The bounds of a network's inputs at work: decided, put on rows and taken off.
+
+use gramstep::{Matrix, Scalar};
+
+use super::bounds::{Bound, decide};
+use super::{Dataset, Encoding, Inputs};
+
+impl Inputs {
+    /// From columns of a row to inputs of the network, for rows stored one after another.
+    pub(crate) fn standardise(&self, values: &mut [f64]) {
+        self.standardisation.apply(values);
+        self.each_bound(values, Bound::apply);
+    }
+
+    /// Undoes [`standardise`](Self::standardise).
+    pub(crate) fn unstandardise(&self, values: &mut [f64]) {
+        self.each_bound(values, Bound::invert);
+        self.standardisation.invert(values);
+    }
+
+    /// The input of the network in this place for the value of a column.
+    pub(super) fn input(&self, place: usize, value: f64) -> f64 {
+        let z = (value - self.standardisation.mean[place]) / self.standardisation.scale[place];
+        self.bounds.get(place).map_or(z, |bound| bound.apply(z))
+    }
+
+    fn each_bound(&self, values: &mut [f64], f: fn(Bound, f64) -> f64) {
+        if self.bounds.is_empty() {
+            return;
+        }
+        for row in values.chunks_mut(self.bounds.len()) {
+            row.iter_mut().zip(&self.bounds).for_each(|(value, &bound)| *value = f(bound, *value));
+        }
+    }
+
+    /// Whether the bounds are those of so many columns, with usable numbers.
+    pub(super) fn check_bounds(&self, columns: usize) -> Result<(), String> {
+        let usable = self.bounds.iter().all(|bound| bound.is_usable());
+        if self.bounds.is_empty() || (usable && self.bounds.len() == columns) {
+            return Ok(());
+        }
+        Err(format!("bounds of {columns} inputs that are not usable numbers"))
+    }
+
+    /// Decides the bounds on standardised training rows. Columns with far outliers change centre and scale: the numbers
+    /// by which z of old becomes z of now.
+    pub(super) fn decide_bounds<T: Scalar>(&mut self, train: &Dataset<T>) -> Vec<(f64, f64)> {
+        let mut changes = vec![(0.0, 1.0); self.width()];
+        let mut bounds = vec![Bound::Free; self.width()];
+        for (column, places) in self.places() {
+            let Encoding::Number { .. } = column.encoding else { continue };
+            let at = places.start;
+            let values: Vec<f64> = (0..train.rows()).map(|i| train.inputs[(i, at)].to_f64()).collect();
+            (bounds[at], changes[at]) = decide(&values, train.weights.as_deref());
+        }
+        for (at, (centre, scale)) in changes.iter().enumerate() {
+            self.standardisation.mean[at] += self.standardisation.scale[at] * centre;
+            self.standardisation.scale[at] *= scale;
+        }
+        self.bounds = bounds;
+        changes
+    }
+
+    /// Brings standardised rows within the bounds, by what [`decide_bounds`](Self::decide_bounds) changed.
+    pub(super) fn bound<T: Scalar>(&self, rows: &mut Matrix<T>, changes: &[(f64, f64)]) {
+        for row in rows.as_mut_slice().chunks_mut(self.width().max(1)) {
+            for ((value, bound), (centre, scale)) in row.iter_mut().zip(&self.bounds).zip(changes) {
+                *value = T::from_f64(bound.apply((value.to_f64() - centre) / scale));
+            }
+        }
+    }
+
+    /// Takes the bounds off rows.
+    pub(crate) fn unbound<T: Scalar>(&self, rows: &mut Matrix<T>) {
+        for row in rows.as_mut_slice().chunks_mut(self.bounds.len().max(1)) {
+            for (value, bound) in row.iter_mut().zip(&self.bounds) {
+                *value = T::from_f64(bound.invert(value.to_f64()));
+            }
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Ridge regression beside a run's networks: what a table that needs no network is predicted by. Nothing that is kept
+//! may be worse.
+
+use gramstep::kernel::RidgeRegression;
+use gramstep::model::{Average, Shape};
+use gramstep::random::Purpose;
+use gramstep::{Architecture, Matrix, Model, Scalar};
+
+use crate::data::permutation::permutation;
+use crate::data::{Dataset, Inputs, Problem, Targets};
+use crate::error::Result;
+use crate::outcome::HeldOut;
+use crate::outcome::metrics::{Metrics, measure};
+use crate::predictor::{Learned, inverse_temperature};
+
+/// Numbers of the rows that it is fitted to, at most; more rows than that say nothing new of so few coefficients.
+const NUMBERS: usize = 1 << 22;
+/// But so many rows for each column.
+const ROWS_PER_COLUMN: usize = 16;
+/// Fewer rows are no regression.
+const FEWEST: usize = 3;
+
+/// Ridge regression on the training rows, and how well it predicts the rows that judge.
+pub(super) struct Reference {
+    /// As a network of one layer, of inputs without bounds.
+    pub(super) learned: Learned,
+    /// κ, where it is one number.
+    pub(super) ridge: Option<f64>,
+    /// On rows that it has not seen.
+    pub(super) unseen: Metrics,
+}
+
+impl Reference {
+    /// Beside a model that was judged by `held_out`, or by validation rows; none for images, nor where nothing judges.
+    /// `trained_on` are the rows among which those held out have their places.
+    pub(super) fn of<T: Scalar>(
+        problem: &Problem<T>,
+        held_out: Option<&HeldOut<T>>,
+        trained_on: &Dataset<T>,
+        threads: usize,
+    ) -> Result<Option<Self>> {
+        let targets = &problem.preprocessing.targets;
+        let images = problem.preprocessing.inputs.geometry().is_some();
+        if images || problem.train.rows() < FEWEST || (held_out.is_none() && problem.validation.is_none()) {
+            return Ok(None);
+        }
+        let inputs = &problem.preprocessing.inputs;
+        let (train, _) = some_rows(&problem.train, inputs);
+        let own = Fit::new(&train, targets, threads)?;
+        let (outputs, rows) = match (held_out, &problem.validation) {
+            (Some(held_out), _) => {
+                let (all, whole) = some_rows(trained_on, inputs);
+                let outputs = if whole {
+                    Fit::new(&all, targets, threads)?.left_out(&all).select_rows(&held_out.places)
+                } else {
+                    own.outputs(&unbounded(&held_out.rows.inputs, inputs))?
+                };
+                (outputs, &held_out.rows)
+            }
+            (None, Some(validation)) => (own.outputs(&unbounded(&validation.inputs, inputs))?, validation),
+            (None, None) => return Ok(None),
+        };
+        let unseen = measure(&outputs, &rows.targets.cast(), rows.weights.as_deref(), targets);
+        Ok(Some(Self { learned: own.network()?, ridge: own.ridge(), unseen }))
+    }
+}
+
+/// A fit, its outputs scaled to logits where the targets are classes.
+struct Fit {
+    regression: RidgeRegression,
+    /// β of the softmax; 1 in a regression.
+    scale: f64,
+}
+
+impl Fit {
+    fn new(rows: &Dataset<f64>, targets: &Targets, threads: usize) -> Result<Self> {
+        let regression = RidgeRegression::fit(&rows.inputs, &rows.targets, rows.weights.as_deref(), threads)?;
+        let mut fit = Self { regression, scale: 1.0 };
+        if targets.classes().is_some() {
+            fit.scale = inverse_temperature(&fit.left_out(rows), rows);
+        }
+        Ok(fit)
+    }
+
+    /// What every row is predicted by the fit without it.
+    fn left_out(&self, rows: &Dataset<f64>) -> Matrix<f64> {
+        let (residuals, y) = (self.regression.leave_one_out(), &rows.targets);
+        Matrix::from_fn(y.rows(), y.columns(), |i, a| self.scale * (y[(i, a)] + residuals[(i, a)]))
+    }
+
+    fn outputs(&self, inputs: &Matrix<f64>) -> Result<Matrix<f64>> {
+        let mut outputs = self.regression.predict(inputs)?;
+        outputs.as_mut_slice().iter_mut().for_each(|value| *value *= self.scale);
+        Ok(outputs)
+    }
+
+    fn network(&self) -> Result<Learned> {
+        let beta = self.regression.coefficients();
+        let (d, k) = (beta.rows(), beta.columns());
+        let weights = (0..k).flat_map(|a| (0..d).map(move |j| (j, a))).map(|at| beta[at]);
+        let theta = weights.chain(self.regression.intercept().iter().copied()).map(|value| self.scale * value);
+        let specification = Architecture::Linear.specification(Shape::Vector(d), k);
+        let model = Model::builder(specification).theta(theta.collect::<Vec<f64>>()).build()?;
+        Learned::networks(&Average::new(vec![model])?)
+    }
+
+    fn ridge(&self) -> Option<f64> {
+        let ridge = self.regression.ridge();
+        Some(ridge[0]).filter(|first| ridge.iter().all(|ridge| ridge == first))
+    }
+}
+
+/// As many rows as are needed, their inputs without bounds, and whether these are all.
+fn some_rows<T: Scalar>(rows: &Dataset<T>, inputs: &Inputs) -> (Dataset<f64>, bool) {
+    let columns = rows.inputs.columns().max(1);
+    let most = (NUMBERS / columns).max(ROWS_PER_COLUMN * columns);
+    let whole = rows.rows() <= most;
+    let mut chosen: Dataset<f64> = if whole {
+        rows.cast()
+    } else {
+        let mut places = permutation(rows.rows(), 0, Purpose::Split, 2);
+        places.truncate(most);
+        places.sort_unstable();
+        rows.select(&places).into_type()
+    };
+    inputs.unbound(&mut chosen.inputs);
+    (chosen, whole)
+}
+
+/// Inputs as a line sees them.
+fn unbounded<T: Scalar>(rows: &Matrix<T>, inputs: &Inputs) -> Matrix<f64> {
+    let mut rows = rows.cast();
+    inputs.unbound(&mut rows);
+    rows
+}

@@ -1,0 +1,21 @@
+//! Products of dense `f64` matrices beside a decomposition.
+
+use faer::linalg::matmul::matmul;
+use faer::{Accum, MatMut, MatRef, Par};
+
+use crate::view::Matrix;
+
+/// XᵀX of the columns, or XXᵀ of the rows.
+pub(crate) fn self_product(x: &Matrix<f64>, columns: bool, threads: usize) -> Matrix<f64> {
+    let rows = MatRef::from_row_major_slice(x.as_slice(), x.rows(), x.columns());
+    if columns { product(rows.transpose(), rows, threads) } else { product(rows, rows.transpose(), threads) }
+}
+
+/// A B.
+pub(super) fn product(a: MatRef<'_, f64>, b: MatRef<'_, f64>, threads: usize) -> Matrix<f64> {
+    let mut out = Matrix::zeros(a.nrows(), b.ncols());
+    let par = if threads > 1 { Par::rayon(threads) } else { Par::Seq };
+    let into = MatMut::from_row_major_slice_mut(out.as_mut_slice(), a.nrows(), b.ncols());
+    matmul(into, Accum::Replace, a, b, 1.0, par);
+    out
+}
