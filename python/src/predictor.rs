@@ -70,9 +70,7 @@ fn learn<T: Number>(
         None => samples::How::Fresh { validation, seed: config.seed.unwrap_or_default() },
     };
     let mut problem = data.problem::<T>(py, how)?;
-    if start.is_none() {
-        arrays::bound_inputs(&mut problem, &config);
-    }
+    arrays::prepare(&mut problem, &config, start.as_deref()).map_err(raise)?;
     let learnt = worker::run(py, report, move |stop, observer| {
         let how = How { tolerance, start: start.as_deref() };
         arrays::learn(&problem, &config, how, stop, observer)

@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicBool;
 
 use gramstep::Matrix;
-use gramstep_train::arrays::{ArrayTargets, How, Learnt, Samples, bound_inputs, learn};
+use gramstep_train::arrays::{ArrayTargets, How, Learnt, Samples, learn, prepare};
 use gramstep_train::outcome::event::Silent;
 use gramstep_train::settings::Config;
 
@@ -29,7 +29,7 @@ fn fit(x: &Matrix<f64>, y: &Matrix<f64>, bounds: &str) -> Learnt {
     for (name, value) in [("input-bounds", bounds), ("model", "mlp:50,50:gelu"), ("ensemble", "3")] {
         config.set(name, value).unwrap();
     }
-    bound_inputs(&mut problem, &config);
+    prepare(&mut problem, &config, None).unwrap();
     learn(&problem, &config, How::default(), &AtomicBool::new(false), &mut Silent).unwrap()
 }
 

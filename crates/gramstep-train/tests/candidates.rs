@@ -1,5 +1,7 @@
 //! Where the model is left open, what is kept is no worse on rows that nothing has seen than ridge regression.
 
+mod random;
+
 use std::sync::atomic::AtomicBool;
 
 use gramstep::Matrix;
@@ -8,11 +10,7 @@ use gramstep_train::data::Labels;
 use gramstep_train::outcome::event::Event;
 use gramstep_train::settings::Config;
 
-/// Numbers that look random: of row i, column j, in (−1, 1).
-fn noise(i: usize, j: usize) -> f64 {
-    let mixed = (i * 7919 + j * 104_729 + 17).wrapping_mul(2_654_435_761) % 1_000_003;
-    2.0 * (mixed as f64 / 1_000_003.0) - 1.0
-}
+use self::random::uniform;
 
 struct Case {
     name: &'static str,
@@ -29,8 +27,8 @@ const CASES: [Case; 4] = [
 ];
 
 fn data(case: &Case, first: usize, rows: usize) -> (Matrix<f64>, Matrix<f64>) {
-    let x = Matrix::from_fn(rows, case.columns, |i, j| noise(first + i, j));
-    let y = Matrix::from_fn(rows, 1, |i, _| (case.f)(x.row(i), noise(first + i, 1000)));
+    let x = Matrix::from_fn(rows, case.columns, |i, j| 2.0 * uniform(first + i, j) - 1.0);
+    let y = Matrix::from_fn(rows, 1, |i, _| (case.f)(x.row(i), 2.0 * uniform(first + i, 1000) - 1.0));
     (x, y)
 }
 

@@ -58,10 +58,13 @@ impl Learnt {
     }
 }
 
-/// Keeps the inputs of a problem within bounds where a configuration trains networks from the start and does not say
-/// otherwise: to be called before [`learn`].
-pub fn bound_inputs<T: Scalar>(problem: &mut Problem<T>, config: &Config) {
-    crate::run::bound(problem, config, false);
+/// What a configuration asks of a problem beyond its rows: classes are weighed, and the inputs of networks that are
+/// trained from the start kept within bounds. To be called before [`learn`].
+///
+/// # Errors
+/// For weights of classes that there are not.
+pub fn prepare<T: Scalar>(problem: &mut Problem<T>, config: &Config, start: Option<&Predictor>) -> Result<()> {
+    crate::run::prepare(problem, config, start.is_some())
 }
 
 /// Trains by a configuration, in which data, precision and split have no meaning. Nothing is decided otherwise than in a

@@ -23,5 +23,5 @@
 mod learn;
 mod samples;
 
-pub use learn::{How, Learnt, bound_inputs, learn, save};
+pub use learn::{How, Learnt, learn, prepare, save};
 pub use samples::{ArrayTargets, Samples};

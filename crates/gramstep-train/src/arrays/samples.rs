@@ -7,8 +7,8 @@ use gramstep::{Error as CoreError, Matrix, MatrixView, Scalar};
 
 use crate::data::copies::{Distinct, Keyed, bits, distinct, mean_weight};
 use crate::data::{
-    DataHash, DataHasher, Dataset, Encoding, InputColumn, Inputs, Labels, Portion, Preprocessing, Problem, Split,
-    Standardisation, Targets, is_too_few_to_split, median, present, range, validation_share,
+    DataHash, DataHasher, Dataset, Encoding, InputColumn, Inputs, Labels, Learning, Portion, Preprocessing, Problem,
+    Split, Standardisation, Targets, is_too_few_to_split, median, present, range, validation_share,
 };
 use crate::error::Result;
 
@@ -70,6 +70,7 @@ pub struct Samples<'a, T> {
     targets: ArrayTargets,
     weights: Option<Vec<f64>>,
     impute: bool,
+    learning: Learning,
 }
 
 impl<'a, T: Scalar> Samples<'a, T> {
@@ -77,13 +78,20 @@ impl<'a, T: Scalar> Samples<'a, T> {
     #[must_use]
     pub fn new(inputs: MatrixView<'a, T>, targets: ArrayTargets) -> Self {
         let columns = (0..inputs.columns()).map(|j| format!("x{j}")).collect();
-        Self { columns, inputs, targets, weights: None, impute: false }
+        Self { columns, inputs, targets, weights: None, impute: false, learning: Learning::default() }
     }
 
     /// The same with names for the columns.
     #[must_use]
     pub fn with_columns(mut self, columns: Vec<String>) -> Self {
         self.columns = columns;
+        self
+    }
+
+    /// The same learned so.
+    #[must_use]
+    pub fn with_learning(mut self, learning: Learning) -> Self {
+        self.learning = learning;
         self
     }
 
@@ -125,7 +133,7 @@ impl<'a, T: Scalar> Samples<'a, T> {
         let split = Split::new(ORIGIN, &distinct.rows, 0.0, validation, seed)?;
         let train = if split.validation.is_empty() { distinct.rows.clone() } else { split.train };
         let weights = Weights::of(&distinct, &train);
-        let preprocessing = Preprocessing::new(self.fit_inputs(&train, &weights)?, self.fit_targets(&train, &weights));
+        let preprocessing = Preprocessing::new(self.fit_inputs(&train, &weights)?, self.fit_targets(&train, &weights)?);
         self.make(preprocessing, (&train, &split.validation), &weights, &distinct)
     }
 
@@ -229,19 +237,18 @@ impl<'a, T: Scalar> Samples<'a, T> {
         Ok(Inputs { columns, standardisation, ..Inputs::default() })
     }
 
-    fn fit_targets(&self, rows: &[usize], weights: &Weights) -> Targets {
+    fn fit_targets(&self, rows: &[usize], weights: &Weights) -> Result<Targets> {
         match &self.targets {
             ArrayTargets::Numbers { columns, values } => {
-                let weights = weights.of_rows(rows);
-                let mut standardisation = Standardisation::default();
-                for a in 0..values.columns() {
-                    let column: Vec<f64> = rows.iter().map(|&i| values[(i, a)]).collect();
-                    standardisation.push(&column, weights.as_deref());
-                }
-                Targets::Regression { columns: columns.clone(), standardisation }
+                let column = |a: usize| rows.iter().map(|&i| values[(i, a)]).collect();
+                let learned: Vec<Vec<f64>> = (0..values.columns()).map(column).collect();
+                self.learning.fit(columns.clone(), &learned, weights.of_rows(rows).as_deref())
+            }
+            ArrayTargets::Classes { .. } if self.learning != Learning::default() => {
+                Err(self.learning.refused(&["y".to_owned()]))
             }
             ArrayTargets::Classes { classes, kind, .. } => {
-                Targets::Classification { column: "y".to_owned(), classes: classes.clone(), labels: *kind }
+                Ok(Targets::Classification { column: "y".to_owned(), classes: classes.clone(), labels: *kind })
             }
         }
     }
@@ -250,12 +257,16 @@ impl<'a, T: Scalar> Samples<'a, T> {
         let inputs = preprocessing.inputs.apply_array(self.inputs, rows.iter().copied())?;
         let k = preprocessing.targets.outputs();
         let targets = match (&self.targets, &preprocessing.targets) {
-            (ArrayTargets::Numbers { values, .. }, Targets::Regression { standardisation, .. })
-                if values.columns() == k =>
+            (ArrayTargets::Numbers { values, .. }, targets @ Targets::Regression { columns, .. })
+                if values.columns() == columns.len() =>
             {
-                let mut selected = values.select_rows(rows);
-                standardisation.apply(selected.as_mut_slice());
-                selected.cast()
+                let mut learned = Matrix::<f64>::zeros(rows.len(), k);
+                for (i, &row) in rows.iter().enumerate() {
+                    for a in 0..columns.len() {
+                        targets.place(a, values[(row, a)], learned.row_mut(i));
+                    }
+                }
+                learned.cast()
             }
             (ArrayTargets::Classes { labels, .. }, Targets::Classification { .. }) => {
                 if let Some((sample, &label)) = labels.iter().enumerate().find(|(_, label)| **label >= k) {

@@ -1,6 +1,6 @@
 //! What a user says about the data: where they are, what is learned from them, how they are read and split.
 
-use super::{ImageSettings, Portion, Source, Task};
+use super::{ImageSettings, Learning, Portion, Source, Task};
 
 /// Where the data are, what is learned from them, and which rows are for what.
 ///
@@ -23,6 +23,8 @@ pub struct DataOptions {
     pub weights: Option<String>,
     /// Regression or classification; none to see it from the targets.
     pub task: Option<Task>,
+    /// How a regression learns its targets.
+    pub learning: Learning,
     /// Rows that are only judged at the end; none for what suits the data.
     pub test: Option<Portion>,
     /// Rows that choose when to stop; none for what suits the data.
@@ -45,6 +47,7 @@ impl DataOptions {
             drop: Vec::new(),
             weights: None,
             task: None,
+            learning: Learning::default(),
             test: None,
             validation: None,
             join_copies: true,

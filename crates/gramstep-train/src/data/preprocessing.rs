@@ -37,7 +37,8 @@ impl Preprocessing {
         if options.task.is_none() && guess == Task::Classification && table.task.is_none() {
             notes.push(format!("`{}` is text: --task classification", columns.join("`, `")));
         }
-        let targets = Targets::fit(table, rows, weights, columns, options.task.unwrap_or(guess))?;
+        let task = options.task.unwrap_or(guess);
+        let targets = Targets::fit(table, rows, weights, columns, task, &options.learning)?;
         notes.extend(targets.heavy_tails(table, rows, weights)?);
         let left_out: Vec<String> = options.drop.iter().chain(&options.weights).cloned().collect();
         let inputs = Inputs::fit(table, (rows, weights), columns, &left_out, notes)?;

@@ -4,15 +4,13 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use gramstep::Matrix;
+use gramstep::loss::{CrossEntropyLoss, Loss};
 use serde::{Deserialize, Serialize};
 
+use super::learning::{HEAVY_TAIL, Learning, tail};
 use super::standardisation::is_constant;
-use super::{Cells, Labels, Standardisation, Table, Task};
+use super::{Cells, Labels, LossChoice, Standardisation, Table, Task, Transform};
 use crate::error::{Error, Result};
-
-/// A target has a heavy tail if 1 % of the rows carry more than this share of the squared deviation: 0.08 for normal
-/// numbers, 0.5 for lognormal ones (σ = 1).
-const HEAVY_TAIL: f64 = 1.0 / 3.0;
 
 /// How targets become outputs of a network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,6 +23,12 @@ pub enum Targets {
         columns: Vec<String>,
         /// Of the targets.
         standardisation: Standardisation,
+        /// What is learned of them.
+        #[serde(default, skip_serializing_if = "Transform::is_none")]
+        transform: Transform,
+        /// By which loss.
+        #[serde(default, skip_serializing_if = "LossChoice::is_squared")]
+        loss: LossChoice,
     },
     /// One output for each class.
     Classification {
@@ -71,10 +75,18 @@ impl Targets {
     /// Decides from the given rows, which must have a value in every target; a row of weight w counts as w rows.
     ///
     /// # Errors
-    /// When the columns do not fit the task, or a target is constant.
-    pub fn fit(table: &Table, rows: &[usize], weights: Option<&[f64]>, columns: &[String], task: Task) -> Result<Self> {
+    /// When the columns do not fit the task or the loss, or a target is constant.
+    pub fn fit(
+        table: &Table,
+        rows: &[usize],
+        weights: Option<&[f64]>,
+        columns: &[String],
+        task: Task,
+        learning: &Learning,
+    ) -> Result<Self> {
         match task {
-            Task::Regression => fit_regression(table, rows, weights, columns),
+            Task::Regression => fit_regression(table, rows, weights, columns, learning),
+            Task::Classification if *learning != Learning::default() => Err(learning.refused(columns)),
             Task::Classification => fit_classification(table, rows, columns),
         }
     }
@@ -84,19 +96,15 @@ impl Targets {
     /// # Errors
     /// When a target is not there, or not numeric.
     pub(super) fn heavy_tails(&self, table: &Table, rows: &[usize], weights: Option<&[f64]>) -> Result<Vec<String>> {
-        let Self::Regression { columns, standardisation } = self else { return Ok(Vec::new()) };
+        let Self::Regression { columns, transform, .. } = self else { return Ok(Vec::new()) };
         let mut notes = Vec::new();
-        for (name, &mean) in columns.iter().zip(&standardisation.mean) {
+        for name in columns {
             let values = table.numbers(table.require(name)?)?;
-            let weight = |at: usize| weights.map_or(1.0, |weights| weights[at]);
-            let square = |(at, &row): (usize, &usize)| weight(at) * (values[row] - mean).powi(2);
-            let mut squares: Vec<f64> = rows.iter().enumerate().map(square).collect();
-            squares.sort_by(|a, b| b.total_cmp(a));
-            let (few, all) = (&squares[..rows.len() / 100], squares.iter().sum::<f64>());
-            let share = few.iter().sum::<f64>() / all;
+            let learned: Vec<f64> = rows.iter().map(|&row| transform.apply(values[row])).collect();
+            let share = tail(&learned, weights);
             if share > HEAVY_TAIL {
-                let positive = rows.iter().all(|&row| values[row] > 0.0);
-                let advice = if positive { "; consider learning its logarithm" } else { "" };
+                let positive = transform.is_none() && rows.iter().all(|&row| values[row] > 0.0);
+                let advice = if positive { "; --target-transform log learns its logarithm" } else { "" };
                 notes.push(format!(
                     "`{name}` has a heavy tail: 1 % of the rows carry {:.0} % of the squared deviation{advice}",
                     100.0 * share
@@ -118,7 +126,7 @@ impl Targets {
     /// Whether its parts fit together.
     pub(super) fn check(&self) -> std::result::Result<(), String> {
         match self {
-            Self::Regression { columns, standardisation } => standardisation.check("the targets", columns.len()),
+            Self::Regression { columns, standardisation, .. } => standardisation.check("the targets", columns.len()),
             Self::Classification { .. } => Ok(()),
         }
     }
@@ -145,9 +153,23 @@ impl Targets {
     #[must_use]
     pub fn outputs(&self) -> usize {
         match self {
-            Self::Regression { columns, .. } => columns.len(),
+            Self::Regression { columns, loss, .. } => columns.len() * loss.outputs(),
             Self::Classification { classes, .. } => classes.len(),
         }
+    }
+
+    /// The loss of training.
+    #[must_use]
+    pub fn loss(&self) -> Box<dyn Loss> {
+        match self {
+            Self::Regression { loss, .. } => loss.loss(),
+            Self::Classification { .. } => Box::new(CrossEntropyLoss),
+        }
+    }
+
+    /// Whether error bars can be had.
+    pub(crate) fn has_residuals(&self) -> bool {
+        matches!(self, Self::Regression { loss, .. } if loss.has_residuals())
     }
 
     /// Standardised targets, or one-hot classes, of the given rows.
@@ -158,14 +180,13 @@ impl Targets {
         let outputs = self.outputs();
         let mut values = vec![0.0; rows.len() * outputs];
         match self {
-            Self::Regression { columns, standardisation } => {
+            Self::Regression { columns, .. } => {
                 for (j, name) in columns.iter().enumerate() {
                     let numbers = table.numbers(table.require(name)?)?;
                     for (&row, out) in rows.iter().zip(values.chunks_mut(outputs)) {
-                        out[j] = numbers[row];
+                        self.place(j, numbers[row], out);
                     }
                 }
-                standardisation.apply(&mut values);
             }
             Self::Classification { column: name, classes, .. } => {
                 let column = table.require(name)?;
@@ -186,17 +207,23 @@ impl Targets {
     }
 }
 
-fn fit_regression(table: &Table, rows: &[usize], weights: Option<&[f64]>, columns: &[String]) -> Result<Targets> {
-    let mut standardisation = Standardisation::default();
+fn fit_regression(
+    table: &Table,
+    rows: &[usize],
+    weights: Option<&[f64]>,
+    columns: &[String],
+    learning: &Learning,
+) -> Result<Targets> {
+    let mut values = Vec::with_capacity(columns.len());
     for name in columns {
         let numbers = table.numbers(table.require(name)?)?;
-        let values: Vec<f64> = rows.iter().map(|&row| numbers[row]).collect();
-        if is_constant(&values) {
+        let column: Vec<f64> = rows.iter().map(|&row| numbers[row]).collect();
+        if is_constant(&column) {
             return Err(Error::ConstantTarget { origin: table.origin().to_owned(), column: name.clone() });
         }
-        standardisation.push(&values, weights);
+        values.push(column);
     }
-    Ok(Targets::Regression { columns: columns.to_vec(), standardisation })
+    learning.fit(columns.to_vec(), &values, weights)
 }
 
 fn fit_classification(table: &Table, rows: &[usize], columns: &[String]) -> Result<Targets> {
@@ -239,14 +266,17 @@ mod tests {
         let table = table_of("a,b\nx,1\ny,2\nx,3\ny,4\n");
         assert_eq!(Targets::guess(&table, &names("a")).unwrap(), Task::Classification);
         assert_eq!(Targets::guess(&table, &names("b")).unwrap(), Task::Regression);
-        let targets = Targets::fit(&table, &[0, 1, 2, 3], None, &names("a"), Task::Classification).unwrap();
+        let targets =
+            Targets::fit(&table, &[0, 1, 2, 3], None, &names("a"), Task::Classification, &Learning::default()).unwrap();
         assert_eq!(targets.apply(&table, &[1, 0]).unwrap().as_slice(), [0.0, 1.0, 1.0, 0.0]);
     }
 
     #[test]
     fn numeric_classes_are_in_numeric_order() {
         let table = table_of("c\n10\n9\n10\n9\n-1\n-1\n");
-        let targets = Targets::fit(&table, &[0, 1, 2, 3, 4, 5], None, &names("c"), Task::Classification).unwrap();
+        let targets =
+            Targets::fit(&table, &[0, 1, 2, 3, 4, 5], None, &names("c"), Task::Classification, &Learning::default())
+                .unwrap();
         let Targets::Classification { classes, labels, .. } = targets else { panic!("a classification") };
         assert_eq!((labels, classes), (Labels::Integer, names("-1,9,10")));
     }
@@ -257,7 +287,8 @@ mod tests {
             (0..60).map(|i| if i % 2 == 0 { format!("{}", 60 - i) } else { format!("{i}a") }).collect();
         let table = table_of(&format!("c\n{}\n", [&labels[..], &labels].concat().join("\n")));
         let rows: Vec<usize> = (0..120).collect();
-        let targets = Targets::fit(&table, &rows, None, &names("c"), Task::Classification).unwrap();
+        let targets =
+            Targets::fit(&table, &rows, None, &names("c"), Task::Classification, &Learning::default()).unwrap();
         let classes = targets.classes().unwrap();
         assert_eq!((classes.len(), &classes[..2], &classes[29..31]), (60, &names("2,4")[..], &names("60,11a")[..]));
     }
@@ -272,13 +303,17 @@ mod tests {
     fn targets_that_cannot_be_learned_are_refused() {
         let table = table_of("a,b,c\n1,x,p\n1,y,q\n1,z,r\n1,w,p\n");
         let rows = [0, 1, 2, 3];
-        let fit = |columns: &str, task| Targets::fit(&table, &rows, None, &names(columns), task).unwrap_err();
+        let fit = |columns: &str, task| {
+            Targets::fit(&table, &rows, None, &names(columns), task, &Learning::default()).unwrap_err()
+        };
         assert!(matches!(fit("a", Task::Regression), Error::ConstantTarget { .. }));
         assert!(matches!(fit("a", Task::Classification), Error::ConstantTarget { .. }));
         assert!(matches!(fit("b", Task::Classification), Error::Target { .. }));
         assert!(matches!(fit("b,c", Task::Classification), Error::Target { .. }));
         assert!(matches!(fit("b", Task::Regression), Error::TextInNumbers { .. }));
-        let two = Targets::fit(&table, &[0, 1, 3, 1, 0, 3], None, &names("c"), Task::Classification).unwrap();
+        let two =
+            Targets::fit(&table, &[0, 1, 3, 1, 0, 3], None, &names("c"), Task::Classification, &Learning::default())
+                .unwrap();
         assert!(matches!(two.apply(&table, &[2]), Err(Error::UnknownClass { line: 4, .. })));
     }
 }

@@ -3,7 +3,8 @@
 use gramstep::{Matrix, Model, Scalar};
 use serde::{Deserialize, Serialize};
 
-use crate::data::{Dataset, Targets};
+use crate::data::quantile::quantile;
+use crate::data::{Dataset, LossChoice, Targets, Transform};
 use crate::error::Result;
 
 /// Rows that are predicted at a time.
@@ -23,6 +24,9 @@ pub struct Metrics {
     /// Of a regression with several targets.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub per_target: Vec<TargetMetrics>,
+    /// Of a regression of quantiles.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quantiles: Vec<QuantileMetrics>,
     /// Of a classification.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub classification: Option<ClassificationMetrics>,
@@ -51,6 +55,16 @@ pub struct TargetMetrics {
     pub errors: RegressionMetrics,
 }
 
+/// How often a target lies below one of its quantiles.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct QuantileMetrics {
+    /// The level that was asked for.
+    pub level: f64,
+    /// The share of rows and targets that lie below.
+    pub below: f64,
+}
+
 /// How well classes are told apart.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -77,12 +91,20 @@ pub(crate) fn loss_of_outputs<T: Scalar>(outputs: &Matrix<f64>, dataset: &Datase
 /// The loss on some rows of the constant that suits the training rows best: the mean of their targets, or the shares of
 /// their classes.
 pub(crate) fn loss_of_constant<T: Scalar>(train: &Dataset<T>, rows: &Dataset<T>, targets: &Targets) -> f64 {
+    let weights = train.weights.as_deref();
+    let column = |j: usize| (0..train.rows()).map(|i| train.targets[(i, j)].to_f64()).collect::<Vec<f64>>();
     let means = train.mean_targets();
     let constant = |j: usize| match targets {
-        Targets::Regression { .. } => means[j],
+        Targets::Regression { loss, .. } => match loss {
+            LossChoice::Absolute => quantile(&column(j), weights, 0.5),
+            LossChoice::Quantile(levels) => quantile(&column(j), weights, levels[j % levels.len()]),
+            LossChoice::Poisson => means[j].max(f64::MIN_POSITIVE).ln(),
+            _ => means[j],
+        },
         Targets::Classification { .. } => means[j].max(f64::MIN_POSITIVE).ln(),
     };
-    loss_of_outputs(&Matrix::from_fn(rows.rows(), means.len(), |_, j| constant(j)), rows, targets)
+    let constant: Vec<f64> = (0..means.len()).map(constant).collect();
+    loss_of_outputs(&Matrix::from_fn(rows.rows(), means.len(), |_, j| constant[j]), rows, targets)
 }
 
 /// Outputs of a model for any number of rows, in bounded memory.
@@ -103,9 +125,9 @@ pub fn measure(outputs: &Matrix<f64>, expected: &Matrix<f64>, weights: Option<&[
     let rows = outputs.rows();
     let loss = mean_loss(outputs, expected, weights, targets);
     match targets {
-        Targets::Regression { columns, standardisation } => {
-            let column = |j: usize| column_errors(outputs, expected, weights, (j, standardisation.scale[j]));
-            let errors: Vec<RegressionMetrics> = (0..columns.len()).map(column).collect();
+        Targets::Regression { columns, loss: choice, .. } => {
+            let errors = errors_of_targets(outputs, expected, weights, targets);
+            let quantiles = quantiles(outputs, expected, weights, choice);
             let n = errors.len() as f64;
             let mean = RegressionMetrics {
                 rmse: errors.iter().map(|e| e.rmse).sum::<f64>() / n,
@@ -117,27 +139,26 @@ pub fn measure(outputs: &Matrix<f64>, expected: &Matrix<f64>, weights: Option<&[
             } else {
                 columns.iter().cloned().zip(errors).map(|(target, errors)| TargetMetrics { target, errors }).collect()
             };
-            Metrics { rows, loss, regression: Some(mean), per_target, classification: None }
+            Metrics { rows, loss, regression: Some(mean), per_target, quantiles, classification: None }
         }
         Targets::Classification { .. } => {
             let right = |i: usize| f64::from(u8::from(expected.row(i)[largest(outputs.row(i))] == 1.0));
             let classification = ClassificationMetrics { accuracy: weighted_mean(rows, weights, right), nll: loss };
-            Metrics { rows, loss, regression: None, per_target: Vec::new(), classification: Some(classification) }
+            Metrics {
+                rows,
+                loss,
+                regression: None,
+                per_target: Vec::new(),
+                quantiles: Vec::new(),
+                classification: Some(classification),
+            }
         }
     }
 }
 
 fn mean_loss(outputs: &Matrix<f64>, expected: &Matrix<f64>, weights: Option<&[f64]>, targets: &Targets) -> f64 {
-    weighted_mean(outputs.rows(), weights, |i| {
-        let pairs = outputs.row(i).iter().zip(expected.row(i));
-        match targets {
-            Targets::Regression { .. } => pairs.map(|(f, y)| (f - y).powi(2)).sum::<f64>() / outputs.columns() as f64,
-            Targets::Classification { .. } => {
-                let chosen: f64 = pairs.map(|(f, y)| if *y == 0.0 { 0.0 } else { f * y }).sum();
-                log_sum_exp(outputs.row(i)) - chosen
-            }
-        }
-    })
+    let loss = targets.loss();
+    weighted_mean(outputs.rows(), weights, |i| loss.reported(outputs.row(i), expected.row(i)))
 }
 
 /// Σ w_i f(i)/Σ w_i.
@@ -148,8 +169,29 @@ fn weighted_mean(rows: usize, weights: Option<&[f64]>, f: impl Fn(usize) -> f64)
     }
 }
 
+/// The errors of every target, in its own units.
+fn errors_of_targets(
+    outputs: &Matrix<f64>,
+    expected: &Matrix<f64>,
+    weights: Option<&[f64]>,
+    targets: &Targets,
+) -> Vec<RegressionMetrics> {
+    let Targets::Regression { columns, standardisation, transform, loss } = targets else { return Vec::new() };
+    if *transform == Transform::None && loss.has_residuals() {
+        let of = |j: usize| errors(outputs, expected, weights, (j, standardisation.scale[j]));
+        return (0..columns.len()).map(of).collect();
+    }
+    let (per_target, middle) = (loss.outputs(), loss.middle());
+    let mut own = outputs.clone();
+    (0..own.rows()).for_each(|i| targets.own_outputs(own.row_mut(i)));
+    let (n, k) = (outputs.rows(), columns.len());
+    let predicted = Matrix::from_fn(n, k, |i, j| own[(i, j * per_target + middle)]);
+    let truth = Matrix::from_fn(n, k, |i, j| targets.own(j, expected[(i, j * per_target)]));
+    (0..k).map(|j| errors(&predicted, &truth, weights, (j, 1.0))).collect()
+}
+
 /// The errors of column `j`, whose unit is `scale`.
-fn column_errors(
+fn errors(
     outputs: &Matrix<f64>,
     expected: &Matrix<f64>,
     weights: Option<&[f64]>,
@@ -162,6 +204,30 @@ fn column_errors(
     let total = mean_of(&|i| (expected[(i, j)] - mean).powi(2));
     let r2 = (total > 0.0).then(|| 1.0 - squares / total);
     RegressionMetrics { rmse: squares.sqrt() * scale, mae: mean_of(&|i| residual(i).abs()) * scale, r2 }
+}
+
+/// How often targets lie below their quantiles, over all targets.
+fn quantiles(
+    outputs: &Matrix<f64>,
+    expected: &Matrix<f64>,
+    weights: Option<&[f64]>,
+    loss: &LossChoice,
+) -> Vec<QuantileMetrics> {
+    let levels = loss.levels();
+    let below = |at: usize| {
+        weighted_mean(outputs.rows(), weights, |i| {
+            let groups = outputs.row(i).chunks(levels.len()).zip(expected.row(i).chunks(levels.len()));
+            let (mut below, mut targets) = (0.0, 0.0);
+            for (f, y) in groups {
+                let mut f = f.to_vec();
+                f.sort_by(f64::total_cmp);
+                below += f64::from(u8::from(y[at] < f[at]));
+                targets += 1.0;
+            }
+            below / targets
+        })
+    };
+    levels.iter().enumerate().map(|(at, &level)| QuantileMetrics { level, below: below(at) }).collect()
 }
 
 /// log Σ exp, without overflow.
@@ -181,7 +247,7 @@ pub(crate) fn softmax(f: &mut [f64]) {
 /// Outputs of a model become targets in their own units, or the probability of every class.
 pub(crate) fn in_own_units(outputs: &mut Matrix<f64>, targets: &Targets) {
     match targets {
-        Targets::Regression { standardisation, .. } => standardisation.invert(outputs.as_mut_slice()),
+        Targets::Regression { .. } => (0..outputs.rows()).for_each(|i| targets.own_outputs(outputs.row_mut(i))),
         Targets::Classification { .. } => (0..outputs.rows()).for_each(|i| softmax(outputs.row_mut(i))),
     }
 }
@@ -202,7 +268,9 @@ mod tests {
 
     fn regression(names: &[&str], columns: &[&[f64]]) -> Targets {
         let columns_names = names.iter().map(|&name| name.to_owned()).collect();
-        Targets::Regression { columns: columns_names, standardisation: Standardisation::fit(columns.iter().copied()) }
+        let standardisation = Standardisation::fit(columns.iter().copied());
+        let (transform, loss) = Default::default();
+        Targets::Regression { columns: columns_names, standardisation, transform, loss }
     }
 
     #[test]

@@ -86,8 +86,13 @@ impl Predictor {
         let outputs = self.learned().outputs(&x)?;
         let metrics = judge(table, &outputs, self.preprocessing(), &mut notes);
         let (header, classes) = match targets {
-            Targets::Regression { columns, .. } => {
-                (columns.iter().map(|name| format!("predicted_{name}")).collect(), None)
+            Targets::Regression { columns, loss, .. } => {
+                let levels: Vec<String> = loss.levels().iter().map(|level| format!("_{level}")).collect();
+                let of = |name: &String| match &levels[..] {
+                    [] => vec![format!("predicted_{name}")],
+                    levels => levels.iter().map(|level| format!("predicted_{name}{level}")).collect(),
+                };
+                (columns.iter().flat_map(of).collect(), None)
             }
             Targets::Classification { column, classes, .. } => {
                 let chosen = (0..rows.len()).map(|i| classes[largest(outputs.row(i))].clone()).collect();

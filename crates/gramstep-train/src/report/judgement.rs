@@ -38,14 +38,19 @@ impl Judgement {
         let preprocessing = &problem.preprocessing;
         let mut charts = Vec::new();
         match &preprocessing.targets {
-            Targets::Regression { columns, standardisation } => {
+            targets @ Targets::Regression { columns, loss, .. } => {
                 let names = preprocessing.inputs.names();
                 let mut raw = data.inputs.as_slice().to_vec();
                 preprocessing.inputs.unstandardise(&mut raw);
                 for (j, name) in columns.iter().enumerate().take(MOST_TARGETS) {
-                    let own = |value: f64| value.mul_add(standardisation.scale[j], standardisation.mean[j]);
-                    let truth: Vec<f64> = (0..data.rows()).map(|i| own(data.targets.row(i)[j])).collect();
-                    let predicted: Vec<f64> = (0..data.rows()).map(|i| own(outputs.row(i)[j])).collect();
+                    let (at, middle) = (j * loss.outputs(), loss.middle());
+                    let truth: Vec<f64> = (0..data.rows()).map(|i| targets.own(j, data.targets.row(i)[at])).collect();
+                    let own = |i: usize| {
+                        let mut row = outputs.row(i).to_vec();
+                        targets.own_outputs(&mut row);
+                        row[at + middle]
+                    };
+                    let predicted: Vec<f64> = (0..data.rows()).map(own).collect();
                     charts.extend(regression(part, name, &truth, &predicted));
                     let residuals: Vec<f64> = predicted.iter().zip(&truth).map(|(f, y)| f - y).collect();
                     // Single pixels explain nothing.

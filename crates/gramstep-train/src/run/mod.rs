@@ -85,16 +85,21 @@ pub fn train<'a>(
 pub(crate) fn load(config: &Config, earlier: Option<&Preprocessing>, observer: &mut dyn Observer) -> Result<Problem> {
     let mut progress = |done, all| observer.count("images", done, all);
     let mut problem = Problem::load_with(&config.data_options()?, earlier, &mut progress)?;
-    bound(&mut problem, config, earlier.is_some());
+    prepare(&mut problem, config, earlier.is_some())?;
     problem.notes.iter().try_for_each(|note| observer.note(note))?;
     Ok(problem)
 }
 
-/// Keeps the inputs of networks within bounds; those of an earlier run are as they were.
-pub(crate) fn bound<T: gramstep::Scalar>(problem: &mut Problem<T>, config: &Config, earlier: bool) {
+/// What a configuration asks of data beyond their reading: classes are weighed, and the inputs of networks kept within
+/// bounds; those of an earlier run are as they were.
+pub(crate) fn prepare<T: gramstep::Scalar>(problem: &mut Problem<T>, config: &Config, earlier: bool) -> Result<()> {
+    if let Some(weights) = &config.class_weight {
+        problem.weigh_classes(weights)?;
+    }
     if !earlier && !kernel::is_kernel(config) && Settings::input_bounds(config) == InputBounds::Auto {
         problem.bound_inputs();
     }
+    Ok(())
 }
 
 /// The number type of the parameters.

@@ -31,7 +31,8 @@ pub(super) struct Reference {
 }
 
 impl Reference {
-    /// Beside a model that was judged by `held_out`, or by validation rows; none for images, nor where nothing judges.
+    /// Beside a model that was judged by `held_out`, or by validation rows; none for images, for quantiles and counts, nor
+    /// where nothing judges.
     /// `trained_on` are the rows among which those held out have their places.
     pub(super) fn of<T: Scalar>(
         problem: &Problem<T>,
@@ -41,7 +42,12 @@ impl Reference {
     ) -> Result<Option<Self>> {
         let targets = &problem.preprocessing.targets;
         let images = problem.preprocessing.inputs.geometry().is_some();
-        if images || problem.train.rows() < FEWEST || (held_out.is_none() && problem.validation.is_none()) {
+        let comparable = targets.classes().is_some() || targets.has_residuals();
+        if images
+            || !comparable
+            || problem.train.rows() < FEWEST
+            || (held_out.is_none() && problem.validation.is_none())
+        {
             return Ok(None);
         }
         let inputs = &problem.preprocessing.inputs;

@@ -12,7 +12,7 @@ use super::judged::{Judged, no_better};
 use super::kept::Kept;
 use super::plan::Plan;
 use super::{choice, kernel, networks};
-use crate::data::{Problem, Task};
+use crate::data::Problem;
 use crate::error::{Error, Result};
 use crate::folder::Keep;
 use crate::outcome::event::{Event, Observer, Silent};
@@ -89,7 +89,7 @@ impl<T: Scalar> Assignment<'_, T> {
     ) -> Result<Learnt> {
         let mut problem = Cow::Borrowed(self.problem);
         let (preprocessing, task) = (&problem.preprocessing, problem.preprocessing.targets.task());
-        let remembers = task == Task::Regression && fitted.kernel.is_none();
+        let remembers = preprocessing.targets.has_residuals() && fitted.kernel.is_none();
         let known =
             |problem: &Problem<T>, circular| remembers.then(|| Known::of(problem, circular, plan.seed())).transpose();
         if let Some(failure) = fitted.fit.failure.take() {

@@ -14,7 +14,9 @@ use super::{
     Adversary, BatchSize, Candidates, DampingChoice, Hyphen, InputBounds, OptimizerName, Precision, Preset,
     RidgeChoice, Taken, TimeLimit,
 };
-use crate::data::{Augmentation, BrokenImages, Colour, ImageSize, Portion, Task};
+use crate::data::{
+    Augmentation, BrokenImages, ClassWeights, Colour, ImageSize, LossChoice, Portion, Task, TransformChoice,
+};
 
 /// Version of `config.toml`.
 pub const FORMAT_VERSION: u32 = 1;
@@ -66,6 +68,21 @@ settings! {
     task: Option<Task> => always(Task) {
         group: Data, value: "TASK", example: "classification", kernel: true,
         default: Some("classification if the target is text"),
+    }
+    /// The loss of a regression: squared, absolute, huber, huber:DELTA in standard deviations, quantile:LEVEL,.. or
+    /// poisson.
+    loss: Option<LossChoice> => maybe(LossChoice) {
+        group: Method, value: "LOSS", example: "quantile:0.1,0.5,0.9", kernel: false,
+        default: Some("squared; the cross-entropy of classes"),
+    }
+    /// What is learned of the target: none for itself, log for its logarithm, auto for that of a positive one with a
+    /// heavy tail.
+    target_transform: Option<TransformChoice> => maybe(TransformChoice) {
+        group: Method, value: "none|log|auto", example: "log", kernel: true, default: Some("none"),
+    }
+    /// How much the errors of a class count: balanced, or factors such as yes=5,no=1.
+    class_weight: Option<ClassWeights> => maybe(ClassWeights) {
+        group: Method, value: "balanced|CLASS=W,..", example: "yes=5,no=1", kernel: true, default: Some("all alike"),
     }
     /// Rows that are only judged at the end: a share of all rows (0 for none) or a file.
     test: Option<Portion> => always(Portion) {

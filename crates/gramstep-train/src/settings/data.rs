@@ -2,7 +2,7 @@
 
 use super::paths::Paths;
 use super::{Config, Settings};
-use crate::data::DataOptions;
+use crate::data::{DataOptions, Learning};
 use crate::error::{Error, Result};
 
 impl Config {
@@ -17,12 +17,19 @@ impl Config {
             drop: self.drop.clone(),
             weights: self.weights.clone(),
             task: self.task,
+            learning: self.learning(),
             test: self.test.clone(),
             validation: self.validation.clone(),
             images: self.image_settings(),
             seed: self.seed.unwrap_or_default(),
             ..DataOptions::of(source)
         })
+    }
+
+    /// How a regression learns its targets.
+    #[must_use]
+    pub fn learning(&self) -> Learning {
+        Learning { loss: self.loss.clone(), transform: self.target_transform }
     }
 
     /// The paths that it names.

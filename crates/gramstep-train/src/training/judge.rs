@@ -4,7 +4,6 @@ use gramstep::communicator::{agree, all_reduce_sum};
 use gramstep::{Model, Scalar};
 
 use super::adversarial::Opponent;
-use super::optimizer::loss_of;
 use super::processes::Processes;
 use crate::data::{Dataset, Targets};
 use crate::error::{Error, Result};
@@ -45,7 +44,7 @@ impl Judge<'_> {
         match self.opponent {
             None => metrics::loss(model, data, self.targets),
             Some(opponent) => {
-                let attacked = opponent.attack_from(first, model, data, loss_of(self.targets.task()).as_ref())?;
+                let attacked = opponent.attack_from(first, model, data, self.targets.loss().as_ref())?;
                 metrics::loss(model, &attacked, self.targets)
             }
         }

@@ -3,7 +3,6 @@
 //! `ridge` κ is the κ of ½Σr² + ½κ‖θ‖² over all n training rows, whatever the method: a batch gets the share of κ that
 //! its rows have of n, and methods on the mean loss get κ/n.
 
-use gramstep::loss::{CrossEntropyLoss, Loss, SquaredLoss};
 use gramstep::optim::{
     Adam, AdamConfig, AdaptiveDamping, Damping, GramGaussNewton, GramGaussNewtonConfig, Optimizer, Sgd, SgdConfig,
 };
@@ -33,15 +32,6 @@ const MOST_LOGIT_CHANGE: f64 = 1.0;
 /// Relative damping of adversarial training: the attack moves between steps, and a bold step on the squared loss
 /// oscillates.
 const ADVERSARIAL_DAMPING: f64 = 1e-1;
-
-/// The loss of a task.
-#[must_use]
-pub fn loss_of(task: Task) -> Box<dyn Loss> {
-    match task {
-        Task::Regression => Box::new(SquaredLoss),
-        Task::Classification => Box::new(CrossEntropyLoss),
-    }
-}
 
 /// The damping of Gram-Gauss-Newton: adaptive on full batches only, where the gain ratio means something.
 fn damping(settings: &Settings, samples: usize) -> Damping {

@@ -17,7 +17,6 @@ use crate::training::averaging::Averaging;
 use crate::training::batches::{batch_count, batches};
 use crate::training::checkpoint::{Checkpoint, Keeper};
 use crate::training::judge::Judge;
-use crate::training::optimizer::loss_of;
 use crate::training::processes::Processes;
 use crate::training::state::{State, culprit};
 
@@ -236,7 +235,7 @@ impl<'a> Trainer<'a> {
         clock: &mut Clock,
     ) -> Result<Option<Ending>> {
         state.epoch += 1;
-        let loss = loss_of(self.targets.task());
+        let loss = self.targets.loss();
         let mut running = Running::default();
         let mut reason = None;
         let mut left = batch_count(train.rows(), self.settings.batch_size);

@@ -3,18 +3,24 @@
 //! With Q = ∂²ℓ/∂f² (or a positive semi-definite stand-in) and Q = B Bᵀ, B z = g = ∂ℓ/∂f, a generalised Gauss–Newton
 //! step is a least-squares step on z with the Jacobian Bᵀ J (MATH: the squared loss has B = 1, z = r).
 
+mod absolute;
 mod cross_entropy;
 mod hinge;
 mod huber;
 mod linearization;
 mod logistic;
+mod poisson;
+mod quantile;
 mod squared;
 
+pub use absolute::AbsoluteLoss;
 pub use cross_entropy::CrossEntropyLoss;
 pub use hinge::{HingeLoss, SquaredHingeLoss};
 pub use huber::HuberLoss;
 pub use linearization::Linearization;
 pub use logistic::LogisticLoss;
+pub use poisson::PoissonLoss;
+pub use quantile::QuantileLoss;
 pub use squared::SquaredLoss;
 
 use std::fmt::Debug;

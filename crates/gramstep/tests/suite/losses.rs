@@ -1,7 +1,8 @@
 //! Losses against differences, and their curvature factors against the curvature.
 
 use gramstep::loss::{
-    CrossEntropyLoss, Curvature, HingeLoss, HuberLoss, LogisticLoss, Loss, SquaredHingeLoss, SquaredLoss,
+    AbsoluteLoss, CrossEntropyLoss, Curvature, HingeLoss, HuberLoss, LogisticLoss, Loss, PoissonLoss, QuantileLoss,
+    SquaredHingeLoss, SquaredLoss,
 };
 
 use super::cases::normal;
@@ -15,6 +16,10 @@ fn table() -> Vec<Row> {
         let f = normal::<f64>(k as u64, k);
         rows.push((Box::new(SquaredLoss), f.clone(), normal(7, k)));
         rows.push((Box::new(HuberLoss::new(0.7).unwrap()), f.iter().map(|v| 3.0 * v).collect(), vec![0.1; k]));
+        rows.push((Box::new(AbsoluteLoss), f.clone(), vec![f[0] + 0.01; k]));
+        let levels = (0..k.min(3)).map(|a| 0.1 + 0.3 * a as f64).collect();
+        rows.push((Box::new(QuantileLoss::new(levels).unwrap()), f.clone(), vec![f[0] - 0.01; k]));
+        rows.push((Box::new(PoissonLoss), f.clone(), (0..k).map(|a| a as f64).collect()));
         let signs: Vec<f64> = (0..k).map(|a| if a % 2 == 0 { 1.0 } else { -1.0 }).collect();
         rows.push((Box::new(HingeLoss), f.iter().map(|v| 2.0 * v).collect(), signs.clone()));
         rows.push((Box::new(SquaredHingeLoss), f.iter().map(|v| 2.0 * v).collect(), signs));
@@ -84,7 +89,7 @@ fn factors_reproduce_gradient_and_curvature() {
             let bz: f64 = b[a].iter().zip(&z).map(|(b, z)| b * z).sum();
             assert!((bz - g[a]).abs() < 1e-12, "{}: B z = {bz}, g = {}", loss.name(), g[a]);
         }
-        if ["huber", "hinge"].contains(&loss.name()) {
+        if ["huber", "hinge", "absolute", "quantile"].contains(&loss.name()) {
             continue; // Their factors are those of a re-weighted loss, not of the second derivative.
         }
         for column in 0..k {
@@ -134,4 +139,44 @@ fn targets_that_do_not_fit_are_refused() {
     assert!(HingeLoss.objection(&[-1.0, 1.0]).is_none() && SquaredHingeLoss.objection(&[1.0]).is_none());
     assert!(HuberLoss::new(0.0).is_err());
     assert!(HuberLoss::new(f64::NAN).is_err());
+}
+
+/// The constant where the mean of a loss over some targets is least, by golden section.
+fn best_constant(loss: &dyn Loss, y: &[f64]) -> f64 {
+    let mean = |f: f64| y.iter().map(|&y| loss.value(&[f], &[y])).sum::<f64>();
+    gramstep::solve::golden_section(mean, -10.0, 20.0, 200)
+}
+
+#[test]
+fn the_best_constant_is_the_median_the_quantile_or_the_mean_count() {
+    let y: Vec<f64> = (0..1001).map(|i| f64::from(i) / 100.0).collect();
+    assert!((best_constant(&AbsoluteLoss, &y) - 5.0).abs() < 0.02);
+    for level in [0.05, 0.5, 0.9] {
+        let loss = QuantileLoss::new(vec![level]).unwrap();
+        assert!((best_constant(&loss, &y) - 10.0 * level).abs() < 0.02, "{level}");
+    }
+    let counts = [0.0, 1.0, 1.0, 7.0];
+    assert!((best_constant(&PoissonLoss, &counts).exp() - 2.25).abs() < 1e-5);
+    assert!(PoissonLoss.reported(&[3.0_f64.ln()], &[3.0]).abs() < 1e-14 && PoissonLoss.objection(&[-1.0]).is_some());
+    assert!(QuantileLoss::new(vec![]).is_err() && QuantileLoss::new(vec![1.0]).is_err());
+}
+
+#[test]
+fn a_parabola_of_the_re_weighted_losses_lies_above_them() {
+    let losses: [Box<dyn Loss>; 3] = [
+        Box::new(AbsoluteLoss),
+        Box::new(HuberLoss::new(0.5).unwrap()),
+        Box::new(QuantileLoss::new(vec![0.8]).unwrap()),
+    ];
+    for loss in &losses {
+        for from in [-3.0, -0.4, -0.01, 0.0, 0.015, 0.2, 5.0] {
+            let (mut b, mut z, mut g) = ([0.0], [0.0], [0.0]);
+            loss.factor(&[from], &[0.0], &mut b, &mut z);
+            loss.gradient(&[from], &[0.0], &mut g);
+            for step in [-4.0, -0.5, -0.02, 0.01, 0.3, 6.0] {
+                let above = loss.value(&[from], &[0.0]) + g[0] * step + 0.5 * b[0] * b[0] * step * step;
+                assert!(loss.value(&[from + step], &[0.0]) <= above + 1e-12, "{} {from} {step}", loss.name());
+            }
+        }
+    }
 }

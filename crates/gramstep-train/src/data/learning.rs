@@ -1,0 +1,179 @@
+//! How a regression learns its targets: by which loss, and they themselves or their logarithms.
+
+use super::{LossChoice, Standardisation, Targets, Transform, TransformChoice};
+use crate::error::{Error, Result};
+
+/// A target has a heavy tail if 1 % of the rows carry more than this share of the squared deviation: 0.08 for normal
+/// numbers, 0.5 for lognormal ones (σ = 1).
+pub(super) const HEAVY_TAIL: f64 = 1.0 / 3.0;
+
+/// What a user asks for.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Learning {
+    /// The loss; none for r², or the cross-entropy of classes.
+    pub loss: Option<LossChoice>,
+    /// What is learned of the targets.
+    pub transform: Option<TransformChoice>,
+}
+
+impl Learning {
+    /// The targets of columns of finite numbers.
+    ///
+    /// # Errors
+    /// When numbers do not fit loss or transform.
+    pub(crate) fn fit(&self, columns: Vec<String>, values: &[Vec<f64>], weights: Option<&[f64]>) -> Result<Targets> {
+        let loss = self.loss.clone().unwrap_or_default();
+        let counts = loss == LossChoice::Poisson;
+        let transform = match self.transform {
+            Some(TransformChoice::Log) => Transform::Log,
+            Some(TransformChoice::Auto) if !counts && values.iter().any(|column| gains(column, weights)) => {
+                Transform::Log
+            }
+            _ => Transform::None,
+        };
+        let wrong = |column: usize, reason: String| Error::Target { column: columns[column].clone(), reason };
+        if counts && transform == Transform::Log {
+            let reason = "--loss poisson learns the logarithm of the mean: leave --target-transform out".to_owned();
+            return Err(wrong(0, reason));
+        }
+        let mut standardisation = Standardisation::default();
+        for (a, column) in values.iter().enumerate() {
+            let least = column.iter().copied().fold(f64::INFINITY, f64::min);
+            if transform == Transform::Log && least <= 0.0 {
+                return Err(wrong(a, format!("--target-transform log needs numbers above 0, and there is {least}")));
+            }
+            if counts && least < 0.0 {
+                return Err(wrong(a, format!("--loss poisson needs numbers of at least 0, and there is {least}")));
+            }
+            let learned: Vec<f64> = column.iter().map(|&value| transform.apply(value)).collect();
+            standardisation.push(&learned, weights);
+            if counts {
+                // In units of their mean, so that an output of 0 is the mean.
+                let last = standardisation.mean.len() - 1;
+                standardisation.scale[last] = standardisation.mean[last].max(f64::MIN_POSITIVE);
+                standardisation.mean[last] = 0.0;
+            }
+        }
+        Ok(Targets::Regression { columns, standardisation, transform, loss })
+    }
+
+    /// That it is no setting of a classification.
+    pub(crate) fn refused(&self, columns: &[String]) -> Error {
+        let given = match (&self.loss, self.transform) {
+            (Some(loss), _) => format!("--loss {loss}"),
+            (None, transform) => format!("--target-transform {}", transform.unwrap_or(TransformChoice::None)),
+        };
+        let reason = format!("{given} is a setting of regressions, and these are classes");
+        Error::Target { column: columns.join(", "), reason }
+    }
+}
+
+/// Whether the logarithm of a column has a lighter tail where it has a heavy one.
+fn gains(column: &[f64], weights: Option<&[f64]>) -> bool {
+    let positive = column.iter().all(|&value| value > 0.0);
+    let logarithms = || column.iter().map(|value| value.ln()).collect::<Vec<f64>>();
+    let share = tail(column, weights);
+    positive && share > HEAVY_TAIL && tail(&logarithms(), weights) < share
+}
+
+/// The share of the squared deviation that 1 % of the rows carry.
+pub(super) fn tail(values: &[f64], weights: Option<&[f64]>) -> f64 {
+    let mut fitted = Standardisation::default();
+    fitted.push(values, weights);
+    let weight = |at: usize| weights.map_or(1.0, |weights| weights[at]);
+    let square = |(at, value): (usize, &f64)| weight(at) * (value - fitted.mean[0]).powi(2);
+    let mut squares: Vec<f64> = values.iter().enumerate().map(square).collect();
+    squares.sort_by(|a, b| b.total_cmp(a));
+    squares[..values.len() / 100].iter().sum::<f64>() / squares.iter().sum::<f64>()
+}
+
+impl Targets {
+    /// Writes a number of target `a` where a network is to say it: to all levels of a quantile.
+    pub(crate) fn place(&self, a: usize, value: f64, out: &mut [f64]) {
+        if let Self::Regression { standardisation, transform, loss, .. } = self {
+            let learned = (transform.apply(value) - standardisation.mean[a]) / standardisation.scale[a];
+            out[a * loss.outputs()..(a + 1) * loss.outputs()].fill(learned);
+        }
+    }
+
+    /// A standardised target `a` in its own units.
+    pub(crate) fn own(&self, a: usize, learned: f64) -> f64 {
+        match self {
+            Self::Regression { standardisation, transform, .. } => {
+                transform.invert(learned.mul_add(standardisation.scale[a], standardisation.mean[a]))
+            }
+            Self::Classification { .. } => learned,
+        }
+    }
+
+    /// Outputs of a network in the targets' own units, in place: of quantiles in ascending order, so that none crosses
+    /// another (chernozhukov2010).
+    pub(crate) fn own_outputs(&self, outputs: &mut [f64]) {
+        let Self::Regression { loss, .. } = self else { return };
+        let counts = *loss == LossChoice::Poisson;
+        for (a, levels) in outputs.chunks_mut(loss.outputs()).enumerate() {
+            levels.sort_by(f64::total_cmp);
+            for level in levels {
+                *level = self.own(a, if counts { level.exp() } else { *level });
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn learning(loss: &str, transform: &str) -> Learning {
+        let loss = Some(loss.parse().unwrap());
+        Learning { loss, transform: Some(transform.parse().unwrap()) }
+    }
+
+    fn fit(learning: &Learning, values: &[f64]) -> Result<Targets> {
+        learning.fit(vec!["y".to_owned()], &[values.to_vec()], None)
+    }
+
+    #[test]
+    fn outputs_come_back_as_the_targets_that_they_were() {
+        let values = [1.0, 4.0, 2.0, 9.0, 3.0];
+        for (loss, transform) in [("squared", "none"), ("absolute", "log"), ("quantile:0.1,0.9", "log")] {
+            let targets = fit(&learning(loss, transform), &values).unwrap();
+            let mut row = vec![0.0; targets.outputs()];
+            for value in values {
+                targets.place(0, value, &mut row);
+                targets.own_outputs(&mut row);
+                assert!(row.iter().all(|own| (own - value).abs() < 1e-12), "{loss} {transform}: {row:?} {value}");
+            }
+        }
+        let counts = fit(&learning("poisson", "none"), &values).unwrap();
+        let mut mean = [0.0];
+        counts.own_outputs(&mut mean);
+        assert!((mean[0] - 3.8).abs() < 1e-12);
+    }
+
+    #[test]
+    fn quantiles_do_not_cross() {
+        let targets = fit(&learning("quantile:0.1,0.5,0.9", "none"), &[0.0, 1.0]).unwrap();
+        let mut row = [0.3, -1.0, 0.1];
+        targets.own_outputs(&mut row);
+        assert!(row[0] <= row[1] && row[1] <= row[2]);
+    }
+
+    #[test]
+    fn numbers_that_do_not_fit_are_refused_and_auto_takes_the_logarithm_of_heavy_tails_alone() {
+        assert!(fit(&learning("squared", "log"), &[1.0, 0.0]).unwrap_err().to_string().contains("above 0"));
+        assert!(fit(&learning("poisson", "none"), &[1.0, -2.0]).unwrap_err().to_string().contains("at least 0"));
+        assert!(fit(&learning("poisson", "log"), &[1.0, 2.0]).is_err());
+        let normal = |i: i32| 3.0 * ((f64::from(i) + 0.5) / 500.0 - 1.0);
+        let heavy: Vec<f64> = (0..1000).map(|i| (2.5 * normal(i)).exp()).collect();
+        let light: Vec<f64> = (0..1000).map(|i| normal(i) + 4.0).collect();
+        let transform = |values: &[f64]| match fit(&learning("squared", "auto"), values).unwrap() {
+            Targets::Regression { transform, .. } => transform,
+            Targets::Classification { .. } => Transform::None,
+        };
+        assert_eq!([transform(&heavy), transform(&light)], [Transform::Log, Transform::None]);
+        let below: Vec<f64> = heavy.iter().map(|value| value - 0.5).collect();
+        assert_eq!(transform(&below), Transform::None, "no logarithm of what is below 0");
+    }
+}
