@@ -38,7 +38,7 @@ class SavesRun:
         self._predictor.save(path)
 
 
-def validate_fit(estimator, X, y, *, reset=True, regression):
+def validate_fit(estimator, X, y, *, reset=True, regression, least=2):
     """X and y as scikit-learn checks them; float32 stays float32 and nothing is copied that need not be."""
     return validate_data(
         estimator,
@@ -47,7 +47,7 @@ def validate_fit(estimator, X, y, *, reset=True, regression):
         reset=reset,
         dtype=DTYPES,
         ensure_all_finite=_finite(estimator),
-        ensure_min_samples=2 if reset else 1,
+        ensure_min_samples=least,
         multi_output=regression,
         y_numeric=regression,
     )

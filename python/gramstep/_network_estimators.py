@@ -50,10 +50,25 @@ _PARAMETERS = """
     ensemble : int, optional
         Networks, each with a start and validation rows of its own, of which the average predicts. Unless given, and
         where network and limits are left open: 5 on small data, 3 up to 20 000 numbers to predict, else 1.
+    loss : str, optional
+        Of a regression: "squared", "absolute", "huber", "huber:DELTA" (in standard deviations of the target),
+        "quantile:LEVEL,.." or "poisson" (counts); squared unless given. Several quantiles are predicted in ascending
+        order, a column each.
+    target_transform : {{"none", "log", "auto"}}, optional
+        Of a regression: "log" learns the logarithm of targets above 0, "auto" that of targets with a heavy tail.
+    class_weight : "balanced", dict or None
+        Of a classification: how much the errors of a class count, 1 for those that a dict leaves out.
+    candidates : {{"networks", "networks,linear"}}, optional
+        "networks,linear" keeps a ridge regression where it predicts validation rows better; the default where
+        ``hidden_layer_sizes`` is left open and there are at least 20 rows.
+    input_bounds : {{"auto", "none"}}, optional
+        "auto" bends far outliers of a column towards the others, and rows far outside the training range towards it.
     adversarial : str, optional
         Train against an attack in the data's units, "NORM:RADIUS:ATTACK" such as "linf:0.1:pgd:10".
     impute : bool
         Whether NaN in X is filled with the median of its column and marked by another column, not an error.
+    warm_start : bool
+        Whether ``fit`` goes on from the networks of the last ``fit``, with the standardisation of that.
     random_state : int, RandomState or None
         Decides the split, the initial parameters and the order of rows.
     threads : int, optional
@@ -104,8 +119,14 @@ class _NetworkEstimator(SavesRun, BaseEstimator):
         n_iter_no_change=None,
         time_limit=None,
         ensemble=None,
+        loss=None,
+        target_transform=None,
+        class_weight=None,
+        candidates=None,
+        input_bounds=None,
         adversarial=None,
         impute=False,
+        warm_start=False,
         random_state=None,
         threads=None,
         verbose=False,
@@ -125,8 +146,14 @@ class _NetworkEstimator(SavesRun, BaseEstimator):
         self.n_iter_no_change = n_iter_no_change
         self.time_limit = time_limit
         self.ensemble = ensemble
+        self.loss = loss
+        self.target_transform = target_transform
+        self.class_weight = class_weight
+        self.candidates = candidates
+        self.input_bounds = input_bounds
         self.adversarial = adversarial
         self.impute = impute
+        self.warm_start = warm_start
         self.random_state = random_state
         self.threads = threads
         self.verbose = verbose
@@ -158,6 +185,11 @@ class _NetworkEstimator(SavesRun, BaseEstimator):
             "patience": self.n_iter_no_change,
             "time_limit": None if self.time_limit is None else f"{self.time_limit}s",
             "ensemble": self.ensemble,
+            "loss": self.loss,
+            "target_transform": self.target_transform,
+            "class_weight": None if isinstance(self.class_weight, dict) else self.class_weight,
+            "candidates": self.candidates,
+            "input_bounds": self.input_bounds,
             "adversarial": self.adversarial,
             "seed": seed_of(self.random_state),
             "threads": self.threads,
@@ -183,7 +215,8 @@ class _NetworkEstimator(SavesRun, BaseEstimator):
         return self
 
     def _fit(self, data):
-        return self._train(data, self._config(), self._validation())
+        start = getattr(self, "_predictor", None) if self.warm_start else None
+        return self._train(data, self._config(), self._validation(), start)
 
     def _validation(self):
         if not self.early_stopping or self.validation_fraction is None:
@@ -236,7 +269,7 @@ class GramGaussNewtonRegressor(MultiOutputMixin, RegressorMixin, _NetworkEstimat
 
     def partial_fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Any:
         """One epoch on these rows, from where the network is. The first call decides the standardisation."""
-        X, y = validate_fit(self, X, y, regression=True, reset=not hasattr(self, "_predictor"))
+        X, y = validate_fit(self, X, y, regression=True, reset=not hasattr(self, "_predictor"), least=1)
         self._ndim = y.ndim
         return self._pass(make_data(self, X, y, sample_weight))
 
@@ -252,7 +285,7 @@ class GramGaussNewtonRegressor(MultiOutputMixin, RegressorMixin, _NetworkEstimat
 
         Returns
         -------
-        array of shape (m,) or (m, k), or two of them
+        array of shape (m,) or (m, k), or two of them; with several quantiles (m, k · levels)
         """
         check_is_fitted(self)
         X = validate_predict(self, X)
@@ -260,7 +293,7 @@ class GramGaussNewtonRegressor(MultiOutputMixin, RegressorMixin, _NetworkEstimat
         return (f, self._shaped(self._predictor.deviation(X))) if return_std else f
 
     def _shaped(self, values):
-        return values[:, 0] if self._ndim == 1 else values
+        return values[:, 0] if self._ndim == 1 and values.shape[1] == 1 else values
 
 
 class GramGaussNewtonClassifier(ClassifierMixin, _NetworkEstimator):
@@ -294,14 +327,14 @@ class GramGaussNewtonClassifier(ClassifierMixin, _NetworkEstimator):
         X, y = validate_fit(self, X, y, regression=False)
         check_classification_targets(y)
         self.classes_, labels = encode_classes(y)
-        return self._fit(make_data(self, X, labels, sample_weight, self.classes_))
+        return self._fit(make_data(self, X, labels, self._weigh(y, sample_weight), self.classes_))
 
     def partial_fit(
         self, X: Any, y: Any, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None
     ) -> Any:
         """One epoch on these rows, from where the network is. The first call has to name all classes."""
         first = not hasattr(self, "_predictor")
-        X, y = validate_fit(self, X, y, regression=False, reset=first)
+        X, y = validate_fit(self, X, y, regression=False, reset=first, least=1)
         check_classification_targets(y)
         if first:
             if classes is None:
@@ -311,7 +344,22 @@ class GramGaussNewtonClassifier(ClassifierMixin, _NetworkEstimator):
         known = labels < len(self.classes_)
         if not known.all() or not np.array_equal(self.classes_[labels], y):
             raise ValueError(f"y has labels that are not among the classes {self.classes_}")
-        return self._pass(make_data(self, X, labels, sample_weight, self.classes_))
+        return self._pass(make_data(self, X, labels, self._weigh(y, sample_weight), self.classes_))
+
+    def _weigh(self, y, sample_weight):
+        """The weights of rows, times the factors of a dict of classes."""
+        if not isinstance(self.class_weight, dict):
+            return sample_weight
+        unknown = [label for label in self.class_weight if label not in self.classes_]
+        if unknown:
+            raise ValueError(f"class_weight names {unknown[0]!r}, which is not among the classes {self.classes_}")
+        factors = np.array([self.class_weight.get(label, 1.0) for label in y], dtype=float)
+        return factors if sample_weight is None else factors * np.asarray(sample_weight, dtype=float)
+
+    def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
+        """The logarithm of the probability of every class, (m, classes)."""
+        probability = self.predict_proba(X)
+        return np.log(np.maximum(probability, np.finfo(float).tiny))
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """The probability of every class, (m, classes)."""

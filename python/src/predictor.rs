@@ -67,10 +67,10 @@ fn learn<T: Number>(
     let start = start.map(|start| Arc::clone(&start.predictor));
     let how = match &start {
         Some(start) => samples::How::As(start.preprocessing()),
-        None => samples::How::Fresh { validation, seed: config.seed.unwrap_or_default() },
+        None => samples::How::Fresh { validation, seed: config.seed.unwrap_or_default(), learning: config.learning() },
     };
     let mut problem = data.problem::<T>(py, how)?;
-    arrays::prepare(&mut problem, &config, start.as_deref()).map_err(raise)?;
+    arrays::prepare(&mut problem, &config, start.as_deref()).map_err(train)?;
     let learnt = worker::run(py, report, move |stop, observer| {
         let how = How { tolerance, start: start.as_deref() };
         arrays::learn(&problem, &config, how, stop, observer)

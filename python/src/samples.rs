@@ -1,7 +1,7 @@
 //! The arguments of an estimator's `fit` as the library's samples.
 
 use gramstep_train::arrays::{ArrayTargets, Samples};
-use gramstep_train::data::{Labels, Preprocessing, Problem};
+use gramstep_train::data::{Labels, Learning, Preprocessing, Problem};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -49,7 +49,7 @@ impl PyData {
 /// How data are prepared.
 pub(crate) enum How<'a> {
     /// Split and standardised afresh, with this share of the rows for validation, or one that suits the data.
-    Fresh { validation: Option<f64>, seed: u64 },
+    Fresh { validation: Option<f64>, seed: u64, learning: Learning },
     /// As before.
     As(&'a Preprocessing),
 }
@@ -62,12 +62,17 @@ impl PyData {
             .sample_weight
             .as_ref()
             .map(|weights| Ok::<_, PyErr>(Input::<f64>::new(weights.bind(py), "sample_weight")?.to_vec()));
+        let learning = match &how {
+            How::Fresh { learning, .. } => learning.clone(),
+            How::As(_) => Learning::default(),
+        };
         let samples = Samples::new(x.samples()?, self.targets(py)?)
             .with_columns(self.columns.clone())
             .with_weights(weights.transpose()?)
-            .with_imputation(self.impute);
+            .with_imputation(self.impute)
+            .with_learning(learning);
         py.detach(|| match how {
-            How::Fresh { validation, seed } => {
+            How::Fresh { validation, seed, .. } => {
                 samples.problem(validation.map_or_else(|| samples.validation_share(), Ok)?, seed)
             }
             How::As(preprocessing) => samples.problem_as(preprocessing),

@@ -130,11 +130,20 @@ impl<'a, T: Scalar> Samples<'a, T> {
     /// If sizes differ, a value is not finite, a weight is out of range, or there are too few rows.
     pub fn problem(&self, validation: f64, seed: u64) -> Result<Problem<T>> {
         let distinct = self.usable()?;
+        if validation == 0.0 && !distinct.rows.is_empty() {
+            // One row is a beginning, where others are to follow.
+            return self.learned(&distinct.rows, &[], &distinct);
+        }
         let split = Split::new(ORIGIN, &distinct.rows, 0.0, validation, seed)?;
         let train = if split.validation.is_empty() { distinct.rows.clone() } else { split.train };
-        let weights = Weights::of(&distinct, &train);
-        let preprocessing = Preprocessing::new(self.fit_inputs(&train, &weights)?, self.fit_targets(&train, &weights)?);
-        self.make(preprocessing, (&train, &split.validation), &weights, &distinct)
+        self.learned(&train, &split.validation, &distinct)
+    }
+
+    /// Standardised by the training rows.
+    fn learned(&self, train: &[usize], validation: &[usize], distinct: &Distinct) -> Result<Problem<T>> {
+        let weights = Weights::of(distinct, train);
+        let preprocessing = Preprocessing::new(self.fit_inputs(train, &weights)?, self.fit_targets(train, &weights)?);
+        self.make(preprocessing, (train, validation), &weights, distinct)
     }
 
     /// All rows to learn from, preprocessed as other rows were before.

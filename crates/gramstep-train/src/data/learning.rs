@@ -166,7 +166,7 @@ mod tests {
         assert!(fit(&learning("poisson", "none"), &[1.0, -2.0]).unwrap_err().to_string().contains("at least 0"));
         assert!(fit(&learning("poisson", "log"), &[1.0, 2.0]).is_err());
         let normal = |i: i32| 3.0 * ((f64::from(i) + 0.5) / 500.0 - 1.0);
-        let heavy: Vec<f64> = (0..1000).map(|i| (2.5 * normal(i)).exp()).collect();
+        let heavy: Vec<f64> = (0..1000).map(|i| (6.0 * normal(i)).exp()).collect();
         let light: Vec<f64> = (0..1000).map(|i| normal(i) + 4.0).collect();
         let transform = |values: &[f64]| match fit(&learning("squared", "auto"), values).unwrap() {
             Targets::Regression { transform, .. } => transform,

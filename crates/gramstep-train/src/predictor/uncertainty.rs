@@ -48,6 +48,9 @@ impl Uncertainty {
         let Targets::Regression { standardisation, .. } = targets else {
             return Err(none("for classes", "a setting of regressions; classes have their probabilities"));
         };
+        if !targets.has_residuals() {
+            return Err(none("for quantiles or counts", "a setting of --loss squared, absolute and huber"));
+        }
         let scale = standardisation.scale.clone();
         let rows = || {
             let range = "of a run of this version: the model file of an earlier one remembers no rows; train it again";
