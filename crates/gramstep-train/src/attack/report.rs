@@ -29,6 +29,12 @@ pub struct AttackReport {
     pub unit: Unit,
     /// The attack.
     pub attack: String,
+    /// The rows of the table that were attacked, from 1, ascending.
+    #[serde(default)]
+    pub rows: Vec<usize>,
+    /// How many there are, where the attacked ones were drawn from them at random.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drawn_from: Option<usize>,
     /// Without attack.
     pub clean: Metrics,
     /// At every radius, ascending; the last is that of the attack, unless it was interrupted.

@@ -1,6 +1,7 @@
 //! What an attack is: it proposes points, and is run on a batch tile by tile.
 
 use super::outcome::{Attacked, SampleOutcome};
+use super::plateau;
 use super::problem::Problem;
 use super::region::Region;
 use super::search::Search;
@@ -79,6 +80,7 @@ pub(super) fn run_with_radii<T: Scalar>(
             let of_tile = (work.first, targets);
             let mut search = Search::start(problem, operations, region, of_tile, &mut *work.points, ascending)?;
             if !fixed {
+                plateau::leave(&mut search)?;
                 attack.search(&mut search)?;
             }
             Ok(search.finish())
@@ -88,5 +90,5 @@ pub(super) fn run_with_radii<T: Scalar>(
     for work in works {
         samples.extend(work.outcome?);
     }
-    Ok(Attacked { inputs: Matrix::from_vec(n, d, points)?, samples })
+    Ok(Attacked { inputs: Matrix::from_vec(n, d, points)?, samples, criterion: problem.criterion })
 }
