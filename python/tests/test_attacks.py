@@ -178,16 +178,17 @@ def test_the_error_is_counted_or_said_to_be_missing(rng):
 
 
 def test_a_box_is_two_numbers_or_two_arrays_or_a_row_for_each_column(rng):
-    model, X = gramstep.Model.mlp([3, 16, 1], activation="tanh", seed=1), rng.uniform(size=(20, 3))
+    model, X = gramstep.Model.mlp([3, 1], activation="identity", seed=1), rng.uniform(size=(20, 3))
+    model.set_parameters({"layers.0.weight": np.array([[1.0, -1.0, 1.0]]), "layers.0.bias": np.zeros(1)})
     low, high = np.array([0.0, -1.0, 0.0]), np.array([1.0, 1.0, 2.0])
     forms = [(low, high), np.stack([low, high], axis=1), (list(low), list(high)), ([0, -1, 0], [1, 1, 2])]
     first, *others = [
-        attacks.pgd(model, X, np.zeros(20), radius=3.0, bounds=form).adversarial for form in forms
+        attacks.pgd(model, X, np.zeros(20), radius=3.0, bounds=form, goal="up").adversarial for form in forms
     ]
-    assert (first >= low).all() and (first <= high).all() and (first[:, 1] < 0).any()
+    np.testing.assert_array_equal(first, np.tile([1.0, -1.0, 2.0], (20, 1)))
     assert all(np.array_equal(first, other) for other in others)
-    one = attacks.pgd(model, X, np.zeros(20), radius=3.0, bounds=(0, high)).adversarial
-    assert one.min() >= 0 and one[:, 2].max() > 1
+    one = attacks.pgd(model, X, np.zeros(20), radius=3.0, bounds=(0, high), goal="up").adversarial
+    np.testing.assert_array_equal(one, np.tile([1.0, 0.0, 2.0], (20, 1)))
     for wrong in [(0, 1, 2), 3.0, ([0, 0], [1, 1]), ("a", 1)]:
         with pytest.raises(ValueError, match="bounds: expected"):
             attacks.pgd(model, X, np.zeros(20), radius=3.0, bounds=wrong)

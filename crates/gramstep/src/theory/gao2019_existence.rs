@@ -48,7 +48,8 @@ struct Run {
     width: usize,
     /// R*
     norm: f64,
-    exists: bool,
+    /// 1 or 0
+    exists: f64,
     /// L_* of the network at θ₀ + 1.1Δ.
     loss: f64,
     /// ‖f₀‖/‖y‖
@@ -79,7 +80,7 @@ impl Claim for RobustExistence {
             separation = smallest([separation, self.setting.separation(&points)]);
             for &width in widths {
                 let trial = network(points.clone(), width, self.centred, seed, &ground.device)?;
-                let nothing = Run { width, norm: f64::NAN, exists: false, loss: f64::NAN, start: f64::NAN };
+                let nothing = Run { width, norm: f64::NAN, exists: f64::NAN, loss: f64::NAN, start: f64::NAN };
                 runs.push(lost(self.run(&trial, width))?.unwrap_or(nothing));
                 progress.advance(width as f64);
             }
@@ -93,7 +94,7 @@ impl RobustExistence {
         let start = norm(trial.model.predict(&trial.points.inputs)?.as_slice()) / norm(trial.points.targets.as_slice());
         let fit = self.setting.fit(trial, ROUNDS)?;
         let loss = self.setting.worst_loss(&moved(trial, &fit.direction, LENGTH)?)?;
-        Ok(Run { width, norm: fit.norm, exists: fit.converged, loss, start })
+        Ok(Run { width, norm: fit.norm, exists: f64::from(u8::from(fit.converged)), loss, start })
     }
 
     fn judge(
@@ -105,7 +106,7 @@ impl RobustExistence {
     ) -> Certificate {
         let widest = widths.last().copied().unwrap_or(0);
         let of_widest = || runs.iter().filter(|run| run.width == widest);
-        let exists = mean(of_widest().map(|run| f64::from(u8::from(run.exists))));
+        let exists = mean(of_widest().map(|run| run.exists));
         let norms: Vec<(f64, f64)> = runs.iter().map(|run| (run.width as f64, run.norm)).collect();
         let losses: Vec<(f64, f64)> = runs.iter().map(|run| (run.width as f64, run.loss)).collect();
         let loss = largest(of_widest().map(|run| run.loss));

@@ -55,7 +55,8 @@ struct Run {
     loss: f64,
     /// R*
     norm: f64,
-    exists: bool,
+    /// 1 or 0
+    exists: f64,
 }
 
 impl Claim for RobustNeighbourhood {
@@ -82,7 +83,7 @@ impl Claim for RobustNeighbourhood {
             separation = smallest([separation, self.setting.separation(&points)]);
             for &width in widths {
                 let trial = network(points.clone(), width, true, seed, &ground.device)?;
-                let nothing = Run { width, distance: f64::NAN, loss: f64::NAN, norm: f64::NAN, exists: false };
+                let nothing = Run { width, distance: f64::NAN, loss: f64::NAN, norm: f64::NAN, exists: f64::NAN };
                 runs.push(lost(self.run(trial, width))?.unwrap_or(nothing));
                 progress.advance(width as f64);
             }
@@ -109,7 +110,7 @@ impl RobustNeighbourhood {
                 break;
             }
         }
-        Ok(Run { width, distance: trial.distance(), loss, norm: fit.norm, exists: fit.converged })
+        Ok(Run { width, distance: trial.distance(), loss, norm: fit.norm, exists: f64::from(u8::from(fit.converged)) })
     }
 
     fn judge(
@@ -120,7 +121,7 @@ impl RobustNeighbourhood {
         runs: &[Run],
     ) -> Certificate {
         let widest = widths.last().copied().unwrap_or(0);
-        let exists = mean(runs.iter().map(|run| f64::from(u8::from(run.exists))));
+        let exists = mean(runs.iter().map(|run| run.exists));
         let distances: Vec<(f64, f64)> = runs.iter().map(|run| (run.width as f64, run.distance)).collect();
         let scaled: Vec<(f64, f64)> = distances.iter().map(|&(m, distance)| (m, distance / m.sqrt())).collect();
         let ratio = largest(runs.iter().map(|run| run.distance / run.norm));
