@@ -51,6 +51,10 @@ pub struct RobustConvergence {
     pub steps: usize,
     /// η in units of n/λ_max(G₀).
     pub relative_rate: f64,
+    /// The share of R/(G√T) that the steps of the rate have: 1 in the theorem.
+    pub step_share: f64,
+    /// Distance of the opposite twins of the control over 2ε: below 1 no network can be right around both.
+    pub twins_apart: f64,
     /// T, numbers of steps whose mean losses show the rate, ascending.
     pub horizons: Vec<usize>,
 }
@@ -63,7 +67,15 @@ impl RobustConvergence {
             Effort::Quick => (512, vec![30, 100, 300]),
             Effort::Full => (2048, vec![30, 100, 300, 1000]),
         };
-        Self { setting: RobustSetting::default(), width, steps: 150, relative_rate: 0.5, horizons }
+        Self {
+            setting: RobustSetting::default(),
+            width,
+            steps: 150,
+            relative_rate: 0.5,
+            step_share: 1.0,
+            twins_apart: 0.5,
+            horizons,
+        }
     }
 }
 
@@ -76,7 +88,7 @@ struct Run {
     losses: Vec<f64>,
     /// max L_A(θ_t) − L(θ*; A_t) − ⟨g_t, θ_t − θ*⟩
     gap: f64,
-    /// max ‖W − W₀‖/R
+    /// max ‖W − W₀‖/R before a step is projected on the ball
     distance: f64,
     /// L_* at the end.
     strong: f64,
@@ -132,7 +144,8 @@ impl Claim for RobustConvergence {
             let points = self.setting.points(ground, seed)?;
             off_sphere = largest([off_sphere, points.off_sphere()]);
             separation = smallest([separation, self.setting.separation(&points)]);
-            let twins = network(with_twins(&self.setting, &points), width, true, seed, &ground.device)?;
+            let twins =
+                network(with_twins(&self.setting, &points, self.twins_apart), width, true, seed, &ground.device)?;
             let trial = network(points, width, true, seed, &ground.device)?;
             runs.push(super::network::lost(self.run(trial, twins))?.unwrap_or_else(Run::lost));
             progress.advance(1.0);
@@ -173,9 +186,8 @@ impl RobustConvergence {
             let gradient: Vec<f64> = before.iter().zip(&after).map(|(a, b)| (a - b) / eta).collect();
             let way: Vec<f64> = before.iter().zip(&target).map(|(a, b)| a - b).collect();
             run.gap = largest([run.gap, info.loss - at_reference - dot(&gradient, &way)]);
-            for layer in ball.project(&mut trial.model)? {
-                run.distance = largest([run.distance, layer.distance / radius]);
-            }
+            run.distance = largest([run.distance, trial.distance() / radius]);
+            ball.project(&mut trial.model)?;
             run.losses.push(info.loss);
             there += at_reference;
             squares += dot(&gradient, &gradient);
@@ -198,7 +210,7 @@ impl RobustConvergence {
     ) -> Result<(usize, f64, f64)> {
         let mut trial = start.clone();
         let (root, n) = ((horizon as f64).sqrt(), trial.points.samples());
-        let mut optimizer = descent(radius / (steepest * root) / n as f64, n)?;
+        let mut optimizer = descent(self.step_share * radius / (steepest * root) / n as f64, n)?;
         let ball = ParameterBall::around(&trial.model, radius)?;
         let mut training = AdversarialTraining::new(inner(), self.setting.threat()?);
         let points = trial.points.clone();
@@ -232,8 +244,6 @@ impl RobustConvergence {
         let rates = || runs.iter().flat_map(|run| run.rate.iter());
         let averaged = largest(rates().map(|(_, mean, bound)| mean / bound));
         let falling: Vec<(f64, f64)> = rates().map(|&(steps, mean, _)| (steps as f64, mean)).collect();
-        let ratio =
-            largest(runs.iter().flat_map(|run| run.means.iter().zip(&run.bounds).map(|(mean, bound)| mean / bound)));
         let lowest = largest(runs.iter().map(|run| smallest(run.losses.iter().copied())));
         let first = |run: &Run| run.losses.iter().position(|&loss| loss <= EPSILON).map_or(f64::NAN, |t| t as f64);
         let steps = largest(runs.iter().map(first));
@@ -266,12 +276,6 @@ impl RobustConvergence {
                 )
                 .within(ROUNDING),
             )
-            .check(Check::new(
-                "mean loss under attack over its bound, every number of steps",
-                ratio,
-                Relation::AtMost,
-                1.0,
-            ))
             .check(Check::new("mean loss beyond that of θ* over RG/√T, every T", averaged, Relation::AtMost, 1.0))
             .check(
                 Check::new("exponent of T in that mean loss", exponent(&falling).value, Relation::AtMost, -0.5)
@@ -298,7 +302,7 @@ impl RobustConvergence {
             )
             .check(
                 Check::new(
-                    "distance over the radius of the ball",
+                    "distance over the radius of the ball before projection",
                     largest(runs.iter().map(|run| run.distance)),
                     Relation::AtMost,
                     1.0,

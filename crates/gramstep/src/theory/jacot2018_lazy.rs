@@ -48,6 +48,8 @@ const EXPONENT_TOLERANCE: f64 = 0.15;
 const FLUCTUATION: f64 = 3.0;
 /// Test points.
 const TESTS: usize = 50;
+/// Networks whose kernels are compared, for each seed, depth and width.
+const DRAWS: u64 = 3;
 
 impl LazyWidth {
     /// The setting of an effort.
@@ -112,7 +114,8 @@ impl Claim for LazyWidth {
             off_sphere = largest([off_sphere, points.off_sphere()]);
             let test = Ground::test_points(seed, TESTS, points.inputs.columns());
             for (&depth, &width) in self.depths.iter().flat_map(|depth| kernel_widths.iter().map(move |w| (depth, w))) {
-                let distance = distance(&points, &test, (depth, width), Activation::Relu, seed, &ground.device)?;
+                let seeds = (0..DRAWS).map(|draw| seed ^ (draw << 32));
+                let distance = distance(&points, &test, (depth, width), Activation::Relu, seeds, &ground.device)?;
                 starts.push(Start { depth, width, distance });
                 progress.advance(width as f64);
             }

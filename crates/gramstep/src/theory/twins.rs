@@ -17,18 +17,16 @@ use crate::solve::{dot, norm};
 
 /// Pairs of opposite twins.
 pub(super) const PAIRS: usize = 2;
-/// Their distance over 2ε.
-const NEARNESS: f64 = 0.5;
 
-/// The points with the first pairs of rows (2i, 2i + 1) made opposite twins, on the sphere.
-pub(super) fn with_twins(setting: &RobustSetting, points: &Points) -> Points {
+/// The points with the first pairs of rows (2i, 2i + 1) made opposite twins on the sphere, at `apart` times 2ε.
+pub(super) fn with_twins(setting: &RobustSetting, points: &Points, apart: f64) -> Points {
     let mut twins = points.clone();
     for pair in 0..PAIRS.min(points.samples() / 2) {
         let (first, second) = (2 * pair, 2 * pair + 1);
         let (a, b) = (points.inputs.row(first).to_vec(), points.inputs.row(second).to_vec());
         let along = dot(&a, &b) / dot(&a, &a);
         let across: Vec<f64> = a.iter().zip(&b).map(|(a, b)| b - along * a).collect();
-        let (angle, length) = (2.0 * (0.5 * NEARNESS * 2.0 * setting.radius).asin(), norm(&across));
+        let (angle, length) = (2.0 * (apart * setting.radius).min(1.0).asin(), norm(&across));
         let turned = a.iter().zip(&across).map(|(a, c)| angle.cos() * a + angle.sin() * c / length);
         twins.inputs.row_mut(second).copy_from_slice(&turned.collect::<Vec<_>>());
         (twins.targets[(first, 0)], twins.targets[(second, 0)]) = (1.0, -1.0);
@@ -65,12 +63,12 @@ mod tests {
     #[test]
     fn twins_lie_on_the_sphere_within_reach_of_one_point_and_bear_opposite_labels() {
         let setting = RobustSetting::default();
-        let points = with_twins(&setting, &Points::sphere(3, 10, 5, Labels::Signs));
+        let points = with_twins(&setting, &Points::sphere(3, 10, 5, Labels::Signs), 0.5);
         assert!(points.off_sphere() < 1e-12 && (least_loss(&points) - 0.4).abs() < 1e-15);
         for pair in 0..PAIRS {
             let (a, b) = (points.inputs.row(2 * pair), points.inputs.row(2 * pair + 1));
             let apart = norm(&a.iter().zip(b).map(|(a, b)| a - b).collect::<Vec<_>>());
-            assert!((apart - NEARNESS * 2.0 * setting.radius).abs() < 1e-12, "{apart}");
+            assert!((apart - setting.radius).abs() < 1e-12, "{apart}");
             assert_eq!(points.targets[(2 * pair, 0)] * points.targets[(2 * pair + 1, 0)], -1.0);
         }
     }

@@ -23,4 +23,5 @@ mod properties;
 mod quadratic;
 mod tangent;
 mod theory;
+mod theory_controls;
 mod weights;
