@@ -2,11 +2,18 @@
 
 use super::goal::Goal;
 
+/// τ of the smooth maximum over rivals, as a share of the range of the outputs.
+const TEMPERATURE: f64 = 0.1;
+
 /// The margin by which another class beats the right one: max_{a≠c} f_a − f_c for one-hot y with y_c = 1.
 ///
 /// Defined from two classes on. One output is a decision between two classes by its sign: −f for y = 1, f for y = 0
 /// or −1. Unlike cross-entropy it does not fade where the network is sure. The ratio loss of croce2020 divides the
 /// margin by a gap of logits, which needs three classes; steps are normalised here without it.
+///
+/// The gradient is that of a smooth maximum over the rivals, Σ_a w_a f_a − f_c with w = softmax(f/τ) and τ a tenth of the
+/// range of f: between the strongest rival alone, after which an attack follows one and another in turn, and
+/// cross-entropy, which depends on the unit of f.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Margin;
 
@@ -27,11 +34,17 @@ impl Goal for Margin {
             *g = -class_sign(y);
             return;
         }
-        g.fill(0.0);
-        if let Some(a) = rival(f, y) {
-            g[a] = 1.0;
-            g[class(y)] = -1.0;
+        let (right, most) = (class(y), rival(f, y).map_or(0.0, |a| f[a]));
+        let range = f.iter().fold(f64::NEG_INFINITY, |a, b| a.max(*b)) - f.iter().fold(f64::INFINITY, |a, b| a.min(*b));
+        let temperature = (TEMPERATURE * range).max(f64::MIN_POSITIVE);
+        for (a, (g, f)) in g.iter_mut().zip(f).enumerate() {
+            *g = if a == right { 0.0 } else { ((f - most) / temperature).exp() };
         }
+        let sum: f64 = g.iter().sum();
+        for g in g.iter_mut() {
+            *g /= sum.max(1.0);
+        }
+        g[right] = -1.0;
     }
 
     fn objection(&self, y: &[f64]) -> Option<(f64, &'static str)> {

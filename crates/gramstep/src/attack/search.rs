@@ -199,7 +199,9 @@ impl<'a, T: Scalar> Search<'a, T> {
             if size == 0.0 || goal.rests(wide, y, T::EPSILON.to_f64()) {
                 ways_out[row].take(g);
             } else if !REPRESENTED.contains(&size) {
-                g.iter_mut().for_each(|g| *g /= size);
+                for g in g.iter_mut() {
+                    *g /= size;
+                }
             }
             u.iter_mut().zip(g.iter()).for_each(|(u, &g)| *u = T::from_f64(g));
         };

@@ -58,7 +58,9 @@ impl Ways {
             Criterion::Misclassified if f.len() > 1 && class(y) == number => None,
             Criterion::Misclassified | Criterion::Classified => Some(-value),
             Criterion::Moved(by) => Some(by),
-            Criterion::Wrong(by) => Some(by + if number % 2 == 0 { y[number / 2] } else { -y[number / 2] } - value),
+            Criterion::Wrong(by) => {
+                Some(by + if number.is_multiple_of(2) { y[number / 2] } else { -y[number / 2] } - value)
+            }
             // To first order ½r² falls by r times the way of r.
             Criterion::Reached(within) => {
                 let miss = (-2.0 * value).sqrt();

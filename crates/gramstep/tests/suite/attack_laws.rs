@@ -222,10 +222,10 @@ proptest! {
         let model = network::<f64>(&[4, 1], Activation::Identity, seed);
         let x = matrix::<f64>(seed + 1, 30, 4);
         let f = model.predict(&x).unwrap();
-        let y = Matrix::from_fn(30, 1, |i, _| if i % 3 == 0 { 1.0 } else if zero { 0.0 } else { -1.0 });
+        let y = Matrix::from_fn(30, 1, |i, _| if i.is_multiple_of(3) { 1.0 } else if zero { 0.0 } else { -1.0 });
         for norm in NORMS {
             let gain = 0.4 * dual_norm(norm, &model.theta()[..4]);
-            let sign = |i: usize| if i % 3 == 0 { 1.0 } else { -1.0 };
+            let sign = |i: usize| if i.is_multiple_of(3) { 1.0 } else { -1.0 };
             let fall = (0..30).filter(|&i| sign(i) * f[(i, 0)] - gain <= 0.0).count() as f64 / 30.0;
             let rise = (0..30).filter(|&i| sign(i) * f[(i, 0)] + gain > 0.0).count() as f64 / 30.0;
             let threat = ThreatModel::new(norm, 0.4).unwrap();
