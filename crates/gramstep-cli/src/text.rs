@@ -11,8 +11,6 @@ use gramstep_train::run::info::{ProgramInfo, RunInfo};
 use gramstep_train::training::adversarial::Unit;
 use serde::Serialize;
 
-/// Rows drawn at random that `attack` names.
-const MOST_ROWS: usize = 12;
 /// Columns that `attack` lists.
 const MOST_MOVES: usize = 10;
 
@@ -148,13 +146,8 @@ pub(crate) fn attack(report: &AttackReport) -> String {
         seconds(report.seconds),
         if report.interrupted { ", interrupted" } else { "" },
     );
-    if let Some(all) = report.drawn_from {
-        let named: Vec<String> = report.rows.iter().take(MOST_ROWS).map(usize::to_string).collect();
-        let more = if report.rows.len() > named.len() { ", .." } else { "" };
-        text.insert_str(
-            text.len() - 1,
-            &format!("drawn at random from {}: rows {}{more}\n", count(all), named.join(", ")),
-        );
+    if let Some(drawn) = report.drawn() {
+        text.insert_str(text.len() - 1, &(drawn + "\n"));
     }
     let points = std::iter::once((0.0, &report.clean)).chain(report.robust.iter().map(|at| (at.radius, &at.metrics)));
     let header = std::iter::once("radius".to_owned()).chain(entries(&report.clean).into_iter().map(|(name, _)| name));

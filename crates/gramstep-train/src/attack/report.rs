@@ -4,6 +4,7 @@ use gramstep::attack::Norm;
 use serde::{Deserialize, Serialize};
 
 use super::Transfer;
+use crate::format::text::count;
 use crate::outcome::metrics::Metrics;
 use crate::training::adversarial::Unit;
 
@@ -52,6 +53,19 @@ pub struct AttackReport {
     /// What a user should know of the rows.
     #[serde(default)]
     pub notes: Vec<String>,
+}
+
+/// Rows drawn at random that are named.
+const MOST_ROWS: usize = 12;
+
+impl AttackReport {
+    /// Which rows were drawn at random from how many, in words; none where all were attacked.
+    #[must_use]
+    pub fn drawn(&self) -> Option<String> {
+        let named: Vec<String> = self.rows.iter().take(MOST_ROWS).map(usize::to_string).collect();
+        let more = if self.rows.len() > named.len() { ", .." } else { "" };
+        self.drawn_from.map(|all| format!("drawn at random from {}: rows {}{more}", count(all), named.join(", ")))
+    }
 }
 
 /// The quality of a model under attack at one radius.

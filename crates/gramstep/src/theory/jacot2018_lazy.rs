@@ -38,7 +38,7 @@ pub struct LazyWidth {
     pub relative_rate: f64,
     /// Numbers of hidden layers L of the networks whose kernels at the start are compared with their limits.
     pub depths: Vec<usize>,
-    /// Their numbers of hidden units, ascending; given widths up to the largest of these take their place.
+    /// Their numbers of hidden units, ascending; two or more given widths up to the largest of these take their place.
     pub kernel_widths: Vec<usize>,
 }
 
@@ -67,10 +67,8 @@ impl LazyWidth {
     /// The widths at which kernels are compared with their limits.
     fn kernel_widths(&self, ground: &Ground) -> Vec<usize> {
         let most = self.kernel_widths.last().copied().unwrap_or(0);
-        match &ground.widths {
-            Some(given) => given.iter().copied().filter(|&width| width <= most).collect(),
-            None => self.kernel_widths.clone(),
-        }
+        let given = ground.widths.iter().flatten().copied().filter(|&width| width <= most).collect::<Vec<_>>();
+        if given.len() > 1 { given } else { self.kernel_widths.clone() }
     }
 }
 
