@@ -11,9 +11,9 @@ const TEMPERATURE: f64 = 0.1;
 /// or −1. Unlike cross-entropy it does not fade where the network is sure. The ratio loss of croce2020 divides the
 /// margin by a gap of logits, which needs three classes; steps are normalised here without it.
 ///
-/// The gradient is that of a smooth maximum over the rivals, Σ_a w_a f_a − f_c with w = softmax(f/τ) and τ a tenth of the
-/// range of f: between the strongest rival alone, after which an attack follows one and another in turn, and
-/// cross-entropy, which depends on the unit of f.
+/// Several steps climb a smooth maximum over the rivals, along Σ_a w_a f_a − f_c with w = softmax(f/τ) and τ a tenth of
+/// the range of f: between the strongest rival alone, to which an attack commits itself too early, and cross-entropy,
+/// which depends on the unit of f.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Margin;
 
@@ -33,6 +33,17 @@ impl Goal for Margin {
         if let [g] = g {
             *g = -class_sign(y);
             return;
+        }
+        g.fill(0.0);
+        if let Some(a) = rival(f, y) {
+            g[a] = 1.0;
+            g[class(y)] = -1.0;
+        }
+    }
+
+    fn ascent(&self, f: &[f64], y: &[f64], g: &mut [f64]) {
+        if f.len() < 2 {
+            return self.gradient(f, y, g);
         }
         let (right, most) = (class(y), rival(f, y).map_or(0.0, |a| f[a]));
         let range = f.iter().fold(f64::NEG_INFINITY, |a, b| a.max(*b)) - f.iter().fold(f64::INFINITY, |a, b| a.min(*b));
@@ -74,9 +85,12 @@ impl Goal for Targeted {
 
     fn gradient(&self, f: &[f64], y: &[f64], g: &mut [f64]) {
         Margin.gradient(f, y, g);
-        for g in g {
-            *g = -*g;
-        }
+        turn(g);
+    }
+
+    fn ascent(&self, f: &[f64], y: &[f64], g: &mut [f64]) {
+        Margin.ascent(f, y, g);
+        turn(g);
     }
 
     fn objection(&self, y: &[f64]) -> Option<(f64, &'static str)> {
@@ -105,6 +119,12 @@ impl Goal for Overtake {
 
     fn objection(&self, y: &[f64]) -> Option<(f64, &'static str)> {
         no_class(y)
+    }
+}
+
+fn turn(g: &mut [f64]) {
+    for g in g {
+        *g = -*g;
     }
 }
 

@@ -23,6 +23,11 @@ pub trait Goal: Sync + Debug {
     /// every output up and down by itself.
     fn gradient(&self, f: &[f64], y: &[f64], g: &mut [f64]);
 
+    /// g ← the direction of f along which attacks of several steps climb, where a better one than the gradient is known.
+    fn ascent(&self, f: &[f64], y: &[f64], g: &mut [f64]) {
+        self.gradient(f, y, g);
+    }
+
     /// Whether f is so near to where the value is least that its gradient is rounding; `epsilon` is that of the model's
     /// numbers.
     fn rests(&self, _f: &[f64], _y: &[f64], _epsilon: f64) -> bool {

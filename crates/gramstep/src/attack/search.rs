@@ -23,6 +23,8 @@ pub struct Search<'a, T> {
     problem: &'a Problem<'a, T>,
     operations: &'a dyn Operations<T>,
     region: Region<'a, T>,
+    /// Whether only one step follows, so that the gradient itself is wanted and no direction for the long run.
+    one_step: bool,
     /// Row of the batch that row 0 of the tile is.
     first: usize,
     /// Targets, n×k.
@@ -53,13 +55,14 @@ impl<'a, T: Scalar> Search<'a, T> {
         region: Region<'a, T>,
         (first, targets): (usize, &'a [f64]),
         points: &'a mut [T],
-        ascending: bool,
+        (ascending, one_step): (bool, bool),
     ) -> Result<Self> {
         let (k, centre, samples) = (problem.model.outputs(), region.centre(), region.samples());
         let mut search = Self {
             problem,
             operations,
             region,
+            one_step,
             first,
             targets,
             clean: vec![0.0; samples * k],
@@ -187,14 +190,18 @@ impl<'a, T: Scalar> Search<'a, T> {
     /// [`Error::NonFinite`](crate::Error::NonFinite) if the model's outputs are not finite.
     pub fn ascend(&mut self, x: &[T]) -> Result<()> {
         let x = self.region.settled(x);
-        let (problem, first) = (self.problem, self.first);
+        let (problem, first, one_step) = (self.problem, self.first, self.one_step);
         let k = problem.model.outputs();
         let (targets, wide, g) = (self.targets, &mut self.row, &mut self.row_gradient);
         let ways_out = &mut self.ways_out;
         let mut cotangent = |row: usize, f: &[T], u: &mut [T]| {
             wide.iter_mut().zip(f).for_each(|(wide, f)| *wide = f.to_f64());
             let (goal, y) = (problem.goal(first + row), &targets[row * k..(row + 1) * k]);
-            goal.gradient(wide, y, g);
+            if one_step {
+                goal.gradient(wide, y, g);
+            } else {
+                goal.ascent(wide, y, g);
+            }
             let size = g.iter().fold(0.0, |most: f64, g| most.max(g.abs()));
             if size == 0.0 || goal.rests(wide, y, T::EPSILON.to_f64()) {
                 ways_out[row].take(g);
