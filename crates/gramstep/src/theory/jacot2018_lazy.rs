@@ -49,7 +49,7 @@ const FLUCTUATION: f64 = 3.0;
 /// Test points.
 const TESTS: usize = 50;
 /// Networks whose kernels are compared, for each seed, depth and width.
-const DRAWS: u64 = 3;
+const DRAWS: u64 = 8;
 
 impl LazyWidth {
     /// The setting of an effort.
