@@ -200,6 +200,7 @@ class ThreatModel:
         bounds: Sequence[tuple[float, float]] | None = None,
         scales: Sequence[float] | None = None,
         frozen: Sequence[int] = ...,
+        whole: Sequence[int] = ...,
     ) -> ThreatModel: ...
 
 @final

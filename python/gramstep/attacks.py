@@ -3,9 +3,12 @@
 >>> import numpy as np, gramstep
 >>> model = gramstep.Model.mlp([2, 32, 1], activation="tanh", seed=1)
 >>> X = np.array([[0.1, -0.4], [0.8, 0.3]])
->>> result = gramstep.attacks.pgd(model, X, model.predict(X), norm="linf", radius=0.1)
->>> result.adversarial.shape, bool(np.abs(result.adversarial - X).max() <= 0.1 + 1e-12)
-((2, 2), True)
+>>> y = model.predict(X)
+>>> result = gramstep.attacks.pgd(model, X, y, norm="linf", radius=0.1, criterion=("moved", 0.01))
+>>> result.error, result.size.round(9)
+(1.0, array([0.1, 0.1]))
+>>> bool(np.abs(model.predict(result.adversarial) - y).min() >= 0.01)
+True
 """
 
 from __future__ import annotations
@@ -29,23 +32,30 @@ _ARGUMENTS = """
     X : array of shape (n, d)
     y : array of shape (n,) or (n, k)
         Targets of a regression, labels or one-hot rows of a classification; with goal "reach" the attacker's wish.
+        Whole numbers are labels: of several outputs the number of the class, of one output 0 or 1, or -1 or 1, and its
+        sign decides.
     norm : {"linf", "l2"}
     radius : float
         The largest size of a perturbation.
-    bounds : (float, float) or array of shape (d, 2), optional
-        The box that perturbed samples stay in, for all columns or for each.
+    bounds : (low, high), optional
+        The box that perturbed samples stay in, in the units of X: each a number for all columns or an array of shape
+        (d,). An array of shape (d, 2), a row for each column, is the same.
     scales : array of shape (d,), optional
         A unit for each column: the ball is {x : ‖(x − x₀) ⊘ scales‖ ≤ radius}.
     frozen : sequence of int
         Columns that are left as they are.
+    whole : sequence of int
+        Columns that move by whole numbers.
     goal : {"auto", "margin", "loss", "up", "down", "reach"}
         What the attacker drives up: the margin of another class, the squared error, one output up or down, or the
-        nearness to y. "auto" is the margin for labels and the squared error for numbers.
+        nearness to y. "auto" is the margin for labels and the squared error for numbers. "reach" with labels or one-hot
+        rows is a targeted attack: the class of y is to win.
     output : int
         The output of "up" and "down".
     criterion : str or (str, float), optional
-        When a perturbation counts as found: "misclassified", ("moved", by), ("wrong", by), ("reached", within) or
-        "none", in the units of the model's outputs.
+        When a perturbation counts as found: "misclassified", "classified" (as y says), ("moved", by), ("wrong", by),
+        ("reached", within) or "none", in the units of the model's outputs. Of labels "classified" is the default with
+        "reach" and "misclassified" without; of numbers nothing is counted unless it is told when.
 """
 _RESULT = """
     Returns
@@ -63,13 +73,15 @@ class AttackResult:
     adversarial : array of shape (n, d)
         The best points that were found; the sample itself where nothing is better.
     found : bool array of shape (n,)
-        Whether they meet the criterion.
+        Whether they meet the criterion; False where there is none.
     size : array of shape (n,)
         Size of the perturbation in the norm of the attack.
     before, after : array of shape (n,)
         The goal's value at the sample and at the best point.
     steps : int array of shape (n,)
         Evaluations up to the best point.
+    counted : bool
+        Whether a criterion said when a perturbation counts as found.
     """
 
     adversarial: NDArray[Any]
@@ -78,10 +90,22 @@ class AttackResult:
     before: NDArray[np.float64]
     after: NDArray[np.float64]
     steps: NDArray[np.int_]
+    counted: bool = True
 
     @property
     def error(self) -> float:
-        """Share of the samples for which a perturbation was found: the robust error."""
+        """Share of the samples for which a perturbation was found: the robust error, or the success of a targeted attack.
+
+        Raises
+        ------
+        ValueError
+            Without a criterion nothing was counted.
+        """
+        if not self.counted:
+            raise ValueError(
+                "error: no criterion says when a perturbation counts as found; "
+                'hint: give criterion=("moved", by) or ("wrong", by) in the units of the outputs'
+            )
         return float(self.found.mean())
 
 
@@ -139,10 +163,13 @@ def smallest_perturbation(
     norm: str = "linf",
     radius: float,
     steps: int = 20,
+    restarts: int = 1,
     bisections: int = 10,
+    seed: int = 0,
     **threat: Any,
 ) -> AttackResult:
-    return _run("pgd", {"steps": steps}, model, X, y, norm=norm, radius=radius, bisections=bisections, **threat)
+    settings = {"steps": steps, "restarts": restarts, "seed": seed}
+    return _run("pgd", settings, model, X, y, norm=norm, radius=radius, bisections=bisections, **threat)
 
 
 def transfer(
@@ -161,13 +188,14 @@ def transfer(
     ----------
     models : sequence of Model, LinearisedModel or fitted estimators
         Of one number type, with the same inputs and outputs, or classes.
-    X, y, norm, radius, steps, bounds, scales, frozen, goal, output, criterion
+    X, y, norm, radius, steps, bounds, scales, frozen, whole, goal, output, criterion
         As in :func:`pgd`.
 
     Returns
     -------
     array of shape (models, models)
-        Entry (i, j): the share of samples for which the perturbation made for model i meets the criterion on model j.
+        Entry (i, j): the share of samples for which the perturbation made for model i meets the criterion on model j;
+        NaN without a criterion.
     list of AttackResult
         The attack on each model.
 
@@ -187,9 +215,9 @@ def transfer(
     labels = targets[0].targets(y)[1]
     if labels and any(not np.array_equal(target.classes, targets[0].classes) for target in targets):
         raise ValueError("models: they tell different classes apart")
-    plan, y = _plan(targets[0], y, "pgd", {"steps": steps}, norm=norm, radius=radius, **threat)
+    plan, y = _plan(targets[0], X, y, "pgd", {"steps": steps}, norm=norm, radius=radius, **threat)
     shares, results = run_transfer([target.compiled for target in targets], X, y, plan)
-    return shares, [_result(out, X) for out in results]
+    return shares, [_result(out, X, plan) for out in results]
 
 
 fgsm.__doc__ = f"""One full step along the sign (linf) or the direction (l2) of the gradient (goodfellow2015).
@@ -208,24 +236,40 @@ pgd.__doc__ = f"""Projected gradient ascent (madry2018).
 apgd.__doc__ = f"""Projected gradient ascent with a step size of its own choice (croce2020).
 {_ARGUMENTS}    steps, restarts, seed : int
 {_RESULT}"""
-smallest_perturbation.__doc__ = f"""For every sample the smallest perturbation that meets the criterion, by bisection
-    over the radius with :func:`pgd`.
-{_ARGUMENTS}    steps : int
+smallest_perturbation.__doc__ = f"""For every sample the smallest perturbation that meets the criterion.
+
+    :func:`pgd` goes the nearest ways to it, past up to nine rivals of the right class or every output up and down, at
+    radii that start at the distance of a linear model and are bisected. An upper bound of the true distance; on linear
+    models the distance.
+{_ARGUMENTS}    steps, restarts, seed : int
         Of each attack.
     bisections : int
         Halvings of the bracket.
-{_RESULT}"""
+{_RESULT}
+    Examples
+    --------
+    >>> import numpy as np, gramstep
+    >>> model = gramstep.Model.mlp([2, 1], activation="identity", seed=1)
+    >>> model.set_parameters({{"layers.0.weight": np.array([[3.0, 4.0]]), "layers.0.bias": np.zeros(1)}})
+    >>> X = np.array([[0.1, -0.4]])
+    >>> moved = gramstep.attacks.smallest_perturbation(
+    ...     model, X, model.predict(X), norm="l2", radius=9, criterion=("moved", 0.5)
+    ... )
+    >>> moved.size.round(3)
+    array([0.1])
+    """
 
 
 def _run(attack, settings, model, X, y, *, bisections=None, **threat):
     X = np.asarray(X)
     target = _Target.of(model)
-    plan, y = _plan(target, y, attack, settings, **threat)
-    return _result(run_attack(target.compiled, X, y, plan, bisections), X)
+    plan, y = _plan(target, X, y, attack, settings, **threat)
+    return _result(run_attack(target.compiled, X, y, plan, bisections), X, plan)
 
 
 def _plan(
     target,
+    X,
     y,
     attack,
     settings,
@@ -235,6 +279,7 @@ def _plan(
     bounds=None,
     scales=None,
     frozen=(),
+    whole=(),
     goal="auto",
     output=0,
     criterion=None,
@@ -243,17 +288,36 @@ def _plan(
     y, labels = target.targets(y)
     if goal == "auto":
         goal = "margin" if labels else "loss"
+    if goal == "reach" and labels:
+        goal = "targeted"
     if criterion is None:
-        criterion = "misclassified" if goal == "margin" else "none"
+        criterion = "classified" if goal == "targeted" else "misclassified" if labels or goal == "margin" else "none"
     criterion, by = (criterion, 0.0) if isinstance(criterion, str) else criterion
-    limits = None if bounds is None else [(float(low), float(high)) for low, high in np.atleast_2d(bounds)]
     units = None if scales is None else [float(scale) for scale in scales]
-    threat = ThreatModel(norm, radius, bounds=limits, scales=units, frozen=list(frozen))
+    threat = ThreatModel(
+        norm, radius, bounds=_limits(bounds, X), scales=units, frozen=list(frozen), whole=[int(at) for at in whole]
+    )
     plan = {"threat": threat, "attack": attack, "settings": settings, "goal": goal, "output": output}
     return plan | {"criterion": criterion, "by": by}, y
 
 
-def _result(out, X):
+def _limits(bounds, X):
+    """(low, high) of every column, or None: of a pair of numbers or arrays, or of an array of shape (d, 2)."""
+    if bounds is None:
+        return None
+    columns = int(np.prod(X.shape[1:]))
+    rows = not isinstance(bounds, tuple) and np.ndim(bounds) == 2 and np.shape(bounds) == (columns, 2)
+    try:
+        low, high = np.transpose(bounds) if rows else bounds
+        low, high = (np.broadcast_to(np.asarray(end, dtype=float).ravel(), columns) for end in (low, high))
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"bounds: expected (low, high), each a number or an array of the {columns} columns, got {bounds!r}"
+        ) from None
+    return list(zip(low.tolist(), high.tolist(), strict=True))
+
+
+def _result(out, X, plan):
     return AttackResult(
         adversarial=out["adversarial"].reshape(X.shape),
         found=out["found"].astype(bool),
@@ -261,6 +325,7 @@ def _result(out, X):
         before=out["before"],
         after=out["after"],
         steps=out["steps"].astype(int),
+        counted=plan["criterion"] != "none",
     )
 
 
@@ -284,11 +349,19 @@ class _Target:
     def targets(self, y):
         """Targets as the model's outputs, and whether they are classes."""
         y = np.asarray(y)
-        estimator = not isinstance(self.compiled, (Model, LinearisedModel))
-        if self.classes is not None and y.ndim == 1 and (estimator or y.dtype.kind in "iu"):
+        network = isinstance(self.compiled, (Model, LinearisedModel))
+        if self.classes is not None and y.ndim == 1 and (not network or y.dtype.kind in "biu"):
             hits = y[:, None] == self.classes[None, :]
             if not hits.any(axis=1).all():
                 unknown = y[~hits.any(axis=1)][0]
                 raise ValueError(f"y: {unknown!r} is none of the classes {list(self.classes)}")
             return hits.astype(float), True
+        if self.classes is not None and y.ndim == 2:
+            return y, bool(np.isin(y, (0, 1)).all() and (y.sum(axis=1) == 1).all())
+        if network and self.compiled.n_outputs == 1 and y.dtype.kind in "biu":
+            if not (np.isin(y, (0, 1)).all() or np.isin(y, (-1, 1)).all()):
+                raise ValueError(
+                    "y: labels of one output are 0 and 1, or -1 and 1; hint: for a regression give y as floating-point numbers"
+                )
+            return y.astype(float), True
         return y, False

@@ -2,7 +2,7 @@
 
 use gramstep::attack::{
     Apgd, Attack, Attacked, Criterion, Fgsm, Goal, LargestLoss, Margin, Norm, OwnUnits, Pgd, Problem, Reach, Shift,
-    SmallestPerturbation, ThreatModel, transfer,
+    SmallestPerturbation, Targeted, ThreatModel, transfer,
 };
 use gramstep::loss::SquaredLoss;
 use gramstep::model::Differentiable;
@@ -26,13 +26,14 @@ pub(crate) struct PyThreatModel(ThreatModel);
 #[pymethods]
 impl PyThreatModel {
     #[new]
-    #[pyo3(signature = (norm, radius, *, bounds=None, scales=None, frozen=Vec::new()))]
+    #[pyo3(signature = (norm, radius, *, bounds=None, scales=None, frozen=Vec::new(), whole=Vec::new()))]
     fn new(
         norm: &str,
         radius: f64,
         bounds: Option<Vec<(f64, f64)>>,
         scales: Option<Vec<f64>>,
         frozen: Vec<usize>,
+        whole: Vec<usize>,
     ) -> PyResult<Self> {
         let build = || {
             let norm: Norm = norm.parse()?;
@@ -42,6 +43,9 @@ impl PyThreatModel {
                 Some(&[(lower, upper)]) => threat.with_box(lower, upper)?,
                 Some(limits) => threat.with_column_box(limits.to_vec())?,
             };
+            for column in whole {
+                threat = threat.with_step(column, 1.0)?;
+            }
             match scales {
                 None => Ok(threat),
                 Some(scales) => threat.with_scales(scales),
@@ -82,8 +86,9 @@ fn goal(name: &str, output: usize) -> PyResult<Box<dyn Goal + Send>> {
         "up" => Box::new(Shift::up(output)),
         "down" => Box::new(Shift::down(output)),
         "reach" => Box::new(Reach),
+        "targeted" => Box::new(Targeted),
         _ => {
-            let text = format!("goal = {name:?}: expected margin, loss, up, down or reach");
+            let text = format!("goal = {name:?}: expected margin, loss, up, down, reach or targeted");
             return Err(PyValueError::new_err(text));
         }
     })
@@ -93,11 +98,12 @@ fn criterion(name: &str, by: f64) -> PyResult<Criterion> {
     Ok(match name {
         "none" => Criterion::None,
         "misclassified" => Criterion::Misclassified,
+        "classified" => Criterion::Classified,
         "moved" => Criterion::Moved(by),
         "wrong" => Criterion::Wrong(by),
         "reached" => Criterion::Reached(by),
         _ => {
-            let text = format!("criterion = {name:?}: expected none, misclassified, moved, wrong or reached");
+            let text = format!("criterion = {name:?}: expected none, misclassified, classified, moved, wrong or reached");
             return Err(PyValueError::new_err(text));
         }
     })

@@ -122,3 +122,82 @@ def test_perturbations_transfer_between_a_network_and_its_linearisation(rng):
         attacks.transfer([linear, single], X, y, radius=0.3)
     with pytest.raises(TypeError, match="at least one Model"):
         attacks.transfer([], X, y, radius=0.3)
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+@pytest.mark.parametrize("attack", [attacks.fgsm, attacks.pgd, attacks.apgd])
+def test_a_prediction_is_attacked_against_itself(attack, norm, rng):
+    X = rng.normal(size=(30, 3))
+    y = X @ [1, -2, 0.5]
+    fitted = gramstep.GramGaussNewtonRegressor((20,), "tanh", max_iter=20, random_state=0).fit(X, y)
+    for model in (fitted, gramstep.Model.mlp([3, 16, 2], activation="tanh", seed=1)):
+        result = attack(model, X, model.predict(X), norm=norm, radius=0.1, criterion=("moved", 0.001))
+        moved = np.abs(model.predict(result.adversarial) - model.predict(X)).reshape(30, -1).max(axis=1)
+        assert result.error == 1 and (result.size > 0).all() and moved.min() >= 0.001
+        smallest = attacks.smallest_perturbation(
+            model, X, model.predict(X), norm=norm, radius=5.0, restarts=2, seed=3, criterion=("moved", 0.05)
+        )
+        assert smallest.found.all() and smallest.size.max() < 5.0
+
+
+def test_a_targeted_attack_brings_rows_to_their_class_and_counts_them(rng):
+    X, y = load_iris(return_X_y=True)
+    names = np.array(["setosa", "versicolor", "virginica"])[y]
+    for model in (
+        gramstep.GramGaussNewtonClassifier((20,), "tanh", max_iter=20, random_state=0).fit(X, names),
+        gramstep.NTKClassifier(depth=1).fit(X, names),
+    ):
+        for wish in np.unique(names):
+            Z = X[names != wish]
+            result = attacks.apgd(model, Z, np.full(len(Z), wish), radius=1.0, goal="reach", restarts=2)
+            there = model.predict(result.adversarial) == wish
+            np.testing.assert_array_equal(result.found, there)
+            corners = [model.predict(Z + rng.choice([-1.0, 1.0], size=Z.shape)) == wish for _ in range(50)]
+            assert result.error == there.mean() >= np.any(corners, axis=0).mean()
+
+
+def test_the_error_is_counted_or_said_to_be_missing(rng):
+    X = rng.normal(size=(50, 3))
+    y = X @ [1, -2, 0.5]
+    fitted = gramstep.GramGaussNewtonRegressor((20,), "tanh", max_iter=20, random_state=0).fit(X, y)
+    uncounted = attacks.pgd(fitted, X, y, radius=0.5)
+    assert not uncounted.counted and not uncounted.found.any() and (uncounted.after > uncounted.before).all()
+    with pytest.raises(ValueError, match="no criterion"):
+        _ = uncounted.error
+    wrong = attacks.pgd(fitted, X, y, radius=0.5, criterion=("wrong", 0.5))
+    assert wrong.error == np.mean(np.abs(fitted.predict(wrong.adversarial) - y) >= 0.5) > 0
+    # One output, whole numbers: its sign decides.
+    model = gramstep.Model.mlp([3, 8, 1], seed=0)
+    for labels in ((y > 0).astype(int), np.where(y > 0, 1, -1), y > 0):
+        binary = attacks.pgd(model, X, labels, radius=0.5)
+        assert binary.error == np.mean((model.predict(binary.adversarial)[:, 0] > 0) != (labels > 0)) > 0
+    with pytest.raises(ValueError, match="labels of one output"):
+        attacks.pgd(model, X, np.arange(50), radius=0.5)
+    shares, _ = attacks.transfer([model, model.linearise()], X, y, radius=0.1)
+    assert np.isnan(shares).all()
+
+
+def test_a_box_is_two_numbers_or_two_arrays_or_a_row_for_each_column(rng):
+    model, X = gramstep.Model.mlp([3, 1], activation="identity", seed=1), rng.uniform(size=(20, 3))
+    model.set_parameters({"layers.0.weight": np.array([[1.0, -1.0, 1.0]]), "layers.0.bias": np.zeros(1)})
+    low, high = np.array([0.0, -1.0, 0.0]), np.array([1.0, 1.0, 2.0])
+    forms = [(low, high), np.stack([low, high], axis=1), (list(low), list(high)), ([0, -1, 0], [1, 1, 2])]
+    first, *others = [
+        attacks.pgd(model, X, np.zeros(20), radius=3.0, bounds=form, goal="up").adversarial for form in forms
+    ]
+    np.testing.assert_array_equal(first, np.tile([1.0, -1.0, 2.0], (20, 1)))
+    assert all(np.array_equal(first, other) for other in others)
+    one = attacks.pgd(model, X, np.zeros(20), radius=3.0, bounds=(0, high), goal="up").adversarial
+    np.testing.assert_array_equal(one, np.tile([1.0, 0.0, 2.0], (20, 1)))
+    for wrong in [(0, 1, 2), 3.0, ([0, 0], [1, 1]), ("a", 1)]:
+        with pytest.raises(ValueError, match="bounds: expected"):
+            attacks.pgd(model, X, np.zeros(20), radius=3.0, bounds=wrong)
+
+
+def test_whole_columns_move_by_whole_numbers(rng):
+    X = np.stack([rng.integers(0, 9, size=40), rng.normal(size=40)], axis=1).astype(float)
+    fitted = gramstep.GramGaussNewtonRegressor((20,), "tanh", max_iter=10, random_state=0).fit(X, X.sum(axis=1))
+    result = attacks.pgd(fitted, X, X.sum(axis=1), radius=2.5, whole=[0])
+    moved = result.adversarial - X
+    np.testing.assert_allclose(moved[:, 0], moved[:, 0].round(), atol=1e-9)
+    assert set(np.abs(moved[:, 0].round())) <= {0.0, 1.0, 2.0} and np.abs(moved[:, 1]).max() > 2

@@ -20,7 +20,7 @@ use crate::text;
 #[derive(Args)]
 #[command(
     args_override_self = true,
-    after_help = "Text columns and marks of missing values are left as they are.\n\
+    after_help = "Text columns and marks of missing values are left as they are; columns of whole numbers move by whole numbers.\n\
                   Example: gramstep attack runs/diabetes-1 --norm linf --radius 0.01"
 )]
 pub(crate) struct Attack {
@@ -53,7 +53,7 @@ pub(crate) struct Attack {
     /// How far columns may move for each unit of the radius, such as temperature=0.5,pressure=2 [default: 1]
     #[arg(long, value_name = "COL=F,..", value_delimiter = ',', value_parser = size)]
     sizes: Vec<(String, f64)>,
-    /// Attack the first N rows only [default: all]
+    /// Attack N rows only, drawn at random by the seed [default: all]
     #[arg(long, value_name = "N")]
     rows: Option<NonZeroUsize>,
     /// Write a page with error against radius and the rows that were misled most
@@ -62,7 +62,7 @@ pub(crate) struct Attack {
     /// Judge other runs on the rows changed for this one
     #[arg(long, value_name = "RUN,..", value_delimiter = ',')]
     transfer: Vec<PathBuf>,
-    /// Of random starts
+    /// Of random starts and of the rows that are drawn
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
     /// Threads [default: all processors]

@@ -146,6 +146,9 @@ pub(crate) fn attack(report: &AttackReport) -> String {
         seconds(report.seconds),
         if report.interrupted { ", interrupted" } else { "" },
     );
+    if let Some(drawn) = report.drawn() {
+        text.insert_str(text.len() - 1, &(drawn + "\n"));
+    }
     let points = std::iter::once((0.0, &report.clean)).chain(report.robust.iter().map(|at| (at.radius, &at.metrics)));
     let header = std::iter::once("radius".to_owned()).chain(entries(&report.clean).into_iter().map(|(name, _)| name));
     let mut rows = vec![header.collect::<Vec<_>>()];

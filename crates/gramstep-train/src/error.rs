@@ -114,6 +114,22 @@ pub enum Error {
         /// The text.
         value: String,
     },
+    /// A value of a row lies outside the box that an attack is confined to.
+    #[error("{origin}: row {row}: column `{column}` is {value}, outside the box from {lower} to {upper}")]
+    OutsideBox {
+        /// The table.
+        origin: String,
+        /// The row, from 1.
+        row: usize,
+        /// The column of the network's input.
+        column: String,
+        /// Its value, in the units of the data like the box.
+        value: f64,
+        /// Lower end of the box.
+        lower: f64,
+        /// Upper end of the box.
+        upper: f64,
+    },
     /// An infinite value.
     #[error("{origin}:{line}: column `{column}`: infinite value")]
     Infinite {
@@ -347,6 +363,7 @@ impl Error {
         let fixed = match self {
             Self::UnknownColumn { column, available, .. } => return Some(nearest(column, available)),
             Self::Core(error) => return Some(error.hint().to_owned()),
+            Self::OutsideBox { .. } => "widen the box with --box, or leave the column as it is with --freeze",
             Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => "check the path",
             Self::Write { .. } => "choose another place with --out, or free some space",
             Self::UnknownSource { .. } => {

@@ -174,3 +174,61 @@ fn wrong_attacks_are_refused_with_what_they_have_to_be() {
     bench.fails("train --data t.csv --adversarial linf:0.1", 2, &["linf:0.1:pgd:10"]);
     bench.fails("train --data t.csv --ball 2", 2, &["--ball does not go with training without --adversarial"]);
 }
+
+#[test]
+fn rows_are_drawn_at_random_over_all_and_named() {
+    let bench = Bench::new();
+    bench.write("t.csv", smooth_table(120));
+    bench.json(&format!("{TRAIN} --out run"));
+    let attacked = |options: &str| {
+        let report = bench.json(&format!("attack run --data t.csv --norm linf --radius 0.01 --json {options}"));
+        let rows = report["rows"].as_array().unwrap().iter().map(|row| row.as_u64().unwrap()).collect::<Vec<_>>();
+        (rows, report["drawn_from"].as_u64(), report["clean"]["rows"].as_u64().unwrap())
+    };
+    let (all, none, count) = attacked("");
+    assert_eq!((all, none, count), ((1..=120).collect(), None, 120));
+    let (some, from, count) = attacked("--rows 30");
+    assert_eq!((some.len(), from, count), (30, Some(120), 30));
+    assert!(some.windows(2).all(|pair| pair[0] < pair[1]) && some[29] > 60, "not the first ones: {some:?}");
+    assert_eq!(attacked("--rows 30").0, some);
+    assert_ne!(attacked("--rows 30 --seed 1").0, some);
+    assert_eq!(attacked("--rows 500").1, None);
+    let text = bench.run("attack run --data t.csv --norm linf --radius 0.01 --rows 5");
+    assert!(text.stdout.contains("drawn at random from 120: rows "), "{}", text.stdout);
+    // A row keeps its perturbation whatever others are attacked: the test rows of the run by their own numbers.
+    let report = bench.json("attack run --norm linf --radius 0.01 --json");
+    assert_eq!(report["rows"].as_array().unwrap().len(), 24);
+}
+
+#[test]
+fn a_box_is_told_in_the_units_of_the_data_and_whole_numbers_stay_whole() {
+    let bench = Bench::new();
+    let mut text = "count,share,kind,y\n".to_owned();
+    for i in 0..90 {
+        let (count, share) = (i * 7 % 12, f64::from(i * 31 % 90) / 90.0);
+        let kind = ["a", "b", "c"][usize::try_from(i).unwrap() % 3];
+        writeln!(text, "{count},{share},{kind},{}", f64::from(count) + 3.0 * share).unwrap();
+    }
+    bench.write("t.csv", text);
+    bench.json(&format!("{TRAIN} --out run"));
+    let attack = "attack run --data t.csv --norm linf --json";
+    bench.fails(
+        &format!("{attack} --radius 0.1 --box 0,1"),
+        1,
+        &["row 2:", "`count` is 7,", "box from 0 to 1", "--box"],
+    );
+    let moved = |radius: &str| {
+        let report = bench.json(&format!("{attack} --radius {radius} --attack apgd:30"));
+        let note = report["notes"].to_string();
+        assert!(note.contains("whole numbers move by whole numbers: `count`"), "{note}");
+        let columns: Vec<(String, f64)> = (report["moves"].as_array().unwrap().iter())
+            .map(|column| (column["column"].as_str().unwrap().to_owned(), column["mean"].as_f64().unwrap()))
+            .collect();
+        columns.iter().find(|(name, _)| name == "count").unwrap().1
+    };
+    // Within less than 1 a whole number has nowhere to go; every row goes 2 of 2.7.
+    assert_eq!(moved("0.9"), 0.0);
+    let mean = moved("2.7");
+    assert!(mean > 1.0 && mean <= 2.0 + 1e-9, "{mean}");
+    assert!((90.0 * mean - (90.0 * mean).round()).abs() < 1e-6, "a mean of whole numbers: {mean}");
+}

@@ -6,6 +6,7 @@ mod options;
 mod page;
 mod report;
 mod run;
+mod threat;
 mod transfer;
 
 pub use options::AttackOptions;

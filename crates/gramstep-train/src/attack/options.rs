@@ -24,9 +24,9 @@ pub struct AttackOptions {
     pub frozen: Vec<String>,
     /// How far columns may move for each unit of the radius; 1 for those not named.
     pub sizes: Vec<(String, f64)>,
-    /// The most rows to attack: the first ones.
+    /// The most rows to attack, drawn at random over all by `seed`.
     pub rows: Option<usize>,
-    /// Of random starts.
+    /// Of random starts and of the rows that are drawn.
     pub seed: u64,
     /// Threads.
     pub threads: usize,

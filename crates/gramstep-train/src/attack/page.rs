@@ -36,6 +36,9 @@ pub(super) fn write(
         number(report.radius),
         seconds(report.seconds),
     ));
+    if let Some(drawn) = report.drawn() {
+        page.note(&format!("The rows were {drawn}."));
+    }
     let curve = || std::iter::once((0.0, &report.clean)).chain(report.robust.iter().map(|at| (at.radius, &at.metrics)));
     let measures = measures(&report.clean);
     let header: Vec<&str> = std::iter::once("radius").chain(measures.iter().map(|measure| measure.name)).collect();

@@ -4,6 +4,7 @@ use gramstep::attack::Norm;
 use serde::{Deserialize, Serialize};
 
 use super::Transfer;
+use crate::format::text::count;
 use crate::outcome::metrics::Metrics;
 use crate::training::adversarial::Unit;
 
@@ -29,6 +30,12 @@ pub struct AttackReport {
     pub unit: Unit,
     /// The attack.
     pub attack: String,
+    /// The rows of the table that were attacked, from 1, ascending.
+    #[serde(default)]
+    pub rows: Vec<usize>,
+    /// How many there are, where the attacked ones were drawn from them at random.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drawn_from: Option<usize>,
     /// Without attack.
     pub clean: Metrics,
     /// At every radius, ascending; the last is that of the attack, unless it was interrupted.
@@ -46,6 +53,19 @@ pub struct AttackReport {
     /// What a user should know of the rows.
     #[serde(default)]
     pub notes: Vec<String>,
+}
+
+/// Rows drawn at random that are named.
+const MOST_ROWS: usize = 12;
+
+impl AttackReport {
+    /// Which rows were drawn at random from how many, in words; none where all were attacked.
+    #[must_use]
+    pub fn drawn(&self) -> Option<String> {
+        let named: Vec<String> = self.rows.iter().take(MOST_ROWS).map(usize::to_string).collect();
+        let more = if self.rows.len() > named.len() { ", .." } else { "" };
+        self.drawn_from.map(|all| format!("drawn at random from {}: rows {}{more}", count(all), named.join(", ")))
+    }
 }
 
 /// The quality of a model under attack at one radius.

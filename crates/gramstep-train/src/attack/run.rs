@@ -1,25 +1,25 @@
 //! An attack on the model of a run at several radii.
 
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use gramstep::attack::{Attack, Criterion, LargestLoss, Problem};
+use gramstep::attack::{Attack, Criterion, LargestLoss, Problem, ThreatModel};
 use gramstep::loss::SquaredLoss;
 use gramstep::model::Differentiable;
+use gramstep::random::Purpose;
 use gramstep::{Device, Matrix, Scalar};
 
 use super::options::AttackOptions;
 use super::report::{AttackReport, ColumnMove, RobustMetrics, SCHEMA_VERSION};
 use super::transfer::{Other, Perturbed};
-use super::{examples, page};
-use crate::data::{Dataset, Inputs, Preprocessing, Source, Targets};
-use crate::error::{Error, Result, outside};
+use super::{examples, page, threat};
+use crate::data::permutation::permutation;
+use crate::data::{Dataset, Preprocessing, Source, Targets};
+use crate::error::{Error, Result};
 use crate::outcome::event::Observer;
 use crate::outcome::metrics::measure;
 use crate::predictor::{Learned, Predictor};
-use crate::training::adversarial::{threat_model, unit_sizes};
 
 /// Shares of the radius at which the error is found.
 const SHARES: [f64; 4] = [0.25, 0.5, 0.75, 1.0];
@@ -51,22 +51,26 @@ pub fn attack(
         }
     };
     let mut notes = table.notes().to_vec();
-    rows.truncate(options.rows.unwrap_or(usize::MAX));
+    let all = rows.len();
+    chosen(&mut rows, options);
     if rows.is_empty() {
         let purpose = "an attack: the target is empty".to_owned();
         return Err(Error::TooFewRows { origin: table.origin().to_owned(), rows: 0, purpose });
     }
     let weights = preprocessing.weights_of(&table, &rows)?;
     let data = preprocessing.dataset(&table, &rows, &mut notes)?.with_weights(weights)?;
+    let threat = threat::model(preprocessing, &table, options, &mut notes)?;
     let other = |run: &PathBuf| Other::load(run, (&table, &rows), preprocessing, &device, &mut notes);
     let others = options.transfer.iter().map(other).collect::<Result<Vec<_>>>()?;
     let clock = Instant::now();
     let mut watch = Watch { stop, observer };
-    let (robust, attacked) = match trained.learned() {
-        Learned::F32(networks) => attack_model(networks, &trained, &data.cast(), options, &mut watch)?,
-        Learned::F64(networks) => attack_model(networks, &trained, &data, options, &mut watch)?,
-        Learned::Kernel(kernel) => attack_model(kernel.regressor(), &trained, &data, options, &mut watch)?,
+    let ground = Under { trained: &trained, rows: &rows, threat: &threat, options };
+    let attacked = match trained.learned() {
+        Learned::F32(networks) => attack_model(networks, &data.cast(), &ground, &mut watch),
+        Learned::F64(networks) => attack_model(networks, &data, &ground, &mut watch),
+        Learned::Kernel(kernel) => attack_model(kernel.regressor(), &data, &ground, &mut watch),
     };
+    let (robust, attacked) = attacked.map_err(|error| threat::in_the_data(error, preprocessing, &table, &rows))?;
     let seconds = clock.elapsed().as_secs_f64();
     let perturbed = Perturbed { preprocessing, clean: &data.inputs, attacked: &attacked };
     let report = AttackReport {
@@ -77,6 +81,8 @@ pub fn attack(
         radius: options.radius,
         unit: options.unit,
         attack: options.attack.to_string(),
+        rows: rows.iter().map(|row| row + 1).collect(),
+        drawn_from: (rows.len() < all).then_some(all),
         clean: trained.judge(&data)?,
         moves: moves(preprocessing, &data.inputs, &attacked),
         transfer: others.iter().map(|other| other.judge(&perturbed)).collect::<Result<_>>()?,
@@ -98,24 +104,50 @@ struct Watch<'a> {
     observer: &'a mut dyn Observer,
 }
 
+/// What is attacked with what: the rows of the table by their numbers.
+struct Under<'a> {
+    trained: &'a Predictor,
+    rows: &'a [usize],
+    threat: &'a ThreatModel,
+    options: &'a AttackOptions,
+}
+
+/// Leaves as many rows as are wanted, drawn at random over all and in their order.
+fn chosen(rows: &mut Vec<usize>, options: &AttackOptions) {
+    if let Some(wanted) = options.rows.filter(|wanted| *wanted < rows.len()) {
+        let order = permutation(rows.len(), options.seed, Purpose::Perturbation, 0);
+        *rows = order[..wanted].iter().map(|&at| rows[at]).collect();
+        rows.sort_unstable();
+    }
+}
+
+/// An error of a chunk as one of the whole batch.
+fn of_batch(error: gramstep::Error, start: usize) -> gramstep::Error {
+    match error {
+        gramstep::Error::OutsideBox { sample, column, value, lower, upper } => {
+            gramstep::Error::OutsideBox { sample: start + sample, column, value, lower, upper }
+        }
+        other => other,
+    }
+}
+
 /// Attacks a model on preprocessed data at every radius; returns what was found, and the inputs at the largest radius
 /// that was done.
 fn attack_model<T: Scalar>(
     model: &dyn Differentiable<T>,
-    trained: &Predictor,
     data: &Dataset<T>,
-    options: &AttackOptions,
+    under: &Under<'_>,
     watch: &mut Watch<'_>,
 ) -> Result<(Vec<RobustMetrics>, Matrix<f64>)> {
+    let Under { trained, options, .. } = under;
     let preprocessing = trained.preprocessing();
-    let threat = limited(preprocessing, options)?;
     let attack = options.attack.with_seed(options.seed);
     let goal = LargestLoss(&SquaredLoss);
     let (rows, expected) = (data.rows(), data.targets.cast());
-    let numbers: Vec<u64> = (0..rows as u64).collect();
+    let numbers: Vec<u64> = under.rows.iter().map(|&row| row as u64).collect();
     let (mut robust, mut inputs) = (Vec::new(), data.inputs.cast());
     for (at, share) in SHARES.into_iter().enumerate() {
-        let threat = threat.clone().with_radius(share * options.radius)?;
+        let threat = under.threat.clone().with_radius(share * options.radius)?;
         let mut found = Matrix::zeros(rows, data.inputs.columns());
         for start in (0..rows).step_by(CHUNK) {
             watch.observer.count("rows", at * rows + start, SHARES.len() * rows);
@@ -128,7 +160,7 @@ fn attack_model<T: Scalar>(
             if matches!(preprocessing.targets, Targets::Regression { .. }) {
                 problem = problem.with_goal(&goal).with_criterion(Criterion::None);
             }
-            let attacked = attack.run(&problem, &threat)?.inputs.cast();
+            let attacked = attack.run(&problem, &threat).map_err(|error| of_batch(error, start))?.inputs.cast();
             chunk.zip(0..).for_each(|(row, i)| found.row_mut(row).copy_from_slice(attacked.row(i)));
         }
         inputs = found;
@@ -137,40 +169,6 @@ fn attack_model<T: Scalar>(
         robust.push(RobustMetrics { radius: share * options.radius, metrics });
     }
     Ok((robust, inputs))
-}
-
-/// The threat model with limits, sizes and frozen columns.
-fn limited(preprocessing: &Preprocessing, options: &AttackOptions) -> Result<gramstep::attack::ThreatModel> {
-    let inputs = &preprocessing.inputs;
-    let mut sizes = unit_sizes(inputs, options.unit);
-    for (name, size) in &options.sizes {
-        if !(size.is_finite() && *size >= 0.0) {
-            return Err(outside("size", &format!("{name}={size}"), "finite and at least 0"));
-        }
-        places_of(inputs, name)?.for_each(|place| sizes[place] *= size);
-    }
-    let mut threat = threat_model(inputs, options.norm, options.radius, sizes)?;
-    if let Some((lower, upper)) = options.limits {
-        let standardised = inputs.standardisation.mean.iter().zip(&inputs.standardisation.scale);
-        // The same operations as for the data, so that a value at the limit is inside.
-        let limits = standardised.map(|(mean, scale)| ((lower - mean) / scale, (upper - mean) / scale));
-        threat = threat.with_column_box(limits.collect())?;
-    }
-    let mut frozen = Vec::new();
-    for name in &options.frozen {
-        frozen.extend(places_of(inputs, name)?);
-    }
-    Ok(threat.with_frozen(&frozen))
-}
-
-/// Where a column of the table is among the inputs.
-fn places_of(inputs: &Inputs, name: &str) -> Result<Range<usize>> {
-    let found = inputs.places().find(|(column, _)| column.name == name);
-    found.map(|(_, places)| places).ok_or_else(|| Error::UnknownColumn {
-        origin: "the run".to_owned(),
-        column: name.to_owned(),
-        available: inputs.columns.iter().map(|column| column.name.clone()).collect(),
-    })
 }
 
 fn moves(preprocessing: &Preprocessing, clean: &Matrix<f64>, moved: &Matrix<f64>) -> Vec<ColumnMove> {

@@ -55,11 +55,10 @@ fn row(tried: &Tried) -> Vec<String> {
 
 fn claim(page: &mut Page, certificate: &Certificate) -> Result<()> {
     page.heading(&format!("{}: {}", certificate.claim, certificate.verdict)).paragraph(&certificate.statement);
-    if certificate.verdict == Verdict::AssumptionsNotMet {
-        let unmet: Vec<&str> = certificate.unmet().map(|assumption| assumption.name.as_str()).collect();
-        page.paragraph(&format!("Not met: {}. What was measured shows what happens then.", unmet.join("; ")));
-    }
     page.paragraph(&certificate.sentence);
+    if certificate.verdict == Verdict::AssumptionsNotMet {
+        page.paragraph("What was measured shows what happens then.");
+    }
     page.note(&format!("Paper: {}. Setting: {}.", certificate.source, certificate.setting));
     page.charts(&certificate.pictures.iter().map(chart).collect::<Vec<_>>())?;
     let assumptions: Vec<Vec<String>> = certificate

@@ -1,6 +1,6 @@
 //! Points that somebody proposes.
 
-use super::{Attack, Problem, Search};
+use super::{Attack, Criterion, Problem, Search};
 use crate::device::Tile;
 use crate::error::{Error, Result, check_extent};
 use crate::model::InputPass;
@@ -14,7 +14,7 @@ pub struct Candidates<T>(pub Matrix<T>);
 
 impl<T: Scalar> Candidates<T> {
     /// Share of the samples for which the criterion is met at the candidate itself; unlike [`Attack::run`] the clean
-    /// sample does not compete.
+    /// sample does not compete. Not a number without a criterion or samples.
     ///
     /// # Errors
     /// Those of an attack.
@@ -24,12 +24,13 @@ impl<T: Scalar> Candidates<T> {
         let f = predict(problem, self.0.as_slice())?;
         check_extent("rows of the candidates", targets.rows(), f.rows())?;
         let met = (0..f.rows()).filter(|&i| problem.criterion.met(clean.row(i), f.row(i), targets.row(i))).count();
-        Ok(met as f64 / f.rows().max(1) as f64)
+        let counted = problem.criterion != Criterion::None && f.rows() > 0;
+        Ok(if counted { met as f64 / f.rows() as f64 } else { f64::NAN })
     }
 }
 
 /// Outputs of the problem's model for the rows of x.
-fn predict<T: Scalar>(problem: &Problem<'_, T>, x: &[T]) -> Result<Matrix<f64>> {
+pub(super) fn predict<T: Scalar>(problem: &Problem<'_, T>, x: &[T]) -> Result<Matrix<f64>> {
     let (model, d) = (problem.model, problem.model.inputs().max(1));
     let (rows, mut pass, mut outputs) = (model.tile_samples(x.len() / d), InputPass::default(), Vec::new());
     for tile in x.chunks(rows * d) {

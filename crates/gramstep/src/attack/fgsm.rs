@@ -43,6 +43,10 @@ impl<T: Scalar> Attack<T> for Fgsm {
         true
     }
 
+    fn makes_one_step(&self) -> bool {
+        true
+    }
+
     fn search(&self, search: &mut Search<'_, T>) -> Result<()> {
         Self::AS_PGD.search(search)
     }

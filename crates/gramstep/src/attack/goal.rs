@@ -1,4 +1,4 @@
-//! What an attack drives up, and when it has reached what it wants.
+//! What an attack drives up.
 
 use std::fmt::Debug;
 
@@ -17,14 +17,31 @@ pub trait Goal: Sync + Debug {
     /// The number, larger is better for the attacker.
     fn value(&self, f: &[f64], y: &[f64]) -> f64;
 
-    /// g ← ∂value/∂f, or a direction that leads out of a plateau where that is 0.
+    /// g ← ∂value/∂f up to a positive factor, or a direction that leads out of a plateau where that is 0.
+    ///
+    /// Where it stays 0 although the value could rise, as the squared loss at f = y, a [`Search`](super::Search) tries
+    /// every output up and down by itself.
     fn gradient(&self, f: &[f64], y: &[f64], g: &mut [f64]);
+
+    /// g ← the direction of f along which attacks of several steps climb, where a better one than the gradient is known.
+    fn ascent(&self, f: &[f64], y: &[f64], g: &mut [f64]) {
+        self.gradient(f, y, g);
+    }
+
+    /// Whether f is so near to where the value is least that its gradient is rounding; `epsilon` is that of the model's
+    /// numbers.
+    fn rests(&self, _f: &[f64], _y: &[f64], _epsilon: f64) -> bool {
+        false
+    }
 
     /// Why these targets do not fit this goal, and which of them, if they do not.
     fn objection(&self, _y: &[f64]) -> Option<(f64, &'static str)> {
         None
     }
 }
+
+/// Roundings by which an output that was meant to be a target may miss it.
+const ROUNDINGS: f64 = 16.0;
 
 /// The largest loss.
 #[derive(Clone, Copy, Debug)]
@@ -43,45 +60,13 @@ impl Goal for LargestLoss<'_> {
         self.0.ascent(f, y, g);
     }
 
+    fn rests(&self, f: &[f64], y: &[f64], epsilon: f64) -> bool {
+        let largest = y.iter().fold(0.0, |most: f64, y| most.max(y.abs()));
+        f.iter().zip(y).all(|(f, y)| (f - y).abs() <= ROUNDINGS * epsilon * largest)
+    }
+
     fn objection(&self, y: &[f64]) -> Option<(f64, &'static str)> {
         self.0.objection(y)
-    }
-}
-
-/// The margin by which another class beats the right one: max_{a≠c} f_a − f_c for one-hot y with y_c = 1.
-///
-/// Defined from two classes on. One output is a decision between two classes by its sign: −f for y = 1, f for y = 0
-/// or −1. Unlike cross-entropy it does not fade where the network is sure. The ratio loss of croce2020 divides the
-/// margin by a gap of logits, which needs three classes; steps are normalised here without it.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Margin;
-
-impl Goal for Margin {
-    fn name(&self) -> &'static str {
-        "margin"
-    }
-
-    fn value(&self, f: &[f64], y: &[f64]) -> f64 {
-        match f {
-            [f] => -class_sign(y) * f,
-            _ => rival(f, y).map_or(0.0, |a| f[a] - f[class(y)]),
-        }
-    }
-
-    fn gradient(&self, f: &[f64], y: &[f64], g: &mut [f64]) {
-        if let [g] = g {
-            *g = -class_sign(y);
-            return;
-        }
-        g.fill(0.0);
-        if let Some(a) = rival(f, y) {
-            g[a] = 1.0;
-            g[class(y)] = -1.0;
-        }
-    }
-
-    fn objection(&self, y: &[f64]) -> Option<(f64, &'static str)> {
-        no_class(y)
     }
 }
 
@@ -139,69 +124,4 @@ impl Goal for Reach {
     fn gradient(&self, f: &[f64], y: &[f64], g: &mut [f64]) {
         g.iter_mut().zip(f.iter().zip(y)).for_each(|(g, (f, y))| *g = y - f);
     }
-}
-
-/// When a perturbation counts as found.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-#[non_exhaustive]
-pub enum Criterion {
-    /// Never: only the goal's value matters.
-    #[default]
-    None,
-    /// The right class does not win. A tie is no decision and counts as lost.
-    Misclassified,
-    /// Some output differs from that of the clean sample by at least this much, which is > 0.
-    Moved(f64),
-    /// Some output differs from its target by at least this much, which is > 0.
-    Wrong(f64),
-    /// Every output is within this distance of its target, the attacker's wish.
-    Reached(f64),
-}
-
-impl Criterion {
-    /// Whether outputs f, for targets y and clean outputs `clean`, meet it.
-    #[must_use]
-    pub fn met(self, clean: &[f64], f: &[f64], y: &[f64]) -> bool {
-        let largest = |other: &[f64]| f.iter().zip(other).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
-        match self {
-            Self::None => false,
-            Self::Misclassified => Margin.value(f, y) >= 0.0,
-            Self::Moved(by) => largest(clean) >= by,
-            Self::Wrong(by) => largest(y) >= by,
-            Self::Reached(within) => largest(y) <= within,
-        }
-    }
-
-    /// Why these targets do not fit, and which of them, if they do not.
-    pub(super) fn objection(self, y: &[f64]) -> Option<(f64, &'static str)> {
-        if self == Self::Misclassified { no_class(y) } else { None }
-    }
-}
-
-/// The class of one-hot targets.
-fn class(y: &[f64]) -> usize {
-    (0..y.len()).fold(0, |best, a| if y[a] > y[best] { a } else { best })
-}
-
-/// The class of one output: 1 for y = 1, −1 for y = 0 or −1.
-fn class_sign(y: &[f64]) -> f64 {
-    if y.first().is_some_and(|&y| y > 0.5) { 1.0 } else { -1.0 }
-}
-
-/// The strongest class but the right one.
-fn rival(f: &[f64], y: &[f64]) -> Option<usize> {
-    let right = class(y);
-    (0..f.len()).filter(|&a| a != right).reduce(|best, a| if f[a] > f[best] { a } else { best })
-}
-
-fn no_class(y: &[f64]) -> Option<(f64, &'static str)> {
-    if let [y] = y {
-        let fits = [-1.0, 0.0, 1.0].contains(y);
-        return (!fits).then_some((*y, "is no class: one output needs 0 or ±1, a regression needs another goal"));
-    }
-    if let Some(&y) = y.iter().find(|y| ![0.0, 1.0].contains(*y)) {
-        return Some((y, "is no class: several outputs need one-hot targets, a regression needs another goal"));
-    }
-    let ones: f64 = y.iter().sum();
-    (ones != 1.0).then_some((ones, "is how many classes the sample has, not 1"))
 }

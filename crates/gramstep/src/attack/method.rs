@@ -1,6 +1,7 @@
 //! What an attack is: it proposes points, and is run on a batch tile by tile.
 
 use super::outcome::{Attacked, SampleOutcome};
+use super::plateau;
 use super::problem::Problem;
 use super::region::Region;
 use super::search::Search;
@@ -28,6 +29,11 @@ pub trait Attack<T: Scalar>: Sync {
 
     /// Whether the first gradient is wanted at the sample itself; then it is there when the search begins.
     fn starts_at_the_sample(&self) -> bool;
+
+    /// Whether it makes a single step, along the gradient of the goal itself.
+    fn makes_one_step(&self) -> bool {
+        false
+    }
 
     /// Looks for good points for a tile of samples. The samples themselves have been evaluated.
     ///
@@ -75,10 +81,11 @@ pub(super) fn run_with_radii<T: Scalar>(
         let centre = &inputs[work.first * d..][..work.points.len()];
         let targets = &targets.as_slice()[work.first * k..][..work.points.len() / d.max(1) * k];
         work.outcome = Region::new(threat, radii, centre, d, work.first).and_then(|region| {
-            let (fixed, ascending) = (region.is_fixed(), attack.starts_at_the_sample());
+            let (fixed, ascent) = (region.is_fixed(), (attack.starts_at_the_sample(), attack.makes_one_step()));
             let of_tile = (work.first, targets);
-            let mut search = Search::start(problem, operations, region, of_tile, &mut *work.points, ascending)?;
+            let mut search = Search::start(problem, operations, region, of_tile, &mut *work.points, ascent)?;
             if !fixed {
+                plateau::leave(&mut search)?;
                 attack.search(&mut search)?;
             }
             Ok(search.finish())
@@ -88,5 +95,5 @@ pub(super) fn run_with_radii<T: Scalar>(
     for work in works {
         samples.extend(work.outcome?);
     }
-    Ok(Attacked { inputs: Matrix::from_vec(n, d, points)?, samples })
+    Ok(Attacked { inputs: Matrix::from_vec(n, d, points)?, samples, criterion: problem.criterion })
 }

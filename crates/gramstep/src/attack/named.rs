@@ -93,6 +93,10 @@ impl<T: Scalar> Attack<T> for NamedAttack {
         self.inner::<T>().starts_at_the_sample()
     }
 
+    fn makes_one_step(&self) -> bool {
+        self.inner::<T>().makes_one_step()
+    }
+
     fn search(&self, search: &mut Search<'_, T>) -> Result<()> {
         self.inner().search(search)
     }

@@ -1,5 +1,6 @@
 //! What an attack did to a batch.
 
+use super::criterion::Criterion;
 use crate::view::Matrix;
 
 /// What an attack did to one sample.
@@ -32,12 +33,18 @@ pub struct Attacked<T> {
     pub inputs: Matrix<T>,
     /// One outcome for each sample.
     pub samples: Vec<SampleOutcome>,
+    /// When a perturbation counted as found.
+    pub criterion: Criterion,
 }
 
 impl<T> Attacked<T> {
-    /// Share of the samples for which the criterion was met: the robust error.
+    /// Share of the samples for which the criterion was met: the robust error. Not a number without a criterion
+    /// ([`Criterion::None`]) or samples: nothing was counted then.
     #[must_use]
     pub fn error(&self) -> f64 {
+        if self.criterion == Criterion::None || self.samples.is_empty() {
+            return f64::NAN;
+        }
         self.mean(|sample| f64::from(u8::from(sample.found)))
     }
 

@@ -1,6 +1,8 @@
 //! What is attacked: a model, samples, and what the attacker wants of them.
 
-use super::goal::{Criterion, Goal, Margin};
+use super::classes::Margin;
+use super::criterion::Criterion;
+use super::goal::Goal;
 use crate::error::{Error, Result, check_extent, check_positive};
 use crate::model::Differentiable;
 use crate::scalar::Scalar;
@@ -28,7 +30,9 @@ pub struct Problem<'a, T> {
     pub(super) model: &'a dyn Differentiable<T>,
     pub(super) inputs: MatrixView<'a, T>,
     pub(super) targets: MatrixView<'a, T>,
-    pub(super) goal: &'a dyn Goal,
+    goal: &'a dyn Goal,
+    /// A goal for each sample, in place of `goal`.
+    goals: Option<&'a [&'a dyn Goal]>,
     pub(super) criterion: Criterion,
     numbers: Option<&'a [u64]>,
 }
@@ -42,13 +46,20 @@ impl<'a, T: Scalar> Problem<'a, T> {
         targets: impl Into<MatrixView<'a, T>>,
     ) -> Self {
         let (inputs, targets) = (inputs.into(), targets.into());
-        Self { model, inputs, targets, goal: &Margin, criterion: Criterion::Misclassified, numbers: None }
+        Self { model, inputs, targets, goal: &Margin, goals: None, criterion: Criterion::Misclassified, numbers: None }
     }
 
     /// The same samples with another goal.
     #[must_use]
     pub fn with_goal(mut self, goal: &'a dyn Goal) -> Self {
-        self.goal = goal;
+        (self.goal, self.goals) = (goal, None);
+        self
+    }
+
+    /// The same samples, each with a goal of its own.
+    #[must_use]
+    pub fn with_goals(mut self, goals: &'a [&'a dyn Goal]) -> Self {
+        self.goals = Some(goals);
         self
     }
 
@@ -79,6 +90,10 @@ impl<'a, T: Scalar> Problem<'a, T> {
         self.inputs.rows()
     }
 
+    pub(super) fn goal(&self, row: usize) -> &'a dyn Goal {
+        self.goals.map_or(self.goal, |goals| goals[row])
+    }
+
     pub(super) fn number(&self, row: usize) -> u64 {
         self.numbers.map_or(row as u64, |numbers| numbers[row])
     }
@@ -90,13 +105,14 @@ impl<'a, T: Scalar> Problem<'a, T> {
         check_extent("rows of the targets", n, self.targets.rows())?;
         check_extent("columns of the targets", k, self.targets.columns())?;
         check_extent("sample numbers", n, self.numbers.map_or(n, <[u64]>::len))?;
+        check_extent("goals of samples", n, self.goals.map_or(n, <[&dyn Goal]>::len))?;
         let targets = Matrix::from_fn(n, k, |i, a| self.targets.get(i, a).to_f64());
         for i in 0..n {
             let y = targets.row(i);
             let not_finite = y.iter().find(|y| !y.is_finite()).map(|&y| (y, "is not finite"));
-            let objection = not_finite.or_else(|| self.goal.objection(y)).or_else(|| self.criterion.objection(y));
+            let objection = not_finite.or_else(|| self.goal(i).objection(y)).or_else(|| self.criterion.objection(y));
             if let Some((value, reason)) = objection {
-                return Err(Error::Target { loss: self.goal.name(), sample: i, value, reason });
+                return Err(Error::Target { loss: self.goal(i).name(), sample: i, value, reason });
             }
         }
         if let Criterion::Moved(by) | Criterion::Wrong(by) | Criterion::Reached(by) = self.criterion {

@@ -1,5 +1,7 @@
 //! B(x₀) for a tile of samples: exact projection on it, steepest steps and uniform draws within it, sizes in its norm.
 
+use std::borrow::Cow;
+
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 
@@ -23,6 +25,8 @@ pub(super) struct Region<'a, T> {
     scales: Vec<T>,
     /// 1/s_j, 0 where frozen.
     inverse_scales: Vec<f64>,
+    /// Steps that columns move by, 0 where by any amount; none if all do.
+    grid: Option<Vec<f64>>,
     /// The box of every sample, cut with the ball for ℓ∞; the sample itself where frozen. n×d.
     lower: Vec<T>,
     upper: Vec<T>,
@@ -68,7 +72,7 @@ impl<'a, T: Scalar> Region<'a, T> {
         }
         let inverse_scales = wide.iter().map(|&s| if s > 0.0 { 1.0 / s } else { 0.0 }).collect();
         let scales = wide.into_iter().map(T::from_f64).collect();
-        Ok(Self { norm, radii, columns, centre, scales, inverse_scales, lower, upper })
+        Ok(Self { norm, radii, columns, centre, scales, inverse_scales, grid: threat.grid(columns)?, lower, upper })
     }
 
     /// x₀, n×d.
@@ -83,6 +87,33 @@ impl<'a, T: Scalar> Region<'a, T> {
     /// Whether no sample may move.
     pub(super) fn is_fixed(&self) -> bool {
         self.radii.iter().all(|&radius| radius == 0.0)
+    }
+
+    /// Whether no step along this gradient moves anything.
+    pub(super) fn is_flat(&self, gradient: &[T]) -> bool {
+        gradient.iter().zip(&self.scales).all(|(&g, &s)| g * s == T::ZERO)
+    }
+
+    /// Points of the regions with every column that moves by whole steps a number of these from the sample: the nearest
+    /// that the region allows for ℓ∞, the next one towards the sample for ℓ2.
+    pub(super) fn settled<'x>(&self, x: &'x [T]) -> Cow<'x, [T]> {
+        let Some(grid) = &self.grid else { return Cow::Borrowed(x) };
+        let (mut settled, slack) = (x.to_vec(), T::EPSILON.to_f64().sqrt());
+        for (at, x) in settled.iter_mut().enumerate() {
+            let (step, centre) = (grid[at % self.columns], self.centre[at].to_f64());
+            if step > 0.0 {
+                let inside = |steps: f64| {
+                    let (low, high) = (self.lower[at].to_f64(), self.upper[at].to_f64());
+                    (low - slack * step..=high + slack * step).contains(&(centre + steps * step))
+                };
+                let steps = (x.to_f64() - centre) / step;
+                let nearest = steps.round();
+                let towards = steps.signum() * (steps.abs() + slack).floor();
+                let steps = if self.norm == Norm::Linf && inside(nearest) { nearest } else { towards };
+                *x = T::from_f64(centre + steps * step);
+            }
+        }
+        Cow::Owned(settled)
     }
 
     /// Replaces every row of x by the nearest point of its region.

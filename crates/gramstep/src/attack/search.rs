@@ -3,6 +3,7 @@
 use super::outcome::SampleOutcome;
 use super::problem::Problem;
 use super::region::Region;
+use super::way_out::WayOut;
 use crate::device::{Operations, Tile};
 use crate::error::{Result, check_setting};
 use crate::model::InputPass;
@@ -14,10 +15,16 @@ use crate::scalar::Scalar;
 /// Every point that is evaluated competes for the best of its sample: one that meets the criterion beats one that
 /// does not, then the larger value of the goal. The clean sample is the first to compete, so an attack never does worse
 /// than no attack. An attack only chooses points.
+///
+/// Nothing stands still on a plateau. Where the goal rests at the sample itself, as the squared loss does at f = y, every
+/// output is tried up and down first; where the gradient with respect to x vanishes, a step leads to a
+/// random point of the region.
 pub struct Search<'a, T> {
     problem: &'a Problem<'a, T>,
     operations: &'a dyn Operations<T>,
     region: Region<'a, T>,
+    /// Whether only one step follows, so that the gradient itself is wanted and no direction for the long run.
+    one_step: bool,
     /// Row of the batch that row 0 of the tile is.
     first: usize,
     /// Targets, n×k.
@@ -30,7 +37,10 @@ pub struct Search<'a, T> {
     best: Vec<SampleOutcome>,
     /// The best points, n×d.
     points: &'a mut [T],
-    evaluations: usize,
+    /// Evaluations of every sample so far.
+    evaluations: Vec<usize>,
+    /// Where the goal rests at the sample: what to do about it.
+    ways_out: Vec<WayOut>,
     /// Outputs of one sample, in f64.
     row: Vec<f64>,
     row_gradient: Vec<f64>,
@@ -45,13 +55,14 @@ impl<'a, T: Scalar> Search<'a, T> {
         region: Region<'a, T>,
         (first, targets): (usize, &'a [f64]),
         points: &'a mut [T],
-        ascending: bool,
+        (ascending, one_step): (bool, bool),
     ) -> Result<Self> {
         let (k, centre, samples) = (problem.model.outputs(), region.centre(), region.samples());
         let mut search = Self {
             problem,
             operations,
             region,
+            one_step,
             first,
             targets,
             clean: vec![0.0; samples * k],
@@ -60,7 +71,8 @@ impl<'a, T: Scalar> Search<'a, T> {
             met: vec![false; samples],
             best: vec![SampleOutcome::default(); samples],
             points,
-            evaluations: 0,
+            evaluations: vec![0; samples],
+            ways_out: vec![WayOut::NotNeeded; samples],
             row: vec![0.0; k],
             row_gradient: vec![0.0; k],
         };
@@ -117,7 +129,7 @@ impl<'a, T: Scalar> Search<'a, T> {
         &self.met
     }
 
-    /// ∂(goal)/∂x at the points that were given to [`ascend`](Self::ascend) last, n×d.
+    /// ∂(goal)/∂x up to a positive factor a sample, at the points that were given to [`ascend`](Self::ascend) last, n×d.
     #[must_use]
     pub fn gradient(&self) -> &[T] {
         &self.pass.gradient
@@ -136,14 +148,23 @@ impl<'a, T: Scalar> Search<'a, T> {
         self.region.project(x);
     }
 
-    /// Moves points by the steepest step of a length α for each, in units of the radius, and projects them.
+    /// Moves points by the steepest step of a length α for each, in units of the radius, and projects them; to a random
+    /// point of the region where the gradient is 0.
     pub fn step(&self, x: &mut [T], gradient: &[T], lengths: &[f64]) {
         self.region.step(x, gradient, lengths);
+        let d = self.inputs().max(1);
+        for (row, (x, g)) in x.chunks_exact_mut(d).zip(gradient.chunks_exact(d)).enumerate() {
+            if lengths[row] > 0.0 && self.region.is_flat(g) {
+                let number = self.problem.number(self.first + row);
+                let draw = WITHOUT_GRADIENT | self.evaluations[row] as u64;
+                self.region.draw(row, &mut stream(0, Purpose::Perturbation, number, draw), x);
+            }
+        }
     }
 
     /// Moves points along the gradient found last.
     pub(super) fn step_along(&self, x: &mut [T], lengths: &[f64]) {
-        self.region.step(x, &self.pass.gradient, lengths);
+        self.step(x, &self.pass.gradient, lengths);
     }
 
     /// Evaluates points, n×d, and lets them compete.
@@ -151,9 +172,15 @@ impl<'a, T: Scalar> Search<'a, T> {
     /// # Errors
     /// [`Error::NonFinite`](crate::Error::NonFinite) if the model's outputs are not finite.
     pub fn evaluate(&mut self, x: &[T]) -> Result<()> {
-        let tile = Tile::new(x, self.best.len(), self.problem.model.inputs());
+        self.evaluate_some(x, |_| true)
+    }
+
+    /// Evaluates all points and lets those of some samples compete.
+    pub(super) fn evaluate_some(&mut self, x: &[T], competes: impl Fn(usize) -> bool) -> Result<()> {
+        let x = self.region.settled(x);
+        let tile = Tile::new(&x, self.best.len(), self.problem.model.inputs());
         self.problem.model.evaluate(self.operations, tile, &mut self.pass)?;
-        self.compete(x);
+        self.compete(&x, competes);
         Ok(())
     }
 
@@ -162,44 +189,84 @@ impl<'a, T: Scalar> Search<'a, T> {
     /// # Errors
     /// [`Error::NonFinite`](crate::Error::NonFinite) if the model's outputs are not finite.
     pub fn ascend(&mut self, x: &[T]) -> Result<()> {
-        let problem = self.problem;
-        let (d, k) = (problem.model.inputs(), problem.model.outputs());
+        let x = self.region.settled(x);
+        let (problem, first, one_step) = (self.problem, self.first, self.one_step);
+        let k = problem.model.outputs();
         let (targets, wide, g) = (self.targets, &mut self.row, &mut self.row_gradient);
+        let ways_out = &mut self.ways_out;
         let mut cotangent = |row: usize, f: &[T], u: &mut [T]| {
             wide.iter_mut().zip(f).for_each(|(wide, f)| *wide = f.to_f64());
-            problem.goal.gradient(wide, &targets[row * k..(row + 1) * k], g);
+            let (goal, y) = (problem.goal(first + row), &targets[row * k..(row + 1) * k]);
+            if one_step {
+                goal.gradient(wide, y, g);
+            } else {
+                goal.ascent(wide, y, g);
+            }
+            let size = g.iter().fold(0.0, |most: f64, g| most.max(g.abs()));
+            if size == 0.0 || goal.rests(wide, y, T::EPSILON.to_f64()) {
+                ways_out[row].take(g);
+            } else if !REPRESENTED.contains(&size) {
+                for g in g.iter_mut() {
+                    *g /= size;
+                }
+            }
             u.iter_mut().zip(g.iter()).for_each(|(u, &g)| *u = T::from_f64(g));
         };
-        let tile = Tile::new(x, self.best.len(), d);
+        let tile = Tile::new(&x, self.best.len(), problem.model.inputs());
         problem.model.pull_back(self.operations, tile, &mut cotangent, &mut self.pass)?;
-        self.compete(x);
+        self.compete(&x, |_| true);
         Ok(())
     }
 
-    fn compete(&mut self, x: &[T]) {
+    /// ∂f_output/∂x of the samples themselves into [`gradient`](Self::gradient); nothing competes.
+    pub(super) fn slope(&mut self, output: usize) -> Result<()> {
+        let mut cotangent = |_: usize, _: &[T], u: &mut [T]| {
+            u.fill(T::ZERO);
+            u[output] = T::ONE;
+        };
+        let tile = Tile::new(self.region.centre(), self.best.len(), self.problem.model.inputs());
+        self.problem.model.pull_back(self.operations, tile, &mut cotangent, &mut self.pass)
+    }
+
+    /// What each sample does where its goal rests.
+    pub(super) fn ways_out(&mut self) -> &mut [WayOut] {
+        &mut self.ways_out
+    }
+
+    /// k
+    pub(super) fn outputs(&self) -> usize {
+        self.problem.model.outputs()
+    }
+
+    fn compete(&mut self, x: &[T], competes: impl Fn(usize) -> bool) {
         let (d, k) = (self.problem.model.inputs(), self.problem.model.outputs());
-        let start = self.evaluations == 0;
-        for row in 0..self.best.len() {
+        for row in (0..self.best.len()).filter(|&row| competes(row)) {
             let f = &self.pass.outputs[row * k..(row + 1) * k];
             self.row.iter_mut().zip(f).for_each(|(wide, f)| *wide = f.to_f64());
+            let start = self.evaluations[row] == 0;
             if start {
                 self.clean[row * k..(row + 1) * k].copy_from_slice(&self.row);
             }
             let y = &self.targets[row * k..(row + 1) * k];
-            let value = self.problem.goal.value(&self.row, y);
+            let value = self.problem.goal(self.first + row).value(&self.row, y);
             let met = self.problem.criterion.met(&self.clean[row * k..(row + 1) * k], &self.row, y);
             (self.values[row], self.met[row]) = (value, met);
             let best = &mut self.best[row];
             if start {
                 *best = SampleOutcome { found: met, size: 0.0, before: value, after: value, steps: 0 };
             } else if (met, value) > best.rank() {
-                (best.found, best.after, best.steps) = (met, value, self.evaluations);
+                (best.found, best.after, best.steps) = (met, value, self.evaluations[row]);
                 self.points[row * d..(row + 1) * d].copy_from_slice(&x[row * d..(row + 1) * d]);
             }
+            self.evaluations[row] += 1;
         }
-        self.evaluations += 1;
     }
 }
+
+/// Sizes of a goal's gradient that every number type carries through a network; others are brought to 1.
+const REPRESENTED: std::ops::Range<f64> = 1e-20..1e20;
+/// Marks streams of draws that are made for want of a gradient.
+const WITHOUT_GRADIENT: u64 = 1 << 63;
 
 /// The settings that attacks share.
 pub(super) fn at_least_one(name: &'static str, value: usize) -> Result<()> {

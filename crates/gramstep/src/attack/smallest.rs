@@ -1,24 +1,28 @@
-//! The smallest perturbation that succeeds, and robust error against radius.
+//! The smallest perturbation that succeeds.
 
+use super::candidates::predict;
 use super::method::run_with_radii;
 use super::search::at_least_one;
-use super::{Attack, Attacked, Criterion, Problem, ThreatModel};
-use crate::error::{Error, Result, check_setting};
+use super::ways::{Way, Ways};
+use super::{Attack, Attacked, Criterion, Goal, Problem, ThreatModel};
+use crate::error::{Error, Result};
 use crate::scalar::Scalar;
+use crate::view::Matrix;
 
-/// For every sample the smallest perturbation that meets the criterion, by bisection over the radius.
+/// For every sample the smallest perturbation that meets the criterion.
 ///
-/// The bracket of a sample is (largest radius at which the attack failed, size of the smallest perturbation found):
-/// an attack that succeeds may end well inside its ball. What is found is an upper bound of the true distance,
+/// The attack goes the nearest ways to the criterion one after the other, whatever the problem's goal is: past each of
+/// some rivals of the right class, each output up or down. On each way the radius starts at the distance that the model
+/// would have if it were linear, grows until the attack succeeds, and is bisected between the largest radius that failed
+/// and the size that was found. On a linear model that is the exact distance; in general an upper bound of the true one,
 /// as good as the attack.
 ///
 /// ```
-/// use gramstep::attack::{Criterion, Pgd, Problem, Shift, SmallestPerturbation, ThreatModel};
+/// use gramstep::attack::{Criterion, Pgd, Problem, SmallestPerturbation, ThreatModel};
 /// use gramstep::{Activation, Matrix, Model};
 /// let line = Model::<f64>::mlp(&[1, 1], Activation::Identity).build()?;
 /// let (x, y) = (Matrix::zeros(1, 1), Matrix::zeros(1, 1));
-/// let up = Shift::up(0);
-/// let problem = Problem::new(&line, &x, &y).with_goal(&up).with_criterion(Criterion::Moved(0.3));
+/// let problem = Problem::new(&line, &x, &y).with_criterion(Criterion::Moved(0.3));
 /// let smallest = SmallestPerturbation::new(30).run(&Pgd::default(), &problem, &ThreatModel::linf(100.0)?)?;
 /// assert!((smallest.samples[0].size - 0.3 / line.theta()[0].abs()).abs() < 1e-6);
 /// # Ok::<(), gramstep::Error>(())
@@ -28,11 +32,20 @@ use crate::scalar::Scalar;
 pub struct SmallestPerturbation {
     /// Halvings of the bracket, ≥ 1.
     pub bisections: usize,
+    /// The most ways that are tried for each sample, nearest first, ≥ 1 (croce2020 takes 9 target classes).
+    pub ways: usize,
 }
+
+/// How much beyond the linear distance the first attack goes, and what a further way has to save.
+const BEYOND: f64 = 1.02;
+/// By what a radius grows that was too small.
+const GROWTH: f64 = 4.0;
+/// The smallest share of the radius at which the first attack is made.
+const LEAST_SHARE: f64 = 1e-6;
 
 impl Default for SmallestPerturbation {
     fn default() -> Self {
-        Self { bisections: 10 }
+        Self { bisections: 10, ways: 9 }
     }
 }
 
@@ -40,11 +53,18 @@ impl SmallestPerturbation {
     /// A search with a number of halvings.
     #[must_use]
     pub fn new(bisections: usize) -> Self {
-        Self { bisections }
+        Self { bisections, ..Self::default() }
+    }
+
+    /// The same search with at most so many ways for each sample.
+    #[must_use]
+    pub fn with_ways(mut self, ways: usize) -> Self {
+        self.ways = ways;
+        self
     }
 
     /// Attacks every sample at radii up to that of the threat model. A sample that holds out there keeps `found` =
-    /// false; one that meets the criterion by itself has size 0.
+    /// false; one that meets the criterion by itself has size 0. `before` and `after` are values of the problem's goal.
     ///
     /// # Errors
     /// Those of the attack; [`Error::Conflict`] if the criterion is [`Criterion::None`], which
@@ -56,74 +76,126 @@ impl SmallestPerturbation {
         threat: &ThreatModel,
     ) -> Result<Attacked<T>> {
         at_least_one("bisections", self.bisections)?;
+        at_least_one("ways", self.ways)?;
         if problem.criterion == Criterion::None {
             let reason = "the criterion `none` is met by no perturbation".to_owned();
             return Err(Error::Conflict { what: "smallest perturbation", reason });
         }
-        let n = problem.samples();
         // Radius 0 decides about the samples that need no attack.
-        let mut best = run_with_radii(attack, problem, threat, &vec![0.0; n])?;
-        let mut radii: Vec<f64> = best.samples.iter().map(|s| if s.found { 0.0 } else { threat.radius() }).collect();
-        let mut failed_at = vec![0.0; n];
-        for _ in 0..=self.bisections {
-            let attacked = run_with_radii(attack, problem, threat, &radii)?;
-            for row in (0..n).filter(|&row| radii[row] > 0.0) {
-                let sample = attacked.samples[row];
-                let better = !best.samples[row].found || sample.size < best.samples[row].size;
-                if sample.found && better {
-                    best.samples[row] = sample;
-                    best.inputs.row_mut(row).copy_from_slice(attacked.inputs.row(row));
-                } else {
-                    failed_at[row] = radii[row];
-                }
+        let mut best = run_with_radii(attack, problem, threat, &vec![0.0; problem.samples()])?;
+        let ways = Ways::new(problem.criterion, problem.model.outputs());
+        let of_samples = ways.of(problem, threat)?;
+        for at in 0..self.ways {
+            let open = |row: &usize| best.samples[*row].size > 0.0 || !best.samples[*row].found;
+            let brackets: Vec<_> = (0..problem.samples())
+                .filter(open)
+                .filter_map(|row| Some(Bracket::new(row, of_samples[row].get(at)?, &best, threat)))
+                .collect();
+            if brackets.is_empty() {
+                break;
             }
-            for (row, radius) in radii.iter_mut().enumerate() {
-                let open = best.samples[row].found && best.samples[row].size > failed_at[row];
-                *radius = if open { 0.5 * (failed_at[row] + best.samples[row].size) } else { 0.0 };
-            }
+            self.narrow(attack, (problem, &ways), threat, brackets, &mut best)?;
+        }
+        let f = predict(problem, best.inputs.as_slice())?;
+        let targets = problem.check()?;
+        for (row, sample) in best.samples.iter_mut().enumerate() {
+            sample.after = problem.goal(row).value(f.row(row), targets.row(row));
         }
         Ok(best)
     }
-}
 
-/// The attack at each of some radii: robust error and mean value of the goal against radius.
-///
-/// What was found at a smaller radius is allowed at a larger one and competes there, so neither falls.
-///
-/// # Errors
-/// Those of the attack; [`Error::Setting`] if the radii are not ascending.
-pub fn error_against_radius<T: Scalar>(
-    attack: &(impl Attack<T> + ?Sized),
-    problem: &Problem<'_, T>,
-    threat: &ThreatModel,
-    radii: &[f64],
-) -> Result<Vec<RadiusPoint>> {
-    check_setting(radii.is_sorted(), "radii", &format!("{radii:?}"), "ascending")?;
-    let mut curve = Vec::with_capacity(radii.len());
-    let mut best: Option<Attacked<T>> = None;
-    for &radius in radii {
-        let mut attacked = attack.run(problem, &threat.clone().with_radius(radius)?)?;
-        if let Some(smaller) = &best {
-            for (now, before) in attacked.samples.iter_mut().zip(&smaller.samples) {
-                if before.rank() > now.rank() {
-                    *now = *before;
+    /// Attacks samples at radii that close in on the smallest one that succeeds.
+    fn narrow<T: Scalar>(
+        &self,
+        attack: &(impl Attack<T> + ?Sized),
+        (problem, ways): (&Problem<'_, T>, &Ways),
+        threat: &ThreatModel,
+        mut brackets: Vec<Bracket>,
+        best: &mut Attacked<T>,
+    ) -> Result<()> {
+        while !brackets.is_empty() {
+            let picked = Picked::new(problem, ways, &brackets);
+            let radii: Vec<f64> = brackets.iter().map(|bracket| bracket.radius).collect();
+            let attacked = run_with_radii(attack, &picked.problem(problem), threat, &radii)?;
+            let outcomes = attacked.samples.iter().enumerate();
+            for (bracket, (at, sample)) in brackets.iter_mut().zip(outcomes) {
+                let kept = &mut best.samples[bracket.row];
+                if sample.found && (!kept.found || sample.size < kept.size) {
+                    (kept.found, kept.size, kept.steps) = (true, sample.size, sample.steps);
+                    best.inputs.row_mut(bracket.row).copy_from_slice(attacked.inputs.row(at));
                 }
+                bracket.close(sample.found.then_some(sample.size), self.bisections);
             }
+            brackets.retain(|bracket| bracket.radius > 0.0);
         }
-        curve.push(RadiusPoint { radius, error: attacked.error(), value: attacked.after() });
-        best = Some(attacked);
+        Ok(())
     }
-    Ok(curve)
 }
 
-/// One point of [`error_against_radius`].
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct RadiusPoint {
-    /// ε
-    pub radius: f64,
-    /// Share of samples for which the criterion is met within the radius.
-    pub error: f64,
-    /// Mean of the goal's value at the best points.
-    pub value: f64,
+/// Where the smallest perturbation of a sample on one way lies.
+#[derive(Clone, Copy, Debug)]
+struct Bracket {
+    row: usize,
+    way: usize,
+    /// The largest radius at which the attack failed.
+    failed: f64,
+    /// Size of the smallest perturbation that was found on this way.
+    found: Option<f64>,
+    /// Beyond this there is nothing to gain.
+    most: f64,
+    /// Where to attack next; 0 if there is nothing left to do.
+    radius: f64,
+    halvings: usize,
+}
+
+impl Bracket {
+    fn new<T>(row: usize, way: &Way, best: &Attacked<T>, threat: &ThreatModel) -> Self {
+        let (sample, allowed) = (&best.samples[row], threat.radius());
+        let most = if sample.found { sample.size / BEYOND } else { allowed };
+        let radius = (BEYOND * way.distance).clamp(LEAST_SHARE * allowed, allowed).min(most);
+        Self { row, way: way.number, failed: 0.0, found: None, most, radius, halvings: 0 }
+    }
+
+    /// Draws the conclusion of an attack at its radius.
+    fn close(&mut self, found: Option<f64>, halvings: usize) {
+        match found {
+            Some(size) => self.found = Some(self.found.map_or(size, |before| before.min(size))),
+            None => self.failed = self.radius,
+        }
+        self.radius = match self.found {
+            Some(size) if size > self.failed && self.halvings < halvings => {
+                self.halvings += 1;
+                0.5 * (self.failed + size)
+            }
+            None if self.failed < self.most => (GROWTH * self.failed).min(self.most),
+            _ => 0.0,
+        };
+    }
+}
+
+/// The samples of some brackets, each with the goal of its way.
+struct Picked<'a, T> {
+    inputs: Matrix<T>,
+    targets: Matrix<T>,
+    numbers: Vec<u64>,
+    goals: Vec<&'a dyn Goal>,
+}
+
+impl<'a, T: Scalar> Picked<'a, T> {
+    fn new(problem: &Problem<'_, T>, ways: &'a Ways, brackets: &[Bracket]) -> Self {
+        let of = |from: crate::view::MatrixView<'_, T>| {
+            Matrix::from_fn(brackets.len(), from.columns(), |i, j| from.get(brackets[i].row, j))
+        };
+        Self {
+            inputs: of(problem.inputs),
+            targets: of(problem.targets),
+            numbers: brackets.iter().map(|bracket| problem.number(bracket.row)).collect(),
+            goals: brackets.iter().map(|bracket| ways.goal(bracket.way)).collect(),
+        }
+    }
+
+    fn problem<'b>(&'b self, of: &Problem<'b, T>) -> Problem<'b, T> {
+        let problem = Problem::new(of.model, &self.inputs, &self.targets).with_criterion(of.criterion);
+        problem.with_numbers(&self.numbers).with_goals(&self.goals)
+    }
 }

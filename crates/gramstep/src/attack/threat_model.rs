@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result, check_extent, check_not_negative, check_setting};
+use crate::error::{Error, Result, check_extent, check_not_negative, check_positive, check_setting};
 use crate::scalar::Scalar;
 use crate::view::Matrix;
 
@@ -44,7 +44,8 @@ impl FromStr for Norm {
 /// The inputs that an attacker may put in place of a sample x₀:
 ///
 /// ```text
-/// B(x₀) = { x : ‖(x − x₀) ⊘ s‖ ≤ ε,  lower ≤ x ≤ upper,  x_j = x₀_j for frozen columns j }
+/// B(x₀) = { x : ‖(x − x₀) ⊘ s‖ ≤ ε,  lower ≤ x ≤ upper,  x_j = x₀_j for frozen columns j,
+///               x_j − x₀_j a multiple of h_j for columns that move by steps }
 /// ```
 ///
 /// ε is the radius and s a scale for each feature (1 unless told), both in the data's own units: with s_j the radius
@@ -64,6 +65,9 @@ pub struct ThreatModel {
     scales: Option<Vec<f64>>,
     bounds: Bounds,
     frozen: Vec<usize>,
+    /// Columns that move by steps, with h.
+    #[serde(default)]
+    steps: Vec<(usize, f64)>,
 }
 
 /// The box.
@@ -82,7 +86,7 @@ impl ThreatModel {
     /// [`Error::Setting`] if the radius is negative or not finite.
     pub fn new(norm: Norm, radius: f64) -> Result<Self> {
         check_radius(radius)?;
-        Ok(Self { norm, radius, scales: None, bounds: Bounds::None, frozen: Vec::new() })
+        Ok(Self { norm, radius, scales: None, bounds: Bounds::None, frozen: Vec::new(), steps: Vec::new() })
     }
 
     /// The ℓ∞ ball of radius ε.
@@ -179,6 +183,17 @@ impl ThreatModel {
         self.with_frozen(&columns)
     }
 
+    /// The same threat with a column that moves by multiples of a step h > 0, as whole numbers do with h = 1: what is
+    /// looked for continuously is brought to such a point of the region before it is judged.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if the step is not a positive number.
+    pub fn with_step(mut self, column: usize, step: f64) -> Result<Self> {
+        check_positive("step of a column", step)?;
+        self.steps.push((column, step));
+        Ok(self)
+    }
+
     /// The norm.
     #[must_use]
     pub fn norm(&self) -> Norm {
@@ -214,6 +229,22 @@ impl ThreatModel {
             *scales.get_mut(column).ok_or(beyond)? = 0.0;
         }
         Ok(scales)
+    }
+
+    /// h_j of d columns, 0 where a column moves by any amount; none if all do.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`] if a column with a step lies beyond.
+    pub(super) fn grid(&self, columns: usize) -> Result<Option<Vec<f64>>> {
+        if self.steps.is_empty() {
+            return Ok(None);
+        }
+        let mut grid = vec![0.0; columns];
+        for &(column, step) in &self.steps {
+            let beyond = Error::OutOfRange { what: "column with a step", index: column, count: columns };
+            *grid.get_mut(column).ok_or(beyond)? = step;
+        }
+        Ok(Some(grid))
     }
 
     /// Limits of one column.

@@ -31,6 +31,19 @@ impl Loss for CrossEntropyLoss {
         }
     }
 
+    fn ascent(&self, f: &[f64], y: &[f64], g: &mut [f64]) {
+        self.gradient(f, y, g);
+        let Some(class) = y.iter().position(|&y| y == 1.0) else { return };
+        // p − y over 1 − p_c, which does not vanish where the network is sure: the rivals' shares among themselves.
+        let rivals = f.iter().enumerate().filter(|(a, _)| *a != class).map(|(_, &f)| f).collect::<Vec<_>>();
+        if !rivals.is_empty() {
+            let log_sum = log_normaliser(&rivals);
+            for (a, (g, f)) in g.iter_mut().zip(f).enumerate() {
+                *g = if a == class { -1.0 } else { (f - log_sum).exp() };
+            }
+        }
+    }
+
     fn curvature(&self) -> Curvature {
         Curvature::Full
     }

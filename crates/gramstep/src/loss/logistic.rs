@@ -25,6 +25,14 @@ impl Loss for LogisticLoss {
         }
     }
 
+    fn ascent(&self, f: &[f64], y: &[f64], g: &mut [f64]) {
+        self.gradient(f, y, g);
+        // Every logit so sure of its class that nothing is left of σ(f) − y: away from the classes.
+        if g.iter().all(|&g| g == 0.0) && y.iter().all(|y| [0.0, 1.0].contains(y)) {
+            g.iter_mut().zip(y).for_each(|(g, y)| *g = 1.0 - 2.0 * y);
+        }
+    }
+
     fn curvature(&self) -> Curvature {
         Curvature::Diagonal
     }

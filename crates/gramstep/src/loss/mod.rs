@@ -47,8 +47,8 @@ pub trait Loss: Send + Sync + Debug {
     /// g ← ∂ℓ/∂f.
     fn gradient(&self, f: &[f64], y: &[f64], g: &mut [f64]);
 
-    /// g ← a direction of f along which the loss rises in the end, for attacks: the gradient, but not 0 where the loss
-    /// is flat and could still rise.
+    /// g ← a direction of f along which the loss rises in the end, for attacks: the gradient up to a positive factor, but
+    /// not 0 where the loss is flat and could still rise, unless it is at its least.
     fn ascent(&self, f: &[f64], y: &[f64], g: &mut [f64]) {
         self.gradient(f, y, g);
     }

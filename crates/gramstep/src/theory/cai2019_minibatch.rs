@@ -196,7 +196,6 @@ impl MinibatchRate {
             .constant("ρ, largest factor of an epoch in the long run on G₀", radius)
             .constant("factor of an epoch, late in the run, predicted", predicted)
             .constant("the same, measured", measured)
-            .check(Check::new("ρ, the factor of an epoch on G₀", radius, Relation::AtMost, 1.0))
             .check(
                 Check::new("log factor of an epoch over its prediction, widest network", ratio, Relation::Near, 1.0)
                     .within(RATE_TOLERANCE),

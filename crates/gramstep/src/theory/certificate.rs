@@ -15,7 +15,8 @@ const MOST_UNCERTAIN: f64 = 0.25;
 pub enum Verdict {
     /// All assumptions that can be checked are met and every measurement is as predicted.
     Holds,
-    /// The assumptions are met and a measurement is not as predicted.
+    /// The assumptions are met and a measurement is not as predicted, or something that was to be measured is not a
+    /// number because a run left the finite ones.
     Refuted,
     /// An assumption is not met: the theorem says nothing here, whatever was measured.
     AssumptionsNotMet,
@@ -111,6 +112,11 @@ impl Assumption {
         Self::new("balls of different labels apart: distance/(2ε)", separation, Relation::AtLeast, 1.0)
     }
 
+    /// The number beside what is asked for.
+    fn told(&self) -> String {
+        format!("{} is {}, not {} {}", self.name, shown(self.measured), self.relation, shown(self.required))
+    }
+
     /// The same condition, shown without deciding.
     #[must_use]
     pub fn asymptotic(mut self) -> Self {
@@ -167,17 +173,33 @@ impl Check {
     /// fit, as long as the fit says something.
     pub(super) fn exponent(name: impl Into<String>, points: &[(f64, f64)], predicted: f64) -> Self {
         let fitted = exponent(points);
-        let tolerance = (2.0 * fitted.error).min(MOST_UNCERTAIN);
+        let tolerance = if fitted.error.is_nan() { 0.0 } else { (2.0 * fitted.error).min(MOST_UNCERTAIN) };
         Self::new(name, fitted.value, Relation::AtMost, predicted).within(tolerance)
+    }
+
+    /// The measurement beside the prediction.
+    fn told(&self) -> String {
+        format!("{} is {}, predicted {} {}", self.name, shown(self.measured), self.relation, shown(self.predicted))
     }
 
     fn judged(mut self) -> Self {
         let slack = self.relation.slack(self.measured, self.predicted, self.tolerance);
         let scale = if self.predicted == 0.0 { 1.0 } else { self.predicted.abs() };
-        self.margin = slack / scale;
-        // A measurement that is not a number fails.
-        self.holds = slack >= 0.0;
+        // A number that is not finite fails, on whichever side of the relation it lies.
+        let finite = self.measured.is_finite() && self.predicted.is_finite();
+        self.margin = if finite { slack / scale } else { f64::NAN };
+        self.holds = self.margin >= 0.0;
         self
+    }
+}
+
+/// A number in words of few digits.
+fn shown(value: f64) -> String {
+    match value {
+        _ if value.is_nan() => "no number (a run left the finite ones)".to_owned(),
+        _ if value == f64::MAX => "finite".to_owned(),
+        _ if value != 0.0 && !(1e-3..1e6).contains(&value.abs()) => format!("{value:.2e}"),
+        _ => format!("{}", (value * 1e4).round() / 1e4),
     }
 }
 
@@ -284,22 +306,42 @@ impl Certificate {
         self
     }
 
-    /// Says what was found.
+    /// Says what was found if the claim holds; otherwise the numbers that decided speak for themselves, and pictures say
+    /// what was to be expected. Comes last: the words follow the verdict.
     #[must_use]
-    pub fn say(mut self, sentence: impl Into<String>) -> Self {
-        self.sentence = sentence.into();
+    pub fn say(mut self, if_it_holds: impl Into<String>) -> Self {
+        self.sentence = match self.verdict {
+            Verdict::Holds => return Self { sentence: if_it_holds.into(), ..self },
+            Verdict::AssumptionsNotMet => {
+                let unmet: Vec<String> = self.unmet().map(Assumption::told).collect();
+                format!("The theorem says nothing here: {}.", unmet.join("; "))
+            }
+            Verdict::Refuted => {
+                let unknown = self.unknown().map(Assumption::told);
+                let failed = self.checks.iter().filter(|check| !check.holds).map(Check::told);
+                format!("Not as claimed: {}.", unknown.chain(failed).collect::<Vec<_>>().join("; "))
+            }
+        };
+        for picture in &mut self.pictures {
+            picture.sentence = format!("What was claimed, and did not show here: {}", picture.sentence);
+        }
         self
     }
 
     /// The conditions that are not met and that decide.
     pub fn unmet(&self) -> impl Iterator<Item = &Assumption> {
-        self.assumptions.iter().filter(|assumption| !assumption.met && !assumption.asymptotic)
+        self.assumptions.iter().filter(|it| !it.met && !it.asymptotic && !it.measured.is_nan())
+    }
+
+    /// The conditions that decide and could not be measured.
+    fn unknown(&self) -> impl Iterator<Item = &Assumption> {
+        self.assumptions.iter().filter(|it| !it.asymptotic && it.measured.is_nan())
     }
 
     fn judged(mut self) -> Self {
         self.verdict = if self.unmet().next().is_some() {
             Verdict::AssumptionsNotMet
-        } else if self.checks.iter().any(|check| !check.holds) {
+        } else if self.unknown().next().is_some() || self.checks.iter().any(|check| !check.holds) {
             Verdict::Refuted
         } else {
             Verdict::Holds
@@ -323,8 +365,32 @@ mod tests {
             assert!(!Check::new("loss", f64::NAN, relation, 1.0).within(10.0).holds);
             assert!(!Assumption::new("λ", f64::NAN, relation, 1.0).met);
         }
-        let certificate = Certificate::new("c", "s", "").check(Check::new("a", f64::NAN, Relation::AtMost, 1.0));
-        assert_eq!(certificate.verdict, Verdict::Refuted);
+        for lost in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            for relation in [Relation::AtMost, Relation::AtLeast, Relation::Near] {
+                let certificate = Certificate::new("c", "s", "").check(Check::new("a", lost, relation, 1.0));
+                assert_eq!(certificate.verdict, Verdict::Refuted, "{lost} {relation}");
+            }
+        }
+        // A condition that could not be measured is not one that is not met.
+        let unknown = Certificate::new("c", "s", "").assume(Assumption::new("λ", f64::NAN, Relation::AtLeast, 1.0));
+        assert_eq!((unknown.verdict, unknown.unmet().count()), (Verdict::Refuted, 0));
+    }
+
+    #[test]
+    fn words_follow_the_verdict() {
+        let certificate = |measured: f64| {
+            let picture = Picture::new("p", "x", "y").say("It falls.");
+            Certificate::new("c", "s", "").picture(picture).check(Check::new("loss", measured, Relation::AtMost, 1.0))
+        };
+        let held = certificate(0.5).say("All is well.");
+        assert_eq!((held.sentence.as_str(), held.pictures[0].sentence.as_str()), ("All is well.", "It falls."));
+        let refuted = certificate(2.5).say("All is well.");
+        assert_eq!(refuted.sentence, "Not as claimed: loss is 2.5, predicted at most 1.");
+        assert!(refuted.pictures[0].sentence.contains("did not show"));
+        assert!(certificate(f64::NAN).say("All is well.").sentence.contains("no number"));
+        let outside =
+            certificate(2.5).assume(Assumption::new("‖x‖ − 1", 2.0, Relation::AtMost, 1e-9)).say("All is well.");
+        assert_eq!(outside.sentence, "The theorem says nothing here: ‖x‖ − 1 is 2, not at most 1.00e-9.");
     }
 
     #[test]

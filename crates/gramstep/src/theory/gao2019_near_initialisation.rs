@@ -8,7 +8,7 @@ use super::certificate::{Assumption, Certificate, Check, Relation};
 use super::ground::{Ground, Progress};
 use super::network::{Trial, descent, lost};
 use super::picture::{Mark, Picture, Role, by_x};
-use super::robust::{ROUNDS, RobustSetting, inner, network};
+use super::robust::{ROUNDS, RobustSetting, inner, scaled_network};
 use super::statistics::{largest, mean, smallest};
 use super::{Claim, Effort};
 use crate::attack::AdversarialTraining;
@@ -33,6 +33,8 @@ pub struct RobustNeighbourhood {
     pub steps: usize,
     /// η in units of n/λ_max(G₀).
     pub relative_rate: f64,
+    /// Whether the output is divided by m in place of the theorem's √m: nothing stays near its start then.
+    pub mean_field: bool,
 }
 
 impl RobustNeighbourhood {
@@ -43,7 +45,7 @@ impl RobustNeighbourhood {
             Effort::Quick => vec![128, 256, 512, 1024],
             Effort::Full => vec![128, 256, 512, 1024, 2048, 4096],
         };
-        Self { setting: RobustSetting::default(), widths, steps: 300, relative_rate: 0.5 }
+        Self { setting: RobustSetting::default(), widths, steps: 300, relative_rate: 0.5, mean_field: false }
     }
 }
 
@@ -55,7 +57,8 @@ struct Run {
     loss: f64,
     /// R*
     norm: f64,
-    exists: bool,
+    /// 1 or 0
+    exists: f64,
 }
 
 impl Claim for RobustNeighbourhood {
@@ -81,8 +84,9 @@ impl Claim for RobustNeighbourhood {
             off_sphere = largest([off_sphere, points.off_sphere()]);
             separation = smallest([separation, self.setting.separation(&points)]);
             for &width in widths {
-                let trial = network(points.clone(), width, true, seed, &ground.device)?;
-                let nothing = Run { width, distance: f64::NAN, loss: f64::NAN, norm: f64::NAN, exists: false };
+                let scale = if self.mean_field { 1.0 / (width as f64).sqrt() } else { 1.0 };
+                let trial = scaled_network(points.clone(), width, true, scale, seed, &ground.device)?;
+                let nothing = Run { width, distance: f64::NAN, loss: f64::NAN, norm: f64::NAN, exists: f64::NAN };
                 runs.push(lost(self.run(trial, width))?.unwrap_or(nothing));
                 progress.advance(width as f64);
             }
@@ -109,7 +113,7 @@ impl RobustNeighbourhood {
                 break;
             }
         }
-        Ok(Run { width, distance: trial.distance(), loss, norm: fit.norm, exists: fit.converged })
+        Ok(Run { width, distance: trial.distance(), loss, norm: fit.norm, exists: f64::from(u8::from(fit.converged)) })
     }
 
     fn judge(
@@ -120,7 +124,7 @@ impl RobustNeighbourhood {
         runs: &[Run],
     ) -> Certificate {
         let widest = widths.last().copied().unwrap_or(0);
-        let exists = mean(runs.iter().map(|run| f64::from(u8::from(run.exists))));
+        let exists = mean(runs.iter().map(|run| run.exists));
         let distances: Vec<(f64, f64)> = runs.iter().map(|run| (run.width as f64, run.distance)).collect();
         let scaled: Vec<(f64, f64)> = distances.iter().map(|&(m, distance)| (m, distance / m.sqrt())).collect();
         let ratio = largest(runs.iter().map(|run| run.distance / run.norm));

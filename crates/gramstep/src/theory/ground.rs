@@ -89,6 +89,9 @@ impl Points {
     }
 }
 
+/// Turns the seed of points into that of their test points.
+const TEST: u64 = 1 << 40;
+
 /// Where claims are tried.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -138,6 +141,11 @@ impl Ground {
     /// The points of a seed.
     pub(super) fn points(&self, seed: u64, samples: usize, inputs: usize, labels: Labels) -> Points {
         self.data.clone().unwrap_or_else(|| Points::sphere(seed, samples, inputs, labels))
+    }
+
+    /// Points of the sphere that no seed trains on, as many as wanted, of the dimension of a seed's points.
+    pub(super) fn test_points(seed: u64, samples: usize, inputs: usize) -> Matrix<f64> {
+        Points::sphere(seed ^ TEST, samples, inputs, Labels::Gaussian).inputs
     }
 
     /// The widths of a claim.

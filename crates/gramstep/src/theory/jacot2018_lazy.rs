@@ -2,15 +2,20 @@
 //!
 //! ```text
 //! f_lin(θ, x) = f(θ₀, x) + J₀(θ − θ₀),    gradient descent on it: f_t = y + (I − ηG₀)ᵗ(f₀ − y)
-//! ‖f − f_lin‖/‖f − f₀‖  and  ‖G_t − G₀‖/‖G₀‖  fall at least like m^{−1/2}
+//! ‖f − f_lin‖/‖f − f₀‖  and  ‖G_t − G₀‖/‖G₀‖  fall at least like m^{−1/2}, f − f_lin on test points, too
+//! ‖Θ̂₀ − Θ∞‖/‖Θ∞‖ ≈ c_L·m^{−1/2} for L hidden layers of m units
 //! ```
+//!
+//! The first line is theorem 2 of the paper, the last its theorem 1: at the start the kernel is that of infinite width up
+//! to fluctuations, each entry a mean over m units.
 
 use super::certificate::{Assumption, Certificate, Check, Relation};
 use super::ground::{Ground, Labels, Progress};
-use super::lazy::{Lazy, MEASURES, train};
+use super::lazy::{LAZY, Lazy, MEASURES, train};
+use super::limit::{Distance, distance};
 use super::network::Trial;
 use super::picture::{Mark, Picture, Role};
-use super::statistics::{largest, mean, smallest};
+use super::statistics::{exponent, largest, mean, smallest};
 use super::{Claim, Effort};
 use crate::error::Result;
 use crate::model::Activation;
@@ -31,7 +36,20 @@ pub struct LazyWidth {
     pub steps: usize,
     /// η in units of 1/λ_max(G₀).
     pub relative_rate: f64,
+    /// Numbers of hidden layers L of the networks whose kernels at the start are compared with their limits.
+    pub depths: Vec<usize>,
+    /// Their numbers of hidden units, ascending; two or more given widths up to the largest of these take their place.
+    pub kernel_widths: Vec<usize>,
 }
+
+/// What the exponent of ‖Θ̂₀ − Θ∞‖ may miss of −½: deep narrow networks are not yet in the limit.
+const EXPONENT_TOLERANCE: f64 = 0.15;
+/// The largest ‖Θ̂₀ − Θ∞‖/‖Θ∞‖·√m/L: each layer adds the fluctuation of a mean of m products of Gaussians.
+const FLUCTUATION: f64 = 3.0;
+/// Test points.
+const TESTS: usize = 50;
+/// Networks whose kernels are compared, for each seed, depth and width.
+const DRAWS: u64 = 8;
 
 impl LazyWidth {
     /// The setting of an effort.
@@ -42,8 +60,23 @@ impl LazyWidth {
             Effort::Full => (100, 50, vec![64, 256, 1024, 4096, 16384]),
         };
         let activations = vec![Activation::Relu, Activation::Softplus];
-        Self { samples, inputs, widths, activations, steps: 200, relative_rate: 1.0 }
+        let (depths, kernel_widths) = (vec![1, 2, 3], vec![64, 128, 256, 512, 1024]);
+        Self { samples, inputs, widths, activations, steps: 200, relative_rate: 1.0, depths, kernel_widths }
     }
+
+    /// The widths at which kernels are compared with their limits.
+    fn kernel_widths(&self, ground: &Ground) -> Vec<usize> {
+        let most = self.kernel_widths.last().copied().unwrap_or(0);
+        let given = ground.widths.iter().flatten().copied().filter(|&width| width <= most).collect::<Vec<_>>();
+        if given.len() > 1 { given } else { self.kernel_widths.clone() }
+    }
+}
+
+/// A kernel at its start beside its limit.
+struct Start {
+    depth: usize,
+    width: usize,
+    distance: Distance,
 }
 
 struct Run {
@@ -69,26 +102,41 @@ impl Claim for LazyWidth {
     fn certify(&self, ground: &Ground, tell: &mut dyn FnMut(f64)) -> Result<Certificate> {
         ground.check()?;
         let widths = ground.widths(&self.widths);
-        let work = widths.iter().sum::<usize>() * ground.seeds.len() * self.activations.len();
+        let kernel_widths = self.kernel_widths(ground);
+        let squares: usize = kernel_widths.iter().map(|width| width * self.depths.len()).sum();
+        let work = (widths.iter().sum::<usize>() * self.activations.len() + squares) * ground.seeds.len();
         let mut progress = Progress::new(tell, work as f64);
-        let (mut runs, mut off_sphere) = (Vec::new(), 0.0);
+        let (mut runs, mut starts, mut off_sphere) = (Vec::new(), Vec::new(), 0.0);
         for &seed in &ground.seeds {
             let points = ground.points(seed, self.samples, self.inputs, Labels::Gaussian);
             off_sphere = largest([off_sphere, points.off_sphere()]);
+            let test = Ground::test_points(seed, TESTS, points.inputs.columns());
+            for (&depth, &width) in self.depths.iter().flat_map(|depth| kernel_widths.iter().map(move |w| (depth, w))) {
+                let seeds = (0..DRAWS).map(|draw| seed ^ (draw << 32));
+                let distance = distance(&points, &test, (depth, width), Activation::Relu, seeds, &ground.device)?;
+                starts.push(Start { depth, width, distance });
+                progress.advance(width as f64);
+            }
             for &width in widths {
                 for &activation in &self.activations {
                     let trial = Trial::two_layer(points.clone(), width, activation, seed, &ground.device)?;
-                    runs.push(Run { activation, width, lazy: train(trial, self.steps, self.relative_rate)? });
+                    runs.push(Run { activation, width, lazy: train(trial, &test, self.steps, self.relative_rate)? });
                     progress.advance(width as f64);
                 }
             }
         }
-        Ok(self.judge(ground, widths, off_sphere, &runs))
+        Ok(self.judge(ground, widths, off_sphere, (&runs, &starts)))
     }
 }
 
 impl LazyWidth {
-    fn judge(&self, ground: &Ground, widths: &[usize], off_sphere: f64, runs: &[Run]) -> Certificate {
+    fn judge(
+        &self,
+        ground: &Ground,
+        widths: &[usize],
+        off_sphere: f64,
+        (runs, starts): (&[Run], &[Start]),
+    ) -> Certificate {
         let widest = widths.last().copied().unwrap_or(0);
         let at_widest =
             |value: fn(&Lazy) -> f64| mean(runs.iter().filter(|run| run.width == widest).map(|run| value(&run.lazy)));
@@ -131,7 +179,40 @@ impl LazyWidth {
             100.0 * at_widest(|lazy| lazy.linearisation),
             100.0 * at_widest(|lazy| lazy.drift)
         );
-        self.draw(certificate, widths, runs).say(words)
+        let drift = largest(runs.iter().filter(|run| run.width == widest).map(|run| run.lazy.drift));
+        let certificate = certificate.check(Check::new("Kernel drift, widest network", drift, Relation::AtMost, LAZY));
+        self.draw(self.judge_starts(certificate, starts), widths, runs).say(words)
+    }
+
+    /// Kernels at the start against their limits, at every depth.
+    fn judge_starts(&self, mut certificate: Certificate, starts: &[Start]) -> Certificate {
+        for &depth in &self.depths {
+            let own = || starts.iter().filter(move |start| start.depth == depth);
+            let layers = if depth == 1 { "1 hidden layer".to_owned() } else { format!("{depth} hidden layers") };
+            for (what, of) in [
+                ("", (|distance| distance.training) as fn(&Distance) -> f64),
+                (" on test points", |distance| distance.test),
+            ] {
+                let points: Vec<(f64, f64)> = own().map(|it| (it.width as f64, of(&it.distance))).collect();
+                let level = largest(points.iter().map(|&(m, off)| off * m.sqrt() / depth as f64));
+                let name = format!("‖Θ̂₀ − Θ∞‖/‖Θ∞‖{what}, {layers}");
+                let title = format!("Tangent kernel at the start{what}, {layers}");
+                let picture = Picture::falling(title, ["hidden units", "distance from the limit / limit"], &points);
+                certificate = certificate
+                    .check(
+                        Check::new(
+                            format!("{name}: exponent of the width"),
+                            exponent(&points).value,
+                            Relation::Near,
+                            -0.5,
+                        )
+                        .within(EXPONENT_TOLERANCE),
+                    )
+                    .check(Check::new(format!("{name} times √m/L, largest"), level, Relation::AtMost, FLUCTUATION))
+                    .picture(picture.say("Before training begins the kernel is that of infinite width, up to chance."));
+            }
+        }
+        certificate
     }
 
     fn draw(&self, mut certificate: Certificate, widths: &[usize], runs: &[Run]) -> Certificate {

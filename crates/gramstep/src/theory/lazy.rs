@@ -1,6 +1,7 @@
 //! Training of a network beside its linearisation at the start: what both lazy claims measure.
 
 use super::network::{Trial, descent, lost};
+use super::statistics::largest;
 use crate::error::Result;
 use crate::kernel::{Dynamics, LinearisedModel, Time};
 use crate::solve::norm;
@@ -15,6 +16,8 @@ pub(super) struct Lazy {
     pub(super) drift: f64,
     /// max_t ‖f_t − f_t predicted by G₀‖/‖f₀ − y‖, each trained by itself.
     pub(super) prediction: f64,
+    /// Root mean square of f(θ_T) − f_lin(θ_T) over test points, in the unit of the targets.
+    pub(super) test: f64,
     /// ‖f₀‖/‖y‖
     pub(super) start: f64,
     /// λ_min(G₀) over its rounding.
@@ -32,7 +35,7 @@ pub(super) struct Measure {
     pub(super) of: fn(&Lazy) -> f64,
 }
 
-pub(super) const MEASURES: [Measure; 3] = [
+pub(super) const MEASURES: [Measure; 4] = [
     Measure {
         name: "Linearisation error", axis: "‖f − f_lin‖ / ‖f − f₀‖", of: |lazy| lazy.linearisation
     },
@@ -42,13 +45,19 @@ pub(super) const MEASURES: [Measure; 3] = [
         axis: "distance / first error",
         of: |lazy| lazy.prediction,
     },
+    Measure {
+        name: "Distance from the linearisation on test points", axis: "rms of f − f_lin", of: |lazy| lazy.test
+    },
 ];
+
+/// The largest drift of the kernel that still is laziness.
+pub(super) const LAZY: f64 = 0.1;
 
 /// So many times of a run are kept for a picture.
 const TIMES: usize = 50;
 
 /// Gradient descent for a number of steps with η = `relative_rate`/λ_max(G₀). Not a number where training left them.
-pub(super) fn train(mut trial: Trial, steps: usize, relative_rate: f64) -> Result<Lazy> {
+pub(super) fn train(mut trial: Trial, test: &Matrix<f64>, steps: usize, relative_rate: f64) -> Result<Lazy> {
     let threads = trial.model.device().threads();
     let (gram, y) = (trial.gram()?, trial.points.targets.clone());
     let f = trial.model.predict(&trial.points.inputs)?;
@@ -59,6 +68,7 @@ pub(super) fn train(mut trial: Trial, steps: usize, relative_rate: f64) -> Resul
         linearisation: f64::NAN,
         drift: f64::NAN,
         prediction: 0.0,
+        test: f64::NAN,
         start: norm(f.as_slice()) / norm(y.as_slice()),
         invertible: smallest / (y.rows() as f64 * f64::EPSILON * most),
         measured: Vec::new(),
@@ -83,10 +93,12 @@ pub(super) fn train(mut trial: Trial, steps: usize, relative_rate: f64) -> Resul
             }
         }
         let drift = norm(&difference(&trial.gram()?, &gram)) / norm(gram.as_slice());
-        Ok((linear.error(&trial.model.theta(), &trial.points.inputs)?.relative, drift))
+        let theta = trial.model.theta();
+        let off = linear.error(&theta, test)?.absolute / (test.rows() as f64).sqrt();
+        Ok((linear.error(&theta, &trial.points.inputs)?.relative, drift, off))
     })())?;
     match followed {
-        Some((linearisation, drift)) => Ok(Lazy { linearisation, drift, ..lazy }),
+        Some((linearisation, drift, test)) => Ok(Lazy { linearisation, drift, test, ..lazy }),
         None => Ok(Lazy { prediction: f64::NAN, ..lazy }),
     }
 }
@@ -97,7 +109,7 @@ impl Lazy {
         self.measured.push(norm(measured));
         self.predicted.push(norm(predicted));
         let apart: Vec<f64> = measured.iter().zip(predicted).map(|(a, b)| a - b).collect();
-        self.prediction = self.prediction.max(norm(&apart) / self.measured[0]);
+        self.prediction = largest([self.prediction, norm(&apart) / self.measured[0]]);
     }
 }
 

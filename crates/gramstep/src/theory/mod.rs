@@ -27,12 +27,14 @@ mod gao2019_width;
 mod ground;
 mod jacot2018_lazy;
 mod lazy;
+mod limit;
 mod neighbourhood;
 mod network;
 mod picture;
 mod robust;
 mod size;
 mod statistics;
+mod twins;
 mod zhang2017_random_labels;
 
 pub use cai2019_minibatch::MinibatchRate;

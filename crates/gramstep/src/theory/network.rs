@@ -113,9 +113,15 @@ pub(super) fn descent(learning_rate: f64, samples: usize) -> Result<Sgd<f64>> {
     Sgd::new(SgdConfig { learning_rate: learning_rate * samples as f64, momentum: 0.0, ..SgdConfig::default() })
 }
 
-/// Gram-Gauss-Newton with absolute damping.
+/// Gram-Gauss-Newton with absolute damping and η = 1.
 pub(super) fn gram_gauss_newton(damping: f64) -> Result<GramGaussNewton<f64>> {
-    GramGaussNewton::new(GramGaussNewtonConfig::default().with_damping(Damping::Absolute(damping)))
+    gram_gauss_newton_of_length(1.0, damping)
+}
+
+/// The same with another η.
+pub(super) fn gram_gauss_newton_of_length(step_length: f64, damping: f64) -> Result<GramGaussNewton<f64>> {
+    let config = GramGaussNewtonConfig::default().with_damping(Damping::Absolute(damping));
+    GramGaussNewton::new(GramGaussNewtonConfig { learning_rate: step_length, ..config })
 }
 
 /// H∞, the tangent kernel of the infinitely wide network with fixed signs.

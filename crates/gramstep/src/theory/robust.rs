@@ -95,13 +95,25 @@ impl RobustSetting {
 
 /// m hidden units in two equal copies, or in one that does not start at 0.
 pub(super) fn network(points: Points, width: usize, centred: bool, seed: u64, device: &Device) -> Result<Trial> {
+    scaled_network(points, width, centred, 1.0, seed, device)
+}
+
+/// The same with its output multiplied by a scale.
+pub(super) fn scaled_network(
+    points: Points,
+    width: usize,
+    centred: bool,
+    scale: f64,
+    seed: u64,
+    device: &Device,
+) -> Result<Trial> {
     let d = points.inputs.columns();
     let specification = if centred {
         Specification::two_layer(d, width.div_ceil(2), Activation::SquaredRelu).with_symmetric_start()
     } else {
         Specification::two_layer(d, width, Activation::SquaredRelu)
     };
-    Trial::new(points, specification, seed, device)
+    Trial::new(points, specification.with_output_scale(scale), seed, device)
 }
 
 /// The inner attack of training.

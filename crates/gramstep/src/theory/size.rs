@@ -42,6 +42,8 @@ const SAME_STEP: f64 = 1e-6;
 const MEGABYTE: f64 = 1e6;
 /// Runs of which the fastest counts.
 const REPEATS: usize = 3;
+/// What the exponent of the ratio of times may exceed 3: clocks are not exact.
+const EXPONENT_TOLERANCE: f64 = 0.25;
 /// p/n from which the n×n solve has to be the faster one: at 1 both are alike, up to what surrounds them.
 const CLEARLY_MORE: f64 = 4.0;
 
@@ -196,7 +198,16 @@ impl SolveSize<'_> {
                 exponent(&times).value,
                 Relation::AtLeast,
                 1.0,
-            ));
+            ))
+            .check(
+                Check::new(
+                    "the same exponent, which no factorisation takes beyond 3",
+                    exponent(&times).value,
+                    Relation::AtMost,
+                    3.0,
+                )
+                .within(EXPONENT_TOLERANCE),
+            );
         let certificate = match measured_bytes(of_most()) {
             Some((small, large)) => certificate
                 .constant("bytes of a step by the n×n matrix, measured", small)

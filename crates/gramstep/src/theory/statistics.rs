@@ -21,9 +21,14 @@ pub(super) fn slope(points: &[(f64, f64)]) -> Slope {
     Slope { value, error }
 }
 
-/// The exponent s of y ≈ c·xˢ: the slope of log y over log x. Points at 0 or below are left out.
+/// The exponent s of y ≈ c·xˢ: the slope of log y over log x. Points of y = 0 are left out: they lie below every power.
+/// Not a number where a point is negative or not finite: a run that was lost is not hidden by the others.
 pub(super) fn exponent(points: &[(f64, f64)]) -> Slope {
-    let positive = points.iter().filter(|p| p.0 > 0.0 && p.1 > 0.0);
+    let lies = |p: &(f64, f64)| p.0 > 0.0 && p.0.is_finite() && p.1 >= 0.0 && p.1.is_finite();
+    if !points.iter().all(lies) {
+        return Slope { value: f64::NAN, error: f64::NAN };
+    }
+    let positive = points.iter().filter(|p| p.1 > 0.0);
     slope(&positive.map(|p| (p.0.ln(), p.1.ln())).collect::<Vec<_>>())
 }
 
@@ -63,6 +68,10 @@ mod tests {
         let fitted = exponent(&exact);
         assert!((fitted.value + 0.5).abs() < 1e-14 && fitted.error < 1e-14);
         // Residuals (1, −2, 1)/… of y = x: slope 1, s² = 6δ²/1, Sxx = 2.
+        for lost in [f64::NAN, f64::INFINITY, -1.0] {
+            let with_it: Vec<(f64, f64)> = exact.iter().copied().chain([(16.0, lost)]).collect();
+            assert!(exponent(&with_it).value.is_nan(), "{lost}");
+        }
         let fitted = slope(&[(0.0, 0.1), (1.0, 0.8), (2.0, 2.1)]);
         assert!((fitted.value - 1.0).abs() < 1e-14);
         assert!((fitted.error - (0.06_f64 / 2.0).sqrt()).abs() < 1e-14);

@@ -5,7 +5,9 @@
 //! ```
 //!
 //! Both optimisers have to reach it: gradient descent with η = 1/λ_max(G₀), and full-batch Gram-Gauss-Newton. How many
-//! steps gradient descent needs is predicted from G₀ alone.
+//! steps gradient descent needs is predicted from G₀ alone. The same network on the same inputs with true labels, the side
+//! of a hyperplane, is right on most test points, and wrong on half of them with random ones: nothing but the labels
+//! tells apart what generalises.
 
 use super::certificate::{Assumption, Certificate, Check, Relation};
 use super::frozen::Frozen;
@@ -18,10 +20,20 @@ use crate::device::Device;
 use crate::error::Result;
 use crate::model::Activation;
 use crate::optim::Optimizer;
-use crate::solve::norm;
+use crate::solve::{dot, norm};
+use crate::view::Matrix;
 
 /// ‖f − y‖/‖y‖ at which labels count as fitted to the number.
 const FITTED: f64 = 1e-3;
+/// What the steps to zero error and to the labels may miss of their prediction, relative.
+const STEPS_TOLERANCE: f64 = 0.3;
+/// The largest share of gradient descent's steps that Gram-Gauss-Newton may need.
+const SHORTER: f64 = 0.25;
+/// Test points, and the largest share of them that is wrong with true labels.
+const TESTS: usize = 1000;
+const LEARNED: f64 = 0.35;
+/// What the share of wrong test points with random labels may miss of ½: three standard errors.
+const CHANCE: f64 = 0.05;
 /// Most steps of Gram-Gauss-Newton.
 const SECOND_ORDER_STEPS: usize = 20;
 
@@ -67,6 +79,10 @@ struct Run {
     descent: Steps,
     predicted: Steps,
     second_order: Steps,
+    /// With true labels.
+    learned: Steps,
+    /// Shares of test points whose true label is missed by what was learned from random and from true labels.
+    test: [f64; 2],
 }
 
 impl Claim for RandomLabels {
@@ -117,22 +133,45 @@ impl RandomLabels {
             frozen.descend(rate);
             Ok(now)
         })?;
+        let descend = |start: &Trial| follow(start, &mut descent(rate, n)?, self.steps);
+        let (descent, by_chance) = descend(&start)?;
+        let d = start.points.inputs.columns();
+        let across = Points::sphere(seed, 1, d, Labels::Gaussian).inputs;
+        let side = |x: &[f64]| if dot(x, across.row(0)) < 0.0 { -1.0 } else { 1.0 };
+        let mut with_truth = start.clone();
+        with_truth.points.targets = Matrix::from_fn(n, 1, |i, _| side(start.points.inputs.row(i)));
+        let (learned, by_truth) = descend(&with_truth)?;
+        let test = Ground::test_points(seed, TESTS, d);
+        let missed = |trial: &Trial| -> Result<f64> {
+            let Some(f) = lost(trial.model.predict(&test))? else { return Ok(f64::NAN) };
+            let wrong = (0..TESTS).filter(|&i| f[(i, 0)] * side(test.row(i)) <= 0.0).count();
+            Ok(wrong as f64 / TESTS as f64)
+        };
         Ok(Run {
             samples: n,
             parameters: width * start.points.inputs.columns(),
             invertible: spectrum.values[0] / spectrum.rounding(),
-            descent: follow(&start, &mut descent(rate, n)?, self.steps)?,
+            descent,
             predicted,
-            second_order: follow(&start, &mut gram_gauss_newton(0.0)?, SECOND_ORDER_STEPS)?,
+            second_order: follow(&start, &mut gram_gauss_newton(0.0)?, SECOND_ORDER_STEPS)?.0,
+            learned,
+            test: [missed(&by_chance)?, missed(&by_truth)?],
         })
     }
 
     fn judge(&self, ground: &Ground, width: usize, sizes: &[usize], runs: &[Run]) -> Certificate {
         let most = sizes.iter().copied().max().unwrap_or(0);
         let ends = |of: fn(&Run) -> Steps| largest(runs.iter().map(|run| of(run).end));
-        let at_most = |value: fn(&Run) -> f64| mean(runs.iter().filter(|run| run.samples == most).map(value));
+        let at_most = |value: fn(&Run) -> f64| at_most_of(runs, most, value);
         let ratio = largest(runs.iter().map(|run| run.second_order.fitted / run.descent.fitted));
         let steps = largest(runs.iter().map(|run| run.second_order.fitted));
+        let missed = |which: usize| at_most_of(runs, most, |run| run.test[which]);
+        let of_prediction = |what: &str, of: fn(&Steps) -> f64| {
+            let steps = |run: fn(&Run) -> Steps| at_most_of(runs, most, move |it| of(&run(it)));
+            let ratio = steps(|run| run.descent) / steps(|run| run.predicted);
+            let name = format!("steps of gradient descent to {what} over their prediction from G₀, largest n, means");
+            Check::new(name, ratio, Relation::Near, 1.0).within(STEPS_TOLERANCE)
+        };
         let (d, list) = (ground.data.as_ref().map_or(self.inputs, |data| data.inputs.columns()), sizes.iter());
         let certificate = Certificate::new(self.name(), self.source(), self.statement())
             .tried(
@@ -169,15 +208,28 @@ impl RandomLabels {
                 Relation::AtMost,
                 0.0,
             ))
-            .check(Check::new("steps of Gram-Gauss-Newton over gradient descent's", ratio, Relation::AtMost, 1.0));
+            .check(Check::new("steps of Gram-Gauss-Newton over gradient descent's", ratio, Relation::AtMost, SHORTER))
+            .check(Check::new("training error with true labels", ends(|run| run.learned), Relation::AtMost, 0.0))
+            .check(of_prediction("zero error", |steps| steps.error))
+            .check(of_prediction("the labels themselves", |steps| steps.fitted))
+            .check(Check::new("test error with random labels", missed(0), Relation::Near, 0.5).within(CHANCE))
+            .check(Check::new("test error with true labels, largest n", missed(1), Relation::AtMost, LEARNED));
         draw(certificate, runs).say(format!(
             "All {most} random labels were learned by heart: by gradient descent to zero error in {:.0} steps and to \
-             the number in {:.0}, by Gram-Gauss-Newton in {:.0} and at most {steps:.0}.",
+             the number in {:.0}, by Gram-Gauss-Newton in {:.0} and at most {steps:.0}. On new points they are right by \
+             chance, {:.0} % wrong; with true labels the same network is {:.0} % wrong.",
             at_most(|run| run.descent.error),
             at_most(|run| run.descent.fitted),
-            at_most(|run| run.second_order.error)
+            at_most(|run| run.second_order.error),
+            100.0 * missed(0),
+            100.0 * missed(1)
         ))
     }
+}
+
+/// The mean over the runs with n samples.
+fn at_most_of(runs: &[Run], n: usize, value: impl Fn(&Run) -> f64) -> f64 {
+    mean(runs.iter().filter(|run| run.samples == n).map(value))
 }
 
 fn draw(certificate: Certificate, runs: &[Run]) -> Certificate {
@@ -226,11 +278,13 @@ fn count(labels: &[f64], most: usize, mut next: impl FnMut() -> Result<Vec<f64>>
     Ok(steps)
 }
 
-fn follow(start: &Trial, optimizer: &mut dyn Optimizer<f64>, most: usize) -> Result<Steps> {
+/// The steps of an optimiser, and where it ended.
+fn follow(start: &Trial, optimizer: &mut dyn Optimizer<f64>, most: usize) -> Result<(Steps, Trial)> {
     let mut trial = start.clone();
-    count(start.points.targets.as_slice(), most, || {
+    let steps = count(start.points.targets.as_slice(), most, || {
         let now = trial.residual()?;
         trial.step(optimizer)?;
         Ok(now)
-    })
+    })?;
+    Ok((steps, trial))
 }

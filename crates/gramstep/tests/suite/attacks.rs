@@ -494,6 +494,14 @@ fn the_margin_is_defined_from_two_classes_on() {
     let mut g = [0.0; 3];
     Margin.gradient(&[2.0, 5.0, 4.0], &[0.0, 1.0, 0.0], &mut g);
     assert_eq!(g, [0.0, -1.0, 1.0]);
+    // Softmax of 2 and 4 at a tenth of the range, whatever the unit of the outputs.
+    let w = (-2.0_f64 / 0.3).exp();
+    for unit in [1.0, 1e-6, 1e6] {
+        Margin.ascent(&[2.0 * unit, 5.0 * unit, 4.0 * unit], &[0.0, 1.0, 0.0], &mut g);
+        assert!((g[0] - w / (1.0 + w)).abs() < 1e-12 && (g[2] - 1.0 / (1.0 + w)).abs() < 1e-12, "{g:?}");
+    }
+    Margin.ascent(&[3.0; 3], &[0.0, 1.0, 0.0], &mut g);
+    assert_eq!(g, [0.5, -1.0, 0.5]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! One test binary: claims about the whole library, over one table of cases.
 
 mod adversarial;
+mod attack_laws;
 mod attacks;
 mod average;
 mod cases;
@@ -23,4 +24,5 @@ mod quadratic;
 mod ridge_regression;
 mod tangent;
 mod theory;
+mod theory_controls;
 mod weights;
