@@ -24,9 +24,9 @@ __all__ = ["AttackResult", "apgd", "fgsm", "pgd", "smallest_perturbation", "tran
 _ARGUMENTS = """
     Parameters
     ----------
-    model : Model, LinearisedModel or fitted estimator
+    model : Model, LinearisedModel, fitted estimator, or gramstep.torch.Attackable
         Of an estimator, all numbers are in the data's own units.
-    X : array of shape (n, d)
+    X : array of shape (n, d), or (n, ..) with the samples of a PyTorch model
     y : array of shape (n,) or (n, k)
         Targets of a regression, labels or one-hot rows of a classification; with goal "reach" the attacker's wish.
     norm : {"linf", "l2"}
@@ -188,7 +188,7 @@ def transfer(
     if labels and any(not np.array_equal(target.classes, targets[0].classes) for target in targets):
         raise ValueError("models: they tell different classes apart")
     plan, y = _plan(targets[0], y, "pgd", {"steps": steps}, norm=norm, radius=radius, **threat)
-    shares, results = run_transfer([target.compiled for target in targets], X, y, plan)
+    shares, results = run_transfer([target.compiled for target in targets], _rows(X), y, plan)
     return shares, [_result(out, X) for out in results]
 
 
@@ -221,7 +221,12 @@ def _run(attack, settings, model, X, y, *, bisections=None, **threat):
     X = np.asarray(X)
     target = _Target.of(model)
     plan, y = _plan(target, y, attack, settings, **threat)
-    return _result(run_attack(target.compiled, X, y, plan, bisections), X)
+    return _result(run_attack(target.compiled, _rows(X), y, plan, bisections), X)
+
+
+def _rows(X):
+    """Samples of any shape, a row each."""
+    return X.reshape(len(X), -1) if X.ndim > 2 else X
 
 
 def _plan(
@@ -266,26 +271,28 @@ def _result(out, X):
 
 @dataclass(eq=False)
 class _Target:
-    """What is attacked: its compiled half, and the classes of its outputs, None where there are none."""
+    """What is attacked: its compiled half, the classes of its outputs, None where there are none, and whether it is an
+    estimator, whose targets are classes whatever their type."""
 
     compiled: Any
     classes: NDArray[Any] | None
+    estimator: bool = False
 
     @staticmethod
     def of(model):
-        if isinstance(model, (Model, LinearisedModel)):
+        if isinstance(model, (Model, LinearisedModel)) or hasattr(model, "pull_back"):
             return _Target(model, np.arange(model.n_outputs) if model.n_outputs > 1 else None)
         if hasattr(model, "_predictor"):
-            return _Target(model._predictor, getattr(model, "classes_", None))
+            return _Target(model._predictor, getattr(model, "classes_", None), estimator=True)
         raise TypeError(
-            f"model: expected a Model, a LinearisedModel or a fitted estimator of this package, got {type(model).__name__}"
+            "model: expected a Model, a LinearisedModel, a fitted estimator of this package or a "
+            f"gramstep.torch.Attackable, got {type(model).__name__}"
         )
 
     def targets(self, y):
         """Targets as the model's outputs, and whether they are classes."""
         y = np.asarray(y)
-        estimator = not isinstance(self.compiled, (Model, LinearisedModel))
-        if self.classes is not None and y.ndim == 1 and (estimator or y.dtype.kind in "iu"):
+        if self.classes is not None and y.ndim == 1 and (self.estimator or y.dtype.kind in "iu"):
             hits = y[:, None] == self.classes[None, :]
             if not hits.any(axis=1).all():
                 unknown = y[~hits.any(axis=1)][0]

@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 
 mod array;
 mod attack;
+mod callable;
 mod dynamics;
 mod error;
 mod features;

@@ -23,6 +23,20 @@ require_torch()
 from gramstep.torch._errors import UnsupportedGraph  # noqa: E402
 from gramstep.torch._system import Solve  # noqa: E402
 from gramstep.torch._tangent import Tangent  # noqa: E402
+from gramstep.torch.attackable import Attackable  # noqa: E402
+from gramstep.torch.kernel import empirical_ntk  # noqa: E402
+from gramstep.torch.laplace import LinearisedLaplace  # noqa: E402
+from gramstep.torch.linearised import Linearised  # noqa: E402
 from gramstep.torch.optimizer import GramGaussNewton, StepReport  # noqa: E402
 
-__all__ = ["GramGaussNewton", "Solve", "StepReport", "Tangent", "UnsupportedGraph"]
+__all__ = [
+    "Attackable",
+    "GramGaussNewton",
+    "Linearised",
+    "LinearisedLaplace",
+    "Solve",
+    "StepReport",
+    "Tangent",
+    "UnsupportedGraph",
+    "empirical_ntk",
+]

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-PIECE = 1 << 25
-"""Numbers in a temporary array."""
+PIECE = 1 << 21
+"""Numbers in a temporary array. Small: what the allocator keeps needs no fresh pages, and products find it in cache."""
+
+WHOLE = 1 << 24
+"""Numbers in D and A of all samples up to which they are kept while several pieces are made of them."""
 
 Factors = tuple[Tensor, Tensor]
 
@@ -41,14 +44,24 @@ class Outer:
     inputs: int
     factors: Callable[[slice], Factors]
     transposed: bool = False
+    whole: Callable[[], Tensor] | None = None
+    """A quicker way to all gradients, (n, k, length), where there is one."""
 
     @property
     def length(self) -> int:
         return self.blocks * self.outputs * self.inputs
 
+    def _kept(self, several: bool) -> Outer:
+        """The same with D and A at hand, if they are asked for several times and not too large."""
+        size = self.n * self.blocks * self.places * (self.inputs + self.k * self.outputs)
+        if not several or size > WHOLE:
+            return self
+        d, a = self.factors(slice(None))
+        return replace(self, factors=lambda at: (d[at], a[at]), whole=None)
+
     def flipped(self) -> Outer:
         """The same for the transposed parameter."""
-        return Outer(self.n, self.k, self.blocks, self.places, self.outputs, self.inputs, self.factors, not self.transposed)
+        return replace(self, transposed=not self.transposed, whole=None)
 
     def joined(self, other: Outer) -> Outer | None:
         """The sum with another use of the same parameter: its places behind these."""
@@ -60,12 +73,13 @@ class Outer:
             (d, a), (e, b) = self.factors(samples), other.factors(samples)
             return torch.cat([d, e], 3), torch.cat([a, b], 2)
 
-        places = self.places + other.places
-        return Outer(self.n, self.k, self.blocks, places, self.outputs, self.inputs, both, self.transposed)
+        return replace(self, places=self.places + other.places, factors=both, whole=None)
 
     def gradients(self, dtype: torch.dtype, outputs: slice = slice(None)) -> Tensor:
         """(n, k, numbers of some outputs of every block)"""
         width = len(range(self.outputs)[outputs])
+        if self.whole is not None and width == self.outputs:
+            return self.whole().to(dtype)
         parts = []
         for samples in pieces(self.n, self.blocks * self.places * (self.inputs + self.k * width)):
             d, a = (t.to(dtype) for t in self.factors(samples))
@@ -85,12 +99,17 @@ class Outer:
         by_gradients = written + pairs * self.k * other.k * self.outputs * self.inputs
         if self.blocks == 1 and by_places <= by_gradients:
             return self._gram_by_places(other, dtype)
-        total = torch.zeros((), dtype=dtype)
-        for outputs in pieces(self.outputs, max(self.n, other.n) * self.k * self.blocks * self.inputs):
-            mine = self.gradients(dtype, outputs).flatten(0, 1)
-            theirs = mine if other is self else other.gradients(dtype, outputs).flatten(0, 1)
-            part = mine @ theirs.T
-            total = part if total.dim() == 0 else total.add_(part)
+        ranges = list(pieces(self.outputs, max(self.n, other.n) * self.k * self.blocks * self.inputs))
+        if self.whole is not None and self.n * self.k * self.length <= WHOLE:
+            ranges = [slice(None)]
+        x = self._kept(len(ranges) > 1)
+        y = x if other is self else other._kept(len(ranges) > 1)
+        total: Tensor | None = None
+        for outputs in ranges:
+            mine = x.gradients(dtype, outputs).flatten(0, 1)
+            theirs = mine if y is x else y.gradients(dtype, outputs).flatten(0, 1)
+            total = mine @ theirs.T if total is None else total.addmm_(mine, theirs.T)
+        assert total is not None
         return total
 
     def _gram_by_places(self, other: Outer, dtype: torch.dtype) -> Tensor:
@@ -111,8 +130,7 @@ class Outer:
         parts = []
         for samples in pieces(self.n, self.blocks * self.k * (self.outputs * self.inputs + self.places * self.inputs)):
             m = len(range(self.n)[samples])
-            p = Outer(m, self.k, self.blocks, self.places, self.outputs, self.inputs, lambda s, at=samples: self.factors(at))
-            rows = p.gradients(dtype)
+            rows = replace(self, n=m, factors=lambda _, at=samples: self.factors(at), whole=None).gradients(dtype)  # type: ignore[misc]
             parts.append(rows @ rows.mT)
         return torch.cat(parts)
 

@@ -37,7 +37,8 @@ class Use:
 
 @dataclass(frozen=True)
 class Plan:
-    """All uses of a graph with the layouts of their points. `settled`: each layout was the only one that fits."""
+    """All uses of a graph with the layouts of their points. `settled`: f depended on every one of them, so that none was
+    left out because its cotangent happened to vanish."""
 
     uses: tuple[Use, ...]
     layouts: dict[Point, Layout]
@@ -178,9 +179,7 @@ class _Probe:
 
     def layout(self, point: Point) -> Layout | None:
         """The layout under which the rows of each sample grew by its factor; None if there is none."""
-        fits = [layout for off, layout in self._misfits(point) if off <= self.tolerance]
-        self.settled &= self.n == 1 or len(fits) == 1
-        return fits[0] if fits else None
+        return next((layout for off, layout in self._misfits(point) if off <= self.tolerance), None)
 
     def refusal(self, point: Point) -> UnsupportedGraph:
         node, nearest = self.nodes[point[0]], min((off for off, _ in self._misfits(point)), default=math.inf)

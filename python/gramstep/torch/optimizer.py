@@ -12,12 +12,17 @@ import torch
 from torch import Tensor
 
 from gramstep.torch._damping import Adaptive, Damping, parse_damping
+from gramstep.torch._errors import UnsupportedGraph
 from gramstep.torch._guard import check_parts, check_step, squares
 from gramstep.torch._losses import LOSSES, ONE_ROW, CustomLoss, Linearised, linearise, one_row
 from gramstep.torch._precision import resolution
 from gramstep.torch._randomness import RandomState
 from gramstep.torch._system import Solve, System
 from gramstep.torch._tangent import Plans, Tangent
+
+WALK_EVERY = 16
+"""Jᵀu comes from a walk through the whole network on the first batch of a graph and every so many steps, which notices
+samples that meet; in between from the nodes that hold parameters."""
 
 Outputs = Tensor | Sequence[Tensor]
 Targets = Tensor | Sequence[Tensor | None] | None
@@ -140,6 +145,7 @@ class GramGaussNewton(torch.optim.Optimizer):
         self.report: StepReport | None = None
         self._plans: Plans = {}
         self._updates = 0
+        self._steps = 0
         super().__init__(params, {"lr": lr, "weight": 1.0})
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
@@ -184,29 +190,41 @@ class GramGaussNewton(torch.optim.Optimizer):
             closure, before = outputs, RandomState.now()
             outputs, targets = _evaluate(closure)
             drawn = RandomState.now() != before
-        adaptive = self.damping if isinstance(self.damping, Adaptive) else None
-        if adaptive is not None and closure is None:
+        if isinstance(self.damping, Adaptive) and closure is None:
             raise ValueError("damping = 'adaptive': the loss has to be evaluated again\nhint: step(closure), closure() → (outputs, targets)")
         blocks, wanted = self._blocks(outputs, targets)
+        try:
+            self.report = self._take(blocks, wanted, closure, drawn)
+        except UnsupportedGraph:
+            if not self._plans:
+                raise
+            # The plan may be of a batch in which cotangents vanished that do not vanish in this one.
+            self._plans.clear()
+            self.report = self._take(blocks, wanted, closure, drawn)
+        self._steps += 1
+        return self.report.loss
+
+    def _take(
+        self, blocks: Sequence[Tensor], targets: Sequence[Tensor | None], closure: Closure | None, drawn: bool
+    ) -> StepReport:
         tangents = [Tangent(f, self._trained(), self._plans) for f in blocks]
-        losses = [linearise(self.loss, t.f, y) for t, y in zip(tangents, wanted)]
+        losses = [linearise(self.loss, t.f, y) for t, y in zip(tangents, targets)]
+        adaptive = self.damping if isinstance(self.damping, Adaptive) else None
         if adaptive is not None and closure is not None:
             _check_repeatable(closure, drawn, blocks, self._blocks, any(t.is_new for t in tangents))
         for tangent in tangents:
             if tangent.is_new:
                 check_parts(tangent)
-        system = System(tangents, losses, self._weights(), self._least_damping(tangents, losses), self.memory_budget)
-        if adaptive is None:
+        system = System(tangents, losses, self._weights(), self._least_damping(tangents), self.memory_budget)
+        if adaptive is None or closure is None:
             step = _Step(self, tangents, system, self.damping.value(system.mean_diagonal))
             self._move(step, step.length)
             report = self._describe(step, system, losses, None, True, 1)
         else:
-            assert closure is not None
             report = self._adapt(adaptive, closure, tangents, system, losses)
         for tangent in tangents:
             tangent.remember(self._plans)
-        self.report = report
-        return report.loss
+        return report
 
     def _adapt(
         self, damping: Adaptive, closure: Closure, tangents: list[Tangent], system: System, losses: list[Linearised]
@@ -325,13 +343,13 @@ class GramGaussNewton(torch.optim.Optimizer):
                 return [one_row(f, y) for f, y in zip(blocks, wanted) if y is not None], [None] * len(blocks)
         return blocks, wanted
 
-    def _least_damping(self, tangents: Sequence[Tangent], losses: Sequence[Linearised]) -> float:
-        """The smallest k = λ + κ of the step relative to the mean diagonal, to tell whether rounding matters."""
+    def _least_damping(self, tangents: Sequence[Tangent]) -> float:
+        """The smallest k = λ + κ of the step relative to the mean diagonal of G, to tell whether rounding matters."""
         absolute = self.damping.absolute + self.ridge
         if absolute == 0:
             return self.damping.relative
-        diagonals = [torch.diag_embed(t.diagonal_blocks().cpu().double().diagonal(dim1=1, dim2=2)) for t in tangents]
-        mean = sum(float(b.diagonal(dim1=1, dim2=2).sum()) for b in diagonals) / max(1, sum(t.n * t.k for t in tangents))
+        trace = sum(float(t.diagonal().sum()) for t in tangents)
+        mean = trace / max(1, sum(t.n * t.k for t in tangents))
         return self.damping.relative + (absolute / mean if mean > 0 else math.inf)
 
 
@@ -347,7 +365,8 @@ class _Step:
         c, self.solve = system.solve(system.z - system.drop(of_anchor), damping + owner.ridge)
         u = system.lift(c)
         moved = system.gram @ u
-        gradients = _sum([t.vjp(part) for t, part in zip(tangents, system.blocks(u))])
+        whole = owner._steps % WALK_EVERY == 0 or any(t.is_new or t.has_ties for t in tangents)
+        gradients = _sum([t.vjp(p) if whole else t.vjp_by_node(p) for t, p in zip(tangents, system.blocks(u))])
         weights = owner._weights()
         expected, got = float(u @ moved), sum(weights[at] * size for at, size in enumerate(squares(gradients)))
         if not (math.isfinite(expected) and math.isfinite(got)):
