@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -54,7 +55,9 @@ def _one_row_each(layout: Layout, deltas: Tensor, rows: range) -> Tensor:
 def _each(gradient: Callable[..., Tensor], cotangents: Sequence[Tensor]) -> Tensor:
     """All rows at once where the operation can, else one after the other."""
     try:
-        batched: Any = torch.vmap(gradient)
-        return batched(*cotangents)  # type: ignore[no-any-return]
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "There is a performance drop")
+            batched: Any = torch.vmap(gradient)
+            return batched(*cotangents)  # type: ignore[no-any-return]
     except (RuntimeError, ValueError, NotImplementedError):
         return torch.stack([gradient(*row) for row in zip(*cotangents)])

@@ -21,6 +21,8 @@ from gramstep.torch._nodes import ACCUMULATE, Node, edge_shape, edges, output_sh
 from gramstep.torch._precision import resolution
 from gramstep.torch._purity import BROADCASTING, SELECTIONS, parameter_nodes
 
+HINT = "do samples of the batch meet in this model? Each row of the outputs may depend on its own sample only"
+
 Point = tuple[int, int]
 """(index of a node in `walk`'s order, which of its outputs)."""
 
@@ -74,7 +76,7 @@ def make_plan(f: Tensor, nodes: Sequence[Node], positions: dict[int, int]) -> Pl
         constant = parameter_nodes(f.grad_fn, positions, found_constant)
         if f.grad_fn in constant:
             reason = "the outputs depend on no sample of their own"
-            raise UnsupportedGraph(f.grad_fn.name(), reason, "do samples of the batch meet in this model?")
+            raise UnsupportedGraph(f.grad_fn.name(), reason, HINT)
         uses = _uses(f, nodes, constant, positions)
         points = list(dict.fromkeys(point for use in uses for point in use.points))
         probe = _Probe(f, nodes, points)
@@ -105,20 +107,42 @@ def _refuse_mixing(
     constant: set[Node],
     found_constant: set[Node],
 ) -> None:
-    """A batch whose samples have met looks like a table of the model from there on. It is told apart by its sample
-    axis: where such a table gets samples of its own, or has an entry for each sample of another tensor."""
-    hint = "do samples of the batch meet in this model? Each row of the outputs may depend on its own sample only"
+    """A batch whose samples have met looks like a table of the model from there on. It is told apart by what it was made
+    of, the memory of samples or something with as many rows, and by its sample axis: where such a table gets samples of
+    its own, or has an entry for each sample of another tensor."""
+    n = next(iter(layouts.values())).n if layouts else 0
+    bearing = {key for use in uses if use.points for key in _data_of(nodes[use.node])}
+    for node in found_constant:
+        if bearing.intersection(_data_of(node)) or _holds_samples(node, n):
+            raise UnsupportedGraph(node.name(), "what it makes of the samples is the same for all of them", HINT)
     for use in uses:
         node = nodes[use.node]
         root, output = node.next_functions[use.slot]
         children = [child for child, _ in node.next_functions]
         if not (None in children or node.name() in SELECTIONS or not callable(node)) and _only(constant, node):
-            raise UnsupportedGraph(node.name(), "its samples come from something that is the same for all samples", hint)
+            raise UnsupportedGraph(node.name(), "its samples come from something that is the same for all samples", HINT)
         if node.name() in BROADCASTING and any(child in found_constant for child in walk(root)):
             shape, whole, axis = edge_shape(root, output), output_shapes(node)[0], layouts[use.points[0]].axis
             at = axis - (len(whole) - len(shape))
             if at >= 0 and shape[at] == whole[axis]:
-                raise UnsupportedGraph(node.name(), "something that is the same for all samples has an entry for each", hint)
+                raise UnsupportedGraph(node.name(), "something that is the same for all samples has an entry for each", HINT)
+
+
+def _data_of(node: Node) -> set[tuple[object, ...]]:
+    """Which memory without gradients a node has kept: inputs and indices."""
+    kept = (getattr(node, name) for name in dir(node) if name.startswith("_saved_"))
+    return {(t.data_ptr(), tuple(t.shape)) for t in kept if isinstance(t, Tensor) and not t.requires_grad and t.numel() > 1}
+
+
+def _holds_samples(node: Node, n: int) -> bool:
+    """Whether a node that reads parameters and something without a gradient has n rows because of the latter."""
+    shape = output_shapes(node)[0]
+    if not shape or shape[0] != n or all(child is not None for child, _ in node.next_functions):
+        return False
+    reads = [edge_shape(child, output) for child, output in node.next_functions if child is not None]
+    if any(read and read[0] == n for read in reads):
+        return False
+    return node.name() not in BROADCASTING or shape not in reads
 
 
 def refuse_hidden(nodes: Sequence[Node]) -> None:
@@ -129,7 +153,8 @@ def refuse_hidden(nodes: Sequence[Node]) -> None:
             raise UnsupportedGraph(name, "a compiled part hides its graph", "train the model without torch.compile")
         if name.startswith("CheckpointFunction"):
             raise UnsupportedGraph(name, "a re-entrant checkpoint hides its graph", "checkpoint(.., use_reentrant=False)")
-        if "BatchNorm" in name and getattr(node, "_saved_training", False):
+        # Over a leading axis of length 1 it is InstanceNorm, channels of all samples beside one another.
+        if "BatchNorm" in name and getattr(node, "_saved_training", False) and output_shapes(node)[0][0] != 1:
             raise UnsupportedGraph(
                 name,
                 "BatchNorm in training mode mixes the samples of a batch",
@@ -186,7 +211,7 @@ class _Probe:
         return UnsupportedGraph(
             node.name(),
             f"no axis of its output {edge_shape(node, point[1])} holds the {self.n} samples (off by {nearest:.1e})",
-            "do samples of the batch meet in this model? Each row of the outputs may depend on its own sample only",
+            HINT,
         )
 
     def _misfits(self, point: Point) -> list[tuple[float, Layout]]:
