@@ -21,8 +21,8 @@ from gramstep.torch._system import Solve, System
 from gramstep.torch._tangent import Plans, Tangent
 
 WALK_EVERY = 16
-"""Jᵀu comes from a walk through the whole network on the first batch of a graph and every so many steps, which notices
-samples that meet; in between from the nodes that hold parameters."""
+"""Jᵀu comes from the nodes that hold parameters, which is cheaper. On the first batch of a graph and every so many steps it
+is checked by a walk through the whole network, which also notices samples that begin to meet."""
 
 Outputs = Tensor | Sequence[Tensor]
 Targets = Tensor | Sequence[Tensor | None] | None
@@ -157,13 +157,13 @@ class GramGaussNewton(torch.optim.Optimizer):
 
     def state_dict(self) -> dict[str, Any]:
         state = super().state_dict()
-        state["progress"] = {"updates": self._updates, "damping": self.damping.state()}
+        state["progress"] = {"steps": self._steps, "updates": self._updates, "damping": self.damping.state()}
         return state
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         progress = state_dict.get("progress", {})
         super().load_state_dict({key: value for key, value in state_dict.items() if key != "progress"})
-        self._updates = progress.get("updates", 0)
+        self._steps, self._updates = progress.get("steps", 0), progress.get("updates", 0)
         self.damping.restore(progress.get("damping"))
 
     # The step.
@@ -247,7 +247,7 @@ class GramGaussNewton(torch.optim.Optimizer):
                     self._keep(step)
                     return self._describe(step, system, losses, after[1], True, trials)
                 self._restore(start)
-                hopeless = step.predicted_decrease <= 8 * resolution(tangents[0].f.dtype) * abs(before)
+                hopeless = step.gain <= 8 * resolution(tangents[0].f.dtype) * abs(before)
                 if hopeless or not damping.reject():
                     return self._describe(step, system, losses, None, False, trials)
         except BaseException:
@@ -365,10 +365,13 @@ class _Step:
         c, self.solve = system.solve(system.z - system.drop(of_anchor), damping + owner.ridge)
         u = system.lift(c)
         moved = system.gram @ u
-        whole = owner._steps % WALK_EVERY == 0 or any(t.is_new or t.has_ties for t in tangents)
-        gradients = _sum([t.vjp(p) if whole else t.vjp_by_node(p) for t, p in zip(tangents, system.blocks(u))])
+        parts = list(zip(tangents, system.blocks(u)))
+        gradients = _sum([t.vjp(part) if t.has_ties else t.vjp_by_node(part) for t, part in parts])
+        walked = gradients
+        if owner._steps % WALK_EVERY == 0 or any(t.is_new for t in tangents):
+            walked = _sum([t.vjp(part) for t, part in parts])
         weights = owner._weights()
-        expected, got = float(u @ moved), sum(weights[at] * size for at, size in enumerate(squares(gradients)))
+        expected, got = float(u @ moved), sum(weights[at] * size for at, size in enumerate(squares(walked)))
         if not (math.isfinite(expected) and math.isfinite(got)):
             raise FloatingPointError("the step holds infinite values or NaN")
         noise = 4 * max(t.epsilon for t in tangents) * float(system.gram.diagonal().sum()) * float(u @ u)
@@ -377,11 +380,9 @@ class _Step:
         self.direction = scaled if anchor is None else _sum([scaled, anchor])
         change = of_anchor + moved
         self.length = self._length(owner, change, sum(t.n for t in tangents))
-        # ½‖z‖² − ½‖z − ηJ̃φ‖² of the linearised loss
-        eta, image = self.length * owner.param_groups[0]["lr"], system.drop(change)
-        self.predicted_decrease = eta * float(system.z @ image) - 0.5 * eta**2 * float(image @ image)
-        if owner.ridge > 0:
-            self.predicted_decrease = math.inf
+        # ½‖z‖² − ½‖z − J̃φ‖²: what the linearised loss has left to gain, where nothing else is carried along.
+        image = system.drop(moved)
+        self.gain = math.inf if anchor is not None else float(system.z @ image) - 0.5 * float(image @ image)
 
     @staticmethod
     def _anchor(owner: GramGaussNewton, damping: float) -> list[Tensor | None] | None:
