@@ -90,12 +90,14 @@ def parse_damping(damping: float | tuple[str, float] | str) -> Damping:
     """A number is relative; ("absolute", λ); "adaptive"."""
     if damping == "adaptive":
         return Adaptive()
+    number: object
+    found: type[Relative] | type[Absolute]
     if isinstance(damping, tuple) and len(damping) == 2 and damping[0] == "absolute":
-        kind, number = Absolute, damping[1]
+        number, found = damping[1], Absolute
     elif isinstance(damping, (int, float)) and not isinstance(damping, bool):
-        kind, number = Relative, damping
+        number, found = damping, Relative
     else:
         raise ValueError(f"damping = {damping!r}: expected a number, ('absolute', number) or 'adaptive'")
     if not (isinstance(number, (int, float)) and math.isfinite(number) and number >= 0):
         raise ValueError(f"damping = {damping!r}: expected a number of at least 0")
-    return kind(float(number))
+    return found(float(number))

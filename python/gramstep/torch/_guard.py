@@ -11,14 +11,25 @@ from gramstep.torch._errors import UnsupportedGraph
 from gramstep.torch._precision import full_precision, working_dtype
 from gramstep.torch._tangent import Group, Tangent, gram_of, operation_names
 
+SHORT = 4096
+
 HINT = "this is a bug of gramstep, or samples of the batch meet in this model"
 
 
 def squares(gradients: Sequence[Tensor | None]) -> list[float]:
-    """‖g‖² of each parameter."""
-    known = [g for g in gradients if g is not None]
-    norms = iter(torch.stack([n.double().cpu() for n in torch._foreach_norm(known)]).square().tolist() if known else [])
-    return [0.0 if g is None else next(norms) for g in gradients]
+    """‖g‖² of each parameter. Short sums first: one float32 sum over millions loses two digits."""
+
+    def norms(g: Tensor) -> list[Tensor]:
+        flat = g.reshape(-1)
+        body = len(flat) // SHORT * SHORT
+        return [torch.linalg.vector_norm(flat[:body].view(-1, SHORT), dim=1), torch.linalg.vector_norm(flat[body:]).reshape(1)]
+
+    each = [None if g is None else norms(g) for g in gradients]
+    known = [n for pair in each if pair is not None for n in pair]
+    if not known:
+        return [0.0] * len(each)
+    parts = iter(torch.cat(known).cpu().double().square().split([len(n) for n in known]))
+    return [0.0 if pair is None else float(next(parts).sum() + next(parts).sum()) for pair in each]
 
 
 def check_parts(tangent: Tangent) -> None:

@@ -58,6 +58,6 @@ def _each(gradient: Callable[..., Tensor], cotangents: Sequence[Tensor]) -> Tens
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "There is a performance drop")
             batched: Any = torch.vmap(gradient)
-            return batched(*cotangents)  # type: ignore[no-any-return]
+            return batched(*cotangents)
     except (RuntimeError, ValueError, NotImplementedError):
         return torch.stack([gradient(*row) for row in zip(*cotangents)])

@@ -71,4 +71,4 @@ def edges(points: Iterable[tuple[Node, int]]) -> list[GradientEdge]:
 
 def backward_of(node: Node) -> Callable[..., Any]:
     """The node's own backward, cotangents in, a gradient for every input out: nothing but this node runs."""
-    return node if callable(node) else node.apply  # type: ignore[no-any-return]
+    return node if callable(node) else node.apply

@@ -45,6 +45,8 @@ class Plan:
     uses: tuple[Use, ...]
     layouts: dict[Point, Layout]
     settled: bool
+    epsilon: float
+    """Rounding of the coarsest numbers in the graph."""
 
 
 def fingerprint(nodes: Sequence[Node], f: Tensor, positions: dict[int, int]) -> tuple[object, ...]:
@@ -72,14 +74,15 @@ def make_plan(f: Tensor, nodes: Sequence[Node], positions: dict[int, int]) -> Pl
     """
     refuse_hidden(nodes)
     found_constant: set[Node] = set()
+    epsilon = max(resolution(meta.dtype) for node in nodes for meta in node._input_metadata)
     while True:
         constant = parameter_nodes(f.grad_fn, positions, found_constant)
         if f.grad_fn in constant:
             reason = "the outputs depend on no sample of their own"
-            raise UnsupportedGraph(f.grad_fn.name(), reason, HINT)
+            raise UnsupportedGraph(nodes[0].name(), reason, HINT)
         uses = _uses(f, nodes, constant, positions)
         points = list(dict.fromkeys(point for use in uses for point in use.points))
-        probe = _Probe(f, nodes, points)
+        probe = _Probe(f, nodes, points, epsilon)
         layouts = {point: layout for point in points if (layout := probe.layout(point)) is not None}
         failed = [point for point in points if point not in layouts and probe.reaches(point)]
         # What was taken for data may be a table of numbers that belongs to the model, not to the samples.
@@ -91,7 +94,7 @@ def make_plan(f: Tensor, nodes: Sequence[Node], positions: dict[int, int]) -> Pl
             uses = [use for use in uses if use.points]
             if len(f) > 1:
                 _refuse_mixing(nodes, uses, layouts, constant, found_constant)
-            return Plan(tuple(uses), layouts, probe.settled)
+            return Plan(tuple(uses), layouts, probe.settled, epsilon)
         found_constant |= tables
 
 
@@ -182,7 +185,7 @@ def _uses(f: Tensor, nodes: Sequence[Node], constant: set[Node], positions: dict
 class _Probe:
     """Two backward passes, one with a factor for each sample, and what they say about the layout at each point."""
 
-    def __init__(self, f: Tensor, nodes: Sequence[Node], points: Sequence[Point]) -> None:
+    def __init__(self, f: Tensor, nodes: Sequence[Node], points: Sequence[Point], epsilon: float) -> None:
         self.nodes, self.n = nodes, len(f)
         generator = torch.Generator().manual_seed(7)
         s, v = (torch.rand(size, generator=generator, dtype=torch.float64) + 0.5 for size in f.shape)
@@ -190,12 +193,8 @@ class _Probe:
         into = edges((nodes[at], output) for at, output in points)
         plain, scaled = (pull([f], into, [c]) for c in (v.expand_as(f).contiguous(), self.factors[:, None] * v))
         found = {p: (e, q) for p, e, q in zip(points, plain, scaled) if e is not None and q is not None}
-        coarsest = max([resolution(f.dtype), *(resolution(e.dtype) for e, _ in found.values())])
-        self.tolerance = min(5e-2, 4 * coarsest**0.5)
-        sizes = {p: float(q.float().norm()) for p, (_, q) in found.items()}
-        # Below this a cotangent is the rounding of a sum that vanishes.
-        rounding = coarsest * max(sizes.values(), default=0.0)
-        self.found = {p: pair for p, pair in found.items() if sizes[p] > rounding}
+        self.found = {p: (e, q) for p, (e, q) in found.items() if bool(q.any())}
+        self.tolerance = min(5e-2, 4 * epsilon**0.5)
         self.settled = len(self.found) == len(points)
 
     def reaches(self, point: Point) -> bool:

@@ -15,7 +15,7 @@ from gramstep.torch._layout import Layout
 from gramstep.torch._masked import masked
 from gramstep.torch._nodes import ACCUMULATE, Node, edge_shape, edges, pull, walk
 from gramstep.torch._plan import Plan, Point, Use, fingerprint, make_plan, refuse_hidden
-from gramstep.torch._precision import full_precision, resolution, working_dtype
+from gramstep.torch._precision import full_precision, working_dtype
 from gramstep.torch.rules import RULES, Site
 
 Plans = dict[tuple[object, ...], Plan]
@@ -88,7 +88,7 @@ class Tangent:
     @property
     def epsilon(self) -> float:
         """Rounding of the coarsest numbers that G is made of."""
-        return max([resolution(self.f.dtype), *(resolution(d.dtype) for d in self._deltas.values())])
+        return self._plan.epsilon
 
     def _pull_back(self) -> dict[Point, Tensor]:
         """D of every point, (n, k, *shape')."""

@@ -59,8 +59,8 @@ class Linearised:
         for at, total in enumerate(self.displacement):
             total.zero_()
             for gradients in pulled:
-                if gradients[at] is not None:
-                    total += gradients[at]  # type: ignore[operator]
+                if (gradient := gradients[at]) is not None:
+                    total += gradient
         return self
 
     def predict(self, X: Any) -> Tensor:

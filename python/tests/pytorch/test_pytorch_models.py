@@ -25,7 +25,8 @@ def identity(model, arguments, outputs, dtype):
     u = torch.randn(tangent.n, tangent.k, dtype=dtype)
     flat = u.reshape(-1)
     gram, pulled = float(flat @ tangent.gram() @ flat), sum(squares(tangent.vjp(u)))
-    assert abs(gram / pulled - 1) < (1e-9 if dtype == torch.float64 else 1e-3)
+    # Some models compute in float32 inside whatever they are given.
+    assert abs(gram / pulled - 1) < (1e-9 if tangent.epsilon < 1e-15 else 1e-3)
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])

@@ -73,7 +73,7 @@ def convolution(site: Site) -> Outer | Tensor | None:
         def one(delta: Tensor, image: Tensor) -> Tensor:
             arguments = (node._saved_weight, None, node._saved_stride, node._saved_padding, node._saved_dilation)
             rest = (transposed, node._saved_output_padding, groups, [False, True, False])
-            return torch.ops.aten.convolution_backward(delta[None], image[None], *arguments, *rest)[1]  # type: ignore[no-any-return]
+            return torch.ops.aten.convolution_backward(delta[None], image[None], *arguments, *rest)[1]
 
         return torch.vmap(one)(site.deltas[:, 0, 0], x[:, 0]).reshape(n, 1, -1)
 
