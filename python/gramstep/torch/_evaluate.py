@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gramstep.torch._tangent import as_rows
+
 
 def trained_parameters(model: Callable[..., Tensor], params: Iterable[Tensor] | None) -> list[Tensor]:
     """θ: those that are given, else all of a module that need gradients.
@@ -53,4 +55,4 @@ def evaluated(model: Callable[..., Tensor], X: Any, batch: int) -> Iterator[Tens
     with eval_mode(model), torch.enable_grad():
         for start in range(0, len(inputs[0]), batch):
             f = model(*(x[start : start + batch] for x in inputs))
-            yield f if f.dim() == 2 else f.reshape(len(f), -1)
+            yield as_rows(f)

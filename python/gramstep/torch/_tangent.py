@@ -65,7 +65,7 @@ class Tangent:
     def __init__(self, outputs: Tensor, parameters: Sequence[Tensor], plans: Plans | None = None) -> None:
         if outputs.grad_fn is None:
             raise ValueError("outputs: they depend on no parameter (were they computed under torch.no_grad()?)")
-        self.f = outputs if outputs.dim() == 2 else outputs.reshape(len(outputs), -1)
+        self.f = as_rows(outputs)
         self.n, self.k = self.f.shape
         self.parameters = list(parameters)
         self._positions = {id(p): at for at, p in enumerate(self.parameters)}
@@ -322,6 +322,11 @@ class Tangent:
                 for at, rows in zip(group.positions, self._explicit(group).rows(dtype)):
                     columns[at] = rows
         return torch.cat(columns, 1).reshape(self.n, self.k, -1)
+
+
+def as_rows(outputs: Tensor) -> Tensor:
+    """(n, k) of (n,), (n, k) or (n, ..)."""
+    return outputs if outputs.dim() == 2 else outputs.reshape(len(outputs), -1)
 
 
 def found_dtype(deltas: Tensor) -> torch.dtype:

@@ -18,7 +18,7 @@ from gramstep.torch._losses import LOSSES, ONE_ROW, CustomLoss, Linearised, line
 from gramstep.torch._precision import resolution
 from gramstep.torch._randomness import RandomState
 from gramstep.torch._system import Solve, System
-from gramstep.torch._tangent import Plans, Tangent
+from gramstep.torch._tangent import Plans, Tangent, as_rows
 
 WALK_EVERY = 16
 """Jᵀu comes from the nodes that hold parameters, which is cheaper. On the first batch of a graph and every so many steps it
@@ -207,8 +207,8 @@ class GramGaussNewton(torch.optim.Optimizer):
     def _take(
         self, blocks: Sequence[Tensor], targets: Sequence[Tensor | None], closure: Closure | None, drawn: bool
     ) -> StepReport:
+        losses = [linearise(self.loss, as_rows(f), y) for f, y in zip(blocks, targets)]
         tangents = [Tangent(f, self._trained(), self._plans) for f in blocks]
-        losses = [linearise(self.loss, t.f, y) for t, y in zip(tangents, targets)]
         adaptive = self.damping if isinstance(self.damping, Adaptive) else None
         if adaptive is not None and closure is not None:
             _check_repeatable(closure, drawn, blocks, self._blocks, any(t.is_new for t in tangents))
@@ -258,7 +258,7 @@ class GramGaussNewton(torch.optim.Optimizer):
         """Summed and reported loss at the parameters as they are; infinite where outputs are not finite."""
         outputs, targets = _evaluate(closure)
         try:
-            found = [linearise(self.loss, f if f.dim() == 2 else f.reshape(len(f), -1), y) for f, y in zip(*self._blocks(outputs, targets))]
+            found = [linearise(self.loss, as_rows(f), y) for f, y in zip(*self._blocks(outputs, targets))]
         except FloatingPointError:
             return math.inf, math.inf
         return sum(b.objective for b in found), _reported(found)
