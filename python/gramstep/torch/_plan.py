@@ -187,8 +187,8 @@ class _Probe:
 
     def __init__(self, f: Tensor, nodes: Sequence[Node], points: Sequence[Point], epsilon: float) -> None:
         self.nodes, self.n = nodes, len(f)
-        generator = torch.Generator().manual_seed(7)
-        s, v = (torch.rand(size, generator=generator, dtype=torch.float64) + 0.5 for size in f.shape)
+        generator = torch.Generator("cpu").manual_seed(7)
+        s, v = (torch.rand(size, generator=generator, device="cpu") + 0.5 for size in f.shape)
         self.factors, v = s.to(f), v.to(f)
         into = edges((nodes[at], output) for at, output in points)
         plain, scaled = (pull([f], into, [c]) for c in (v.expand_as(f).contiguous(), self.factors[:, None] * v))

@@ -13,7 +13,7 @@ def require_torch() -> None:
     except ImportError as error:
         raise ImportError("gramstep.torch needs PyTorch\nhint: pip install 'gramstep[torch]'") from error
     major, minor = (int(part) for part in torch.__version__.split("+")[0].split(".")[:2])
-    node = torch.zeros(1, requires_grad=True).exp().grad_fn
+    node = torch.zeros(1, device="cpu", requires_grad=True).exp().grad_fn
     lacking = [name for name in ("_input_metadata", "next_functions") if not hasattr(node, name)]
     if (major, minor) < OLDEST or lacking:
         needed = f"its graph has no {', '.join(lacking)}" if lacking else f"{'.'.join(map(str, OLDEST))} or later is needed"

@@ -70,7 +70,7 @@ class System:
         self.dtype = max((working_dtype(t.f.dtype) for t in tangents), key=lambda dtype: -resolution(dtype))
         if relative_damping < self.size * resolution(self.dtype) and tangents[0].f.device.type != "mps":
             self.dtype = torch.float64
-        self.gram = torch.zeros((self.size, self.size), dtype=torch.float64)
+        self.gram = torch.zeros((self.size, self.size), dtype=torch.float64, device="cpu")
         starts = [sum(self._sizes[:i]) for i in range(len(tangents))]
         for i, mine in enumerate(tangents):
             for j, other in enumerate(tangents[: i + 1]):

@@ -99,7 +99,8 @@ class LinearisedLaplace:
         self._spectrum = spectrum.clamp_min(0.0)
         self._precisions(vectors, prior_precision, noise)
         self.effective_parameters = float((self._spectrum / (self._spectrum + self._ridge)).sum())
-        self._factor = torch.linalg.cholesky(curved + self._ridge * torch.eye(len(curved), dtype=curved.dtype))
+        curved.diagonal().add_(self._ridge)
+        self._factor = torch.linalg.cholesky(curved)
 
     def _precisions(self, vectors: Tensor, prior_precision: float | None, noise: float | None) -> None:
         """δ and s, those that are open by the evidence; κ."""
@@ -186,7 +187,7 @@ def _last_layer(model: Callable[..., Tensor], name: str) -> list[Tensor]:
 
 def _largest(f: Callable[[float], float], low: float, high: float) -> float:
     """Where f is largest between two positive numbers: a grid of logarithms, then golden sections around its best."""
-    grid = torch.logspace(math.log10(low), math.log10(high), 81, dtype=torch.float64).tolist()
+    grid = [low * (high / low) ** (i / 80) for i in range(81)]
     values = [f(x) for x in grid]
     at = max(range(len(grid)), key=lambda i: values[i] if math.isfinite(values[i]) else -math.inf)
     a, b = (math.log(grid[max(0, at - 1)]), math.log(grid[min(len(grid) - 1, at + 1)]))

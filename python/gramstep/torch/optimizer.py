@@ -359,7 +359,7 @@ class _Step:
     def __init__(self, owner: GramGaussNewton, tangents: Sequence[Tangent], system: System, damping: float) -> None:
         self.damping = damping
         anchor = self._anchor(owner, damping)
-        of_anchor = torch.zeros(system.size, dtype=torch.float64)
+        of_anchor = torch.zeros_like(system.z)
         if anchor is not None:
             of_anchor = torch.cat([t.jvp(anchor, system.dtype).cpu().double().reshape(-1) for t in tangents])
         c, self.solve = system.solve(system.z - system.drop(of_anchor), damping + owner.ridge)

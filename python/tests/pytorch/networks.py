@@ -241,7 +241,7 @@ def frozen_first():
 
 
 def normal(*shape):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(5))
+    return torch.randn(*shape, generator=torch.Generator("cpu").manual_seed(5), device="cpu").to(torch.get_default_device())
 
 
 IMAGES = (4, 3, 8, 8)

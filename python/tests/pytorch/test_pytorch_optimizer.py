@@ -377,12 +377,13 @@ def test_autocast_steps_like_float32_to_its_precision():
     start = dense.flat(model.parameters())
     GramGaussNewton(model.parameters(), damping=0.1).step(model(x), y)
     optimizer = GramGaussNewton(other.parameters(), damping=0.1)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    device = torch.get_default_device().type
+    with torch.autocast(device, dtype=torch.bfloat16):
         f = other(x)
     optimizer.step(f.float(), y)
     assert dense.off(dense.flat(other.parameters()) - start, dense.flat(model.parameters()) - start) < 0.1
     for _ in range(2):
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.autocast(device, dtype=torch.bfloat16):
             optimizer.step(other(x).float(), y)
 
 
