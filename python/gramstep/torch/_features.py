@@ -63,17 +63,45 @@ class Outer:
         """The same for the transposed parameter."""
         return replace(self, transposed=not self.transposed, whole=None)
 
-    def joined(self, other: Outer) -> Outer | None:
-        """The sum with another use of the same parameter: its places behind these."""
-        kind = (self.blocks, self.outputs, self.inputs, self.transposed)
-        if kind != (other.blocks, other.outputs, other.inputs, other.transposed):
-            return None
+    @property
+    def kind(self) -> tuple[int, int, int, bool]:
+        """What uses of one parameter have in common that can be summed place by place."""
+        return (self.blocks, self.outputs, self.inputs, self.transposed)
 
-        def both(samples: slice) -> Factors:
-            (d, a), (e, b) = self.factors(samples), other.factors(samples)
-            return torch.cat([d, e], 3), torch.cat([a, b], 2)
+    def mirrored(self) -> Outer:
+        """The same with D and A in each other's place, which only one output allows."""
 
-        return replace(self, places=self.places + other.places, factors=both, whole=None)
+        def swapped(samples: slice) -> Factors:
+            d, a = self.factors(samples)
+            return a[:, :, None], d[:, :, 0]
+
+        return replace(
+            self, outputs=self.inputs, inputs=self.outputs, factors=swapped, transposed=not self.transposed, whole=None
+        )
+
+    def fitted(self, other: Outer) -> Outer | None:
+        """Another use of the parameter, of the same or other samples, so that its D and A stand where these do."""
+        if other.kind != self.kind and other.k == 1:
+            other = other.mirrored()
+        return other if other.kind == self.kind else None
+
+    @staticmethod
+    def joined(uses: Sequence[Outer]) -> Outer | None:
+        """The sum over several uses of one parameter, their places behind one another; None if they do not fit."""
+        first, alike = uses[0], [uses[0]]
+        for use in uses[1:]:
+            fitting = first.fitted(use)
+            if fitting is None:
+                return None
+            alike.append(fitting)
+        if len(alike) == 1:
+            return first
+
+        def factors(samples: slice) -> Factors:
+            each = [use.factors(samples) for use in alike]
+            return torch.cat([d for d, _ in each], 3), torch.cat([a for _, a in each], 2)
+
+        return replace(first, places=sum(use.places for use in alike), factors=factors, whole=None)
 
     def gradients(self, dtype: torch.dtype, outputs: slice = slice(None)) -> Tensor:
         """(n, k, numbers of some outputs of every block)"""

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.autograd.graph import GradientEdge
 
 from gramstep.torch._errors import UnsupportedGraph
-from gramstep.torch._features import Explicit, Feature, Lookup, Outer
+from gramstep.torch._features import PIECE, Explicit, Feature, Lookup, Outer
 from gramstep.torch._layout import Layout
 from gramstep.torch._masked import masked
 from gramstep.torch._nodes import ACCUMULATE, Node, edge_shape, edges, pull, walk
@@ -79,6 +79,7 @@ class Tangent:
             self._deltas = self._pull_back()
         self.groups = self._groups()
         self._kept: dict[Group, Feature] = {}
+        self._rows: dict[tuple[Group, torch.dtype], list[Tensor]] = {}
 
     def remember(self, plans: Plans) -> None:
         """Keeps the plan for later batches, unless zeros have left a layout open."""
@@ -135,23 +136,16 @@ class Tangent:
     def _joined(self, group: Group) -> Outer | Lookup | None:
         if len(group.positions) > 1:
             return None
-        total: Outer | Lookup | None = None
+        outers = []
         for use in group.uses:
             turns = self._turns(use)
             found = None if turns is None else self._rule(use)
-            if isinstance(found, Outer) and turns:
-                found = found.flipped()
-            if not isinstance(found, (Outer, Lookup)) or (isinstance(found, Lookup) and turns):
+            if isinstance(found, Lookup) and len(group.uses) == 1 and not turns:
+                return found
+            if not isinstance(found, Outer):
                 return None
-            if total is None:
-                total = found
-            elif isinstance(total, Outer) and isinstance(found, Outer):
-                total = total.joined(found)
-                if total is None:
-                    return None
-            else:
-                return None
-        return total
+            outers.append(found.flipped() if turns else found)
+        return Outer.joined(outers)
 
     def _turns(self, use: Use) -> bool | None:
         """Whether the parameter is transposed on its way into the node; None if more than that happens to it."""
@@ -179,6 +173,15 @@ class Tangent:
     def _explicit(self, group: Group) -> Explicit:
         lengths = tuple(self.parameters[at].numel() for at in group.positions)
         return Explicit(lambda: self._written(group), lengths)
+
+    def written(self, group: Group, dtype: torch.dtype) -> list[Tensor]:
+        """Gradients of each parameter of a group, (n·k, length); kept where they are not many."""
+        if (group, dtype) not in self._rows:
+            rows = self._explicit(group).rows(dtype)
+            if sum(r.numel() for r in rows) > PIECE:
+                return rows
+            self._rows[(group, dtype)] = rows
+        return self._rows[(group, dtype)]
 
     def _written(self, group: Group) -> list[Tensor]:
         total: dict[int, Tensor] = {}
@@ -250,7 +253,7 @@ class Tangent:
             for group in self.groups:
                 feature = self.feature(group)
                 if isinstance(feature, Explicit):
-                    for rows in feature.rows(dtype):
+                    for rows in self.written(group, dtype):
                         each = rows.reshape(self.n, self.k, -1)
                         total += each @ each.mT
                 else:
@@ -272,7 +275,7 @@ class Tangent:
                     continue
                 feature = self.feature(group)
                 if isinstance(feature, Explicit):
-                    for rows, v in zip(feature.rows(dtype), along):
+                    for rows, v in zip(self.written(group, dtype), along):
                         if v is not None:
                             total += (rows @ v.to(dtype).flatten()).reshape(self.n, self.k)
                 elif along[0] is not None:
@@ -366,14 +369,13 @@ def gram_of(
     if not any(scales):
         return None
     x, y = a.feature(mine), b.feature(theirs)
-    if isinstance(x, Outer) and isinstance(y, Outer) and x.transposed == y.transposed and x.blocks == y.blocks:
-        part = x.gram(x if y is x else y, dtype)
+    if isinstance(x, Outer) and isinstance(y, Outer) and (fitting := x.fitted(y)) is not None:
+        part = x.gram(fitting, dtype)
     elif isinstance(x, Lookup) and isinstance(y, Lookup):
         part = x.gram(y, dtype)
     else:
-        x, y = (f if isinstance(f, Explicit) else t._explicit(g) for f, t, g in ((x, a, mine), (y, b, theirs)))
-        left = x.rows(dtype)
-        right = left if y is x else y.rows(dtype)
+        left = a.written(mine, dtype)
+        right = left if b is a else b.written(theirs, dtype)
         return sum(s * (p @ q.T) for s, p, q in zip(scales, left, right) if s)  # type: ignore[return-value]
     return part if scales[0] == 1 else part * scales[0]
 
