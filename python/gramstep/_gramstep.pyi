@@ -1,4 +1,4 @@
-"""The compiled half. Public: Model, LinearisedModel, TangentFeatures, KernelDynamics, gram_gauss_newton_step."""
+"""The compiled half. Public: Model, LinearisedModel, TangentFeatures, KernelDynamics, gram_gauss_newton_step, damped_solve."""
 
 from collections.abc import Callable, Sequence
 from os import PathLike

@@ -373,7 +373,7 @@ class _Step:
         weights = owner._weights()
         expected, got = float(u @ moved), sum(weights[at] * size for at, size in enumerate(squares(walked)))
         if not (math.isfinite(expected) and math.isfinite(got)):
-            raise FloatingPointError("the step holds infinite values or NaN")
+            raise FloatingPointError("the step holds infinite values or NaN\nhint: more damping, or a smaller lr")
         noise = 4 * max(t.epsilon for t in tangents) * float(system.gram.diagonal().sum()) * float(u @ u)
         check_step(tangents, system.blocks(u), weights, expected, got, noise)
         scaled = [None if g is None or weights[at] == 0 else g * weights[at] if weights[at] != 1 else g for at, g in enumerate(gradients)]
