@@ -285,7 +285,8 @@ class Tangent:
     def vjp(self, u: Tensor) -> list[Tensor | None]:
         """Jᵀu in the shapes of the parameters, by one ordinary backward pass; None for 0. u: (n, k)."""
         with torch.no_grad(), full_precision(self.f):
-            return list(pull([self.f], self.parameters, [u.to(self.f)]))
+            found = pull([self.f], self.parameters, [u.to(self.f)])
+            return [g.to_dense() if g is not None and g.is_sparse else g for g in found]
 
     @property
     def has_ties(self) -> bool:
@@ -306,7 +307,7 @@ class Tangent:
                 cotangents = [self._plan.layouts[point].join(self._weighted(u, self._deltas[point])) for point in points]
                 found = pull(into, [self.parameters[at] for at in positions], cotangents)  # type: ignore[arg-type]
                 for at, gradient in zip(positions, found):
-                    gradients[at] = gradient
+                    gradients[at] = gradient.to_dense() if gradient is not None and gradient.is_sparse else gradient
         return gradients
 
     def _weighted(self, u: Tensor, deltas: Tensor) -> Tensor:

@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from gramstep.torch._closures import Closure, Outputs, Targets, check_repeatable, evaluate
 from gramstep.torch._damping import Adaptive, Damping, parse_damping
 from gramstep.torch._errors import UnsupportedGraph
-from gramstep.torch._guard import check_parts, check_step, squares
+from gramstep.torch._guard import check_parts, squares
 from gramstep.torch._losses import LOSSES, ONE_ROW, CustomLoss, Linearised, linearise, one_row
 from gramstep.torch._precision import resolution
 from gramstep.torch._randomness import RandomState
+from gramstep.torch._step import Rules, Step, Trained
 from gramstep.torch._system import Solve, System
 from gramstep.torch._tangent import Plans, Tangent, as_rows
 
 WALK_EVERY = 16
 """Jᵀu comes from the nodes that hold parameters, which is cheaper. On the first batch of a graph and every so many steps it
 is checked by a walk through the whole network, which also notices samples that begin to meet."""
-
-Outputs = Tensor | Sequence[Tensor]
-Targets = Tensor | Sequence[Tensor | None] | None
-Closure = Callable[[], tuple[Outputs, Targets]]
 
 
 @dataclass(frozen=True)
@@ -150,6 +148,8 @@ class GramGaussNewton(torch.optim.Optimizer):
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         super().add_param_group(param_group)
+        if any(p.is_complex() for p in self.param_groups[-1]["params"]):
+            raise ValueError("params: complex parameters are not known here\nhint: torch.view_as_real in the model")
         weight = self.param_groups[-1]["weight"]
         _check("weight", weight, weight >= 0, "at least 0")
 
@@ -188,7 +188,7 @@ class GramGaussNewton(torch.optim.Optimizer):
         drawn = False
         if callable(outputs):
             closure, before = outputs, RandomState.now()
-            outputs, targets = _evaluate(closure)
+            outputs, targets = evaluate(closure)
             drawn = RandomState.now() != before
         if isinstance(self.damping, Adaptive) and closure is None:
             raise ValueError("damping = 'adaptive': the loss has to be evaluated again\nhint: step(closure), closure() → (outputs, targets)")
@@ -211,13 +211,13 @@ class GramGaussNewton(torch.optim.Optimizer):
         tangents = [Tangent(f, self._trained(), self._plans) for f in blocks]
         adaptive = self.damping if isinstance(self.damping, Adaptive) else None
         if adaptive is not None and closure is not None:
-            _check_repeatable(closure, drawn, blocks, self._blocks, any(t.is_new for t in tangents))
+            check_repeatable(closure, drawn, blocks, self._blocks, any(t.is_new for t in tangents))
         for tangent in tangents:
             if tangent.is_new:
                 check_parts(tangent)
         system = System(tangents, losses, self._weights(), self._least_damping(tangents), self.memory_budget)
         if adaptive is None or closure is None:
-            step = _Step(self, tangents, system, self.damping.value(system.mean_diagonal))
+            step = self._step(tangents, system)
             self._move(step, step.length)
             report = self._describe(step, system, losses, None, True, 1)
         else:
@@ -236,7 +236,7 @@ class GramGaussNewton(torch.optim.Optimizer):
         trials = 0
         try:
             while True:
-                step = _Step(self, tangents, system, damping.value(system.mean_diagonal))
+                step = self._step(tangents, system)
                 trials += 1
                 with _same_versions(self._trained()):
                     self._move(step, step.length, keep=False)
@@ -256,7 +256,7 @@ class GramGaussNewton(torch.optim.Optimizer):
 
     def _objective(self, closure: Closure) -> tuple[float, float]:
         """Summed and reported loss at the parameters as they are; infinite where outputs are not finite."""
-        outputs, targets = _evaluate(closure)
+        outputs, targets = evaluate(closure)
         try:
             found = [linearise(self.loss, as_rows(f), y) for f, y in zip(*self._blocks(outputs, targets))]
         except FloatingPointError:
@@ -264,7 +264,7 @@ class GramGaussNewton(torch.optim.Optimizer):
         return sum(b.objective for b in found), _reported(found)
 
     def _describe(
-        self, step: _Step, system: System, losses: Sequence[Linearised], after: float | None, accepted: bool, trials: int
+        self, step: Step, system: System, losses: Sequence[Linearised], after: float | None, accepted: bool, trials: int
     ) -> StepReport:
         mean = system.mean_diagonal
         return StepReport(
@@ -277,6 +277,15 @@ class GramGaussNewton(torch.optim.Optimizer):
             trials=trials,
             solve=step.solve,
         )
+
+    def _step(self, tangents: Sequence[Tangent], system: System) -> Step:
+        """The update at the damping of the moment."""
+        carried = [self.state[p].get("momentum") if p in self.state and self.momentum > 0 else None for p in self._trained()]
+        trained = list(map(Trained, self._trained(), self._of_groups("lr"), self._of_groups("weight"), carried))
+        one_rate = self.max_output_change is not None or isinstance(self.damping, Adaptive)
+        rules = Rules(self.momentum, self.ridge, self.max_output_change, self._updates, one_rate)
+        walk = self._steps % WALK_EVERY == 0
+        return Step(tangents, system, trained, rules, self.damping.value(system.mean_diagonal), walk)
 
     # Parameters.
 
@@ -297,7 +306,7 @@ class GramGaussNewton(torch.optim.Optimizer):
         sizes = squares([p.detach() for p in self._trained()])
         return 0.5 * self.ridge * sum(size / s for size, s in zip(sizes, self._of_groups("weight")) if s > 0)
 
-    def _move(self, step: _Step, length: float, keep: bool = True) -> None:
+    def _move(self, step: Step, length: float, keep: bool = True) -> None:
         """θ ← θ − η φ"""
         parameters, rates = self._trained(), self._of_groups("lr")
         with torch.no_grad():
@@ -308,7 +317,7 @@ class GramGaussNewton(torch.optim.Optimizer):
         if keep:
             self._keep(step)
 
-    def _keep(self, step: _Step) -> None:
+    def _keep(self, step: Step) -> None:
         if self.momentum > 0:
             for p, direction in zip(self._trained(), step.direction):
                 if direction is not None:
@@ -333,6 +342,8 @@ class GramGaussNewton(torch.optim.Optimizer):
         for f in blocks:
             if not isinstance(f, Tensor):
                 raise ValueError(f"outputs: expected tensors, got {type(f).__name__}\nhint: step(outputs, targets), or a closure that returns both")
+            if f.is_complex() or f.numel() == 0:
+                raise ValueError(f"outputs: {tuple(f.shape)} of {f.dtype}; expected at least one row of real numbers")
             if f.dim() == 0:
                 raise ValueError("outputs: a single number hides the outputs of the samples\nhint: step(outputs, targets), not step(loss)")
         if self.loss == ONE_ROW:
@@ -353,65 +364,6 @@ class GramGaussNewton(torch.optim.Optimizer):
         return self.damping.relative + (absolute / mean if mean > 0 else math.inf)
 
 
-class _Step:
-    """φ at a damping, and what is known of it."""
-
-    def __init__(self, owner: GramGaussNewton, tangents: Sequence[Tangent], system: System, damping: float) -> None:
-        self.damping = damping
-        anchor = self._anchor(owner, damping)
-        of_anchor = torch.zeros_like(system.z)
-        if anchor is not None:
-            of_anchor = torch.cat([t.jvp(anchor, system.dtype).cpu().double().reshape(-1) for t in tangents])
-        c, self.solve = system.solve(system.z - system.drop(of_anchor), damping + owner.ridge)
-        u = system.lift(c)
-        moved = system.gram @ u
-        parts = list(zip(tangents, system.blocks(u)))
-        gradients = _sum([t.vjp(part) if t.has_ties else t.vjp_by_node(part) for t, part in parts])
-        walked = gradients
-        if owner._steps % WALK_EVERY == 0 or any(t.is_new for t in tangents):
-            walked = _sum([t.vjp(part) for t, part in parts])
-        weights = owner._weights()
-        expected, got = float(u @ moved), sum(weights[at] * size for at, size in enumerate(squares(walked)))
-        if not (math.isfinite(expected) and math.isfinite(got)):
-            raise FloatingPointError("the step holds infinite values or NaN\nhint: more damping, or a smaller lr")
-        noise = 4 * max(t.epsilon for t in tangents) * float(system.gram.diagonal().sum()) * float(u @ u)
-        check_step(tangents, system.blocks(u), weights, expected, got, noise)
-        scaled = [None if g is None or weights[at] == 0 else g * weights[at] if weights[at] != 1 else g for at, g in enumerate(gradients)]
-        self.direction = scaled if anchor is None else _sum([scaled, anchor])
-        change = of_anchor + moved
-        self.length = self._length(owner, change, sum(t.n for t in tangents))
-        # ½‖z‖² − ½‖z − J̃φ‖²: what the linearised loss has left to gain, where nothing else is carried along.
-        image = system.drop(moved)
-        self.gain = math.inf if anchor is not None else float(system.z @ image) - 0.5 * float(image @ image)
-
-    @staticmethod
-    def _anchor(owner: GramGaussNewton, damping: float) -> list[Tensor | None] | None:
-        """m = (λμφ + κθ)/(λ + κ), φ of the step before; None if it is 0."""
-        total = damping + owner.ridge
-        of_theta, of_phi = (owner.ridge / total, damping / total) if owner.ridge > 0 else (0.0, 1.0)
-        anchor: list[Tensor | None] = []
-        for p, s in zip(owner._trained(), owner._of_groups("weight")):
-            phi = owner.state[p].get("momentum") if owner.momentum > 0 and p in owner.state else None
-            parts = [p.detach() * of_theta] if of_theta > 0 else []
-            parts += [phi * (owner.momentum * of_phi)] if phi is not None else []
-            anchor.append(sum(parts[1:], parts[0]) if parts and s > 0 else None)
-        return anchor if any(m is not None for m in anchor) else None
-
-    @staticmethod
-    def _length(owner: GramGaussNewton, change: Tensor, samples: int) -> float:
-        """What every learning rate is multiplied by: the start of the momentum, and the cut."""
-        length = 1.0 / math.sqrt(1 - owner.momentum ** (2 * (owner._updates + 1))) if owner.momentum > 0 else 1.0
-        rates = set(owner._of_groups("lr"))
-        if owner.max_output_change is not None or isinstance(owner.damping, Adaptive):
-            if len(rates) > 1:
-                raise ValueError("lr: max_output_change and adaptive damping need one for all groups\nhint: give groups a weight instead")
-        if owner.max_output_change is not None:
-            predicted = length * max(rates, default=0.0) * float(change.norm()) / math.sqrt(max(1, samples))
-            if predicted > owner.max_output_change:
-                length *= owner.max_output_change / predicted
-        return length
-
-
 @contextlib.contextmanager
 def _same_versions(parameters: Sequence[Tensor]) -> Iterator[None]:
     """For changes that are taken back before the graph is walked again."""
@@ -421,39 +373,10 @@ def _same_versions(parameters: Sequence[Tensor]) -> Iterator[None]:
         yield
 
 
-def _sum(lists: Sequence[Sequence[Tensor | None]]) -> list[Tensor | None]:
-    def add(parts: Iterable[Tensor | None]) -> Tensor | None:
-        known = [part for part in parts if part is not None]
-        return sum(known[1:], known[0]) if known else None
-
-    return [add(parts) for parts in zip(*lists)]
-
-
 def _reported(losses: Sequence[Linearised]) -> float:
     """Mean of the blocks' reported losses by their numbers."""
     total = sum(b.z.numel() for b in losses)
     return sum(b.reported * b.z.numel() for b in losses) / max(1, total)
-
-
-def _evaluate(closure: Closure) -> tuple[Outputs, Targets]:
-    with torch.enable_grad():
-        answer = closure()
-    if not isinstance(answer, tuple) or len(answer) != 2:
-        raise ValueError("closure: expected it to return (outputs, targets), targets None for residuals")
-    return answer
-
-
-def _check_repeatable(
-    closure: Closure, drawn: bool, blocks: Sequence[Tensor], split: Callable[..., Any], is_new: bool
-) -> None:
-    """Trials are compared, so the closure has to be a function of the parameters."""
-    hint = "\nhint: dropout and spectral norm to eval mode, one batch for all calls"
-    if drawn:
-        raise ValueError("closure: it draws random numbers, so trials of a step cannot be compared" + hint)
-    if is_new:
-        again, _ = split(*_evaluate(closure))
-        if len(again) != len(blocks) or any(not torch.equal(a, b) for a, b in zip(again, blocks)):
-            raise ValueError("closure: it returns other outputs at the same parameters" + hint)
 
 
 def _check(name: str, value: float, inside: bool, range_: str) -> None:

@@ -234,6 +234,26 @@ class Custom(nn.Module):
         return self.last(Swish.apply(self.first(x), self.b))
 
 
+class Centres(nn.Module):
+    """Radial functions: the batched backward of cdist is wrong in PyTorch 2.15."""
+
+    def __init__(self):
+        super().__init__()
+        self.centres, self.head = nn.Parameter(torch.randn(7, 5)), nn.Linear(7, 2)
+
+    def forward(self, x):
+        return self.head(torch.exp(-torch.cdist(x, self.centres)))
+
+
+class Bag(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.table, self.heads = nn.EmbeddingBag(7, 4, mode="mean"), nn.Parameter(torch.randn(4, 3, 2))
+
+    def forward(self, words):
+        return torch.einsum("nd,dhe->nhe", self.table(words), self.heads).tanh().flatten(1)
+
+
 def frozen_first():
     model = nn.Sequential(nn.Linear(5, 16), nn.Tanh(), nn.Linear(16, 2))
     model[0].weight.requires_grad_(False)
@@ -337,6 +357,12 @@ CASES = {
             nn.Flatten(), nn.LazyLinear(2),
         ),
         lambda: normal(4, 3, 8, 8),
+    ),
+    "distances to centres": (Centres, lambda: normal(6, 5)),
+    "bag of words, heads in one sum": (Bag, lambda: torch.tensor([[1, 2, 0], [3, 3, 6], [0, 5, 4], [6, 6, 6]])),
+    "two directions, two layers": (
+        lambda: nn.Sequential(nn.LSTM(5, 3, 2, batch_first=True, bidirectional=True), Function(lambda y: y[0].mean(1)), nn.Linear(6, 2)),
+        lambda: normal(*SEQUENCES),
     ),
     "one sample": (lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 3)), lambda: normal(1, 3, 8, 8)),
 }

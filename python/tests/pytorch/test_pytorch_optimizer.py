@@ -416,6 +416,25 @@ def test_the_solve_reports_what_happened():
     assert not optimizer.report.solve.repaired and optimizer.report.solve.residual < 1e-12
 
 
+def test_sparse_gradients_step_like_dense_ones():
+    words, y = torch.tensor([[1, 2], [0, 5], [5, 5]]), rows(3, 2)
+    tables = [nn.Embedding(6, 2, sparse=sparse).double() for sparse in (False, True)]
+    tables[1].load_state_dict(tables[0].state_dict())
+    for table in tables:
+        optimizer = GramGaussNewton(table.parameters(), momentum=0.5)
+        for _ in range(2):
+            optimizer.step(table(words).sum(1), y)
+    assert dense.off(tables[1].weight, tables[0].weight) < 1e-12
+
+
+def test_complex_parameters_and_empty_batches_are_told():
+    with pytest.raises(ValueError, match="complex"):
+        GramGaussNewton([nn.Parameter(torch.zeros(2, dtype=torch.complex64))])
+    model = network()
+    with pytest.raises(ValueError, match="at least one row"):
+        GramGaussNewton(model.parameters()).step(model(rows()[:0]), rows(7, 3)[:0])
+
+
 def test_gradients_of_others_are_left_alone():
     model, x, y = network(), rows(), rows(7, 3)
     F.mse_loss(model(x), y).backward()
