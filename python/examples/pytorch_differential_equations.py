@@ -231,7 +231,7 @@ def draw(results, file):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("equations", nargs="*", metavar="EQUATION", help=", ".join(EQUATIONS))
-    parser.add_argument("--seconds", type=float, default=2.0, help="of processor time for each method (2)")
+    parser.add_argument("--seconds", type=float, default=1.0, help="of processor time for each method (1)")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--plot", metavar="FILE")
     arguments = parser.parse_args()
