@@ -170,7 +170,11 @@ class Outer:
         parts = []
         for samples in pieces(self.n, self.blocks * self.places * (self.inputs + (1 + self.k) * self.outputs)):
             d, a = (t.to(dtype) for t in self.factors(samples))
-            parts.append(torch.einsum("mbkto,mbto->mk", d, a @ v))
+            m, places = a.shape[0], self.places
+            image = torch.bmm(a.transpose(0, 1).reshape(self.blocks, m * places, self.inputs), v)
+            image = image.reshape(self.blocks, m, places * self.outputs).transpose(0, 1)
+            d = d.reshape(m, self.blocks, self.k, places * self.outputs)
+            parts.append((d @ image[..., None])[..., 0].sum(1))
         return torch.cat(parts)
 
 
