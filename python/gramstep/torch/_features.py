@@ -46,6 +46,8 @@ class Outer:
     transposed: bool = False
     whole: Callable[[], Tensor] | None = None
     """A quicker way to all gradients, (n, k, length), where there is one."""
+    along: Callable[[Tensor], Tensor] | None = None
+    """A quicker way to J v, (n, k), from v in the shape of the parameter, where there is one."""
 
     @property
     def length(self) -> int:
@@ -57,11 +59,11 @@ class Outer:
         if not several or size > WHOLE:
             return self
         d, a = self.factors(slice(None))
-        return replace(self, factors=lambda at: (d[at], a[at]), whole=None)
+        return replace(self, factors=lambda at: (d[at], a[at]), whole=None, along=None)
 
     def flipped(self) -> Outer:
         """The same for the transposed parameter."""
-        return replace(self, transposed=not self.transposed, whole=None)
+        return replace(self, transposed=not self.transposed, whole=None, along=None)
 
     @property
     def kind(self) -> tuple[int, int, int, bool]:
@@ -76,7 +78,7 @@ class Outer:
             return a[:, :, None], d[:, :, 0]
 
         return replace(
-            self, outputs=self.inputs, inputs=self.outputs, factors=swapped, transposed=not self.transposed, whole=None
+            self, outputs=self.inputs, inputs=self.outputs, factors=swapped, transposed=not self.transposed, whole=None, along=None
         )
 
     def fitted(self, other: Outer) -> Outer | None:
@@ -101,7 +103,7 @@ class Outer:
             each = [use.factors(samples) for use in alike]
             return torch.cat([d for d, _ in each], 3), torch.cat([a for _, a in each], 2)
 
-        return replace(first, places=sum(use.places for use in alike), factors=factors, whole=None)
+        return replace(first, places=sum(use.places for use in alike), factors=factors, whole=None, along=None)
 
     def gradients(self, dtype: torch.dtype, outputs: slice = slice(None)) -> Tensor:
         """(n, k, numbers of some outputs of every block)"""
@@ -158,12 +160,14 @@ class Outer:
         parts = []
         for samples in pieces(self.n, self.blocks * self.k * (self.outputs * self.inputs + self.places * self.inputs)):
             m = len(range(self.n)[samples])
-            rows = replace(self, n=m, factors=lambda _, at=samples: self.factors(at), whole=None).gradients(dtype)  # type: ignore[misc]
+            rows = replace(self, n=m, factors=lambda _, at=samples: self.factors(at), whole=None, along=None).gradients(dtype)  # type: ignore[misc]
             parts.append(rows @ rows.mT)
         return torch.cat(parts)
 
     def jvp(self, vector: Tensor, dtype: torch.dtype) -> Tensor:
         """Σ_t D_t·(V A_t), (n, k)"""
+        if self.along is not None:
+            return self.along(vector.to(dtype))
         shape = (self.blocks, self.inputs, self.outputs) if self.transposed else (self.blocks, self.outputs, self.inputs)
         v = vector.to(dtype).reshape(shape)
         v = v if self.transposed else v.mT  # (blocks, inputs, outputs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-OLDEST = (2, 9)
+OLDEST = (2, 11)
 """The oldest version that the tests have passed on."""
 
 

@@ -77,8 +77,14 @@ def convolution(site: Site) -> Outer | Tensor | None:
 
         return torch.vmap(one)(site.deltas[:, 0, 0], x[:, 0]).reshape(n, 1, -1)
 
+    def along(v: Tensor) -> Tensor:
+        """The convolution itself, by v."""
+        how = (node._saved_stride, node._saved_padding, node._saved_dilation, transposed, node._saved_output_padding, groups)
+        image = site.by_sample(torch.ops.aten.convolution(node._saved_input.to(v), v.reshape(site.shape), None, *how))
+        return (site.deltas.to(v) * image[:, None]).flatten(2).sum(2)
+
     quick = k == 1 and each == 1 and groups == 1 and not transposed and spots >= 64 and of_x >= 8 and x.device.type == "cpu"
-    return Outer(n, k, groups, each * spots, outputs, inputs, factors, transposed, whole if quick else None)
+    return Outer(n, k, groups, each * spots, outputs, inputs, factors, transposed, whole if quick else None, along)
 
 
 RULES = {"ConvolutionBackward0": convolution}
