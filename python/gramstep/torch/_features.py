@@ -155,12 +155,19 @@ class Outer:
             parts.append(both.reshape(-1, other.n * other.k))
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
+    def _of(self, samples: slice) -> Outer:
+        """Of some samples alone."""
+
+        def factors(inner: slice) -> Factors:
+            return self.factors(slice(samples.start + inner.start, samples.start + inner.stop))
+
+        return replace(self, n=samples.stop - samples.start, factors=factors, whole=None, along=None)
+
     def diagonal_blocks(self, dtype: torch.dtype) -> Tensor:
         """(n, k, k)"""
         parts = []
         for samples in pieces(self.n, self.blocks * self.k * (self.outputs * self.inputs + self.places * self.inputs)):
-            m = len(range(self.n)[samples])
-            rows = replace(self, n=m, factors=lambda _, at=samples: self.factors(at), whole=None, along=None).gradients(dtype)  # type: ignore[misc]
+            rows = self._of(samples).gradients(dtype)
             parts.append(rows @ rows.mT)
         return torch.cat(parts)
 

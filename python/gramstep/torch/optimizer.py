@@ -76,7 +76,7 @@ class GramGaussNewton(torch.optim.Optimizer):
         on a mini-batch of its own every step looks good.
     loss : {"squared", "cross_entropy", "cross_entropy_one_row", "logistic", "huber", "poisson"} or callable
         ½Σ(f − y)²; −Σ log softmax(f)_y, exact with n·k rows, or by one row a sample for many classes (give it
-        ``damping=("absolute", n / 2)``, momentum 0.9 and lr 0.1 with a schedule); log(1 + eᶠ) − y f; Huber's with corner 1;
+        an absolute damping of n/10 to n/2, momentum 0.9 and an lr of 0.1 to 0.3 that falls); log(1 + eᶠ) − y f; Huber's with corner 1;
         eᶠ − y f. A callable takes f and y, (n, k) in float64 on the CPU, and returns the summed loss, B and z, with
         B Bᵀ the curvature and B z the gradient; B is (n, k, k), (n, k) for a diagonal, or None for 1.
     momentum : float
@@ -215,7 +215,7 @@ class GramGaussNewton(torch.optim.Optimizer):
         for tangent in tangents:
             if tangent.is_new:
                 check_parts(tangent)
-        system = System(tangents, losses, self._weights(), self._least_damping(tangents), self.memory_budget)
+        system = System(tangents, losses, self._weights(), self.damping.relative, self.damping.absolute + self.ridge, self.memory_budget)
         if adaptive is None or closure is None:
             step = self._step(tangents, system)
             self._move(step, step.length)
@@ -353,15 +353,6 @@ class GramGaussNewton(torch.optim.Optimizer):
             with torch.enable_grad():
                 return [one_row(f, y) for f, y in zip(blocks, wanted) if y is not None], [None] * len(blocks)
         return blocks, wanted
-
-    def _least_damping(self, tangents: Sequence[Tangent]) -> float:
-        """The smallest k = λ + κ of the step relative to the mean diagonal of G, to tell whether rounding matters."""
-        absolute = self.damping.absolute + self.ridge
-        if absolute == 0:
-            return self.damping.relative
-        trace = sum(float(t.diagonal().sum()) for t in tangents)
-        mean = trace / max(1, sum(t.n * t.k for t in tangents))
-        return self.damping.relative + (absolute / mean if mean > 0 else math.inf)
 
 
 @contextlib.contextmanager

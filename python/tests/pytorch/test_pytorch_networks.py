@@ -4,7 +4,7 @@ import dense
 import networks
 import pytest
 import torch
-from gramstep.torch import GramGaussNewton, Tangent
+from gramstep.torch import GramGaussNewton, Tangent, _features, _tangent
 
 EXACT = 1e-10
 
@@ -55,6 +55,24 @@ def test_steps_are_those_of_the_jacobian(name):
         want = dense.squared_step(model(x), y, parameters, 0.5, 1e-2)
         optimizer.step(model(x), y)
         assert dense.off(dense.flat(parameters), want) < EXACT
+
+
+@pytest.mark.parametrize("piece", [1, 60, 700])
+@pytest.mark.parametrize("name", ["convolutions", "grouped, dilated, transposed", "LSTM", "GRU over words", "raw parameters", "tied table"])
+def test_pieces_of_any_size_give_the_same(name, piece, monkeypatch):
+    model, x = networks.build(name)
+    parameters = dense.trained(model)
+    J = dense.jacobian(model(x), parameters)
+    for module in (_features, _tangent):
+        monkeypatch.setattr(module, "PIECE", piece)
+    for whole in (_features.WHOLE, 1):
+        monkeypatch.setattr(_features, "WHOLE", whole)
+        tangent = Tangent(model(x), parameters)
+        assert dense.off(tangent.gram(), J @ J.T) < EXACT
+        assert dense.off(tangent.jacobian().flatten(0, 1), J) < EXACT
+        assert dense.off(tangent.diagonal().reshape(-1), (J @ J.T).diagonal()) < EXACT
+        v = [torch.randn_like(p) for p in parameters]
+        assert dense.off(tangent.jvp(v).reshape(-1), J @ dense.flat(v)) < EXACT
 
 
 def test_a_plan_is_used_again():
