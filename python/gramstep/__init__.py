@@ -18,6 +18,7 @@ from gramstep._gramstep import (
     Model,
     TangentFeatures,
     __version__,
+    damped_solve,
     gram_gauss_newton_step,
 )
 from gramstep._kernels import compute_tile, empirical_ntk, nngp, ntk
@@ -42,6 +43,7 @@ __all__ = [
     "__version__",
     "attacks",
     "compute_tile",
+    "damped_solve",
     "empirical_ntk",
     "gram_gauss_newton_step",
     "load_run",

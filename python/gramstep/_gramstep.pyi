@@ -1,4 +1,4 @@
-"""The compiled half. Public: Model, LinearisedModel, TangentFeatures, KernelDynamics, gram_gauss_newton_step."""
+"""The compiled half. Public: Model, LinearisedModel, TangentFeatures, KernelDynamics, gram_gauss_newton_step, damped_solve."""
 
 from collections.abc import Callable, Sequence
 from os import PathLike
@@ -19,6 +19,7 @@ __all__ = [
     "Data",
     "Predictor",
     "gram_gauss_newton_step",
+    "damped_solve",
     "infinite_kernel",
     "kernel_name",
     "empirical_ntk",
@@ -190,6 +191,9 @@ def gram_gauss_newton_step(
 
 # Behind the Python half.
 
+def damped_solve(
+    G: ArrayLike, z: ArrayLike, damping: float, *, threads: int = 0
+) -> tuple[_Array, dict[str, Any]]: ...
 @final
 class ThreatModel:
     def __new__(

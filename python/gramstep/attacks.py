@@ -27,9 +27,9 @@ __all__ = ["AttackResult", "apgd", "fgsm", "pgd", "smallest_perturbation", "tran
 _ARGUMENTS = """
     Parameters
     ----------
-    model : Model, LinearisedModel or fitted estimator
+    model : Model, LinearisedModel, fitted estimator, or gramstep.torch.Attackable
         Of an estimator, all numbers are in the data's own units.
-    X : array of shape (n, d)
+    X : array of shape (n, d), or (n, ..) with the samples of a PyTorch model
     y : array of shape (n,) or (n, k)
         Targets of a regression, labels or one-hot rows of a classification; with goal "reach" the attacker's wish.
         Whole numbers are labels: of several outputs the number of the class, of one output 0 or 1, or -1 or 1, and its
@@ -215,8 +215,8 @@ def transfer(
     labels = targets[0].targets(y)[1]
     if labels and any(not np.array_equal(target.classes, targets[0].classes) for target in targets):
         raise ValueError("models: they tell different classes apart")
-    plan, y = _plan(targets[0], X, y, "pgd", {"steps": steps}, norm=norm, radius=radius, **threat)
-    shares, results = run_transfer([target.compiled for target in targets], X, y, plan)
+    plan, y = _plan(targets[0], _rows(X), y, "pgd", {"steps": steps}, norm=norm, radius=radius, **threat)
+    shares, results = run_transfer([target.compiled for target in targets], _rows(X), y, plan)
     return shares, [_result(out, X, plan) for out in results]
 
 
@@ -263,8 +263,13 @@ smallest_perturbation.__doc__ = f"""For every sample the smallest perturbation t
 def _run(attack, settings, model, X, y, *, bisections=None, **threat):
     X = np.asarray(X)
     target = _Target.of(model)
-    plan, y = _plan(target, X, y, attack, settings, **threat)
-    return _result(run_attack(target.compiled, X, y, plan, bisections), X, plan)
+    plan, y = _plan(target, _rows(X), y, attack, settings, **threat)
+    return _result(run_attack(target.compiled, _rows(X), y, plan, bisections), X, plan)
+
+
+def _rows(X):
+    """Samples of any shape, a row each."""
+    return X.reshape(len(X), -1) if X.ndim > 2 else X
 
 
 def _plan(
@@ -331,26 +336,29 @@ def _result(out, X, plan):
 
 @dataclass(eq=False)
 class _Target:
-    """What is attacked: its compiled half, and the classes of its outputs, None where there are none."""
+    """What is attacked: its compiled half, the classes of its outputs, None where there are none, and whether it is an
+    estimator, whose targets are classes whatever their type."""
 
     compiled: Any
     classes: NDArray[Any] | None
+    estimator: bool = False
 
     @staticmethod
     def of(model):
-        if isinstance(model, (Model, LinearisedModel)):
+        if isinstance(model, (Model, LinearisedModel)) or hasattr(model, "pull_back"):
             return _Target(model, np.arange(model.n_outputs) if model.n_outputs > 1 else None)
         if hasattr(model, "_predictor"):
-            return _Target(model._predictor, getattr(model, "classes_", None))
+            return _Target(model._predictor, getattr(model, "classes_", None), estimator=True)
         raise TypeError(
-            f"model: expected a Model, a LinearisedModel or a fitted estimator of this package, got {type(model).__name__}"
+            "model: expected a Model, a LinearisedModel, a fitted estimator of this package or a "
+            f"gramstep.torch.Attackable, got {type(model).__name__}"
         )
 
     def targets(self, y):
         """Targets as the model's outputs, and whether they are classes."""
         y = np.asarray(y)
-        network = isinstance(self.compiled, (Model, LinearisedModel))
-        if self.classes is not None and y.ndim == 1 and (not network or y.dtype.kind in "biu"):
+        network = not self.estimator
+        if self.classes is not None and y.ndim == 1 and (self.estimator or y.dtype.kind in "biu"):
             hits = y[:, None] == self.classes[None, :]
             if not hits.any(axis=1).all():
                 unknown = y[~hits.any(axis=1)][0]

@@ -13,6 +13,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::array::{Input, Number, array_of, array2, owned, rows};
+use crate::callable::Callable;
 use crate::error::core;
 use crate::linearised::{Linear, PyLinearisedModel};
 use crate::model::{Network, PyModel};
@@ -157,6 +158,13 @@ impl Targets {
                         double.push(in_own_units(kernel.regressor().clone(), own.preprocessing())?);
                     }
                     _ => return Err(PyValueError::new_err("models: of a kind that this version does not know")),
+                }
+            } else if Callable::matches(model)? {
+                let dtype: String = model.getattr("dtype")?.extract()?;
+                match dtype.as_str() {
+                    "float32" => single.push(Box::new(Callable::new(model)?)),
+                    "float64" => double.push(Box::new(Callable::new(model)?)),
+                    _ => return Err(PyValueError::new_err(format!("dtype = {dtype:?}: expected float32 or float64"))),
                 }
             } else {
                 match &model.extract::<PyRef<'_, PyModel>>()?.network {

@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 
 mod array;
 mod attack;
+mod callable;
 mod dynamics;
 mod error;
 mod features;
@@ -15,6 +16,7 @@ mod linearised;
 mod model;
 mod predictor;
 mod samples;
+mod solve;
 mod step;
 mod verify;
 mod worker;
@@ -31,6 +33,7 @@ fn _gramstep(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<samples::PyData>()?;
     module.add_class::<predictor::PyPredictor>()?;
     module.add_function(wrap_pyfunction!(step::gram_gauss_newton_step, module)?)?;
+    module.add_function(wrap_pyfunction!(solve::damped_solve, module)?)?;
     module.add_function(wrap_pyfunction!(kernels::infinite_kernel, module)?)?;
     module.add_function(wrap_pyfunction!(kernels::empirical_ntk, module)?)?;
     module.add_function(wrap_pyfunction!(attack::run_attack, module)?)?;

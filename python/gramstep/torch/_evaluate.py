@@ -1,0 +1,58 @@
+"""Models as functions of samples."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gramstep.torch._tangent import as_rows
+
+
+def trained_parameters(model: Callable[..., Tensor], params: Iterable[Tensor] | None) -> list[Tensor]:
+    """θ: those that are given, else all of a module that need gradients.
+
+    Raises
+    ------
+    ValueError
+        If there are none.
+    """
+    if params is None and not isinstance(model, torch.nn.Module):
+        raise ValueError("params: a callable that is no module does not say what its parameters are")
+    found = [p for p in (params if params is not None else model.parameters()) if p.requires_grad]  # type: ignore[attr-defined]
+    if not found:
+        raise ValueError("params: none of them needs a gradient")
+    return found
+
+
+@contextlib.contextmanager
+def eval_mode(model: Callable[..., Tensor]) -> Iterator[None]:
+    """Every module of the model in eval mode; each is as it was afterwards."""
+    modules = list(model.modules()) if isinstance(model, torch.nn.Module) else []
+    before = [module.training for module in modules]
+    try:
+        for module in modules:
+            module.training = False
+        yield
+    finally:
+        for module, training in zip(modules, before):
+            module.training = training
+
+
+def arguments(X: Any) -> tuple[Tensor, ...]:
+    """What a model is called with: one tensor, or a tuple of them."""
+    return X if isinstance(X, tuple) else (X,)
+
+
+def evaluated(model: Callable[..., Tensor], X: Any, batch: int) -> Iterator[Tensor]:
+    """f of every piece of the samples, (m, k), with its graph, in eval mode."""
+    inputs = arguments(X)
+    if batch < 1 or not len(inputs[0]):
+        raise ValueError(f"{len(inputs[0])} samples in pieces of {batch}: at least 1 of each is needed")
+    with eval_mode(model), torch.enable_grad():
+        for start in range(0, len(inputs[0]), batch):
+            f = model(*(x[start : start + batch] for x in inputs))
+            yield as_rows(f)

@@ -1,0 +1,192 @@
+"""Losses to second order: z and B of every sample, with Q = B Bᵀ the curvature and B z = g the gradient.
+
+Everything is float64 on the CPU: these are n·k numbers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Linearised:
+    """The losses of a batch to second order.
+
+    Attributes
+    ----------
+    objective : float
+        Their sum, which the step makes smaller.
+    reported : float
+        As people read it: mean of r² over samples and outputs, mean negative log-likelihood over samples.
+    z : Tensor
+        (n, k)
+    factor : Tensor or None
+        B: (n, k, k), its diagonal (n, k), or None for 1.
+    """
+
+    objective: float
+    reported: float
+    z: Tensor
+    factor: Tensor | None = None
+
+    def apply(self, c: Tensor) -> Tensor:
+        """B c, (n, k)"""
+        if self.factor is None:
+            return c
+        return self.factor * c if self.factor.dim() == 2 else torch.einsum("iab,ib->ia", self.factor, c)
+
+    def apply_transpose(self, u: Tensor) -> Tensor:
+        """Bᵀu, (n, k)"""
+        if self.factor is None:
+            return u
+        return self.factor * u if self.factor.dim() == 2 else torch.einsum("iba,ib->ia", self.factor, u)
+
+    def left(self, rows: Tensor) -> Tensor:
+        """Bᵀ times a matrix with n·k rows."""
+        if self.factor is None:
+            return rows
+        n, k = self.z.shape
+        apart = rows.reshape(n, k, -1)
+        product = self.factor[:, :, None] * apart if self.factor.dim() == 2 else self.factor.mT @ apart
+        return product.reshape(n * k, -1)
+
+
+CustomLoss = Callable[[Tensor, Tensor], tuple[Tensor, Tensor | None, Tensor]]
+"""(f, y) → (summed loss, B, z), f and y (n, k) in float64 on the CPU; B (n, k, k), (n, k) or None; z (n, k)."""
+
+
+def squared(f: Tensor, y: Tensor) -> Linearised:
+    """½(f − y)²"""
+    r = f - y
+    total = float(r.square().sum())
+    return Linearised(0.5 * total, total / max(1, r.numel()), r)
+
+
+def huber(f: Tensor, y: Tensor) -> Linearised:
+    """½r² for |r| ≤ 1, |r| − ½ beyond; curvature of the re-weighted squared loss, min(1, 1/|r|)."""
+    r = f - y
+    size = r.abs()
+    total = float(torch.where(size <= 1, 0.5 * r.square(), size - 0.5).sum())
+    root = size.clamp_min(1.0).rsqrt()
+    return Linearised(total, 2 * total / max(1, r.numel()), root * r, root)
+
+
+def cross_entropy(f: Tensor, y: Tensor) -> Linearised:
+    """−Σ y log softmax(f); y: classes (n,), or probabilities (n, k). B = diag(√p) − p√pᵀ, z = (p − y)/√p."""
+    log_p = f.log_softmax(1)
+    p, root = log_p.exp(), (0.5 * log_p.clamp_min(-600.0)).exp()
+    target = _probabilities(f, y)
+    total = -float(torch.where(target == 0, torch.zeros_like(log_p), target * log_p).sum())
+    factor = torch.diag_embed(root) - p[:, :, None] * root[:, None, :]
+    return Linearised(total, total / max(1, len(f)), (p - target) / root, factor)
+
+
+def _probabilities(f: Tensor, y: Tensor) -> Tensor:
+    if y.shape == f.shape and y.is_floating_point():
+        if bool((y < 0).any()) or bool(((y.sum(1) - 1).abs() > 1e-6).any()):
+            raise ValueError("targets: rows of cross_entropy are probabilities that sum to 1")
+        return y
+    if y.numel() != len(f) or y.is_floating_point():
+        raise ValueError(f"targets {tuple(y.shape)} {y.dtype}: cross_entropy expects classes (n,) of an integer type, or probabilities (n, k)")
+    y = y.reshape(-1)
+    if bool((y < 0).any()) or bool((y >= f.shape[1]).any()):
+        raise ValueError(f"targets: classes from 0 to {f.shape[1] - 1}, found {int(y.min())} to {int(y.max())}")
+    return torch.nn.functional.one_hot(y, f.shape[1]).to(f.dtype)
+
+
+def logistic(f: Tensor, y: Tensor) -> Linearised:
+    """log(1 + eᶠ) − y f, y in [0, 1]. B = √(p(1 − p)), z = (p − y)/B."""
+    if bool(((y < 0) | (y > 1)).any()):
+        raise ValueError("targets: logistic expects probabilities from 0 to 1")
+    softplus = torch.nn.functional.softplus
+    total = float((f.clamp_min(0) + softplus(-f.abs(), threshold=1e9) - y * f).sum())
+    root = (-0.5 * (softplus(f) + softplus(-f)).clamp_max(600.0)).exp()
+    return Linearised(total, total / max(1, len(f)), (f.sigmoid() - y) / root, root)
+
+
+def poisson(f: Tensor, y: Tensor) -> Linearised:
+    """eᶠ − y f, f the logarithm of the rate, y ≥ 0. B = √rate, z = (rate − y)/B. Reported as half the deviance."""
+    if bool((y < 0).any()):
+        raise ValueError("targets: poisson expects counts from 0 on")
+    rate, root = f.exp(), (0.5 * f.clamp_min(-600.0)).exp()
+    total = float((rate - y * f).sum())
+    best = float((y - torch.xlogy(y, y)).sum())
+    return Linearised(total, (total - best) / max(1, len(f)), (rate - y) / root, root)
+
+
+LOSSES: dict[str, Callable[[Tensor, Tensor], Linearised]] = {
+    "squared": squared,
+    "huber": huber,
+    "cross_entropy": cross_entropy,
+    "logistic": logistic,
+    "poisson": poisson,
+}
+
+ONE_ROW = "cross_entropy_one_row"
+"""Cross-entropy by one row a sample, whatever k: see `one_row`."""
+
+
+def one_row(outputs: Tensor, targets: Tensor) -> Tensor:
+    """r_i = √(2 l_i), (n, 1), with l_i the cross-entropy of sample i: Gauss-Newton of ½Σr² has one row a sample.
+
+    Its curvature along the gradient g of a sample is gᵀg/2l. For k = 2 and a small loss that is the exact one, and
+    less than it otherwise.
+    """
+    losses = torch.nn.functional.cross_entropy(outputs.to(torch.promote_types(outputs.dtype, torch.float32)), targets, reduction="none")
+    return (2 * losses + torch.finfo(losses.dtype).eps ** 2).sqrt()[:, None]
+
+
+def one_row_squared(f: Tensor, _: Tensor) -> Linearised:
+    """½r² of `one_row`, reported as the cross-entropy that it is."""
+    total = 0.5 * float(f.square().sum())
+    return Linearised(total, total / max(1, len(f)), f)
+
+
+def linearise(loss: str | CustomLoss, outputs: Tensor, targets: Tensor | None) -> Linearised:
+    """The losses of outputs (n, k). Targets None are zeros.
+
+    Raises
+    ------
+    ValueError
+        If targets do not fit, or a loss of one's own returns something else than (value, B, z).
+    FloatingPointError
+        If outputs or targets are not finite.
+    """
+    f = outputs.detach().cpu().double()
+    if not bool(f.isfinite().all()):
+        raise FloatingPointError("outputs: they hold infinite values or NaN")
+    y = torch.zeros_like(f) if targets is None else targets.detach().cpu()
+    if not bool(y.isfinite().all()):
+        raise FloatingPointError("targets: they hold infinite values or NaN")
+    if loss != "cross_entropy" and y.numel() == f.numel() and len(y) == len(f):
+        y = y.double().reshape(f.shape)
+    elif loss == "cross_entropy":
+        y = y.double() if y.is_floating_point() else y
+    elif isinstance(loss, str):
+        raise ValueError(f"targets {tuple(y.shape)}: expected as many numbers as the outputs, {tuple(f.shape)}")
+    if isinstance(loss, str):
+        found = one_row_squared(f, y) if loss == ONE_ROW else LOSSES[loss](f, y)
+    else:
+        found = _custom(loss, f, y)
+    if not math.isfinite(found.objective) or not bool(found.z.isfinite().all()):
+        raise FloatingPointError("loss: its value or its gradient is infinite or NaN")
+    return found
+
+
+def _custom(loss: CustomLoss, f: Tensor, y: Tensor) -> Linearised:
+    answer = loss(f, y)
+    if not isinstance(answer, tuple) or len(answer) != 3:
+        raise ValueError("loss: expected a function (f, y) → (value, B, z)")
+    value, factor, z = answer
+    if tuple(z.shape) != tuple(f.shape):
+        raise ValueError(f"loss: z is {tuple(z.shape)}, expected {tuple(f.shape)}")
+    n, k = f.shape
+    if factor is not None and tuple(factor.shape) not in ((n, k), (n, k, k)):
+        raise ValueError(f"loss: B is {tuple(factor.shape)}, expected {(n, k, k)}, {(n, k)} or None")
+    total = float(value)
+    return Linearised(total, total / max(1, n), z.double(), None if factor is None else factor.double())
