@@ -8,6 +8,7 @@ mod classification;
 mod compare;
 #[cfg(feature = "mpi")]
 mod distributed;
+mod faults;
 mod images;
 mod init;
 mod interrupt;

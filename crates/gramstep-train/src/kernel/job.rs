@@ -18,6 +18,7 @@ use super::summary::Summary;
 use crate::data::permutation::permutation;
 use crate::data::{Dataset, Problem};
 use crate::error::{Error, Result};
+use crate::folder::check_output;
 use crate::outcome::event::Observer;
 use crate::settings::{Config, Precision};
 
@@ -100,6 +101,9 @@ impl Job {
 pub fn compute(job: &Job, stop: &AtomicBool, observer: &mut dyn Observer) -> Result<Summary> {
     let start = Instant::now();
     let config = &job.config;
+    for output in job.out.iter().chain(&job.page) {
+        check_output(output, &config.sources())?;
+    }
     let problem = Problem::load(&config.data_options()?.whole())?;
     let data = in_order(&problem.train, config.seed.unwrap_or_default());
     let device = Device::cpu(config.threads.unwrap_or(0));

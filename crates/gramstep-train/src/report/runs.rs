@@ -8,7 +8,7 @@ use super::judgement::Judgement;
 use super::{Chart, Page, Scale, usage};
 use crate::data::Problem;
 use crate::error::{Error, Result};
-use crate::folder::{EpochLine, History, RunFolder, StepLine};
+use crate::folder::{EpochLine, History, RunFolder, StepLine, check_page};
 use crate::format::text::{count, number, seconds};
 use crate::format::whole_file::write_atomically;
 use crate::outcome::metrics::Metrics;
@@ -34,6 +34,7 @@ struct Shown {
 /// # Errors
 /// When a folder holds no run, or the page cannot be written.
 pub fn write_runs(runs: &[PathBuf], out: &Path, device: &Device) -> Result<()> {
+    check_page(out, runs)?;
     write_comparison(runs, &[], out, device)
 }
 

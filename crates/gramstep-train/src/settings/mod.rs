@@ -6,6 +6,7 @@ mod data;
 mod field;
 mod file;
 mod given;
+mod memory;
 mod paths;
 mod resolved;
 mod setting;
@@ -14,6 +15,7 @@ mod values;
 
 pub use adversary::Adversary;
 pub use config::{Config, FORMAT_VERSION, SETTINGS, Setting, Settings};
+pub(crate) use memory::check_memory;
 pub use resolved::{Facts, all_processors};
 pub use setting::{Entry, Group, Hyphen, Taken};
 pub use values::{BatchSize, DampingChoice, OptimizerName, Precision, Preset, RidgeChoice, TimeLimit};

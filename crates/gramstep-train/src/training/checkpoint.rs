@@ -4,7 +4,8 @@
 //! found.
 //!
 //! It is written after an epoch, to a temporary file that is renamed, and seldom enough to cost a twentieth of the
-//! time. `record_bytes` is the length of the record at that moment: resuming cuts the record back to it.
+//! time. `record_bytes` is the length of the record at that moment, which is on the disk before the checkpoint is:
+//! resuming cuts the record back to it.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -16,6 +17,7 @@ use super::finished::Finished;
 use crate::data::DataHash;
 use crate::error::{Error, Result};
 use crate::folder::RunFolder;
+use crate::format::disk;
 use crate::format::whole_file::write_atomically;
 
 /// Version of `checkpoint.json`.
@@ -130,10 +132,10 @@ impl Keeper {
     /// Writes a checkpoint. The record must be flushed.
     pub(crate) fn keep(&mut self, mut checkpoint: Checkpoint) -> Result<()> {
         let start = Instant::now();
-        let record = std::fs::metadata(&self.record);
+        let record = disk::sync(&self.record);
         checkpoint.finished.clone_from(&self.finished);
         checkpoint.data = Some(self.data.clone());
-        checkpoint.record_bytes = record.map_err(|source| Error::Read { path: self.record.clone(), source })?.len();
+        checkpoint.record_bytes = record.map_err(|source| Error::Write { path: self.record.clone(), source })?;
         let text = checkpoint
             .to_bytes()
             .map_err(|error| Error::Write { path: self.checkpoint.clone(), source: error.into() })?;

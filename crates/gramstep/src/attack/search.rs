@@ -149,8 +149,10 @@ impl<'a, T: Scalar> Search<'a, T> {
     /// Evaluates points, n×d, and lets them compete.
     ///
     /// # Errors
-    /// [`Error::NonFinite`](crate::Error::NonFinite) if the model's outputs are not finite.
+    /// [`Error::NonFinite`](crate::Error::NonFinite) if the model's outputs are not finite,
+    /// [`Error::Interrupted`](crate::Error::Interrupted) once the problem's flag is set.
     pub fn evaluate(&mut self, x: &[T]) -> Result<()> {
+        self.problem.go_on()?;
         let tile = Tile::new(x, self.best.len(), self.problem.model.inputs());
         self.problem.model.evaluate(self.operations, tile, &mut self.pass)?;
         self.compete(x);
@@ -160,9 +162,11 @@ impl<'a, T: Scalar> Search<'a, T> {
     /// Evaluates points with their gradients, n×d, and lets them compete.
     ///
     /// # Errors
-    /// [`Error::NonFinite`](crate::Error::NonFinite) if the model's outputs are not finite.
+    /// [`Error::NonFinite`](crate::Error::NonFinite) if the model's outputs are not finite,
+    /// [`Error::Interrupted`](crate::Error::Interrupted) once the problem's flag is set.
     pub fn ascend(&mut self, x: &[T]) -> Result<()> {
         let problem = self.problem;
+        problem.go_on()?;
         let (d, k) = (problem.model.inputs(), problem.model.outputs());
         let (targets, wide, g) = (self.targets, &mut self.row, &mut self.row_gradient);
         let mut cotangent = |row: usize, f: &[T], u: &mut [T]| {
