@@ -58,6 +58,12 @@ fn describe(path: &Path) -> Result<Contents> {
         let (found, supported) = (contents.format_version, Contents::FORMAT_VERSION);
         return Err(Error::FormatVersion { path: description, found, supported });
     }
+    let ((first, end), size) = (contents.rows, contents.size);
+    let countable = size.checked_mul(size).and_then(|numbers| numbers.checked_mul(size_of::<f64>())).is_some();
+    if first > end || end > size || !countable {
+        let reason = format!("rows {first} to {end} of {size} are no part of a matrix");
+        return Err(Error::KernelFile { path: description, reason });
+    }
     Ok(contents)
 }
 
