@@ -1,9 +1,10 @@
 //! `gramstep compare`.
 
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 
 use clap::Args;
-use gramstep_train::run::compare::{Entry, compare};
+use gramstep_train::run::compare::compare;
 use gramstep_train::settings::OptimizerName;
 
 use crate::ending::Ending;
@@ -45,8 +46,8 @@ impl Compare {
         ending.over();
         let json = self.talk.json;
         streams::print(&if json { text::json(&comparison)? + "\n" } else { text::comparison(&comparison) })?;
-        let interrupted =
-            comparison.runs.iter().any(|run| matches!(run, Entry::Done(report) if report.is_interrupted()));
+        // A method that failed when it was interrupted is no method that is done.
+        let interrupted = stop.load(Ordering::Relaxed);
         Ok(if interrupted { Outcome::Interrupted } else { Outcome::Done })
     }
 }

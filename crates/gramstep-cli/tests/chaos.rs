@@ -47,7 +47,7 @@ impl Bench {
     fn new() -> Self {
         let bench = Self(tempfile::tempdir().unwrap());
         let mut table = "a,b,kind,y\n".to_owned();
-        for i in 0..90 {
+        for i in 0..90_u32 {
             let (a, b) = (f64::from(i * 37 % 101) / 101.0, f64::from(i * 53 % 97) / 97.0);
             let y = 5.0 * (3.0 * a).sin() + 4.0 * b * b + f64::from(i % 3);
             writeln!(table, "{a},{b},{},{y}", ["low", "mid", "high"][i as usize % 3]).unwrap();

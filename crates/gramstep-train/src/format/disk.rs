@@ -152,13 +152,14 @@ pub(crate) fn sync_folder_of(path: &Path) -> io::Result<()> {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    // Other systems cannot open a folder, and some file systems cannot sync one: there is no more to be done then.
+    // Other systems cannot open a folder, a folder that may not be read cannot be either, and some file systems cannot sync
+    // one: there is no more to be done then.
     #[cfg(unix)]
-    match File::open(folder).and_then(|folder| folder.sync_all()) {
-        Err(error) if !matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => {
-            return Err(error);
-        }
-        _ => {}
+    if let Ok(folder) = File::open(folder)
+        && let Err(error) = folder.sync_all()
+        && !matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported)
+    {
+        return Err(error);
     }
     record!(SyncFolder(folder.to_owned()));
     Ok(())

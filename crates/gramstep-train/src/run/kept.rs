@@ -27,7 +27,7 @@ struct Files {
     keeper: Keeper,
     /// Whether the run began in this session.
     new: bool,
-    _lock: Lock,
+    lock: Lock,
 }
 
 impl Kept {
@@ -67,15 +67,15 @@ impl Kept {
         };
         let keeper = Keeper::new(&folder, &of.problem.hash);
         let new = !matches!(keep, Keep::Resume(_));
-        Ok(Self { files: Some(Files { folder, record, keeper, new, _lock: lock }), checkpoint })
+        Ok(Self { files: Some(Files { folder, record, keeper, new, lock }), checkpoint })
     }
 
     /// Removes the folder again of a run that failed before its first step.
     pub(super) fn discard_unbegun(self) {
-        if let Some(Files { folder, record, new: true, _lock, .. }) = self.files
+        if let Some(Files { folder, record, new: true, lock, .. }) = self.files
             && !record.has_steps()
         {
-            drop((record, _lock));
+            drop((record, lock));
             folder.discard();
         }
     }

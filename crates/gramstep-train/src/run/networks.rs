@@ -33,7 +33,7 @@ pub(super) fn fit<T: Scalar>(
     };
     let (shape, outputs) = (problem.preprocessing.inputs.shape(), problem.preprocessing.targets.outputs());
     let spans = settings.model.specification(shape, outputs).spans()?;
-    let parameters = spans.iter().map(|span| span.len()).fold(0, usize::saturating_add);
+    let parameters = spans.iter().map(gramstep::model::Span::len).fold(0, usize::saturating_add);
     // θ, the best so far, what the optimiser keeps, and a direction.
     let needed = parameters.saturating_mul(4 * size_of::<T>());
     check_memory("the network with its optimiser", needed, "give a smaller --model")?;

@@ -108,7 +108,8 @@ fn moved(files: Vec<(PathBuf, Vec<u8>)>, from: &Path, to: &Path) -> BTreeMap<Pat
 fn the_record_is_on_the_disk_before_the_checkpoint_that_needs_it() {
     let parent = tempfile::tempdir().unwrap();
     let data = parent.path().join("t.csv");
-    fs::write(&data, format!("a,y\n{}", (0..30).map(|i| format!("{i},{}\n", i * i % 7)).collect::<String>())).unwrap();
+    let rows = |i: i32| format!("{i},{}\n", i * i % 7);
+    fs::write(&data, format!("a,y\n{}", (0..30).map(rows).collect::<String>())).unwrap();
     let (config, run) = (config(&data, KINDS[0]), parent.path().join("run"));
     let go_on = AtomicBool::new(false);
     let changes = journal::of(parent.path(), || drop(train(&config, Keep::Folder(&run), &go_on, &mut Silent).unwrap()));

@@ -67,7 +67,7 @@ mod tests {
         });
         assert_eq!((done.unwrap(), told), (Some(7), vec![0.5]));
         let start = Instant::now();
-        let endless = until(&stop, &mut |_| {}, |_| std::thread::sleep(Duration::from_secs(60)));
+        let endless = until(&stop, &mut |_| {}, |_| std::thread::sleep(Duration::from_mins(1)));
         assert_eq!(endless.unwrap(), None);
         assert!(start.elapsed() < Duration::from_secs(10));
     }

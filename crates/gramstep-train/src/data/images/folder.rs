@@ -57,14 +57,16 @@ impl Entries {
 
     fn image_files(self, passed: &mut Passed) -> Vec<PathBuf> {
         let (images, others): (Vec<_>, Vec<_>) = self.files.into_iter().partition(|file| is_image(file));
-        others.iter().for_each(|file| passed.file(file));
+        passed.files(&others);
         images
     }
 }
 
 impl Passed {
-    fn file(&mut self, path: &Path) {
-        *self.kinds.entry(extension(path)).or_default() += 1;
+    fn files(&mut self, files: &[PathBuf]) {
+        for file in files {
+            *self.kinds.entry(extension(file)).or_default() += 1;
+        }
     }
 
     /// How much there is of what, such as `20 webp files and 1 subfolder are not read`.
@@ -94,8 +96,8 @@ fn is_image(path: &Path) -> bool {
 pub(super) fn list(folder: &Path, format: Option<Format>, broken: BrokenImages) -> Result<Listing> {
     let entries = Entries::of(folder)?;
     match format {
-        Some(Format::Afad) => return by_age(folder, entries),
-        Some(Format::Classes) => return by_class(folder, entries),
+        Some(Format::Afad) => return by_age(folder, &entries),
+        Some(Format::Classes) => return by_class(folder, &entries),
         _ => {}
     }
     let tables: Vec<&PathBuf> = entries.files.iter().filter(|file| extension(file) == "csv").collect();
@@ -110,7 +112,7 @@ pub(super) fn list(folder: &Path, format: Option<Format>, broken: BrokenImages) 
     for folder in &entries.folders {
         ages |= Entries::of(folder)?.folders.iter().any(is_sex);
     }
-    if ages { by_age(folder, entries) } else { by_class(folder, entries) }
+    if ages { by_age(folder, &entries) } else { by_class(folder, &entries) }
 }
 
 fn unknown(folder: &Path, reason: String) -> Error {
@@ -118,17 +120,17 @@ fn unknown(folder: &Path, reason: String) -> Error {
 }
 
 /// `<age>/<111|112>/*`.
-fn by_age(folder: &Path, entries: Entries) -> Result<Listing> {
+fn by_age(folder: &Path, entries: &Entries) -> Result<Listing> {
     let (mut files, mut values, mut notes) = (Vec::new(), Vec::new(), Vec::new());
     let mut passed = Passed::default();
-    entries.files.iter().for_each(|file| passed.file(file));
+    passed.files(&entries.files);
     for path in &entries.folders {
         let age: f64 = name(path).parse().ok().filter(|age: &f64| age.is_finite()).ok_or_else(|| {
             unknown(path, format!("`{}` is not an age; the layout is <age>/<111|112>/*.jpg", name(path)))
         })?;
         let before = files.len();
         let inner = Entries::of(path)?;
-        inner.files.iter().for_each(|file| passed.file(file));
+        passed.files(&inner.files);
         for sex in inner.folders {
             if SEXES.contains(&name(&sex).as_str()) {
                 files.extend(Entries::of(&sex)?.images(&mut passed));
@@ -144,10 +146,10 @@ fn by_age(folder: &Path, entries: Entries) -> Result<Listing> {
 }
 
 /// `<class>/*`.
-fn by_class(folder: &Path, entries: Entries) -> Result<Listing> {
+fn by_class(folder: &Path, entries: &Entries) -> Result<Listing> {
     let (mut files, mut values, mut codes, mut notes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut passed = Passed::default();
-    entries.files.iter().for_each(|file| passed.file(file));
+    passed.files(&entries.files);
     for path in &entries.folders {
         let before = files.len();
         files.extend(Entries::of(path)?.images(&mut passed));
@@ -243,7 +245,7 @@ fn images_by_name(folder: &Path, mut entries: Entries, passed: &mut Passed) -> R
     let mut found = HashMap::new();
     for (folder, files) in &files {
         for file in files {
-            if let Some(twin) = found.insert(key(&name(&file)), file.clone()) {
+            if let Some(twin) = found.insert(key(&name(file)), file.clone()) {
                 let reason = format!("{} and {} have the same name", twin.display(), file.display());
                 return Err(unknown(folder, reason));
             }

@@ -34,6 +34,10 @@ pub(super) fn open(bytes: &[u8]) -> Result<Opened, String> {
         _ => return Err("not a JPEG or PNG image".to_owned()),
     }
     let mut decoder = reader.into_decoder().map_err(words)?;
+    // A file of some bytes may say that it unpacks to gigabytes.
+    let mut limits = image::Limits::default();
+    limits.reserve(decoder.total_bytes()).map_err(words)?;
+    decoder.set_limits(limits).map_err(words)?;
     let orientation = decoder.orientation();
     let mut image = DynamicImage::from_decoder(decoder).map_err(words)?;
     // A file whose notes on itself are damaged still has its pixels.
@@ -113,6 +117,15 @@ mod tests {
             assert!(open(&whole).is_ok());
             assert!((8..whole.len() - 12).all(|length| open(&whole[..length]).is_err()), "{format:?}");
         }
+    }
+
+    #[test]
+    fn an_image_that_claims_to_be_huge_is_refused_before_there_is_memory_for_it() {
+        let mut whole = bytes(GrayImage::from_pixel(8, 8, Luma([7])), ImageFormat::Jpeg);
+        let frame = whole.windows(2).position(|mark| mark == [0xff, 0xc0]).unwrap();
+        // Height and width, after the mark, the length and the number of bits.
+        whole[frame + 5..frame + 9].copy_from_slice(&[0xff, 0xdc, 0xff, 0xdc]);
+        assert!(open(&whole).err().unwrap().contains("limit"));
     }
 
     #[test]

@@ -59,7 +59,9 @@ fn table(listing: Listing, mut decoded: Decoded, settings: &ImageSettings) -> Re
         let left = if settings.gaps { "their rows stay empty" } else { "left out" };
         notes.push(format!("{origin}: {count} broken, {left}; the first is {path} ({reason})"));
         let mut kept = vec![true; files.len()];
-        broken.iter().for_each(|&at| kept[at] = false);
+        for &at in &broken {
+            kept[at] = false;
+        }
         let keep = |at: usize| kept[at];
         for column in &mut columns {
             column.cells.retain(keep);
