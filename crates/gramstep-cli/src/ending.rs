@@ -103,10 +103,12 @@ impl Ending {
         }
         say("\nending soon, with what is done so far (Ctrl-C again: at once)");
         let ending = self.clone();
-        std::thread::spawn(move || {
+        let watch = move || {
             std::thread::sleep(PATIENCE);
             ending.end();
-        });
+        };
+        // Without a thread the orderly end takes as long as it takes.
+        let _ = std::thread::Builder::new().spawn(watch);
     }
 
     /// Ends what did not end in time.

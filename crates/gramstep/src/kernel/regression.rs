@@ -129,12 +129,27 @@ impl KernelRegression {
     pub fn set_ridge(&mut self, ridge: f64) -> Result<()> {
         check_not_negative("ridge", ridge)?;
         self.ridge = ridge / self.weights.mean();
+        // Variances are differences of numbers of the size of K: below this they are rounding.
+        let least = 16.0 * self.eigen.rounding();
+        if self.ridge > 0.0 && self.ridge < least && self.contradicts() {
+            self.ridge = least;
+        }
         let inverses = self.inverses(self.ridge);
         self.coefficients = self.projected.iter().map(|q| self.solve(q, &inverses)).collect();
         Ok(())
     }
 
-    /// κ.
+    /// Whether y has a part where K has only rounding: rows that are alike and have other targets.
+    fn contradicts(&self) -> bool {
+        let rounding = self.eigen.rounding();
+        self.projected.iter().any(|q| {
+            let lost = q.iter().zip(&self.spectrum).filter(|(_, e)| **e <= rounding).map(|(q, _)| q * q).sum::<f64>();
+            lost > 1e-12 * dot(q, q)
+        })
+    }
+
+    /// κ. One above 0 that is lost in the rounding of K is raised to it where rows contradict one another: all that they say
+    /// of the noise would be lost with it.
     #[must_use]
     pub fn ridge(&self) -> f64 {
         self.ridge * self.weights.mean()
