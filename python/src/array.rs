@@ -43,13 +43,10 @@ impl<'py, T: Number> Input<'py, T> {
     /// The same of numbers that are all there: no computation makes sense of another.
     pub(crate) fn finite(value: &Bound<'py, PyAny>, what: &'static str) -> PyResult<Self> {
         let input = Self::new(value, what)?;
-        match input.array.as_array().indexed_iter().find(|(_, value)| !value.is_finite()) {
-            Some((place, value)) => {
-                let place = place.slice();
-                Err(PyFloatingPointError::new_err(format!("{what}: non-finite value {value} at {place:?}")))
-            }
-            None => Ok(input),
-        }
+        let found = input.array.as_array().iter().position(|value| !value.is_finite());
+        let Some(at) = found else { return Ok(input) };
+        let value = input.array.as_array().iter().nth(at).map_or(f64::NAN, |value| value.to_f64());
+        Err(PyFloatingPointError::new_err(format!("{what}: non-finite value {value}, number {at} of the array")))
     }
 
     /// The length of every axis.

@@ -31,10 +31,9 @@ pub(crate) fn train(error: gramstep_train::Error) -> PyErr {
         E::Core(error) => core(error),
         E::NonFinite { .. } => PyFloatingPointError::new_err(text),
         E::FolderInUse { .. } | E::Overwrites { .. } => PyFileExistsError::new_err(text),
-        E::InUse { .. } => PyOSError::new_err(text),
         E::Memory { .. } => PyMemoryError::new_err(text),
         E::Read { source, .. } if source.kind() == std::io::ErrorKind::NotFound => PyFileNotFoundError::new_err(text),
-        E::Read { .. } | E::Write { .. } => PyOSError::new_err(text),
+        E::Read { .. } | E::Write { .. } | E::InUse { .. } => PyOSError::new_err(text),
         _ => PyValueError::new_err(text),
     }
 }

@@ -1,7 +1,7 @@
 //! Kernels: of infinite width, and of a network.
 
-use gramstep::{Device, Matrix};
 use gramstep::kernel::{EmpiricalKernel, InfiniteArchitecture, KernelTiles, Outputs, Which};
+use gramstep::{Device, Matrix};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 

@@ -114,14 +114,16 @@ fn runs_of_every_kind_that_are_killed_at_random_end_as_if_they_had_been_left_alo
         while of_kind < KILLS * times {
             round += 1;
             let run = bench.path(&format!("cut-{round}"));
-            let mut attempt = 0;
+            let (mut attempt, mut longest) = (0, 20);
             loop {
                 // A run without a configuration has not begun.
                 let resumed = run.join("config.toml").exists();
                 let command = if resumed { "train --quiet --resume" } else { &format!("{settings} --out") };
                 let mut child = bench.command(&format!("{command} {}", run.display())).spawn().unwrap();
                 attempt += 1;
-                std::thread::sleep(Duration::from_millis(1 + random.below(20 + 10 * attempt)));
+                // A choice of architectures begins again each time: it has to be left alone for long enough some day.
+                longest += longest / 10;
+                std::thread::sleep(Duration::from_millis(1 + random.below(longest)));
                 let ended = child.try_wait().unwrap();
                 child.kill().ok();
                 let output = child.wait_with_output().unwrap();

@@ -1,18 +1,11 @@
 //! Faults around the program: other writers, outputs in the wrong place, streams that are full or closed.
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use super::{Bench, Run, smooth_table};
 
 impl Bench {
-    /// Runs a script of the shell; `gramstep` is the program.
-    #[cfg(unix)]
-    fn shell(&self, script: &str) -> Run {
-        let script = script.replace("gramstep", env!("CARGO_BIN_EXE_gramstep"));
-        Run::of(Command::new("sh").args(["-c", &script]).current_dir(self.path(".")).output().unwrap())
-    }
-
     fn trained(rows: usize) -> Self {
         let bench = Self::new();
         bench.write("t.csv", smooth_table(rows));

@@ -57,6 +57,13 @@ impl Bench {
         Run::of(self.command(arguments).output().expect("the program runs"))
     }
 
+    /// Runs a script of the shell; `gramstep` is the program.
+    #[cfg(unix)]
+    fn shell(&self, script: &str) -> Run {
+        let script = script.replace("gramstep", env!("CARGO_BIN_EXE_gramstep"));
+        Run::of(Command::new("sh").args(["-c", &script]).current_dir(self.folder.path()).output().expect("a shell"))
+    }
+
     /// Runs a command that has to succeed and print one JSON object.
     fn json(&self, arguments: &str) -> Value {
         let run = self.run(arguments);

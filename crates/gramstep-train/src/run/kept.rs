@@ -49,25 +49,41 @@ impl Kept {
             _ => Ok(None),
         })?;
         let Some((folder, lock)) = folder else { return Ok(Self { checkpoint, ..Self::nothing() }) };
+        let new = !matches!(keep, Keep::Resume(_));
+        match Self::open(&folder, checkpoint.as_ref(), plan, observer) {
+            Ok(record) => {
+                let keeper = Keeper::new(&folder, &of.problem.hash);
+                Ok(Self { files: Some(Files { folder, record, keeper, new, lock }), checkpoint })
+            }
+            Err(error) => {
+                drop(lock);
+                if new {
+                    folder.discard();
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Writes the configuration, and begins the record or goes on with it.
+    fn open(
+        folder: &RunFolder,
+        checkpoint: Option<&Checkpoint>,
+        plan: &Plan,
+        observer: &mut dyn Observer,
+    ) -> Result<Record> {
         observer.observe(&Event::Folder(folder.path()))?;
         write_atomically(&folder.config(), plan.to_toml_in(folder.path())?.as_bytes())?;
-        let record = match &checkpoint {
-            Some(checkpoint) => {
-                let (record, gone) = Record::resume(&folder.record(), checkpoint.record_bytes)?;
-                if gone > 0 {
-                    let record = folder.record();
-                    observer.note(&format!(
-                        "{} has lost its last {gone} bytes; the run goes on from its checkpoint, and the record has a gap",
-                        record.display()
-                    ))?;
-                }
-                record
-            }
-            None => Record::create(&folder.record())?,
-        };
-        let keeper = Keeper::new(&folder, &of.problem.hash);
-        let new = !matches!(keep, Keep::Resume(_));
-        Ok(Self { files: Some(Files { folder, record, keeper, new, lock }), checkpoint })
+        let Some(checkpoint) = checkpoint else { return Record::create(&folder.record()) };
+        let (record, gone) = Record::resume(&folder.record(), checkpoint.record_bytes)?;
+        if gone > 0 {
+            let record = folder.record();
+            observer.note(&format!(
+                "{} has lost its last {gone} bytes; the run goes on from its checkpoint, and the record has a gap",
+                record.display()
+            ))?;
+        }
+        Ok(record)
     }
 
     /// Removes the folder again of a run that failed before its first step.
