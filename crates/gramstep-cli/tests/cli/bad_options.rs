@@ -125,7 +125,7 @@ fn a_full_disk_is_said_with_the_file_and_leaves_no_half_file() {
             assert!(model(&format!("run-{blocks}")) == model("whole"), "{blocks} blocks");
         }
     }
-    for file in ["config.toml", "record.jsonl", "model.safetensors", "report.html"] {
+    for file in ["config.toml", "record.jsonl", "checkpoint.json", "report.html"] {
         assert!(said.contains(file), "{file} is not among {said:?}");
     }
     assert_eq!(bench.run(&format!("{train} kept")).code, 0);
