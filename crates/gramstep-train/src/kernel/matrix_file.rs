@@ -83,6 +83,10 @@ impl MatrixFile {
         let fail = |source| Error::Write { path: unfinished.clone(), source };
         let lock = Lock::take(beside(path, ".lock"), path)?;
         let done = blocks_done(path, &contents);
+        if done.is_none() {
+            // What an earlier file said of itself must not be taken for that of the new one.
+            forget(&beside(path, ".progress"))?;
+        }
         let make = if done.is_none() { Written::create } else { Written::open };
         let file = make(&unfinished).map_err(fail)?;
         let header = contents.header();
@@ -143,6 +147,16 @@ fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
     write_atomically(path, &json)
 }
 
+/// Removes a file for good, if it is there.
+fn forget(path: &Path) -> Result<()> {
+    match disk::remove(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed
+            .and_then(|()| disk::sync_folder_of(path))
+            .map_err(|source| Error::Write { path: path.to_owned(), source }),
+    }
+}
+
 /// How far an interrupted file of the same contents is.
 fn blocks_done(path: &Path, contents: &Contents) -> Option<usize> {
     let progress: Progress = serde_json::from_slice(&fs::read(beside(path, ".progress")).ok()?).ok()?;
@@ -157,6 +171,35 @@ fn blocks_done(path: &Path, contents: &Contents) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_finished_file_said_is_not_believed_of_the_next_one_wherever_that_is_cut_off() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("k.npy");
+        let (fingerprint, precision) = ("x".to_owned(), "f64".to_owned());
+        let version = Contents::FORMAT_VERSION;
+        let contents = Contents { format_version: version, fingerprint, precision, size: 3, rows: (0, 3) };
+        let changes = disk::journal::of(folder.path(), || {
+            // Killed after the file got its name, before its progress was removed.
+            write_json(&beside(&path, ".progress"), &Progress { contents: contents.clone(), blocks_done: 1 }).unwrap();
+            drop(MatrixFile::open(&path, contents.clone()).unwrap());
+        });
+        for cut in 0..200 * changes.len() {
+            let mut seed = cut;
+            let mut random = |below: usize| {
+                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                (seed >> 33) % below
+            };
+            let left = disk::journal::after_a_cut(&changes, cut % (changes.len() + 1), &mut random);
+            for entry in fs::read_dir(folder.path()).unwrap() {
+                fs::remove_file(entry.unwrap().path()).unwrap();
+            }
+            for (name, bytes) in left {
+                fs::write(name, bytes).unwrap();
+            }
+            assert_eq!(blocks_done(&path, &contents).unwrap_or(0), 0, "cut {cut}");
+        }
+    }
 
     #[test]
     fn a_part_is_as_long_as_its_header_and_rows() {
