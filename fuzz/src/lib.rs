@@ -8,7 +8,7 @@ use std::path::Path;
 
 use gramstep::Device;
 use gramstep_train::Predictor;
-use gramstep_train::data::{Encoding, Format, Problem, Table};
+use gramstep_train::data::{Encoding, Format, Problem, Table, check_idx, check_image};
 use gramstep_train::run::check_checkpoint;
 use gramstep_train::settings::{Config, Settings};
 
@@ -16,8 +16,14 @@ use gramstep_train::settings::{Config, Settings};
 pub type Target = fn(&[u8]);
 
 /// Every target with the folder of its corpus.
-pub const TARGETS: [(&str, Target); 4] =
-    [("table", table), ("config", config), ("checkpoint", checkpoint), ("model", model)];
+pub const TARGETS: [(&str, Target); 6] = [
+    ("table", table),
+    ("config", config),
+    ("checkpoint", checkpoint),
+    ("model", model),
+    ("image", image),
+    ("idx", idx),
+];
 
 /// Most values of a learning problem that is made of a table, so that an input takes milliseconds.
 const MOST_VALUES: usize = 1 << 16;
@@ -52,6 +58,20 @@ pub fn config(bytes: &[u8]) {
 /// A `checkpoint.json`.
 pub fn checkpoint(bytes: &[u8]) {
     let _ = check_checkpoint(Path::new("checkpoint.json"), bytes);
+}
+
+/// A JPEG or PNG file.
+pub fn image(bytes: &[u8]) {
+    if let Ok(size) = check_image(Path::new("image"), bytes) {
+        assert!(size.height > 0 && size.width > 0);
+    }
+}
+
+/// An IDX file of images, packed or not.
+pub fn idx(bytes: &[u8]) {
+    if let Ok(images) = check_idx(Path::new("images-idx3-ubyte"), bytes) {
+        assert!(images <= 1 << 32);
+    }
 }
 
 /// A `model.safetensors`, then a prediction.

@@ -7,7 +7,7 @@ use gramstep::{Matrix, MatrixView, Scalar};
 use numpy::{
     Element, PyArray, PyArray1, PyArray2, PyArrayDyn, PyArrayMethods, PyReadonlyArrayDyn, PyUntypedArrayMethods,
 };
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::{PyFloatingPointError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
 /// The two number types.
@@ -38,6 +38,15 @@ impl<'py, T: Number> Input<'py, T> {
             _ => converted(value, what)?,
         };
         Ok(Self { array: array.readonly(), what })
+    }
+
+    /// The same of numbers that are all there: no computation makes sense of another.
+    pub(crate) fn finite(value: &Bound<'py, PyAny>, what: &'static str) -> PyResult<Self> {
+        let input = Self::new(value, what)?;
+        let found = input.array.as_array().iter().position(|value| !value.is_finite());
+        let Some(at) = found else { return Ok(input) };
+        let value = input.array.as_array().iter().nth(at).map_or(f64::NAN, |value| value.to_f64());
+        Err(PyFloatingPointError::new_err(format!("{what}: non-finite value {value}, number {at} of the array")))
     }
 
     /// The length of every axis.

@@ -269,7 +269,7 @@ fn attacked<T: Number, R: Send + 'static>(
     + 'static,
 ) -> PyResult<R> {
     let (goal, criterion) = (goal(&plan.goal, plan.output)?, criterion(&plan.criterion, plan.by)?);
-    let (x, y) = (rows(&Input::new(x, "X")?)?, owned(&Input::new(y, "y")?)?);
+    let (x, y) = (rows(&Input::finite(x, "X")?)?, owned(&Input::finite(y, "y")?)?);
     let (attack, threat) = (named(&plan.attack, &plan.settings)?, plan.threat.0.clone());
     let result = worker::run(py, None, move |_, _| {
         let models: Vec<&dyn Differentiable<T>> = models.iter().map(|model| model.as_ref() as _).collect();

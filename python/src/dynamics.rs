@@ -52,7 +52,7 @@ impl PyKernelDynamics {
         y: &Bound<'_, PyAny>,
         threads: usize,
     ) -> PyResult<Self> {
-        let matrix = |value, what| owned(&Input::<f64>::new(value, what)?);
+        let matrix = |value, what| owned(&Input::<f64>::finite(value, what)?);
         let (kernel, start, y) = (matrix(kernel, "kernel")?, matrix(start, "start")?, matrix(y, "y")?);
         let threads = Device::cpu(threads).threads();
         let dynamics = py.detach(|| Dynamics::new(&kernel, &start, &y, threads)).map_err(core)?;
@@ -96,8 +96,8 @@ impl PyKernelDynamics {
         momentum: f64,
     ) -> PyResult<Py<PyAny>> {
         let time = self::time(time, steps, learning_rate, momentum)?;
-        let cross = owned(&Input::<f64>::new(cross, "cross")?)?;
-        let start = owned(&Input::<f64>::new(start, "start")?)?;
+        let cross = owned(&Input::<f64>::finite(cross, "cross")?)?;
+        let start = owned(&Input::<f64>::finite(start, "start")?)?;
         let outputs = py.detach(|| self.dynamics.predict(&cross, &start, time)).map_err(core)?;
         Ok(array2(py, outputs)?.into_any().unbind())
     }

@@ -30,9 +30,10 @@ pub(crate) fn train(error: gramstep_train::Error) -> PyErr {
     match error {
         E::Core(error) => core(error),
         E::NonFinite { .. } => PyFloatingPointError::new_err(text),
-        E::FolderInUse { .. } => PyFileExistsError::new_err(text),
+        E::FolderInUse { .. } | E::Overwrites { .. } => PyFileExistsError::new_err(text),
+        E::Memory { .. } => PyMemoryError::new_err(text),
         E::Read { source, .. } if source.kind() == std::io::ErrorKind::NotFound => PyFileNotFoundError::new_err(text),
-        E::Read { .. } | E::Write { .. } => PyOSError::new_err(text),
+        E::Read { .. } | E::Write { .. } | E::InUse { .. } => PyOSError::new_err(text),
         _ => PyValueError::new_err(text),
     }
 }

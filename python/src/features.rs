@@ -125,7 +125,7 @@ impl PyTangentFeatures {
     /// J v, (n, k). v: (p,).
     fn jvp(&self, py: Python<'_>, v: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         each!(&self.0, tangent => {
-            let v = Input::new(v, "v")?.to_vec();
+            let v = Input::finite(v, "v")?.to_vec();
             let slope = py.detach(|| tangent.jvp(&v)).map_err(core)?;
             array_of(py, slope, &[tangent.samples(), tangent.outputs()])
         })
@@ -134,7 +134,7 @@ impl PyTangentFeatures {
     /// S Jᵀu, (p,). u: (n, k).
     fn vjp(&self, py: Python<'_>, u: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         each!(&self.0, tangent => {
-            let u = Input::new(u, "u")?.to_vec();
+            let u = Input::finite(u, "u")?.to_vec();
             let gradient = py.detach(|| tangent.vjp(&u)).map_err(core)?;
             array_of(py, gradient, &[tangent.parameter_count()])
         })
@@ -163,7 +163,7 @@ fn from_parts<T: Number>(
     }
     let (n, k) = rows.ok_or_else(|| PyValueError::new_err("parts: at least one part is needed"))?;
     let predictions = match predictions {
-        Some(values) => owned(&Input::new(values, "predictions")?)?,
+        Some(values) => owned(&Input::finite(values, "predictions")?)?,
         None => Matrix::zeros(n, k),
     };
     TangentFeatures::from_parts(Device::cpu(threads), n_parameters.unwrap_or(end), predictions, read).map_err(core)
@@ -180,8 +180,8 @@ fn place(part: &Bound<'_, PyAny>, length: usize, end: &mut usize) -> PyResult<Te
 }
 
 fn linear<T: Number>(part: &Bound<'_, PyAny>, end: &mut usize) -> PyResult<(Part<T>, usize, usize)> {
-    let activations = Input::new(&part.getattr("activations")?, "activations")?;
-    let deltas = Input::new(&part.getattr("deltas")?, "deltas")?;
+    let activations = Input::finite(&part.getattr("activations")?, "activations")?;
+    let deltas = Input::finite(&part.getattr("deltas")?, "deltas")?;
     let (n, k, places, inputs, outputs) = match (activations.shape(), deltas.shape()) {
         (&[n, inputs], &[m, k, outputs]) if n == m => (n, k, 1, inputs, outputs),
         (&[n, t, inputs], &[m, k, s, outputs]) if n == m && t == s => (n, k, t, inputs, outputs),
@@ -204,7 +204,7 @@ fn linear<T: Number>(part: &Bound<'_, PyAny>, end: &mut usize) -> PyResult<(Part
 }
 
 fn explicit<T: Number>(part: &Bound<'_, PyAny>, end: &mut usize) -> PyResult<(Part<T>, usize, usize)> {
-    let gradients = Input::new(&part.getattr("gradients")?, "gradients")?;
+    let gradients = Input::finite(&part.getattr("gradients")?, "gradients")?;
     let &[n, k, length] = gradients.shape() else {
         return Err(PyValueError::new_err(format!("gradients {:?}: expected (n, k, length)", gradients.shape())));
     };

@@ -1,7 +1,7 @@
 //! Kernels: of infinite width, and of a network.
 
-use gramstep::Device;
 use gramstep::kernel::{EmpiricalKernel, InfiniteArchitecture, KernelTiles, Outputs, Which};
+use gramstep::{Device, Matrix};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
@@ -63,6 +63,15 @@ pub(crate) fn infinite_kernel(
     }
 }
 
+/// A kernel none of whose numbers is too large for its type.
+fn finite<T: Number>(kernel: gramstep::Result<Matrix<T>>) -> PyResult<Matrix<T>> {
+    let kernel = kernel.map_err(core)?;
+    if kernel.as_slice().iter().all(|value| value.is_finite()) {
+        return Ok(kernel);
+    }
+    Err(core(gramstep::Error::NonFinite { what: "the kernel", layer: None }))
+}
+
 /// Whether an array holds float32; everything else is computed in float64.
 pub(crate) fn is_single(x: &Bound<'_, PyAny>) -> bool {
     x.getattr("dtype").and_then(|dtype| dtype.eq("float32")).unwrap_or(false)
@@ -75,8 +84,8 @@ fn infinite<T: Number>(
     X2: Option<&Bound<'_, PyAny>>,
     threads: usize,
 ) -> PyResult<Py<PyAny>> {
-    let x = Input::<T>::new(X, "X")?;
-    let x2 = X2.map(|x2| Input::<T>::new(x2, "X2")).transpose()?;
+    let x = Input::<T>::finite(X, "X")?;
+    let x2 = X2.map(|x2| Input::<T>::finite(x2, "X2")).transpose()?;
     let (x, x2) = (x.samples()?, x2.as_ref().map(Input::samples).transpose()?);
     let points = py.detach(|| {
         let (kernel, device) = (architecture.kernel()?, Device::cpu(threads));
@@ -89,7 +98,7 @@ fn infinite<T: Number>(
         None => Ok(points.gram(which)),
         Some(others) => points.cross_gram(&others, which),
     })?;
-    Ok(array2(py, kernel.map_err(core)?)?.into_any().unbind())
+    Ok(array2(py, finite(kernel)?)?.into_any().unbind())
 }
 
 /// The tangent kernel of a network at its parameters.
@@ -115,13 +124,13 @@ pub(crate) fn empirical_ntk(
         }
     };
     each!(&model.network, model => {
-        let x = rows(&Input::new(X, "X")?)?;
-        let x2 = X2.map(|x2| rows(&Input::new(x2, "X2")?)).transpose()?;
+        let x = rows(&Input::finite(X, "X")?)?;
+        let x2 = X2.map(|x2| rows(&Input::finite(x2, "X2")?)).transpose()?;
         let model = model.clone();
         let kernel = worker::run(py, None, move |_, _| {
             let kernel = EmpiricalKernel::new(&model, &x, x2.as_ref().unwrap_or(&x), Which::Ntk, outputs)?;
             if x2.is_none() { kernel.symmetric_matrix(TILE) } else { kernel.matrix(TILE) }
         })?;
-        Ok(array2(py, kernel.map_err(core)?)?.into_any().unbind())
+        Ok(array2(py, finite(kernel)?)?.into_any().unbind())
     })
 }

@@ -41,7 +41,7 @@ impl PyLinearisedModel {
         ridge: f64,
     ) -> PyResult<Py<Self>> {
         each_linear!(&mut slf.borrow_mut(py).linear, linear => {
-            let (x, y) = (Input::new(X, "X")?, Input::new(y, "y")?);
+            let (x, y) = (Input::finite(X, "X")?, Input::finite(y, "y")?);
             let (x, y) = (x.samples()?, owned(&y)?);
             py.detach(|| linear.fit(x, &y, ridge)).map_err(core)?;
         });
@@ -51,7 +51,7 @@ impl PyLinearisedModel {
     /// f(θ₀, x) + J(x) v, (n, k).
     fn predict(&self, py: Python<'_>, X: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         each_linear!(&self.linear, linear => {
-            let x = Input::new(X, "X")?;
+            let x = Input::finite(X, "X")?;
             let x = x.samples()?;
             let outputs = py.detach(|| linear.predict(x)).map_err(core)?;
             Ok(array2(py, outputs)?.into_any().unbind())
@@ -75,7 +75,7 @@ impl PyLinearisedModel {
     #[setter]
     fn set_displacement(&mut self, v: &Bound<'_, PyAny>) -> PyResult<()> {
         each_linear!(&mut self.linear, linear => {
-            linear.set_displacement(Input::new(v, "displacement")?.to_vec()).map_err(core)
+            linear.set_displacement(Input::finite(v, "displacement")?.to_vec()).map_err(core)
         })
     }
 }

@@ -292,7 +292,7 @@ impl PyModel {
     #[setter]
     fn set_theta(&mut self, theta: &Bound<'_, PyAny>) -> PyResult<()> {
         each!(&mut self.network, model => {
-            let theta = Input::new(theta, "theta")?.to_vec();
+            let theta = Input::finite(theta, "theta")?.to_vec();
             model.set_theta(&theta).map_err(core)
         })
     }
@@ -316,7 +316,7 @@ impl PyModel {
     /// (5, 2)
     fn predict(&self, py: Python<'_>, X: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         each!(&self.network, model => {
-            let x = Input::new(X, "X")?;
+            let x = Input::finite(X, "X")?;
             let x = x.samples()?;
             let outputs = py.detach(|| model.predict(x)).map_err(core)?;
             Ok(array2(py, outputs)?.into_any().unbind())
@@ -326,7 +326,7 @@ impl PyModel {
     /// ∂f/∂θ, (n, k, p): for small problems; :meth:`gram`, :meth:`jvp` and :meth:`vjp` do without.
     fn jacobian(&self, py: Python<'_>, X: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         each!(&self.network, model => {
-            let x = Input::new(X, "X")?;
+            let x = Input::finite(X, "X")?;
             let x = x.samples()?;
             let jacobian = py.detach(|| model.tangent(x).map(|tangent| tangent.jacobian())).map_err(core)?;
             array_of(py, jacobian.into_vec(), &[x.rows(), model.outputs(), model.parameter_count()])
@@ -345,8 +345,8 @@ impl PyModel {
     #[pyo3(signature = (X, X2=None))]
     fn gram(&self, py: Python<'_>, X: &Bound<'_, PyAny>, X2: Option<&Bound<'_, PyAny>>) -> PyResult<Py<PyAny>> {
         each!(&self.network, model => {
-            let x = Input::new(X, "X")?;
-            let x2 = X2.map(|x2| Input::new(x2, "X2")).transpose()?;
+            let x = Input::finite(X, "X")?;
+            let x2 = X2.map(|x2| Input::finite(x2, "X2")).transpose()?;
             let (x, x2) = (x.samples()?, x2.as_ref().map(Input::samples).transpose()?);
             let gram = py.detach(|| match x2 {
                 None => Ok(model.tangent(x)?.gram()),
@@ -359,7 +359,7 @@ impl PyModel {
     /// J v, (n, k), by forward differentiation. v: (p,).
     fn jvp(&self, py: Python<'_>, X: &Bound<'_, PyAny>, v: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         each!(&self.network, model => {
-            let (x, v) = (Input::new(X, "X")?, Input::new(v, "v")?.to_vec());
+            let (x, v) = (Input::finite(X, "X")?, Input::finite(v, "v")?.to_vec());
             let x = x.samples()?;
             let (_, slope) = py.detach(|| model.predict_tangent(x, &v)).map_err(core)?;
             Ok(array2(py, slope)?.into_any().unbind())
@@ -377,7 +377,7 @@ impl PyModel {
     /// True
     fn vjp(&self, py: Python<'_>, X: &Bound<'_, PyAny>, u: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         each!(&self.network, model => {
-            let (x, u) = (Input::new(X, "X")?, Input::new(u, "u")?.to_vec());
+            let (x, u) = (Input::finite(X, "X")?, Input::finite(u, "u")?.to_vec());
             let x = x.samples()?;
             let gradient = py.detach(|| model.tangent(x)?.vjp(&u)).map_err(core)?;
             array_of(py, gradient, &[model.parameter_count()])
@@ -387,7 +387,7 @@ impl PyModel {
     /// The tangent features of a batch: one forward and one backward pass for any number of products.
     fn tangent(&self, py: Python<'_>, X: &Bound<'_, PyAny>) -> PyResult<PyTangentFeatures> {
         each!(&self.network, model => {
-            let x = Input::new(X, "X")?;
+            let x = Input::finite(X, "X")?;
             let x = x.samples()?;
             py.detach(|| model.tangent(x)).map(Into::into).map_err(core)
         })
@@ -396,7 +396,7 @@ impl PyModel {
     /// ∂⟨u_i, f(x_i)⟩/∂x_i of every sample, of the shape of X. u: (n, k).
     fn input_gradient(&self, py: Python<'_>, X: &Bound<'_, PyAny>, u: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         each!(&self.network, model => {
-            let (x, u) = (Input::new(X, "X")?, Input::new(u, "u")?);
+            let (x, u) = (Input::finite(X, "X")?, Input::finite(u, "u")?);
             let (rows, u) = (x.samples()?, owned(&u)?);
             let gradient = py.detach(|| model.input_gradient(rows, &u)).map_err(core)?;
             array_of(py, gradient.into_vec(), x.shape())
@@ -452,7 +452,7 @@ fn set_parameters<T: Number>(model: &mut Model<T>, parameters: &Bound<'_, PyDict
         let name: String = name.extract().map_err(|_| PyTypeError::new_err("names of parameters are strings"))?;
         let span = model.spans().iter().find(|span| span.name == name);
         let span = span.ok_or_else(|| PyKeyError::new_err(format!("no parameter {name:?}")))?;
-        let values = Input::new(&values, "a parameter")?;
+        let values = Input::finite(&values, "a parameter")?;
         if values.shape() != span.shape {
             let (expected, got) = (&span.shape, values.shape());
             return Err(PyValueError::new_err(format!("{name}: expected shape {expected:?}, got {got:?}")));

@@ -29,6 +29,18 @@ pub(crate) struct PyPredictor {
     story: Option<(String, Vec<u8>)>,
 }
 
+/// A configuration from JSON; an error names the argument.
+fn configuration(text: &str) -> PyResult<Config> {
+    let wrong = |error: serde_json::Error| PyValueError::new_err(error.to_string());
+    let arguments: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text).map_err(wrong)?;
+    for (name, value) in &arguments {
+        let one = serde_json::Map::from_iter([(name.clone(), value.clone())]);
+        serde_json::from_value::<Config>(one.into())
+            .map_err(|error| PyValueError::new_err(format!("{name} = {value}: {error}")))?;
+    }
+    serde_json::from_value(arguments.into()).map_err(wrong)
+}
+
 /// Trains by a configuration in JSON; goes on from `start` if there is one.
 #[pyfunction]
 #[pyo3(signature = (data, config, *, validation=None, tolerance=0.0, start=None, report=None))]
@@ -41,7 +53,7 @@ pub(crate) fn fit<'py>(
     start: Option<&PyPredictor>,
     report: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<(PyPredictor, Bound<'py, PyDict>)> {
-    let config: Config = serde_json::from_str(config).map_err(|error| PyValueError::new_err(error.to_string()))?;
+    let config = configuration(config)?;
     let single = match start {
         Some(start) => start.predictor.learned().precision() == gramstep_train::settings::Precision::F32,
         None => is_single(data.x.bind(py)),

@@ -75,7 +75,7 @@ pub(crate) fn gram_gauss_newton_step<'py>(
     sample_weight: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyDict>> {
     let loss = self::loss(loss)?;
-    let weights = sample_weight.map(|weights| Ok::<_, PyErr>(Input::<f64>::new(weights, "sample_weight")?.to_vec()));
+    let weights = sample_weight.map(|weights| Ok::<_, PyErr>(Input::<f64>::finite(weights, "sample_weight")?.to_vec()));
     let weights = weights.transpose()?;
     let config = GramGaussNewtonConfig::default()
         .with_damping(Damping::Absolute(damping))
@@ -96,7 +96,7 @@ fn step<T: Number>(
     loss: &dyn Loss,
     weights: Option<&[f64]>,
 ) -> PyResult<StepInfo> {
-    let (x, y) = (Input::new(X, "X")?, Input::new(y, "y")?);
+    let (x, y) = (Input::finite(X, "X")?, Input::finite(y, "y")?);
     let mut batch = Batch::new(x.samples()?, y.matrix()?).with_loss(loss);
     if let Some(weights) = weights {
         batch = batch.with_weights(weights);

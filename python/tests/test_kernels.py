@@ -154,3 +154,17 @@ def test_tiles_survive_the_death_of_a_dask_worker(rng):
         futures[0].result()
         os.kill(next(iter(client.run(os.getpid).values())), signal.SIGKILL)
         assert all(np.array_equal(a, b.result()) for a, b in zip(here, futures, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("kernel", "error", "message"),
+    [
+        (np.triu(np.ones((4, 4))), ValueError, "not symmetric"),
+        (-np.eye(4), ValueError, "eigenvalue"),
+        (np.full((4, 4), np.nan), FloatingPointError, "non-finite"),
+    ],
+    ids=["one triangle", "negative", "NaN"],
+)
+def test_what_is_no_kernel_is_refused(kernel, error, message):
+    with pytest.raises(error, match=message):
+        gramstep.KernelDynamics(kernel, np.zeros((4, 1)), np.arange(4.0)[:, None])

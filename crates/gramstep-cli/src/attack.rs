@@ -1,6 +1,5 @@
 //! `gramstep attack`.
 
-use std::io::{Write, stdout};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -11,10 +10,11 @@ use gramstep_train::data::{Format, Source};
 use gramstep_train::settings::all_processors;
 use gramstep_train::training::adversarial::Unit;
 
-use crate::options::{TalkOptions, formatted, parse, stop_flag};
+use crate::ending::Ending;
+use crate::options::{TalkOptions, formatted, parse, threads};
 use crate::outcome::{Outcome, Result};
 use crate::progress::Progress;
-use crate::text;
+use crate::{streams, text};
 
 /// Look for small changes of inputs that mislead the model of a run.
 #[derive(Args)]
@@ -66,14 +66,14 @@ pub(crate) struct Attack {
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
     /// Threads [default: all processors]
-    #[arg(long, value_name = "N")]
-    threads: Option<NonZeroUsize>,
+    #[arg(long, value_name = "N", value_parser = threads)]
+    threads: Option<usize>,
     #[command(flatten)]
     talk: TalkOptions,
 }
 
 impl Attack {
-    pub(crate) fn run(self) -> Result {
+    pub(crate) fn run(self, ending: &Ending) -> Result {
         let options = AttackOptions {
             unit: if self.standardised { Unit::Deviation } else { Unit::Data },
             attack: self.method,
@@ -82,22 +82,19 @@ impl Attack {
             sizes: self.sizes,
             rows: self.rows.map(NonZeroUsize::get),
             seed: self.seed,
-            threads: self.threads.map_or_else(all_processors, NonZeroUsize::get),
+            threads: self.threads.unwrap_or_else(all_processors),
             page: self.report,
             transfer: self.transfer,
             ..AttackOptions::new(self.norm, self.radius)
         };
         let source = self.data.map(|data| formatted(data, self.format).parse::<Source>()).transpose()?;
-        let report = attack(&self.run, source.as_ref(), &options, &stop_flag(), &mut Progress::new(self.talk.quiet))?;
+        let report =
+            attack(&self.run, source.as_ref(), &options, ending.orderly(), &mut Progress::new(self.talk.quiet))?;
+        ending.over();
         if !self.talk.quiet {
-            report.notes.iter().for_each(|note| eprintln!("note: {note}"));
+            streams::notes(&report.notes);
         }
-        let mut out = stdout().lock();
-        if self.talk.json {
-            writeln!(out, "{}", text::json(&report)?)?;
-        } else {
-            out.write_all(text::attack(&report).as_bytes())?;
-        }
+        streams::print(&if self.talk.json { text::json(&report)? + "\n" } else { text::attack(&report) })?;
         Ok(if report.interrupted { Outcome::Interrupted } else { Outcome::Done })
     }
 }

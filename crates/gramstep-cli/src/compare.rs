@@ -1,16 +1,17 @@
 //! `gramstep compare`.
 
-use std::io::{Write, stdout};
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 
 use clap::Args;
-use gramstep_train::run::compare::{Entry, compare};
+use gramstep_train::run::compare::compare;
 use gramstep_train::settings::OptimizerName;
 
-use crate::options::{TalkOptions, TrainingOptions, parse, stop_flag};
+use crate::ending::Ending;
+use crate::options::{TalkOptions, TrainingOptions, parse};
 use crate::outcome::{Outcome, Result};
 use crate::progress::Progress;
-use crate::text;
+use crate::{streams, text};
 
 /// Train by several methods from the same start, on the same rows, for the same time.
 #[derive(Args)]
@@ -37,19 +38,16 @@ pub(crate) struct Compare {
 }
 
 impl Compare {
-    pub(crate) fn run(self) -> Result {
+    pub(crate) fn run(self, ending: &Ending) -> Result {
         let config = self.options.config()?;
-        let stop = stop_flag();
+        let stop = ending.orderly();
         let mut progress = Progress::new(self.talk.quiet);
-        let comparison = compare(&config, &self.optimizers, self.tune, self.out.as_deref(), &stop, &mut progress)?;
-        let mut out = stdout().lock();
-        if self.talk.json {
-            writeln!(out, "{}", text::json(&comparison)?)?;
-        } else {
-            out.write_all(text::comparison(&comparison).as_bytes())?;
-        }
-        let interrupted =
-            comparison.runs.iter().any(|run| matches!(run, Entry::Done(report) if report.is_interrupted()));
+        let comparison = compare(&config, &self.optimizers, self.tune, self.out.as_deref(), stop, &mut progress)?;
+        ending.over();
+        let json = self.talk.json;
+        streams::print(&if json { text::json(&comparison)? + "\n" } else { text::comparison(&comparison) })?;
+        // A method that failed when it was interrupted is no method that is done.
+        let interrupted = stop.load(Ordering::Relaxed);
         Ok(if interrupted { Outcome::Interrupted } else { Outcome::Done })
     }
 }

@@ -3,7 +3,6 @@
 //! Whatever ends one process before its time ends all of them: the others would wait for it for ever. So every failure
 //! and every panic goes through `MPI_Abort`, and says which process it was.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use gramstep_mpi::World;
 use gramstep_train::training::processes::Processes;
 
 use crate::outcome::{Outcome, Result};
+use crate::streams::say;
 
 /// How long another process than the first waits before it tells its failure: what all have alike, such as a wrong
 /// option, is told by the first one alone.
@@ -19,14 +19,11 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Runs a command on all processes; any failure ends all of them. SIGUSR1, which `mpirun` passes on, ends training as
 /// Ctrl-C does, but leaves the time for it.
-pub(crate) fn run(stop: &Arc<AtomicBool>, command: impl FnOnce(Processes<'_>) -> Result) -> Result {
+pub(crate) fn run(stop: &AtomicBool, command: impl FnOnce(Processes<'_>) -> Result) -> Result {
     let world = World::join().map_err(gramstep_train::Error::from)?;
     let (rank, size) = (world.rank(), world.size());
     let name = format!("process {rank} of {size}");
     abort_on_panic(name.clone());
-    if let Err(error) = signal_hook::flag::register(signal_hook::consts::SIGUSR1, Arc::clone(stop)) {
-        eprintln!("warning: {name}: SIGUSR1 will not keep the model: {error}");
-    }
     let result = command(Processes::new(&world, stop));
     // What panics after this ends alone: MPI is over then.
     drop(std::panic::take_hook());
@@ -34,7 +31,7 @@ pub(crate) fn run(stop: &Arc<AtomicBool>, command: impl FnOnce(Processes<'_>) ->
         Err(failure) if size > 1 => {
             if rank > 0 {
                 std::thread::sleep(PATIENCE);
-                eprintln!("{name} failed:");
+                say(format_args!("{name} failed:"));
             }
             match failure.report() {
                 // Nobody reads the result any more.
@@ -65,7 +62,7 @@ fn abort_on_panic(name: String) {
     let tell = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         tell(panic);
-        eprintln!("{name} panicked; all processes end");
+        say(format_args!("{name} panicked; all processes end"));
         World::abort(101);
     }));
 }

@@ -1,6 +1,5 @@
 //! `gramstep info`.
 
-use std::io::{Write, stdout};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -9,7 +8,7 @@ use gramstep_train::run::info::{ProgramInfo, RunInfo};
 use gramstep_train::settings::all_processors;
 
 use crate::outcome::{Outcome, Result};
-use crate::text;
+use crate::{streams, text};
 
 /// Show the program and the machine, or a run.
 #[derive(Args)]
@@ -31,7 +30,7 @@ impl Info {
             (Some(run), false) => text::run(&RunInfo::load(&run, &Device::cpu(threads))?),
             (Some(run), true) => text::json(&RunInfo::load(&run, &Device::cpu(threads))?)? + "\n",
         };
-        stdout().lock().write_all(text.as_bytes())?;
+        streams::print(&text)?;
         Ok(Outcome::Done)
     }
 }

@@ -1,6 +1,5 @@
 //! `gramstep kernel`.
 
-use std::io::{Write, stdout};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -11,10 +10,11 @@ use gramstep_train::format::text::{count, number, seconds};
 use gramstep_train::kernel::{Choice, Job, Part, Summary, compute, join};
 use gramstep_train::settings::{Config, Precision};
 
-use crate::options::{TalkOptions, parse, stop_flag};
+use crate::ending::Ending;
+use crate::options::{TalkOptions, parse, threads};
 use crate::outcome::{Outcome, Result};
 use crate::progress::Progress;
-use crate::text;
+use crate::{streams, text};
 
 /// Compute the kernel matrix of a table, of any size, into an NPY file.
 #[derive(Args)]
@@ -61,7 +61,7 @@ pub(crate) struct Kernel {
     #[arg(long, value_name = "FILE.html", conflicts_with = "tile", help_heading = "Output")]
     report: Option<PathBuf>,
     /// Threads [default: all processors]
-    #[arg(long, value_name = "N", help_heading = "Machine")]
+    #[arg(long, value_name = "N", value_parser = threads, help_heading = "Machine")]
     threads: Option<usize>,
     #[command(flatten)]
     talk: TalkOptions,
@@ -72,15 +72,14 @@ fn specification<S: FromStr<Err = gramstep::Error>>(text: &str) -> std::result::
 }
 
 impl Kernel {
-    pub(crate) fn run(self) -> Result {
+    pub(crate) fn run(self, ending: &Ending) -> Result {
         if let (false, Some(out)) = (self.join.is_empty(), &self.out) {
             let rows = join(&self.join, out)?;
-            let mut stdout = stdout().lock();
-            if self.talk.json {
-                writeln!(stdout, "{}", serde_json::json!({ "schema_version": 1, "size": rows, "out": out }))?;
+            streams::print(&if self.talk.json {
+                format!("{}\n", serde_json::json!({ "schema_version": 1, "size": rows, "out": out }))
             } else {
-                writeln!(stdout, "{} rows in {}", count(rows), out.display())?;
-            }
+                format!("{} rows in {}\n", count(rows), out.display())
+            })?;
             return Ok(Outcome::Done);
         }
         let choice = match (self.infinite, self.model) {
@@ -106,16 +105,12 @@ impl Kernel {
         };
         let mut job = Job::new(config, choice);
         (job.out, job.part, job.page) = (self.out, self.tile, self.report);
-        let summary = compute(&job, &stop_flag(), &mut Progress::new(self.talk.quiet))?;
+        let summary = compute(&job, ending.orderly(), &mut Progress::new(self.talk.quiet))?;
+        ending.over();
         if !self.talk.quiet {
-            summary.notes.iter().for_each(|note| eprintln!("note: {note}"));
+            streams::notes(&summary.notes);
         }
-        let mut out = stdout().lock();
-        if self.talk.json {
-            writeln!(out, "{}", text::json(&summary)?)?;
-        } else {
-            out.write_all(described(&summary).as_bytes())?;
-        }
+        streams::print(&if self.talk.json { text::json(&summary)? + "\n" } else { described(&summary) })?;
         Ok(if summary.interrupted { Outcome::Interrupted } else { Outcome::Done })
     }
 }

@@ -4,6 +4,7 @@ mod attack;
 mod compare;
 #[cfg(feature = "mpi")]
 mod distributed;
+mod ending;
 mod info;
 mod kernel;
 mod options;
@@ -11,6 +12,7 @@ mod outcome;
 mod predict;
 mod progress;
 mod report;
+mod streams;
 mod text;
 mod train;
 mod verify;
@@ -42,14 +44,16 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let result = match Arguments::parse().command {
-        Command::Train(command) => command.run(),
+    let command = Arguments::parse().command;
+    let ending = ending::Ending::listen();
+    let result = match command {
+        Command::Train(command) => command.run(&ending),
         Command::Predict(command) => command.run(),
-        Command::Compare(command) => command.run(),
-        Command::Kernel(command) => command.run(),
+        Command::Compare(command) => command.run(&ending),
+        Command::Kernel(command) => command.run(&ending),
         Command::Report(command) => command.run(),
-        Command::Attack(command) => command.run(),
-        Command::Verify(command) => command.run(),
+        Command::Attack(command) => command.run(&ending),
+        Command::Verify(command) => command.run(&ending),
         Command::Info(command) => command.run(),
     };
     outcome::exit_code(result)

@@ -1,14 +1,12 @@
 //! Options that several commands share.
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, value_parser};
 use gramstep_train::Result;
 use gramstep_train::data::{Format, Source};
-use gramstep_train::settings::{Config, Group, Hyphen, SETTINGS, Setting, Taken};
+use gramstep_train::settings::{Config, Group, Hyphen, SETTINGS, Setting, Taken, all_processors};
 
 /// What is learned, from what, and how: the options of all settings, with `TRAIN` those too that `train` alone takes.
 pub(crate) struct TrainingOptions<const TRAIN: bool> {
@@ -141,6 +139,13 @@ pub(crate) struct TalkOptions {
     pub(crate) quiet: bool,
 }
 
+/// Threads of a command.
+pub(crate) fn threads(text: &str) -> std::result::Result<usize, String> {
+    let mut config = Config::default();
+    config.set("threads", text).and_then(|()| config.validate()).map_err(allowed)?;
+    Ok(config.threads.unwrap_or_else(all_processors))
+}
+
 /// Parses an option by the library; what it has to be follows the value in the message.
 pub(crate) fn parse<T: std::str::FromStr<Err = gramstep_train::Error>>(text: &str) -> std::result::Result<T, String> {
     text.parse().map_err(allowed)
@@ -152,22 +157,6 @@ fn allowed(error: gramstep_train::Error) -> String {
         gramstep_train::Error::Setting { range, .. } => range,
         other => other.hint().map_or_else(|| other.to_string(), |hint| format!("{other}\n  hint: {hint}")),
     }
-}
-
-/// A flag that Ctrl-C sets. A second Ctrl-C ends the program at once.
-pub(crate) fn stop_flag() -> Arc<AtomicBool> {
-    let flag = Arc::new(AtomicBool::new(false));
-    let set = Arc::clone(&flag);
-    let installed = ctrlc::set_handler(move || {
-        if set.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-        eprintln!("\nending soon, with what is done so far (Ctrl-C again: at once)");
-    });
-    if let Err(error) = installed {
-        eprintln!("warning: Ctrl-C will not keep what is done: {error}");
-    }
-    flag
 }
 
 #[cfg(test)]

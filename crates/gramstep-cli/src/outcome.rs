@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use gramstep_train::Error;
 
+use crate::streams::say;
+
 /// How a command that did not fail ended.
 #[derive(Clone, Copy)]
 pub(crate) enum Outcome {
@@ -50,16 +52,14 @@ impl Failure {
     /// Tells the user; returns the exit code.
     pub(crate) fn report(&self) -> u8 {
         match self {
-            // The reader has seen enough: `gramstep predict .. | head`.
-            Self::Stdout(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
             Self::Stdout(error) => {
-                eprintln!("error: cannot write to stdout: {error}");
+                say(format_args!("error: cannot write to stdout: {error}"));
                 1
             }
             Self::Work(error) => {
-                eprintln!("error: {error}");
+                say(format_args!("error: {error}"));
                 if let Some(hint) = error.hint() {
-                    eprintln!("hint: {hint}");
+                    say(format_args!("hint: {hint}"));
                 }
                 if error.is_usage() { 2 } else { 1 }
             }

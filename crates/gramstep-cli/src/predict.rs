@@ -1,17 +1,17 @@
 //! `gramstep predict`.
 
 use std::io::{BufWriter, Write, stdout};
-use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use gramstep::Device;
+use gramstep_train::folder::check_output;
 use gramstep_train::predictor::{ErrorBars, Predictor};
 use gramstep_train::settings::all_processors;
 
-use crate::options::RowOptions;
+use crate::options::{RowOptions, threads};
 use crate::outcome::{Outcome, Result};
-use crate::text;
+use crate::{streams, text};
 
 /// Predict the rows of a table with the model of a run.
 #[derive(Args)]
@@ -34,8 +34,8 @@ pub(crate) struct Predict {
     #[arg(long, value_name = "PROBABILITY", value_parser = probability)]
     interval: Option<f64>,
     /// Threads [default: all processors]
-    #[arg(long, value_name = "N")]
-    threads: Option<NonZeroUsize>,
+    #[arg(long, value_name = "N", value_parser = threads)]
+    threads: Option<usize>,
     /// Say nothing on stderr but errors
     #[arg(long)]
     quiet: bool,
@@ -48,8 +48,12 @@ fn probability(text: &str) -> std::result::Result<f64, String> {
 
 impl Predict {
     pub(crate) fn run(self) -> Result {
-        let threads = self.threads.map_or_else(all_processors, NonZeroUsize::get);
+        let threads = self.threads.unwrap_or_else(all_processors);
         let source = self.rows.source()?;
+        if let Some(out) = &self.out {
+            let read = source.path().map(Path::to_owned);
+            check_output(out, read.as_slice())?;
+        }
         let model = Predictor::load(&self.run, &Device::cpu(threads))?;
         let table = model.read(&source, threads)?;
         let predictions = if self.std || self.interval.is_some() {
@@ -58,17 +62,16 @@ impl Predict {
             model.predict(&table)?
         };
         if !self.quiet {
-            predictions.notes.iter().for_each(|note| eprintln!("note: {note}"));
+            streams::notes(&predictions.notes);
             if let Some(metrics) = &predictions.metrics {
-                eprintln!("note: {}", text::judgement(metrics));
+                streams::say(format_args!("note: {}", text::judgement(metrics)));
             }
         }
         if let Some(path) = self.out {
             predictions.write(&path)?;
         } else {
             let mut out = BufWriter::new(stdout().lock());
-            predictions.write_csv(&mut out)?;
-            out.flush()?;
+            streams::enough(predictions.write_csv(&mut out).and_then(|()| out.flush()))?;
         }
         Ok(Outcome::Done)
     }

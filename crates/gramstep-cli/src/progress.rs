@@ -7,6 +7,8 @@ use gramstep_train::Result;
 use gramstep_train::outcome::event::{EpochEvent, Event, Observer, Start};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::streams;
+
 /// An observer that shows a progress bar.
 pub(crate) struct Progress {
     quiet: bool,
@@ -23,7 +25,7 @@ impl Progress {
     /// A sentence beside the bar.
     fn say(&self, text: &str) {
         if !self.quiet {
-            self.bar.suspend(|| eprintln!("{text}"));
+            self.bar.suspend(|| streams::say(text));
         }
     }
 

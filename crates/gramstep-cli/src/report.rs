@@ -1,6 +1,5 @@
 //! `gramstep report`.
 
-use std::io::{Write, stdout};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -10,6 +9,7 @@ use gramstep_train::report::write_runs;
 use gramstep_train::settings::all_processors;
 
 use crate::outcome::{Outcome, Result};
+use crate::streams;
 
 /// Write a page about one run, or about several laid over each other.
 #[derive(Args)]
@@ -31,7 +31,7 @@ impl Report {
             _ => PathBuf::from("report.html"),
         });
         write_runs(&self.runs, &out, &Device::cpu(threads))?;
-        writeln!(stdout().lock(), "{}", out.display())?;
+        streams::print(&format!("{}\n", out.display()))?;
         Ok(Outcome::Done)
     }
 }

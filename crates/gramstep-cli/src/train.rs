@@ -1,16 +1,17 @@
 //! `gramstep train`.
 
-use std::io::{Write, stdout};
 use std::path::PathBuf;
 
 use clap::Args;
-use gramstep_train::run::{Keep, resume, train};
+use gramstep_train::outcome::event::{Event, Observer};
+use gramstep_train::run::{Keep, finish, resume, train};
 use gramstep_train::training::processes::Processes;
 
-use crate::options::{TalkOptions, TrainingOptions, stop_flag};
+use crate::ending::Ending;
+use crate::options::{TalkOptions, TrainingOptions};
 use crate::outcome::{Outcome, Result};
 use crate::progress::Progress;
-use crate::text;
+use crate::{streams, text};
 
 /// Train a network on a table and keep it in a folder.
 #[derive(Args)]
@@ -25,6 +26,9 @@ pub(crate) struct Train {
     /// --patience may be changed
     #[arg(long, value_name = "DIR", conflicts_with_all = ["out", "data", "config", "init"])]
     resume: Option<PathBuf>,
+    /// With --resume: make no more steps, write model and report of what was done by the last checkpoint
+    #[arg(long, requires = "resume")]
+    finish: bool,
     /// As one of the processes that mpirun started: mpirun -n 4 gramstep train --distributed ..; each steps on its share
     /// of every batch. All of them read the data; the first one writes. See SCALING.md
     #[cfg(feature = "mpi")]
@@ -35,28 +39,34 @@ pub(crate) struct Train {
 }
 
 impl Train {
-    pub(crate) fn run(self) -> Result {
-        let stop = stop_flag();
+    pub(crate) fn run(self, ending: &Ending) -> Result {
         #[cfg(feature = "mpi")]
         if self.distributed {
-            return crate::distributed::run(&stop, |processes| self.train(processes));
+            return crate::distributed::run(ending.patient(), |processes| self.train(ending, processes));
         }
         #[cfg(feature = "mpi")]
         crate::distributed::check_alone()?;
-        self.train(Processes::from(&*stop))
+        let stop = ending.of_run(self.talk);
+        self.train(ending, Processes::from(stop))
     }
 
-    fn train(self, processes: Processes<'_>) -> Result {
+    fn train(self, ending: &Ending, processes: Processes<'_>) -> Result {
         let config = self.options.config()?;
         let keep = self.out.as_deref().map_or(Keep::Fresh, Keep::Folder);
         let mut progress = Progress::new(self.talk.quiet);
-        let report = match &self.resume {
-            Some(folder) => resume(folder, config, processes, &mut progress)?,
-            None => train(&config, keep, processes, &mut progress)?,
+        let mut watch = |event: &Event<'_>| {
+            ending.heed(event);
+            progress.observe(event)
         };
+        let report = match &self.resume {
+            Some(folder) if self.finish => finish(folder, config, &mut watch)?,
+            Some(folder) => resume(folder, config, processes, &mut watch)?,
+            None => train(&config, keep, processes, &mut watch)?,
+        };
+        ending.over();
         if processes.is_first() {
             let text = if self.talk.json { text::json(&report)? + "\n" } else { text::report(&report) };
-            stdout().lock().write_all(text.as_bytes())?;
+            streams::print(&text)?;
         }
         Ok(if report.is_interrupted() { Outcome::Interrupted } else { Outcome::Done })
     }

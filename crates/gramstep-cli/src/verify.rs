@@ -1,18 +1,19 @@
 //! `gramstep verify`.
 
-use std::io::{Write, stdout};
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args};
 use gramstep::theory::{Certificate, Effort, Verdict};
+use gramstep_train::folder::check_output;
 use gramstep_train::format::text::{number, seconds};
 use gramstep_train::settings::Config;
 use gramstep_train::verify::{Job, SEEDS, Verification, verify};
 
-use crate::options::{TalkOptions, stop_flag};
+use crate::ending::Ending;
+use crate::options::{TalkOptions, threads};
 use crate::outcome::{Outcome, Result};
 use crate::progress::Progress;
-use crate::text;
+use crate::{streams, text};
 
 /// Try claims of the theory: what they predict beside what is measured.
 #[derive(Args)]
@@ -54,14 +55,14 @@ pub(crate) struct Verify {
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     out: Option<PathBuf>,
     /// Threads [default: all processors]
-    #[arg(long, value_name = "N", help_heading = "Machine")]
+    #[arg(long, value_name = "N", value_parser = threads, help_heading = "Machine")]
     threads: Option<usize>,
     #[command(flatten)]
     talk: TalkOptions,
 }
 
 impl Verify {
-    pub(crate) fn run(self) -> Result {
+    pub(crate) fn run(self, ending: &Ending) -> Result {
         let table = self.data.map(|data| Config {
             data: Some(data),
             target: self.target.into_iter().collect(),
@@ -77,19 +78,18 @@ impl Verify {
             threads: self.threads,
         };
         let quiet = self.talk.quiet;
-        let found = verify(&job, &stop_flag(), &mut Progress::new(quiet))?;
+        if let Some(folder) = self.out.as_ref().filter(|folder| folder.is_dir()) {
+            check_output(&folder.join("report.html"), &[])?;
+        }
+        let found = verify(&job, ending.orderly(), &mut Progress::new(quiet))?;
+        ending.over();
         if let Some(folder) = &self.out {
             found.write(folder)?;
             if !quiet {
-                eprintln!("report: {}", folder.join("report.html").display());
+                streams::say(format_args!("report: {}", folder.join("report.html").display()));
             }
         }
-        let mut out = stdout().lock();
-        if self.talk.json {
-            writeln!(out, "{}", text::json(&found)?)?;
-        } else {
-            out.write_all(described(&found).as_bytes())?;
-        }
+        streams::print(&if self.talk.json { text::json(&found)? + "\n" } else { described(&found) })?;
         Ok(match &found {
             found if found.is_refuted() => Outcome::Refuted,
             found if found.interrupted => Outcome::Interrupted,

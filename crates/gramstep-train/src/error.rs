@@ -264,6 +264,22 @@ pub enum Error {
         /// Why it cannot be used.
         reason: String,
     },
+    /// A run folder or file that another process writes to.
+    #[error("{} is in use by {}", .path.display(), writer(*.process))]
+    InUse {
+        /// The folder or file.
+        path: PathBuf,
+        /// The process, where it is known.
+        process: Option<u32>,
+    },
+    /// An output in the place of something that must not be lost.
+    #[error("{} would be overwritten: {reason}", .path.display())]
+    Overwrites {
+        /// The output.
+        path: PathBuf,
+        /// What is there.
+        reason: String,
+    },
     /// A run folder that is already in use.
     #[error("{} already holds a run", .path.display())]
     FolderInUse {
@@ -338,6 +354,18 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// Work that needs more memory than the process may take.
+    #[error("{what} needs {}, and {} is free", bytes(*.needed), bytes(*.free))]
+    Memory {
+        /// What.
+        what: &'static str,
+        /// Bytes that it needs.
+        needed: u64,
+        /// Bytes that are free.
+        free: u64,
+        /// What would fit.
+        instead: &'static str,
+    },
     /// An error of the mathematics.
     #[error(transparent)]
     Core(#[from] gramstep::Error),
@@ -346,6 +374,15 @@ pub enum Error {
 /// How many more rows have the same fault.
 fn others(rows: usize) -> String {
     if rows == 1 { String::new() } else { format!(", and {} more rows have none", rows - 1) }
+}
+
+fn bytes(count: u64) -> String {
+    let (unit, size) = if count < 1 << 30 { ("MB", 1 << 20) } else { ("GB", 1 << 30) };
+    format!("{:.1} {unit} of memory", count as f64 / f64::from(size))
+}
+
+fn writer(process: Option<u32>) -> String {
+    process.map_or_else(|| "another process".to_owned(), |process| format!("process {process}"))
 }
 
 fn plural(count: usize, noun: &str) -> String {
@@ -402,6 +439,8 @@ impl Error {
                 "give --resume the folder of a run that was cut off, or train again with another --out"
             }
             Self::KernelFile { .. } => "compute the parts again with the same data and options, tiles 1/N to N/N",
+            Self::InUse { .. } => "wait for it, or end it; info, predict, attack and report need not wait",
+            Self::Overwrites { .. } => "give the output another place",
             Self::FolderInUse { .. } => "give another folder with --out, or remove this one",
             Self::NonFinite { .. } => "lower --learning-rate, raise --damping, or look for huge values in the data",
             Self::Array { .. } => {
@@ -411,6 +450,7 @@ impl Error {
             Self::ImageFolder { .. } => {
                 "see gramstep train --help for the layouts: <class>/*, <age>/<111|112>/*, .csv and folder, IDX pair"
             }
+            Self::Memory { instead, .. } => instead,
             Self::Threads { .. } => "give fewer --threads",
             Self::Read { .. } | Self::Chart { .. } => return None,
         };
@@ -432,6 +472,7 @@ impl Error {
             | Self::Setting { .. }
             | Self::Conflict { .. }
             | Self::Configuration { .. }
+            | Self::Overwrites { .. }
             | Self::FolderInUse { .. } => true,
             _ => false,
         }

@@ -42,6 +42,15 @@ pub enum Error {
         /// Why not.
         reason: String,
     },
+    /// A matrix is no kernel.
+    #[error("the matrix is no kernel: {reason}")]
+    Kernel {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A flag of the caller ended the work.
+    #[error("interrupted")]
+    Interrupted,
     /// A value is infinite or not a number.
     #[error("non-finite value in {what}{}", .layer.as_ref().map(|l| format!(" of layer `{l}`")).unwrap_or_default())]
     NonFinite {
@@ -142,6 +151,8 @@ impl Error {
             Self::Target { .. } => {
                 "use squared loss for real targets, cross-entropy for one-hot ones, logistic for 0 and 1"
             }
+            Self::Kernel { .. } => "a kernel is finite and symmetric, and K + εI has a Cholesky factor for every ε > 0",
+            Self::Interrupted => "what was done before is not affected",
             Self::OutsideBox { .. } => "widen the box, or take it from the data; its units are those of the data",
             Self::Solve { .. } => "raise the damping; duplicate samples or dead units make the Gram matrix singular",
             Self::Memory { .. } => "use a smaller batch, or raise the memory budget",

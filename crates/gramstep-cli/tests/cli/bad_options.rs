@@ -31,8 +31,11 @@ fn settings_that_are_negative_zero_or_not_numbers_are_refused() {
     for option in ["--batch-size 0", "--batch-size -4", "--batch-size some"] {
         refused(option, &["`full` or a number of rows above 0"]);
     }
-    for option in ["--epochs 0", "--patience 0", "--threads 0"] {
+    for option in ["--epochs 0", "--patience 0"] {
         refused(option, &["a whole number of at least 1"]);
+    }
+    for option in ["--threads 0", "--threads 1025", "--threads all"] {
+        refused(option, &["a whole number from 1 to 1024"]);
     }
     for option in ["--time-limit 0s", "--time-limit -1s", "--time-limit soon"] {
         refused(option, &["a time above 0"]);
@@ -40,7 +43,7 @@ fn settings_that_are_negative_zero_or_not_numbers_are_refused() {
     for option in ["--test 1", "--validation 1.5", "--test nan"] {
         refused(option, &["at least 0 and below 1"]);
     }
-    for option in ["--epochs many", "--patience 1.5", "--threads all"] {
+    for option in ["--epochs many", "--patience 1.5"] {
         refused(option, &["a whole number of at least 1"]);
     }
     refused("--learning-rate fast", &["'fast' for '--learning-rate <F>'", "a number above 0"]);
@@ -95,21 +98,35 @@ fn a_folder_that_holds_a_run_or_cannot_be_made_is_refused() {
     bench.fails(&format!("{train} t.csv/run"), 1, &["cannot write t.csv/run"]);
 }
 
-/// Files in the folder of a run that lead to a full disk.
+/// However little a file may hold, what is there is whole, and the run goes on from it.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_is_said_with_the_file_and_leaves_no_half_file() {
     let bench = Bench::new();
     bench.write("t.csv", smooth_table(30));
     let train = "train --data t.csv --model mlp:8:gelu --epochs 2 --quiet --out";
-    for file in ["config.toml", "checkpoint.json", "model.safetensors", "report.html"] {
-        let folder = bench.path("full");
-        std::fs::create_dir(&folder).unwrap();
-        std::os::unix::fs::symlink("/dev/full", folder.join(format!("{file}.tmp"))).unwrap();
-        let named = format!("cannot write full/{file}");
-        bench.fails(&format!("{train} full"), 1, &[&named, "No space left", "free some space"]);
-        assert!(!folder.join(file).exists() && !folder.join(format!("{file}.tmp")).exists());
-        std::fs::remove_dir_all(folder).unwrap();
+    assert_eq!(bench.run(&format!("{train} whole")).code, 0);
+    let mut said = std::collections::BTreeSet::new();
+    for blocks in [0, 1, 2, 3, 4, 6, 8, 12, 16, 32, 64, 1 << 20] {
+        let run = format!("run-{blocks}");
+        let run = bench.shell(&format!("trap '' XFSZ; ulimit -f {blocks}; exec gramstep {train} {run}"));
+        let folder = bench.path(&format!("run-{blocks}"));
+        if run.code != 0 {
+            assert_eq!(run.code, 1, "{}", run.stderr);
+            let file = run.stderr.split("cannot write ").nth(1).and_then(|rest| rest.split(':').next()).unwrap();
+            said.insert(file.rsplit('/').next().unwrap().to_owned());
+        }
+        if folder.exists() {
+            let names = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name());
+            assert!(names.into_iter().all(|name| !name.to_string_lossy().ends_with(".tmp")));
+            let resumed = bench.run(&format!("train --resume run-{blocks} --quiet"));
+            assert!(resumed.code == 0 || resumed.stderr.contains("come to its end"), "{}", resumed.stderr);
+            let model = |run: &str| std::fs::read(bench.path(run).join("model.safetensors")).unwrap();
+            assert!(model(&format!("run-{blocks}")) == model("whole"), "{blocks} blocks");
+        }
+    }
+    for file in ["config.toml", "record.jsonl", "checkpoint.json", "report.html"] {
+        assert!(said.contains(file), "{file} is not among {said:?}");
     }
     assert_eq!(bench.run(&format!("{train} kept")).code, 0);
     for ending in ["", ".npy"] {

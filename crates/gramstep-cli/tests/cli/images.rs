@@ -249,3 +249,46 @@ fn images_that_an_attack_misled_are_drawn() {
     assert!(page.matches("data:image/png;base64,").count() >= 3, "no pictures");
     assert!(page.contains("times as large") && page.contains("accuracy"));
 }
+
+#[test]
+fn what_cannot_be_read_is_an_empty_row_at_its_place_and_what_is_not_read_is_counted() {
+    let bench = Bench::new();
+    for i in 0..12_u8 {
+        bench.grey(&format!("p/dark/{i:02}.png"), 20 + i);
+        bench.grey(&format!("p/light/{i:02}.png"), 200 + i);
+    }
+    for other in ["p/dark/a.webp", "p/light/b.webp", "p/notes.txt", "p/light/more/c.png"] {
+        std::fs::write(bench.place(other), "?").expect("a file");
+    }
+    let run = bench.run(&format!("train --data p {TRAIN} --out run"));
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let note = "24 images of 6×8, grey; 1 txt file, 2 webp files and 1 subfolder are not read";
+    assert!(run.stderr.contains(note), "{}", run.stderr);
+
+    bench.write("p/dark/03.png", "no picture");
+    let whole = std::fs::read(bench.path("p/light/11.png")).expect("a picture");
+    bench.write("p/light/11.png", &whole[..whole.len() / 2]);
+    let predicted = bench.run("predict run --data p");
+    assert_eq!(predicted.code, 0, "{}", predicted.stderr);
+    let rows: Vec<&str> = predicted.stdout.lines().collect();
+    assert_eq!((rows.len(), rows[4], rows[24]), (25, "03.png,,,", "11.png,,,"), "{}", predicted.stdout);
+    assert!(predicted.stderr.contains("2 broken, their rows stay empty"), "{}", predicted.stderr);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn names_that_are_not_text_are_classes_apart() {
+    use std::os::unix::ffi::OsStrExt;
+    let bench = Bench::new();
+    for (byte, level) in [(b"\xfe", 20), (b"\xff", 200)] {
+        let folder = bench.path("p").join(std::ffi::OsStr::from_bytes(byte));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        for i in 0..12_u8 {
+            GrayImage::from_pixel(8, 8, Luma([level + i])).save(folder.join(format!("{i}.png"))).expect("an image");
+        }
+    }
+    let report = bench.json(&format!("train --data p {TRAIN} --json --out run"));
+    assert_eq!(report["task"], "classification");
+    let predicted = bench.run("predict run --data p --quiet");
+    assert!(predicted.stdout.starts_with("file,predicted_class,probability_\\xfe,probability_\\xff\n"));
+}

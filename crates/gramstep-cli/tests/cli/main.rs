@@ -8,6 +8,7 @@ mod classification;
 mod compare;
 #[cfg(feature = "mpi")]
 mod distributed;
+mod faults;
 mod images;
 mod init;
 mod interrupt;
@@ -54,6 +55,13 @@ impl Bench {
 
     fn run(&self, arguments: &str) -> Run {
         Run::of(self.command(arguments).output().expect("the program runs"))
+    }
+
+    /// Runs a script of the shell; `gramstep` is the program.
+    #[cfg(unix)]
+    fn shell(&self, script: &str) -> Run {
+        let script = script.replace("gramstep", env!("CARGO_BIN_EXE_gramstep"));
+        Run::of(Command::new("sh").args(["-c", &script]).current_dir(self.folder.path()).output().expect("a shell"))
     }
 
     /// Runs a command that has to succeed and print one JSON object.

@@ -95,3 +95,55 @@ fn runs_are_laid_over_each_other_in_one_page() {
     assert!(std::fs::read_to_string(bench.path("a/report.html")).unwrap().contains("no predictions to show"));
     bench.fails("report gone", 1, &["gone/config.toml"]);
 }
+
+#[test]
+fn a_run_that_was_cut_off_after_its_last_step_gets_what_is_missing() {
+    let bench = Bench::new();
+    bench.write("t.csv", smooth_table(60));
+    for (run, model) in [("network", "mlp:8:gelu --epochs 3"), ("kernel", "ntk:depth=1:relu")] {
+        let trained = bench.run(&format!("train --data t.csv --model {model} --quiet --out {run}"));
+        assert_eq!(trained.code, 0, "{}", trained.stderr);
+        let path = |file: &str| bench.path(run).join(file);
+        let model = std::fs::read(path("model.safetensors")).unwrap();
+        std::fs::remove_file(path("report.html")).unwrap();
+        let resumed = bench.run(&format!("train --resume {run} --quiet"));
+        assert_eq!((resumed.code, resumed.stdout.contains("r2")), (0, true), "{}", resumed.stderr);
+        assert!(path("report.html").exists());
+        // Killed between the model and the last line of the record.
+        let lines = std::fs::read_to_string(path("record.jsonl")).unwrap();
+        let (before, _) = lines.trim_end().rsplit_once('\n').unwrap();
+        std::fs::write(path("record.jsonl"), format!("{before}\n")).unwrap();
+        assert_eq!(bench.run(&format!("train --resume {run} --quiet")).code, 0);
+        assert_eq!(std::fs::read(path("model.safetensors")).unwrap(), model);
+        bench.fails(&format!("train --resume {run}"), 1, &["come to its end"]);
+    }
+}
+
+#[test]
+fn a_record_that_lost_its_end_goes_on_from_the_checkpoint_with_a_note() {
+    let bench = Bench::new();
+    bench.write("t.csv", smooth_table(60));
+    for (name, kept) in [("short", 500), ("empty", 0)] {
+        let endless = "--optimizer sgd --model mlp:8:gelu --epochs 100000000 --patience 100000000";
+        let mut child = bench.command(&format!("train --data t.csv {endless} --out {name}"));
+        let mut child = child.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        // Until the checkpoint needs more of the record than is left of it.
+        let needed = || {
+            let text = std::fs::read_to_string(bench.path(name).join("checkpoint.json")).unwrap_or_default();
+            let number = text.split("\"record_bytes\":").nth(1).and_then(|rest| rest.split(',').next()?.parse().ok());
+            number.unwrap_or(0_usize)
+        };
+        while needed() <= 1000 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let record = bench.path(name).join("record.jsonl");
+        let bytes = std::fs::read(&record).unwrap();
+        std::fs::write(&record, &bytes[..kept.min(bytes.len())]).unwrap();
+        let resumed = bench.run(&format!("train --resume {name} --epochs 5000"));
+        assert_eq!(resumed.code, 0, "{}", resumed.stderr);
+        assert!(resumed.stderr.contains("has lost its last"), "{}", resumed.stderr);
+        assert_eq!(bench.run(&format!("report {name}")).code, 0);
+    }
+}

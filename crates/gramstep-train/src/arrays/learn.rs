@@ -127,6 +127,7 @@ pub fn learn<T: Scalar>(
 /// If the folder holds a run already or cannot be written.
 pub fn save(folder: &Path, predictor: &Predictor, config: &str, record: &[u8]) -> Result<()> {
     let folder = RunFolder::create(folder)?;
+    let _lock = folder.lock()?;
     write_atomically(&folder.config(), config.as_bytes())?;
     write_atomically(&folder.record(), record)?;
     predictor.save(&folder.model())?;

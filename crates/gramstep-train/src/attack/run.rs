@@ -17,6 +17,7 @@ use super::{examples, page, threat};
 use crate::data::permutation::permutation;
 use crate::data::{Dataset, Preprocessing, Source, Targets};
 use crate::error::{Error, Result};
+use crate::folder::check_output;
 use crate::outcome::event::Observer;
 use crate::outcome::metrics::measure;
 use crate::predictor::{Learned, Predictor};
@@ -39,6 +40,10 @@ pub fn attack(
     stop: &AtomicBool,
     observer: &mut dyn Observer,
 ) -> Result<AttackReport> {
+    if let Some(page) = &options.page {
+        let read = source.and_then(Source::path).map(Path::to_owned);
+        check_output(page, read.as_slice())?;
+    }
     let device = Device::cpu(options.threads);
     let trained = Predictor::load(run, &device)?;
     let preprocessing = trained.preprocessing();
@@ -156,11 +161,14 @@ fn attack_model<T: Scalar>(
             }
             let chunk = start..(start + CHUNK).min(rows);
             let (x, y) = (data.inputs.view().row_range(chunk.clone()), data.targets.view().row_range(chunk.clone()));
-            let mut problem = Problem::new(model, x, y).with_numbers(&numbers[chunk.clone()]);
+            let mut problem = Problem::new(model, x, y).with_numbers(&numbers[chunk.clone()]).with_stop(watch.stop);
             if matches!(preprocessing.targets, Targets::Regression { .. }) {
                 problem = problem.with_goal(&goal).with_criterion(Criterion::None);
             }
-            let attacked = attack.run(&problem, &threat).map_err(|error| of_batch(error, start))?.inputs.cast();
+            let attacked = match attack.run(&problem, &threat) {
+                Err(gramstep::Error::Interrupted) => return Ok((robust, inputs)),
+                attacked => attacked.map_err(|error| of_batch(error, start))?.inputs.cast(),
+            };
             chunk.zip(0..).for_each(|(row, i)| found.row_mut(row).copy_from_slice(attacked.row(i)));
         }
         inputs = found;

@@ -94,7 +94,7 @@ impl Encoding {
                 .chain(other.then(|| format!("{column}_other")))
                 .chain(missing.then(|| format!("{column}_missing")))
                 .collect(),
-            Self::Image(Geometry { height, width, channels }) => (0..*height)
+            Self::Image(Geometry { height, width, channels, .. }) => (0..*height)
                 .flat_map(|y| (0..*width).map(move |x| (y, x)))
                 .flat_map(|(y, x)| (0..*channels).map(move |c| format!("{column}[{y},{x},{c}]")))
                 .collect(),
@@ -109,7 +109,7 @@ pub(super) fn intensity(byte: u8) -> f64 {
 
 /// The encoding of a column of images: mean and standard deviation of each channel over the given rows.
 pub(super) fn fit_images(images: &Images, given: Rows<'_>, standardisation: &mut Standardisation) -> Encoding {
-    let Geometry { height, width, channels } = images.geometry;
+    let Geometry { height, width, channels, .. } = images.geometry;
     // Counts of every value: exact where all rows count the same.
     let mut counts = vec![[0.0; 256]; channels];
     for (row, weight) in given.weighted() {

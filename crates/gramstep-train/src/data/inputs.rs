@@ -122,7 +122,7 @@ impl Inputs {
     #[must_use]
     pub fn shape(&self) -> Shape {
         match self.geometry() {
-            Some(Geometry { height, width, channels }) => {
+            Some(Geometry { height, width, channels, .. }) => {
                 Shape::Image { height, width, channels, side: self.width() - height * width * channels }
             }
             None => Shape::Vector(self.width()),

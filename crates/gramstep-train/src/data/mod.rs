@@ -40,7 +40,10 @@ pub(crate) use encoding::{median, present, range};
 pub use format::Format;
 pub use identity::DataHash;
 pub(crate) use identity::DataHasher;
-pub use images::{Augmentation, BrokenImages, Colour, Geometry, ImageSettings, ImageSize, Images, Progress};
+pub use images::{
+    Augmentation, BrokenImages, Colour, Gap, Geometry, ImageSettings, ImageSize, Images, Progress, check_idx,
+    check_image,
+};
 pub use inputs::{InputColumn, Inputs};
 pub use labels::Labels;
 pub use learning::Learning;

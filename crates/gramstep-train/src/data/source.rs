@@ -72,6 +72,15 @@ impl Source {
         }
     }
 
+    /// The file or folder that is read.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Stored { path, .. } => Some(path),
+            Self::Builtin(_) | Self::Memory(_) => None,
+        }
+    }
+
     /// A short name, fit for the name of a folder.
     #[must_use]
     pub fn name(&self) -> String {

@@ -1,6 +1,6 @@
 //! A table as it was read: columns of numbers, of text or of images, with the line of every row for messages.
 
-use super::{Geometry, Images, Task, images};
+use super::{Gap, Geometry, Images, Task, images};
 use crate::error::{Error, Result};
 
 /// A table, column by column.
@@ -85,6 +85,16 @@ impl TextCells {
 }
 
 impl Table {
+    /// Rows of its source that have no image that can be read, where these are kept apart and not refused.
+    #[must_use]
+    pub fn gaps(&self) -> &[Gap] {
+        let images = self.columns.iter().find_map(|column| match &column.cells {
+            Cells::Images(images) => Some(images),
+            _ => None,
+        });
+        images.map_or(&[], |images| &images.gaps)
+    }
+
     /// Columns of equal length whose rows have no names.
     pub(super) fn new(origin: String, columns: Vec<Column>, lines: Vec<u64>, notes: Vec<String>) -> Self {
         Self { origin, columns, lines, notes, names: Vec::new(), targets: Vec::new(), task: None }

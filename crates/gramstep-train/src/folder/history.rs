@@ -55,7 +55,8 @@ struct EndLine {
 
 impl History {
     pub(crate) fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        let bytes = std::fs::read(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        let text = String::from_utf8_lossy(&bytes);
         let mut history = Self::default();
         for line in text.lines() {
             #[derive(Deserialize)]

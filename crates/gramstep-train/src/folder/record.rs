@@ -4,13 +4,13 @@
 //! that came to its end has a last line of kind `end` with the report. All but the times are the same for the same
 //! seed.
 
-use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Result};
+use crate::format::disk::{self, Written};
 use crate::outcome::Report;
 use crate::outcome::event::{EpochEvent, Event, Observer, Start, StepEvent};
 
@@ -24,12 +24,14 @@ pub struct Record {
     out: Out,
     /// Whether the first line is there.
     begun: bool,
+    /// Whether a step is there of this session.
+    steps: bool,
 }
 
 /// Where the lines go.
 #[derive(Debug)]
 enum Out {
-    File(BufWriter<File>),
+    File(BufWriter<Written>),
     Memory(Vec<u8>),
 }
 
@@ -53,7 +55,7 @@ impl Record {
     /// A record of a run that is not kept, or not yet.
     #[must_use]
     pub(crate) fn in_memory() -> Self {
-        Self { path: PathBuf::from("record.jsonl"), out: Out::Memory(Vec::new()), begun: false }
+        Self { path: PathBuf::from("record.jsonl"), out: Out::Memory(Vec::new()), begun: false, steps: false }
     }
 
     /// The lines of a record in memory.
@@ -70,25 +72,39 @@ impl Record {
     /// # Errors
     /// [`Error::Write`].
     pub fn create(path: &Path) -> Result<Self> {
-        let file = File::create(path).map_err(|source| Error::Write { path: path.to_owned(), source })?;
-        Ok(Self { path: path.to_owned(), out: Out::File(BufWriter::new(file)), begun: false })
+        let wrong = |source| Error::Write { path: path.to_owned(), source };
+        let file = Written::create(path).map_err(wrong)?;
+        disk::sync_folder_of(path).map_err(wrong)?;
+        Ok(Self { path: path.to_owned(), out: Out::File(BufWriter::new(file)), begun: false, steps: false })
     }
 
-    /// Goes on with a record that is cut back to its first `bytes` bytes.
+    /// Goes on with a record that is cut back to its first `bytes` bytes. Of one that is shorter, whatever became of the
+    /// rest, the whole lines stay; also returns how many bytes are gone.
     ///
     /// # Errors
-    /// [`Error::Write`], or [`Error::Checkpoint`] if the record is shorter.
-    pub fn resume(path: &Path, bytes: u64) -> Result<Self> {
-        let wrong = |source| Error::Write { path: path.to_owned(), source };
-        let mut file = OpenOptions::new().write(true).open(path).map_err(wrong)?;
-        let length = file.metadata().map_err(wrong)?.len();
-        if length < bytes {
-            let reason = format!("{length} bytes, the checkpoint needs {bytes}");
-            return Err(Error::Checkpoint { path: path.to_owned(), reason });
+    /// [`Error::Read`], [`Error::Write`].
+    pub fn resume(path: &Path, bytes: u64) -> Result<(Self, u64)> {
+        let there = match std::fs::read(path) {
+            Ok(there) => there,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok((Self::create(path)?, bytes)),
+            Err(source) => return Err(Error::Read { path: path.to_owned(), source }),
+        };
+        let kept = usize::try_from(bytes).map_or(there.len(), |bytes| bytes.min(there.len()));
+        let whole = if kept as u64 == bytes { kept } else { whole_lines(&there[..kept]) };
+        if whole == 0 {
+            return Ok((Self::create(path)?, bytes));
         }
-        file.set_len(bytes).map_err(wrong)?;
-        file.seek(SeekFrom::Start(bytes)).map_err(wrong)?;
-        Ok(Self { path: path.to_owned(), out: Out::File(BufWriter::new(file)), begun: true })
+        let file = Written::go_on(path, whole as u64);
+        let file = file.map_err(|source| Error::Write { path: path.to_owned(), source })?;
+        Ok((
+            Self { path: path.to_owned(), out: Out::File(BufWriter::new(file)), begun: true, steps: false },
+            bytes - whole as u64,
+        ))
+    }
+
+    /// Whether a step was made in this session.
+    pub(crate) fn has_steps(&self) -> bool {
+        self.steps
     }
 
     /// The first line of a kernel regression, which has no steps.
@@ -117,14 +133,17 @@ impl Record {
     /// # Errors
     /// [`Error::Read`].
     pub fn report(path: &Path) -> Result<Option<Report>> {
-        let wrong = |source| Error::Read { path: path.to_owned(), source };
-        let mut last = String::new();
-        for line in BufReader::new(File::open(path).map_err(wrong)?).lines() {
-            last = line.map_err(wrong)?;
-        }
-        let value: Option<Value> = serde_json::from_str(&last).ok();
+        let bytes = std::fs::read(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        let last = bytes.trim_ascii_end().rsplit(|&byte| byte == b'\n').next().unwrap_or_default();
+        let value: Option<Value> = serde_json::from_slice(last).ok();
         Ok(value.and_then(|mut value| serde_json::from_value(value.get_mut("report")?.take()).ok()))
     }
+}
+
+/// The length of the lines at the start of a record that are what this program writes.
+fn whole_lines(bytes: &[u8]) -> usize {
+    let is_line = |line: &&[u8]| line.ends_with(b"\n") && serde_json::from_slice::<Map<String, Value>>(line).is_ok();
+    bytes.split_inclusive(|&byte| byte == b'\n').take_while(is_line).map(<[u8]>::len).sum()
 }
 
 /// The number of a network; none of the first, which may be the only one.
@@ -150,7 +169,7 @@ impl Observer for Record {
             Event::Epoch(epoch) => self.epoch(epoch),
             Event::Finish(report) => self.finish(report),
             // Talk, and nothing to draw.
-            Event::Note(_) | Event::Counted { .. } | Event::Certified(_) => Ok(()),
+            Event::Note(_) | Event::Folder(_) | Event::Counted { .. } | Event::Certified(_) => Ok(()),
         }
     }
 }
@@ -178,6 +197,7 @@ impl Record {
     }
 
     fn step(&mut self, event: &StepEvent<'_>) -> Result<()> {
+        self.steps = true;
         let info = event.info;
         self.line(&present(json!({
             "kind": "step",
@@ -220,6 +240,39 @@ impl Record {
             self.kernel_run(report)?;
         }
         self.line(&json!({ "kind": "end", "report": report }))?;
-        self.flush()
+        self.flush()?;
+        // The checkpoint is removed next.
+        match &self.out {
+            Out::File(file) => file.get_ref().sync().map_err(|source| Error::Write { path: self.path.clone(), source }),
+            Out::Memory(_) => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_record_that_lost_its_end_the_whole_lines_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("record.jsonl");
+        let lines = b"{\"kind\":\"run\"}\n{\"kind\":\"step\"}\n";
+        for (there, needed, kept) in [
+            (lines.to_vec(), lines.len(), lines.len()),
+            (lines.to_vec(), 15, 15),
+            (lines[..25].to_vec(), 33, 15),
+            ([&lines[..15], &[0; 9]].concat(), 33, 15),
+            (vec![0; 40], 50, 0),
+            (Vec::new(), 20, 0),
+        ] {
+            std::fs::write(&path, &there).unwrap();
+            let (record, gone) = Record::resume(&path, needed as u64).unwrap();
+            drop(record);
+            assert_eq!(gone as usize, needed - kept);
+            assert_eq!(std::fs::read(&path).unwrap(), lines[..kept]);
+        }
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(Record::resume(&path, 7).unwrap().1, 7);
     }
 }

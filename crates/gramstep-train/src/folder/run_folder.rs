@@ -1,12 +1,11 @@
 //! The folder of a run: `config.toml`, `record.jsonl`, `model.safetensors`, `report.html`.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
-
 use crate::error::{Error, Result};
-use crate::format::whole_file::write_atomically;
+use crate::format::disk;
+use crate::format::lock::Lock;
+use crate::format::whole_file::sweep;
 
 /// Where the files of a run go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,14 +29,20 @@ impl Keep<'_> {
         }
     }
 
-    /// The folder, if there is to be one; `name` is that of the data.
-    pub(crate) fn folder(self, name: &str) -> Result<Option<RunFolder>> {
-        Ok(match self {
-            Keep::Nothing => None,
-            Keep::Folder(path) => Some(RunFolder::create(path)?),
-            Keep::Resume(path) => Some(RunFolder::open(path)),
-            Keep::Fresh => Some(RunFolder::fresh(Path::new("runs"), name)?),
-        })
+    /// The folder, if there is to be one, locked for this writer; `name` is that of the data.
+    pub(crate) fn folder(self, name: &str) -> Result<Option<(RunFolder, Lock)>> {
+        let folder = match self {
+            Keep::Nothing => return Ok(None),
+            Keep::Folder(path) => RunFolder::create(path)?,
+            Keep::Resume(path) => RunFolder::open(path),
+            Keep::Fresh => RunFolder::fresh(Path::new("runs"), name)?,
+        };
+        let lock = folder.lock()?;
+        if let Keep::Folder(_) = self {
+            // Another process may have been faster.
+            folder.check_free()?;
+        }
+        Ok(Some((folder, lock)))
     }
 }
 
@@ -55,12 +60,12 @@ impl RunFolder {
     pub fn create(path: &Path) -> Result<Self> {
         let folder = Self::open(path);
         folder.check_free()?;
-        fs::create_dir_all(path).map_err(|source| Error::Write { path: path.to_owned(), source })?;
+        disk::make_folders(path).map_err(|source| Error::Write { path: path.to_owned(), source })?;
         Ok(folder)
     }
 
     fn check_free(&self) -> Result<()> {
-        if [self.config(), self.record(), self.model()].iter().any(|file| file.exists()) {
+        if self.files().iter().any(|file| file.exists()) {
             return Err(Error::FolderInUse { path: self.path.clone() });
         }
         Ok(())
@@ -72,10 +77,10 @@ impl RunFolder {
     /// [`Error::Write`] if it cannot be made.
     pub fn fresh(parent: &Path, name: &str) -> Result<Self> {
         let wrong = |path: &Path, source| Error::Write { path: path.to_owned(), source };
-        fs::create_dir_all(parent).map_err(|source| wrong(parent, source))?;
+        disk::make_folders(parent).map_err(|source| wrong(parent, source))?;
         for number in 1_u32.. {
             let path = parent.join(format!("{name}-{number}"));
-            match fs::create_dir(&path) {
+            match disk::make_folder(&path) {
                 Ok(()) => return Ok(Self { path }),
                 Err(source) if source.kind() == std::io::ErrorKind::AlreadyExists => {}
                 Err(source) => return Err(wrong(&path, source)),
@@ -94,6 +99,30 @@ impl RunFolder {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Every file that a run may have in its folder.
+    #[must_use]
+    pub fn files(&self) -> [PathBuf; 5] {
+        [self.config(), self.record(), self.model(), self.checkpoint(), self.report()]
+    }
+
+    /// Keeps other writers out while the lock lives, and removes what a process left that was killed.
+    ///
+    /// # Errors
+    /// [`Error::InUse`].
+    pub(crate) fn lock(&self) -> Result<Lock> {
+        let lock = Lock::take(self.path.join("run.lock"), &self.path)?;
+        sweep(&self.path);
+        Ok(lock)
+    }
+
+    /// Removes a folder of which nothing is worth keeping, as far as this run made it.
+    pub(crate) fn discard(&self) {
+        for file in self.files() {
+            let _ = disk::remove(&file);
+        }
+        let _ = disk::remove_folder(&self.path);
     }
 
     /// Every setting of the run.
@@ -126,7 +155,7 @@ impl RunFolder {
     /// [`Error::Write`].
     pub fn remove_checkpoint(&self) -> Result<()> {
         let path = self.checkpoint();
-        match fs::remove_file(&path) {
+        match disk::remove(&path) {
             Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(Error::Write { path, source }),
             _ => Ok(()),
         }
@@ -137,22 +166,12 @@ impl RunFolder {
     pub fn report(&self) -> PathBuf {
         self.path.join("report.html")
     }
-
-    /// Writes `config.toml`.
-    ///
-    /// # Errors
-    /// [`Error::Write`].
-    pub fn write_config(&self, settings: &impl Serialize) -> Result<()> {
-        let path = self.config();
-        let text = toml::to_string(settings)
-            .map_err(|error| Error::Write { path: path.clone(), source: std::io::Error::other(error) })?;
-        write_atomically(&path, text.as_bytes())
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::whole_file::write_atomically;
 
     #[test]
     fn fresh_folders_are_numbered_and_used_ones_are_refused() {

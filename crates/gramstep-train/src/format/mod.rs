@@ -1,5 +1,8 @@
 //! Bytes and values: how files are written, numbers spelled and words read. Uses nothing of this crate but its errors.
 
+pub(crate) mod cell;
+pub(crate) mod disk;
+pub(crate) mod lock;
 pub(crate) mod npy;
 pub mod text;
 pub(crate) mod text_or_number;

@@ -18,6 +18,7 @@ use super::summary::Summary;
 use crate::data::permutation::permutation;
 use crate::data::{Dataset, Problem};
 use crate::error::{Error, Result};
+use crate::folder::check_output;
 use crate::outcome::event::Observer;
 use crate::settings::{Config, Precision};
 
@@ -100,6 +101,9 @@ impl Job {
 pub fn compute(job: &Job, stop: &AtomicBool, observer: &mut dyn Observer) -> Result<Summary> {
     let start = Instant::now();
     let config = &job.config;
+    for output in job.out.iter().chain(&job.page) {
+        check_output(output, &config.sources())?;
+    }
     let problem = Problem::load(&config.data_options()?.whole())?;
     let data = in_order(&problem.train, config.seed.unwrap_or_default());
     let device = Device::cpu(config.threads.unwrap_or(0));
@@ -170,7 +174,7 @@ impl Run<'_> {
         }
         let shown = self.job.part.is_none() && !summary.interrupted;
         if shown && size <= SPECTRUM {
-            self.describe(&tiles.symmetric_matrix(TILE)?.into_f64(), &mut summary)?;
+            self.describe(&finite(tiles.symmetric_matrix(TILE)?)?.into_f64(), &mut summary)?;
         } else if shown && (self.job.out.is_none() || self.job.page.is_some()) {
             return Err(Error::Setting {
                 name: "data",
@@ -219,7 +223,7 @@ impl Run<'_> {
             let rows = range(block);
             for other in 0..=block {
                 let columns = range(other);
-                let tile = tiles.tile(rows.clone(), columns.clone())?;
+                let tile = finite(tiles.tile(rows.clone(), columns.clone())?)?;
                 for (i, row) in rows.clone().enumerate() {
                     let entry = |j: usize| if other == block && j > i { tile[(j, i)] } else { tile[(i, j)] };
                     file.write(row, columns.start, (0..columns.len()).map(entry))?;
@@ -233,7 +237,7 @@ impl Run<'_> {
             let right = if whole { 0..0 } else { block + 1..size.div_ceil(TILE) };
             for other in right {
                 let columns = range(other);
-                let tile = tiles.tile(columns.clone(), rows.clone())?;
+                let tile = finite(tiles.tile(columns.clone(), rows.clone())?)?;
                 for (i, row) in rows.clone().enumerate() {
                     file.write(row, columns.start, (0..columns.len()).map(|j| tile[(j, i)]))?;
                 }
@@ -274,6 +278,14 @@ impl Run<'_> {
         }
         format!("{:016x}", hash.0)
     }
+}
+
+/// Numbers none of which is too large for its type.
+fn finite<T: Scalar>(kernel: Matrix<T>) -> Result<Matrix<T>> {
+    if kernel.as_slice().iter().all(|value| value.is_finite()) {
+        return Ok(kernel);
+    }
+    Err(gramstep::Error::NonFinite { what: "the kernel: its numbers are too large for their type", layer: None }.into())
 }
 
 /// The hash of Fowler, Noll and Vo (FNV-1a, 64 bits).

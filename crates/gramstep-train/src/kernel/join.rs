@@ -1,11 +1,13 @@
 //! Parts of a matrix that were computed one by one, joined into one file.
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::matrix_file::{Contents, beside};
 use crate::error::{Error, Result};
+use crate::folder::check_output;
+use crate::format::whole_file::write_whole;
 
 /// Joins parts, given in any order, after checking that they belong together, are whole and leave nothing out.
 /// Returns the number of rows.
@@ -13,6 +15,7 @@ use crate::error::{Error, Result};
 /// # Errors
 /// [`Error::KernelFile`] naming the part at fault, or when files cannot be read or written.
 pub fn join(parts: &[PathBuf], out: &Path) -> Result<usize> {
+    check_output(out, parts)?;
     let mut described = parts.iter().map(|path| Ok((describe(path)?, path))).collect::<Result<Vec<_>>>()?;
     described.sort_by_key(|(contents, _)| contents.rows);
     let fault = |path: &Path, reason: String| Error::KernelFile { path: path.to_owned(), reason };
@@ -35,16 +38,14 @@ pub fn join(parts: &[PathBuf], out: &Path) -> Result<usize> {
         return Err(fault(out, format!("rows {next} to {} are in no part", first.size - 1)));
     }
     let whole = Contents { rows: (0, first.size), ..first };
-    let unfinished = beside(out, ".part");
-    let write = |source| Error::Write { path: unfinished.clone(), source };
-    let mut target = BufWriter::new(File::create(&unfinished).map_err(write)?);
-    target.write_all(&whole.header()).map_err(write)?;
-    for (contents, path) in &described {
-        let mut source = open(path, contents)?;
-        io::copy(&mut source, &mut target).map_err(write)?;
-    }
-    target.into_inner().map_err(io::IntoInnerError::into_error).and_then(|file| file.sync_all()).map_err(write)?;
-    fs::rename(&unfinished, out).map_err(write)?;
+    let sources = described.iter().map(|(contents, path)| open(path, contents)).collect::<Result<Vec<_>>>()?;
+    write_whole(out, |target| {
+        target.write_all(&whole.header())?;
+        for mut source in sources {
+            io::copy(&mut source, target)?;
+        }
+        Ok(())
+    })?;
     Ok(whole.size)
 }
 
@@ -56,6 +57,12 @@ fn describe(path: &Path) -> Result<Contents> {
     if contents.format_version != Contents::FORMAT_VERSION {
         let (found, supported) = (contents.format_version, Contents::FORMAT_VERSION);
         return Err(Error::FormatVersion { path: description, found, supported });
+    }
+    let ((first, end), size) = (contents.rows, contents.size);
+    let countable = size.checked_mul(size).and_then(|numbers| numbers.checked_mul(size_of::<f64>())).is_some();
+    if first > end || end > size || !countable {
+        let reason = format!("rows {first} to {end} of {size} are no part of a matrix");
+        return Err(Error::KernelFile { path: description, reason });
     }
     Ok(contents)
 }

@@ -1,8 +1,9 @@
 //! A matrix in an NPY file, written piece by piece at its place, so that it needs no memory and survives a kill.
 //!
-//! While it is made it is called FILE.part, and FILE.progress says how far it is; both are gone when it is whole.
+//! While it is made it is called FILE.part, FILE.progress says how far it is, and FILE.lock keeps other processes out; all
+//! are gone when it is whole.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -10,6 +11,8 @@ use gramstep::Scalar;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::format::disk::{self, Written};
+use crate::format::lock::Lock;
 use crate::format::npy::Header;
 use crate::format::whole_file::write_atomically;
 
@@ -67,9 +70,10 @@ pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
 pub(super) struct MatrixFile {
     path: PathBuf,
     contents: Contents,
-    file: File,
+    file: Written,
     header: u64,
     buffer: Vec<u8>,
+    _lock: Lock,
 }
 
 impl MatrixFile {
@@ -77,14 +81,20 @@ impl MatrixFile {
     pub(super) fn open(path: &Path, contents: Contents) -> Result<(Self, usize)> {
         let unfinished = beside(path, ".part");
         let fail = |source| Error::Write { path: unfinished.clone(), source };
+        let lock = Lock::take(beside(path, ".lock"), path)?;
         let done = blocks_done(path, &contents);
-        let file =
-            OpenOptions::new().write(true).create(true).truncate(done.is_none()).open(&unfinished).map_err(fail)?;
-        let header = contents.header();
-        let mut made = Self { path: path.to_owned(), contents, file, header: header.len() as u64, buffer: Vec::new() };
         if done.is_none() {
-            made.file.set_len(made.contents.bytes()).map_err(fail)?;
-            write_at(&mut made.file, &header, 0).map_err(fail)?;
+            // What an earlier file said of itself must not be taken for that of the new one.
+            forget(&beside(path, ".progress"))?;
+        }
+        let make = if done.is_none() { Written::create } else { Written::open };
+        let file = make(&unfinished).map_err(fail)?;
+        let header = contents.header();
+        let (path, header_bytes) = (path.to_owned(), header.len() as u64);
+        let mut made = Self { path, contents, file, header: header_bytes, buffer: Vec::new(), _lock: lock };
+        if done.is_none() {
+            made.file.set_length(made.contents.bytes()).map_err(fail)?;
+            made.file.write_at(&header, 0).map_err(fail)?;
             made.commit(0)?;
         }
         Ok((made, done.unwrap_or(0)))
@@ -107,13 +117,14 @@ impl MatrixFile {
             }
         }
         let number = (row - self.contents.rows.0) * self.contents.size + column;
-        write_at(&mut self.file, &self.buffer, self.header + (number * size) as u64)
+        self.file
+            .write_at(&self.buffer, self.header + (number * size) as u64)
             .map_err(|source| Error::Write { path: beside(&self.path, ".part"), source })
     }
 
     /// Says that so many blocks are written, after they have reached the disk.
     pub(super) fn commit(&mut self, blocks_done: usize) -> Result<()> {
-        self.file.sync_data().map_err(|source| Error::Write { path: beside(&self.path, ".part"), source })?;
+        self.file.sync().map_err(|source| Error::Write { path: beside(&self.path, ".part"), source })?;
         let progress = Progress { contents: self.contents.clone(), blocks_done };
         write_json(&beside(&self.path, ".progress"), &progress)
     }
@@ -124,8 +135,8 @@ impl MatrixFile {
         if !whole {
             write_json(&beside(&self.path, ".json"), &self.contents)?;
         }
-        fs::rename(beside(&self.path, ".part"), &self.path)
-            .and_then(|()| fs::remove_file(beside(&self.path, ".progress")))
+        disk::rename(&beside(&self.path, ".part"), &self.path)
+            .and_then(|()| disk::remove(&beside(&self.path, ".progress")))
             .map_err(|source| Error::Write { path: self.path, source })
     }
 }
@@ -134,6 +145,16 @@ fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
     let json = serde_json::to_vec(value)
         .map_err(|error| Error::Write { path: path.to_owned(), source: io::Error::other(error) })?;
     write_atomically(path, &json)
+}
+
+/// Removes a file for good, if it is there.
+fn forget(path: &Path) -> Result<()> {
+    match disk::remove(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed
+            .and_then(|()| disk::sync_folder_of(path))
+            .map_err(|source| Error::Write { path: path.to_owned(), source }),
+    }
 }
 
 /// How far an interrupted file of the same contents is.
@@ -147,21 +168,38 @@ fn blocks_done(path: &Path, contents: &Contents) -> Option<usize> {
     same.then_some(progress.blocks_done)
 }
 
-#[cfg(unix)]
-fn write_at(file: &mut File, bytes: &[u8], at: u64) -> io::Result<()> {
-    std::os::unix::fs::FileExt::write_all_at(file, bytes, at)
-}
-
-#[cfg(not(unix))]
-fn write_at(file: &mut File, bytes: &[u8], at: u64) -> io::Result<()> {
-    use std::io::{Seek, SeekFrom, Write};
-    file.seek(SeekFrom::Start(at))?;
-    file.write_all(bytes)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_finished_file_said_is_not_believed_of_the_next_one_wherever_that_is_cut_off() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("k.npy");
+        let (fingerprint, precision) = ("x".to_owned(), "f64".to_owned());
+        let version = Contents::FORMAT_VERSION;
+        let contents = Contents { format_version: version, fingerprint, precision, size: 3, rows: (0, 3) };
+        let changes = disk::journal::of(folder.path(), || {
+            // Killed after the file got its name, before its progress was removed.
+            write_json(&beside(&path, ".progress"), &Progress { contents: contents.clone(), blocks_done: 1 }).unwrap();
+            drop(MatrixFile::open(&path, contents.clone()).unwrap());
+        });
+        for cut in 0..200 * changes.len() {
+            let mut seed = cut;
+            let mut random = |below: usize| {
+                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                (seed >> 33) % below
+            };
+            let left = disk::journal::after_a_cut(&changes, cut % (changes.len() + 1), &mut random);
+            for entry in fs::read_dir(folder.path()).unwrap() {
+                fs::remove_file(entry.unwrap().path()).unwrap();
+            }
+            for (name, bytes) in left {
+                fs::write(name, bytes).unwrap();
+            }
+            assert_eq!(blocks_done(&path, &contents).unwrap_or(0), 0, "cut {cut}");
+        }
+    }
 
     #[test]
     fn a_part_is_as_long_as_its_header_and_rows() {

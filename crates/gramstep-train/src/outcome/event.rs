@@ -1,5 +1,7 @@
 //! What is told of work while it goes on, and whoever wants to know it: a progress bar, the record, a user's own.
 
+use std::path::Path;
+
 use gramstep::attack::LayerDistance;
 use gramstep::optim::StepInfo;
 use gramstep::theory::Certificate;
@@ -81,6 +83,8 @@ pub struct EpochEvent {
 pub enum Event<'a> {
     /// Something that the user should know: a guess, a repair, a choice.
     Note(&'a str),
+    /// The files of the run go into this folder from now on.
+    Folder(&'a Path),
     /// So much of countable work is done.
     Counted {
         /// What is counted, such as `images`.

@@ -1,13 +1,15 @@
 //! What a model says of the rows of a table, and the files that it is written to.
 
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::Path;
 
 use gramstep::Matrix;
 
-use crate::error::{Error, Result};
+use crate::data::Gap;
+use crate::error::Result;
+use crate::format::cell::text_cell;
 use crate::format::npy;
+use crate::format::whole_file::write_whole;
 use crate::outcome::metrics::Metrics;
 
 /// Predictions for the rows of a table.
@@ -21,7 +23,8 @@ pub struct Predictions {
     pub classes: Option<Vec<String>>,
     /// A name for every row, such as that of its image file; empty if rows have none.
     pub names: Vec<String>,
-    /// Predicted targets in their own units (and their error bars), or the probability of every class.
+    /// Predicted targets in their own units (and their error bars), or the probability of every class. A row that could not
+    /// be predicted, of an image that cannot be read, is NaN, and empty in a CSV.
     pub values: Matrix<f64>,
     /// How good they are, if the table has the targets.
     pub metrics: Option<Metrics>,
@@ -30,31 +33,79 @@ pub struct Predictions {
 }
 
 impl Predictions {
-    /// Writes them to a file: `values` alone, n×columns, where its name ends in `.npy`, else a CSV.
+    /// Writes them to a file, which is there whole or not at all: `values` alone, n×columns, where its name ends in `.npy`, else a CSV.
     ///
     /// # Errors
-    /// [`Error::Write`].
+    /// [`Error::Write`](crate::Error::Write).
     pub fn write(&self, path: &Path) -> Result<()> {
-        let fail = |source| Error::Write { path: path.to_owned(), source };
-        let file = BufWriter::new(File::create(path).map_err(fail)?);
         let npy = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npy"));
-        if npy { npy::write(&self.values, file) } else { self.write_csv(file) }.map_err(fail)
+        write_whole(path, |file| if npy { npy::write(&self.values, file) } else { self.write_csv(file) })
     }
 
-    /// Writes a CSV with a header; numbers so that they are read back to the last bit.
+    /// The same with an empty row at the place of every row that could not be predicted.
+    #[must_use]
+    pub(crate) fn with_gaps(mut self, gaps: &[Gap]) -> Self {
+        if gaps.is_empty() {
+            return self;
+        }
+        let (rows, columns) = (self.values.rows() + gaps.len(), self.values.columns());
+        let mut values = Vec::with_capacity(rows * columns);
+        let (mut gaps_left, mut known) = (gaps.iter().peekable(), 0);
+        for row in 0..rows {
+            if let Some(gap) = gaps_left.next_if(|gap| gap.row == row) {
+                values.extend(std::iter::repeat_n(f64::NAN, columns));
+                self.names.insert(row.min(self.names.len()), gap.name.clone());
+                if let Some(classes) = &mut self.classes {
+                    classes.insert(row.min(classes.len()), String::new());
+                }
+            } else {
+                values.extend_from_slice(self.values.row(known));
+                known += 1;
+            }
+        }
+        self.values = Matrix::from_fn(rows, columns, |i, j| values[i * columns + j]);
+        self
+    }
+
+    /// Writes a CSV with a header; numbers so that they are read back to the last bit, text so that no spreadsheet takes it
+    /// for a formula.
     ///
     /// # Errors
     /// When `out` cannot be written.
     pub fn write_csv(&self, out: impl Write) -> io::Result<()> {
         let mut writer = csv::Writer::from_writer(out);
         let file = (!self.names.is_empty()).then_some("file");
-        writer.write_record(file.into_iter().chain(self.header.iter().map(String::as_str)))?;
+        let header = file.into_iter().chain(self.header.iter().map(String::as_str));
+        writer.write_record(header.map(|name| text_cell(name).into_owned()))?;
         for i in 0..self.values.rows() {
-            let name = self.names.get(i).cloned();
-            let class = self.classes.iter().map(|classes| classes[i].clone());
-            let values = self.values.row(i).iter().map(f64::to_string);
+            let name = self.names.get(i).map(|name| text_cell(name).into_owned());
+            let class = self.classes.iter().map(|classes| text_cell(&classes[i]).into_owned());
+            let cell = |value: &f64| if value.is_nan() { String::new() } else { value.to_string() };
+            let values = self.values.row(i).iter().map(cell);
             writer.write_record(name.into_iter().chain(class).chain(values))?;
         }
         writer.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_that_could_not_be_predicted_is_empty_at_its_place() {
+        let predictions = Predictions {
+            header: vec!["predicted_kind".to_owned(), "probability_a".to_owned()],
+            classes: Some(vec!["=a".to_owned(), "-1".to_owned()]),
+            names: vec!["1.png".to_owned(), "@3.png".to_owned()],
+            values: Matrix::from_vec(2, 1, vec![0.25, 1.0]).unwrap(),
+            metrics: None,
+            notes: Vec::new(),
+        };
+        let gap = |row, name: &str| Gap { row, name: name.to_owned() };
+        let mut bytes = Vec::new();
+        predictions.with_gaps(&[gap(0, "0.png"), gap(2, "2.png"), gap(4, "4.png")]).write_csv(&mut bytes).unwrap();
+        let rows = "file,predicted_kind,probability_a\n0.png,,\n1.png,'=a,0.25\n2.png,,\n'@3.png,-1,1\n4.png,,\n";
+        assert_eq!(String::from_utf8(bytes).unwrap(), rows);
     }
 }

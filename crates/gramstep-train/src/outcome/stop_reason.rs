@@ -23,6 +23,14 @@ pub enum StopReason {
     Solved,
 }
 
+impl StopReason {
+    /// Whether there was more to do: such a run can go on.
+    #[must_use]
+    pub fn is_early(self) -> bool {
+        matches!(self, Self::Interrupted | Self::TimeLimit)
+    }
+}
+
 impl std::fmt::Display for StopReason {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {

@@ -8,6 +8,7 @@ use gramstep::{Device, Error as CoreError, Matrix};
 use crate::data::{Dataset, Task};
 use crate::error::Result;
 use crate::predictor::temperature::inverse_temperature;
+use crate::settings::check_memory;
 
 /// New points at a time.
 const CHUNK: usize = 1024;
@@ -228,6 +229,8 @@ fn decompose(
         let what = "kernel of the training rows and its decomposition";
         return Err(CoreError::Memory { what, needed, budget: BUDGET }.into());
     }
+    let instead = "take fewer rows, or a network: --model mlp:256,256:gelu needs no n×n matrix";
+    check_memory("the kernel of the training rows and its decomposition", needed, instead)?;
     let gram = points.gram(architecture.which);
     let share = share(train, task);
     let y = &train.targets;

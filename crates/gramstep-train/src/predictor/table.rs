@@ -5,6 +5,7 @@ use std::path::Path;
 use gramstep::Matrix;
 
 use super::Predictor;
+use super::whole::check_finite;
 use crate::data::{BrokenImages, DataHash, Preprocessing, Problem, Source, Table, Targets};
 use crate::error::{Error, Result};
 use crate::folder::RunFolder;
@@ -32,12 +33,14 @@ impl ErrorBars {
 }
 
 impl Predictor {
-    /// Reads the rows to predict; images in the size and colour of the training images, broken ones left out and named.
+    /// Reads the rows to predict; images in the size and colour of the training images. Broken ones are named, and their
+    /// rows are [gaps](Table::gaps).
     ///
     /// # Errors
     /// When the source cannot be read.
     pub fn read(&self, source: &Source, threads: usize) -> Result<Table> {
-        let images = self.preprocessing().inputs.image_settings(BrokenImages::Skip, threads);
+        let mut images = self.preprocessing().inputs.image_settings(BrokenImages::Skip, threads);
+        images.gaps = true;
         source.read_with(&images, &mut |_, _| {})
     }
 
@@ -46,7 +49,7 @@ impl Predictor {
     /// # Errors
     /// When columns are missing or cells do not fit.
     pub fn predict(&self, table: &Table) -> Result<Predictions> {
-        Ok(self.predict_inputs(table)?.0)
+        Ok(self.predict_inputs(table)?.0.with_gaps(table.gaps()))
     }
 
     /// The same for a regression, with error bars beside every prediction.
@@ -73,7 +76,7 @@ impl Predictor {
             }
         }
         predictions.values = Matrix::from_vec(x.rows(), predictions.header.len(), wide)?;
-        Ok(predictions)
+        Ok(predictions.with_gaps(table.gaps()))
     }
 
     /// Predictions, and the network's inputs.
@@ -104,6 +107,7 @@ impl Predictor {
         };
         let mut values = outputs;
         in_own_units(&mut values, targets);
+        check_finite(&values)?;
         let names = table.names().to_vec();
         Ok((Predictions { header, classes, names, values, metrics, notes }, x))
     }

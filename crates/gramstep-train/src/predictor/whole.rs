@@ -143,10 +143,11 @@ impl Predictor {
     /// Targets in their own units, or the probability of every class, for rows of an array; m×k.
     ///
     /// # Errors
-    /// Those of [`inputs`](Self::inputs).
+    /// Those of [`inputs`](Self::inputs), and if a prediction is not finite.
     pub fn predict_array<T: Scalar>(&self, x: MatrixView<'_, T>) -> Result<Matrix<f64>> {
         let mut outputs = self.outputs_of_array(x, |inputs| self.learned.outputs(&inputs))?;
         in_own_units(&mut outputs, &self.preprocessing().targets);
+        check_finite(&outputs)?;
         Ok(outputs)
     }
 
@@ -182,6 +183,14 @@ impl Predictor {
     pub fn task(&self) -> Task {
         self.preprocessing().targets.task()
     }
+}
+
+/// A number that is not there is no prediction.
+pub(super) fn check_finite(predictions: &Matrix<f64>) -> Result<()> {
+    if predictions.as_slice().iter().all(|value| value.is_finite()) {
+        return Ok(());
+    }
+    Err(gramstep::Error::NonFinite { what: "a prediction", layer: None }.into())
 }
 
 #[cfg(test)]

@@ -98,12 +98,17 @@ impl ValueFormatter<f64> for Axis {
     }
 }
 
+/// Whether a value has a place on any axis: the width of an axis has to be a number too.
+pub(super) fn is_drawn(value: f64) -> bool {
+    value.abs() <= 1e300
+}
+
 fn place(scale: Scale, value: f64) -> Option<f64> {
     let place = match scale {
         Scale::Linear => value,
         Scale::Log => value.log10(),
     };
-    place.is_finite().then_some(place)
+    is_drawn(place).then_some(place)
 }
 
 /// Multiples of 1, 2 or 5 times a power of ten.

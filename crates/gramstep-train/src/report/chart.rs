@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use plotters::prelude::*;
 
-use super::axis::{Axis, Scale};
+use super::axis::{Axis, Scale, is_drawn};
 use super::escape::escape;
 use super::palette::{Look, look, shade};
 use crate::error::{Error, Result};
@@ -355,7 +355,7 @@ impl Series {
 }
 
 fn range(values: &[f64]) -> (f64, f64) {
-    let finite = values.iter().copied().filter(|value| value.is_finite());
+    let finite = values.iter().copied().filter(|&value| is_drawn(value));
     finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)))
 }
 
@@ -383,7 +383,7 @@ fn thinned_cloud(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
 
 /// Bins of equal width (Freedman and Diaconis: 2·IQR·n^(−1/3)), between 6 and 40 of them.
 fn bins(values: &[f64]) -> Vec<(f64, f64, f64)> {
-    let mut sorted: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
+    let mut sorted: Vec<f64> = values.iter().copied().filter(|&value| is_drawn(value)).collect();
     sorted.sort_unstable_by(f64::total_cmp);
     let (Some(&low), Some(&high)) = (sorted.first(), sorted.last()) else { return Vec::new() };
     if high <= low {
@@ -431,10 +431,15 @@ mod tests {
 
     #[test]
     fn any_values_are_drawn_and_names_are_escaped() {
-        let odd = [(0.0, 0.0), (1.0, f64::NAN), (f64::INFINITY, 2.0), (-1.0, 1e300)];
+        let odd = [(0.0, 0.0), (1.0, f64::NAN), (f64::INFINITY, 2.0), (-1.0, 1e300), (f64::MAX, f64::MIN)];
         for scale in [Scale::Linear, Scale::Log] {
             let chart = Chart::new("<b>&").x_scale(scale).y_scale(scale).line("<i>", odd).points("p", odd);
-            let html = chart.histogram("h", &[1.0, f64::NAN]).zero_line().diagonal().to_html().unwrap();
+            let html = chart
+                .histogram("h", &[1.0, f64::NAN, f64::MAX, -1e308, 1e308, 5e-324])
+                .zero_line()
+                .diagonal()
+                .to_html()
+                .unwrap();
             assert!(html.contains("&lt;b&gt;&amp;") && html.contains("&lt;i&gt;") && !html.contains("<i>"));
             assert!(!html.contains("NaN"), "{html}");
         }

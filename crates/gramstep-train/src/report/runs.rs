@@ -8,7 +8,7 @@ use super::judgement::Judgement;
 use super::{Chart, Page, Scale, usage};
 use crate::data::Problem;
 use crate::error::{Error, Result};
-use crate::folder::{EpochLine, History, RunFolder, StepLine};
+use crate::folder::{EpochLine, History, RunFolder, StepLine, check_page};
 use crate::format::text::{count, number, seconds};
 use crate::format::whole_file::write_atomically;
 use crate::outcome::metrics::Metrics;
@@ -34,7 +34,10 @@ struct Shown {
 /// # Errors
 /// When a folder holds no run, or the page cannot be written.
 pub fn write_runs(runs: &[PathBuf], out: &Path, device: &Device) -> Result<()> {
-    write_comparison(runs, &[], out, device)
+    // A run that is not there is the first thing to tell.
+    let shown = read(runs, device)?;
+    check_page(out, runs)?;
+    write_atomically(out, page(&shown, &[])?.as_bytes())
 }
 
 /// The same for the runs of a comparison, with the learning rates that were tried before it.
@@ -42,8 +45,11 @@ pub fn write_runs(runs: &[PathBuf], out: &Path, device: &Device) -> Result<()> {
 /// # Errors
 /// Like [`write_runs`].
 pub(crate) fn write_comparison(runs: &[PathBuf], trials: &[Trial], out: &Path, device: &Device) -> Result<()> {
-    let shown = runs.iter().map(|run| Shown::read(run, judged_again(run, device))).collect::<Result<Vec<_>>>()?;
-    write_atomically(out, page(&shown, trials)?.as_bytes())
+    write_atomically(out, page(&read(runs, device)?, trials)?.as_bytes())
+}
+
+fn read(runs: &[PathBuf], device: &Device) -> Result<Vec<Shown>> {
+    runs.iter().map(|run| Shown::read(run, judged_again(run, device))).collect()
 }
 
 /// Writes `report.html` of a run whose predictor and data are at hand.

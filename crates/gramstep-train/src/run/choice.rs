@@ -5,8 +5,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::learnt::Learnt;
 use crate::error::{Error, Result};
-use crate::outcome::Report;
 use crate::outcome::event::Observer;
 use crate::settings::{Config, Facts, OptimizerName, Preset};
 
@@ -26,15 +26,15 @@ const MIDDLE: usize = 20_000;
 const JUDGES: usize = 3;
 
 /// Decides architecture and number of networks, where the user does not. There is no choice of architectures where the
-/// user names one, limits training or ends it, where the data are large or no rows can judge. `fit`
-/// trains by a configuration and judges, without the test rows.
+/// user names one or limits training, where the data are large or no rows can judge. `fit` trains by a configuration and
+/// judges, without the test rows. Returns the best so far where the user ends the choice.
 pub(crate) fn settle(
     facts: Facts,
     config: &mut Config,
-    fit: &mut dyn FnMut(&Config) -> Result<Report>,
+    fit: &mut dyn FnMut(&Config) -> Result<Learnt>,
     stop: &AtomicBool,
     observer: &mut dyn Observer,
-) -> Result<()> {
+) -> Result<Option<Learnt>> {
     let preset = config.preset.unwrap_or(Preset::Default);
     let small = facts.are_small();
     let limited = config.epochs.is_some() || config.time_limit.is_some() || config.batch_size.is_some();
@@ -53,42 +53,45 @@ pub(crate) fn settle(
         config.model = Some(SMALL.to_owned());
     } else if open && small && !limited && facts.validation {
         let judges = if preset == Preset::Thorough { MEMBERS } else { JUDGES };
-        let Some(best) = best(&Config { ensemble: Some(judges), ..config.clone() }, fit, stop, observer)? else {
-            return Ok(());
-        };
+        let best = best(&Config { ensemble: Some(judges), ..config.clone() }, fit, stop, observer)?;
+        if stop.load(Ordering::Relaxed) {
+            return Ok(best.map(|(_, learnt)| learnt));
+        }
+        let Some((best, _)) = best else { return Ok(None) };
         config.model = Some(best.to_owned());
         let networks = if members > 1 { format!("{members} networks {best}") } else { best.to_owned() };
         observer.note(&format!("the model is {networks}, best of {} by the validation loss", CANDIDATES.len()))?;
     }
-    Ok(())
+    Ok(None)
 }
 
-/// The candidate of lowest validation loss; none where the user ends the choice.
+/// The candidate of lowest validation loss, of those that were tried until the user ended the choice.
 fn best(
     config: &Config,
-    fit: &mut dyn FnMut(&Config) -> Result<Report>,
+    fit: &mut dyn FnMut(&Config) -> Result<Learnt>,
     stop: &AtomicBool,
     observer: &mut dyn Observer,
-) -> Result<Option<&'static str>> {
-    let mut best: Option<(f64, &'static str)> = None;
+) -> Result<Option<(&'static str, Learnt)>> {
+    let mut lowest = f64::INFINITY;
+    let mut best = None;
     for (number, candidate) in (1..).zip(CANDIDATES) {
         observer.note(&format!("trying {candidate}, {number} of {}", CANDIDATES.len()))?;
         let config = Config { model: Some(candidate.to_owned()), ..config.clone() };
         match fit(&config) {
-            Ok(report) => {
-                let loss = report.validation.map_or(f64::INFINITY, |metrics| metrics.loss);
-                if best.is_none_or(|(lowest, _)| loss < lowest) {
-                    best = Some((loss, candidate));
+            Ok(learnt) => {
+                let loss = learnt.report.validation.as_ref().map_or(f64::INFINITY, |metrics| metrics.loss);
+                if best.is_none() || loss < lowest {
+                    (lowest, best) = (loss, Some((candidate, learnt)));
                 }
             }
             Err(Error::NonFinite { .. }) => {}
             Err(error) => return Err(error),
         }
         if stop.load(Ordering::Relaxed) {
-            return Ok(None);
+            break;
         }
     }
-    Ok(best.map(|(_, candidate)| candidate))
+    Ok(best)
 }
 
 #[cfg(test)]
@@ -102,15 +105,15 @@ mod tests {
     fn settled(problem: &Problem, config: &Config) -> Config {
         let mut config = config.clone();
         let go_on = AtomicBool::new(false);
-        let mut fit = |config: &Config| Ok(report(problem, config));
+        let mut fit = |config: &Config| Ok(learnt(problem, config));
         settle(Facts::of(problem), &mut config, &mut fit, &go_on, &mut Silent).unwrap();
         config
     }
 
-    fn report(problem: &Problem, config: &Config) -> Report {
+    fn learnt(problem: &Problem, config: &Config) -> Learnt {
         let go_on = AtomicBool::new(false);
         let of = Assignment::new(problem, config, (&go_on).into());
-        of.learn(Keep::Nothing, &mut Silent).unwrap().report
+        of.learn(Keep::Nothing, &mut Silent).unwrap()
     }
 
     #[test]
@@ -121,7 +124,7 @@ mod tests {
         assert_eq!(with.ensemble, Some(MEMBERS));
         let loss = |name: &str| {
             let config = Config { model: Some(name.to_owned()), ensemble: Some(JUDGES), ..config.clone() };
-            report(&problem, &config).validation.unwrap().loss
+            learnt(&problem, &config).report.validation.unwrap().loss
         };
         assert!(CANDIDATES.iter().all(|name| loss(with.model.as_deref().unwrap()) <= loss(name)));
         config.model = Some("linear".to_owned());

@@ -11,7 +11,7 @@ use super::load;
 use super::tune;
 use crate::data::Problem;
 use crate::error::{Error, Result, conflict};
-use crate::folder::{Keep, RunFolder};
+use crate::folder::{Keep, RunFolder, check_output};
 use crate::outcome::event::{Observer, Silent};
 use crate::outcome::{Report, SCHEMA_VERSION, Trial};
 use crate::report::write_comparison;
@@ -84,6 +84,10 @@ pub fn compare(
     config.time_limit.get_or_insert(limit);
     config.epochs.get_or_insert(usize::MAX / 2);
     config.patience.get_or_insert(usize::MAX / 2);
+    let page = out.map(|out| RunFolder::open(out).report());
+    if let Some(page) = page.as_ref().filter(|_| out.is_some_and(Path::is_dir)) {
+        check_output(page, &config.sources())?;
+    }
     let problem = load(&config, None, observer)?;
     let (damping, threads, rate) = (config.damping, config.threads, config.learning_rate);
     let mut trials = Vec::new();
@@ -116,11 +120,11 @@ pub fn compare(
             Err(error) => return Err(error),
         }
     }
-    if let Some(out) = out {
+    if let Some(page) = page {
         let kept: Vec<PathBuf> =
             runs.iter().filter_map(|run| Some(PathBuf::from(run.report()?.run.as_ref()?))).collect();
         if !kept.is_empty() {
-            write_comparison(&kept, &trials, &RunFolder::open(out).report(), &Device::cpu(threads.unwrap_or(1)))?;
+            write_comparison(&kept, &trials, &page, &Device::cpu(threads.unwrap_or(1)))?;
         }
     }
     Ok(Comparison { schema_version: SCHEMA_VERSION, runs, trials })

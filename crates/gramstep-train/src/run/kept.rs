@@ -8,6 +8,7 @@ use super::assignment::Assignment;
 use super::plan::Plan;
 use crate::error::Result;
 use crate::folder::{Keep, Record, RunFolder};
+use crate::format::lock::Lock;
 use crate::format::whole_file::write_atomically;
 use crate::outcome::event::{Event, Observer};
 use crate::predictor::Predictor;
@@ -24,24 +25,75 @@ struct Files {
     folder: RunFolder,
     record: Record,
     keeper: Keeper,
+    /// Whether the run began in this session.
+    new: bool,
+    lock: Lock,
 }
 
 impl Kept {
+    /// Nothing is kept.
+    pub(super) fn nothing() -> Self {
+        Self { files: None, checkpoint: None }
+    }
+
     /// Makes the folder, or opens that of a run to go on with.
-    pub(super) fn begin<T: Scalar>(keep: Keep<'_>, of: &Assignment<'_, T>, plan: &Plan) -> Result<Self> {
+    pub(super) fn begin<T: Scalar>(
+        keep: Keep<'_>,
+        of: &Assignment<'_, T>,
+        plan: &Plan,
+        observer: &mut dyn Observer,
+    ) -> Result<Self> {
         let folder = keep.folder(&of.problem.name)?;
         let checkpoint = of.processes.first(|| match (&folder, keep) {
-            (Some(folder), Keep::Resume(_)) => Checkpoint::read(&folder.checkpoint(), &of.problem.hash),
+            (Some((folder, _)), Keep::Resume(_)) => Checkpoint::read(&folder.checkpoint(), &of.problem.hash),
             _ => Ok(None),
         })?;
-        let Some(folder) = folder else { return Ok(Self { files: None, checkpoint }) };
+        let Some((folder, lock)) = folder else { return Ok(Self { checkpoint, ..Self::nothing() }) };
+        let new = !matches!(keep, Keep::Resume(_));
+        match Self::open(&folder, checkpoint.as_ref(), plan, observer) {
+            Ok(record) => {
+                let keeper = Keeper::new(&folder, &of.problem.hash);
+                Ok(Self { files: Some(Files { folder, record, keeper, new, lock }), checkpoint })
+            }
+            Err(error) => {
+                drop(lock);
+                if new {
+                    folder.discard();
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Writes the configuration, and begins the record or goes on with it.
+    fn open(
+        folder: &RunFolder,
+        checkpoint: Option<&Checkpoint>,
+        plan: &Plan,
+        observer: &mut dyn Observer,
+    ) -> Result<Record> {
+        observer.observe(&Event::Folder(folder.path()))?;
         write_atomically(&folder.config(), plan.to_toml_in(folder.path())?.as_bytes())?;
-        let record = match &checkpoint {
-            Some(checkpoint) => Record::resume(&folder.record(), checkpoint.record_bytes)?,
-            None => Record::create(&folder.record())?,
-        };
-        let keeper = Keeper::new(&folder, &of.problem.hash);
-        Ok(Self { files: Some(Files { folder, record, keeper }), checkpoint })
+        let Some(checkpoint) = checkpoint else { return Record::create(&folder.record()) };
+        let (record, gone) = Record::resume(&folder.record(), checkpoint.record_bytes)?;
+        if gone > 0 {
+            let record = folder.record();
+            observer.note(&format!(
+                "{} has lost its last {gone} bytes; the run goes on from its checkpoint, and the record has a gap",
+                record.display()
+            ))?;
+        }
+        Ok(record)
+    }
+
+    /// Removes the folder again of a run that failed before its first step.
+    pub(super) fn discard_unbegun(self) {
+        if let Some(Files { folder, record, new: true, lock, .. }) = self.files
+            && !record.has_steps()
+        {
+            drop((record, lock));
+            folder.discard();
+        }
     }
 
     /// The record and the writer of checkpoints.

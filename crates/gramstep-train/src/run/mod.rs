@@ -8,25 +8,30 @@ pub mod info;
 mod judged;
 mod kept;
 pub(crate) mod kernel;
+mod learnt;
 mod networks;
 mod plan;
+#[cfg(test)]
+mod power_cuts;
 mod reference;
+mod resume;
 mod road;
 pub(crate) mod tune;
+mod unsettled;
 
 use std::path::Path;
 
 use gramstep::Device;
 
 use self::assignment::Assignment;
+pub use self::resume::{finish, resume};
 use crate::data::{Portion, Preprocessing, Problem};
-use crate::error::{Error, Result, conflict};
+use crate::error::{Result, conflict};
 pub use crate::folder::Keep;
-use crate::folder::{Record, RunFolder};
 use crate::outcome::Report;
 use crate::outcome::event::{Observer, Silent};
 use crate::predictor::Predictor;
-use crate::settings::{Candidates, Config, Facts, InputBounds, Precision, Settings, all_processors};
+use crate::settings::{Config, Facts, InputBounds, Precision, Settings, all_processors};
 use crate::training::checkpoint::Checkpoint;
 use crate::training::processes::Processes;
 
@@ -153,42 +158,6 @@ fn earlier(config: &mut Config) -> Result<Option<Predictor>> {
     config.model = Some(metadata.model.clone());
     config.precision.get_or_insert(metadata.precision);
     Ok(Some(model))
-}
-
-/// What may be said anew of a run that goes on: its limits, and the machine.
-const RESUMABLE: [&str; 4] = ["epochs", "time-limit", "patience", "threads"];
-
-/// Goes on with the run in a folder from its last checkpoint, to the same bits as if it had never been cut off. `over`
-/// may change the limits of the run.
-///
-/// # Errors
-/// Like [`train`], and when the run has come to its end already or its files cannot be used.
-pub fn resume<'a>(
-    folder: &Path,
-    over: Config,
-    processes: impl Into<Processes<'a>>,
-    observer: &mut dyn Observer,
-) -> Result<Report> {
-    let processes = processes.into();
-    let files = RunFolder::open(folder);
-    let ended = Record::report(&files.record()).ok().flatten().is_some();
-    if ended && !files.checkpoint().exists() {
-        let reason = "the run has come to its end".to_owned();
-        return Err(Error::Checkpoint { path: folder.to_owned(), reason });
-    }
-    if let Some(given) = over.given().find(|given| !RESUMABLE.contains(&given.name)) {
-        let reason = "the run goes on with its own settings; its limits alone may be changed";
-        return Err(conflict(given.name, format!("--resume {}", folder.display()), reason));
-    }
-    let mut earlier = Config::read(&files.config())?;
-    // A file that does not name them is older than they are.
-    earlier.input_bounds.get_or_insert(InputBounds::None);
-    earlier.candidates.get_or_insert(Candidates::NETWORKS);
-    if earlier.processes.unwrap_or(1) != processes.count() {
-        // Other machines, or another share of one.
-        earlier.threads = None;
-    }
-    train(&earlier.overridden_by(over), Keep::Resume(folder), processes, observer)
 }
 
 /// Whether [`resume`] can read the bytes of a checkpoint; `path` is for messages.

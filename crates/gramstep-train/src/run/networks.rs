@@ -10,7 +10,7 @@ use crate::data::{DataHash, Problem};
 use crate::error::Result;
 use crate::outcome::event::{Both, Observer, Silent};
 use crate::predictor::Learned;
-use crate::settings::{RidgeChoice, Settings};
+use crate::settings::{RidgeChoice, Settings, check_memory};
 use crate::training::ensemble::{Ensemble, Trained};
 use crate::training::trainer::Parts;
 
@@ -31,6 +31,12 @@ pub(super) fn fit<T: Scalar>(
         RidgeChoice::Fixed(ridge) => RidgeChoice::Fixed(ridge / problem.weight_unit),
         other => other,
     };
+    let (shape, outputs) = (problem.preprocessing.inputs.shape(), problem.preprocessing.targets.outputs());
+    let spans = settings.model.specification(shape, outputs).spans()?;
+    let parameters = spans.iter().map(gramstep::model::Span::len).fold(0, usize::saturating_add);
+    // θ, the best so far, what the optimiser keeps, and a direction.
+    let needed = parameters.saturating_mul(4 * size_of::<T>());
+    check_memory("the network with its optimiser", needed, "give a smaller --model")?;
     let working = Settings { ridge, ..settings.clone() };
     let ensemble = Ensemble {
         settings: &working,

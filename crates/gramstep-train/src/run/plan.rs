@@ -14,6 +14,8 @@ pub(super) enum Plan {
     Networks(Box<Settings>),
     /// A configuration in which all that matters to a kernel is said.
     Kernel(Box<Config>),
+    /// A configuration that leaves the architecture open.
+    Open(Box<Config>),
 }
 
 impl Plan {
@@ -26,7 +28,7 @@ impl Plan {
         let mut own = self.clone();
         match &mut own {
             Self::Networks(settings) => settings.paths().keep_in(folder),
-            Self::Kernel(config) => config.paths().keep_in(folder),
+            Self::Kernel(config) | Self::Open(config) => config.paths().keep_in(folder),
         }
         own.to_toml()
     }
@@ -35,7 +37,7 @@ impl Plan {
     pub(super) fn to_toml(&self) -> Result<String> {
         match self {
             Self::Networks(settings) => toml::to_string(settings),
-            Self::Kernel(config) => toml::to_string(config),
+            Self::Kernel(config) | Self::Open(config) => toml::to_string(config),
         }
         .map_err(|error| Error::Configuration { path: "config.toml".into(), reason: error.to_string() })
     }
@@ -43,7 +45,7 @@ impl Plan {
     pub(super) fn optimizer(&self) -> Option<OptimizerName> {
         match self {
             Self::Networks(settings) => Some(settings.optimizer),
-            Self::Kernel(_) => None,
+            Self::Kernel(_) | Self::Open(_) => None,
         }
     }
 
@@ -51,21 +53,21 @@ impl Plan {
     pub(super) fn candidates(&self) -> Candidates {
         match self {
             Self::Networks(settings) => settings.candidates,
-            Self::Kernel(_) => Candidates::NETWORKS,
+            Self::Kernel(_) | Self::Open(_) => Candidates::NETWORKS,
         }
     }
 
     pub(super) fn threads(&self) -> usize {
         match self {
             Self::Networks(settings) => settings.threads,
-            Self::Kernel(config) => config.threads.unwrap_or_else(all_processors),
+            Self::Kernel(config) | Self::Open(config) => config.threads.unwrap_or_else(all_processors),
         }
     }
 
     pub(super) fn seed(&self) -> u64 {
         match self {
             Self::Networks(settings) => settings.seed,
-            Self::Kernel(config) => config.seed.unwrap_or_default(),
+            Self::Kernel(config) | Self::Open(config) => config.seed.unwrap_or_default(),
         }
     }
 }

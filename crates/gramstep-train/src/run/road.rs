@@ -10,6 +10,7 @@ use super::assignment::Assignment;
 use super::fitted::Fitted;
 use super::judged::{Judged, no_better};
 use super::kept::Kept;
+use super::learnt::Learnt;
 use super::plan::Plan;
 use super::{choice, kernel, networks};
 use crate::data::Problem;
@@ -17,20 +18,15 @@ use crate::error::{Error, Result};
 use crate::folder::Keep;
 use crate::outcome::event::{Event, Observer, Silent};
 use crate::outcome::metrics::loss_of_constant;
-use crate::outcome::{Report, SCHEMA_VERSION, StopReason};
+use crate::outcome::{Report, SCHEMA_VERSION};
 use crate::predictor::{Known, Predictor};
 use crate::report::write_run;
 use crate::settings::{Candidates, Config, Facts, Settings};
 
-/// What was learned, and how it went.
-#[derive(Debug)]
-pub(crate) struct Learnt {
-    /// What predicts.
-    pub(crate) predictor: Predictor,
-    /// How good it is.
-    pub(crate) report: Report,
-    /// Every setting, those that were decided too: the text of a `config.toml`.
-    pub(crate) config: String,
+/// What is to be done, or what was done when the user ended the choice of it.
+enum Decision {
+    Plan(Plan),
+    Ended(Box<Learnt>),
 }
 
 impl<T: Scalar> Assignment<'_, T> {
@@ -39,44 +35,57 @@ impl<T: Scalar> Assignment<'_, T> {
     /// # Errors
     /// When a setting is wrong, a step fails, or a file cannot be written.
     pub(crate) fn learn(&self, keep: Keep<'_>, observer: &mut dyn Observer) -> Result<Learnt> {
-        let plan = self.plan(observer)?;
-        let config = plan.to_toml()?;
         keep.check()?;
+        let plan = match self.plan(observer)? {
+            Decision::Plan(plan) => plan,
+            Decision::Ended(best) => return self.keep_unsettled(*best, keep, observer),
+        };
+        let config = plan.to_toml()?;
         let (kept, fitted) = match &plan {
             Plan::Networks(settings) => {
-                let mut kept = Kept::begin(keep, self, &plan)?;
-                let fitted = networks::fit(self, settings, &mut kept, observer)?;
-                (kept, fitted)
+                let mut kept = Kept::begin(keep, self, &plan, observer)?;
+                match networks::fit(self, settings, &mut kept, observer) {
+                    Ok(fitted) => (kept, fitted),
+                    Err(error) => {
+                        kept.discard_unbegun();
+                        return Err(error);
+                    }
+                }
             }
-            Plan::Kernel(settings) => {
+            Plan::Kernel(settings) | Plan::Open(settings) => {
                 // Nothing is kept before there is something to keep.
                 let fitted = kernel::fit(self.problem, settings, observer)?;
-                (Kept::begin(keep, self, &plan)?, fitted)
+                (Kept::begin(keep, self, &plan, observer)?, fitted)
             }
         };
         self.finish(&plan, (kept, fitted), config, observer)
     }
 
     /// Every setting; architecture and number of networks are chosen where they are left open.
-    fn plan(&self, observer: &mut dyn Observer) -> Result<Plan> {
+    fn plan(&self, observer: &mut dyn Observer) -> Result<Decision> {
         let mut config = self.config.clone();
         if let Some(settings) = kernel::settings(&config, self.problem)? {
-            return Ok(Plan::Kernel(Box::new(settings)));
+            return Ok(Decision::Plan(Plan::Kernel(Box::new(settings))));
         }
         // Before a choice names a model.
         config.candidates.get_or_insert(Settings::candidates(&config, Facts::of(self.problem)));
+        let mut ended = None;
         (config.model, config.ensemble) = self.processes.first(|| {
             let mut config = Config { candidates: Some(Candidates::NETWORKS), ..config.clone() };
             let mut fit = |config: &Config| {
                 // The first process chooses alone: the others wait for what it decides.
                 let processes = self.processes.flag().into();
                 let of = Assignment { config, judges_test: false, exact_train_loss: false, processes, ..*self };
-                Ok(of.learn(Keep::Nothing, &mut Silent)?.report)
+                of.learn(Keep::Nothing, &mut Silent)
             };
-            choice::settle(Facts::of(self.problem), &mut config, &mut fit, self.processes.flag(), observer)?;
+            ended = choice::settle(Facts::of(self.problem), &mut config, &mut fit, self.processes.flag(), observer)?;
             Ok((config.model, config.ensemble))
         })?;
-        Plan::networks(&config, self.problem)
+        match ended {
+            // Several processes have to end alike: with a step of the network that is taken where nothing was tried.
+            Some(best) if self.processes.count() == 1 => Ok(Decision::Ended(Box::new(best))),
+            _ => Ok(Decision::Plan(Plan::networks(&config, self.problem)?)),
+        }
     }
 
     /// Judges what was fitted and keeps it.
@@ -156,7 +165,7 @@ impl<T: Scalar> Assignment<'_, T> {
         observer.observe(&Event::Finish(&report))?;
         if let Some(folder) = kept.folder() {
             write_run(folder, &predictor, &problem)?;
-            if !matches!(fit.stop_reason, StopReason::Interrupted | StopReason::TimeLimit) {
+            if !fit.stop_reason.is_early() {
                 folder.remove_checkpoint()?;
             }
         }

@@ -7,7 +7,7 @@ use gramstep::Architecture;
 use serde::{Deserialize, Serialize};
 
 use super::Group::{Data, Images, Machine, Method, Model, Stopping};
-use super::field::{ABOVE_ZERO, Field, IN_A_FILE, ONE_OR_MORE, SHARE_OF_THE_PAST, WHOLE};
+use super::field::{ABOVE_ZERO, Field, IN_A_FILE, ONE_OR_MORE, SHARE_OF_THE_PAST, THREADS, WHOLE};
 use super::setting::{Entry, dashed};
 use super::table::settings;
 use super::{
@@ -215,7 +215,7 @@ settings! {
         default: Some("f64; f32 for images and for large tables"),
     }
     /// Threads.
-    threads: Option<usize> where ONE_OR_MORE => always(usize) {
+    threads: Option<usize> where THREADS => always(usize) {
         group: Machine, value: "N", example: "2", kernel: true, default: Some("all processors"),
     }
     /// How many processes a distributed run had: written, not asked for. `threads` are those of each.
@@ -291,7 +291,7 @@ mod tests {
     fn the_settings_of_a_run_are_all_of_the_table_but_the_preset_which_is_settled_by_then() {
         let config = full();
         config.validate().unwrap();
-        let image = Some(Geometry { height: 64, width: 48, channels: 1 });
+        let image = Some(Geometry::new(64, 48, 1));
         let task = Task::Classification;
         let facts = Facts { samples: 100, rows: 110, outputs: 3, task, validation: true, validation_share: 0.1, image };
         let settings = Settings::complete(&config, facts, &config.target).unwrap();

@@ -1,8 +1,10 @@
 //! The part of a configuration that is about the data.
 
+use std::path::{Path, PathBuf};
+
 use super::paths::Paths;
 use super::{Config, Settings};
-use crate::data::{DataOptions, Learning};
+use crate::data::{DataOptions, Learning, Portion, Source};
 use crate::error::{Error, Result};
 
 impl Config {
@@ -30,6 +32,17 @@ impl Config {
     #[must_use]
     pub fn learning(&self) -> Learning {
         Learning { loss: self.loss.clone(), transform: self.target_transform }
+    }
+
+    /// The files and folders that it reads rows from.
+    #[must_use]
+    pub fn sources(&self) -> Vec<PathBuf> {
+        let parts = [&self.test, &self.validation].into_iter().filter_map(|part| match part {
+            Some(Portion::File(path)) => Some(path.display().to_string()),
+            _ => None,
+        });
+        let texts = self.data.clone().into_iter().chain(parts);
+        texts.filter_map(|text| text.parse::<Source>().ok()?.path().map(Path::to_owned)).collect()
     }
 
     /// The paths that it names.

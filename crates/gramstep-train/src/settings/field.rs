@@ -119,6 +119,10 @@ pub(crate) const WHOLE: Range<usize> = Range { allows: |_| true, text: "a whole 
 
 pub(crate) const ONE_OR_MORE: Range<usize> = Range { allows: |v| *v > 0, text: "a whole number of at least 1" };
 
+/// More threads than any machine has processors are a slip of the finger, and each takes memory.
+pub(crate) const THREADS: Range<usize> =
+    Range { allows: |v| (1..=1024).contains(v), text: "a whole number from 1 to 1024" };
+
 /// TOML's integers end at `i64::MAX`, and config.toml has to hold the number.
 pub(crate) const IN_A_FILE: Range<u64> =
     Range { allows: |v| i64::try_from(*v).is_ok(), text: "a whole number below 2⁶³" };

@@ -5,7 +5,7 @@
 //! their own judge all networks and their average.
 
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gramstep::model::{Average, Differentiable as _};
 use gramstep::{Device, Matrix, Model, Scalar};
@@ -77,6 +77,8 @@ impl<T: Scalar> Ensemble<'_, T> {
             model.set_theta(&finished.theta.iter().map(|&value| T::from_f64(value)).collect::<Vec<_>>())?;
             models.push(model);
         }
+        // Of all networks together, whatever share of the time each has had.
+        let began = (Instant::now(), fits.iter().map(|fit| fit.seconds).sum());
         let mut failure = None;
         while models.len() < self.settings.ensemble && failure.is_none() {
             let number = models.len();
@@ -94,7 +96,7 @@ impl<T: Scalar> Ensemble<'_, T> {
             let usable = failure.is_none() || fit.best_epoch.is_some() || models.is_empty();
             fits.push(Finished::of(&fit, &model));
             models.extend(usable.then_some(model));
-            if fit.stop_reason == StopReason::Interrupted || self.processes.is_stopped()? {
+            if fit.stop_reason == StopReason::Interrupted || self.processes.is_stopped()? || self.is_over(began)? {
                 break;
             }
         }
@@ -146,6 +148,12 @@ impl<T: Scalar> Ensemble<'_, T> {
             }
         }
         Ok(())
+    }
+
+    /// Whether the time of all networks is over; a training that goes on had `earlier` seconds before.
+    fn is_over(&self, (start, earlier): (Instant, f64)) -> Result<bool> {
+        let spent = start.elapsed() + Duration::try_from_secs_f64(earlier).unwrap_or_default();
+        self.processes.first(|| Ok(self.settings.time_limit.is_some_and(|limit| spent >= limit.0)))
     }
 
     /// The rows of a network.

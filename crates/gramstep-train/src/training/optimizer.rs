@@ -11,7 +11,7 @@ use gramstep::{Model, Scalar};
 
 use crate::data::Task;
 use crate::error::Result;
-use crate::settings::{DampingChoice, OptimizerName, RidgeChoice, Settings};
+use crate::settings::{DampingChoice, OptimizerName, RidgeChoice, Settings, check_memory};
 use crate::training::batches::batch_count;
 use crate::training::ridge_path::RidgePath;
 
@@ -51,13 +51,14 @@ fn damping(settings: &Settings, samples: usize) -> Damping {
 /// How a step of Gram-Gauss-Newton will be solved, for a person to read before the run; none for other methods.
 ///
 /// # Errors
-/// When a setting is outside its range.
+/// When a setting is outside its range, or a step would not fit in memory.
 pub(crate) fn plan<T: Scalar>(settings: &Settings, model: &Model<T>, samples: usize) -> Result<Option<String>> {
     if settings.optimizer != OptimizerName::GramGaussNewton {
         return Ok(None);
     }
     let largest_batch = samples.div_ceil(batch_count(samples, settings.batch_size));
     let plan = GramGaussNewton::<T>::new(GramGaussNewtonConfig::default())?.plan(model, largest_batch);
+    check_memory("the system of a step", plan.bytes, "give a smaller --batch-size, or --optimizer adam")?;
     let method = match plan.solver {
         Solver::Dual => format!("a system of {0}×{0}, one row a residual", plan.size),
         Solver::Primal => format!("a system of {0}×{0}, one row a parameter", plan.size),

@@ -180,6 +180,7 @@ impl<'a> Trainer<'a> {
         from: Option<Checkpoint>,
         mut keeper: Option<&mut Keeper>,
     ) -> Result<Fit> {
+        let resumed = from.is_some();
         let seconds = from.as_ref().map_or(0.0, |checkpoint| checkpoint.seconds);
         let earlier = Duration::try_from_secs_f64(seconds).unwrap_or_default();
         let mut clock = Clock { start: Instant::now(), earlier, judging: Duration::ZERO };
@@ -190,6 +191,10 @@ impl<'a> Trainer<'a> {
         }
         let mut failure = None;
         let stop_reason = loop {
+            if resumed && self.processes.is_stopped()? {
+                // Ended before it went on: with what the checkpoint has.
+                break StopReason::Interrupted;
+            }
             match self.epoch(model, optimizer, parts, &mut state, observer, &mut clock) {
                 Ok(None) => {
                     if let Some(keeper) = keeper.as_mut().filter(|keeper| keeper.is_due()) {
@@ -197,8 +202,7 @@ impl<'a> Trainer<'a> {
                     }
                 }
                 Ok(Some(Ending { reason, whole_epoch })) => {
-                    let early = matches!(reason, StopReason::Interrupted | StopReason::TimeLimit);
-                    if let Some(keeper) = keeper.as_mut().filter(|_| early && whole_epoch) {
+                    if let Some(keeper) = keeper.as_mut().filter(|_| reason.is_early() && whole_epoch) {
                         keeper.keep(state.checkpoint(model, optimizer, clock.elapsed().as_secs_f64()))?;
                     }
                     break reason;

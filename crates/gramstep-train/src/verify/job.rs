@@ -1,20 +1,26 @@
 //! Which claims are tried, on what, and the trial.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use gramstep::Device;
 use gramstep::theory::{Claim, Effort, Ground, claims};
 
+use super::abandon;
 use super::meter::Machine;
 use super::sphere;
 use super::verification::{SCHEMA_VERSION, Tried, Verification};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, outside};
 use crate::outcome::event::{Event, Observer};
 use crate::settings::Config;
 
 /// Seeds, unless the user says otherwise.
 pub const SEEDS: u64 = 5;
+/// More seeds than this tell nothing more.
+const MOST_SEEDS: u64 = 10_000;
+/// More hidden units do not fit any machine, with the rows of the claims.
+const MOST_UNITS: usize = 10_000_000;
 /// Most rows of a table that are used.
 const ROWS: [(Effort, usize); 2] = [(Effort::Quick, 200), (Effort::Full, 1000)];
 
@@ -41,14 +47,14 @@ impl Default for Job {
     }
 }
 
-/// Tries claims one after the other. `stop` ends it after the present one.
+/// Tries claims one after the other. `stop` ends it within seconds: a claim that is not through by then is left out.
 ///
 /// # Errors
 /// [`Error::Setting`] for an unknown claim or a bad number, those of reading the table, [`Error::Core`].
 pub fn verify(job: &Job, stop: &AtomicBool, observer: &mut dyn Observer) -> Result<Verification> {
-    let machine = Machine;
-    let chosen = choose(claims(job.effort, &machine), &job.claims)?;
+    let chosen = choose(claims(job.effort, &Machine), &job.claims)?;
     let (ground, data, notes) = ground(job)?;
+    let ground = Arc::new(ground);
     for note in &notes {
         observer.note(note)?;
     }
@@ -61,17 +67,20 @@ pub fn verify(job: &Job, stop: &AtomicBool, observer: &mut dyn Observer) -> Resu
         interrupted: false,
     };
     let all = chosen.len() as f64;
-    for (done, claim) in chosen.iter().enumerate() {
+    for (done, claim) in chosen.into_iter().enumerate() {
         if stop.load(Ordering::Relaxed) {
             found.interrupted = true;
             break;
         }
-        let mut progress = |share: f64| {
-            observer.count(claim.name(), thousandths((done as f64 + share) / all), 1000);
-        };
+        let name = claim.name();
+        let mut progress = |share: f64| observer.count(name, thousandths((done as f64 + share) / all), 1000);
         progress(0.0);
-        let start = Instant::now();
-        let certificate = claim.certify(&ground, &mut progress)?;
+        let (start, ground) = (Instant::now(), Arc::clone(&ground));
+        let Some(certificate) = abandon::until(stop, &mut progress, move |tell| claim.certify(&ground, tell))? else {
+            found.interrupted = true;
+            break;
+        };
+        let certificate = certificate?;
         observer.observe(&Event::Certified(&certificate))?;
         found.claims.push(Tried { certificate, seconds: start.elapsed().as_secs_f64() });
     }
@@ -101,8 +110,11 @@ fn choose<'a>(all: Vec<Box<dyn Claim + 'a>>, wanted: &[String]) -> Result<Vec<Bo
 
 /// Where claims are tried, the name of the table, and what was repaired in it.
 fn ground(job: &Job) -> Result<(Ground, Option<String>, Vec<String>)> {
-    if job.seeds == 0 {
-        return Err(Error::Setting { name: "seeds", value: "0".to_owned(), range: "1 or more".to_owned() });
+    if !(1..=MOST_SEEDS).contains(&job.seeds) {
+        return Err(outside("seeds", &job.seeds, "1 to 10000"));
+    }
+    if let Some(width) = job.widths.iter().flatten().find(|&&width| width > MOST_UNITS) {
+        return Err(outside("widths", width, "at most 10000000 hidden units"));
     }
     let device = Device::cpu(job.threads.unwrap_or(0));
     let mut ground = Ground::synthetic(job.seeds, device);
@@ -137,7 +149,10 @@ mod tests {
     #[test]
     fn no_seeds_and_no_widths_are_wrong_use() {
         let go_on = AtomicBool::new(false);
-        for job in [Job { seeds: 0, ..Job::default() }, Job { widths: Some(vec![]), ..Job::default() }] {
+        let many = |seeds| Job { seeds, ..Job::default() };
+        let wide = Job { widths: Some(vec![usize::MAX]), ..Job::default() };
+        for job in [many(0), many(10_u64.pow(12)), many(u64::MAX), wide, Job { widths: Some(vec![]), ..Job::default() }]
+        {
             assert!(verify(&job, &go_on, &mut Silent).unwrap_err().is_usage());
         }
     }

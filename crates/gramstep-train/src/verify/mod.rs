@@ -9,6 +9,7 @@
 //! # Ok::<(), gramstep_train::Error>(())
 //! ```
 
+mod abandon;
 mod job;
 mod meter;
 mod page;

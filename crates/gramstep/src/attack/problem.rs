@@ -1,5 +1,7 @@
 //! What is attacked: a model, samples, and what the attacker wants of them.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::classes::Margin;
 use super::criterion::Criterion;
 use super::goal::Goal;
@@ -35,6 +37,7 @@ pub struct Problem<'a, T> {
     goals: Option<&'a [&'a dyn Goal]>,
     pub(super) criterion: Criterion,
     numbers: Option<&'a [u64]>,
+    stop: Option<&'a AtomicBool>,
 }
 
 impl<'a, T: Scalar> Problem<'a, T> {
@@ -46,7 +49,8 @@ impl<'a, T: Scalar> Problem<'a, T> {
         targets: impl Into<MatrixView<'a, T>>,
     ) -> Self {
         let (inputs, targets) = (inputs.into(), targets.into());
-        Self { model, inputs, targets, goal: &Margin, goals: None, criterion: Criterion::Misclassified, numbers: None }
+        let criterion = Criterion::Misclassified;
+        Self { model, inputs, targets, goal: &Margin, goals: None, criterion, numbers: None, stop: None }
     }
 
     /// The same samples with another goal.
@@ -77,6 +81,14 @@ impl<'a, T: Scalar> Problem<'a, T> {
         self
     }
 
+    /// The same samples with a flag that ends an attack on them before its next evaluation, with
+    /// [`Error::Interrupted`].
+    #[must_use]
+    pub fn with_stop(mut self, stop: &'a AtomicBool) -> Self {
+        self.stop = Some(stop);
+        self
+    }
+
     /// The same samples for another model.
     #[must_use]
     pub fn with_model(mut self, model: &'a dyn Differentiable<T>) -> Self {
@@ -96,6 +108,11 @@ impl<'a, T: Scalar> Problem<'a, T> {
 
     pub(super) fn number(&self, row: usize) -> u64 {
         self.numbers.map_or(row as u64, |numbers| numbers[row])
+    }
+
+    /// An error once the flag is set.
+    pub(super) fn go_on(&self) -> Result<()> {
+        if self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) { Err(Error::Interrupted) } else { Ok(()) }
     }
 
     /// Checks shapes and targets; returns the targets.

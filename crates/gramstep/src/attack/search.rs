@@ -170,13 +170,15 @@ impl<'a, T: Scalar> Search<'a, T> {
     /// Evaluates points, n×d, and lets them compete.
     ///
     /// # Errors
-    /// [`Error::NonFinite`](crate::Error::NonFinite) if the model's outputs are not finite.
+    /// [`Error::NonFinite`](crate::Error::NonFinite) if the model's outputs are not finite,
+    /// [`Error::Interrupted`](crate::Error::Interrupted) once the problem's flag is set.
     pub fn evaluate(&mut self, x: &[T]) -> Result<()> {
         self.evaluate_some(x, |_| true)
     }
 
     /// Evaluates all points and lets those of some samples compete.
     pub(super) fn evaluate_some(&mut self, x: &[T], competes: impl Fn(usize) -> bool) -> Result<()> {
+        self.problem.go_on()?;
         let x = self.region.settled(x);
         let tile = Tile::new(&x, self.best.len(), self.problem.model.inputs());
         self.problem.model.evaluate(self.operations, tile, &mut self.pass)?;
@@ -187,10 +189,12 @@ impl<'a, T: Scalar> Search<'a, T> {
     /// Evaluates points with their gradients, n×d, and lets them compete.
     ///
     /// # Errors
-    /// [`Error::NonFinite`](crate::Error::NonFinite) if the model's outputs are not finite.
+    /// [`Error::NonFinite`](crate::Error::NonFinite) if the model's outputs are not finite,
+    /// [`Error::Interrupted`](crate::Error::Interrupted) once the problem's flag is set.
     pub fn ascend(&mut self, x: &[T]) -> Result<()> {
         let x = self.region.settled(x);
         let (problem, first, one_step) = (self.problem, self.first, self.one_step);
+        problem.go_on()?;
         let k = problem.model.outputs();
         let (targets, wide, g) = (self.targets, &mut self.row, &mut self.row_gradient);
         let ways_out = &mut self.ways_out;

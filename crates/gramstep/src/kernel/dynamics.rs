@@ -9,8 +9,9 @@
 //!
 //! The loss is ½Σr², a sum: times and learning rates are those of the sum. For a mean over n multiply them by n.
 
+use super::checked;
 use crate::error::{Result, check_extent, check_momentum, check_positive, check_setting};
-use crate::solve::{Eigen, eigen};
+use crate::solve::Eigen;
 use crate::view::Matrix;
 
 /// How long, and by which rule.
@@ -54,10 +55,11 @@ pub struct Dynamics {
 }
 
 impl Dynamics {
-    /// From the kernel of the training points (its lower triangle is read), f₀ and y, both n×k.
+    /// From the kernel of the training points, f₀ and y, both n×k.
     ///
     /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape) if sizes differ, [`Error::Solve`](crate::Error::Solve) if the
+    /// [`Error::Shape`](crate::Error::Shape) if sizes differ, [`Error::Kernel`](crate::Error::Kernel) if the matrix is not
+    /// finite, symmetric and positive semi-definite up to rounding, [`Error::Solve`](crate::Error::Solve) if the
     /// decomposition fails.
     pub fn new(kernel: &Matrix<f64>, start: &Matrix<f64>, y: &Matrix<f64>, threads: usize) -> Result<Self> {
         let n = kernel.rows();
@@ -70,7 +72,7 @@ impl Dynamics {
         ] {
             check_extent(what, expected, got)?;
         }
-        let eigen = eigen(kernel, threads)?;
+        let eigen = checked::decompose(kernel, threads)?;
         let column = |a: usize| (0..n).map(|i| start[(i, a)] - y[(i, a)]).collect::<Vec<_>>();
         let residual = (0..f).map(|a| eigen.project(&column(a))).collect();
         Ok(Self { eigen, start: start.clone(), residual })

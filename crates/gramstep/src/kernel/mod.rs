@@ -2,6 +2,7 @@
 //! with them.
 
 mod architecture;
+mod checked;
 mod dynamics;
 mod empirical;
 pub mod infinite;

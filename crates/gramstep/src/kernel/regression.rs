@@ -17,10 +17,11 @@
 
 use std::f64::consts::PI;
 
+use super::checked;
 use super::ridge::{Range, Ridge};
 use super::row_weights::RowWeights;
 use crate::error::{Result, check_extent, check_not_negative};
-use crate::solve::{Eigen, dot, eigen};
+use crate::solve::{Eigen, dot};
 use crate::view::Matrix;
 
 /// A fitted kernel regression; one kernel n×n for all k outputs.
@@ -56,10 +57,11 @@ pub struct KernelRegression {
 }
 
 impl KernelRegression {
-    /// Fits targets (n×k) to a kernel matrix (n×n, of which the lower triangle is read).
+    /// Fits targets (n×k) to a kernel matrix (n×n).
     ///
     /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape) if sizes differ, [`Error::Setting`](crate::Error::Setting) if κ is
+    /// [`Error::Shape`](crate::Error::Shape) if sizes differ, [`Error::Kernel`](crate::Error::Kernel) if the matrix is not
+    /// finite, symmetric and positive semi-definite up to rounding, [`Error::Setting`](crate::Error::Setting) if κ is
     /// negative, [`Error::Solve`](crate::Error::Solve) if the decomposition fails.
     pub fn fit(kernel: &Matrix<f64>, y: &Matrix<f64>, ridge: Ridge, threads: usize) -> Result<Self> {
         let n = kernel.rows();
@@ -101,7 +103,7 @@ impl KernelRegression {
         ridge: Ridge,
         threads: usize,
     ) -> Result<Self> {
-        let eigen = eigen(kernel, threads)?;
+        let eigen = checked::decompose(kernel, threads)?;
         let column = |a: usize| (0..targets.rows()).map(|i| targets[(i, a)]).collect::<Vec<_>>();
         let projected = (0..targets.columns()).map(|a| eigen.project(&column(a))).collect();
         let spectrum = eigen.values.iter().map(|e| e.max(0.0)).collect();
@@ -127,12 +129,27 @@ impl KernelRegression {
     pub fn set_ridge(&mut self, ridge: f64) -> Result<()> {
         check_not_negative("ridge", ridge)?;
         self.ridge = ridge / self.weights.mean();
+        // Variances are differences of numbers of the size of K: below this they are rounding.
+        let least = 16.0 * self.eigen.rounding();
+        if self.ridge > 0.0 && self.ridge < least && self.contradicts() {
+            self.ridge = least;
+        }
         let inverses = self.inverses(self.ridge);
         self.coefficients = self.projected.iter().map(|q| self.solve(q, &inverses)).collect();
         Ok(())
     }
 
-    /// κ.
+    /// Whether y has a part where K has only rounding: rows that are alike and have other targets.
+    fn contradicts(&self) -> bool {
+        let rounding = self.eigen.rounding();
+        self.projected.iter().any(|q| {
+            let lost = q.iter().zip(&self.spectrum).filter(|(_, e)| **e <= rounding).map(|(q, _)| q * q).sum::<f64>();
+            lost > 1e-12 * dot(q, q)
+        })
+    }
+
+    /// κ. One above 0 that is lost in the rounding of K is raised to it where rows contradict one another: all that they say
+    /// of the noise would be lost with it.
     #[must_use]
     pub fn ridge(&self) -> f64 {
         self.ridge * self.weights.mean()

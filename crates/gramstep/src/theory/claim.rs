@@ -15,7 +15,7 @@ pub enum Effort {
 }
 
 /// A claim of a paper.
-pub trait Claim {
+pub trait Claim: Send {
     /// Its name, as a user writes it.
     fn name(&self) -> &'static str;
 

@@ -29,7 +29,7 @@ pub struct Cost {
 }
 
 /// Measures what a piece of work costs.
-pub trait Meter {
+pub trait Meter: Sync {
     /// Does the work once and measures it.
     fn measure(&self, work: &mut dyn FnMut()) -> Cost;
 }

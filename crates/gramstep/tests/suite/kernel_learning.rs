@@ -400,3 +400,20 @@ fn sizes_that_do_not_fit_are_refused() {
     assert!(fitted.variance(&cross, &diagonal[1..]).is_err());
     assert!(Dynamics::new(&kernel, &y, &matrix(1, 15, 1), 1).is_err());
 }
+
+#[test]
+fn the_posterior_of_rows_that_contradict_one_another_has_a_limit_for_small_ridges() {
+    let kernel = Matrix::from_vec(3, 3, vec![1.0, 1.0, 0.2, 1.0, 1.0, 0.2, 0.2, 0.2, 1.0]).unwrap();
+    let y = Matrix::from_vec(3, 1, vec![1.5, -1.5, 0.5]).unwrap();
+    let deviation = |ridge: f64| {
+        let fitted = KernelRegression::fit(&kernel, &y, Ridge::Fixed(ridge), 1).unwrap();
+        let variance = fitted.variance(&kernel, &[1.0; 3]).unwrap()[0];
+        (fitted.prior_variance()[0] * variance).sqrt()
+    };
+    // q²/2n for the part q of y that K has none of, (1.5 + 1.5)/√2.
+    let expected = (4.5_f64 / 6.0).sqrt();
+    for ridge in [1e-6, 1e-9, 1e-12, 1e-16, 1e-20, 1e-100, f64::MIN_POSITIVE] {
+        let found = deviation(ridge);
+        assert!((found / expected - 1.0).abs() < 0.5, "{ridge:e}: {found}, expected {expected}");
+    }
+}

@@ -59,7 +59,7 @@ fn transform<T: Scalar>(
     (down, right): (usize, usize),
     shift: usize,
 ) {
-    let Geometry { height, width, channels } = geometry;
+    let Geometry { height, width, channels, .. } = geometry;
     let source =
         |place: usize, moved: usize, length: usize| (place + shift).checked_sub(moved).filter(|&at| at < length);
     for y in 0..height {
@@ -127,7 +127,7 @@ impl From<Augmentation> for String {
 mod tests {
     use super::*;
 
-    const GEOMETRY: Geometry = Geometry { height: 2, width: 3, channels: 1 };
+    const GEOMETRY: Geometry = Geometry { height: 2, width: 3, channels: 1, white: u16::MAX };
 
     #[test]
     fn a_flip_exchanges_left_and_right_and_a_shift_brings_in_zeros() {

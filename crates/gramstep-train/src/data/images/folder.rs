@@ -5,11 +5,11 @@
 //!   names the image of a row, with or without extension; the other columns are targets and side inputs.
 //! * `<class>/*`: the target is `class`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use super::BrokenImages;
-use super::listing::Listing;
+use super::listing::{Listing, name};
 use super::pixels::retain;
 use crate::data::{Cells, Column, Format, Table, Task, TextCells};
 use crate::error::{Error, Result};
@@ -23,6 +23,14 @@ const SEXES: [&str; 2] = ["111", "112"];
 struct Entries {
     files: Vec<PathBuf>,
     folders: Vec<PathBuf>,
+}
+
+/// What lies beside the images and is not read.
+#[derive(Default)]
+struct Passed {
+    /// How many files there are of a kind, by its extension.
+    kinds: BTreeMap<String, usize>,
+    folders: usize,
 }
 
 impl Entries {
@@ -41,13 +49,39 @@ impl Entries {
         Ok(entries)
     }
 
-    fn images(self) -> Vec<PathBuf> {
-        self.files.into_iter().filter(|file| is_image(file)).collect()
+    /// The images, where folders are not looked into.
+    fn images(self, passed: &mut Passed) -> Vec<PathBuf> {
+        passed.folders += self.folders.len();
+        self.image_files(passed)
+    }
+
+    fn image_files(self, passed: &mut Passed) -> Vec<PathBuf> {
+        let (images, others): (Vec<_>, Vec<_>) = self.files.into_iter().partition(|file| is_image(file));
+        passed.files(&others);
+        images
     }
 }
 
-fn name(path: &Path) -> String {
-    path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+impl Passed {
+    fn files(&mut self, files: &[PathBuf]) {
+        for file in files {
+            *self.kinds.entry(extension(file)).or_default() += 1;
+        }
+    }
+
+    /// How much there is of what, such as `20 webp files and 1 subfolder are not read`.
+    fn words(&self) -> Option<String> {
+        let file = |kind: &str, many: usize| match kind {
+            "" => count(many, "file") + " without extension",
+            kind => count(many, &format!("{kind} file")),
+        };
+        let mut parts: Vec<String> = self.kinds.iter().map(|(kind, many)| file(kind, *many)).collect();
+        parts.extend((self.folders > 0).then(|| count(self.folders, "subfolder")));
+        let all = self.kinds.values().sum::<usize>() + self.folders;
+        let last = parts.pop()?;
+        let before = if parts.is_empty() { String::new() } else { parts.join(", ") + " and " };
+        Some(format!("{before}{last} {} not read", if all == 1 { "is" } else { "are" }))
+    }
 }
 
 fn extension(path: &Path) -> String {
@@ -62,13 +96,13 @@ fn is_image(path: &Path) -> bool {
 pub(super) fn list(folder: &Path, format: Option<Format>, broken: BrokenImages) -> Result<Listing> {
     let entries = Entries::of(folder)?;
     match format {
-        Some(Format::Afad) => return by_age(folder, &entries.folders),
-        Some(Format::Classes) => return by_class(folder, &entries.folders),
+        Some(Format::Afad) => return by_age(folder, &entries),
+        Some(Format::Classes) => return by_class(folder, &entries),
         _ => {}
     }
     let tables: Vec<&PathBuf> = entries.files.iter().filter(|file| extension(file) == "csv").collect();
     match tables[..] {
-        [table] => return beside_table(folder, table, &entries.folders, broken),
+        [table] => return beside_table(folder, &table.clone(), entries, broken),
         [] if format.is_some() => return Err(unknown(folder, "no .csv that names the images".to_owned())),
         [] => {}
         _ => return Err(unknown(folder, format!("{} .csv files, where one would name the images", tables.len()))),
@@ -78,7 +112,7 @@ pub(super) fn list(folder: &Path, format: Option<Format>, broken: BrokenImages) 
     for folder in &entries.folders {
         ages |= Entries::of(folder)?.folders.iter().any(is_sex);
     }
-    if ages { by_age(folder, &entries.folders) } else { by_class(folder, &entries.folders) }
+    if ages { by_age(folder, &entries) } else { by_class(folder, &entries) }
 }
 
 fn unknown(folder: &Path, reason: String) -> Error {
@@ -86,16 +120,20 @@ fn unknown(folder: &Path, reason: String) -> Error {
 }
 
 /// `<age>/<111|112>/*`.
-fn by_age(folder: &Path, ages: &[PathBuf]) -> Result<Listing> {
+fn by_age(folder: &Path, entries: &Entries) -> Result<Listing> {
     let (mut files, mut values, mut notes) = (Vec::new(), Vec::new(), Vec::new());
-    for path in ages {
+    let mut passed = Passed::default();
+    passed.files(&entries.files);
+    for path in &entries.folders {
         let age: f64 = name(path).parse().ok().filter(|age: &f64| age.is_finite()).ok_or_else(|| {
             unknown(path, format!("`{}` is not an age; the layout is <age>/<111|112>/*.jpg", name(path)))
         })?;
         let before = files.len();
-        for sex in Entries::of(path)?.folders {
+        let inner = Entries::of(path)?;
+        passed.files(&inner.files);
+        for sex in inner.folders {
             if SEXES.contains(&name(&sex).as_str()) {
-                files.extend(Entries::of(&sex)?.images());
+                files.extend(Entries::of(&sex)?.images(&mut passed));
             } else {
                 notes.push(format!("{} is not 111 or 112 and not read", sex.display()));
             }
@@ -104,15 +142,17 @@ fn by_age(folder: &Path, ages: &[PathBuf]) -> Result<Listing> {
         values.resize(files.len(), age);
     }
     let columns = vec![Column { name: "age".to_owned(), cells: Cells::Numbers(values) }];
-    listing(folder, files, columns, "age", Some(Task::Regression), notes)
+    listing(folder, files, columns, ("age", Task::Regression), (notes, &passed))
 }
 
 /// `<class>/*`.
-fn by_class(folder: &Path, classes: &[PathBuf]) -> Result<Listing> {
+fn by_class(folder: &Path, entries: &Entries) -> Result<Listing> {
     let (mut files, mut values, mut codes, mut notes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for path in classes {
+    let mut passed = Passed::default();
+    passed.files(&entries.files);
+    for path in &entries.folders {
         let before = files.len();
-        files.extend(Entries::of(path)?.images());
+        files.extend(Entries::of(path)?.images(&mut passed));
         note_if_empty(path, before, files.len(), &mut notes);
         if files.len() > before {
             codes.resize(files.len(), values.len() as u32);
@@ -121,7 +161,7 @@ fn by_class(folder: &Path, classes: &[PathBuf]) -> Result<Listing> {
     }
     let cells = Cells::Text(TextCells { values, codes, numbers: 0, first_text: 0 });
     let columns = vec![Column { name: "class".to_owned(), cells }];
-    listing(folder, files, columns, "class", Some(Task::Classification), notes)
+    listing(folder, files, columns, ("class", Task::Classification), (notes, &passed))
 }
 
 fn note_if_empty(path: &Path, before: usize, after: usize, notes: &mut Vec<String>) {
@@ -134,27 +174,29 @@ fn listing(
     folder: &Path,
     files: Vec<PathBuf>,
     columns: Vec<Column>,
-    target: &str,
-    task: Option<Task>,
-    notes: Vec<String>,
+    (target, task): (&str, Task),
+    (notes, passed): (Vec<String>, &Passed),
 ) -> Result<Listing> {
     if files.is_empty() {
         let reason = "no images in a layout that is known: <class>/*, <age>/<111|112>/*, or a .csv with a column `id` \
                       and a folder of images";
-        return Err(unknown(folder, reason.to_owned()));
+        let passed = passed.words().map_or_else(String::new, |passed| format!(" ({passed})"));
+        return Err(unknown(folder, format!("{reason}{passed}")));
     }
     let lines = (1..=files.len() as u64).collect();
     let origin = folder.display().to_string();
-    Ok(Listing { origin, files, columns, lines, target: target.to_owned(), task, notes })
+    let (target, passed) = (target.to_owned(), passed.words());
+    Ok(Listing { origin, files, columns, lines, target, task: Some(task), notes, passed, without: Vec::new() })
 }
 
 /// A table whose rows name images in the folders beside it.
-fn beside_table(folder: &Path, table: &Path, folders: &[PathBuf], broken: BrokenImages) -> Result<Listing> {
+fn beside_table(folder: &Path, table: &Path, entries: Entries, broken: BrokenImages) -> Result<Listing> {
     let Table { origin, mut columns, mut lines, mut notes, .. } = Table::of_file(table, Format::Csv)?;
     let identity = columns.iter().position(|column| IDENTITIES.contains(&column.name.to_lowercase().as_str()));
     let identity = identity.ok_or_else(|| unknown(table, "no column `id` that names the images".to_owned()))?;
     let identity = columns.remove(identity);
-    let mut found = images_by_name(folder, folders)?;
+    let mut passed = Passed::default();
+    let mut found = images_by_name(folder, entries, &mut passed)?;
     let (mut files, mut without) = (Vec::new(), Vec::new());
     for row in 0..lines.len() {
         let id = identity.text(row).unwrap_or_default();
@@ -184,7 +226,8 @@ fn beside_table(folder: &Path, table: &Path, folders: &[PathBuf], broken: Broken
     let is_bone_age = |column: &&Column| column.name.eq_ignore_ascii_case("boneage");
     let target = columns.iter().find(is_bone_age).or(columns.last()).map(|column| column.name.clone());
     let target = target.ok_or_else(|| unknown(table, "no column beside the names of the images".to_owned()))?;
-    Ok(Listing { origin, files, columns, lines, target, task: None, notes })
+    let passed = passed.words();
+    Ok(Listing { origin, files, columns, lines, target, task: None, notes, passed, without })
 }
 
 fn count(number: usize, noun: &str) -> String {
@@ -192,11 +235,17 @@ fn count(number: usize, noun: &str) -> String {
 }
 
 /// Images by their names without extension, in the folder itself and the folders in it.
-fn images_by_name(folder: &Path, folders: &[PathBuf]) -> Result<HashMap<String, PathBuf>> {
+fn images_by_name(folder: &Path, mut entries: Entries, passed: &mut Passed) -> Result<HashMap<String, PathBuf>> {
+    let mut files = Vec::new();
+    for folder in std::mem::take(&mut entries.folders) {
+        files.push((folder.clone(), Entries::of(&folder)?.images(passed)));
+    }
+    entries.files.retain(|file| extension(file) != "csv"); // the table itself
+    files.push((folder.to_owned(), entries.image_files(passed)));
     let mut found = HashMap::new();
-    for folder in folders.iter().map(PathBuf::as_path).chain([folder]) {
-        for file in Entries::of(folder)?.images() {
-            if let Some(twin) = found.insert(key(&name(&file)), file.clone()) {
+    for (folder, files) in &files {
+        for file in files {
+            if let Some(twin) = found.insert(key(&name(file)), file.clone()) {
                 let reason = format!("{} and {} have the same name", twin.display(), file.display());
                 return Err(unknown(folder, reason));
             }

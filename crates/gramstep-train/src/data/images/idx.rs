@@ -16,13 +16,20 @@ pub(super) struct Pair {
     labels: PathBuf,
 }
 
-const IMAGES: &str = "images-idx3-ubyte";
-const LABELS: &str = "labels-idx1-ubyte";
+/// What the names of images and of their labels end in; some programs write a dot for the hyphen.
+const IMAGES: [&str; 2] = ["images-idx3-ubyte", "images.idx3-ubyte"];
+const LABELS: [&str; 2] = ["labels-idx1-ubyte", "labels.idx1-ubyte"];
+
+/// What stands before the ending of a file of images; none of another file.
+fn start(path: &Path) -> Option<String> {
+    let name = path.file_name()?.to_str()?;
+    let bare = name.strip_suffix(".gz").unwrap_or(name);
+    IMAGES.iter().find_map(|ending| bare.strip_suffix(ending)).map(str::to_owned)
+}
 
 /// Whether a path is a file of IDX images, by its name.
 pub(in crate::data) fn is_images(path: &Path) -> bool {
-    let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    name.trim_end_matches(".gz").ends_with(IMAGES)
+    start(path).is_some()
 }
 
 fn files(folder: &Path) -> Result<Vec<PathBuf>> {
@@ -36,7 +43,7 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
 
 /// The error of a folder that should have IDX files.
 pub(super) fn none_in(folder: &Path) -> Error {
-    Error::ImageFolder { path: folder.to_owned(), reason: format!("no file *{IMAGES} or *{IMAGES}.gz to learn from") }
+    Error::ImageFolder { path: folder.to_owned(), reason: format!("no file *{0} or *{0}.gz to learn from", IMAGES[0]) }
 }
 
 fn is_test(path: &Path) -> bool {
@@ -66,14 +73,14 @@ pub(super) fn test_images(folder: &Path) -> Option<PathBuf> {
 
 /// The pair that a file of images belongs to.
 pub(super) fn pair_of(images: &Path) -> Result<Pair> {
-    let name = images.file_name().map_or_else(String::new, |name| name.to_string_lossy().replace(IMAGES, LABELS));
-    let bare = name.trim_end_matches(".gz").to_owned();
-    let candidates = [images.with_file_name(format!("{bare}.gz")), images.with_file_name(bare)];
-    let labels = candidates.iter().find(|path| path.exists()).ok_or_else(|| Error::ImageFolder {
+    let start = start(images).unwrap_or_default();
+    let candidates = LABELS.iter().flat_map(|ending| ["", ".gz"].map(|gz| format!("{start}{ending}{gz}")));
+    let labels = candidates.map(|name| images.with_file_name(name)).find(|path| path.exists());
+    let labels = labels.ok_or_else(|| Error::ImageFolder {
         path: images.to_owned(),
-        reason: format!("no labels beside it: {}", candidates[1].display()),
+        reason: format!("no labels beside it: {start}{}", LABELS[0]),
     })?;
-    Ok(Pair { images: images.to_owned(), labels: labels.clone() })
+    Ok(Pair { images: images.to_owned(), labels })
 }
 
 pub(super) fn read(pair: &Pair, settings: &ImageSettings) -> Result<Table> {
@@ -89,8 +96,8 @@ pub(super) fn read(pair: &Pair, settings: &ImageSettings) -> Result<Table> {
     }
     let (rows, columns) = settings.size.map_or((height, width), |size| (size.height, size.width));
     let channels = if settings.colour == Colour::Rgb { 3 } else { 1 };
-    let geometry = Geometry { height: rows, width: columns, channels };
-    let pixels = if geometry == (Geometry { height, width, channels: 1 }) {
+    let geometry = Geometry::new(rows, columns, channels);
+    let pixels = if geometry == Geometry::new(height, width, 1) {
         pixels
     } else {
         let fit = |image: &[u8]| decode::fit_grey(image, height as u32, width as u32, geometry);
@@ -102,7 +109,7 @@ pub(super) fn read(pair: &Pair, settings: &ImageSettings) -> Result<Table> {
     Ok(Table {
         origin: pair.images.display().to_string(),
         columns: vec![
-            Column { name: "image".to_owned(), cells: Cells::Images(Images { geometry, pixels }) },
+            Column { name: "image".to_owned(), cells: Cells::Images(Images { geometry, pixels, gaps: Vec::new() }) },
             Column { name: "label".to_owned(), cells: label },
         ],
         lines: (1..=images as u64).collect(),
@@ -116,30 +123,36 @@ pub(super) fn read(pair: &Pair, settings: &ImageSettings) -> Result<Table> {
 /// Sizes and bytes of a file with N dimensions.
 fn array<const N: usize>(path: &Path) -> Result<([usize; N], Vec<u8>)> {
     let raw = std::fs::read(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
-    let mut bytes = Vec::new();
-    if raw.starts_with(&[0x1f, 0x8b]) {
-        let read = GzDecoder::new(&raw[..]).read_to_end(&mut bytes);
-        read.map_err(|source| Error::Read { path: path.to_owned(), source })?;
-    } else {
-        bytes = raw;
-    }
-    parse(&bytes).map_err(|reason| Error::ImageFolder { path: path.to_owned(), reason })
+    unpack(&raw).map_err(|reason| Error::ImageFolder { path: path.to_owned(), reason })
 }
 
-/// Two zeros, the type (8 is bytes), the number of dimensions, their sizes as big-endian words, the data.
-fn parse<const N: usize>(bytes: &[u8]) -> std::result::Result<([usize; N], Vec<u8>), String> {
-    let head = 4 + 4 * N;
-    if bytes.len() < head || bytes[..3] != [0, 0, 8] || usize::from(bytes[3]) != N {
-        return Err(format!("not an IDX file of bytes with {N} dimensions"));
+/// The same of the bytes of a file, packed by gzip or not.
+pub(super) fn unpack<const N: usize>(raw: &[u8]) -> std::result::Result<([usize; N], Vec<u8>), String> {
+    if raw.starts_with(&[0x1f, 0x8b]) { parse(GzDecoder::new(raw)) } else { parse(raw) }
+}
+
+/// Two zeros, the type (8 is bytes), the number of dimensions, their sizes as big-endian words, the data. No more is read
+/// than the sizes ask for, whatever a compressed file unpacks to.
+fn parse<const N: usize>(mut file: impl Read) -> std::result::Result<([usize; N], Vec<u8>), String> {
+    let no_idx = || format!("not an IDX file of bytes with {N} dimensions");
+    let mut head = [0; 4];
+    file.read_exact(&mut head).map_err(|_| no_idx())?;
+    if head[..3] != [0, 0, 8] || usize::from(head[3]) != N {
+        return Err(no_idx());
     }
     let mut sizes = [0; N];
-    for (size, word) in sizes.iter_mut().zip(bytes[4..head].chunks_exact(4)) {
-        *size = word.iter().fold(0, |number, &byte| number << 8 | usize::from(byte));
+    for size in &mut sizes {
+        file.read_exact(&mut head).map_err(|_| no_idx())?;
+        *size = u32::from_be_bytes(head) as usize;
     }
     let expected = sizes.iter().try_fold(1_usize, |product, &size| product.checked_mul(size));
+    let mut bytes = Vec::new();
+    let limit = expected.map_or(0, |expected| expected as u64).saturating_add(1);
+    file.take(limit).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
     match expected {
-        Some(expected) if expected == bytes.len() - head => Ok((sizes, bytes[head..].to_vec())),
-        _ => Err(format!("{} bytes of data do not fit the sizes {sizes:?}", bytes.len() - head)),
+        Some(expected) if expected == bytes.len() => Ok((sizes, bytes)),
+        Some(expected) if expected < bytes.len() => Err(format!("more bytes of data than the sizes {sizes:?} ask for")),
+        _ => Err(format!("{} bytes of data do not fit the sizes {sizes:?}", bytes.len())),
     }
 }
 
@@ -150,8 +163,24 @@ mod tests {
     #[test]
     fn sizes_and_bytes_are_read_and_a_cut_off_file_is_refused() {
         let file = [0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 3, 1, 2, 3, 4, 5, 6];
-        assert_eq!(parse::<3>(&file), Ok(([2, 1, 3], vec![1, 2, 3, 4, 5, 6])));
+        assert_eq!(parse::<3>(&file[..]), Ok(([2, 1, 3], vec![1, 2, 3, 4, 5, 6])));
         assert!(parse::<3>(&file[..20]).unwrap_err().contains("do not fit"));
-        assert!(parse::<1>(&file).is_err() && parse::<3>(b"PNG").is_err());
+        assert!(parse::<3>(&[&file[..], &[7]].concat()[..]).unwrap_err().contains("more bytes"));
+        assert!(parse::<1>(&file[..]).is_err() && parse::<3>(&b"PNG"[..]).is_err());
+    }
+
+    #[test]
+    fn names_with_a_dot_for_the_hyphen_are_pairs_too() {
+        let folder = tempfile::tempdir().unwrap();
+        for (images, labels) in [
+            ("train-images.idx3-ubyte", "train-labels.idx1-ubyte"),
+            ("a-images-idx3-ubyte.gz", "a-labels.idx1-ubyte"),
+            ("images.idx3-ubyte", "labels-idx1-ubyte.gz"),
+        ] {
+            let (images, labels) = (folder.path().join(images), folder.path().join(labels));
+            assert!(is_images(&images) && pair_of(&images).is_err());
+            std::fs::write(&labels, b"").unwrap();
+            assert_eq!(pair_of(&images).unwrap().labels, labels);
+        }
     }
 }

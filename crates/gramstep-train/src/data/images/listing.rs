@@ -1,6 +1,6 @@
 //! The files of a folder of images, before any of them is decoded.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::data::{Column, Task};
 
@@ -16,4 +16,21 @@ pub(super) struct Listing {
     pub(super) target: String,
     pub(super) task: Option<Task>,
     pub(super) notes: Vec<String>,
+    /// What lies beside the images and is not read.
+    pub(super) passed: Option<String>,
+    /// Rows of the table beside the images that have none, and what they call it; they are not among the others.
+    pub(super) without: Vec<(usize, String)>,
+}
+
+/// The last part of a path. Names that are not text stay apart by their bytes.
+pub(super) fn name(path: &Path) -> String {
+    let Some(name) = path.file_name() else { return String::new() };
+    let mut text = String::new();
+    for chunk in name.as_encoded_bytes().utf8_chunks() {
+        text.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            text.extend(["\\x".to_owned(), format!("{byte:02x}")]);
+        }
+    }
+    text
 }

@@ -8,6 +8,18 @@ pub struct Images {
     pub geometry: Geometry,
     /// One after another.
     pub pixels: Vec<u8>,
+    /// Rows of the source that have no image among these.
+    pub gaps: Vec<Gap>,
+}
+
+/// A row of the source whose image cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::exhaustive_structs)]
+pub struct Gap {
+    /// Its place among all rows of the source.
+    pub row: usize,
+    /// The name of its file, or of the image that it asks for.
+    pub name: String,
 }
 
 /// Size and channels of an image.
@@ -20,9 +32,27 @@ pub struct Geometry {
     pub width: usize,
     /// 1 for grey, 3 for colour.
     pub channels: usize,
+    /// The value of a channel of 16 bits that becomes 255.
+    #[serde(default = "full", skip_serializing_if = "is_full")]
+    pub white: u16,
+}
+
+fn full() -> u16 {
+    u16::MAX
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // as serde calls it
+fn is_full(white: &u16) -> bool {
+    *white == u16::MAX
 }
 
 impl Geometry {
+    /// Of images of 8 bits a channel, or of 16 that are all used.
+    #[must_use]
+    pub fn new(height: usize, width: usize, channels: usize) -> Self {
+        Self { height, width, channels, white: full() }
+    }
+
     /// Numbers of one image.
     #[must_use]
     #[allow(clippy::len_without_is_empty)]

@@ -1,10 +1,11 @@
 //! From a folder or a file of images to a table.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::decode::Decoded;
-use super::listing::Listing;
-use super::pixels::retain;
+use super::listing::{Listing, name};
+use super::pixels::{Gap, retain};
 use super::progress::Progress;
 use super::settings::{BrokenImages, ImageSettings};
 use super::{cache, folder, idx};
@@ -27,7 +28,7 @@ pub(in crate::data) fn read(
     }
     let listing = folder::list(folder, format, settings.broken)?;
     let decoded = cache::decoded(&listing.files, settings, progress)?;
-    table(listing, decoded, settings.broken)
+    table(listing, decoded, settings)
 }
 
 /// The IDX pair of test images that comes with the training pair of a folder.
@@ -41,20 +42,26 @@ pub(in crate::data) fn read_idx(images: &Path, settings: &ImageSettings) -> Resu
 }
 
 /// The table of a listing and its decoded images, without those that could not be read.
-fn table(listing: Listing, decoded: Decoded, broken: BrokenImages) -> Result<Table> {
-    let Listing { origin, files, mut columns, mut lines, target, task, mut notes } = listing;
-    notes.extend(decoded.notes(&origin));
-    let name = |file: &PathBuf| file.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    let mut names: Vec<String> = files.iter().map(name).collect();
+fn table(listing: Listing, mut decoded: Decoded, settings: &ImageSettings) -> Result<Table> {
+    let Listing { origin, files, mut columns, mut lines, target, task, mut notes, passed, without } = listing;
+    notes.extend(decoded.notes(&origin, passed.as_deref()));
+    let mut names: Vec<String> = files.iter().map(|file| name(file)).collect();
+    let broken: Vec<usize> = decoded.broken.iter().map(|(at, _)| *at).collect();
+    if settings.gaps {
+        decoded.images.gaps = gaps(&names, &broken, without);
+    }
     if let Some((at, reason)) = decoded.broken.first() {
         let path = files[*at].clone();
-        if broken == BrokenImages::Refuse || decoded.broken.len() == files.len() {
+        if settings.broken == BrokenImages::Refuse || broken.len() == files.len() {
             return Err(Error::Image { path, reason: reason.clone() });
         }
-        let (count, path) = (decoded.broken.len(), path.display());
-        notes.push(format!("{origin}: {count} broken, left out; the first is {path} ({reason})"));
+        let (count, path) = (broken.len(), path.display());
+        let left = if settings.gaps { "their rows stay empty" } else { "left out" };
+        notes.push(format!("{origin}: {count} broken, {left}; the first is {path} ({reason})"));
         let mut kept = vec![true; files.len()];
-        decoded.broken.iter().for_each(|(at, _)| kept[*at] = false);
+        for &at in &broken {
+            kept[at] = false;
+        }
         let keep = |at: usize| kept[at];
         for column in &mut columns {
             column.cells.retain(keep);
@@ -65,4 +72,28 @@ fn table(listing: Listing, decoded: Decoded, broken: BrokenImages) -> Result<Tab
     let image = Column { name: "image".to_owned(), cells: Cells::Images(decoded.images) };
     columns.insert(0, image);
     Ok(Table { origin, columns, lines, notes, names, targets: vec![target], task })
+}
+
+/// The rows without image among all: those whose file is broken, and those without a file.
+fn gaps(names: &[String], broken: &[usize], without: Vec<(usize, String)>) -> Vec<Gap> {
+    let missing: BTreeSet<usize> = without.iter().map(|(row, _)| *row).collect();
+    let rows: Vec<usize> = (0..names.len() + without.len()).filter(|row| !missing.contains(row)).collect();
+    let mut gaps: Vec<Gap> = without.into_iter().map(|(row, name)| Gap { row, name }).collect();
+    gaps.extend(broken.iter().map(|&at| Gap { row: rows[at], name: names[at].clone() }));
+    gaps.sort_by_key(|gap| gap.row);
+    gaps
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gaps_have_the_places_of_their_rows_in_the_source() {
+        let names = ["a", "b", "c"].map(str::to_owned);
+        let found = gaps(&names, &[1], vec![(0, "x".to_owned()), (2, "y".to_owned())]);
+        // x a y b c, of which b is broken.
+        let places: Vec<_> = found.iter().map(|gap| (gap.row, gap.name.as_str())).collect();
+        assert_eq!(places, [(0, "x"), (2, "y"), (3, "b")]);
+    }
 }

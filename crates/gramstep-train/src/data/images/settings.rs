@@ -22,22 +22,26 @@ pub struct ImageSettings {
     pub broken: BrokenImages,
     /// Threads that decode.
     pub threads: usize,
+    /// The value of a channel of 16 bits that becomes 255; `None` is the least that all files suggest.
+    pub white: Option<u16>,
+    /// Whether rows without image stay, as [gaps](super::Images::gaps), where broken ones are skipped.
+    pub gaps: bool,
 }
 
 impl Default for ImageSettings {
     fn default() -> Self {
-        Self { size: None, colour: Colour::Auto, broken: BrokenImages::Refuse, threads: 1 }
+        Self { size: None, colour: Colour::Auto, broken: BrokenImages::Refuse, threads: 1, white: None, gaps: false }
     }
 }
 
 impl ImageSettings {
     /// For images that have to be of this size and these channels, where they are known.
     pub(crate) fn of(geometry: Option<Geometry>, broken: BrokenImages, threads: usize) -> Self {
-        let known = geometry.map(|Geometry { height, width, channels }| {
+        let known = geometry.map(|Geometry { height, width, channels, .. }| {
             (ImageSize { height, width }, if channels == 1 { Colour::Grey } else { Colour::Rgb })
         });
         let (size, colour) = known.map_or((None, Colour::Auto), |(size, colour)| (Some(size), colour));
-        Self { size, colour, broken, threads }
+        Self { size, colour, broken, threads, white: geometry.map(|geometry| geometry.white), gaps: false }
     }
 }
 
