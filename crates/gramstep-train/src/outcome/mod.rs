@@ -1,14 +1,17 @@
 //! What a run comes to, as values: metrics, predictions, the report, and the events on the way. Uses `settings` and
 //! below.
 
+pub(crate) mod classes;
 pub mod event;
 mod fit;
+mod logits;
 pub mod metrics;
 mod predictions;
 mod report;
 mod stop_reason;
 mod trial;
 
+pub use classes::{ClassScores, PerClass};
 pub use fit::Fit;
 pub use predictions::Predictions;
 pub use report::{KernelFit, Report, SCHEMA_VERSION};
