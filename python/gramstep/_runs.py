@@ -169,9 +169,9 @@ def _record(text):
 
 
 def _cells(column, text):
-    """A column as numbers, or as text with None for gaps; booleans of a column of text are `True` and `False`."""
+    """A column as numbers, or as text with None for gaps; of a column of text whole numbers and booleans are text too."""
     values = np.asarray(column)
-    if values.dtype.kind in "biuf" and not (text and values.dtype.kind == "b"):
+    if values.dtype.kind in "biuf" and not (text and values.dtype.kind in "biu"):
         return values.astype(np.float64)
     return [None if _is_missing(value) else str(value) for value in values]
 

@@ -9,7 +9,7 @@ use gramstep::Device;
 use gramstep_train::predictor::{ErrorBars, Predictor};
 use gramstep_train::settings::all_processors;
 
-use crate::options::RowOptions;
+use crate::options::{ReadingOptions, RowOptions};
 use crate::outcome::{Outcome, Result};
 use crate::text;
 
@@ -24,6 +24,11 @@ pub(crate) struct Predict {
     run: PathBuf,
     #[command(flatten)]
     rows: RowOptions,
+    #[command(flatten)]
+    reading: ReadingOptions,
+    /// Columns of the rows to write beside their predictions, as they stand
+    #[arg(long, value_name = "COL,..")]
+    keep: Vec<String>,
     /// Write the predictions to this CSV file, or the numbers alone to an NPY file [default: CSV on stdout]
     #[arg(long, value_name = "FILE.csv|FILE.npy")]
     out: Option<PathBuf>,
@@ -51,12 +56,15 @@ impl Predict {
         let threads = self.threads.map_or_else(all_processors, NonZeroUsize::get);
         let source = self.rows.source()?;
         let model = Predictor::load(&self.run, &Device::cpu(threads))?;
-        let table = model.read(&source, threads)?;
-        let predictions = if self.std || self.interval.is_some() {
+        // Names with commas are put together where the columns are known.
+        let keep: Vec<String> = self.keep.iter().flat_map(|list| list.split(',')).map(str::to_owned).collect();
+        let table = model.read_with(&source, &self.reading.options()?.keeping(keep.clone()), threads)?;
+        let mut predictions = if self.std || self.interval.is_some() {
             model.predict_with(&table, ErrorBars { deviation: self.std, interval: self.interval })?
         } else {
             model.predict(&table)?
         };
+        predictions.keep(&table, &keep)?;
         if !self.quiet {
             predictions.notes.iter().for_each(|note| eprintln!("note: {note}"));
             if let Some(metrics) = &predictions.metrics {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::standardisation::is_constant;
-use super::{Column, Geometry, Images, Standardisation, Table};
+use super::{Column, DateParts, Geometry, Images, Standardisation, Table};
 use crate::error::Result;
 
 /// A text column has at most this many categories; the rarer ones share a column.
@@ -41,6 +41,8 @@ pub enum Encoding {
     },
     /// One 0/1 column for each category.
     Category(Category),
+    /// The time that has gone by, and cycles of year, week and day.
+    Date(DateParts),
     /// The pixels of an image between 0 and 1, row by row, channels innermost; standardised channel by channel.
     Image(Geometry),
 }
@@ -70,7 +72,18 @@ impl Encoding {
         match self {
             Self::Number { flag, .. } => 1 + usize::from(*flag),
             Self::Category(category) => category.width(),
+            Self::Date(parts) => parts.width(),
             Self::Image(geometry) => geometry.len(),
+        }
+    }
+
+    /// Whether a missing value has a column of its own, or cannot be.
+    pub(super) fn foresees_gaps(&self) -> bool {
+        match self {
+            Self::Number { flag, .. } => *flag,
+            Self::Date(parts) => parts.flag,
+            Self::Category(category) => category.missing,
+            Self::Image(_) => true,
         }
     }
 
@@ -78,7 +91,7 @@ impl Encoding {
     #[must_use]
     pub fn measured(&self) -> usize {
         match self {
-            Self::Number { .. } => 1,
+            Self::Number { .. } | Self::Date(_) => 1,
             Self::Category(_) => 0,
             Self::Image(geometry) => geometry.len(),
         }
@@ -93,6 +106,7 @@ impl Encoding {
                 .chain(other.then(|| format!("{column}_other")))
                 .chain(missing.then(|| format!("{column}_missing")))
                 .collect(),
+            Self::Date(parts) => parts.names(column),
             Self::Image(Geometry { height, width, channels }) => (0..*height)
                 .flat_map(|y| (0..*width).map(move |x| (y, x)))
                 .flat_map(|(y, x)| (0..*channels).map(move |c| format!("{column}[{y},{x},{c}]")))
@@ -242,7 +256,8 @@ pub(super) fn fit_category(column: &Column, given: Rows<'_>) -> std::result::Res
     }
 }
 
-/// Sets the 0/1 entries of a category; returns how many rows have a value that no column stands for.
+/// Sets the 0/1 entries of a category; returns how many rows have a value that no column stands for, and no value where
+/// every training row had one.
 pub(super) fn encode_category(
     category: &Category,
     column: &Column,
@@ -250,41 +265,45 @@ pub(super) fn encode_category(
     start: usize,
     width: usize,
     out: &mut [f64],
-) -> usize {
+) -> (usize, usize) {
     let places: HashMap<&str, usize> = category.values.iter().map(String::as_str).zip(0..).collect();
-    let mut unknown = 0;
+    let (mut unknown, mut gaps) = (0, 0);
     for (&row, out) in rows.iter().zip(out.chunks_mut(width)) {
-        let place = match column.text(row) {
-            Some(value) => match places.get(value.as_str()) {
-                Some(&place) => Some(place),
-                None if category.other => Some(category.values.len()),
-                None => {
-                    unknown += 1;
-                    None
-                }
-            },
-            None => category.missing.then(|| category.width() - 1),
+        let place = if let Some(value) = column.text(row) {
+            let known = places.get(value.as_str()).copied();
+            let place = known.or_else(|| category.other.then_some(category.values.len()));
+            unknown += usize::from(place.is_none());
+            place
+        } else {
+            gaps += usize::from(!category.missing);
+            category.missing.then(|| category.width() - 1)
         };
         if let Some(place) = place {
             out[start + place] = 1.0;
         }
     }
-    unknown
+    (unknown, gaps)
 }
 
-/// What is said about a column that is not taken as it stands.
-pub(super) fn describe(name: &str, encoding: &Encoding, gaps: usize) -> Option<String> {
-    match encoding {
-        Encoding::Number { flag: false, .. } | Encoding::Image(_) => None,
-        Encoding::Number { median, .. } => Some(format!(
-            "`{name}`: {gaps} missing in the training rows; filled with the median {median} and marked by a column"
-        )),
-        Encoding::Category(category) => Some(format!(
-            "`{name}`: text, {} categories{}, one column each",
-            category.values.len(),
-            if category.other { " and one for all others" } else { "" },
-        )),
-    }
+/// What is said about a column that is not taken as it stands: its kind, and the sentence after its name.
+pub(super) fn describe(encoding: &Encoding, gaps: usize) -> Option<(&'static str, String)> {
+    let said = match encoding {
+        Encoding::Number { flag: false, .. } | Encoding::Image(_) => return None,
+        Encoding::Number { median, .. } => (
+            "gaps",
+            format!(": {gaps} missing in the training rows; filled with the median {median} and marked by a column"),
+        ),
+        Encoding::Date(parts) => ("dates", parts.describe()),
+        Encoding::Category(category) => (
+            "text",
+            format!(
+                ": text, {} categories{}, one column each",
+                category.values.len(),
+                if category.other { " and one for all others" } else { "" },
+            ),
+        ),
+    };
+    Some(said)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use gramstep::Matrix;
 
+use crate::data::Table;
 use crate::error::{Error, Result};
 use crate::format::npy;
 use crate::outcome::metrics::Metrics;
@@ -21,6 +22,8 @@ pub struct Predictions {
     pub classes: Option<Vec<String>>,
     /// A name for every row, such as that of its image file; empty if rows have none.
     pub names: Vec<String>,
+    /// Columns of the rows that are carried along: name and cells.
+    pub kept: Vec<(String, Vec<String>)>,
     /// Predicted targets in their own units (and their error bars), or the probability of every class.
     pub values: Matrix<f64>,
     /// How good they are, if the table has the targets.
@@ -30,6 +33,18 @@ pub struct Predictions {
 }
 
 impl Predictions {
+    /// Carries columns of the table along; names may be parts of a list that was cut at commas.
+    ///
+    /// # Errors
+    /// [`Error::UnknownColumn`].
+    pub fn keep(&mut self, table: &Table, columns: &[String]) -> Result<()> {
+        for name in table.resolve(columns)? {
+            let cells = table.verbatim(&name)?;
+            self.kept.push((name, cells));
+        }
+        Ok(())
+    }
+
     /// Writes them to a file: `values` alone, n×columns, where its name ends in `.npy`, else a CSV.
     ///
     /// # Errors
@@ -48,12 +63,14 @@ impl Predictions {
     pub fn write_csv(&self, out: impl Write) -> io::Result<()> {
         let mut writer = csv::Writer::from_writer(out);
         let file = (!self.names.is_empty()).then_some("file");
-        writer.write_record(file.into_iter().chain(self.header.iter().map(String::as_str)))?;
+        let kept = self.kept.iter().map(|(name, _)| name.as_str());
+        writer.write_record(file.into_iter().chain(kept).chain(self.header.iter().map(String::as_str)))?;
         for i in 0..self.values.rows() {
             let name = self.names.get(i).cloned();
             let class = self.classes.iter().map(|classes| classes[i].clone());
             let values = self.values.row(i).iter().map(f64::to_string);
-            writer.write_record(name.into_iter().chain(class).chain(values))?;
+            let kept = self.kept.iter().map(|(_, cells)| cells[i].clone());
+            writer.write_record(name.into_iter().chain(kept).chain(class).chain(values))?;
         }
         writer.flush()
     }

@@ -2,7 +2,7 @@
 
 use super::paths::Paths;
 use super::{Config, Settings};
-use crate::data::DataOptions;
+use crate::data::{DataOptions, ReadOptions, TypedColumn};
 use crate::error::{Error, Result};
 
 impl Config {
@@ -19,10 +19,24 @@ impl Config {
             task: self.task,
             test: self.test.clone(),
             validation: self.validation.clone(),
+            reading: self.read_options()?,
+            split: self.split.clone().unwrap_or_default(),
             images: self.image_settings(),
             seed: self.seed.unwrap_or_default(),
             ..DataOptions::of(source)
         })
+    }
+
+    /// What it says about the cells of tables.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a type that there is not.
+    pub fn read_options(&self) -> Result<ReadOptions> {
+        let mut options = ReadOptions::marks(self.delimiter.unwrap_or_default(), self.decimal, self.thousands);
+        options.missing.clone_from(&self.missing);
+        options.header = self.header.unwrap_or_default();
+        options.types = TypedColumn::list(&self.types)?;
+        Ok(options)
     }
 
     /// The paths that it names.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::data::{Column, Task};
+use crate::data::{Column, Reading, Task};
 
 /// What a folder of images says before any of them is decoded.
 pub(super) struct Listing {
@@ -16,4 +16,6 @@ pub(super) struct Listing {
     pub(super) target: String,
     pub(super) task: Option<Task>,
     pub(super) notes: Vec<String>,
+    /// What the cells of the columns meant.
+    pub(super) reading: Reading,
 }

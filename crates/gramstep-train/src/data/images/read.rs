@@ -8,7 +8,7 @@ use super::pixels::retain;
 use super::progress::Progress;
 use super::settings::{BrokenImages, ImageSettings};
 use super::{cache, folder, idx};
-use crate::data::{Cells, Column, Format, Table};
+use crate::data::{Cells, Column, Format, ReadOptions, Table};
 use crate::error::{Error, Result};
 
 /// Reads a folder of images in this layout, or in the one that it has.
@@ -16,6 +16,7 @@ pub(in crate::data) fn read(
     folder: &Path,
     format: Option<Format>,
     settings: &ImageSettings,
+    reading: &ReadOptions,
     progress: &mut Progress<'_>,
 ) -> Result<Table> {
     if matches!(format, None | Some(Format::Idx)) {
@@ -25,7 +26,7 @@ pub(in crate::data) fn read(
             None => {}
         }
     }
-    let listing = folder::list(folder, format, settings.broken)?;
+    let listing = folder::list(folder, format, settings.broken, reading)?;
     let decoded = cache::decoded(&listing.files, settings, progress)?;
     table(listing, decoded, settings.broken)
 }
@@ -42,7 +43,7 @@ pub(in crate::data) fn read_idx(images: &Path, settings: &ImageSettings) -> Resu
 
 /// The table of a listing and its decoded images, without those that could not be read.
 fn table(listing: Listing, decoded: Decoded, broken: BrokenImages) -> Result<Table> {
-    let Listing { origin, files, mut columns, mut lines, target, task, mut notes } = listing;
+    let Listing { origin, files, mut columns, mut lines, target, task, mut notes, reading } = listing;
     notes.extend(decoded.notes(&origin));
     let name = |file: &PathBuf| file.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let mut names: Vec<String> = files.iter().map(name).collect();
@@ -64,5 +65,6 @@ fn table(listing: Listing, decoded: Decoded, broken: BrokenImages) -> Result<Tab
     }
     let image = Column { name: "image".to_owned(), cells: Cells::Images(decoded.images) };
     columns.insert(0, image);
-    Ok(Table { origin, columns, lines, notes, names, targets: vec![target], task })
+    let table = Table::new(origin, columns, lines, notes);
+    Ok(Table { names, targets: vec![target], task, reading, ..table })
 }

@@ -1,0 +1,23 @@
+//! Cells that stand for a missing value.
+
+/// In any column, in lower case.
+const MISSING: [&str; 19] = [
+    "", "na", "n/a", "nan", "null", "none", "?", "<na>", "#n/a", "#na", "n.a.", "-nan", "nat", "(null)", "#value!",
+    "#div/0!", "#ref!", "#num!", "nil",
+];
+
+/// Marks of gaps among numbers and dates; in a column of text they are values, as `-` is beside `+`.
+const WEAK: [&str; 8] = ["-", "--", "---", ".", "..", "–", "—", "*"];
+
+/// Whether a cell stands for a missing value in any column; `own` are marks of the user's.
+pub(super) fn is_missing(cell: &str, own: &[String]) -> bool {
+    // Nearly every cell of numbers.
+    let number = matches!(cell.as_bytes(), [b'0'..=b'9', ..] | [b'-', b'0'..=b'9' | b'.', ..]);
+    (!number && MISSING.iter().any(|missing| cell.eq_ignore_ascii_case(missing)))
+        || own.iter().any(|missing| cell == missing)
+}
+
+/// Whether a cell stands for a missing value among numbers and dates.
+pub(super) fn is_weak(cell: &str) -> bool {
+    cell.len() <= 3 && WEAK.contains(&cell)
+}
