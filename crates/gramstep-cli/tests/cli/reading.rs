@@ -94,8 +94,8 @@ fn columns_are_what_the_user_says() {
     let text: String = (0..60).map(|i| format!("{},{},{}\n", 10 + i % 4, i % 2, [3, 9, 1, 7][i % 4])).collect();
     bench.write("t.csv", format!("zip,\"b, in mm\",y\n{text}"));
     let train = |types: &str| {
-        let arguments = format!("train --data t.csv --model mlp:8:tanh --epochs 5 --out {types} --types");
-        let mut command = bench.command(&arguments);
+        let arguments = "train --data t.csv --model mlp:8:tanh --epochs 5 --types";
+        let mut command = bench.command(arguments);
         super::Run::of(command.arg(types).output().unwrap())
     };
     let run = train("zip=category,b, in mm=drop");
@@ -147,4 +147,30 @@ fn a_gap_where_training_had_none_is_said_and_widens_the_error_bars() {
     // The column alone has a deviation of about 880.
     assert!(std[1] > 600.0 && std[1] > 3.0 * std[0], "{std:?}");
     assert!(width[1] > 2.0 * 600.0, "{width:?}");
+}
+
+#[test]
+fn folds_judge_every_row_by_a_fit_that_has_not_seen_it_before_the_final_fit() {
+    let bench = Bench::new();
+    bench.write("t.csv", rents("area,rooms,y\n", |a, r| format!("{a},{r:.2},{}", a + 100.0 * r)));
+    let alone = bench.json(&format!("{TRAIN} --json"));
+    let report = bench.json("train --data t.csv --model mlp:10:tanh --epochs 30 --out folded --quiet --json --folds 4");
+    assert_eq!(report["test"], alone["test"], "the final fit is as without folds");
+    let scores = &report["cross_validation"]["scores"];
+    let r2 = scores.as_array().unwrap().iter().find(|score| score["name"] == "r2").unwrap();
+    assert!(r2["mean"].as_f64().unwrap() > 0.9 && r2["values"].as_array().unwrap().len() == 4, "{scores}");
+    let written = columns(&bench.path("folded/out-of-fold.csv"));
+    let names: Vec<&str> = written.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["line", "fold", "true_y", "predicted_y"]);
+    assert_eq!(written[0].1, (2..122).map(|line| line.to_string()).collect::<Vec<_>>());
+    let truth = numbers(&columns(&bench.path("t.csv"))[2]);
+    assert!(numbers(&written[2]).iter().zip(&truth).all(|(a, b)| (a - b).abs() < 1e-9 * b.abs()));
+    // The mean squared error of all rows is that of the folds.
+    let square = |i: usize| (numbers(&written[3])[i] - truth[i]).powi(2);
+    let rmse = scores.as_array().unwrap().iter().find(|score| score["name"] == "rmse").unwrap();
+    let values: Vec<f64> = rmse["values"].as_array().unwrap().iter().map(|value| value.as_f64().unwrap()).collect();
+    let mean = values.iter().map(|value| value * value).sum::<f64>() / 4.0;
+    assert!(((0..120).map(square).sum::<f64>() / 120.0 - mean).abs() < 1e-6 * mean);
+    bench.fails("train --data t.csv --folds 1", 2, &["at least 2"]);
+    bench.fails("train --data t.csv --folds 3 --split time:area", 2, &["later ones"]);
 }

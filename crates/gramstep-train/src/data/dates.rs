@@ -4,7 +4,7 @@ use std::f64::consts::TAU;
 
 use serde::{Deserialize, Serialize};
 
-use super::encoding::Rows;
+use super::rows::Rows;
 use super::{Standardisation, median, range};
 use crate::format::date::{shares, written};
 
@@ -103,7 +103,12 @@ impl DateParts {
             _ => format!(" and the time of {} as sine and cosine", cycles.join(", ")),
         };
         let [first, last] = self.range.map(written);
-        format!(": dates from {first} to {last}; inputs are the days since the first{shares}")
+        if (0.0..DAY).contains(&self.range[0]) && self.range[1] <= DAY {
+            return format!(": times of day; inputs are the time itself{shares}; --types COL=text keeps text");
+        }
+        format!(
+            ": dates from {first} to {last}; inputs are the days since the first{shares}; --types COL=text keeps text"
+        )
     }
 }
 

@@ -4,25 +4,13 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::rows::Rows;
 use super::standardisation::is_constant;
 use super::{Column, DateParts, Geometry, Images, Standardisation, Table};
 use crate::error::Result;
 
 /// A text column has at most this many categories; the rarer ones share a column.
 pub(super) const MOST_CATEGORIES: usize = 64;
-
-/// The rows that decide, each with its weight; without weights all count the same.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Rows<'a> {
-    pub(super) rows: &'a [usize],
-    pub(super) weights: Option<&'a [f64]>,
-}
-
-impl Rows<'_> {
-    fn weighted(&self) -> impl Iterator<Item = (usize, f64)> {
-        self.rows.iter().enumerate().map(|(at, &row)| (row, self.weights.map_or(1.0, |weights| weights[at])))
-    }
-}
 
 /// How one column of a table becomes one or more columns of a network's input.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -8,7 +8,8 @@ use gramstep::Matrix;
 use gramstep::model::Shape;
 use serde::{Deserialize, Serialize};
 
-use super::encoding::{Encoding, Rows, describe, encode_category, fit_category, fit_images, fit_number, intensity};
+use super::encoding::{Encoding, describe, encode_category, fit_category, fit_images, fit_number, intensity};
+use super::rows::Rows;
 use super::{BrokenImages, Cells, Column, DateParts, Geometry, ImageSettings, Standardisation, Table};
 use crate::error::{Error, Result};
 use crate::format::date;

@@ -2,7 +2,7 @@
 
 use super::index_columns::index_columns;
 use super::reading::{ColumnType, resolved};
-use super::{ImageSettings, Portion, ReadOptions, Source, SplitBy, Table, Task};
+use super::{Fold, ImageSettings, Portion, ReadOptions, Source, SplitBy, Table, Task};
 
 /// Where the data are, what is learned from them, and which rows are for what.
 ///
@@ -29,6 +29,8 @@ pub struct DataOptions {
     pub reading: ReadOptions,
     /// What decides which rows are for what.
     pub split: SplitBy,
+    /// The fold of a cross-validation that takes the place of the test rows.
+    pub fold: Option<Fold>,
     /// Rows that are only judged at the end; none for what suits the data.
     pub test: Option<Portion>,
     /// Rows that choose when to stop; none for what suits the data.
@@ -53,6 +55,7 @@ impl DataOptions {
             task: None,
             reading: ReadOptions::default(),
             split: SplitBy::default(),
+            fold: None,
             test: None,
             validation: None,
             join_copies: true,

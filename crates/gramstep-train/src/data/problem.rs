@@ -2,6 +2,7 @@
 
 use gramstep::Scalar;
 
+use super::folds::fold;
 use super::identity::DataHasher;
 use super::sharing::{class_column, share_out};
 use super::usable::{Usable, target_columns};
@@ -50,6 +51,8 @@ pub struct Problem<T = f64> {
     pub validation: Option<Dataset<T>>,
     /// Rows that are only judged at the end.
     pub test: Option<Dataset<T>>,
+    /// The lines of the test rows in the data; none where they have a file of their own.
+    pub test_lines: Vec<u64>,
     /// The mean weight of the training rows.
     pub weight_unit: f64,
     /// Which rows are the test rows: as the user says, or as the data come.
@@ -115,6 +118,14 @@ impl Problem {
         Ok((table, rows, hash))
     }
 
+    /// The table of some data, read as the options say.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(crate) fn table(options: &DataOptions, progress: &mut Progress<'_>) -> Result<Table> {
+        options.source.read_with(&read_options(options, None), &image_settings(options, None), progress)
+    }
+
     /// Makes a problem of a table that is read already, whatever the source.
     ///
     /// # Errors
@@ -177,6 +188,7 @@ impl Problem {
             train,
             validation,
             test,
+            test_lines: split.test.iter().map(|&row| table.lines[row]).collect(),
             weight_unit: unit,
             test_portion,
             validation_share,
@@ -196,6 +208,7 @@ impl<T: Scalar> Problem<T> {
             train: self.train.into_type(),
             validation: self.validation.map(Dataset::into_type),
             test: self.test.map(Dataset::into_type),
+            test_lines: self.test_lines,
             weight_unit: self.weight_unit,
             test_portion: self.test_portion,
             validation_share: self.validation_share,
@@ -233,6 +246,12 @@ impl Division {
         let (validation, validation_file) = fraction_or_source(&validation)?;
         let shares = (test, validation);
         let class = class_column(columns, task);
+        if let Some(part) = options.fold {
+            let (test, others) = fold(table, &usable.rows, (&options.split, class), part, options.seed)?;
+            let split = share_out(table, &others, &options.split, class, (0.0, validation), options.seed, notes)?;
+            let split = Split { test, ..split };
+            return Ok(Self { split, usable, test_file: None, validation_file, test_portion, validation_share });
+        }
         let split = share_out(table, &usable.rows, &options.split, class, shares, options.seed, notes)?;
         Ok(Self { split, usable, test_file, validation_file, test_portion, validation_share })
     }

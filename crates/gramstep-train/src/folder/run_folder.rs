@@ -96,6 +96,12 @@ impl RunFolder {
         &self.path
     }
 
+    /// What folds predict of rows that they have not seen.
+    #[must_use]
+    pub fn out_of_fold(&self) -> PathBuf {
+        self.path.join("out-of-fold.csv")
+    }
+
     /// Every setting of the run.
     #[must_use]
     pub fn config(&self) -> PathBuf {

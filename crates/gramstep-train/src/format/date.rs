@@ -84,9 +84,13 @@ const DAY: f64 = 86_400.0;
 
 /// Seconds from 1970-01-01 00:00, UTC where the cell says an offset; none of a cell that is no date in this order.
 ///
-/// A year has four digits, or two (1969 to 2068) at the end; without a day it is the first of the month.
+/// A year has four digits, or two (1969 to 2068) at the end; without a day it is the first of the month. A time of day
+/// without a date is one of 1970-01-01.
 pub(crate) fn seconds(cell: &str, order: DateOrder) -> Option<f64> {
     let (date, time) = parts(cell);
+    if date.contains(':') {
+        return seconds_of_day(date);
+    }
     let [year, month, day] = calendar(date, order)?;
     let time = if time.is_empty() { Some(0.0) } else { seconds_of_day(time) };
     Some(days(year, month, day)? as f64 * DAY + time?)
@@ -176,7 +180,8 @@ fn seconds_of_day(time: &str) -> Option<f64> {
             text.filter(|text| (1..=2).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit()))?;
         text.parse::<f64>().ok().filter(|value| *value <= most)
     };
-    let (hour, minute) = (two(tokens.next(), 24.0)?, two(tokens.next(), 59.0)?);
+    let (hour, minute) = (two(tokens.next(), 24.0)?, tokens.next().filter(|text| text.len() == 2));
+    let minute = two(minute, 59.0)?;
     let second = match tokens.next() {
         Some(text) if text.starts_with(|c: char| c.is_ascii_digit()) => {
             text.replace(',', ".").parse::<f64>().ok().filter(|value| (0.0..61.0).contains(value))?
@@ -292,10 +297,14 @@ mod tests {
             ("2024-05-03 10:04:00-0500", 54_240.0),
             ("2024-05-03, 3:04 PM", 54_240.0),
             ("2024-05-03 12:04 am", 240.0),
+            ("15:04", 54_240.0 - 19_846.0 * DAY),
+            ("3:04:05 pm", 54_245.0 - 19_846.0 * DAY),
         ] {
             assert_eq!(at(cell), Some(expected), "{cell}");
         }
-        assert_eq!([at("2024-05-03 25:00"), at("2024-05-03 12:60"), at("2024-05-03 12:00:xx")], [None; 3]);
+        for cell in ["2024-05-03 25:00", "2024-05-03 12:60", "2024-05-03 12:00:xx", "16:9", "4:3", "a:30", "90:15"] {
+            assert_eq!(at(cell), None, "{cell}");
+        }
     }
 
     #[test]

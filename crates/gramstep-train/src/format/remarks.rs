@@ -39,9 +39,10 @@ impl Remarks {
                 sentences.extend(of.iter().map(|(column, text)| format!("`{column}`{text}")));
             } else {
                 let named: Vec<String> = of.iter().map(|(column, _)| format!("`{column}`")).collect();
-                let others = count(columns - of.len());
+                let (others, more) =
+                    (count(columns - of.len()), if columns - of.len() == 1 { "column" } else { "columns" });
                 sentences.push(format!(
-                    "{} and {others} more columns alike: `{}`{}",
+                    "{} and {others} more {more} alike: `{}`{}",
                     named.join(", "),
                     of[0].0,
                     of[0].1

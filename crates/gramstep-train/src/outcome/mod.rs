@@ -4,6 +4,7 @@
 pub(crate) mod classes;
 pub mod event;
 mod fit;
+mod folds;
 mod logits;
 pub mod metrics;
 mod predictions;
@@ -13,6 +14,7 @@ mod trial;
 
 pub use classes::{ClassScores, PerClass};
 pub use fit::Fit;
+pub use folds::{FoldScore, Folds};
 pub use predictions::Predictions;
 pub use report::{KernelFit, Report, SCHEMA_VERSION};
 pub use stop_reason::StopReason;

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::data::Task;
-use crate::outcome::StopReason;
 use crate::outcome::metrics::Metrics;
+use crate::outcome::{Folds, StopReason};
 use crate::settings::{OptimizerName, Precision};
 
 /// Version of the JSON object that [`Report`] becomes.
@@ -55,6 +55,9 @@ pub struct Report {
     /// Of a kernel regression.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kernel: Option<KernelFit>,
+    /// Of the cross-validation before the fit, where one was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cross_validation: Option<Folds>,
 }
 
 impl Report {

@@ -4,6 +4,7 @@ pub(crate) mod assignment;
 pub(crate) mod choice;
 pub mod compare;
 mod constant;
+mod cross_validation;
 mod fitted;
 pub mod info;
 mod kept;
@@ -18,12 +19,14 @@ use std::path::Path;
 use gramstep::Device;
 
 use self::assignment::Assignment;
+use self::cross_validation::cross_validate;
 use crate::data::{Portion, Preprocessing, Problem};
 use crate::error::{Error, Result, conflict};
 pub use crate::folder::Keep;
 use crate::folder::{Record, RunFolder};
-use crate::outcome::Report;
+use crate::format::whole_file::write_atomically;
 use crate::outcome::event::{Observer, Silent};
+use crate::outcome::{Folds, Report};
 use crate::predictor::Predictor;
 use crate::settings::{Config, Facts, Precision, Settings, all_processors};
 use crate::training::checkpoint::Checkpoint;
@@ -73,11 +76,20 @@ pub fn train<'a>(
     {
         observer.note(&format!("these data are not those of {}: its network goes on with them", run.display()))?;
     }
-    let of = |problem| (problem, &config, earlier.as_ref(), processes);
-    match precision(&config, kernel, &problem)? {
+    let precision = precision(&config, kernel, &problem)?;
+    // A run that goes on had its folds.
+    let folds = config.folds.filter(|_| !matches!(keep, Keep::Resume(_)));
+    let folds =
+        folds.map(|count| cross_validate(&config, count, precision, processes, observer)).transpose()?.flatten();
+    let of = |problem| (problem, &config, earlier.as_ref(), processes, folds.as_ref().map(|folds| &folds.folds));
+    let report = match precision {
         Precision::F32 => learn::<f32>(of(problem), keep, observer),
         Precision::F64 => learn::<f64>(of(problem), keep, observer),
+    }?;
+    if let (Some(folds), Some(run)) = (&folds, &report.run) {
+        write_atomically(&RunFolder::open(Path::new(run)).out_of_fold(), &folds.predictions)?;
     }
+    Ok(report)
 }
 
 /// Reads the data of a configuration and tells what was guessed or repaired.
@@ -96,13 +108,16 @@ fn precision(config: &Config, kernel: bool, problem: &Problem) -> Result<Precisi
     Ok(Settings::complete(config, Facts::of(problem), problem.preprocessing.targets.columns())?.precision)
 }
 
+/// What is learned, and how; the scores of the cross-validation before it.
+type Learning<'a> = (Problem, &'a Config, Option<&'a Predictor>, Processes<'a>, Option<&'a Folds>);
+
 fn learn<T: gramstep::Scalar>(
-    (problem, config, start, processes): (Problem, &Config, Option<&Predictor>, Processes<'_>),
+    (problem, config, start, processes, folds): Learning<'_>,
     keep: Keep<'_>,
     observer: &mut dyn Observer,
 ) -> Result<Report> {
     let problem = problem.into_type::<T>();
-    let assignment = Assignment { start, ..Assignment::new(&problem, config, processes) };
+    let assignment = Assignment { start, folds, ..Assignment::new(&problem, config, processes) };
     Ok(assignment.learn(keep, observer)?.report)
 }
 

@@ -125,6 +125,7 @@ impl<T: Scalar> Assignment<'_, T> {
             precision: predictor.metadata().precision,
             lowest_train_loss: fit.lowest_train_loss,
             kernel,
+            cross_validation: self.folds.cloned(),
         };
         kept.observe(&Event::Finish(&report))?;
         observer.observe(&Event::Finish(&report))?;

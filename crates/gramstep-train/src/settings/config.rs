@@ -7,7 +7,7 @@ use gramstep::Architecture;
 use serde::{Deserialize, Serialize};
 
 use super::Group::{Data, Images, Machine, Method, Model, Reading, Stopping};
-use super::field::{ABOVE_ZERO, Field, IN_A_FILE, ONE_OR_MORE, SHARE_OF_THE_PAST, WHOLE};
+use super::field::{ABOVE_ZERO, Field, IN_A_FILE, ONE_OR_MORE, SHARE_OF_THE_PAST, TWO_OR_MORE, WHOLE};
 use super::setting::{Entry, dashed};
 use super::table::settings;
 use super::{
@@ -79,6 +79,11 @@ settings! {
     /// of one group stay together).
     split: Option<SplitBy> => maybe(SplitBy) {
         group: Data, value: "random|time:COL|group:COL", example: "time:day", kernel: true, default: Some("random"),
+    }
+    /// Before the fit, cross-validate with so many folds: scores and their spread, and predictions of every row by a fit that
+    /// has not seen it (out-of-fold.csv).
+    folds: Option<usize> where TWO_OR_MORE => maybe(usize) {
+        group: Data, value: "K", example: "5", kernel: true, taken: Taken::Train, excludes: &["init"],
     }
     /// What separates the cells of a line: a character, tab, space or auto.
     delimiter: Option<Separator> => maybe(Separator) {

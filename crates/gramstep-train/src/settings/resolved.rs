@@ -131,6 +131,7 @@ impl Settings {
             test: config.test.clone().unwrap_or(Portion::Fraction(0.0)),
             validation: config.validation.clone().unwrap_or(Portion::Fraction(facts.validation_share)),
             split: config.split.clone(),
+            folds: config.folds,
             delimiter: config.delimiter,
             decimal: config.decimal,
             thousands: config.thousands,

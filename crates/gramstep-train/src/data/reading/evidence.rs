@@ -159,8 +159,8 @@ impl Evidence {
     }
 
     fn see_date_or_text(&mut self, record: usize, cell: &str) {
-        let digit_or_month = cell.len() >= 6 && cell.bytes().any(|byte| byte.is_ascii_digit());
-        let orders = if digit_or_month { Orders::of(cell) } else { Orders::NONE };
+        let possible = (cell.len() >= 6 || cell.contains(':')) && cell.bytes().any(|byte| byte.is_ascii_digit());
+        let orders = if possible { Orders::of(cell) } else { Orders::NONE };
         let both = self.orders.and(orders);
         if both.is_empty() {
             self.text(record);

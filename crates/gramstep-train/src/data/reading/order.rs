@@ -58,16 +58,11 @@ impl Choice<'_> {
                 order
             }
         };
-        if let Some((_, cell)) = &evidence.date
-            && self.facts.options.earlier.is_none()
-        {
-            let first = match order {
-                DateOrder::Dmy if evidence.turned.is_some() => ", the day first",
-                DateOrder::Mdy if evidence.turned.is_some() => ", the month first",
-                _ => "",
-            };
-            let text = format!(": dates such as `{cell}`{first}; --types COL=text keeps text");
-            self.remark(column, "dates", text);
+        // What becomes of dates as inputs is said there.
+        if let Some((_, cell)) = evidence.turned.as_ref().filter(|_| said.is_none()) {
+            let first = if order == DateOrder::Mdy { "month" } else { "day" };
+            let text = format!(": dates such as `{cell}` have the {first} first, as others of them show");
+            self.remark(column, &format!("{first} first"), text);
         }
         self.say_gaps(column);
         Ok(Plan::sure(Meaning::Date { order }))
