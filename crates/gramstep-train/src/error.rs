@@ -384,7 +384,7 @@ impl Error {
             Self::MissingColumns { .. } => "predict needs the input columns of the training data, under the same names",
             Self::TextInNumbers { .. } => {
                 "leave the cell empty if the value is missing or name its mark with --missing, or leave out the column with \
-                 --drop; --types COL=text takes every value for a category"
+                 --drop; --types COL=number takes numbers with and without a unit, COL=text every value for a category"
             }
             Self::Weight { .. } => "give every row a weight; 0 leaves it out",
             Self::Infinite { .. } => "leave the cell empty (or NA) if the value is not known, or drop the row",

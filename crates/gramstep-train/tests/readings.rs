@@ -9,7 +9,7 @@ const GAP: f64 = f64::NAN;
 /// What a column of numbers holds, between which marks it stands, and what its cells are.
 type Numbers = (&'static str, &'static str, &'static [(&'static str, f64)]);
 
-const NUMBERS: [Numbers; 25] = [
+const NUMBERS: [Numbers; 28] = [
     (
         "plain",
         ",",
@@ -38,6 +38,9 @@ const NUMBERS: [Numbers; 25] = [
     ("percent", ",", &[("45.2%", 45.2), ("9.1 %", 9.1), ("-3%", -3.0), ("0", 0.0)]),
     ("percent with decimal commas", ";", &[("45,2 %", 45.2), ("100 %", 100.0)]),
     ("dollars", ",", &[("\"$1,234.50\"", 1234.5), ("$5", 5.0), ("-$5", -5.0), ("$ 7", 7.0)]),
+    ("a currency that some leave away", ",", &[("$5", 5.0), ("7", 7.0), ("\"$1,000\"", 1000.0)]),
+    ("millions", ",", &[("$56.5M", 56.5e6), ("$537K", 537e3), ("-", GAP), ("$2.5 bn", 2.5e9), ("$7", 7.0)]),
+    ("Fortran's exponents", ",", &[("1.5D+03", 1500.0), ("-2.0d-01", -0.2)]),
     ("euros after the number", ";", &[("1.234,50 €", 1234.5), ("5 €", 5.0), ("-0,99 €", -0.99)]),
     ("currencies in letters", ",", &[("CHF 1'234.50", 1234.5), ("CHF -5", -5.0)]),
     ("rupees", ",", &[("\"₹12,34,567\"", 1_234_567.0), ("₹5", 5.0)]),
@@ -71,7 +74,8 @@ const TEXT: [(&str, &[&str]); 9] = [
 ];
 
 /// Dates and times, and the seconds that they are.
-const DATES: [(&str, &str, &[(&str, f64)]); 7] = [
+const DATES: [(&str, &str, &[(&str, f64)]); 8] = [
+    ("times of day", ",", &[("00:30", 1800.0), ("3:04 PM", 54_240.0), ("23:59:59.5", 86_399.5)]),
     ("ISO", ",", &[("1970-01-02", 86_400.0), ("2000-03-01", 951_868_800.0), ("", GAP)]),
     ("ISO with time", ",", &[("1970-01-01T01:00:00Z", 3600.0), ("1970-01-01 02:30", 9000.0)]),
     ("with offsets", ",", &[("1970-01-01T01:00:00+01:00", 0.0), ("1970-01-01 00:00-05:00", 18_000.0)]),
@@ -141,6 +145,8 @@ fn two_readings_that_are_equally_likely_are_an_error_that_shows_both() {
     assert!(dots.hint().unwrap().contains("--decimal"));
     let commas = error("a\tb\n1,234\tx\n5,678\tx\n");
     assert_eq!(commas.to_string(), "t:2: column `a`: `1,234` may be 1234 or 1.234");
+    let shares = error("a,b\n45%,x\n0.45,x\n50%,x\n");
+    assert!(shares.to_string().contains("`0.45` may be 0.45 % or 45 %"), "{shares}");
     let days = error("a,b\n03/05/2024,x\n04/05/2024,x\n");
     assert_eq!(days.to_string(), "t:2: column `a`: `03/05/2024` may have the day or the month first");
     assert!(days.hint().unwrap().contains("--types COL=date:dmy"));

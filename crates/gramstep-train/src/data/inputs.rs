@@ -9,6 +9,7 @@ use gramstep::model::Shape;
 use serde::{Deserialize, Serialize};
 
 use super::encoding::{Encoding, describe, encode_category, fit_category, fit_images, fit_number, intensity};
+use super::far_mark::far_mark;
 use super::rows::Rows;
 use super::{BrokenImages, Cells, Column, DateParts, Geometry, ImageSettings, Standardisation, Table};
 use crate::error::{Error, Result};
@@ -80,6 +81,9 @@ impl Inputs {
             match encoding {
                 Ok(encoding) => {
                     let gaps = rows.iter().filter(|&&i| column.is_missing(i)).count();
+                    if let Some(text) = far_mark(column, rows) {
+                        said.add("mark", &column.name, text);
+                    }
                     if let Some((kind, text)) = describe(&encoding, gaps) {
                         said.add(kind, &column.name, text);
                     }

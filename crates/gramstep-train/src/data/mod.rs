@@ -8,6 +8,7 @@ mod dataset;
 mod dates;
 mod encoding;
 mod expected;
+mod far_mark;
 mod folds;
 mod format;
 mod identity;

@@ -112,6 +112,9 @@ fn calendar(date: &str, order: DateOrder) -> Option<[i64; 3]> {
     if date.len() == 8 && digits(date) && order == DateOrder::Ymd {
         return Some([date[..4].parse().ok()?, date[4..6].parse().ok()?, date[6..].parse().ok()?]);
     }
+    if date.len() == 4 && digits(date) && order == DateOrder::Ymd {
+        return Some([date.parse().ok()?, 1, 1]);
+    }
     let separator = date.chars().find(|c| !c.is_ascii_alphanumeric())?;
     if !matches!(separator, '-' | '/' | '.' | ' ' | ',') {
         return None;
@@ -279,6 +282,7 @@ mod tests {
         }
         assert_eq!(day("5/3/2024", DateOrder::Mdy), expected);
         assert_eq!(day("2024-05", DateOrder::Ymd), expected.map(|day| day - 2.0));
+        assert_eq!(day("2024", DateOrder::Ymd), expected.map(|day| day - 123.0));
         for cell in
             ["2024-13-01", "2023-02-29", "1.2.3", "12", "1-2", "32/01/2024", "x", "", "2024-05-03x", "a b c", "10-12-1"]
         {

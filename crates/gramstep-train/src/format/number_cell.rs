@@ -12,7 +12,7 @@ const CURRENCIES: [&str; 30] = [
 ];
 
 /// A cell that is a number as far as its shape goes: its digits may be none in any form ([`Forms::of`]).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct NumberCell<'a> {
     pub(crate) negative: bool,
     /// Digits and marks, perhaps with an exponent.
@@ -21,6 +21,8 @@ pub(crate) struct NumberCell<'a> {
     pub(crate) affix: &'a str,
     /// Whether brackets stand for the sign, as bookkeepers write it.
     pub(crate) brackets: bool,
+    /// What the digits count: thousands, millions, billions (`$5.6M`), or ones.
+    pub(crate) factor: f64,
 }
 
 impl<'a> NumberCell<'a> {
@@ -38,7 +40,7 @@ impl<'a> NumberCell<'a> {
         let mut before = "";
         if !rest.starts_with(|c: char| c.is_ascii_digit() || c == '.' || c == ',') {
             if ["inf", "infinity"].iter().any(|word| rest.eq_ignore_ascii_case(word)) {
-                return Some(Self { negative, digits: rest, affix: "", brackets: false });
+                return Some(Self { negative, digits: rest, affix: "", brackets: false, factor: 1.0 });
             }
             (before, rest) = currency(rest)?;
             if !negative {
@@ -48,9 +50,12 @@ impl<'a> NumberCell<'a> {
         }
         let (digits, after) = rest.split_at(end_of_digits(rest));
         let after = after.trim_start();
+        // Beside a currency alone: `5 M` may be metres.
+        let factor = if before.is_empty() { None } else { factor(after) };
+        let after = if factor.is_some() { "" } else { after };
         let fits = !digits.is_empty() && (after.is_empty() || (before.is_empty() && is_unit(after)));
         let affix = if after.is_empty() { before } else { after };
-        fits.then_some(Self { negative, digits, affix, brackets: false })
+        fits.then_some(Self { negative, digits, affix, brackets: false, factor: factor.unwrap_or(1.0) })
     }
 
     /// Whether it is digits and nothing else.
@@ -65,7 +70,7 @@ impl<'a> NumberCell<'a> {
 
     /// Its value, given that of its digits.
     pub(crate) fn signed(&self, value: f64) -> f64 {
-        if self.negative { -value } else { value }
+        self.factor * if self.negative { -value } else { value }
     }
 }
 
@@ -85,6 +90,11 @@ fn currency(cell: &str) -> Option<(&str, &str)> {
     let word = CURRENCIES.iter().find(|word| cell.starts_with(**word)).map(|word| word.len());
     let sign = || cell.chars().next().filter(|&sign| is_currency_sign(sign)).map(char::len_utf8);
     word.or_else(sign).map(|length| cell.split_at(length))
+}
+
+/// Whether what stands beside a number is a currency.
+pub(crate) fn is_currency(affix: &str) -> bool {
+    CURRENCIES.contains(&affix) || affix.chars().next().is_some_and(is_currency_sign)
 }
 
 const fn is_currency_sign(sign: char) -> bool {
@@ -115,6 +125,16 @@ fn end_of_digits(text: &str) -> usize {
         }
     }
     at
+}
+
+/// What is counted by a letter after the digits.
+fn factor(letter: &str) -> Option<f64> {
+    match letter {
+        "K" | "k" => Some(1e3),
+        "M" | "m" | "MM" | "mn" => Some(1e6),
+        "B" | "b" | "bn" | "BN" => Some(1e9),
+        _ => None,
+    }
 }
 
 /// Whether what follows digits may be percent, a currency or a unit: `%`, `€`, `kg`, `km/h`, `g/cm³`, `m2`.

@@ -153,8 +153,9 @@ impl Choice<'_> {
             _ if evidence.is_numeric() => self.numbers(column, None, false),
             _ if evidence.is_date() => self.date(column, None, false),
             _ if evidence.is_coded() => Ok(Plan::sure(Meaning::Text)),
+            _ if evidence.affix == "%" && evidence.is_partly_affixed() && column.is_used => Err(self.share(column)),
             _ => {
-                if let Some(other) = &evidence.other_affix {
+                if let Some(other) = evidence.mixed_unit() {
                     let own = &evidence.affix;
                     let text =
                         format!(": text, of numbers in `{own}` and in `{other}`; in one unit they would be numbers");

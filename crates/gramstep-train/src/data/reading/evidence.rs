@@ -2,7 +2,7 @@
 
 use super::missing::{is_missing, is_weak};
 use crate::format::date::Orders;
-use crate::format::number_cell::NumberCell;
+use crate::format::number_cell::{NumberCell, is_currency};
 use crate::format::number_form::{Decimal, Forms, NumberForm};
 
 /// Longer whole numbers lose digits as a double.
@@ -33,13 +33,14 @@ pub(super) struct Evidence {
     /// Percent, currency or unit of the first number that has one, and how many have it.
     pub(super) affix: String,
     pub(super) affixed: usize,
-    /// Another one.
+    /// Another one, and how many have another one.
     pub(super) other_affix: Option<String>,
+    pub(super) others_affixed: usize,
     /// Numbers beside 0 without any.
     pub(super) bare: usize,
     pub(super) first_text: Option<usize>,
     pub(super) first_affixed: Option<usize>,
-    pub(super) first_bare: Option<usize>,
+    pub(super) first_bare: Shown,
     /// The first number that cannot be read in the way of those before it.
     pub(super) first_other: Option<usize>,
     pub(super) first_weak: Shown,
@@ -48,6 +49,8 @@ pub(super) struct Evidence {
     /// Digits alone that begin with 0, or are more than a double holds.
     pub(super) code: Shown,
     pub(super) brackets: Shown,
+    /// A number of thousands, millions or billions.
+    pub(super) counted: Shown,
     pub(super) date: Shown,
     /// A date whose day and month may be changed over.
     pub(super) turned: Shown,
@@ -69,6 +72,7 @@ impl Default for Evidence {
             affix: String::new(),
             affixed: 0,
             other_affix: None,
+            others_affixed: 0,
             bare: 0,
             first_text: None,
             first_affixed: None,
@@ -78,6 +82,7 @@ impl Default for Evidence {
             marked: None,
             code: None,
             brackets: None,
+            counted: None,
             date: None,
             turned: None,
             first_again: false,
@@ -122,8 +127,8 @@ impl Evidence {
     fn see_number(&mut self, record: usize, cell: &str, number: NumberCell<'_>, (forms, allowed): (Forms, Forms)) {
         if number.affix.is_empty() {
             self.bare += usize::from(cell != "0");
-            if self.first_bare.is_none() && cell != "0" {
-                self.first_bare = Some(record);
+            if cell != "0" {
+                show(&mut self.first_bare, record, cell);
             }
         } else if self.affixed == 0 {
             number.affix.clone_into(&mut self.affix);
@@ -132,6 +137,7 @@ impl Evidence {
             self.affixed += 1;
         } else {
             self.other_affix.get_or_insert_with(|| number.affix.to_owned());
+            self.others_affixed += 1;
             self.text(record);
             return;
         }
@@ -152,6 +158,9 @@ impl Evidence {
         }
         if forms != Forms::ALL && (!forms.contains(NumberForm::PLAIN) || has_both(forms)) {
             show(&mut self.marked, record, cell);
+        }
+        if number.factor != 1.0 {
+            show(&mut self.counted, record, cell);
         }
         if number.brackets {
             show(&mut self.brackets, record, cell);
@@ -189,9 +198,20 @@ impl Evidence {
         self.dates > 0 && self.texts == 0 && self.numbers == 0
     }
 
-    /// Whether some numbers have a unit and others have none: `3` and `3a` are not the same.
+    /// Whether some numbers have a unit and others have none: `3` and `3a` are not the same. A currency may be left away.
     pub(super) fn is_partly_affixed(&self) -> bool {
-        self.affixed > 0 && self.bare > 0
+        self.affixed > 0 && self.bare > 0 && !is_currency(&self.affix)
+    }
+
+    /// Another unit than that of most, if all cells are numbers with one.
+    pub(super) fn mixed_unit(&self) -> Option<&str> {
+        let all = self.texts == self.others_affixed && self.bare == 0 && self.dates == 0 && self.code.is_none();
+        self.other_affix.as_deref().filter(|_| all)
+    }
+
+    /// Whether there is no cell but gaps.
+    pub(super) fn is_empty(&self) -> bool {
+        self.numbers + self.dates + self.texts + self.weak == 0
     }
 
     /// Whether digits stand for something that is not counted: `007`, `12345678901234501`.
@@ -206,7 +226,8 @@ impl Evidence {
 
     /// The record of the first cell that is no number as the others are.
     pub(super) fn first_misfit(&self) -> usize {
-        let affixed = if self.affixed > self.bare { self.first_bare } else { self.first_affixed };
+        let bare = self.first_bare.as_ref().map(|(record, _)| *record);
+        let affixed = if self.affixed > self.bare { bare } else { self.first_affixed };
         let partly = affixed.filter(|_| self.is_partly_affixed());
         let other = self.date.as_ref().map(|(record, _)| *record);
         [self.first_text, self.first_other, partly, other].into_iter().flatten().min().unwrap_or(0)

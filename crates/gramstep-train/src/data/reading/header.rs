@@ -44,7 +44,8 @@ impl Names {
         let (mut nameless, mut repeated) = (Vec::new(), Vec::new());
         for (j, cell) in first.iter().enumerate() {
             let name = if cell.is_empty() { numbered(j + 1) } else { cell.clone() };
-            if cell.is_empty() {
+            // A column without a name and without cells is left away.
+            if cell.is_empty() && !below[j].is_empty() {
                 nameless.push(j + 1);
             }
             // Other columns keep the names that they have.
@@ -97,7 +98,9 @@ fn looks_like_a_row(first: &[String], below: &[Evidence], rules: Rules<'_>) -> b
     let texts = || pairs().filter(|(cell, _)| is_text(cell));
     let has_values = cells.iter().any(|cell| cell.numbers + cell.dates > 0);
     if texts().next().is_none() {
-        let counts = first.len() > 2 && first.iter().zip(0..).all(|(cell, j)| *cell == j.to_string());
+        // Names that a program made, perhaps beside a column of row numbers that has none.
+        let made = if first[0].is_empty() { &first[1..] } else { first };
+        let counts = first.len() > 2 && made.iter().zip(0..).all(|(cell, j)| *cell == j.to_string());
         return has_values && !(counts && below.iter().any(|column| column.whole < column.numbers));
     }
     if !has_values {
@@ -135,6 +138,7 @@ mod tests {
             ("a,b\n1,2\n", "b"),
             ("country,1990,1991\nfr,1,2\nde,3,4\n", "1991"),
             ("0,1,2\n0.5,1.5,7\n0.1,0.2,0.3\n", "2"),
+            (",0,1\n0,0.5,7\n1,0.1,0.3\n", "1"),
             ("name,kind\nann,x\nbob,y\n", "kind"),
             (",y\n0,5\n1,6\n", "y"),
         ] {

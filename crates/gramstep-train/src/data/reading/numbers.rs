@@ -90,6 +90,20 @@ impl Choice<'_> {
         })
     }
 
+    /// The error of percents of which some lack the sign: they may be percents too, or shares of 1.
+    pub(super) fn share(&self, column: &Given<'_>) -> Error {
+        let (record, cell) = column.evidence.first_bare.clone().unwrap_or_default();
+        let value = value(&cell, NumberForm::PLAIN);
+        Error::Cell {
+            origin: self.facts.origin.to_owned(),
+            line: self.line(record),
+            column: column.name.to_owned(),
+            reason: format!("may be {value} % or {} % beside cells with a sign", 100.0 * value),
+            value: cell,
+            hint: "give all cells the sign or none; --types COL=number takes the numbers as they stand",
+        }
+    }
+
     /// What is said of numbers that are not plain.
     fn say(&mut self, column: &Given<'_>, form: NumberForm) {
         let evidence = column.evidence;
@@ -120,11 +134,16 @@ impl Choice<'_> {
         }
         if !evidence.affix.is_empty() {
             let affix = &evidence.affix;
+            let bare = if evidence.bare > 0 { format!(", {} without", evidence.bare) } else { String::new() };
             self.remark(
                 column,
                 &format!("affix {affix}"),
-                format!(": numbers in `{affix}`; --types COL=text keeps text"),
+                format!(": numbers in `{affix}`{bare}; --types COL=text keeps text"),
             );
+        }
+        if let Some((_, cell)) = &evidence.counted {
+            let text = format!(": `{cell}` is {}, of thousands, millions and billions", value(cell, form));
+            self.remark(column, "counted", text);
         }
         if let Some((_, cell)) = &evidence.brackets {
             let text = format!(": `{cell}` is {}, brackets for the sign", value(cell, form));
