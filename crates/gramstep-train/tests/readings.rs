@@ -74,7 +74,7 @@ const TEXT: [(&str, &[&str]); 9] = [
 ];
 
 /// Dates and times, and the seconds that they are.
-const DATES: [(&str, &str, &[(&str, f64)]); 8] = [
+const DATES: [Numbers; 8] = [
     ("times of day", ",", &[("00:30", 1800.0), ("3:04 PM", 54_240.0), ("23:59:59.5", 86_399.5)]),
     ("ISO", ",", &[("1970-01-02", 86_400.0), ("2000-03-01", 951_868_800.0), ("", GAP)]),
     ("ISO with time", ",", &[("1970-01-01T01:00:00Z", 3600.0), ("1970-01-01 02:30", 9000.0)]),
@@ -91,7 +91,7 @@ const DATES: [(&str, &str, &[(&str, f64)]); 8] = [
 
 /// A table of a column beside another one, so that the mark between cells is seen.
 fn table(mark: &str, cells: &[&str]) -> Table {
-    let rows: String = cells.iter().map(|cell| format!("{cell}{mark}x\n")).collect();
+    let rows = cells.iter().map(|cell| format!("{cell}{mark}x\n")).collect::<Vec<_>>().concat();
     Table::parse("t", format!("a{mark}b\n{rows}").as_bytes(), Format::Csv).unwrap()
 }
 

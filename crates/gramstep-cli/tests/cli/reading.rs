@@ -8,7 +8,7 @@ const TRAIN: &str = "train --data t.csv --model mlp:10:tanh --epochs 30 --out ru
 fn rents(header: &str, cell: impl Fn(f64, f64) -> String) -> String {
     let mut text = header.to_owned();
     for i in 0..120 {
-        let (area, rooms) = ((i * 37 % 101) as f64 * 30.0 + 500.0, (i * 53 % 97) as f64 / 20.0);
+        let (area, rooms) = (f64::from(i * 37 % 101) * 30.0 + 500.0, f64::from(i * 53 % 97) / 20.0);
         writeln!(text, "{}", cell(area, rooms)).unwrap();
     }
     text
@@ -70,7 +70,7 @@ fn affixes_and_gaps_are_no_part_of_a_number() {
 #[test]
 fn labels_stay_as_they_are_written_and_lines_without_names_are_rows() {
     let bench = Bench::new();
-    let text: String = (0..90).map(|i| format!("{}.5,{},0{}\n", i % 3, i % 7, i % 3)).collect();
+    let text = (0..90).map(|i| format!("{}.5,{},0{}\n", i % 3, i % 7, i % 3)).collect::<Vec<_>>().concat();
     bench.write("t.csv", &text);
     let run = bench.run("train --data t.csv --task classification --model mlp:8:tanh --epochs 20 --out run --json");
     assert!(run.stderr.contains("no header"), "{}", run.stderr);
@@ -91,7 +91,8 @@ fn labels_stay_as_they_are_written_and_lines_without_names_are_rows() {
 #[test]
 fn columns_are_what_the_user_says() {
     let bench = Bench::new();
-    let text: String = (0..60).map(|i| format!("{},{},{}\n", 10 + i % 4, i % 2, [3, 9, 1, 7][i % 4])).collect();
+    let text =
+        (0..60).map(|i| format!("{},{},{}\n", 10 + i % 4, i % 2, [3, 9, 1, 7][i % 4])).collect::<Vec<_>>().concat();
     bench.write("t.csv", format!("zip,\"b, in mm\",y\n{text}"));
     let train = |types: &str| {
         let arguments = "train --data t.csv --model mlp:8:tanh --epochs 5 --types";
@@ -110,8 +111,10 @@ fn columns_are_what_the_user_says() {
 #[test]
 fn the_split_follows_time_and_groups() {
     let bench = Bench::new();
-    let text: String =
-        (0..100).map(|i| format!("2024-0{}-{:02},g{},{}\n", i % 4 + 1, i % 25 + 1, i % 10, i * i % 17)).collect();
+    let text = (0..100)
+        .map(|i| format!("2024-0{}-{:02},g{},{}\n", i % 4 + 1, i % 25 + 1, i % 10, i * i % 17))
+        .collect::<Vec<_>>()
+        .concat();
     bench.write("t.csv", format!("day,who,y\n{text}"));
     let train = |options: &str| bench.run(&format!("train --data t.csv --model mlp:6:tanh --epochs 3 {options}"));
     let run = train("--split time:day");
@@ -125,7 +128,7 @@ fn the_split_follows_time_and_groups() {
 #[test]
 fn a_column_that_numbers_the_rows_is_left_out() {
     let bench = Bench::new();
-    let text: String = (0..60).map(|i| format!("{i},{},{}\n", i % 7, i / 3)).collect();
+    let text = (0..60).map(|i| format!("{i},{},{}\n", i % 7, i / 3)).collect::<Vec<_>>().concat();
     bench.write("t.csv", format!(",a,y\n{text}"));
     let run = bench.run("train --data t.csv --model mlp:6:tanh --epochs 3 --out run");
     assert!(run.stderr.contains("`column_1` is left out: it numbers the rows"), "{}", run.stderr);

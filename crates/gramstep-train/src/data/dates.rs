@@ -4,8 +4,9 @@ use std::f64::consts::TAU;
 
 use serde::{Deserialize, Serialize};
 
+use super::Standardisation;
 use super::rows::Rows;
-use super::{Standardisation, median, range};
+use super::summary::{median, range};
 use crate::format::date::{shares, written};
 
 const DAY: f64 = 86_400.0;

@@ -31,8 +31,10 @@ mod tests {
     #[test]
     fn a_mark_far_from_all_others_is_said() {
         let said = |cells: &str| {
-            let table =
-                table_of(&format!("a,b\n{}", cells.split(' ').map(|cell| format!("{cell},x\n")).collect::<String>()));
+            let table = table_of(&format!(
+                "a,b\n{}",
+                cells.split(' ').map(|cell| format!("{cell},x\n")).collect::<Vec<_>>().concat()
+            ));
             far_mark(&table.columns()[0], &(0..table.rows()).collect::<Vec<_>>())
         };
         assert!(said("1 2.5 -999 3 -999").is_some_and(|said| said.contains("-999 comes 2 times")));

@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn classes_have_the_same_shares_in_every_part_and_a_rare_one_is_in_training() {
-        let text: String = (0..200).map(|i| format!("{i},{}\n", ["r", "g", "g", "b"][i % 4])).collect();
+        let text = (0..200).map(|i| format!("{i},{}\n", ["r", "g", "g", "b"][i % 4])).collect::<Vec<_>>().concat();
         let table = table_of(&format!("a,c\n{text}0,v\n"));
         let column = table.column("c").unwrap();
         for seed in 0..5 {
@@ -222,7 +222,7 @@ mod tests {
 
     #[test]
     fn every_class_has_a_training_row_however_many_there_are() {
-        let text: String = (0..30).map(|i| format!("{i},k{}\n", i / 2)).collect();
+        let text = (0..30).map(|i| format!("{i},k{}\n", i / 2)).collect::<Vec<_>>().concat();
         let table = table_of(&format!("a,c\n{text}"));
         let split = shares(&table, "random", Some("c"), 3).unwrap();
         let classes: std::collections::HashSet<_> =
@@ -232,7 +232,7 @@ mod tests {
 
     #[test]
     fn the_last_rows_in_time_are_the_test_rows() {
-        let text: String = (0..50).map(|i| format!("2024-01-{:02},{i}\n", (i * 7) % 25 + 1)).collect();
+        let text = (0..50).map(|i| format!("2024-01-{:02},{i}\n", (i * 7) % 25 + 1)).collect::<Vec<_>>().concat();
         let table = table_of(&format!("d,y\n{text}"));
         let Cells::Dates(dates) = &table.column("d").unwrap().cells else { panic!("dates") };
         let split = shares(&table, "time:d", None, 0).unwrap();
@@ -247,7 +247,7 @@ mod tests {
 
     #[test]
     fn groups_stay_together() {
-        let text: String = (0..60).map(|i| format!("0{},{i}\n", i % 12)).collect();
+        let text = (0..60).map(|i| format!("0{},{i}\n", i % 12)).collect::<Vec<_>>().concat();
         let table = table_of(&format!("g,y\n{text}"));
         for seed in 0..4 {
             let split = shares(&table, "group:g", None, seed).unwrap();

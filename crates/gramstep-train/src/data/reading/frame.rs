@@ -24,9 +24,9 @@ impl Table {
     ///
     /// ```
     /// use gramstep_train::data::{FrameCells, ReadOptions, Table};
-    /// let prices = ["€1,200", "€800"].map(|cell| Some(cell.to_owned())).to_vec();
+    /// let prices = ["€1,200.50", "€800"].map(|cell| Some(cell.to_owned())).to_vec();
     /// let table = Table::of_frame("the frame", vec![("price".to_owned(), FrameCells::Text(prices))], &ReadOptions::default())?;
-    /// assert_eq!(table.numbers(&table.columns()[0])?, [1200.0, 800.0]);
+    /// assert_eq!(table.numbers(&table.columns()[0])?, [1200.5, 800.0]);
     /// # Ok::<(), gramstep_train::Error>(())
     /// ```
     ///
