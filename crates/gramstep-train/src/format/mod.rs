@@ -1,6 +1,7 @@
 //! Bytes and values: how files are written, numbers spelled and words read. Uses nothing of this crate but its errors.
 
 pub(crate) mod date;
+pub(crate) mod encoding;
 pub(crate) mod npy;
 pub(crate) mod number_cell;
 pub(crate) mod number_form;

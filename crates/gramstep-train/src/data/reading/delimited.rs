@@ -10,14 +10,13 @@ use super::order::{DATES, NO_DATE};
 use super::records::walk;
 use crate::data::{Column, Table};
 use crate::error::{Error, Result};
+use crate::format::encoding::utf8;
 use crate::format::number_form::{NumberForm, Thousands};
 
 /// Reads a table; `usual` is the mark between cells that the name of the file tells.
 pub(in crate::data) fn parse(origin: String, bytes: &[u8], usual: Option<u8>, options: &ReadOptions) -> Result<Table> {
-    if let Some(at) = bytes.iter().position(|&b| b == 0) {
-        let line = bytes[..at].split(|&b| b == b'\n').count() as u64;
-        return Err(Error::NotText { origin, line });
-    }
+    let Some((bytes, encoding)) = utf8(bytes) else { return Err(Error::NotText { line: first_fault(bytes), origin }) };
+    let bytes = &*bytes;
     let earlier = options.earlier.as_ref().and_then(|earlier| earlier.separator);
     let layout = Layout::of(bytes, options.separator, earlier, usual);
     let missing = options.marks_of_gaps();
@@ -44,6 +43,7 @@ pub(in crate::data) fn parse(origin: String, bytes: &[u8], usual: Option<u8>, op
     }
     let Names { columns: names, headless, notes: said } = Names::of(&first, &columns, options, rules);
     let mut notes = Vec::new();
+    notes.extend(encoding.map(|encoding| format!("{origin}: not UTF-8, read as {encoding}")));
     if usual.is_none() && layout.separator != b',' {
         notes.push(format!("{origin}: cells are separated by {:?}", char::from(layout.separator)));
     }
@@ -89,6 +89,13 @@ pub(in crate::data) fn parse(origin: String, bytes: &[u8], usual: Option<u8>, op
     Ok(table)
 }
 
+/// The line of the first byte that is in no text, else of the first that is not UTF-8.
+fn first_fault(bytes: &[u8]) -> u64 {
+    let valid = std::str::from_utf8(bytes).map_or_else(|error| error.valid_up_to(), |_| bytes.len());
+    let at = bytes.iter().position(|&byte| byte == 0).unwrap_or(valid);
+    bytes[..at].split(|&byte| byte == b'\n').count() as u64
+}
+
 /// What the user says of all columns.
 pub(super) fn rules<'a>(options: &ReadOptions, missing: &'a [String]) -> Rules<'a> {
     let fits = |form: &NumberForm| {
@@ -102,4 +109,75 @@ pub(super) fn rules<'a>(options: &ReadOptions, missing: &'a [String]) -> Rules<'
 #[cfg(test)]
 pub(crate) fn table_of(text: &str) -> Table {
     parse("t.csv".to_owned(), text.as_bytes(), None, &ReadOptions::default()).unwrap()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: impl AsRef<[u8]>) -> Result<Table> {
+        parse("t.csv".to_owned(), text.as_ref(), None, &ReadOptions::default())
+    }
+
+    fn numbers(table: &Table, name: &str) -> Vec<f64> {
+        table.numbers(table.column(name).unwrap()).unwrap().to_vec()
+    }
+
+    #[test]
+    fn numbers_text_gaps_and_quotes_are_read() {
+        let table = read("a,\"b c\",d\n1, x y ,3e2\n,\"x, y\",NA\n-2.5,,7\n").unwrap();
+        assert_eq!(table.rows(), 3);
+        let a = numbers(&table, "a");
+        assert!(a[0] == 1.0 && a[1].is_nan() && a[2] == -2.5);
+        let text: Vec<_> = (0..3).map(|row| table.column("b c").unwrap().text(row)).collect();
+        assert_eq!(text, [Some("x y".to_owned()), Some("x, y".to_owned()), None]);
+        assert!(numbers(&table, "d")[1].is_nan());
+    }
+
+    #[test]
+    fn marks_at_the_start_line_ends_of_windows_and_old_encodings_do_no_harm() {
+        assert_eq!(numbers(&read("\u{feff}a,b\r\n1,2\r\n").unwrap(), "a"), [1.0]);
+        let old = read(b"gr\xf6\xdfe;y\n1,5;2\n").unwrap();
+        assert_eq!(numbers(&old, "größe"), [1.5]);
+        assert!(old.notes()[0].contains("Windows-1252"));
+        let table = read("a,y,\n1,2,\n3,4,\n").unwrap();
+        assert!(table.columns().len() == 2 && table.notes().is_empty(), "{table:?}");
+    }
+
+    #[test]
+    fn faults_name_their_line_and_column() {
+        assert_eq!(read("a,b\n1,2\n3\n").unwrap_err().to_string(), "t.csv:3: 1 cell where the first line has 2");
+        let error = |text: &str| {
+            let table = read(text).unwrap();
+            table.numbers(table.column("b").unwrap()).unwrap_err().to_string()
+        };
+        assert_eq!(error("a,b\n1,2\n3,oops\n5,6\n"), "t.csv:3: column `b`: `oops` is not a number");
+        assert_eq!(error("sep=,\na,b\n1,2\n3,oops\n5,6\n"), "t.csv:4: column `b`: `oops` is not a number");
+        for word in ["inf", "-Infinity", "1e999"] {
+            assert_eq!(error(&format!("a,b\n1,2\n3,{word}\n")), "t.csv:3: column `b`: infinite value");
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_table_is_refused() {
+        assert!(matches!(read(""), Err(Error::EmptyFile { .. })));
+        assert!(matches!(read("\n\n"), Err(Error::EmptyFile { .. })));
+        assert!(matches!(read("a,b\n"), Err(Error::HeaderOnly { .. })));
+        assert!(matches!(read(b"a,b\n1,\x81\xfe\n"), Err(Error::NotText { line: 2, .. })));
+        assert!(matches!(read(b"a\0,b\n"), Err(Error::NotText { line: 1, .. })));
+    }
+
+    #[test]
+    fn what_columns_meant_is_asked_of_later_tables() {
+        let first = read("a;c;y\n1.234;007;2,5\n959;012;3,5\n").unwrap();
+        let wanted = ["a", "c", "y"].map(str::to_owned).to_vec();
+        let options = ReadOptions::default().like(first.reading.clone(), wanted);
+        let later = parse("u.csv".to_owned(), b"a;c;y\n1.500;7;2,5\n1.600;012;3\n", None, &options).unwrap();
+        assert_eq!(numbers(&later, "a"), [1500.0, 1600.0]);
+        assert_eq!(later.column("c").unwrap().text(0).as_deref(), Some("7"));
+        assert!(later.notes().iter().all(|note| !note.contains("thousands")), "{:?}", later.notes());
+        // What cannot be read so is read by its own evidence, and said.
+        let other = parse("v.csv".to_owned(), b"a,c,y\n1500.5,7,2.5\n1600.25,012,3.25\n", None, &options).unwrap();
+        assert_eq!(numbers(&other, "a"), [1500.5, 1600.25]);
+    }
 }

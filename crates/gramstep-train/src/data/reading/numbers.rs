@@ -44,7 +44,12 @@ impl Choice<'_> {
             );
             self.remark(column, "other affix", text);
         }
-        self.say(column, form);
+        // What was said of the training table is not said again.
+        if earlier.is_some_and(|(own, affix)| *own == form && *affix == evidence.affix) {
+            self.say_gaps(column);
+        } else {
+            self.say(column, form);
+        }
         Ok(Plan::sure(Meaning::Number { form, affix: evidence.affix.clone() }))
     }
 
