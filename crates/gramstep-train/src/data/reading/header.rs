@@ -82,7 +82,8 @@ fn numbered(column: usize) -> String {
 
 /// Whether the first line looks like the lines below it. It does
 ///
-/// * never, if it has text over a column of numbers or dates;
+/// * never, if it has text over a column of numbers or dates, or of more of these than of text: files that were put together
+///   repeat their header;
 /// * if all of it is numbers, dates or gaps, unless it counts 0, 1, 2, .. over numbers that do not;
 /// * if a number with decimals or a sign stands over a column of numbers;
 /// * if it has numbers, and one of its texts comes again in its column;
@@ -92,7 +93,8 @@ fn looks_like_a_row(first: &[String], below: &[Evidence], rules: Rules<'_>) -> b
     let is_text = |cell: &Evidence| cell.texts > 0;
     let measured = |column: &Evidence| column.texts == 0 && column.numbers + column.dates > 0;
     let pairs = || cells.iter().zip(below);
-    if pairs().any(|(cell, below)| is_text(cell) && measured(below)) {
+    let mostly_measured = |column: &Evidence| column.numbers + column.dates > column.texts;
+    if pairs().any(|(cell, below)| is_text(cell) && mostly_measured(below)) {
         return false;
     }
     let texts = || pairs().filter(|(cell, _)| is_text(cell));
@@ -140,6 +142,7 @@ mod tests {
             ("0,1,2\n0.5,1.5,7\n0.1,0.2,0.3\n", "2"),
             (",0,1\n0,0.5,7\n1,0.1,0.3\n", "1"),
             ("name,kind\nann,x\nbob,y\n", "kind"),
+            ("a,b\n1,2\n3,4\na,b\n5,6\n", "b"),
             (",y\n0,5\n1,6\n", "y"),
         ] {
             assert_eq!(names(text).last().map(String::as_str), Some(last), "{text}");
