@@ -71,8 +71,7 @@ impl DataOptions {
         Self { test: none.clone(), validation: none, join_copies: false, ..self }
     }
 
-    /// How a table is read in which labels and groups are what they are called, and nothing else is asked of columns that
-    /// are left out.
+    /// How the table is read: labels and groups as text, and columns that are left out without a question.
     pub(super) fn read_options(&self) -> ReadOptions {
         let mut options = self.reading.clone();
         let typed = |wanted: ColumnType| {
@@ -91,8 +90,8 @@ impl DataOptions {
         options
     }
 
-    /// The same for a table that is there: names with commas are put together, and what numbers the rows, is left out by
-    /// its type or names the groups of the split is among the columns to leave out.
+    /// The same for a table that is there: names with commas are put together, and the columns to leave out are all of
+    /// them: those whose type says so, those that number the rows, and the one that names the groups of the split.
     pub(super) fn of_table(&self, table: &Table, notes: &mut Vec<String>) -> Self {
         let is_column = |name: &str| table.column(name).is_some();
         let target = resolved(&self.target, is_column);

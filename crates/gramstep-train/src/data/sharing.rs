@@ -167,7 +167,8 @@ fn in_groups(
     let (test, validation) = (take(sizes.test), take(sizes.validation));
     let train: Vec<usize> = left.flat_map(|group| groups[group].iter().copied()).collect();
     notes.push(format!(
-        "{}: {} groups by `{name}` stay together: {} rows for training, {} for validation, {} for the test",
+        "{}: {} groups by `{name}` stay together: {} rows for training, {} for validation, {} for the \
+         test; `{name}` is no input",
         table.origin(),
         groups.len(),
         train.len(),
