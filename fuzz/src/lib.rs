@@ -28,18 +28,41 @@ pub const TARGETS: [(&str, Target); 6] = [
 /// Most values of a learning problem that is made of a table, so that an input takes milliseconds.
 const MOST_VALUES: usize = 1 << 16;
 
-/// A table of one of four formats, then a learning problem: the first byte chooses the format, the next one the task.
+/// What a byte says of the cells of a table: a setting for each of its bits.
+const SAID: [(&str, &str); 8] = [
+    ("task", "classification"),
+    ("decimal", ","),
+    ("thousands", "."),
+    ("header", "no"),
+    ("missing", "5,x"),
+    ("types", "a=category,b=date:dmy"),
+    ("split", "group:a"),
+    ("delimiter", ";"),
+];
+
+/// A table of one of four formats, then a learning problem: the first byte chooses the format, the next one what is said
+/// of the cells.
 pub fn table(bytes: &[u8]) {
     let Some((&[format, settings], bytes)) = bytes.split_first_chunk() else { return };
     let format = [Format::Csv, Format::Tsv, Format::Npy, Format::Npz][usize::from(format % 4)];
-    let Ok(table) = Table::parse("table", bytes, format) else { return };
+    let mut config = Config { data: Some("csv:table".to_owned()), ..Config::default() };
+    for (bit, (name, value)) in SAID.into_iter().enumerate() {
+        if settings >> bit & 1 == 1 {
+            config.set(name, value).expect("a value");
+        }
+    }
+    let options = config.data_options().expect("a source");
+    let Ok(table) = Table::parse_with("table", bytes, format, &options.reading) else { return };
     assert!(table.rows() > 0 && !table.columns().is_empty());
+    assert!(
+        table
+            .columns()
+            .iter()
+            .all(|column| (0..table.rows()).all(|row| column.is_missing(row) || column.text(row).is_some()))
+    );
     if table.rows() * table.columns().len() > MOST_VALUES {
         return;
     }
-    let task = (settings & 1 == 1).then_some(gramstep_train::data::Task::Classification);
-    let config = Config { data: Some("csv:table".to_owned()), task, ..Config::default() };
-    let options = config.data_options().expect("a source");
     let Ok(problem) = Problem::of_table(&table, &options) else { return };
     let finite = |values: &[f64]| values.iter().all(|value| value.is_finite());
     assert!(finite(problem.train.inputs.as_slice()), "inputs are finite");

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,8 @@ class Run:
         ----------
         table : pandas or polars frame, dict of columns, or array
             With the columns of the training data by name, in any order; an array has just them, in their order.
+            Text is read as in the training table. What is repaired or a guess (gaps, values that training rows do not
+            have) is a warning.
         return_std : bool
             Whether to return the standard deviation of a new observation too, noise included; of a regression.
 
@@ -110,7 +113,10 @@ class Run:
         columns = self.metadata["preprocessing"]["inputs"]["columns"]
         text = {column["name"] for column in columns if column["encoding"]["kind"] == "category"}
         cells = {name: _cells(column, name in text) for name, column in self._named(table)}
-        return self._predictor.predict_table(cells, **bars)
+        out = self._predictor.predict_table(cells, **bars)
+        for note in out["notes"]:
+            warnings.warn(note, UserWarning, stacklevel=3)
+        return out
 
     def _named(self, table):
         if hasattr(table, "columns"):
@@ -169,9 +175,9 @@ def _record(text):
 
 
 def _cells(column, text):
-    """A column as numbers, or as text with None for gaps; booleans of a column of text are `True` and `False`."""
+    """A column as numbers, or as text with None for gaps; of a column of text whole numbers and booleans are text too."""
     values = np.asarray(column)
-    if values.dtype.kind in "biuf" and not (text and values.dtype.kind == "b"):
+    if values.dtype.kind in "biuf" and not (text and values.dtype.kind in "biu"):
         return values.astype(np.float64)
     return [None if _is_missing(value) else str(value) for value in values]
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use gramstep::Device;
 use gramstep_train::Predictor;
 use gramstep_train::arrays::{self, How, Learnt};
-use gramstep_train::data::{Cells, Column, Table};
+use gramstep_train::data::FrameCells;
 use gramstep_train::predictor::{ErrorBars, Network as Learned};
 use gramstep_train::settings::Config;
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -136,7 +136,7 @@ impl PyPredictor {
         interval: Option<f64>,
     ) -> PyResult<Bound<'py, PyDict>> {
         let columns = columns.iter().map(|(name, cells)| column(&name, &cells)).collect::<PyResult<_>>()?;
-        let table = Table::from_columns("the table", columns).map_err(train)?;
+        let table = self.predictor.frame("the table", columns).map_err(train)?;
         let bars = ErrorBars { deviation, interval };
         let predictions = py.detach(|| match bars {
             ErrorBars { deviation: false, interval: None } => self.predictor.predict(&table),
@@ -201,11 +201,11 @@ impl PyPredictor {
     }
 }
 
-fn column(name: &Bound<'_, PyAny>, cells: &Bound<'_, PyAny>) -> PyResult<Column> {
+fn column(name: &Bound<'_, PyAny>, cells: &Bound<'_, PyAny>) -> PyResult<(String, FrameCells)> {
     let name = name.extract()?;
     let cells = match cells.extract::<Vec<Option<String>>>() {
-        Ok(text) => Cells::of_text(&text.iter().map(Option::as_deref).collect::<Vec<_>>()),
-        Err(_) => Cells::Numbers(Input::<f64>::new(cells, "a column")?.to_vec()),
+        Ok(text) => FrameCells::Text(text),
+        Err(_) => FrameCells::Numbers(Input::<f64>::new(cells, "a column")?.to_vec()),
     };
-    Ok(Column { name, cells })
+    Ok((name, cells))
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, value_parser};
 use gramstep_train::Result;
-use gramstep_train::data::{Format, Source};
+use gramstep_train::data::{Format, ReadOptions, Source};
 use gramstep_train::settings::{Config, Group, Hyphen, SETTINGS, Setting, Taken, all_processors};
 
 /// What is learned, from what, and how: the options of all settings, with `TRAIN` those too that `train` alone takes.
@@ -48,15 +48,7 @@ impl<const TRAIN: bool> Args for TrainingOptions<TRAIN> {
 impl<const TRAIN: bool> FromArgMatches for TrainingOptions<TRAIN> {
     fn from_arg_matches(matches: &ArgMatches) -> std::result::Result<Self, clap::Error> {
         let mut given = Config::default();
-        for setting in Self::settings() {
-            if let Some(texts) = matches.get_many::<String>(setting.name) {
-                // A list that is given twice is one list; its parts are told apart by the library.
-                let text = texts.map(String::as_str).collect::<Vec<_>>().join(",");
-                given
-                    .set(setting.name, &text)
-                    .map_err(|error| clap::Error::raw(ErrorKind::ValueValidation, format!("{error}\n")))?;
-            }
-        }
+        Self::settings().into_iter().try_for_each(|setting| take(setting, matches, &mut given))?;
         given.data = given.data.map(|data| formatted(data, matches.get_one("format").copied()));
         Ok(Self { given, file: matches.get_one("config").cloned() })
     }
@@ -126,6 +118,52 @@ impl RowOptions {
     pub(crate) fn source(&self) -> Result<Source> {
         formatted(self.data.clone(), self.format).parse()
     }
+}
+
+/// What is said of the cells of a table, where it is not as it was in training.
+#[derive(Default)]
+pub(crate) struct ReadingOptions(Config);
+
+impl ReadingOptions {
+    fn settings() -> impl Iterator<Item = &'static Setting> {
+        SETTINGS.iter().filter(|setting| setting.group == Group::Reading)
+    }
+
+    pub(crate) fn options(&self) -> Result<ReadOptions> {
+        self.0.read_options()
+    }
+}
+
+impl Args for ReadingOptions {
+    fn augment_args(command: Command) -> Command {
+        Self::settings().fold(command, |command, setting| command.arg(option(setting)))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for ReadingOptions {
+    fn from_arg_matches(matches: &ArgMatches) -> std::result::Result<Self, clap::Error> {
+        let mut given = Config::default();
+        Self::settings().try_for_each(|setting| take(setting, matches, &mut given))?;
+        Ok(Self(given))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> std::result::Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+/// Takes a setting from the command line, if it is there.
+fn take(setting: &Setting, matches: &ArgMatches, given: &mut Config) -> std::result::Result<(), clap::Error> {
+    let Some(texts) = matches.get_many::<String>(setting.name) else { return Ok(()) };
+    // A list that is given twice is one list; its parts are told apart by the library.
+    let text = texts.map(String::as_str).collect::<Vec<_>>().join(",");
+    let fault = |error| clap::Error::raw(ErrorKind::ValueValidation, format!("{error}\n"));
+    given.set(setting.name, &text).map_err(fault)
 }
 
 /// How a command talks.

@@ -9,7 +9,7 @@ use gramstep_train::folder::check_output;
 use gramstep_train::predictor::{ErrorBars, Predictor};
 use gramstep_train::settings::all_processors;
 
-use crate::options::{RowOptions, threads};
+use crate::options::{ReadingOptions, RowOptions, threads};
 use crate::outcome::{Outcome, Result};
 use crate::{streams, text};
 
@@ -24,6 +24,11 @@ pub(crate) struct Predict {
     run: PathBuf,
     #[command(flatten)]
     rows: RowOptions,
+    #[command(flatten)]
+    reading: ReadingOptions,
+    /// Columns of the rows to write beside their predictions, as they stand
+    #[arg(long, value_name = "COL,..")]
+    keep: Vec<String>,
     /// Write the predictions to this CSV file, or the numbers alone to an NPY file [default: CSV on stdout]
     #[arg(long, value_name = "FILE.csv|FILE.npy")]
     out: Option<PathBuf>,
@@ -55,12 +60,15 @@ impl Predict {
             check_output(out, read.as_slice())?;
         }
         let model = Predictor::load(&self.run, &Device::cpu(threads))?;
-        let table = model.read(&source, threads)?;
-        let predictions = if self.std || self.interval.is_some() {
+        // Names with commas are put together where the columns are known.
+        let keep: Vec<String> = self.keep.iter().flat_map(|list| list.split(',')).map(str::to_owned).collect();
+        let table = model.read_with(&source, &self.reading.options()?.keeping(keep.clone()), threads)?;
+        let mut predictions = if self.std || self.interval.is_some() {
             model.predict_with(&table, ErrorBars { deviation: self.std, interval: self.interval })?
         } else {
             model.predict(&table)?
         };
+        predictions.keep(&table, &keep)?;
         if !self.quiet {
             streams::notes(&predictions.notes);
             if let Some(metrics) = &predictions.metrics {

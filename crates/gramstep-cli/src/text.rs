@@ -5,7 +5,7 @@ use std::fmt::Write;
 use gramstep_train::attack::AttackReport;
 use gramstep_train::format::text::{count, number, seconds};
 use gramstep_train::outcome::metrics::{Metrics, RegressionMetrics};
-use gramstep_train::outcome::{KernelFit, Report};
+use gramstep_train::outcome::{FoldScore, KernelFit, Report};
 use gramstep_train::run::compare::{Comparison, Entry};
 use gramstep_train::run::info::{ProgramInfo, RunInfo};
 use gramstep_train::training::adversarial::Unit;
@@ -126,6 +126,11 @@ pub(crate) fn report(report: &Report) -> String {
     };
     text.push_str("\n\n");
     text.push_str(&metrics_table(report));
+    if let Some(folds) = &report.cross_validation {
+        let score = |score: &FoldScore| format!("{} {} ± {}", score.name, number(score.mean), number(score.deviation));
+        let scores: Vec<String> = folds.scores.iter().map(score).collect();
+        let _ = writeln!(text, "\nmean ± deviation of {} folds: {}", folds.folds, scores.join(", "));
+    }
     if let Some(run) = &report.run {
         let _ = write!(text, "\nkept in {run}\n");
     }

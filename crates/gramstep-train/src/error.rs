@@ -130,6 +130,22 @@ pub enum Error {
         /// Upper end of the box.
         upper: f64,
     },
+    /// A cell of a table that cannot be read, or that may be read in two ways.
+    #[error("{origin}:{line}: column `{column}`: `{value}` {reason}")]
+    Cell {
+        /// The table.
+        origin: String,
+        /// Line of the first such cell.
+        line: u64,
+        /// Name of the column.
+        column: String,
+        /// The text of the cell.
+        value: String,
+        /// What is wrong with it.
+        reason: String,
+        /// What a user can do about it.
+        hint: &'static str,
+    },
     /// An infinite value.
     #[error("{origin}:{line}: column `{column}`: infinite value")]
     Infinite {
@@ -401,10 +417,11 @@ impl Error {
             Self::UnknownColumn { column, available, .. } => return Some(nearest(column, available)),
             Self::Core(error) => return Some(error.hint().to_owned()),
             Self::OutsideBox { .. } => "widen the box with --box, or leave the column as it is with --freeze",
+            Self::Cell { hint, .. } => hint,
             Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => "check the path",
             Self::Write { .. } => "choose another place with --out, or free some space",
             Self::UnknownSource { .. } => {
-                "give a .csv, .tsv, .npy or .npz file, a folder of images, or builtin:diabetes, builtin:winequality; --format csv reads \
+                "give a .csv, .tsv (also .gz), .npy or .npz file, a folder of images, or builtin:diabetes, builtin:winequality; --format csv reads \
                  a file of another name"
             }
             Self::UnknownBuiltin { .. } => "there are builtin:diabetes and builtin:winequality",
@@ -414,11 +431,14 @@ impl Error {
                 "give a table with a header and one row for each sample"
             }
             Self::NotText { .. } => "save the table as UTF-8 text with comma- or tab-separated cells",
-            Self::Ragged { .. } => "look for a missing or unquoted separator in that line",
+            Self::Ragged { .. } => {
+                "look for a missing or unquoted separator in that line; --delimiter names another separator"
+            }
             Self::DuplicateColumn { .. } => "rename one of them",
             Self::MissingColumns { .. } => "predict needs the input columns of the training data, under the same names",
             Self::TextInNumbers { .. } => {
-                "leave the cell empty (or NA) if the value is missing, or leave out the column with --drop"
+                "leave the cell empty if the value is missing or name its mark with --missing, or leave out the column with \
+                 --drop; --types COL=number takes numbers with and without a unit, COL=text every value for a category"
             }
             Self::Weight { .. } => "give every row a weight; 0 leaves it out",
             Self::Infinite { .. } => "leave the cell empty (or NA) if the value is not known, or drop the row",

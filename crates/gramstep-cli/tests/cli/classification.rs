@@ -49,7 +49,7 @@ fn numbers_are_classes_where_the_user_says_so() {
     bench.write("t.csv", bands(150).replace("red", "1").replace("green", "2.0").replace("blue", "30"));
     let options = "train --data t.csv --task classification --model mlp:8:gelu --epochs 5 --out run --json --quiet";
     assert_eq!(bench.json(options)["task"], "classification");
-    assert_eq!(bench.json("info run --json")["classes"], serde_json::json!(["1", "2", "30"]));
+    assert_eq!(bench.json("info run --json")["classes"], serde_json::json!(["1", "2.0", "30"]));
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod kernel;
 mod kernel_regression;
 mod numpy;
 mod old_runs;
+mod reading;
 mod resume;
 mod train_and_predict;
 mod verify;

@@ -171,6 +171,7 @@ impl<'a, T: Scalar> Samples<'a, T> {
             train: self.dataset(&preprocessing, train, weights)?,
             validation: judged,
             test: None,
+            test_lines: Vec::new(),
             preprocessing,
             weight_unit: weights.unit,
             test_portion: Portion::Fraction(0.0),

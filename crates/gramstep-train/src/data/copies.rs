@@ -105,7 +105,7 @@ impl Keyed for TableKeys<'_> {
     fn feed(&self, row: usize, hasher: &mut DefaultHasher) {
         for column in &self.0 {
             match &column.cells {
-                Cells::Numbers(values) => bits(values[row]).hash(hasher),
+                Cells::Numbers(values) | Cells::Dates(values) => bits(values[row]).hash(hasher),
                 Cells::Text(text) => text.codes[row].hash(hasher),
                 Cells::Images(images) => images.image(row).hash(hasher),
             }
@@ -114,7 +114,7 @@ impl Keyed for TableKeys<'_> {
 
     fn same(&self, a: usize, b: usize) -> bool {
         self.0.iter().all(|column| match &column.cells {
-            Cells::Numbers(values) => bits(values[a]) == bits(values[b]),
+            Cells::Numbers(values) | Cells::Dates(values) => bits(values[a]) == bits(values[b]),
             Cells::Text(text) => text.codes[a] == text.codes[b],
             Cells::Images(images) => images.image(a) == images.image(b),
         })

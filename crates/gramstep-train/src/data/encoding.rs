@@ -4,26 +4,14 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::quantile::quantile;
+use super::rows::Rows;
 use super::standardisation::is_constant;
-use super::{Column, Geometry, Images, Standardisation, Table};
+use super::summary::{median, present, range};
+use super::{Column, DateParts, Geometry, Images, Standardisation, Table};
 use crate::error::Result;
 
 /// A text column has at most this many categories; the rarer ones share a column.
 pub(super) const MOST_CATEGORIES: usize = 64;
-
-/// The rows that decide, each with its weight; without weights all count the same.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Rows<'a> {
-    pub(super) rows: &'a [usize],
-    pub(super) weights: Option<&'a [f64]>,
-}
-
-impl Rows<'_> {
-    fn weighted(&self) -> impl Iterator<Item = (usize, f64)> {
-        self.rows.iter().enumerate().map(|(at, &row)| (row, self.weights.map_or(1.0, |weights| weights[at])))
-    }
-}
 
 /// How one column of a table becomes one or more columns of a network's input.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,6 +30,8 @@ pub enum Encoding {
     },
     /// One 0/1 column for each category.
     Category(Category),
+    /// The time that has gone by, and cycles of year, week and day.
+    Date(DateParts),
     /// The pixels of an image between 0 and 1, row by row, channels innermost; standardised channel by channel.
     Image(Geometry),
 }
@@ -71,7 +61,18 @@ impl Encoding {
         match self {
             Self::Number { flag, .. } => 1 + usize::from(*flag),
             Self::Category(category) => category.width(),
+            Self::Date(parts) => parts.width(),
             Self::Image(geometry) => geometry.len(),
+        }
+    }
+
+    /// Whether a missing value has a column of its own, or cannot be.
+    pub(super) fn foresees_gaps(&self) -> bool {
+        match self {
+            Self::Number { flag, .. } => *flag,
+            Self::Date(parts) => parts.flag,
+            Self::Category(category) => category.missing,
+            Self::Image(_) => true,
         }
     }
 
@@ -79,7 +80,7 @@ impl Encoding {
     #[must_use]
     pub fn measured(&self) -> usize {
         match self {
-            Self::Number { .. } => 1,
+            Self::Number { .. } | Self::Date(_) => 1,
             Self::Category(_) => 0,
             Self::Image(geometry) => geometry.len(),
         }
@@ -94,6 +95,7 @@ impl Encoding {
                 .chain(other.then(|| format!("{column}_other")))
                 .chain(missing.then(|| format!("{column}_missing")))
                 .collect(),
+            Self::Date(parts) => parts.names(column),
             Self::Image(Geometry { height, width, channels, .. }) => (0..*height)
                 .flat_map(|y| (0..*width).map(move |x| (y, x)))
                 .flat_map(|(y, x)| (0..*channels).map(move |c| format!("{column}[{y},{x},{c}]")))
@@ -159,39 +161,6 @@ pub(super) fn fit_number(
     Ok(Ok(Encoding::Number { median, flag, range }))
 }
 
-/// The lowest and the highest of some numbers.
-pub(crate) fn range(values: &[f64]) -> [f64; 2] {
-    values.iter().fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], &v| [low.min(v), high.max(v)])
-}
-
-/// The values that are there, and their weights.
-pub(crate) fn present(
-    values: impl ExactSizeIterator<Item = f64>,
-    weights: Option<&[f64]>,
-) -> (Vec<f64>, Option<Vec<f64>>) {
-    match weights {
-        None => (values.filter(|value| !value.is_nan()).collect(), None),
-        Some(weights) => {
-            let (values, weights) = values.zip(weights).filter(|(value, _)| !value.is_nan()).unzip();
-            (values, Some(weights))
-        }
-    }
-}
-
-/// The value with half of the weight on either side; the mean of the two middle ones where there are two.
-pub(crate) fn median(mut values: Vec<f64>, weights: Option<&[f64]>) -> f64 {
-    if let Some(weights) = weights {
-        return quantile(&values, Some(weights), 0.5);
-    }
-    let (middle, odd) = (values.len() / 2, values.len() % 2 == 1);
-    let (below, &mut upper, _) = values.select_nth_unstable_by(middle, f64::total_cmp);
-    if odd {
-        return upper;
-    }
-    let lower = below.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    f64::midpoint(lower, upper)
-}
-
 /// The encoding of a text column, or why it is left out.
 pub(super) fn fit_category(column: &Column, given: Rows<'_>) -> std::result::Result<Encoding, &'static str> {
     // Rows and their weight: the weight tells what is frequent, the rows what occurs once.
@@ -224,7 +193,8 @@ pub(super) fn fit_category(column: &Column, given: Rows<'_>) -> std::result::Res
     }
 }
 
-/// Sets the 0/1 entries of a category; returns how many rows have a value that no column stands for.
+/// Sets the 0/1 entries of a category; returns how many rows have a value that no column stands for, and no value where
+/// every training row had one.
 pub(super) fn encode_category(
     category: &Category,
     column: &Column,
@@ -232,62 +202,43 @@ pub(super) fn encode_category(
     start: usize,
     width: usize,
     out: &mut [f64],
-) -> usize {
+) -> (usize, usize) {
     let places: HashMap<&str, usize> = category.values.iter().map(String::as_str).zip(0..).collect();
-    let mut unknown = 0;
+    let (mut unknown, mut gaps) = (0, 0);
     for (&row, out) in rows.iter().zip(out.chunks_mut(width)) {
-        let place = match column.text(row) {
-            Some(value) => match places.get(value.as_str()) {
-                Some(&place) => Some(place),
-                None if category.other => Some(category.values.len()),
-                None => {
-                    unknown += 1;
-                    None
-                }
-            },
-            None => category.missing.then(|| category.width() - 1),
+        let place = if let Some(value) = column.text(row) {
+            let known = places.get(value.as_str()).copied();
+            let place = known.or_else(|| category.other.then_some(category.values.len()));
+            unknown += usize::from(place.is_none());
+            place
+        } else {
+            gaps += usize::from(!category.missing);
+            category.missing.then(|| category.width() - 1)
         };
         if let Some(place) = place {
             out[start + place] = 1.0;
         }
     }
-    unknown
+    (unknown, gaps)
 }
 
-/// What is said about a column that is not taken as it stands.
-pub(super) fn describe(name: &str, encoding: &Encoding, gaps: usize) -> Option<String> {
-    match encoding {
-        Encoding::Number { flag: false, .. } | Encoding::Image(_) => None,
-        Encoding::Number { median, .. } => Some(format!(
-            "`{name}`: {gaps} missing in the training rows; filled with the median {median} and marked by a column"
-        )),
-        Encoding::Category(category) => Some(format!(
-            "`{name}`: text, {} categories{}, one column each",
-            category.values.len(),
-            if category.other { " and one for all others" } else { "" },
-        )),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_median_of_an_even_number_of_values_is_the_mean_of_the_middle_two() {
-        assert_eq!(median(vec![4.0, 1.0, 3.0, 2.0], None), 2.5);
-        assert_eq!(median(vec![5.0, 1.0, 3.0], None), 3.0);
-        assert_eq!(median(vec![5.0], None), 5.0);
-    }
-
-    #[test]
-    fn a_weighted_median_is_that_of_copies_and_knows_no_scale() {
-        let (values, weights) = ([4.0, 1.0, 3.0, 2.0, 9.0], [2.0, 1.0, 1.0, 3.0, 1.0]);
-        let copies = vec![4.0, 4.0, 1.0, 3.0, 2.0, 2.0, 2.0, 9.0];
-        for scale in [1.0, 1e-6, 1.0 / 3.0, 1e9] {
-            let scaled: Vec<f64> = weights.iter().map(|weight| weight * scale).collect();
-            assert_eq!(median(values.to_vec(), Some(&scaled)), median(copies.clone(), None), "{scale}");
-        }
-        assert_eq!(median(vec![4.0, 1.0, 3.0], Some(&[0.3; 3])), 3.0);
-    }
+/// What is said about a column that is not taken as it stands: its kind, and the sentence after its name.
+pub(super) fn describe(encoding: &Encoding, gaps: usize) -> Option<(&'static str, String)> {
+    let said = match encoding {
+        Encoding::Number { flag: false, .. } | Encoding::Image(_) => return None,
+        Encoding::Number { median, .. } => (
+            "gaps",
+            format!(": {gaps} missing in the training rows; filled with the median {median} and marked by a column"),
+        ),
+        Encoding::Date(parts) => ("dates", parts.describe()),
+        Encoding::Category(category) => (
+            "text",
+            format!(
+                ": text, {} categories{}, one column each",
+                category.values.len(),
+                if category.other { " and one for all others" } else { "" },
+            ),
+        ),
+    };
+    Some(said)
 }

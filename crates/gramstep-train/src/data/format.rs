@@ -13,7 +13,7 @@ use crate::format::words::words;
 words! {
     /// How data are laid out in a file or a folder.
     Format as "format" {
-        /// A file of columns separated by commas (or by `;` or tabs, where the first line has no comma).
+        /// A file of columns separated by commas, or by `;`, tabs, `|` or spaces, as the lines show; also compressed (gzip).
         Csv = "csv",
         /// A file of columns separated by tabs.
         Tsv = "tsv",
@@ -35,8 +35,9 @@ words! {
 impl Format {
     /// The format of a file by its name; none for a folder, whose layout is seen when it is read.
     pub(super) fn of_file(path: &Path) -> Option<Self> {
-        let extension = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
-        match extension.unwrap_or_default().as_str() {
+        let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().to_ascii_lowercase());
+        let plain = name.strip_suffix(".gz").unwrap_or(&name);
+        match plain.rsplit_once('.').map_or("", |(_, extension)| extension) {
             "csv" => Some(Self::Csv),
             "tsv" => Some(Self::Tsv),
             "npy" => Some(Self::Npy),

@@ -29,7 +29,7 @@ impl DataHasher {
         for column in table.columns() {
             self.text(&column.name);
             match &column.cells {
-                Cells::Numbers(values) => self.numbers(values.iter().copied()),
+                Cells::Numbers(values) | Cells::Dates(values) => self.numbers(values.iter().copied()),
                 Cells::Text(text) => {
                     self.count(text.values.len());
                     self.texts(&text.values);

@@ -1,15 +1,20 @@
 //! From columns of a table to columns of a network's input: numbers are standardised, gaps filled and flagged, text
 //! becomes one 0/1 column for each category, images become their pixels. All of it is decided on the training rows.
 
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 
 use gramstep::Matrix;
 use gramstep::model::Shape;
 use serde::{Deserialize, Serialize};
 
-use super::encoding::{Encoding, Rows, describe, encode_category, fit_category, fit_images, fit_number, intensity};
-use super::{Bound, BrokenImages, Cells, Column, Geometry, ImageSettings, Standardisation, Table};
+use super::encoding::{Encoding, describe, encode_category, fit_category, fit_images, fit_number, intensity};
+use super::far_mark::far_mark;
+use super::rows::Rows;
+use super::{Bound, BrokenImages, Cells, Column, DateParts, Geometry, ImageSettings, Standardisation, Table};
 use crate::error::{Error, Result};
+use crate::format::date;
+use crate::format::remarks::Remarks;
 use crate::format::text::number;
 
 /// So many columns are named where rows lie outside their range.
@@ -62,40 +67,46 @@ impl Inputs {
         notes: &mut Vec<String>,
     ) -> Result<Self> {
         let mut inputs = Self { dropped: drop.to_vec(), ..Self::default() };
-        let mut left_out = Vec::new();
+        let (mut left_out, mut said) = (Remarks::default(), Remarks::default());
         let given = Rows { rows, weights };
+        let others: HashSet<&String> = targets.iter().chain(drop).collect();
         for column in table.columns() {
-            if targets.contains(&column.name) || drop.contains(&column.name) {
+            if others.contains(&column.name) {
                 continue;
             }
             let encoding = match &column.cells {
                 Cells::Images(images) => Ok(fit_images(images, given, &mut inputs.standardisation)),
                 Cells::Text(text) if !text.is_mostly_numbers() => fit_category(column, given),
+                Cells::Dates(dates) => DateParts::fit(dates, given, &mut inputs.standardisation).map(Encoding::Date),
                 _ => fit_number(table, column, given, &mut inputs.standardisation)?,
             };
             match encoding {
                 Ok(encoding) => {
-                    notes.extend(describe(
-                        &column.name,
-                        &encoding,
-                        rows.iter().filter(|&&i| column.is_missing(i)).count(),
-                    ));
+                    let gaps = rows.iter().filter(|&&i| column.is_missing(i)).count();
+                    if let Some(text) = far_mark(column, rows) {
+                        said.add("mark", &column.name, text);
+                    }
+                    if let Some((kind, text)) = describe(&encoding, gaps) {
+                        said.add(kind, &column.name, text);
+                    }
                     let fixed = encoding.width() - encoding.measured();
                     inputs.standardisation.mean.extend(std::iter::repeat_n(0.0, fixed));
                     inputs.standardisation.scale.extend(std::iter::repeat_n(1.0, fixed));
                     inputs.columns.push(InputColumn { name: column.name.clone(), encoding });
                 }
                 Err(reason) => {
-                    left_out.push(format!("`{}` is left out: {reason}", column.name));
+                    left_out.add(reason, &column.name, format!(" is left out: {reason}"));
                     inputs.dropped.push(column.name.clone());
                 }
             }
         }
         if inputs.columns.is_empty() {
+            let left_out = left_out.sentences();
             let reason = if left_out.is_empty() { String::new() } else { format!(": {}", left_out.join("; ")) };
             return Err(Error::NoInputs { origin: table.origin().to_owned(), reason });
         }
-        notes.extend(left_out);
+        notes.extend(said.sentences());
+        notes.extend(left_out.sentences());
         Ok(inputs)
     }
 
@@ -155,8 +166,10 @@ impl Inputs {
     /// # Errors
     /// [`Error::MissingColumns`], or what is wrong with a cell.
     pub fn apply(&self, table: &Table, rows: &[usize], notes: &mut Vec<String>) -> Result<Matrix<f64>> {
+        let named: HashMap<&str, &Column> =
+            table.columns().iter().map(|column| (column.name.as_str(), column)).collect();
         let missing: Vec<String> = (self.columns.iter().map(|column| &column.name))
-            .filter(|name| table.column(name).is_none())
+            .filter(|name| !named.contains_key(name.as_str()))
             .cloned()
             .collect();
         if !missing.is_empty() {
@@ -164,18 +177,37 @@ impl Inputs {
         }
         let width = self.width();
         let mut values = vec![0.0; rows.len() * width];
+        let (mut unknown_values, mut unforeseen) = (Remarks::default(), Remarks::default());
         for (InputColumn { name, encoding }, places) in self.places() {
             let start = places.start;
-            let column = table.require(name)?;
+            let Some(&column) = named.get(name.as_str()) else { continue };
             match encoding {
                 Encoding::Number { median, flag, .. } => {
                     let numbers = table.numbers(column)?;
+                    let gaps = if *flag { 0 } else { rows.iter().filter(|&&row| numbers[row].is_nan()).count() };
+                    if gaps > 0 {
+                        unforeseen.add(
+                            "number",
+                            name,
+                            unforeseen_gaps(gaps, &format!("filled with the median {median}")),
+                        );
+                    }
                     for (row, out) in rows.iter().zip(values.chunks_mut(width)) {
                         let gap = numbers[*row].is_nan();
                         out[start] = if gap { *median } else { numbers[*row] };
                         if *flag {
                             out[start + 1] = f64::from(u8::from(gap));
                         }
+                    }
+                }
+                Encoding::Date(parts) => {
+                    let dates = column.dates()?;
+                    let gaps = if parts.flag { 0 } else { rows.iter().filter(|&&row| dates[row].is_nan()).count() };
+                    if gaps > 0 {
+                        unforeseen.add("date", name, unforeseen_gaps(gaps, "filled with the middle one"));
+                    }
+                    for (row, out) in rows.iter().zip(values.chunks_mut(width)) {
+                        parts.encode(dates[*row], &mut out[places.clone()]);
                     }
                 }
                 Encoding::Image(geometry) => {
@@ -187,36 +219,64 @@ impl Inputs {
                     }
                 }
                 Encoding::Category(category) => {
-                    let unknown = encode_category(category, column, rows, start, width, &mut values);
+                    let (unknown, gaps) = encode_category(category, column, rows, start, width, &mut values);
                     if unknown > 0 {
-                        notes.push(format!(
-                            "{}: `{name}`: {unknown} {} a value that the training rows do not have",
-                            table.origin(),
-                            if unknown == 1 { "row has" } else { "rows have" },
-                        ));
+                        let have = if unknown == 1 { "row has" } else { "rows have" };
+                        let text = format!(": {unknown} {have} a value that the training rows do not have");
+                        unknown_values.add("unknown", name, text);
+                    }
+                    if gaps > 0 {
+                        unforeseen.add("category", name, unforeseen_gaps(gaps, "none of the categories"));
                     }
                 }
             }
         }
+        let said = unknown_values.sentences().into_iter().chain(unforeseen.sentences());
+        notes.extend(said.map(|sentence| format!("{}: {sentence}", table.origin())));
         self.standardise(&mut values);
         Ok(Matrix::from_vec(rows.len(), width, values)?)
+    }
+
+    /// The rows of a table that lack a value where no training row does, and the places of their gaps in the network's
+    /// input.
+    pub(crate) fn unforeseen_gaps(&self, table: &Table) -> Vec<(usize, Vec<Range<usize>>)> {
+        let named: HashMap<&str, &Column> =
+            table.columns().iter().map(|column| (column.name.as_str(), column)).collect();
+        let mut gaps: BTreeMap<usize, Vec<Range<usize>>> = BTreeMap::new();
+        for (InputColumn { name, encoding }, places) in self.places() {
+            let Some(column) = named.get(name.as_str()).filter(|_| !encoding.foresees_gaps()) else { continue };
+            for row in (0..table.rows()).filter(|&row| column.is_missing(row)) {
+                gaps.entry(row).or_default().push(places.clone());
+            }
+        }
+        gaps.into_iter().collect()
     }
 
     /// How many rows lie outside the range of the training rows, and in which columns, the most frequent ones first;
     /// none if no row does.
     #[must_use]
     pub fn outside(&self, table: &Table) -> Option<String> {
+        let named: HashMap<&str, &Column> =
+            table.columns().iter().map(|column| (column.name.as_str(), column)).collect();
         let mut found = vec![false; table.rows()];
         let mut columns: Vec<(usize, String)> = Vec::new();
         for InputColumn { name, encoding } in &self.columns {
-            let Encoding::Number { range: Some([low, high]), .. } = encoding else { continue };
-            let Some(Column { cells: Cells::Numbers(values), .. }) = table.column(name) else { continue };
+            let (range, written): (_, fn(f64) -> String) = match encoding {
+                Encoding::Number { range: Some(range), .. } => (range, number),
+                Encoding::Date(parts) => (&parts.range, date::written),
+                _ => continue,
+            };
+            let [low, high] = range;
+            let Some(Column { cells: Cells::Numbers(values) | Cells::Dates(values), .. }) = named.get(name.as_str())
+            else {
+                continue;
+            };
             // A gap is no value outside.
             let outside = |value: f64| value < *low || value > *high;
             let rows = values.iter().zip(&mut found).filter(|(value, _)| outside(**value));
             let rows = rows.map(|(_, found)| *found = true).count();
             if rows > 0 {
-                columns.push((rows, format!("`{name}` ({rows}, trained on {} to {})", number(*low), number(*high))));
+                columns.push((rows, format!("`{name}` ({rows}, trained on {} to {})", written(*low), written(*high))));
             }
         }
         columns.sort_by_key(|column| std::cmp::Reverse(column.0));
@@ -233,6 +293,12 @@ impl Inputs {
             )
         })
     }
+}
+
+/// What is said of gaps in a column that has none in the training rows.
+fn unforeseen_gaps(gaps: usize, filled: &str) -> String {
+    let (rows, they) = if gaps == 1 { ("row lacks", "it is") } else { ("rows lack", "they are") };
+    format!(": {gaps} {rows} a value, missing in no training row; {they} {filled}")
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! What a user says about the data: where they are, what is learned from them, how they are read and split.
 
-use super::{ImageSettings, Learning, Portion, Source, Task};
+use super::index_columns::index_columns;
+use super::reading::{ColumnType, resolved};
+use super::{Fold, ImageSettings, Learning, Portion, ReadOptions, Source, SplitBy, Table, Task};
 
 /// Where the data are, what is learned from them, and which rows are for what.
 ///
@@ -25,6 +27,12 @@ pub struct DataOptions {
     pub task: Option<Task>,
     /// How a regression learns its targets.
     pub learning: Learning,
+    /// How the cells of a table are read.
+    pub reading: ReadOptions,
+    /// What decides which rows are for what.
+    pub split: SplitBy,
+    /// The fold of a cross-validation that takes the place of the test rows.
+    pub fold: Option<Fold>,
     /// Rows that are only judged at the end; none for what suits the data.
     pub test: Option<Portion>,
     /// Rows that choose when to stop; none for what suits the data.
@@ -48,6 +56,9 @@ impl DataOptions {
             weights: None,
             task: None,
             learning: Learning::default(),
+            reading: ReadOptions::default(),
+            split: SplitBy::default(),
+            fold: None,
             test: None,
             validation: None,
             join_copies: true,
@@ -61,6 +72,50 @@ impl DataOptions {
     pub fn whole(self) -> Self {
         let none = Some(Portion::Fraction(0.0));
         Self { test: none.clone(), validation: none, join_copies: false, ..self }
+    }
+
+    /// How the table is read: labels and groups as text, and columns that are left out without a question.
+    pub(super) fn read_options(&self) -> ReadOptions {
+        let mut options = self.reading.clone();
+        let typed = |wanted: ColumnType| {
+            let of = move |typed: &&super::TypedColumn| typed.of == wanted;
+            self.reading.types.iter().filter(of).map(|typed| typed.column.clone())
+        };
+        options.unused.extend(self.drop.iter().cloned());
+        if let SplitBy::Group(column) = &self.split {
+            options.labels.push(column.clone());
+        }
+        if self.task == Some(Task::Classification) {
+            options.labels.extend(self.target.iter().cloned());
+            let others = self.drop.iter().cloned().chain(typed(ColumnType::Drop)).chain(self.weights.clone());
+            options.last_is_label_but = self.target.is_empty().then(|| others.collect());
+        }
+        options
+    }
+
+    /// The same for a table that is there: names with commas are put together, and the columns to leave out are all of
+    /// them: those whose type says so, those that number the rows, and the one that names the groups of the split.
+    pub(super) fn of_table(&self, table: &Table, notes: &mut Vec<String>) -> Self {
+        let is_column = |name: &str| table.column(name).is_some();
+        let target = resolved(&self.target, is_column);
+        let mut drop = resolved(&self.drop, is_column);
+        let types = &self.reading.types;
+        let dropped = types.iter().filter(|typed| typed.of == ColumnType::Drop).map(|typed| typed.column.clone());
+        drop.extend(dropped.filter(|name| is_column(name)));
+        if let SplitBy::Group(column) = &self.split
+            && !target.contains(column)
+            && !drop.contains(column)
+        {
+            drop.push(column.clone());
+        }
+        let mut spoken_of: Vec<String> = target.iter().chain(&drop).chain(&self.weights).cloned().collect();
+        spoken_of.extend(types.iter().map(|typed| typed.column.clone()));
+        spoken_of.extend(self.split.column().map(str::to_owned));
+        for name in index_columns(table, &spoken_of) {
+            notes.push(format!("`{name}` is left out: it numbers the rows; --types {name}=number keeps it"));
+            drop.push(name);
+        }
+        Self { target, drop, ..self.clone() }
     }
 
     /// The rows to test on: as the user says, or as they come with the source.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::usable::Usable;
-use super::{DataOptions, Dataset, Inputs, Table, Targets, Task};
+use super::{DataOptions, Dataset, Inputs, Reading, Table, Targets, Task};
 use crate::error::Result;
 
 /// From columns of a table to inputs and targets of a network; stored with the model.
@@ -17,12 +17,15 @@ pub struct Preprocessing {
     /// The column with the weight of every row, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights: Option<String>,
+    /// What the cells of the training table meant; none in files of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reading: Option<Reading>,
 }
 
 impl Preprocessing {
     /// Of arrays, whose columns are numbers.
     pub(crate) fn new(inputs: Inputs, targets: Targets) -> Self {
-        Self { inputs, targets, weights: None }
+        Self { inputs, targets, weights: None, reading: Some(Reading::default()) }
     }
 
     /// Decides from the given rows, of which the ones of weight w count as w rows.
@@ -42,7 +45,9 @@ impl Preprocessing {
         notes.extend(targets.heavy_tails(table, rows, weights)?);
         let left_out: Vec<String> = options.drop.iter().chain(&options.weights).cloned().collect();
         let inputs = Inputs::fit(table, (rows, weights), columns, &left_out, notes)?;
-        Ok(Self { inputs, targets, weights: options.weights.clone() })
+        let mut fitted = Self { inputs, targets, weights: options.weights.clone(), reading: None };
+        fitted.reading = Some(fitted.kept_reading(table));
+        Ok(fitted)
     }
 
     /// Whether its parts fit together, as those of a damaged file may not.

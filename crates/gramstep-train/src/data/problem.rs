@@ -2,10 +2,13 @@
 
 use gramstep::Scalar;
 
+use super::folds::fold;
 use super::identity::DataHasher;
+use super::sharing::{class_column, share_out};
 use super::usable::{Usable, target_columns};
 use super::{
-    Cells, DataHash, DataOptions, Dataset, ImageSettings, Portion, Preprocessing, Progress, Source, Split, Table,
+    Cells, DataHash, DataOptions, Dataset, ImageSettings, Portion, Preprocessing, Progress, ReadOptions, Source, Split,
+    Table, Targets, Task,
 };
 use crate::error::Result;
 
@@ -48,6 +51,8 @@ pub struct Problem<T = f64> {
     pub validation: Option<Dataset<T>>,
     /// Rows that are only judged at the end.
     pub test: Option<Dataset<T>>,
+    /// The lines of the test rows in the data; none where they have a file of their own.
+    pub test_lines: Vec<u64>,
     /// The mean weight of the training rows.
     pub weight_unit: f64,
     /// Which rows are the test rows: as the user says, or as the data come.
@@ -77,7 +82,8 @@ impl Problem {
         earlier: Option<&Preprocessing>,
         progress: &mut Progress<'_>,
     ) -> Result<Self> {
-        let table = options.source.read_with(&image_settings(options, earlier), progress)?;
+        let table =
+            options.source.read_with(&read_options(options, earlier), &image_settings(options, earlier), progress)?;
         Self::make(&table, options, earlier, progress)
     }
 
@@ -92,14 +98,17 @@ impl Problem {
         progress: &mut Progress<'_>,
     ) -> Result<(Table, Vec<usize>, DataHash)> {
         let images = image_settings(options, Some(preprocessing));
-        let table = options.source.read_with(&images, progress)?;
+        let table = options.source.read_with(&read_options(options, Some(preprocessing)), &images, progress)?;
         let (columns, mut notes) = (preprocessing.targets.columns(), Vec::new());
-        let division = Division::new(&table, columns, options, &mut notes)?;
+        let options = &options.of_table(&table, &mut notes);
+        let task = preprocessing.targets.task();
+        let division = Division::new(&table, (columns, task), options, &mut notes)?;
+        let reading = preprocessing.read_options(&options.reading);
         let (mut hasher, mut own) = (DataHasher::default(), None);
         hasher.table(&table);
         for (file, test) in [(&division.validation_file, false), (&division.test_file, true)] {
             let Some(file) = file else { continue };
-            let table = file.read_with(&images, progress)?;
+            let table = file.read_with(&reading, &images, progress)?;
             hasher.table(&table);
             own = own.or(test.then_some(table));
         }
@@ -107,6 +116,14 @@ impl Problem {
         let Some(table) = own else { return Ok((table, division.split.test, hash)) };
         let rows = Usable::all(&table, columns, options.weights.as_deref(), &mut notes)?.rows;
         Ok((table, rows, hash))
+    }
+
+    /// The table of some data, read as the options say.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(crate) fn table(options: &DataOptions, progress: &mut Progress<'_>) -> Result<Table> {
+        options.source.read_with(&read_options(options, None), &image_settings(options, None), progress)
     }
 
     /// Makes a problem of a table that is read already, whatever the source.
@@ -124,12 +141,17 @@ impl Problem {
         progress: &mut Progress<'_>,
     ) -> Result<Self> {
         let mut notes = table.notes().to_vec();
+        let options = &options.of_table(table, &mut notes);
         let columns = match earlier {
             Some(earlier) => earlier.targets.columns().to_vec(),
             None => target_columns(table, options, &mut notes)?,
         };
+        let task = match earlier {
+            Some(earlier) => earlier.targets.task(),
+            None => options.task.map_or_else(|| Targets::guess(table, &columns), Ok)?,
+        };
         let Division { split, usable, test_file, validation_file, test_portion, validation_share } =
-            Division::new(table, &columns, options, &mut notes)?;
+            Division::new(table, (&columns, task), options, &mut notes)?;
         let unit = usable.mean_weight(&split.train);
         let preprocessing = if let Some(earlier) = earlier {
             earlier.clone()
@@ -138,6 +160,7 @@ impl Problem {
             Preprocessing::fit(options, table, (&split.train, weights.as_deref()), &columns, &mut notes)?
         };
         let images = image_settings(options, Some(&preprocessing));
+        let reading = preprocessing.read_options(&options.reading);
 
         let mut hasher = DataHasher::default();
         hasher.table(table);
@@ -146,7 +169,7 @@ impl Problem {
         };
         let mut part = |rows: &[usize], file: Option<Source>| match file {
             Some(source) => {
-                let table = source.read_with(&images, progress)?;
+                let table = source.read_with(&reading, &images, progress)?;
                 hasher.table(&table);
                 notes.extend_from_slice(table.notes());
                 let usable = Usable::all(&table, &columns, options.weights.as_deref(), &mut notes)?;
@@ -165,6 +188,7 @@ impl Problem {
             train,
             validation,
             test,
+            test_lines: split.test.iter().map(|&row| table.lines[row]).collect(),
             weight_unit: unit,
             test_portion,
             validation_share,
@@ -203,6 +227,7 @@ impl<T: Scalar> Problem<T> {
             train: self.train.into_type(),
             validation: self.validation.map(Dataset::into_type),
             test: self.test.map(Dataset::into_type),
+            test_lines: self.test_lines,
             weight_unit: self.weight_unit,
             test_portion: self.test_portion,
             validation_share: self.validation_share,
@@ -223,7 +248,12 @@ struct Division {
 }
 
 impl Division {
-    fn new(table: &Table, columns: &[String], options: &DataOptions, notes: &mut Vec<String>) -> Result<Self> {
+    fn new(
+        table: &Table,
+        (columns, task): (&[String], Task),
+        options: &DataOptions,
+        notes: &mut Vec<String>,
+    ) -> Result<Self> {
         let usable = Usable::distinct(table, columns, options, notes)?;
         let images_there = table.columns().iter().any(|column| matches!(column.cells, Cells::Images(_)));
         let share = validation_share(usable.rows.len(), columns.len(), images_there);
@@ -233,8 +263,25 @@ impl Division {
         let (test, test_file) = fraction_or_source(&test_portion)?;
         let validation = options.validation.clone().unwrap_or(Portion::Fraction(validation_share));
         let (validation, validation_file) = fraction_or_source(&validation)?;
-        let split = Split::new(table.origin(), &usable.rows, test, validation, options.seed)?;
+        let shares = (test, validation);
+        let class = class_column(columns, task);
+        if let Some(part) = options.fold {
+            let (test, others) = fold(table, &usable.rows, (&options.split, class), part, options.seed)?;
+            let split = share_out(table, &others, &options.split, class, (0.0, validation), options.seed, notes)?;
+            let split = Split { test, ..split };
+            return Ok(Self { split, usable, test_file: None, validation_file, test_portion, validation_share });
+        }
+        let split = share_out(table, &usable.rows, &options.split, class, shares, options.seed, notes)?;
         Ok(Self { split, usable, test_file, validation_file, test_portion, validation_share })
+    }
+}
+
+/// How a table is read: as in an earlier preprocessing, where there is one.
+fn read_options(options: &DataOptions, earlier: Option<&Preprocessing>) -> ReadOptions {
+    let own = options.read_options();
+    match earlier {
+        Some(earlier) => earlier.read_options(&own),
+        None => own,
     }
 }
 
@@ -255,7 +302,7 @@ fn fraction_or_source(portion: &Portion) -> Result<(f64, Option<Source>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{Standardisation, Targets, table_of};
+    use crate::data::{Standardisation, table_of};
 
     fn whole(text: &str, weights: Option<&str>) -> Problem {
         let none = Some(Portion::Fraction(0.0));

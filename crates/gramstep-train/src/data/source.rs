@@ -1,12 +1,14 @@
 //! Where a table comes from: a file, a folder of images or a built-in real data set.
 
 use std::fmt;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use super::delimited::{self, Delimiter};
+use flate2::read::MultiGzDecoder;
+
 use super::images::{self, ImageSettings, Progress};
-use super::{Builtin, Format, Table, numpy};
+use super::{Builtin, Format, ReadOptions, Table, numpy, reading};
 use crate::error::{Error, Result};
 
 /// A place that a [`Table`] can be read from, written `builtin:NAME`, as the path of a file or folder, or as
@@ -42,21 +44,28 @@ impl Source {
     /// # Errors
     /// When the file cannot be read or is not a table.
     pub fn read(&self) -> Result<Table> {
-        self.read_with(&ImageSettings::default(), &mut |_, _| {})
+        self.read_with(&ReadOptions::default(), &ImageSettings::default(), &mut |_, _| {})
     }
 
-    /// Reads the whole table; `images` and `progress` matter to images alone.
+    /// Reads the whole table; `options` matter to text alone, `images` and `progress` to images.
     ///
     /// # Errors
     /// When a file cannot be read, or is not a table or an image.
-    pub fn read_with(&self, images: &ImageSettings, progress: &mut Progress<'_>) -> Result<Table> {
+    pub fn read_with(
+        &self,
+        options: &ReadOptions,
+        images: &ImageSettings,
+        progress: &mut Progress<'_>,
+    ) -> Result<Table> {
         match self {
             Self::Builtin(builtin) => Ok(builtin.table()),
             Self::Memory(_) => Err(Error::InMemory),
             Self::Stored { path, format } => match format.or_else(|| Format::of_file(path)) {
-                Some(format @ (Format::Csv | Format::Tsv | Format::Npy | Format::Npz)) => Table::of_file(path, format),
+                Some(format @ (Format::Csv | Format::Tsv | Format::Npy | Format::Npz)) => {
+                    Table::of_file(path, format, options)
+                }
                 Some(Format::Idx) if path.is_file() => images::read_idx(path, images),
-                _ => images::read(path, *format, images, progress),
+                _ => images::read(path, *format, images, options, progress),
             },
         }
     }
@@ -88,7 +97,10 @@ impl Source {
             Self::Builtin(builtin) => builtin.name().to_owned(),
             Self::Memory(_) => "arrays".to_owned(),
             Self::Stored { path, .. } => {
-                path.file_stem().map_or_else(|| "data".to_owned(), |stem| stem.to_string_lossy().into_owned())
+                // Without `.gz`, where it is compressed, and without what the format is told by.
+                let packed = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz"));
+                let plain = if packed { path.with_extension("") } else { path.clone() };
+                plain.file_stem().map_or_else(|| "data".to_owned(), |stem| stem.to_string_lossy().into_owned())
             }
         }
     }
@@ -96,9 +108,10 @@ impl Source {
 
 impl Table {
     /// The table in a file.
-    pub(super) fn of_file(path: &Path, format: Format) -> Result<Self> {
-        let bytes = std::fs::read(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
-        Self::parse(&path.display().to_string(), &bytes, format)
+    pub(super) fn of_file(path: &Path, format: Format, options: &ReadOptions) -> Result<Self> {
+        let fail = |source| Error::Read { path: path.to_owned(), source };
+        let bytes = uncompressed(std::fs::read(path).map_err(fail)?).map_err(fail)?;
+        Self::parse_with(&path.display().to_string(), &bytes, format, options)
     }
 
     /// The table in the bytes of a file; `origin` names it in messages.
@@ -113,9 +126,17 @@ impl Table {
     /// # Errors
     /// When they are not a table, or the format is one of images.
     pub fn parse(origin: &str, bytes: &[u8], format: Format) -> Result<Self> {
+        Self::parse_with(origin, bytes, format, &ReadOptions::default())
+    }
+
+    /// The same, read as the options say.
+    ///
+    /// # Errors
+    /// Like [`parse`](Self::parse), and where cells are not what the options say.
+    pub fn parse_with(origin: &str, bytes: &[u8], format: Format, options: &ReadOptions) -> Result<Self> {
         match format {
-            Format::Csv => delimited::parse(origin.to_owned(), bytes, Delimiter::Found),
-            Format::Tsv => delimited::parse(origin.to_owned(), bytes, Delimiter::Tab),
+            Format::Csv => reading::parse(origin.to_owned(), bytes, None, options),
+            Format::Tsv => reading::parse(origin.to_owned(), bytes, Some(b'\t'), options),
             Format::Npy => numpy::npy(origin, bytes),
             Format::Npz => numpy::npz(origin, bytes),
             Format::Afad | Format::Rsna | Format::Classes | Format::Idx => {
@@ -124,6 +145,16 @@ impl Table {
             }
         }
     }
+}
+
+/// The contents of a file that may be compressed, whatever its name.
+fn uncompressed(bytes: Vec<u8>) -> std::io::Result<Vec<u8>> {
+    if !bytes.starts_with(&[0x1f, 0x8b]) {
+        return Ok(bytes);
+    }
+    let mut plain = Vec::new();
+    MultiGzDecoder::new(&bytes[..]).read_to_end(&mut plain)?;
+    Ok(plain)
 }
 
 impl FromStr for Source {
@@ -170,6 +201,23 @@ mod tests {
     fn a_source_is_written_as_it_was_read() {
         for text in ["builtin:diabetes", "builtin:winequality", "a/b.csv", "x.TSV", "csv:a.txt", "rsna:hands"] {
             assert_eq!(text.parse::<Source>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_compressed_file_is_read_under_any_name() {
+        use std::io::Write;
+        let folder = tempfile::tempdir().unwrap();
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        packed.write_all(b"a,y\n1,2\n3,4\n").unwrap();
+        let bytes = packed.finish().unwrap();
+        for name in ["t.csv.gz", "t.csv", "t.CSV.GZ"] {
+            let path = folder.path().join(name);
+            std::fs::write(&path, &bytes).unwrap();
+            let source: Source = path.display().to_string().parse().unwrap();
+            assert_eq!((source.read().unwrap().rows(), source.name().as_str()), (2, "t"), "{name}");
+            std::fs::write(&path, &bytes[..20]).unwrap();
+            assert!(matches!(source.read(), Err(Error::Read { .. })));
         }
     }
 

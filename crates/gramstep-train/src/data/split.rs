@@ -63,6 +63,13 @@ impl From<Portion> for TextOrNumber {
     }
 }
 
+/// How many rows are for what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Sizes {
+    pub(super) test: usize,
+    pub(super) validation: usize,
+}
+
 /// Row numbers of the three parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -82,23 +89,29 @@ impl Split {
     /// # Errors
     /// [`Error::TooFewRows`] if fewer than two training rows would be left.
     pub fn new(origin: &str, rows: &[usize], test: f64, validation: f64, seed: u64) -> Result<Self> {
-        #[allow(clippy::cast_sign_loss)] // a fraction is at least 0
-        let share = |fraction: f64| match fraction {
-            0.0 => 0,
-            _ => ((fraction * rows.len() as f64).round() as usize).max(1),
-        };
-        let (test, validation) = (share(test), share(validation));
-        if rows.len() < test + validation + 2 {
-            let purpose = match (test, validation) {
-                (0, 0) => "training".to_owned(),
-                _ => format!("2 training rows beside {validation} of validation and {test} of test"),
-            };
-            return Err(Error::TooFewRows { origin: origin.to_owned(), rows: rows.len(), purpose });
-        }
+        let Sizes { test, validation } = Self::sizes(origin, rows.len(), test, validation)?;
         let order: Vec<usize> = permutation(rows.len(), seed, Purpose::Split, 0).into_iter().map(|i| rows[i]).collect();
         let (test, rest) = order.split_at(test);
         let (validation, train) = rest.split_at(validation);
         Ok(Self { train: train.to_vec(), validation: validation.to_vec(), test: test.to_vec() })
+    }
+
+    /// How many of the rows are for test and validation.
+    pub(super) fn sizes(origin: &str, rows: usize, test: f64, validation: f64) -> Result<Sizes> {
+        #[allow(clippy::cast_sign_loss)] // a fraction is at least 0
+        let share = |fraction: f64| match fraction {
+            0.0 => 0,
+            _ => ((fraction * rows as f64).round() as usize).max(1),
+        };
+        let (test, validation) = (share(test), share(validation));
+        if rows < test + validation + 2 {
+            let purpose = match (test, validation) {
+                (0, 0) => "training".to_owned(),
+                _ => format!("2 training rows beside {validation} of validation and {test} of test"),
+            };
+            return Err(Error::TooFewRows { origin: origin.to_owned(), rows, purpose });
+        }
+        Ok(Sizes { test, validation })
     }
 }
 

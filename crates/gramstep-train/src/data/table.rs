@@ -1,6 +1,7 @@
 //! A table as it was read: columns of numbers, of text or of images, with the line of every row for messages.
 
-use super::{Gap, Geometry, Images, Task, images};
+use super::reading::resolved;
+use super::{Gap, Geometry, Images, Reading, Task, images};
 use crate::error::{Error, Result};
 
 /// A table, column by column.
@@ -17,6 +18,10 @@ pub struct Table {
     pub(crate) targets: Vec<String>,
     /// The task, where the kind of data tells it.
     pub(crate) task: Option<Task>,
+    /// What the cells of the columns meant.
+    pub(crate) reading: Reading,
+    /// The cells of some columns as they stand in the file.
+    pub(crate) verbatim: Vec<(String, Vec<String>)>,
 }
 
 /// One named column.
@@ -33,6 +38,8 @@ pub struct Column {
 pub enum Cells {
     /// Numbers; a missing value is NaN.
     Numbers(Vec<f64>),
+    /// Dates, in seconds from 1970-01-01 00:00; a missing one is NaN.
+    Dates(Vec<f64>),
     /// Text.
     Text(TextCells),
     /// Images of one size and colour.
@@ -43,7 +50,7 @@ impl Cells {
     /// Keeps the cells of some rows.
     pub(super) fn retain(&mut self, keep: impl Fn(usize) -> bool) {
         match self {
-            Self::Numbers(values) => images::retain(values, keep),
+            Self::Numbers(values) | Self::Dates(values) => images::retain(values, keep),
             Self::Text(text) => images::retain(&mut text.codes, keep),
             Self::Images(images) => {
                 let length = images.geometry.len();
@@ -56,7 +63,7 @@ impl Cells {
 /// A column of text as codes into a list of distinct values.
 #[derive(Clone, Debug)]
 pub struct TextCells {
-    /// Distinct values in order of appearance. A value that is a number is in its shortest form (`007` is `7`).
+    /// Distinct values in order of appearance, as they stand.
     pub values: Vec<String>,
     /// For every row the place in `values`, or [`TextCells::MISSING`].
     pub codes: Vec<u32>,
@@ -97,7 +104,8 @@ impl Table {
 
     /// Columns of equal length whose rows have no names.
     pub(super) fn new(origin: String, columns: Vec<Column>, lines: Vec<u64>, notes: Vec<String>) -> Self {
-        Self { origin, columns, lines, notes, names: Vec::new(), targets: Vec::new(), task: None }
+        let (names, targets, verbatim) = (Vec::new(), Vec::new(), Vec::new());
+        Self { origin, columns, lines, notes, names, targets, task: None, reading: Reading::default(), verbatim }
     }
 
     /// Where the table was read from, for messages.
@@ -148,6 +156,25 @@ impl Table {
         })
     }
 
+    /// Names of columns from parts of a list that was cut at commas.
+    ///
+    /// # Errors
+    /// [`Error::UnknownColumn`].
+    pub(crate) fn resolve(&self, parts: &[String]) -> Result<Vec<String>> {
+        let names = resolved(parts, |name| self.column(name).is_some());
+        names.iter().try_for_each(|name| self.require(name).map(|_| ()))?;
+        Ok(names)
+    }
+
+    /// The cells of a column as they stand in the file, where they were kept; else as they are understood.
+    pub(crate) fn verbatim(&self, name: &str) -> Result<Vec<String>> {
+        if let Some((_, cells)) = self.verbatim.iter().find(|(own, _)| own == name) {
+            return Ok(cells.clone());
+        }
+        let column = self.require(name)?;
+        Ok((0..self.rows()).map(|row| column.text(row).unwrap_or_default()).collect())
+    }
+
     /// The images of a column that has to hold images of this size and colour.
     pub(super) fn images<'a>(&self, column: &'a Column, geometry: Geometry) -> Result<&'a Images> {
         let reason = match &column.cells {
@@ -178,10 +205,11 @@ impl Table {
                 column: column.name.clone(),
                 value: text.get(text.first_text).unwrap_or_default().to_owned(),
             }),
-            Cells::Images(_) => Err(Error::Target {
-                column: column.name.clone(),
-                reason: "a column of images, where numbers are needed".to_owned(),
-            }),
+            Cells::Dates(_) | Cells::Images(_) => {
+                let kind = if matches!(column.cells, Cells::Images(_)) { "images" } else { "dates" };
+                let reason = format!("a column of {kind}, where numbers are needed");
+                Err(Error::Target { column: column.name.clone(), reason })
+            }
         }
     }
 }
@@ -190,17 +218,35 @@ impl Column {
     /// Number of rows.
     pub(crate) fn len(&self) -> usize {
         match &self.cells {
-            Cells::Numbers(values) => values.len(),
+            Cells::Numbers(values) | Cells::Dates(values) => values.len(),
             Cells::Text(text) => text.codes.len(),
             Cells::Images(images) => images.pixels.len() / images.geometry.len().max(1),
         }
+    }
+
+    /// The seconds of a column that has to hold dates.
+    pub(super) fn dates(&self) -> Result<&[f64]> {
+        match &self.cells {
+            Cells::Dates(values) => Ok(values),
+            // A column without a value may be of any kind.
+            Cells::Numbers(values) if values.iter().all(|value| value.is_nan()) => Ok(values),
+            _ => Err(Error::Target {
+                column: self.name.clone(),
+                reason: "no column of dates, where the model needs one".to_owned(),
+            }),
+        }
+    }
+
+    /// Whether no row has a value.
+    pub(crate) fn is_empty(&self) -> bool {
+        (0..self.len()).all(|row| self.is_missing(row))
     }
 
     /// The value of a row as text (numbers in their shortest form), or none where it is missing.
     #[must_use]
     pub fn text(&self, row: usize) -> Option<String> {
         match &self.cells {
-            Cells::Numbers(values) => (!values[row].is_nan()).then(|| values[row].to_string()),
+            Cells::Numbers(values) | Cells::Dates(values) => (!values[row].is_nan()).then(|| values[row].to_string()),
             Cells::Text(text) => text.get(row).map(str::to_owned),
             Cells::Images(_) => None,
         }
@@ -210,7 +256,7 @@ impl Column {
     #[must_use]
     pub fn is_missing(&self, row: usize) -> bool {
         match &self.cells {
-            Cells::Numbers(values) => values[row].is_nan(),
+            Cells::Numbers(values) | Cells::Dates(values) => values[row].is_nan(),
             Cells::Text(text) => text.codes[row] == TextCells::MISSING,
             Cells::Images(_) => false,
         }

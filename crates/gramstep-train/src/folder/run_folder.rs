@@ -125,6 +125,12 @@ impl RunFolder {
         let _ = disk::remove_folder(&self.path);
     }
 
+    /// What folds predict of rows that they have not seen.
+    #[must_use]
+    pub fn out_of_fold(&self) -> PathBuf {
+        self.path.join("out-of-fold.csv")
+    }
+
     /// Every setting of the run.
     #[must_use]
     pub fn config(&self) -> PathBuf {

@@ -3,6 +3,8 @@
 use gramstep::{Matrix, Model, Scalar};
 use serde::{Deserialize, Serialize};
 
+use super::classes::PerClass;
+pub(crate) use super::logits::{largest, log_sum_exp, softmax};
 use crate::data::quantile::quantile;
 use crate::data::{Dataset, LossChoice, Targets, Transform};
 use crate::error::Result;
@@ -73,6 +75,9 @@ pub struct ClassificationMetrics {
     pub accuracy: f64,
     /// Mean negative log-likelihood, in nats.
     pub nll: f64,
+    /// Of each class.
+    #[serde(flatten)]
+    pub classes: PerClass,
 }
 
 /// The loss alone, as in [`Metrics::loss`], by the weights of the rows.
@@ -141,9 +146,11 @@ pub fn measure(outputs: &Matrix<f64>, expected: &Matrix<f64>, weights: Option<&[
             };
             Metrics { rows, loss, regression: Some(mean), per_target, quantiles, classification: None }
         }
-        Targets::Classification { .. } => {
+        Targets::Classification { classes, .. } => {
             let right = |i: usize| f64::from(u8::from(expected.row(i)[largest(outputs.row(i))] == 1.0));
-            let classification = ClassificationMetrics { accuracy: weighted_mean(rows, weights, right), nll: loss };
+            let accuracy = weighted_mean(rows, weights, right);
+            let classes = PerClass::of(outputs, expected, classes);
+            let classification = ClassificationMetrics { accuracy, nll: loss, classes };
             Metrics {
                 rows,
                 loss,
@@ -230,31 +237,12 @@ fn quantiles(
     levels.iter().enumerate().map(|(at, &level)| QuantileMetrics { level, below: below(at) }).collect()
 }
 
-/// log Σ exp, without overflow.
-pub(crate) fn log_sum_exp(logits: &[f64]) -> f64 {
-    let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    largest + logits.iter().map(|logit| (logit - largest).exp()).sum::<f64>().ln()
-}
-
-/// exp(f_a)/Σ exp(f_b), in place.
-pub(crate) fn softmax(f: &mut [f64]) {
-    let normaliser = log_sum_exp(f);
-    for f in f.iter_mut() {
-        *f = (*f - normaliser).exp();
-    }
-}
-
 /// Outputs of a model become targets in their own units, or the probability of every class.
 pub(crate) fn in_own_units(outputs: &mut Matrix<f64>, targets: &Targets) {
     match targets {
         Targets::Regression { .. } => (0..outputs.rows()).for_each(|i| targets.own_outputs(outputs.row_mut(i))),
         Targets::Classification { .. } => (0..outputs.rows()).for_each(|i| softmax(outputs.row_mut(i))),
     }
-}
-
-/// Place of the largest value; the first one among equals.
-pub(crate) fn largest(values: &[f64]) -> usize {
-    (1..values.len()).fold(0, |best, i| if values[i] > values[best] { i } else { best })
 }
 
 #[cfg(test)]

@@ -2,9 +2,12 @@
 //! below.
 
 mod candidate;
+pub(crate) mod classes;
 pub mod event;
 mod fit;
+mod folds;
 mod held_out;
+mod logits;
 pub mod metrics;
 mod predictions;
 mod report;
@@ -12,7 +15,9 @@ mod stop_reason;
 mod trial;
 
 pub use candidate::Candidate;
+pub use classes::{ClassScores, PerClass};
 pub use fit::Fit;
+pub use folds::{FoldScore, Folds};
 pub(crate) use held_out::HeldOut;
 pub use predictions::Predictions;
 pub use report::{KernelFit, Report, SCHEMA_VERSION};

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use gramstep::Matrix;
 
-use crate::data::Gap;
+use crate::data::{Gap, Table};
 use crate::error::Result;
 use crate::format::cell::text_cell;
 use crate::format::npy;
@@ -23,6 +23,8 @@ pub struct Predictions {
     pub classes: Option<Vec<String>>,
     /// A name for every row, such as that of its image file; empty if rows have none.
     pub names: Vec<String>,
+    /// Columns of the rows that are carried along: name and cells.
+    pub kept: Vec<(String, Vec<String>)>,
     /// Predicted targets in their own units (and their error bars), or the probability of every class. A row that could not
     /// be predicted, of an image that cannot be read, is NaN, and empty in a CSV.
     pub values: Matrix<f64>,
@@ -33,6 +35,18 @@ pub struct Predictions {
 }
 
 impl Predictions {
+    /// Carries columns of the table along; names may be parts of a list that was cut at commas.
+    ///
+    /// # Errors
+    /// [`Error::UnknownColumn`](crate::Error::UnknownColumn).
+    pub fn keep(&mut self, table: &Table, columns: &[String]) -> Result<()> {
+        for name in table.resolve(columns)? {
+            let cells = table.verbatim(&name)?;
+            self.kept.push((name, cells));
+        }
+        Ok(())
+    }
+
     /// Writes them to a file, which is there whole or not at all: `values` alone, n×columns, where its name ends in `.npy`, else a CSV.
     ///
     /// # Errors
@@ -75,14 +89,16 @@ impl Predictions {
     pub fn write_csv(&self, out: impl Write) -> io::Result<()> {
         let mut writer = csv::Writer::from_writer(out);
         let file = (!self.names.is_empty()).then_some("file");
-        let header = file.into_iter().chain(self.header.iter().map(String::as_str));
+        let kept = self.kept.iter().map(|(name, _)| name.as_str());
+        let header = file.into_iter().chain(kept).chain(self.header.iter().map(String::as_str));
         writer.write_record(header.map(|name| text_cell(name).into_owned()))?;
         for i in 0..self.values.rows() {
             let name = self.names.get(i).map(|name| text_cell(name).into_owned());
+            let kept = self.kept.iter().map(|(_, cells)| text_cell(&cells[i]).into_owned());
             let class = self.classes.iter().map(|classes| text_cell(&classes[i]).into_owned());
             let cell = |value: &f64| if value.is_nan() { String::new() } else { value.to_string() };
             let values = self.values.row(i).iter().map(cell);
-            writer.write_record(name.into_iter().chain(class).chain(values))?;
+            writer.write_record(name.into_iter().chain(kept).chain(class).chain(values))?;
         }
         writer.flush()
     }

@@ -2,6 +2,7 @@
 //! bars. Uses `folder` and below.
 
 pub mod file;
+mod gaps;
 mod joined;
 mod kernel_model;
 mod known;

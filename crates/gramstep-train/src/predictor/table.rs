@@ -4,9 +4,9 @@ use std::path::Path;
 
 use gramstep::Matrix;
 
-use super::Predictor;
 use super::whole::check_finite;
-use crate::data::{BrokenImages, DataHash, Preprocessing, Problem, Source, Table, Targets};
+use super::{Predictor, half_width};
+use crate::data::{BrokenImages, DataHash, FrameCells, Preprocessing, Problem, ReadOptions, Source, Table, Targets};
 use crate::error::{Error, Result};
 use crate::folder::RunFolder;
 use crate::outcome::Predictions;
@@ -39,9 +39,26 @@ impl Predictor {
     /// # Errors
     /// When the source cannot be read.
     pub fn read(&self, source: &Source, threads: usize) -> Result<Table> {
+        self.read_with(source, &ReadOptions::default(), threads)
+    }
+
+    /// The same; `options` say of the cells what is not as it was in training.
+    ///
+    /// # Errors
+    /// When the source cannot be read.
+    pub fn read_with(&self, source: &Source, options: &ReadOptions, threads: usize) -> Result<Table> {
         let mut images = self.preprocessing().inputs.image_settings(BrokenImages::Skip, threads);
         images.gaps = true;
-        source.read_with(&images, &mut |_, _| {})
+        source.read_with(&self.preprocessing().read_options(options), &images, &mut |_, _| {})
+    }
+
+    /// The rows to predict from columns in memory, of which text is read as that of a file; `origin` is what messages call
+    /// them.
+    ///
+    /// # Errors
+    /// Those of [`Table::of_frame`].
+    pub fn frame(&self, origin: &str, columns: Vec<(String, FrameCells)>) -> Result<Table> {
+        Table::of_frame(origin, columns, &self.preprocessing().read_options(&ReadOptions::default()))
     }
 
     /// Predicts every row of a table with the input columns of the training data.
@@ -59,7 +76,8 @@ impl Predictor {
     pub fn predict_with(&self, table: &Table, bars: ErrorBars) -> Result<Predictions> {
         let (mut predictions, x) = self.predict_inputs(table)?;
         let uncertainty = self.uncertainty()?;
-        let deviation = uncertainty.deviation(&x)?;
+        let (deviation, open) = (uncertainty.deviation(&x)?, self.open_by_gaps(table, &x)?);
+        let normal = bars.interval.map_or(0.0, half_width);
         let targets = self.preprocessing().targets.columns();
         let names = predictions.header.iter().zip(targets);
         predictions.header =
@@ -70,8 +88,9 @@ impl Predictor {
         for i in 0..x.rows() {
             for (a, (&f, &deviation)) in predictions.values.row(i).iter().zip(deviation.row(i)).enumerate() {
                 wide.push(f);
-                wide.extend(bars.deviation.then_some(deviation));
-                let half = widths.as_ref().map(|widths| widths[a] * deviation);
+                let gap = open[(i, a)];
+                wide.extend(bars.deviation.then_some(deviation.hypot(gap)));
+                let half = widths.as_ref().map(|widths| (widths[a] * deviation).hypot(normal * gap));
                 wide.extend(half.into_iter().flat_map(|half| [f - half, f + half]));
             }
         }
@@ -109,7 +128,7 @@ impl Predictor {
         in_own_units(&mut values, targets);
         check_finite(&values)?;
         let names = table.names().to_vec();
-        Ok((Predictions { header, classes, names, values, metrics, notes }, x))
+        Ok((Predictions { header, classes, names, kept: Vec::new(), values, metrics, notes }, x))
     }
 
     /// The settings of the run that wrote this predictor, and its data, which are read again.

@@ -97,6 +97,11 @@ impl Predictor {
         &self.learned
     }
 
+    /// The rows that networks remember.
+    pub(super) fn known(&self) -> Option<&Known> {
+        self.known.as_ref()
+    }
+
     /// From columns of the data to inputs and targets.
     #[must_use]
     pub fn preprocessing(&self) -> &Preprocessing {

@@ -2,18 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use gramstep::Scalar;
+use gramstep::{Matrix, Scalar};
 
 use super::Chart;
 use crate::data::{Problem, Targets};
 use crate::error::Result;
-use crate::outcome::metrics::largest;
+use crate::outcome::classes::{calibration, roc};
+use crate::outcome::metrics::{largest, softmax};
 use crate::predictor::Predictor;
 
 /// Residuals are shown against so many inputs.
 const MOST_FEATURES: usize = 6;
 /// Groups of equally many rows along an input.
 const GROUPS: usize = 12;
+/// Curves of so many classes are drawn.
+const MOST_CURVES: usize = 8;
 /// Charts are shown for so many targets.
 const MOST_TARGETS: usize = 3;
 
@@ -62,6 +65,7 @@ impl Judgement {
             Targets::Classification { classes, .. } => {
                 let pairs = (0..data.rows()).map(|i| (largest(data.targets.row(i)), largest(outputs.row(i))));
                 charts.push(confusion(part, classes, pairs));
+                charts.extend(probabilities(part, classes, &outputs, &data.targets));
             }
         }
         Ok(Self { part, charts })
@@ -142,6 +146,34 @@ fn confusion(part: &str, classes: &[String], pairs: impl Iterator<Item = (usize,
         ))
         .axes("predicted class, in this order", "true class, from the top")
         .heat_map("share", k, values)
+}
+
+/// How well probabilities order the rows, and how often what they say is right.
+fn probabilities(part: &str, classes: &[String], logits: &Matrix<f64>, expected: &Matrix<f64>) -> Vec<Chart> {
+    let mut values = logits.clone();
+    for i in 0..values.rows() {
+        softmax(values.row_mut(i));
+    }
+    let truth: Vec<usize> = (0..values.rows()).map(|i| largest(expected.row(i))).collect();
+    let mut curves = Chart::new("ROC: each class against all others")
+        .note(format!("{part} rows; the further above the diagonal, the better the class is told apart"))
+        .axes("share of other rows above a threshold", "share of the class's rows above it")
+        .diagonal();
+    for (a, class) in classes.iter().enumerate().take(MOST_CURVES) {
+        let rows: Vec<(f64, bool)> = truth.iter().enumerate().map(|(i, &truth)| (values[(i, a)], truth == a)).collect();
+        curves = curves.line(class, roc(&rows));
+    }
+    let chosen = |i: usize| largest(values.row(i));
+    let rows: Vec<(f64, bool)> =
+        truth.iter().enumerate().map(|(i, &truth)| (values[(i, chosen(i))], chosen(i) == truth)).collect();
+    let calibrated = Chart::new("Calibration")
+        .note(format!(
+            "{part} rows in groups of equally many; on the diagonal a probability is as often right as it says"
+        ))
+        .axes("probability of the predicted class", "share of right rows")
+        .line("groups of rows", calibration(&rows, GROUPS))
+        .diagonal();
+    vec![curves, calibrated]
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What the road is given.
 
 use crate::data::Problem;
+use crate::outcome::Folds;
 use crate::predictor::Predictor;
 use crate::settings::Config;
 use crate::training::processes::Processes;
@@ -19,11 +20,22 @@ pub(crate) struct Assignment<'a, T> {
     /// Whether the test rows are judged: they are no business of a choice.
     pub(crate) judges_test: bool,
     pub(crate) processes: Processes<'a>,
+    /// Of the cross-validation before this fit.
+    pub(crate) folds: Option<&'a Folds>,
 }
 
 impl<'a, T> Assignment<'a, T> {
     /// To learn a problem by a configuration, from nothing.
     pub(crate) fn new(problem: &'a Problem<T>, config: &'a Config, processes: Processes<'a>) -> Self {
-        Self { problem, config, start: None, exact_train_loss: false, tolerance: 0.0, judges_test: true, processes }
+        Self {
+            problem,
+            config,
+            start: None,
+            exact_train_loss: false,
+            tolerance: 0.0,
+            judges_test: true,
+            processes,
+            folds: None,
+        }
     }
 }

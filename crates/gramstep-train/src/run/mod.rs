@@ -3,6 +3,7 @@
 pub(crate) mod assignment;
 pub(crate) mod choice;
 pub mod compare;
+mod cross_validation;
 mod fitted;
 pub mod info;
 mod judged;
@@ -24,12 +25,15 @@ use std::path::Path;
 use gramstep::Device;
 
 use self::assignment::Assignment;
+use self::cross_validation::cross_validate;
 pub use self::resume::{finish, resume};
 use crate::data::{Portion, Preprocessing, Problem};
 use crate::error::{Result, conflict};
 pub use crate::folder::Keep;
-use crate::outcome::Report;
+use crate::folder::RunFolder;
+use crate::format::whole_file::write_atomically;
 use crate::outcome::event::{Observer, Silent};
+use crate::outcome::{Folds, Report};
 use crate::predictor::Predictor;
 use crate::settings::{Config, Facts, InputBounds, Precision, Settings, all_processors};
 use crate::training::checkpoint::Checkpoint;
@@ -79,11 +83,20 @@ pub fn train<'a>(
     {
         observer.note(&format!("these data are not those of {}: its network goes on with them", run.display()))?;
     }
-    let of = |problem| (problem, &config, earlier.as_ref(), processes);
-    match precision(&config, kernel, &problem)? {
+    let precision = precision(&config, kernel, &problem)?;
+    // A run that goes on had its folds.
+    let folds = config.folds.filter(|_| !matches!(keep, Keep::Resume(_)));
+    let folds =
+        folds.map(|count| cross_validate(&config, count, precision, processes, observer)).transpose()?.flatten();
+    let of = |problem| (problem, &config, earlier.as_ref(), processes, folds.as_ref().map(|folds| &folds.folds));
+    let report = match precision {
         Precision::F32 => learn::<f32>(of(problem), keep, observer),
         Precision::F64 => learn::<f64>(of(problem), keep, observer),
+    }?;
+    if let (Some(folds), Some(run)) = (&folds, &report.run) {
+        write_atomically(&RunFolder::open(Path::new(run)).out_of_fold(), &folds.predictions)?;
     }
+    Ok(report)
 }
 
 /// Reads the data of a configuration and tells what was guessed or repaired.
@@ -115,13 +128,16 @@ fn precision(config: &Config, kernel: bool, problem: &Problem) -> Result<Precisi
     Ok(Settings::complete(config, Facts::of(problem), problem.preprocessing.targets.columns())?.precision)
 }
 
+/// What is learned, and how; the scores of the cross-validation before it.
+type Learning<'a> = (Problem, &'a Config, Option<&'a Predictor>, Processes<'a>, Option<&'a Folds>);
+
 fn learn<T: gramstep::Scalar>(
-    (problem, config, start, processes): (Problem, &Config, Option<&Predictor>, Processes<'_>),
+    (problem, config, start, processes, folds): Learning<'_>,
     keep: Keep<'_>,
     observer: &mut dyn Observer,
 ) -> Result<Report> {
     let problem = problem.into_type::<T>();
-    let assignment = Assignment { start, ..Assignment::new(&problem, config, processes) };
+    let assignment = Assignment { start, folds, ..Assignment::new(&problem, config, processes) };
     Ok(assignment.learn(keep, observer)?.report)
 }
 

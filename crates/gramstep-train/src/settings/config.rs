@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use gramstep::Architecture;
 use serde::{Deserialize, Serialize};
 
-use super::Group::{Data, Images, Machine, Method, Model, Stopping};
-use super::field::{ABOVE_ZERO, Field, IN_A_FILE, ONE_OR_MORE, SHARE_OF_THE_PAST, THREADS, WHOLE};
+use super::Group::{Data, Images, Machine, Method, Model, Reading, Stopping};
+use super::field::{ABOVE_ZERO, Field, IN_A_FILE, ONE_OR_MORE, SHARE_OF_THE_PAST, THREADS, TWO_OR_MORE, WHOLE};
 use super::setting::{Entry, dashed};
 use super::table::settings;
 use super::{
@@ -15,8 +15,10 @@ use super::{
     RidgeChoice, Taken, TimeLimit,
 };
 use crate::data::{
-    Augmentation, BrokenImages, ClassWeights, Colour, ImageSize, LossChoice, Portion, Task, TransformChoice,
+    Augmentation, BrokenImages, ClassWeights, Colour, Header, ImageSize, LossChoice, Portion, Separator, SplitBy, Task,
+    TransformChoice,
 };
+use crate::format::number_form::{Decimal, Thousands};
 
 /// Version of `config.toml`.
 pub const FORMAT_VERSION: u32 = 1;
@@ -91,6 +93,40 @@ settings! {
     /// Rows that choose when to stop: a share of all rows (0 for none) or a file.
     validation: Option<Portion> => always(Portion) {
         group: Data, value: "FRACTION|FILE", example: "judges.csv", kernel: true, default: Some("0.1"),
+    }
+    /// What decides which rows are judged: random (of classes each by itself), time:COL (the last ones) or group:COL (rows
+    /// of one group stay together).
+    split: Option<SplitBy> => maybe(SplitBy) {
+        group: Data, value: "random|time:COL|group:COL", example: "time:day", kernel: true, default: Some("random"),
+    }
+    /// Before the fit, cross-validate with so many folds: scores and their spread, and predictions of every row by a fit that
+    /// has not seen it (out-of-fold.csv).
+    folds: Option<usize> where TWO_OR_MORE => maybe(usize) {
+        group: Data, value: "K", example: "5", kernel: true, taken: Taken::Train, excludes: &["init"],
+    }
+    /// What separates the cells of a line: a character, tab, space or auto.
+    delimiter: Option<Separator> => maybe(Separator) {
+        group: Reading, value: "C|tab|auto", example: "|", kernel: true, default: Some("auto, as the lines show"),
+    }
+    /// The decimal mark of all numbers.
+    decimal: Option<Decimal> => maybe(Decimal) {
+        group: Reading, value: ".|,", example: ",", kernel: true, default: Some("as each column shows"),
+    }
+    /// The mark between thousands of all numbers: a comma, a point, an apostrophe, _, space or none.
+    thousands: Option<Thousands> => maybe(Thousands) {
+        group: Reading, value: "C", example: ".", kernel: true, default: Some("as each column shows"),
+    }
+    /// Cells that are gaps, beside empty ones, NA, NaN, null, None, ? and #N/A; - and . are gaps among numbers.
+    missing: Vec<String> => always(Vec<String>) {
+        group: Reading, value: "TEXT,..", example: "-999,unknown", kernel: true, hyphen: Hyphen::Value,
+    }
+    /// Whether the first line names the columns: yes, no or auto.
+    header: Option<Header> => maybe(Header) {
+        group: Reading, value: "HEADER", example: "no", kernel: true, default: Some("auto, as the lines show"),
+    }
+    /// What columns are: number, category, date (date:dmy, date:mdy, date:ymd say the order), text or drop.
+    types: Vec<String> => always(Vec<String>) {
+        group: Reading, value: "COL=TYPE,..", example: "zip=category,day=date:dmy", kernel: true,
     }
     /// Size that images are brought to: a side, or HEIGHTxWIDTH.
     image_size: Option<ImageSize> => maybe(ImageSize) {

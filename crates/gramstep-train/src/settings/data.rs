@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::paths::Paths;
 use super::{Config, Settings};
-use crate::data::{DataOptions, Learning, Portion, Source};
+use crate::data::{DataOptions, Learning, Portion, ReadOptions, Source, TypedColumn};
 use crate::error::{Error, Result};
 
 impl Config {
@@ -22,6 +22,8 @@ impl Config {
             learning: self.learning(),
             test: self.test.clone(),
             validation: self.validation.clone(),
+            reading: self.read_options()?,
+            split: self.split.clone().unwrap_or_default(),
             images: self.image_settings(),
             seed: self.seed.unwrap_or_default(),
             ..DataOptions::of(source)
@@ -43,6 +45,18 @@ impl Config {
         });
         let texts = self.data.clone().into_iter().chain(parts);
         texts.filter_map(|text| text.parse::<Source>().ok()?.path().map(Path::to_owned)).collect()
+    }
+
+    /// What it says about the cells of tables.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a type that there is not.
+    pub fn read_options(&self) -> Result<ReadOptions> {
+        let mut options = ReadOptions::marks(self.delimiter.unwrap_or_default(), self.decimal, self.thousands);
+        options.missing.clone_from(&self.missing);
+        options.header = self.header.unwrap_or_default();
+        options.types = TypedColumn::list(&self.types)?;
+        Ok(options)
     }
 
     /// The paths that it names.

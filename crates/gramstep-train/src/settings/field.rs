@@ -117,6 +117,8 @@ pub(crate) const SHARE_OF_THE_PAST: Range<f64> =
 
 pub(crate) const WHOLE: Range<usize> = Range { allows: |_| true, text: "a whole number of at least 0" };
 
+pub(crate) const TWO_OR_MORE: Range<usize> = Range { allows: |v| *v > 1, text: "a whole number of at least 2" };
+
 pub(crate) const ONE_OR_MORE: Range<usize> = Range { allows: |v| *v > 0, text: "a whole number of at least 1" };
 
 /// More threads than any machine has processors are a slip of the finger, and each takes memory.

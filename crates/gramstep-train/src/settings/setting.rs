@@ -46,6 +46,8 @@ pub struct Entry<C> {
 pub enum Group {
     /// What is learned from.
     Data,
+    /// How a table is read.
+    Reading,
     /// Of data that are images.
     Images,
     /// What is trained.
@@ -64,6 +66,7 @@ impl Group {
     pub fn heading(self) -> &'static str {
         match self {
             Self::Data => "Data",
+            Self::Reading => "Reading",
             Self::Images => "Images",
             Self::Model => "Model",
             Self::Method => "Method",

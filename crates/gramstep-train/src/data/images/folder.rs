@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use super::BrokenImages;
 use super::listing::{Listing, name};
 use super::pixels::retain;
-use crate::data::{Cells, Column, Format, Table, Task, TextCells};
+use crate::data::{Cells, Column, Format, ReadOptions, Reading, Table, Task, TextCells};
 use crate::error::{Error, Result};
 
 /// Columns that may name the image of a row, in lower case.
@@ -93,7 +93,12 @@ fn is_image(path: &Path) -> bool {
 }
 
 /// The files of a folder and their columns, by this layout or by the one that it has.
-pub(super) fn list(folder: &Path, format: Option<Format>, broken: BrokenImages) -> Result<Listing> {
+pub(super) fn list(
+    folder: &Path,
+    format: Option<Format>,
+    broken: BrokenImages,
+    reading: &ReadOptions,
+) -> Result<Listing> {
     let entries = Entries::of(folder)?;
     match format {
         Some(Format::Afad) => return by_age(folder, &entries),
@@ -102,7 +107,7 @@ pub(super) fn list(folder: &Path, format: Option<Format>, broken: BrokenImages) 
     }
     let tables: Vec<&PathBuf> = entries.files.iter().filter(|file| extension(file) == "csv").collect();
     match tables[..] {
-        [table] => return beside_table(folder, &table.clone(), entries, broken),
+        [table] => return beside_table(folder, (&table.clone(), reading), entries, broken),
         [] if format.is_some() => return Err(unknown(folder, "no .csv that names the images".to_owned())),
         [] => {}
         _ => return Err(unknown(folder, format!("{} .csv files, where one would name the images", tables.len()))),
@@ -186,12 +191,24 @@ fn listing(
     let lines = (1..=files.len() as u64).collect();
     let origin = folder.display().to_string();
     let (target, passed) = (target.to_owned(), passed.words());
-    Ok(Listing { origin, files, columns, lines, target, task: Some(task), notes, passed, without: Vec::new() })
+    let reading = Reading::default();
+    Ok(Listing { origin, files, columns, lines, target, task: Some(task), notes, reading, passed, without: Vec::new() })
 }
 
 /// A table whose rows name images in the folders beside it.
-fn beside_table(folder: &Path, table: &Path, entries: Entries, broken: BrokenImages) -> Result<Listing> {
-    let Table { origin, mut columns, mut lines, mut notes, .. } = Table::of_file(table, Format::Csv)?;
+fn beside_table(
+    folder: &Path,
+    (table, options): (&Path, &ReadOptions),
+    entries: Entries,
+    broken: BrokenImages,
+) -> Result<Listing> {
+    let mut options = options.clone();
+    // A name is text, whatever it looks like: an id of 17 digits is more than a number holds.
+    options
+        .labels
+        .extend(IDENTITIES.iter().flat_map(|name| [(*name).to_owned(), name.to_uppercase(), capitalised(name)]));
+    let Table { origin, mut columns, mut lines, mut notes, reading, .. } =
+        Table::of_file(table, Format::Csv, &options)?;
     let identity = columns.iter().position(|column| IDENTITIES.contains(&column.name.to_lowercase().as_str()));
     let identity = identity.ok_or_else(|| unknown(table, "no column `id` that names the images".to_owned()))?;
     let identity = columns.remove(identity);
@@ -227,7 +244,11 @@ fn beside_table(folder: &Path, table: &Path, entries: Entries, broken: BrokenIma
     let target = columns.iter().find(is_bone_age).or(columns.last()).map(|column| column.name.clone());
     let target = target.ok_or_else(|| unknown(table, "no column beside the names of the images".to_owned()))?;
     let passed = passed.words();
-    Ok(Listing { origin, files, columns, lines, target, task: None, notes, passed, without })
+    Ok(Listing { origin, files, columns, lines, target, task: None, notes, reading, passed, without })
+}
+
+fn capitalised(name: &str) -> String {
+    name[..1].to_uppercase() + &name[1..]
 }
 
 fn count(number: usize, noun: &str) -> String {

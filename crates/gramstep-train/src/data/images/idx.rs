@@ -106,18 +106,12 @@ pub(super) fn read(pair: &Pair, settings: &ImageSettings) -> Result<Table> {
     let values: Vec<String> = (0..=u8::MAX).map(|label| label.to_string()).collect();
     let codes = labels.iter().map(|&label| u32::from(label)).collect();
     let label = Cells::Text(TextCells { values, codes, numbers: 0, first_text: 0 });
-    Ok(Table {
-        origin: pair.images.display().to_string(),
-        columns: vec![
-            Column { name: "image".to_owned(), cells: Cells::Images(Images { geometry, pixels, gaps: Vec::new() }) },
-            Column { name: "label".to_owned(), cells: label },
-        ],
-        lines: (1..=images as u64).collect(),
-        notes: Vec::new(),
-        names: Vec::new(),
-        targets: vec!["label".to_owned()],
-        task: Some(Task::Classification),
-    })
+    let columns = vec![
+        Column { name: "image".to_owned(), cells: Cells::Images(Images { geometry, pixels, gaps: Vec::new() }) },
+        Column { name: "label".to_owned(), cells: label },
+    ];
+    let table = Table::new(pair.images.display().to_string(), columns, (1..=images as u64).collect(), Vec::new());
+    Ok(Table { targets: vec!["label".to_owned()], task: Some(Task::Classification), ..table })
 }
 
 /// Sizes and bytes of a file with N dimensions.

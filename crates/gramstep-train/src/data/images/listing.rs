@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::data::{Column, Task};
+use crate::data::{Column, Reading, Task};
 
 /// What a folder of images says before any of them is decoded.
 pub(super) struct Listing {
@@ -16,6 +16,8 @@ pub(super) struct Listing {
     pub(super) target: String,
     pub(super) task: Option<Task>,
     pub(super) notes: Vec<String>,
+    /// What the cells of the columns meant.
+    pub(super) reading: Reading,
     /// What lies beside the images and is not read.
     pub(super) passed: Option<String>,
     /// Rows of the table beside the images that have none, and what they call it; they are not among the others.

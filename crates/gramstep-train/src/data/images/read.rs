@@ -9,7 +9,7 @@ use super::pixels::{Gap, retain};
 use super::progress::Progress;
 use super::settings::{BrokenImages, ImageSettings};
 use super::{cache, folder, idx};
-use crate::data::{Cells, Column, Format, Table};
+use crate::data::{Cells, Column, Format, ReadOptions, Table};
 use crate::error::{Error, Result};
 
 /// Reads a folder of images in this layout, or in the one that it has.
@@ -17,6 +17,7 @@ pub(in crate::data) fn read(
     folder: &Path,
     format: Option<Format>,
     settings: &ImageSettings,
+    reading: &ReadOptions,
     progress: &mut Progress<'_>,
 ) -> Result<Table> {
     if matches!(format, None | Some(Format::Idx)) {
@@ -26,7 +27,7 @@ pub(in crate::data) fn read(
             None => {}
         }
     }
-    let listing = folder::list(folder, format, settings.broken)?;
+    let listing = folder::list(folder, format, settings.broken, reading)?;
     let decoded = cache::decoded(&listing.files, settings, progress)?;
     table(listing, decoded, settings)
 }
@@ -43,7 +44,7 @@ pub(in crate::data) fn read_idx(images: &Path, settings: &ImageSettings) -> Resu
 
 /// The table of a listing and its decoded images, without those that could not be read.
 fn table(listing: Listing, mut decoded: Decoded, settings: &ImageSettings) -> Result<Table> {
-    let Listing { origin, files, mut columns, mut lines, target, task, mut notes, passed, without } = listing;
+    let Listing { origin, files, mut columns, mut lines, target, task, mut notes, reading, passed, without } = listing;
     notes.extend(decoded.notes(&origin, passed.as_deref()));
     let mut names: Vec<String> = files.iter().map(|file| name(file)).collect();
     let broken: Vec<usize> = decoded.broken.iter().map(|(at, _)| *at).collect();
@@ -71,7 +72,8 @@ fn table(listing: Listing, mut decoded: Decoded, settings: &ImageSettings) -> Re
     }
     let image = Column { name: "image".to_owned(), cells: Cells::Images(decoded.images) };
     columns.insert(0, image);
-    Ok(Table { origin, columns, lines, notes, names, targets: vec![target], task })
+    let table = Table::new(origin, columns, lines, notes);
+    Ok(Table { names, targets: vec![target], task, reading, ..table })
 }
 
 /// The rows without image among all: those whose file is broken, and those without a file.

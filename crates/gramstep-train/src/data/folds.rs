@@ -1,0 +1,128 @@
+//! The parts of a cross-validation: every row is judged once, by a fit that has not seen it.
+
+use std::collections::HashMap;
+
+use gramstep::random::Purpose;
+
+use super::permutation::permutation;
+use super::{SplitBy, Table};
+use crate::error::{Result, conflict};
+
+/// One of several parts of the rows, which judges a fit of all others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::exhaustive_structs)]
+pub struct Fold {
+    /// Its number, from 0 on.
+    pub number: usize,
+    /// How many there are.
+    pub of: usize,
+}
+
+/// The rows of a fold and all others, both in their order: by chance, of a classification class by class, groups as a
+/// whole.
+///
+/// # Errors
+/// Rows in the order of time have no folds: all but the last would be judged by later rows.
+pub(super) fn fold(
+    table: &Table,
+    rows: &[usize],
+    (by, class): (&SplitBy, Option<&str>),
+    fold: Fold,
+    seed: u64,
+) -> Result<(Vec<usize>, Vec<usize>)> {
+    let order = permutation(rows.len(), seed, Purpose::Split, 2);
+    let mut part = vec![0; rows.len()];
+    match (by, class) {
+        (SplitBy::Time(_), _) => {
+            return Err(conflict("folds", format!("--split {by}"), "most rows would be judged by a fit of later ones"));
+        }
+        (SplitBy::Group(name), _) => {
+            let column = table.require(name)?;
+            let mut groups: HashMap<Option<String>, usize> = HashMap::new();
+            let mut sizes = vec![0; fold.of];
+            for at in order {
+                let value = column.text(rows[at]);
+                // What has no group is one of its own; each goes where the fewest rows are.
+                let least = (0..fold.of).min_by_key(|&part| sizes[part]).unwrap_or(0);
+                part[at] = if value.is_some() { *groups.entry(value).or_insert(least) } else { least };
+                sizes[part[at]] += 1;
+            }
+        }
+        (SplitBy::Random, Some(name)) => {
+            let column = table.require(name)?;
+            let classes: Vec<Option<String>> = rows.iter().map(|&row| column.text(row)).collect();
+            let mut sorted = order;
+            // Stable: by chance within a class; the count goes on from class to class, so that parts are as large.
+            let mut places: HashMap<&Option<String>, usize> = HashMap::new();
+            for class in &classes {
+                let next = places.len();
+                places.entry(class).or_insert(next);
+            }
+            sorted.sort_by_key(|&at| places[&classes[at]]);
+            for (count, at) in sorted.into_iter().enumerate() {
+                part[at] = count % fold.of;
+            }
+        }
+        (SplitBy::Random, None) => {
+            for (count, at) in order.into_iter().enumerate() {
+                part[at] = count % fold.of;
+            }
+        }
+    }
+    let (own, others): (Vec<_>, Vec<_>) = rows.iter().zip(part).partition(|(_, part)| *part == fold.number);
+    let rows = |pairs: Vec<(&usize, usize)>| pairs.into_iter().map(|(&row, _)| row).collect();
+    Ok((rows(own), rows(others)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::table_of;
+
+    fn folds(text: &str, by: &str, class: Option<&str>) -> Vec<Vec<usize>> {
+        let table = table_of(text);
+        let rows: Vec<usize> = (0..table.rows()).collect();
+        let by = by.parse().unwrap();
+        let part = |number| {
+            let (own, others) = fold(&table, &rows, (&by, class), Fold { number, of: 5 }, 3).unwrap();
+            assert_eq!(own.len() + others.len(), rows.len());
+            assert!(own.iter().all(|row| !others.contains(row)));
+            own
+        };
+        (0..5).map(part).collect()
+    }
+
+    fn table(rows: usize) -> String {
+        let row = |i: usize| format!("{i},{},g{}\n", ["a", "b", "b"][i % 3], i % 11);
+        format!("x,c,g\n{}", (0..rows).map(row).collect::<String>())
+    }
+
+    #[test]
+    fn every_row_is_in_one_fold_and_folds_are_as_large() {
+        for (by, class) in [("random", None), ("random", Some("c"))] {
+            let folds = folds(&table(62), by, class);
+            let mut all = folds.concat();
+            all.sort_unstable();
+            assert_eq!(all, (0..62).collect::<Vec<_>>());
+            assert!(folds.iter().all(|fold| (12..=13).contains(&fold.len())), "{folds:?}");
+        }
+    }
+
+    #[test]
+    fn folds_have_the_same_share_of_every_class_and_whole_groups() {
+        for fold in folds(&table(60), "random", Some("c")) {
+            assert_eq!(fold.iter().filter(|row| *row % 3 == 0).count(), 4);
+        }
+        let folds = folds(&table(110), "group:g", None);
+        for group in 0..11 {
+            assert_eq!(folds.iter().filter(|fold| fold.iter().any(|row| row % 11 == group)).count(), 1);
+        }
+    }
+
+    #[test]
+    fn the_order_of_time_has_no_folds() {
+        let table = table_of("t,y\n1,1\n2,2\n");
+        let of = fold(&table, &[0, 1], (&SplitBy::Time("t".to_owned()), None), Fold { number: 0, of: 2 }, 0);
+        assert!(of.is_err_and(|error| error.is_usage()));
+    }
+}

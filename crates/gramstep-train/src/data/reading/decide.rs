@@ -1,0 +1,177 @@
+//! What each column means: of all ways in which its cells can be read the one that the evidence is for.
+//!
+//! A column is what the user says, or what it meant in the table that the model was learned from. Else it is numbers if all
+//! of its cells are, with one unit or none, in at least one form; dates if all are, in at least one order; text otherwise,
+//! and where digits alone are codes: they begin with 0, or are more than a number holds.
+
+use std::collections::{HashMap, HashSet};
+
+use super::evidence::Evidence;
+use super::fill::Plan;
+use super::options::{ColumnType, ReadOptions, TypedColumn, resolved};
+use super::{Meaning, Reading};
+use crate::error::{Error, Result};
+use crate::format::number_form::{Decimal, Forms};
+use crate::format::remarks::Remarks;
+
+/// What is known of a file beside the evidence of its columns.
+pub(super) struct Facts<'a> {
+    pub(super) origin: &'a str,
+    /// Line of every row.
+    pub(super) lines: &'a [u64],
+    pub(super) names: &'a [String],
+    pub(super) separator: u8,
+    pub(super) headless: bool,
+    pub(super) options: &'a ReadOptions,
+}
+
+/// What becomes of the columns.
+pub(super) struct Decision {
+    pub(super) plans: Vec<Plan>,
+    pub(super) reading: Reading,
+    pub(super) notes: Vec<String>,
+}
+
+/// Decides for all columns. Notes are without the name of the file.
+pub(super) fn decide(facts: &Facts<'_>, columns: &[Evidence]) -> Result<Decision> {
+    let options = facts.options;
+    let is_column: HashSet<&str> = facts.names.iter().map(String::as_str).collect();
+    let mut labels: HashSet<String> = resolved(&options.labels, |name| is_column.contains(name)).into_iter().collect();
+    if let Some(others) = &options.last_is_label_but {
+        let others = resolved(others, |name| is_column.contains(name));
+        labels.extend(facts.names.iter().rev().find(|name| !others.contains(name)).cloned());
+    }
+    for typed in &options.types {
+        if !is_column.contains(typed.column.as_str()) && options.earlier.is_none() {
+            let available = facts.names.to_vec();
+            return Err(Error::UnknownColumn {
+                origin: facts.origin.to_owned(),
+                column: typed.column.clone(),
+                available,
+            });
+        }
+    }
+    let types: HashMap<&str, ColumnType> =
+        options.types.iter().map(|TypedColumn { column, of }| (column.as_str(), *of)).collect();
+    let unused: HashSet<String> = resolved(&options.unused, |name| is_column.contains(name)).into_iter().collect();
+    let wanted: HashSet<&str> = options.wanted.iter().map(String::as_str).collect();
+    let mut choice = Choice { facts, wanted: &wanted, proof: proof(columns), remarks: Remarks::default() };
+    let mut plans = Vec::with_capacity(columns.len());
+    let mut reading = Reading {
+        headless: facts.headless,
+        missing: options.marks_of_gaps(),
+        separator: Some(options.separator).filter(|separator| *separator != super::Separator::Auto),
+        ..Reading::default()
+    };
+    for (name, evidence) in facts.names.iter().zip(columns) {
+        let said = types.get(name.as_str()).copied().or(labels.contains(name).then_some(ColumnType::Text));
+        let is_used = said != Some(ColumnType::Drop)
+            && !unused.contains(name)
+            && (wanted.is_empty() || wanted.contains(name.as_str()));
+        let column = Given { name, evidence, said, is_used };
+        let plan = choice.plan(&column)?;
+        if plan.meaning != Meaning::PLAIN {
+            reading.columns.insert(name.clone(), plan.meaning.clone());
+        }
+        plans.push(plan);
+    }
+    Ok(Decision { plans, reading, notes: choice.remarks.sentences() })
+}
+
+/// The decimal mark of the columns that can be read with one alone; none where they differ.
+fn proof(columns: &[Evidence]) -> Option<Decimal> {
+    let numeric = columns.iter().filter(|column| column.is_numeric() && column.numbers > 0);
+    let sure = |column: &Evidence| {
+        let with = |&decimal: &Decimal| !column.forms.and(Forms::with(decimal)).is_empty();
+        let mut marks = Decimal::ALL.iter().copied().filter(with);
+        marks.next().filter(|_| marks.next().is_none())
+    };
+    let mut proofs = numeric.filter_map(sure);
+    let first = proofs.next()?;
+    proofs.all(|other| other == first).then_some(first)
+}
+
+/// A column, and what the user says it is.
+pub(super) struct Given<'a> {
+    pub(super) name: &'a str,
+    pub(super) evidence: &'a Evidence,
+    pub(super) said: Option<ColumnType>,
+    pub(super) is_used: bool,
+}
+
+/// The choice of meanings, column by column.
+pub(super) struct Choice<'a> {
+    pub(super) facts: &'a Facts<'a>,
+    wanted: &'a HashSet<&'a str>,
+    /// The decimal mark that other columns of the file show.
+    pub(super) proof: Option<Decimal>,
+    remarks: Remarks,
+}
+
+impl Choice<'_> {
+    /// Records before the first row.
+    pub(super) fn skipped(&self) -> usize {
+        usize::from(!self.facts.headless)
+    }
+
+    /// The line of a record.
+    pub(super) fn line(&self, record: usize) -> u64 {
+        self.facts.lines.get(record.saturating_sub(self.skipped())).copied().unwrap_or(0)
+    }
+
+    pub(super) fn remark(&mut self, column: &Given<'_>, kind: &str, text: String) {
+        if column.is_used {
+            self.remarks.add(kind, column.name, text);
+        }
+    }
+
+    fn plan(&mut self, column: &Given<'_>) -> Result<Plan> {
+        let evidence = column.evidence;
+        let earlier = match &self.facts.options.earlier {
+            Some(earlier) => match earlier.columns.get(column.name) {
+                Some(meaning) => Some(meaning.clone()),
+                None => self.wanted.contains(column.name).then_some(Meaning::PLAIN),
+            },
+            None => None,
+        };
+        match (column.said, earlier) {
+            (Some(ColumnType::Category | ColumnType::Text), _) | (None, Some(Meaning::Text)) => {
+                Ok(Plan::sure(Meaning::Text))
+            }
+            (None, Some(Meaning::Shortened)) => Ok(Plan::sure(Meaning::Shortened)),
+            (Some(ColumnType::Date(order)), _) => self.date(column, order, true),
+            (None, Some(Meaning::Date { order })) => self.date(column, Some(order), true),
+            (Some(ColumnType::Number), _) => self.numbers(column, None, true),
+            (None, Some(Meaning::Number { form, affix })) => self.numbers(column, Some(&(form, affix)), true),
+            _ if evidence.is_numeric() && evidence.is_coded() => {
+                if let Some((_, cell)) = &evidence.code {
+                    let text = format!(": codes such as `{cell}` stay text; --types COL=number reads numbers");
+                    self.remark(column, "codes", text);
+                }
+                Ok(Plan::sure(Meaning::Text))
+            }
+            _ if evidence.is_numeric() => self.numbers(column, None, false),
+            _ if evidence.is_date() => self.date(column, None, false),
+            _ if evidence.is_coded() => Ok(Plan::sure(Meaning::Text)),
+            _ if evidence.affix == "%" && evidence.is_partly_affixed() && column.is_used => Err(self.share(column)),
+            _ => {
+                if let Some(other) = evidence.mixed_unit() {
+                    let own = &evidence.affix;
+                    let text =
+                        format!(": text, of numbers in `{own}` and in `{other}`; in one unit they would be numbers");
+                    self.remark(column, "units", text);
+                }
+                Ok(Plan::doubtful(evidence, self.skipped()))
+            }
+        }
+    }
+
+    /// Says which marks are gaps.
+    pub(super) fn say_gaps(&mut self, column: &Given<'_>) {
+        let evidence = column.evidence;
+        if let Some((_, cell)) = evidence.first_weak.as_ref().filter(|_| evidence.numbers + evidence.dates > 0) {
+            let text = format!(": `{cell}` is a gap ({} of them); --types COL=text keeps text", evidence.weak);
+            self.remark(column, &format!("gap {cell}"), text);
+        }
+    }
+}

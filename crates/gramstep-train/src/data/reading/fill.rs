@@ -1,0 +1,141 @@
+//! The second walk: cells become values, each column in its meaning.
+
+use std::collections::HashMap;
+
+use super::Meaning;
+use super::evidence::Evidence;
+use super::layout::Layout;
+use super::missing::{is_missing, is_weak};
+use super::records::walk;
+use crate::data::{Cells, TextCells};
+use crate::error::Result;
+use crate::format::date::seconds;
+use crate::format::number_cell::NumberCell;
+use crate::format::number_form::NumberForm;
+
+/// What is to be read of a column.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    pub(super) meaning: Meaning,
+    /// Of text: how many of its cells are numbers, if it was meant to be numeric, and the first row that is none.
+    pub(super) numbers: usize,
+    pub(super) first_text: usize,
+}
+
+impl Plan {
+    /// Of a column that is what it seems to be.
+    pub(super) fn sure(meaning: Meaning) -> Self {
+        Self { meaning, numbers: 0, first_text: 0 }
+    }
+
+    /// Text where numbers were meant, perhaps; `skipped` records are no rows.
+    pub(super) fn doubtful(evidence: &Evidence, skipped: usize) -> Self {
+        let numbers = evidence.numbers + if evidence.numbers > evidence.texts { evidence.weak } else { 0 };
+        Self { meaning: Meaning::Text, numbers, first_text: evidence.first_misfit().saturating_sub(skipped) }
+    }
+
+    /// Text where numbers were asked for.
+    pub(super) fn faulty(evidence: &Evidence, skipped: usize) -> Self {
+        let all = evidence.numbers + evidence.texts + evidence.dates + evidence.weak;
+        Self { numbers: all, ..Self::doubtful(evidence, skipped) }
+    }
+}
+
+/// A column while it is filled.
+pub(super) struct Filling<'a> {
+    plan: &'a Plan,
+    pub(super) cells: Cells,
+    codes: HashMap<String, u32>,
+    /// The first cell that is no date where a date was asked for.
+    pub(super) fault: Option<(usize, String)>,
+}
+
+impl<'a> Filling<'a> {
+    /// An empty column for so many rows.
+    pub(super) fn new(plan: &'a Plan, rows: usize) -> Self {
+        let cells = match plan.meaning {
+            Meaning::Number { .. } => Cells::Numbers(Vec::with_capacity(rows)),
+            Meaning::Date { .. } => Cells::Dates(Vec::with_capacity(rows)),
+            Meaning::Text | Meaning::Shortened => Cells::Text(TextCells {
+                values: Vec::new(),
+                codes: Vec::with_capacity(rows),
+                numbers: plan.numbers,
+                first_text: plan.first_text,
+            }),
+        };
+        Self { plan, cells, codes: HashMap::new(), fault: None }
+    }
+
+    /// Adds a trimmed cell.
+    pub(super) fn push(&mut self, cell: &str, missing: &[String]) {
+        match (&mut self.cells, &self.plan.meaning) {
+            (Cells::Numbers(values), Meaning::Number { form, .. }) => values.push(match cell.parse() {
+                // Most cells, and no gap is among them.
+                Ok(value) if *form == NumberForm::PLAIN && missing.is_empty() => value,
+                _ if is_missing(cell, missing) || is_weak(cell) => f64::NAN,
+                _ => NumberCell::of(cell).map_or(f64::NAN, |number| number.signed(form.value(number.digits))),
+            }),
+            (Cells::Dates(values), Meaning::Date { order }) => {
+                let gap = is_missing(cell, missing) || is_weak(cell);
+                let value = seconds(cell, *order);
+                if !gap && value.is_none() && self.fault.is_none() {
+                    self.fault = Some((values.len(), cell.to_owned()));
+                }
+                values.push(value.unwrap_or(f64::NAN));
+            }
+            (Cells::Text(text), _) if is_missing(cell, missing) => text.codes.push(TextCells::MISSING),
+            (Cells::Text(text), meaning) => {
+                let short = matches!(meaning, Meaning::Shortened).then(|| shortened(cell)).flatten();
+                let value = short.as_deref().unwrap_or(cell);
+                let next = text.values.len() as u32;
+                let code = self.codes.get(value).copied().unwrap_or_else(|| {
+                    self.codes.insert(value.to_owned(), next);
+                    text.values.push(value.to_owned());
+                    next
+                });
+                text.codes.push(code);
+            }
+            (Cells::Numbers(_) | Cells::Dates(_) | Cells::Images(_), _) => {}
+        }
+    }
+}
+
+/// The shortest form of what is a number.
+fn shortened(cell: &str) -> Option<String> {
+    cell.parse::<f64>().ok().map(|number| number.to_string())
+}
+
+/// What the second walk makes.
+pub(super) struct Filled {
+    pub(super) columns: Vec<Cells>,
+    /// Column, row and text of the first cell that is no date where dates were asked for.
+    pub(super) fault: Option<(usize, usize, String)>,
+    /// The cells of some columns as they stand.
+    pub(super) verbatim: Vec<Vec<String>>,
+}
+
+/// The cells of all columns, and as they stand those of the columns `verbatim`.
+pub(super) fn fill(
+    (layout, origin, bytes): (Layout, &str, &[u8]),
+    (plans, rows, headless): (&[Plan], usize, bool),
+    (missing, verbatim): (&[String], &[usize]),
+) -> Result<Filled> {
+    let mut columns: Vec<Filling<'_>> = plans.iter().map(|plan| Filling::new(plan, rows)).collect();
+    let mut kept = vec![Vec::new(); verbatim.len()];
+    let mut header = !headless;
+    walk(layout, origin, bytes, |_, record| {
+        if std::mem::take(&mut header) {
+            return Ok(());
+        }
+        for (cell, column) in record.iter().zip(&mut columns) {
+            column.push(cell, missing);
+        }
+        for (&j, kept) in verbatim.iter().zip(&mut kept) {
+            kept.push(record.get(j).unwrap_or_default().to_owned());
+        }
+        Ok(())
+    })?;
+    let mut faults = columns.iter_mut().enumerate().filter_map(|(j, column)| Some((j, column.fault.take()?)));
+    let fault = faults.next().map(|(j, (row, cell))| (j, row, cell));
+    Ok(Filled { fault, columns: columns.into_iter().map(|column| column.cells).collect(), verbatim: kept })
+}

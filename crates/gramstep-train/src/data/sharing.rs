@@ -1,0 +1,262 @@
+//! The ways to share out rows: classes by themselves, in the order of time, groups as a whole.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+
+use gramstep::random::Purpose;
+
+use super::permutation::permutation;
+use super::split::Sizes;
+use super::{Cells, Split, SplitBy, Table, Task};
+use crate::error::{Error, Result};
+
+/// The rows of a table shared out among training, validation and test by shares of all rows; `column` is the target of a
+/// classification.
+pub(super) fn share_out(
+    table: &Table,
+    rows: &[usize],
+    by: &SplitBy,
+    class: Option<&str>,
+    (test, validation): (f64, f64),
+    seed: u64,
+    notes: &mut Vec<String>,
+) -> Result<Split> {
+    let origin = table.origin();
+    let sizes = Split::sizes(origin, rows.len(), test, validation)?;
+    match by {
+        SplitBy::Random => match class {
+            Some(class) => {
+                let class = table.require(class)?;
+                let split = stratified(rows, |row| class.text(row), sizes, seed);
+                let asked = sizes.test + sizes.validation;
+                let got = split.test.len() + split.validation.len();
+                if got < asked {
+                    notes.push(format!("{origin}: {} rows of rare classes stay in training", asked - got));
+                }
+                Ok(split)
+            }
+            None => Split::new(origin, rows, test, validation, seed),
+        },
+        SplitBy::Time(name) => in_time(table, rows, name, sizes, notes),
+        SplitBy::Group(name) => in_groups(table, rows, name, sizes, seed, notes),
+    }
+}
+
+/// Each class is shared out by itself, as nearly as whole rows allow; every class keeps a training row.
+fn stratified<C: Hash + Eq>(rows: &[usize], class: impl Fn(usize) -> C, sizes: Sizes, seed: u64) -> Split {
+    let order: Vec<usize> = permutation(rows.len(), seed, Purpose::Split, 0).into_iter().map(|i| rows[i]).collect();
+    let mut places: HashMap<C, usize> = HashMap::new();
+    let mut members: Vec<Vec<usize>> = Vec::new();
+    // In the order of the rows, so that the order of classes does not depend on the seed.
+    for &row in rows {
+        let next = places.len();
+        places.entry(class(row)).or_insert(next);
+    }
+    members.resize(places.len(), Vec::new());
+    for &row in &order {
+        members[places[&class(row)]].push(row);
+    }
+    let spare: Vec<usize> = members.iter().map(|members| members.len() - 1).collect();
+    let counts: Vec<usize> = members.iter().map(Vec::len).collect();
+    let test = quotas(&counts, &spare, sizes.test);
+    let left: Vec<usize> = spare.iter().zip(&test).map(|(spare, test)| spare - test).collect();
+    let validation = quotas(&counts, &left, sizes.validation);
+    let mut split = Split { train: Vec::new(), validation: Vec::new(), test: Vec::new() };
+    let mut of: HashMap<usize, u8> = HashMap::new();
+    for ((members, &test), &validation) in members.iter().zip(&test).zip(&validation) {
+        for (at, &row) in members.iter().enumerate() {
+            of.insert(row, if at < test { 2 } else { u8::from(at < test + validation) });
+        }
+    }
+    for row in order {
+        match of[&row] {
+            0 => split.train.push(row),
+            1 => split.validation.push(row),
+            _ => split.test.push(row),
+        }
+    }
+    split
+}
+
+/// So many of `all` rows, in proportion to the classes' rows and at most `most` of each: by largest remainders.
+fn quotas(counts: &[usize], most: &[usize], wanted: usize) -> Vec<usize> {
+    let all: usize = counts.iter().sum();
+    let exact = |class: usize| wanted as f64 * counts[class] as f64 / all as f64;
+    #[allow(clippy::cast_sign_loss)] // a count
+    let mut quotas: Vec<usize> =
+        (0..counts.len()).map(|class| (exact(class).floor() as usize).min(most[class])).collect();
+    let mut order: Vec<usize> = (0..counts.len()).collect();
+    order.sort_by(|&a, &b| (exact(b) - quotas[b] as f64).total_cmp(&(exact(a) - quotas[a] as f64)));
+    let mut open = wanted.saturating_sub(quotas.iter().sum());
+    while open > 0 {
+        let before = open;
+        for &class in &order {
+            if open > 0 && quotas[class] < most[class] {
+                quotas[class] += 1;
+                open -= 1;
+            }
+        }
+        if before == open {
+            break;
+        }
+    }
+    quotas
+}
+
+/// The last rows are for the test, those before them for validation; rows without a time are for training.
+fn in_time(table: &Table, rows: &[usize], name: &str, sizes: Sizes, notes: &mut Vec<String>) -> Result<Split> {
+    let column = table.require(name)?;
+    let times = match &column.cells {
+        Cells::Dates(dates) => dates.as_slice(),
+        _ => table.numbers(column)?,
+    };
+    let mut order = rows.to_vec();
+    // Those without a time come first; equal times stay in the order of the file.
+    order.sort_by(|&a, &b| times[b].is_nan().cmp(&times[a].is_nan()).then(times[a].total_cmp(&times[b])));
+    let without = order.iter().filter(|&&row| times[row].is_nan()).count();
+    if without > 0 {
+        notes.push(format!("{}: `{name}`: {without} rows without a time are for training", table.origin()));
+    }
+    let test = order.split_off(order.len() - sizes.test);
+    let validation = order.split_off(order.len() - sizes.validation);
+    Ok(Split { train: order, validation, test })
+}
+
+/// Whole groups, in a seeded order, until their rows are enough.
+fn in_groups(
+    table: &Table,
+    rows: &[usize],
+    name: &str,
+    sizes: Sizes,
+    seed: u64,
+    notes: &mut Vec<String>,
+) -> Result<Split> {
+    let column = table.require(name)?;
+    let mut places: HashMap<String, usize> = HashMap::new();
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    for &row in rows {
+        let place = match column.text(row) {
+            Some(group) => *places.entry(group).or_insert(groups.len()),
+            // What has no group is one of its own.
+            None => groups.len(),
+        };
+        if place == groups.len() {
+            groups.push(Vec::new());
+        }
+        groups[place].push(row);
+    }
+    let parts = 1 + usize::from(sizes.test > 0) + usize::from(sizes.validation > 0);
+    if groups.len() < parts {
+        let purpose = format!("{parts} parts: `{name}` has {} groups", groups.len());
+        return Err(Error::TooFewRows { origin: table.origin().to_owned(), rows: rows.len(), purpose });
+    }
+    let order = permutation(groups.len(), seed, Purpose::Split, 0);
+    let mut left = order.into_iter();
+    let mut reserve = parts - 1;
+    let mut take = |wanted: usize| {
+        let mut part: Vec<usize> = Vec::new();
+        if wanted > 0 {
+            // Groups that the parts after this one need are left.
+            while part.len() < wanted && left.len() > reserve {
+                part.extend(left.next().into_iter().flat_map(|group| groups[group].iter().copied()));
+            }
+            reserve -= 1;
+        }
+        part
+    };
+    let (test, validation) = (take(sizes.test), take(sizes.validation));
+    let train: Vec<usize> = left.flat_map(|group| groups[group].iter().copied()).collect();
+    notes.push(format!(
+        "{}: {} groups by `{name}` stay together: {} rows for training, {} for validation, {} for the \
+         test; `{name}` is no input",
+        table.origin(),
+        groups.len(),
+        train.len(),
+        validation.len(),
+        test.len()
+    ));
+    Ok(Split { train, validation, test })
+}
+
+/// The target of a classification, as far as it is known before it is decided.
+pub(super) fn class_column(columns: &[String], task: Task) -> Option<&str> {
+    match columns {
+        [only] if task == Task::Classification => Some(only),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::table_of;
+
+    fn shares(table: &Table, by: &str, class: Option<&str>, seed: u64) -> Result<Split> {
+        let rows: Vec<usize> = (0..table.rows()).collect();
+        share_out(table, &rows, &by.parse()?, class, (0.2, 0.2), seed, &mut Vec::new())
+    }
+
+    fn all(split: &Split) -> Vec<usize> {
+        let mut all = [split.train.clone(), split.validation.clone(), split.test.clone()].concat();
+        all.sort_unstable();
+        all
+    }
+
+    #[test]
+    fn classes_have_the_same_shares_in_every_part_and_a_rare_one_is_in_training() {
+        let text = (0..200).map(|i| format!("{i},{}\n", ["r", "g", "g", "b"][i % 4])).collect::<Vec<_>>().concat();
+        let table = table_of(&format!("a,c\n{text}0,v\n"));
+        let column = table.column("c").unwrap();
+        for seed in 0..5 {
+            let split = shares(&table, "random", Some("c"), seed).unwrap();
+            assert_eq!(all(&split), (0..201).collect::<Vec<_>>());
+            let count = |rows: &[usize], class: &str| {
+                rows.iter().filter(|&&row| column.text(row).as_deref() == Some(class)).count()
+            };
+            assert_eq!((split.test.len(), split.validation.len()), (40, 40));
+            for (class, tenth) in [("r", 10), ("g", 20), ("b", 10)] {
+                assert_eq!([count(&split.test, class), count(&split.validation, class)], [tenth; 2], "{class}");
+            }
+            assert_eq!(count(&split.train, "v"), 1);
+        }
+    }
+
+    #[test]
+    fn every_class_has_a_training_row_however_many_there_are() {
+        let text = (0..30).map(|i| format!("{i},k{}\n", i / 2)).collect::<Vec<_>>().concat();
+        let table = table_of(&format!("a,c\n{text}"));
+        let split = shares(&table, "random", Some("c"), 3).unwrap();
+        let classes: std::collections::HashSet<_> =
+            split.train.iter().map(|&row| table.column("c").unwrap().text(row)).collect();
+        assert_eq!((classes.len(), all(&split).len()), (15, 30));
+    }
+
+    #[test]
+    fn the_last_rows_in_time_are_the_test_rows() {
+        let text = (0..50).map(|i| format!("2024-01-{:02},{i}\n", (i * 7) % 25 + 1)).collect::<Vec<_>>().concat();
+        let table = table_of(&format!("d,y\n{text}"));
+        let Cells::Dates(dates) = &table.column("d").unwrap().cells else { panic!("dates") };
+        let split = shares(&table, "time:d", None, 0).unwrap();
+        let latest = |rows: &[usize]| rows.iter().map(|&row| dates[row]).fold(f64::NEG_INFINITY, f64::max);
+        let earliest = |rows: &[usize]| rows.iter().map(|&row| dates[row]).fold(f64::INFINITY, f64::min);
+        assert!(
+            latest(&split.train) <= earliest(&split.validation) && latest(&split.validation) <= earliest(&split.test)
+        );
+        assert_eq!((all(&split).len(), split.test.len(), split.validation.len()), (50, 10, 10));
+        assert!(shares(&table, "time:z", None, 0).is_err());
+    }
+
+    #[test]
+    fn groups_stay_together() {
+        let text = (0..60).map(|i| format!("0{},{i}\n", i % 12)).collect::<Vec<_>>().concat();
+        let table = table_of(&format!("g,y\n{text}"));
+        for seed in 0..4 {
+            let split = shares(&table, "group:g", None, seed).unwrap();
+            let groups = |rows: &[usize]| rows.iter().map(|row| row % 12).collect::<std::collections::BTreeSet<_>>();
+            let (a, b, c) = (groups(&split.train), groups(&split.validation), groups(&split.test));
+            assert!(a.is_disjoint(&b) && a.is_disjoint(&c) && b.is_disjoint(&c));
+            assert_eq!((all(&split).len(), split.test.len(), split.validation.len()), (60, 15, 15));
+        }
+        assert!(shares(&table_of("g,y\nx,1\nx,2\nx,3\nx,4\nx,5\nx,6\n"), "group:g", None, 0).is_err());
+    }
+}

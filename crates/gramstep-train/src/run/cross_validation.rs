@@ -1,0 +1,113 @@
+//! `--folds K`: every row is predicted by a fit that has not seen it, then the final fit is made of all rows but those of the
+//! test, as without folds.
+
+use gramstep::{Matrix, Scalar};
+
+use super::assignment::Assignment;
+use crate::data::{DataOptions, Dataset, Fold, Problem, Targets};
+use crate::error::Result;
+use crate::folder::Keep;
+use crate::outcome::Folds;
+use crate::outcome::event::{Observer, Silent};
+use crate::outcome::metrics::Metrics;
+use crate::outcome::metrics::{in_own_units, largest};
+use crate::settings::{Config, Precision};
+use crate::training::processes::Processes;
+
+/// What folds come to.
+pub(super) struct CrossValidation {
+    pub(super) folds: Folds,
+    /// A CSV: line of the row in the file, fold, true values and predictions.
+    pub(super) predictions: Vec<u8>,
+}
+
+/// What a fold is judged to be.
+struct Judged {
+    metrics: Metrics,
+    header: Vec<String>,
+    /// Line and cells of each row.
+    rows: Vec<(u64, Vec<String>)>,
+}
+
+/// Fits and judges every fold; none if the user ended it.
+///
+/// # Errors
+/// Those of a fit.
+pub(super) fn cross_validate(
+    config: &Config,
+    count: usize,
+    precision: Precision,
+    processes: Processes<'_>,
+    observer: &mut dyn Observer,
+) -> Result<Option<CrossValidation>> {
+    let options = config.data_options()?;
+    let table = Problem::table(&options, &mut |_, _| {})?;
+    let (mut metrics, mut header, mut rows) = (Vec::new(), Vec::new(), Vec::new());
+    for number in 0..count {
+        let fold = Some(Fold { number, of: count });
+        let problem = Problem::of_table(&table, &DataOptions { fold, ..options.clone() })?;
+        let judged = match precision {
+            Precision::F32 => judge(&problem.into_type::<f32>(), number, config, processes)?,
+            Precision::F64 => judge(&problem.into_type::<f64>(), number, config, processes)?,
+        };
+        let Some(judged) = judged else { return Ok(None) };
+        metrics.push(judged.metrics);
+        header = judged.header;
+        rows.extend(judged.rows);
+        observer.count("folds", number + 1, count);
+    }
+    rows.sort_by_key(|(line, _)| *line);
+    let cells = rows.into_iter().map(|(_, cells)| cells);
+    let predictions = csv(std::iter::once(header).chain(cells)).unwrap_or_default();
+    Ok(Some(CrossValidation { folds: Folds::of(&metrics), predictions }))
+}
+
+/// Fits all other rows and judges those of a fold.
+fn judge<T: Scalar>(
+    problem: &Problem<T>,
+    number: usize,
+    config: &Config,
+    processes: Processes<'_>,
+) -> Result<Option<Judged>> {
+    let learnt = Assignment::new(problem, config, processes).learn(Keep::Nothing, &mut Silent)?;
+    let (Some(metrics), Some(test)) = (learnt.report.test.clone(), &problem.test) else { return Ok(None) };
+    if learnt.report.is_interrupted() {
+        return Ok(None);
+    }
+    let test: Dataset<f64> = test.cast();
+    let mut outputs = learnt.predictor.learned().outputs(&test.inputs)?;
+    let targets = &problem.preprocessing.targets;
+    in_own_units(&mut outputs, targets);
+    let cells = |matrix: &Matrix<f64>, i: usize| matrix.row(i).iter().map(f64::to_string).collect::<Vec<_>>();
+    let columns = targets.columns();
+    let mut header = vec!["line".to_owned(), "fold".to_owned()];
+    header.extend(columns.iter().map(|column| format!("true_{column}")));
+    header.extend(columns.iter().map(|column| format!("predicted_{column}")));
+    let mut truth = test.targets.clone();
+    match targets {
+        Targets::Regression { .. } => in_own_units(&mut truth, targets),
+        Targets::Classification { classes, .. } => {
+            header.extend(classes.iter().map(|class| format!("probability_{class}")));
+        }
+    }
+    let row = |(i, &line): (usize, &u64)| {
+        let mut row = vec![line.to_string(), (number + 1).to_string()];
+        match targets.classes() {
+            Some(classes) => row.extend([&truth, &outputs].map(|matrix| classes[largest(matrix.row(i))].clone())),
+            None => row.extend(cells(&truth, i)),
+        }
+        row.extend(cells(&outputs, i));
+        (line, row)
+    };
+    let rows = problem.test_lines.iter().enumerate().map(row).collect();
+    Ok(Some(Judged { metrics, header, rows }))
+}
+
+/// The bytes of a CSV.
+fn csv(rows: impl Iterator<Item = Vec<String>>) -> Option<Vec<u8>> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for row in rows {
+        writer.write_record(&row).ok()?;
+    }
+    writer.into_inner().ok()
+}
