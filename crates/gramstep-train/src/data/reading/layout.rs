@@ -1,6 +1,6 @@
 //! The mark between cells, found over the first lines with quotes respected.
 
-use super::records::reader;
+use super::cells::reader;
 use super::separator::Separator;
 
 /// Lines that are looked at.

@@ -3,6 +3,7 @@
 //! The file is read into memory once and walked twice: first to see in which ways every cell of a column can be read
 //! (`evidence.rs`), then, when that is decided (`decide.rs`), to fill the columns.
 
+mod cells;
 mod decide;
 mod delimited;
 mod evidence;

@@ -1,17 +1,8 @@
 //! Walking the lines of a delimited file.
 
+use super::cells::reader;
 use super::layout::Layout;
 use crate::error::{Error, Result};
-
-/// The reader that cuts lines into cells.
-pub(super) fn reader(bytes: &[u8], separator: u8) -> csv::Reader<&[u8]> {
-    csv::ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .delimiter(separator)
-        .trim(csv::Trim::All)
-        .from_reader(bytes)
-}
 
 /// Calls `visit` with the line and the cells of every record, the first one included. A first line that has one name
 /// fewer than the others have cells lacks the name of the first column.
