@@ -48,10 +48,13 @@ impl Inputs {
         let mut changes = vec![(0.0, 1.0); self.width()];
         let mut bounds = vec![Bound::Free; self.width()];
         for (column, places) in self.places() {
-            let Encoding::Number { .. } = column.encoding else { continue };
-            let at = places.start;
-            let values: Vec<f64> = (0..train.rows()).map(|i| train.inputs[(i, at)].to_f64()).collect();
-            (bounds[at], changes[at]) = decide(&values, train.weights.as_deref());
+            if matches!(column.encoding, Encoding::Image(_)) {
+                continue;
+            }
+            for at in places.take(column.encoding.measured()) {
+                let values: Vec<f64> = (0..train.rows()).map(|i| train.inputs[(i, at)].to_f64()).collect();
+                (bounds[at], changes[at]) = decide(&values, train.weights.as_deref());
+            }
         }
         for (at, (centre, scale)) in changes.iter().enumerate() {
             self.standardisation.mean[at] += self.standardisation.scale[at] * centre;

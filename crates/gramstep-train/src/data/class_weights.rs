@@ -123,7 +123,7 @@ mod tests {
     use crate::data::{DataOptions, table_of};
 
     fn problem() -> Problem {
-        let row = |i: usize| format!("{},{}\n", i * i, if i % 10 == 0 { "rare" } else { "usual" });
+        let row = |i: usize| format!("{},{}\n", i * i, if i.is_multiple_of(10) { "rare" } else { "usual" });
         let text = format!("a,y\n{}", (0..100).map(row).collect::<String>());
         Problem::of_table(&table_of(&text), &DataOptions::of("csv:t".parse().unwrap())).unwrap()
     }

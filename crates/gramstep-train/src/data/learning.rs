@@ -1,5 +1,7 @@
 //! How a regression learns its targets: by which loss, and they themselves or their logarithms.
 
+use gramstep::Matrix;
+
 use super::{LossChoice, Standardisation, Targets, Transform, TransformChoice};
 use crate::error::{Error, Result};
 
@@ -104,6 +106,34 @@ impl Targets {
                 transform.invert(learned.mul_add(standardisation.scale[a], standardisation.mean[a]))
             }
             Self::Classification { .. } => learned,
+        }
+    }
+
+    /// What expected outputs stand for: a number of each target in its own units, or the one-hot class.
+    pub(crate) fn truth(&self, expected: &Matrix<f64>) -> Matrix<f64> {
+        match self {
+            Self::Regression { columns, loss, .. } => {
+                Matrix::from_fn(expected.rows(), columns.len(), |i, a| self.own(a, expected[(i, a * loss.outputs())]))
+            }
+            Self::Classification { .. } => expected.clone(),
+        }
+    }
+
+    /// Names of the columns of predictions: of every target, or of every level of its quantiles; of the class and the
+    /// probabilities of all classes.
+    pub(crate) fn predicted_names(&self) -> Vec<String> {
+        match self {
+            Self::Regression { columns, loss, .. } => {
+                let levels: Vec<String> = match loss.levels() {
+                    [] => vec![String::new()],
+                    levels => levels.iter().map(|level| format!("_{level}")).collect(),
+                };
+                let pairs = columns.iter().flat_map(|name| levels.iter().map(move |level| (name, level)));
+                pairs.map(|(name, level)| format!("predicted_{name}{level}")).collect()
+            }
+            Self::Classification { column, classes, .. } => std::iter::once(format!("predicted_{column}"))
+                .chain(classes.iter().map(|class| format!("probability_{class}")))
+                .collect(),
         }
     }
 

@@ -165,6 +165,7 @@ impl Transform {
         if self == Self::Log { value.exp() } else { value }
     }
 
+    #[allow(clippy::trivially_copy_pass_by_ref)] // what serde calls
     pub(super) fn is_none(&self) -> bool {
         *self == Self::None
     }

@@ -193,7 +193,7 @@ fn errors_of_targets(
     (0..own.rows()).for_each(|i| targets.own_outputs(own.row_mut(i)));
     let (n, k) = (outputs.rows(), columns.len());
     let predicted = Matrix::from_fn(n, k, |i, j| own[(i, j * per_target + middle)]);
-    let truth = Matrix::from_fn(n, k, |i, j| targets.own(j, expected[(i, j * per_target)]));
+    let truth = targets.truth(expected);
     (0..k).map(|j| errors(&predicted, &truth, weights, (j, 1.0))).collect()
 }
 

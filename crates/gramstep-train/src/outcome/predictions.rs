@@ -111,6 +111,7 @@ mod tests {
     #[test]
     fn a_row_that_could_not_be_predicted_is_empty_at_its_place() {
         let predictions = Predictions {
+            kept: Vec::new(),
             header: vec!["predicted_kind".to_owned(), "probability_a".to_owned()],
             classes: Some(vec!["=a".to_owned(), "-1".to_owned()]),
             names: vec!["1.png".to_owned(), "@3.png".to_owned()],

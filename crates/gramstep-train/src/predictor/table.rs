@@ -6,7 +6,7 @@ use gramstep::Matrix;
 
 use super::whole::check_finite;
 use super::{Predictor, half_width};
-use crate::data::{BrokenImages, DataHash, FrameCells, Preprocessing, Problem, ReadOptions, Source, Table, Targets};
+use crate::data::{BrokenImages, DataHash, FrameCells, Preprocessing, Problem, ReadOptions, Source, Table};
 use crate::error::{Error, Result};
 use crate::folder::RunFolder;
 use crate::outcome::Predictions;
@@ -107,23 +107,10 @@ impl Predictor {
         notes.extend(inputs.outside(table));
         let outputs = self.learned().outputs(&x)?;
         let metrics = judge(table, &outputs, self.preprocessing(), &mut notes);
-        let (header, classes) = match targets {
-            Targets::Regression { columns, loss, .. } => {
-                let levels: Vec<String> = loss.levels().iter().map(|level| format!("_{level}")).collect();
-                let of = |name: &String| match &levels[..] {
-                    [] => vec![format!("predicted_{name}")],
-                    levels => levels.iter().map(|level| format!("predicted_{name}{level}")).collect(),
-                };
-                (columns.iter().flat_map(of).collect(), None)
-            }
-            Targets::Classification { column, classes, .. } => {
-                let chosen = (0..rows.len()).map(|i| classes[largest(outputs.row(i))].clone()).collect();
-                let header = (std::iter::once(format!("predicted_{column}")))
-                    .chain(classes.iter().map(|class| format!("probability_{class}")))
-                    .collect();
-                (header, Some(chosen))
-            }
-        };
+        let header = targets.predicted_names();
+        let classes = targets
+            .classes()
+            .map(|classes| (0..x.rows()).map(|i| classes[largest(outputs.row(i))].clone()).collect::<Vec<String>>());
         let mut values = outputs;
         in_own_units(&mut values, targets);
         check_finite(&values)?;

@@ -4,7 +4,8 @@
 use gramstep::{Matrix, Scalar};
 
 use super::assignment::Assignment;
-use crate::data::{DataOptions, Dataset, Fold, Problem, Targets};
+use super::prepare;
+use crate::data::{DataOptions, Dataset, Fold, Problem};
 use crate::error::Result;
 use crate::folder::Keep;
 use crate::outcome::Folds;
@@ -45,7 +46,8 @@ pub(super) fn cross_validate(
     let (mut metrics, mut header, mut rows) = (Vec::new(), Vec::new(), Vec::new());
     for number in 0..count {
         let fold = Some(Fold { number, of: count });
-        let problem = Problem::of_table(&table, &DataOptions { fold, ..options.clone() })?;
+        let mut problem = Problem::of_table(&table, &DataOptions { fold, ..options.clone() })?;
+        prepare(&mut problem, config, false)?;
         let judged = match precision {
             Precision::F32 => judge(&problem.into_type::<f32>(), number, config, processes)?,
             Precision::F64 => judge(&problem.into_type::<f64>(), number, config, processes)?,
@@ -74,7 +76,11 @@ fn judge<T: Scalar>(
     if learnt.report.is_interrupted() {
         return Ok(None);
     }
-    let test: Dataset<f64> = test.cast();
+    let mut test: Dataset<f64> = test.cast();
+    if learnt.predictor.preprocessing().inputs.bounds.is_empty() {
+        // Ridge regression took the place of networks.
+        problem.preprocessing.inputs.unbound(&mut test.inputs);
+    }
     let mut outputs = learnt.predictor.learned().outputs(&test.inputs)?;
     let targets = &problem.preprocessing.targets;
     in_own_units(&mut outputs, targets);
@@ -82,14 +88,8 @@ fn judge<T: Scalar>(
     let columns = targets.columns();
     let mut header = vec!["line".to_owned(), "fold".to_owned()];
     header.extend(columns.iter().map(|column| format!("true_{column}")));
-    header.extend(columns.iter().map(|column| format!("predicted_{column}")));
-    let mut truth = test.targets.clone();
-    match targets {
-        Targets::Regression { .. } => in_own_units(&mut truth, targets),
-        Targets::Classification { classes, .. } => {
-            header.extend(classes.iter().map(|class| format!("probability_{class}")));
-        }
-    }
+    header.extend(targets.predicted_names());
+    let truth = targets.truth(&test.targets);
     let row = |(i, &line): (usize, &u64)| {
         let mut row = vec![line.to_string(), (number + 1).to_string()];
         match targets.classes() {

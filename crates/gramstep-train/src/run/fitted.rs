@@ -35,7 +35,7 @@ impl<T> Fitted<T> {
     /// Ridge regression takes its place; the training that was for nothing is still told of.
     pub(super) fn exchange(&mut self, reference: Reference) {
         self.learned = reference.learned;
-        self.name = "linear".to_owned();
+        "linear".clone_into(&mut self.name);
         self.ridge = reference.ridge;
         // It has seen the training rows alone.
         self.circular = false;

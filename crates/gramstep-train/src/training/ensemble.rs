@@ -13,7 +13,7 @@ use gramstep::{Device, Matrix, Model, Scalar};
 use super::far;
 use super::finished::Finished;
 use super::folds::{Fold, Folds};
-use crate::data::{Portion, Preprocessing};
+use crate::data::{Portion, Preprocessing, SplitBy};
 use crate::error::{Error, Result};
 use crate::outcome::event::{Event, Observer, Start};
 use crate::outcome::metrics;
@@ -175,7 +175,10 @@ impl<T: Scalar> Ensemble<'_, T> {
 
     /// The rows that change between networks; none where they do not.
     fn folds(&self) -> Result<Option<Folds<T>>> {
-        let own = matches!(self.settings.validation, Portion::Fraction(_)) && self.settings.ensemble > 1;
+        // Rows that are apart by time or group stay apart.
+        let at_random = self.settings.split.as_ref().is_none_or(|split| *split == SplitBy::Random);
+        let shared_out = matches!(self.settings.validation, Portion::Fraction(_)) && at_random;
+        let own = shared_out && self.settings.ensemble > 1;
         let Parts { train, validation, .. } = self.parts;
         validation.filter(|_| own).map(|validation| Folds::new(train, validation)).transpose()
     }

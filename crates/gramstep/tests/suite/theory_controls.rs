@@ -1,8 +1,8 @@
 //! Every check of every claim has a control that makes it fail with finite numbers: a setting in which what is claimed is
 //! not so.
 
-use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use gramstep::theory::{
     Certificate, Claim, Cost, Effort, Ground, Labels, LazyScale, LazyWidth, LinearRate, Meter, MinibatchRate,
@@ -40,20 +40,20 @@ fn axes(samples: usize) -> Ground {
 
 /// A meter that tells what a function of the number of the call says, and does the work only where it is to.
 struct Telling {
-    calls: Cell<u32>,
+    calls: AtomicU32,
     tells: fn(u32) -> Cost,
     works: fn(u32) -> bool,
 }
 
 impl Telling {
     fn new(tells: fn(u32) -> Cost, works: fn(u32) -> bool) -> Self {
-        Self { calls: Cell::new(0), tells, works }
+        Self { calls: AtomicU32::new(0), tells, works }
     }
 }
 
 impl Meter for Telling {
     fn measure(&self, work: &mut dyn FnMut()) -> Cost {
-        let call = self.calls.replace(self.calls.get() + 1);
+        let call = self.calls.fetch_add(1, Ordering::Relaxed);
         if (self.works)(call) {
             work();
         }
