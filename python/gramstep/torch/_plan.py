@@ -190,33 +190,37 @@ class _Probe:
         generator = torch.Generator("cpu").manual_seed(7)
         s, v = (torch.rand(size, generator=generator, device="cpu") + 0.5 for size in f.shape)
         self.factors, v = s.to(f), v.to(f)
-        into = edges((nodes[at], output) for at, output in points)
-        plain, scaled = (pull([f], into, [c]) for c in (v.expand_as(f).contiguous(), self.factors[:, None] * v))
-        found = {p: (e, q) for p, e, q in zip(points, plain, scaled) if e is not None and q is not None}
-        self.found = {p: (e, q) for p, (e, q) in found.items() if bool(q.any())}
         self.tolerance = min(5e-2, 4 * epsilon**0.5)
-        self.settled = len(self.found) == len(points)
+        self._misfits: dict[Point, list[tuple[float, Layout]]] = {}
+        # A few points at a time: all cotangents of a network twice would be the most memory that a step takes.
+        size = max(8, -(-len(points) // 4))
+        for start in range(0, len(points), size):
+            some = points[start : start + size]
+            into = edges((nodes[at], output) for at, output in some)
+            plain, scaled = (pull([f], into, [c]) for c in (v.expand_as(f).contiguous(), self.factors[:, None] * v))
+            for point, e, q in zip(some, plain, scaled):
+                if e is not None and q is not None and bool(q.any()):
+                    self._misfits[point] = self._compare(e, q)
+        self.settled = len(self._misfits) == len(points)
 
     def reaches(self, point: Point) -> bool:
         """Whether f depends on the output at this point."""
-        return point in self.found
+        return point in self._misfits
 
     def layout(self, point: Point) -> Layout | None:
         """The layout under which the rows of each sample grew by its factor; None if there is none."""
-        return next((layout for off, layout in self._misfits(point) if off <= self.tolerance), None)
+        return next((layout for off, layout in self._misfits.get(point, []) if off <= self.tolerance), None)
 
     def refusal(self, point: Point) -> UnsupportedGraph:
-        node, nearest = self.nodes[point[0]], min((off for off, _ in self._misfits(point)), default=math.inf)
+        node, nearest = self.nodes[point[0]], min((off for off, _ in self._misfits[point]), default=math.inf)
         return UnsupportedGraph(
             node.name(),
             f"no axis of its output {edge_shape(node, point[1])} holds the {self.n} samples (off by {nearest:.1e})",
             HINT,
         )
 
-    def _misfits(self, point: Point) -> list[tuple[float, Layout]]:
-        if point not in self.found:
-            return []
-        e, q = self.found[point]
+    def _compare(self, e: Tensor, q: Tensor) -> list[tuple[float, Layout]]:
+        """How far the rows of `q` are from those of `e` times each sample's factor, under every layout."""
         size, misfits = float(q.float().norm()), []
         for layout in Layout.candidates(tuple(q.shape), self.n):
             rows = layout.split(e)
