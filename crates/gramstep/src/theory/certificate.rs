@@ -6,7 +6,7 @@ use super::picture::Picture;
 use super::statistics::exponent;
 
 /// The largest tolerance of a fitted exponent: scattered points do not make a claim easier.
-const MOST_UNCERTAIN: f64 = 0.25;
+pub(super) const MOST_UNCERTAIN: f64 = 0.25;
 
 /// What a certificate says of its claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

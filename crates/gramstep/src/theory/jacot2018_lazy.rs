@@ -9,7 +9,7 @@
 //! The first line is theorem 2 of the paper, the last its theorem 1: at the start the kernel is that of infinite width up
 //! to fluctuations, each entry a mean over m units.
 
-use super::certificate::{Assumption, Certificate, Check, Relation};
+use super::certificate::{Assumption, Certificate, Check, MOST_UNCERTAIN, Relation};
 use super::ground::{Ground, Labels, Progress};
 use super::lazy::{LAZY, Lazy, MEASURES, train};
 use super::limit::{Distance, distance};
@@ -38,7 +38,7 @@ pub struct LazyWidth {
     pub relative_rate: f64,
     /// Numbers of hidden layers L of the networks whose kernels at the start are compared with their limits.
     pub depths: Vec<usize>,
-    /// Their numbers of hidden units, ascending; two or more given widths up to the largest of these take their place.
+    /// Their numbers of hidden units, ascending, whatever widths are given.
     pub kernel_widths: Vec<usize>,
 }
 
@@ -62,13 +62,6 @@ impl LazyWidth {
         let activations = vec![Activation::Relu, Activation::Softplus];
         let (depths, kernel_widths) = (vec![1, 2, 3], vec![64, 128, 256, 512, 1024]);
         Self { samples, inputs, widths, activations, steps: 200, relative_rate: 1.0, depths, kernel_widths }
-    }
-
-    /// The widths at which kernels are compared with their limits.
-    fn kernel_widths(&self, ground: &Ground) -> Vec<usize> {
-        let most = self.kernel_widths.last().copied().unwrap_or(0);
-        let given = ground.widths.iter().flatten().copied().filter(|&width| width <= most).collect::<Vec<_>>();
-        if given.len() > 1 { given } else { self.kernel_widths.clone() }
     }
 }
 
@@ -102,7 +95,7 @@ impl Claim for LazyWidth {
     fn certify(&self, ground: &Ground, tell: &mut dyn FnMut(f64)) -> Result<Certificate> {
         ground.check()?;
         let widths = ground.widths(&self.widths);
-        let kernel_widths = self.kernel_widths(ground);
+        let kernel_widths = &self.kernel_widths;
         let squares: usize = kernel_widths.iter().map(|width| width * self.depths.len()).sum();
         let work = (widths.iter().sum::<usize>() * self.activations.len() + squares) * ground.seeds.len();
         let mut progress = Progress::new(tell, work as f64);
@@ -194,19 +187,16 @@ impl LazyWidth {
                 (" on test points", |distance| distance.test),
             ] {
                 let points: Vec<(f64, f64)> = own().map(|it| (it.width as f64, of(&it.distance))).collect();
+                let fitted = exponent(&points);
+                let tolerance = EXPONENT_TOLERANCE.max((2.0 * fitted.error).min(MOST_UNCERTAIN));
                 let level = largest(points.iter().map(|&(m, off)| off * m.sqrt() / depth as f64));
                 let name = format!("‖Θ̂₀ − Θ∞‖/‖Θ∞‖{what}, {layers}");
                 let title = format!("Tangent kernel at the start{what}, {layers}");
                 let picture = Picture::falling(title, ["hidden units", "distance from the limit / limit"], &points);
                 certificate = certificate
                     .check(
-                        Check::new(
-                            format!("{name}: exponent of the width"),
-                            exponent(&points).value,
-                            Relation::Near,
-                            -0.5,
-                        )
-                        .within(EXPONENT_TOLERANCE),
+                        Check::new(format!("{name}: exponent of the width"), fitted.value, Relation::Near, -0.5)
+                            .within(tolerance),
                     )
                     .check(Check::new(format!("{name} times √m/L, largest"), level, Relation::AtMost, FLUCTUATION))
                     .picture(picture.say("Before training begins the kernel is that of infinite width, up to chance."));
