@@ -82,6 +82,7 @@ fn sizes() -> Vec<Certificate> {
 }
 
 /// Settings in which claims are not so.
+#[allow(clippy::too_many_lines)] // a table
 fn controls() -> Vec<Certificate> {
     let narrow = |widths: &[usize]| one_seed().with_widths(widths.to_vec()).unwrap();
     let linear = || {
