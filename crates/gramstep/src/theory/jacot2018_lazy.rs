@@ -3,7 +3,7 @@
 //! ```text
 //! f_lin(θ, x) = f(θ₀, x) + J₀(θ − θ₀),    gradient descent on it: f_t = y + (I − ηG₀)ᵗ(f₀ − y)
 //! ‖f − f_lin‖/‖f − f₀‖  and  ‖G_t − G₀‖/‖G₀‖  fall at least like m^{−1/2}, f − f_lin on test points, too
-//! ‖Θ̂₀ − Θ∞‖/‖Θ∞‖ ≈ c_L·m^{−1/2} for L hidden layers of m units
+//! ‖Θ̂₀ − Θ∞‖/‖Θ∞‖ ≤ c_L·m^{−1/2} for L hidden layers of m units
 //! ```
 //!
 //! The first line is theorem 2 of the paper, the last its theorem 1: at the start the kernel is that of infinite width up
@@ -195,7 +195,7 @@ impl LazyWidth {
                 let picture = Picture::falling(title, ["hidden units", "distance from the limit / limit"], &points);
                 certificate = certificate
                     .check(
-                        Check::new(format!("{name}: exponent of the width"), fitted.value, Relation::Near, -0.5)
+                        Check::new(format!("{name}: exponent of the width"), fitted.value, Relation::AtMost, -0.5)
                             .within(tolerance),
                     )
                     .check(Check::new(format!("{name} times √m/L, largest"), level, Relation::AtMost, FLUCTUATION))
