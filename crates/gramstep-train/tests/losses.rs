@@ -108,12 +108,16 @@ fn the_logarithm_learns_relative_errors_and_comes_back_in_the_targets_units() {
     let predicted = predict(&learnt, &new);
     assert!((0..300).all(|i| (predicted[(i, 0)] / expected[(i, 0)]).ln().abs() < 0.3));
     assert!(learnt.report.validation.unwrap().regression.unwrap().r2.unwrap() > 0.9);
+    // Relative noise of a tenth, whatever the size.
+    let deviation = learnt.predictor.deviation_array(new.view()).unwrap();
+    let share = |i: usize| deviation[(i, 0)] / predicted[(i, 0)];
+    assert!((0..300).all(|i| (0.06..0.2).contains(&share(i))), "{} {}", share(0), share(1));
 }
 
 #[test]
 fn balanced_classes_are_found_as_often_as_they_are_there() {
     // One in twelve is of the rare class, told by noisy inputs.
-    let rare = |i: usize| i % 12 == 0;
+    let rare = |i: usize| i.is_multiple_of(12);
     let x = |first: usize, rows: usize| {
         Matrix::from_fn(rows, 2, |i, j| normal(first + i, 2 * j) + if rare(first + i) { 1.2 } else { 0.0 })
     };

@@ -109,6 +109,27 @@ impl Targets {
         }
     }
 
+    /// A deviation in the target's own units about a prediction f, of one of what is learned: f·σ of logarithms.
+    pub(crate) fn own_deviation(&self, f: f64, learned: f64) -> f64 {
+        if self.is_logarithm() { f * learned } else { learned }
+    }
+
+    /// The ends of an interval about a prediction f, of its half width in what is learned and of another one in the
+    /// target's own units: e^±h·f of logarithms.
+    pub(crate) fn interval(&self, f: f64, learned: f64, own: f64) -> [f64; 2] {
+        if self.is_logarithm() {
+            let half = learned.hypot(own / f).exp();
+            return [f / half, f * half];
+        }
+        let half = learned.hypot(own);
+        [f - half, f + half]
+    }
+
+    /// Whether logarithms are learned.
+    pub(crate) fn is_logarithm(&self) -> bool {
+        matches!(self, Self::Regression { transform: Transform::Log, .. })
+    }
+
     /// What expected outputs stand for: a number of each target in its own units, or the one-hot class.
     pub(crate) fn truth(&self, expected: &Matrix<f64>) -> Matrix<f64> {
         match self {

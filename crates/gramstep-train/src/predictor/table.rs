@@ -78,7 +78,8 @@ impl Predictor {
         let uncertainty = self.uncertainty()?;
         let (deviation, open) = (uncertainty.deviation(&x)?, self.open_by_gaps(table, &x)?);
         let normal = bars.interval.map_or(0.0, half_width);
-        let targets = self.preprocessing().targets.columns();
+        let all = &self.preprocessing().targets;
+        let targets = all.columns();
         let names = predictions.header.iter().zip(targets);
         predictions.header =
             names.flat_map(|(name, target)| std::iter::once(name.clone()).chain(bars.header(target))).collect();
@@ -89,9 +90,9 @@ impl Predictor {
             for (a, (&f, &deviation)) in predictions.values.row(i).iter().zip(deviation.row(i)).enumerate() {
                 wide.push(f);
                 let gap = open[(i, a)];
-                wide.extend(bars.deviation.then_some(deviation.hypot(gap)));
-                let half = widths.as_ref().map(|widths| (widths[a] * deviation).hypot(normal * gap));
-                wide.extend(half.into_iter().flat_map(|half| [f - half, f + half]));
+                wide.extend(bars.deviation.then(|| all.own_deviation(f, deviation).hypot(gap)));
+                let ends = widths.as_ref().map(|widths| all.interval(f, widths[a] * deviation, normal * gap));
+                wide.extend(ends.into_iter().flatten());
             }
         }
         predictions.values = Matrix::from_vec(x.rows(), predictions.header.len(), wide)?;

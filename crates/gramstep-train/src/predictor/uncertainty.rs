@@ -89,8 +89,8 @@ impl Uncertainty {
         Ok(Self { posterior: Posterior::Networks(posteriors), scale, scores: unseen.scores(known) })
     }
 
-    /// The standard deviation of a new observation, noise included, in the units of the targets: m×targets. x: m×inputs,
-    /// preprocessed.
+    /// The standard deviation of a new observation, noise included, in the units of the targets, or of their logarithms
+    /// where these are learned: m×targets. x: m×inputs, preprocessed.
     ///
     /// # Errors
     /// When x does not fit.

@@ -162,7 +162,14 @@ impl Predictor {
     /// Those of [`inputs`](Self::inputs) and of [`uncertainty`](Self::uncertainty).
     pub fn deviation_array<T: Scalar>(&self, x: MatrixView<'_, T>) -> Result<Matrix<f64>> {
         let uncertainty = self.uncertainty()?;
-        self.outputs_of_array(x, |inputs| uncertainty.deviation(&inputs.into_f64()))
+        let mut deviation = self.outputs_of_array(x, |inputs| uncertainty.deviation(&inputs.into_f64()))?;
+        let targets = &self.preprocessing().targets;
+        if targets.is_logarithm() {
+            let f = self.predict_array(x)?;
+            let pairs = deviation.as_mut_slice().iter_mut().zip(f.as_slice());
+            pairs.for_each(|(deviation, &f)| *deviation = targets.own_deviation(f, *deviation));
+        }
+        Ok(deviation)
     }
 
     /// Some rows at a time: their inputs are no second copy of a large array.

@@ -7,7 +7,7 @@ use gramstep::kernel::{InfiniteArchitecture, Ridge};
 use gramstep::{Device, Scalar};
 
 use super::fitted::Fitted;
-use crate::data::{BrokenImages, ImageSettings, Portion, Problem, Targets};
+use crate::data::{BrokenImages, ImageSettings, Portion, Problem, Targets, Transform};
 use crate::error::{Result, conflict};
 use crate::format::text::count;
 use crate::outcome::event::Observer;
@@ -63,11 +63,12 @@ pub(super) fn fit<T: Scalar>(problem: &Problem<T>, config: &Config, observer: &m
     let seconds = clock.elapsed().as_secs_f64();
     let regression = model.regression()?;
     let noise = match targets {
-        Targets::Regression { standardisation, .. } => {
+        Targets::Regression { standardisation, transform: Transform::None, .. } => {
             let variances = regression.noise_variance();
             variances.iter().zip(&standardisation.scale).map(|(variance, scale)| variance.sqrt() * scale).collect()
         }
-        Targets::Classification { .. } => Vec::new(),
+        // Of logarithms it has no unit.
+        Targets::Regression { .. } | Targets::Classification { .. } => Vec::new(),
     };
     let kernel = KernelFit {
         ridge: model.ridge() * problem.weight_unit,
