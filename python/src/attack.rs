@@ -6,6 +6,7 @@ use gramstep::attack::{
 };
 use gramstep::loss::SquaredLoss;
 use gramstep::model::Differentiable;
+use gramstep_train::attack::check_measurable;
 use gramstep_train::data::{Preprocessing, Targets as TargetColumns};
 use gramstep_train::predictor::Learned;
 use pyo3::exceptions::PyValueError;
@@ -14,7 +15,7 @@ use pyo3::types::PyDict;
 
 use crate::array::{Input, Number, array_of, array2, owned, rows};
 use crate::callable::Callable;
-use crate::error::core;
+use crate::error::{core, train};
 use crate::linearised::{Linear, PyLinearisedModel};
 use crate::model::{Network, PyModel};
 use crate::predictor::PyPredictor;
@@ -187,6 +188,7 @@ fn in_own_units<T: Number>(
     model: impl Differentiable<T> + Send + 'static,
     preprocessing: &Preprocessing,
 ) -> PyResult<Target<T>> {
+    check_measurable(preprocessing, &[]).map_err(train)?;
     let inputs = &preprocessing.inputs;
     if inputs.columns.iter().any(|column| column.encoding.width() > column.encoding.measured()) {
         let text = "an estimator that fills gaps cannot be attacked: marks of gaps are no numbers";

@@ -252,7 +252,7 @@ impl<'a, T: Scalar> Samples<'a, T> {
             ArrayTargets::Numbers { columns, values } => {
                 let column = |a: usize| rows.iter().map(|&i| values[(i, a)]).collect();
                 let learned: Vec<Vec<f64>> = (0..values.columns()).map(column).collect();
-                self.learning.fit(columns.clone(), &learned, weights.of_rows(rows).as_deref())
+                Targets::regression(columns.clone(), &learned, weights.of_rows(rows).as_deref(), &self.learning)
             }
             ArrayTargets::Classes { .. } if self.learning != Learning::default() => {
                 Err(self.learning.refused(&["y".to_owned()]))

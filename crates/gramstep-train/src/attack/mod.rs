@@ -2,6 +2,7 @@
 //! below.
 
 mod examples;
+mod measurable;
 mod options;
 mod page;
 mod report;
@@ -9,6 +10,7 @@ mod run;
 mod threat;
 mod transfer;
 
+pub use measurable::check_measurable;
 pub use options::AttackOptions;
 pub use report::{AttackReport, ColumnMove, RobustMetrics, SCHEMA_VERSION};
 pub use run::attack;

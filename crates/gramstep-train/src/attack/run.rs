@@ -10,6 +10,7 @@ use gramstep::model::Differentiable;
 use gramstep::random::Purpose;
 use gramstep::{Device, Matrix, Scalar};
 
+use super::measurable::check_measurable;
 use super::options::AttackOptions;
 use super::report::{AttackReport, ColumnMove, RobustMetrics, SCHEMA_VERSION};
 use super::transfer::{Other, Perturbed};
@@ -64,6 +65,7 @@ pub fn attack(
     }
     let weights = preprocessing.weights_of(&table, &rows)?;
     let data = preprocessing.dataset(&table, &rows, &mut notes)?.with_weights(weights)?;
+    check_measurable(preprocessing, &options.frozen)?;
     let threat = threat::model(preprocessing, &table, options, &mut notes)?;
     let other = |run: &PathBuf| Other::load(run, (&table, &rows), preprocessing, &device, &mut notes);
     let others = options.transfer.iter().map(other).collect::<Result<Vec<_>>>()?;

@@ -1,9 +1,11 @@
 //! The bounds of a network's inputs at work: decided, put on rows and taken off.
 
+use std::ops::Range;
+
 use gramstep::{Matrix, Scalar};
 
 use super::bounds::{Bound, decide};
-use super::{Dataset, Encoding, Inputs};
+use super::{Dataset, Encoding, InputColumn, Inputs};
 
 impl Inputs {
     /// From columns of a row to inputs of the network, for rows stored one after another.
@@ -22,6 +24,23 @@ impl Inputs {
     pub(super) fn input(&self, place: usize, value: f64) -> f64 {
         let z = (value - self.standardisation.mean[place]) / self.standardisation.scale[place];
         self.bounds.get(place).map_or(z, |bound| bound.apply(z))
+    }
+
+    /// Columns that have far outliers: some of their training rows are beyond the bounds.
+    #[must_use]
+    pub fn bent(&self) -> Vec<&str> {
+        let bent = |(column, places): &(&InputColumn, Range<usize>)| {
+            let (Encoding::Number { range: Some([low, high]), .. }, Some(Bound::Range([from, to]))) =
+                (&column.encoding, self.bounds.get(places.start))
+            else {
+                return false;
+            };
+            let z = |value: f64| {
+                (value - self.standardisation.mean[places.start]) / self.standardisation.scale[places.start]
+            };
+            z(*low) < *from || z(*high) > *to
+        };
+        self.places().filter(bent).map(|(column, _)| column.name.as_str()).collect()
     }
 
     fn each_bound(&self, values: &mut [f64], f: fn(Bound, f64) -> f64) {

@@ -23,6 +23,7 @@ mod learning;
 mod loss;
 mod numpy;
 mod options;
+mod own_units;
 pub(crate) mod permutation;
 mod preprocessing;
 mod problem;

@@ -91,6 +91,20 @@ impl Targets {
         }
     }
 
+    /// Of a regression on columns of finite numbers.
+    ///
+    /// # Errors
+    /// When numbers do not fit loss or transform.
+    pub(crate) fn regression(
+        columns: Vec<String>,
+        values: &[Vec<f64>],
+        weights: Option<&[f64]>,
+        learning: &Learning,
+    ) -> Result<Self> {
+        let (standardisation, transform, loss) = learning.settle(&columns, values, weights)?;
+        Ok(Self::Regression { columns, standardisation, transform, loss })
+    }
+
     /// A sentence for each target of a regression of which few of the given rows carry most of the squared deviation.
     ///
     /// # Errors
@@ -223,7 +237,7 @@ fn fit_regression(
         }
         values.push(column);
     }
-    learning.fit(columns.to_vec(), &values, weights)
+    Targets::regression(columns.to_vec(), &values, weights, learning)
 }
 
 fn fit_classification(table: &Table, rows: &[usize], columns: &[String]) -> Result<Targets> {

@@ -41,12 +41,28 @@ def network(metadata, tensors, x, number):
             x = activations[layer["activation"]](x)
     return specification["output_scale"] * x
 
+def bend(t):
+    return t / np.hypot(t, 1)
+
 def predict(metadata, tensors, raw):
     inputs, targets = metadata["preprocessing"]["inputs"], metadata["preprocessing"]["targets"]
     x = (raw - np.array(inputs["standardisation"]["mean"])) / np.array(inputs["standardisation"]["scale"])
+    for j, bound in enumerate(inputs.get("bounds", [])):          # as it is between low and high, at most 1 beyond
+        if bound != "free":
+            low, high = bound["range"]
+            z = x[:, j]
+            x[:, j] = np.where(z < low, low + bend(z - low), np.where(z > high, high + bend(z - high), z))
     outputs = np.mean([network(metadata, tensors, x, number) for number in range(metadata["members"])], axis=0)
     if "standardisation" in targets:
-        outputs = outputs * np.array(targets["standardisation"]["scale"]) + np.array(targets["standardisation"]["mean"])
+        loss = targets.get("loss", "squared")
+        levels = len(loss.split(",")) if loss.startswith("quantile:") else 1
+        outputs = np.sort(outputs.reshape(len(outputs), -1, levels), axis=2)
+        if loss == "poisson":
+            outputs = np.exp(outputs)
+        scale, mean = (np.array(targets["standardisation"][what])[:, None] for what in ("scale", "mean"))
+        outputs = outputs * scale + mean
+        outputs = np.exp(outputs) if targets.get("transform") == "log" else outputs
+        outputs = outputs.reshape(len(outputs), -1)
     return outputs
 
 if __name__ == "__main__":

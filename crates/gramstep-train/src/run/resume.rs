@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use gramstep::Device;
 
+use super::kernel::is_kernel;
 use super::train;
 use crate::error::{Error, Result, conflict};
 use crate::folder::{Keep, Record, RunFolder};
@@ -46,9 +47,11 @@ pub fn resume<'a>(
         return Ok(report);
     }
     let mut earlier = Config::read(&files.config())?;
-    // A file that does not name them is older than they are.
-    earlier.input_bounds.get_or_insert(InputBounds::None);
-    earlier.candidates.get_or_insert(Candidates::NETWORKS);
+    if !is_kernel(&earlier) {
+        // A file that does not name them is older than they are.
+        earlier.input_bounds.get_or_insert(InputBounds::None);
+        earlier.candidates.get_or_insert(Candidates::NETWORKS);
+    }
     if earlier.processes.unwrap_or(1) != processes.count() {
         // Other machines, or another share of one.
         earlier.threads = None;
