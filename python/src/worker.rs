@@ -19,7 +19,7 @@ const STACK: usize = 8 << 20;
 
 enum Message<R> {
     Note(String),
-    Epoch { event: EpochEvent, epochs: usize },
+    Epoch { event: Box<EpochEvent>, epochs: usize },
     Done(R),
 }
 
@@ -37,7 +37,7 @@ impl<R> Observer for Reporter<R> {
                 return Ok(());
             }
             Event::Note(text) => Message::Note((*text).to_owned()),
-            Event::Epoch(epoch) => Message::Epoch { event: (*epoch).clone(), epochs: self.epochs },
+            Event::Epoch(epoch) => Message::Epoch { event: Box::new((*epoch).clone()), epochs: self.epochs },
             Event::Certified(certificate) => Message::Note(format!("{}: {}", certificate.claim, certificate.sentence)),
             _ => return Ok(()),
         };
