@@ -82,7 +82,7 @@ class Run:
 
         Returns
         -------
-        array of shape (m,) or (m, targets), or two of them
+        array of shape (m,) or (m, targets), with several quantiles (m, targets · levels), or two of them
             In the targets' own units, or the class of every row, as the classes were given in training.
         """
         out = self._predict(table, deviation=return_std)
@@ -101,7 +101,7 @@ class Run:
         return values[:, 0] if len(self.targets) == 1 else values
 
     def _shaped(self, values):
-        return values[:, 0] if len(self.targets) == 1 else values
+        return values[:, 0] if values.shape[1] == 1 else values
 
     def predict_proba(self, table: Any) -> NDArray[np.float64]:
         """The probability of every class, (m, classes)."""
