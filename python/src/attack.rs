@@ -105,7 +105,8 @@ fn criterion(name: &str, by: f64) -> PyResult<Criterion> {
         "wrong" => Criterion::Wrong(by),
         "reached" => Criterion::Reached(by),
         _ => {
-            let text = format!("criterion = {name:?}: expected none, misclassified, classified, moved, wrong or reached");
+            let text =
+                format!("criterion = {name:?}: expected none, misclassified, classified, moved, wrong or reached");
             return Err(PyValueError::new_err(text));
         }
     })
