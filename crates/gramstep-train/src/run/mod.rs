@@ -179,7 +179,7 @@ fn earlier(config: &mut Config) -> Result<Option<Predictor>> {
 /// Whether [`resume`] can read the bytes of a checkpoint; `path` is for messages.
 ///
 /// # Errors
-/// [`Error::Checkpoint`] or [`Error::FormatVersion`].
+/// [`Error::Checkpoint`](crate::Error::Checkpoint) or [`Error::FormatVersion`](crate::Error::FormatVersion).
 pub fn check_checkpoint(path: &Path, bytes: &[u8]) -> Result<()> {
     Checkpoint::parse(path, bytes).map(|_| ())
 }

@@ -9,7 +9,7 @@ use crate::scalar::Scalar;
 /// What was found at a smaller radius is allowed at a larger one and competes there, so neither falls.
 ///
 /// # Errors
-/// Those of the attack; [`Error::Setting`] if the radii are not ascending.
+/// Those of the attack; [`Error::Setting`](crate::Error::Setting) if the radii are not ascending.
 pub fn error_against_radius<T: Scalar>(
     attack: &(impl Attack<T> + ?Sized),
     problem: &Problem<'_, T>,
