@@ -1,6 +1,7 @@
 """What is refused is refused with its node named and the parameters as they were; a wrong rule is caught and named."""
 
 import dataclasses
+import os
 
 import dense
 import networks
@@ -50,6 +51,11 @@ MET_BY = {
     "ExpandBackward0": "vision transformer",
 }
 ELSEWHERE = {"LinearBackward0": "MPS", "CudnnBatchNormBackward0": "CUDA"}
+if os.environ.get("GRAMSTEP_TORCH_DEVICE", "cpu").startswith("cuda"):
+    # The same layer has another operation there.
+    ELSEWHERE["NativeBatchNormBackward0"] = "CPU"
+    MET_BY["CudnnBatchNormBackward0"] = MET_BY.pop("NativeBatchNormBackward0")
+    del ELSEWHERE["CudnnBatchNormBackward0"]
 
 
 class Shifted(nn.Module):

@@ -9,6 +9,7 @@ from pathlib import Path
 import gramstep.torch
 import numpy as np
 import pytest
+import torch
 
 ROOT = Path(__file__).parents[2]
 BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "GUIDE-PYTORCH.md").read_text(encoding="utf-8"), re.DOTALL)
@@ -16,6 +17,12 @@ MODULES = [
     "gramstep.torch",
     *(module.name for module in pkgutil.walk_packages(gramstep.torch.__path__, "gramstep.torch.")),
 ]
+
+
+@pytest.fixture(autouse=True)
+def on_the_cpu(one_thread_and_a_seed):
+    """Examples print numbers and hand them to NumPy."""
+    torch.set_default_device("cpu")
 
 
 def test_the_guide_runs():
