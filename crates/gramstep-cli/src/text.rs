@@ -118,13 +118,24 @@ fn solved(report: &Report, fit: &KernelFit) -> String {
     text
 }
 
+/// How the model was judged, and beside what; empty where no rows judge.
+fn judged(report: &Report) -> String {
+    let Some(kept) = report.candidates.iter().find(|candidate| candidate.kept) else { return String::new() };
+    let others = report.candidates.iter().filter(|candidate| !candidate.kept);
+    let others: Vec<String> = others.map(|other| format!("{} {}", other.model, number(other.loss))).collect();
+    let rows = report.validation.as_ref().map_or(0, |metrics| metrics.rows);
+    format!("loss {} on {} rows not seen; {}\n", number(kept.loss), count(rows), others.join(", "))
+}
+
 /// What `train` prints.
 pub(crate) fn report(report: &Report) -> String {
     let mut text = match &report.kernel {
         Some(fit) => solved(report, fit),
         None => trained(report),
     };
-    text.push_str("\n\n");
+    text.push('\n');
+    text.push_str(&judged(report));
+    text.push('\n');
     text.push_str(&metrics_table(report));
     if let Some(folds) = &report.cross_validation {
         let score = |score: &FoldScore| format!("{} {} ± {}", score.name, number(score.mean), number(score.deviation));
