@@ -46,7 +46,9 @@ fn ended_by(signal: &str, child: Child) -> Run {
 fn a_run_that_a_signal_ends_exits_with_130_and_keeps_its_model_and_a_checkpoint() {
     let bench = Bench::new();
     bench.write("t.csv", smooth_table(80));
-    for signal in ["-INT", "-TERM", "-HUP", "-USR1"] {
+    let signals: &[&str] = &["-INT", "-TERM", "-USR1", "-HUP"];
+    // Under `nohup` the tests pass on that a hang-up is nothing.
+    for signal in signals.iter().take(if ignores_hang_ups() { 3 } else { 4 }) {
         let child = bench.start(&format!("train --data t.csv {ENDLESS} --json --out run{signal}"));
         bench.wait_for(&format!("run{signal}/record.jsonl"), 5000);
         let run = ended_by(signal, child);
@@ -55,6 +57,13 @@ fn a_run_that_a_signal_ends_exits_with_130_and_keeps_its_model_and_a_checkpoint(
         assert_eq!(bench.run(&format!("predict run{signal} --data t.csv --quiet")).code, 0);
         assert!(bench.path(&format!("run{signal}/checkpoint.json")).exists());
     }
+}
+
+/// Whether this process was started to ignore hang-ups, and so is what it starts.
+fn ignores_hang_ups() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }
 
 #[test]
