@@ -124,7 +124,7 @@ fn judged(report: &Report) -> String {
     let others = report.candidates.iter().filter(|candidate| !candidate.kept);
     let others: Vec<String> = others.map(|other| format!("{} {}", other.model, number(other.loss))).collect();
     let rows = report.validation.as_ref().map_or(0, |metrics| metrics.rows);
-    format!("loss {} on {} rows not seen; {}\n", number(kept.loss), count(rows), others.join(", "))
+    format!("loss {} on {} rows not seen\n({})\n", number(kept.loss), count(rows), others.join(", "))
 }
 
 /// What `train` prints.
