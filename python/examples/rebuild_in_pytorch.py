@@ -55,8 +55,9 @@ def main():
     with safe_open(path, "pt") as file:
         metadata = json.loads(file.metadata()["gramstep"])
     network = Network(metadata["specification"])
-    tensors = load_file(path)
-    network.to(next(iter(tensors.values())).dtype).load_state_dict(tensors)
+    # Beside its weights the file holds rows for error bars.
+    weights = {name: tensor for name, tensor in load_file(path).items() if name in network.state_dict()}
+    network.to(next(iter(weights.values())).dtype).load_state_dict(weights)
 
     run = load_run(folder)
     x = torch.randn(100, run.model.n_inputs, dtype=next(network.parameters()).dtype)

@@ -114,7 +114,7 @@ fn page(runs: &[Shown], trials: &[Trial]) -> Result<String> {
     summary(&mut page, runs);
     if runs.iter().any(|run| !run.history.epochs.is_empty()) {
         page.heading("Loss")
-            .note("Mean squared error in the standardised target, or mean negative log-likelihood of classes.");
+            .note("Mean squared error in the standardised target, or what --loss says; of classes the mean negative log-likelihood.");
         if let [run] = runs
             && run.members().len() > MOST_NETWORKS
         {

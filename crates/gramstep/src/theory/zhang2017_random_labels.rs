@@ -56,7 +56,7 @@ impl RandomLabels {
     #[must_use]
     pub fn new(effort: Effort) -> Self {
         let (samples, inputs, width) = match effort {
-            Effort::Quick => (vec![50, 100, 200, 400], 50, 512),
+            Effort::Quick => (vec![50, 100, 200, 400], 50, 2048),
             Effort::Full => (vec![100, 200, 500, 1000], 100, 1024),
         };
         Self { samples, inputs, width, steps: 2000 }
