@@ -17,6 +17,8 @@ use crate::predictor::{Learned, inverse_temperature};
 const NUMBERS: usize = 1 << 22;
 /// But so many rows for each column.
 const ROWS_PER_COLUMN: usize = 16;
+/// And no more rows than these, of however few columns.
+const ROWS: usize = 1 << 18;
 /// Fewer rows are no regression.
 const FEWEST: usize = 3;
 
@@ -119,7 +121,7 @@ impl Fit {
 /// As many rows as are needed, their inputs without bounds, and whether these are all.
 fn some_rows<T: Scalar>(rows: &Dataset<T>, inputs: &Inputs) -> (Dataset<f64>, bool) {
     let columns = rows.inputs.columns().max(1);
-    let most = (NUMBERS / columns).max(ROWS_PER_COLUMN * columns);
+    let most = (NUMBERS / columns).min(ROWS).max(ROWS_PER_COLUMN * columns);
     let whole = rows.rows() <= most;
     let mut chosen: Dataset<f64> = if whole {
         rows.cast()
