@@ -3,14 +3,18 @@
 //! `cargo test -p gramstep-cli --test chaos -- --ignored --nocapture` takes some minutes and prints its counts;
 //! `GRAMSTEP_CHAOS=N` kills N times as often.
 
+#[path = "cli/record.rs"]
+mod record;
+
 use std::collections::BTreeSet;
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use image::{GrayImage, Luma};
-use serde_json::Value;
+
+use self::record::record;
 
 /// Kills of each kind of run, at least.
 const KILLS: usize = 25;
@@ -81,21 +85,6 @@ impl Bench {
         assert!(!words.contains("panicked"), "{arguments}\n{words}");
         (output.status.code(), words)
     }
-}
-
-/// The record without what may differ.
-fn record(run: &Path) -> Vec<Value> {
-    let text = std::fs::read_to_string(run.join("record.jsonl")).unwrap();
-    let line = |line: &str| {
-        let mut value: Value = serde_json::from_str(line).unwrap();
-        value.as_object_mut().unwrap().remove("seconds");
-        if let Some(report) = value.get_mut("report").and_then(Value::as_object_mut) {
-            report.remove("seconds");
-            report.remove("run");
-        }
-        value
-    };
-    text.lines().map(line).collect()
 }
 
 #[test]

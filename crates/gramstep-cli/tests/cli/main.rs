@@ -17,6 +17,7 @@ mod kernel_regression;
 mod numpy;
 mod old_runs;
 mod reading;
+mod record;
 mod resume;
 mod train_and_predict;
 mod verify;

@@ -1,25 +1,8 @@
-use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use serde_json::Value;
-
+use super::record::record;
 use super::{Bench, smooth_table};
-
-/// The record without what may differ: times, and the folder's name.
-fn record(run: &Path) -> Vec<Value> {
-    let text = std::fs::read_to_string(run.join("record.jsonl")).unwrap();
-    let line = |line: &str| {
-        let mut value: Value = serde_json::from_str(line).unwrap();
-        value.as_object_mut().unwrap().remove("seconds");
-        if let Some(report) = value.get_mut("report").and_then(Value::as_object_mut) {
-            report.remove("seconds");
-            report.remove("run");
-        }
-        value
-    };
-    text.lines().map(line).collect()
-}
 
 #[test]
 fn a_run_that_is_killed_again_and_again_ends_in_the_same_bits() {

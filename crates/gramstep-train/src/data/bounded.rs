@@ -43,12 +43,12 @@ impl Inputs {
         self.places().filter(bent).map(|(column, _)| column.name.as_str()).collect()
     }
 
-    fn each_bound(&self, values: &mut [f64], f: fn(Bound, f64) -> f64) {
-        if self.bounds.is_empty() {
-            return;
-        }
-        for row in values.chunks_mut(self.bounds.len()) {
-            row.iter_mut().zip(&self.bounds).for_each(|(value, &bound)| *value = f(bound, *value));
+    /// Replaces the values of rows by what `f` makes of each and its bound; without bounds they stay.
+    fn each_bound<T: Scalar>(&self, values: &mut [T], f: fn(Bound, f64) -> f64) {
+        for row in values.chunks_mut(self.bounds.len().max(1)) {
+            for (value, &bound) in row.iter_mut().zip(&self.bounds) {
+                *value = T::from_f64(f(bound, value.to_f64()));
+            }
         }
     }
 
@@ -94,10 +94,6 @@ impl Inputs {
 
     /// Takes the bounds off rows.
     pub(crate) fn unbound<T: Scalar>(&self, rows: &mut Matrix<T>) {
-        for row in rows.as_mut_slice().chunks_mut(self.bounds.len().max(1)) {
-            for (value, bound) in row.iter_mut().zip(&self.bounds) {
-                *value = T::from_f64(bound.invert(value.to_f64()));
-            }
-        }
+        self.each_bound(rows.as_mut_slice(), Bound::invert);
     }
 }

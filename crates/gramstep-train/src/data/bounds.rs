@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Standardisation;
 use super::quantile::quantile;
+use super::summary::range;
 
 /// The share of the rows on each side among which outliers are looked for.
 const SIDE: f64 = 0.025;
@@ -76,7 +77,7 @@ fn straighten(u: f64) -> f64 {
 
 /// The bound of a column, and the new centre and scale of its values.
 pub(super) fn decide(values: &[f64], weights: Option<&[f64]>) -> (Bound, (f64, f64)) {
-    let [low, high] = values.iter().fold([f64::INFINITY, f64::NEG_INFINITY], |[l, h], &v| [l.min(v), h.max(v)]);
+    let [low, high] = range(values);
     if values.iter().all(|value| [low, high].contains(value)) {
         return (Bound::Free, (0.0, 1.0));
     }
@@ -92,8 +93,8 @@ pub(super) fn decide(values: &[f64], weights: Option<&[f64]>) -> (Bound, (f64, f
     fitted.push(&cut, weights);
     let (centre, scale) = (fitted.mean[0], fitted.scale[0]);
     let margin = far.map(|far| if far { 0.0 } else { MARGIN });
-    let range = [(low - centre) / scale - margin[0], (high - centre) / scale + margin[1]];
-    (Bound::Range(range), (centre, scale))
+    let ends = [(low - centre) / scale - margin[0], (high - centre) / scale + margin[1]];
+    (Bound::Range(ends), (centre, scale))
 }
 
 #[cfg(test)]

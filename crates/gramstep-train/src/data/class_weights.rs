@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Dataset, Problem, Targets};
 use crate::error::{Error, Result, conflict, outside};
+use crate::format::words::as_text;
 
 /// Factors on the weights of rows by their class.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -53,19 +54,7 @@ impl fmt::Display for ClassWeights {
     }
 }
 
-impl TryFrom<String> for ClassWeights {
-    type Error = Error;
-
-    fn try_from(text: String) -> Result<Self> {
-        text.parse()
-    }
-}
-
-impl From<ClassWeights> for String {
-    fn from(weights: ClassWeights) -> Self {
-        weights.to_string()
-    }
-}
+as_text!(ClassWeights);
 
 impl<T: Scalar> Problem<T> {
     /// Weighs the rows of training and validation by their class; test rows count as they did.

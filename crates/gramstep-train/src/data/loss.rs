@@ -7,7 +7,7 @@ use gramstep::loss::{AbsoluteLoss, HuberLoss, Loss, PoissonLoss, QuantileLoss, S
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, outside};
-use crate::format::words::words;
+use crate::format::words::{as_text, words};
 
 /// Where the Huber loss of a standardised target becomes linear, unless the user says otherwise (huber1964).
 const HUBER: f64 = 1.345;
@@ -116,19 +116,7 @@ impl fmt::Display for LossChoice {
     }
 }
 
-impl TryFrom<String> for LossChoice {
-    type Error = Error;
-
-    fn try_from(text: String) -> Result<Self> {
-        text.parse()
-    }
-}
-
-impl From<LossChoice> for String {
-    fn from(loss: LossChoice) -> Self {
-        loss.to_string()
-    }
-}
+as_text!(LossChoice);
 
 words! {
     /// What is learned of a target.

@@ -202,7 +202,7 @@ impl<T: Scalar> Problem<T> {
     pub fn bound_inputs(&mut self) {
         let inputs = &mut self.preprocessing.inputs;
         let changes = inputs.decide_bounds(&self.train);
-        for rows in [Some(&mut self.train), self.validation.as_mut(), self.test.as_mut()].into_iter().flatten() {
+        for rows in std::iter::once(&mut self.train).chain(&mut self.validation).chain(&mut self.test) {
             inputs.bound(&mut rows.inputs, &changes);
         }
     }
@@ -210,7 +210,7 @@ impl<T: Scalar> Problem<T> {
     /// The same without bounds, as for a model that is linear in the inputs.
     pub(crate) fn without_bounds(mut self) -> Self {
         let inputs = &mut self.preprocessing.inputs;
-        for rows in [Some(&mut self.train), self.validation.as_mut(), self.test.as_mut()].into_iter().flatten() {
+        for rows in std::iter::once(&mut self.train).chain(&mut self.validation).chain(&mut self.test) {
             inputs.unbound(&mut rows.inputs);
         }
         inputs.bounds = Vec::new();

@@ -1,10 +1,7 @@
 //! Quantiles of weighted numbers.
 
 /// The value below which a share of the weight lies; the mean of the two values where one share ends and the other
-/// begins. A whole weight is that many copies.
-///
-/// # Panics
-/// Never: of no values it is 0.
+/// begins; of no values 0. A whole weight is that many copies.
 pub(crate) fn quantile(values: &[f64], weights: Option<&[f64]>, share: f64) -> f64 {
     let weight = |at: usize| weights.map_or(1.0, |weights| weights[at]);
     let mut order: Vec<usize> = (0..values.len()).collect();

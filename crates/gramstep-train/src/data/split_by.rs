@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, outside};
+use crate::format::words::as_text;
 
 /// How rows are shared out among training, validation and test.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,15 +56,4 @@ impl fmt::Display for SplitBy {
     }
 }
 
-impl TryFrom<String> for SplitBy {
-    type Error = Error;
-    fn try_from(text: String) -> Result<Self> {
-        text.parse()
-    }
-}
-
-impl From<SplitBy> for String {
-    fn from(split: SplitBy) -> Self {
-        split.to_string()
-    }
-}
+as_text!(SplitBy);

@@ -1,4 +1,4 @@
-//! Values that are one of a few words, or a number or a word: how they are written and read.
+//! Values that are one of a few words, a number or a word, or a text with parts: how they are written and read.
 
 /// Serialisation as the number or the text that a user would write.
 macro_rules! text_or_number {
@@ -17,6 +17,23 @@ macro_rules! text_or_number {
                     (_, Ok(number)) => Self::Number(number),
                     _ => Self::Text(text),
                 }
+            }
+        }
+    };
+}
+
+/// Serialisation as the text that a user would write.
+macro_rules! as_text {
+    ($type:ty) => {
+        impl TryFrom<String> for $type {
+            type Error = Error;
+            fn try_from(text: String) -> Result<Self> {
+                text.parse()
+            }
+        }
+        impl From<$type> for String {
+            fn from(value: $type) -> Self {
+                value.to_string()
             }
         }
     };
@@ -56,4 +73,4 @@ macro_rules! words {
     };
 }
 
-pub(crate) use {text_or_number, words};
+pub(crate) use {as_text, text_or_number, words};

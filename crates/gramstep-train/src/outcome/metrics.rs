@@ -132,7 +132,10 @@ pub fn measure(outputs: &Matrix<f64>, expected: &Matrix<f64>, weights: Option<&[
     match targets {
         Targets::Regression { columns, loss: choice, .. } => {
             let errors = errors_of_targets(outputs, expected, weights, targets);
-            let quantiles = quantiles(outputs, expected, weights, choice);
+            let quantiles = match choice {
+                LossChoice::Quantile(levels) => quantiles(outputs, expected, weights, levels),
+                _ => Vec::new(),
+            };
             let n = errors.len() as f64;
             let mean = RegressionMetrics {
                 rmse: errors.iter().map(|e| e.rmse).sum::<f64>() / n,
@@ -190,7 +193,7 @@ fn errors_of_targets(
     }
     let (per_target, middle) = (loss.outputs(), loss.middle());
     let mut own = outputs.clone();
-    (0..own.rows()).for_each(|i| targets.own_outputs(own.row_mut(i)));
+    in_own_units(&mut own, targets);
     let (n, k) = (outputs.rows(), columns.len());
     let predicted = Matrix::from_fn(n, k, |i, j| own[(i, j * per_target + middle)]);
     let truth = targets.truth(expected);
@@ -218,20 +221,15 @@ fn quantiles(
     outputs: &Matrix<f64>,
     expected: &Matrix<f64>,
     weights: Option<&[f64]>,
-    loss: &LossChoice,
+    levels: &[f64],
 ) -> Vec<QuantileMetrics> {
-    let levels = loss.levels();
+    // As they are predicted: in ascending order.
+    let mut sorted = outputs.clone();
+    sorted.as_mut_slice().chunks_mut(levels.len()).for_each(|levels| levels.sort_by(f64::total_cmp));
     let below = |at: usize| {
         weighted_mean(outputs.rows(), weights, |i| {
-            let groups = outputs.row(i).chunks(levels.len()).zip(expected.row(i).chunks(levels.len()));
-            let (mut below, mut targets) = (0.0, 0.0);
-            for (f, y) in groups {
-                let mut f = f.to_vec();
-                f.sort_by(f64::total_cmp);
-                below += f64::from(u8::from(y[at] < f[at]));
-                targets += 1.0;
-            }
-            below / targets
+            let own = sorted.row(i).iter().zip(expected.row(i)).skip(at).step_by(levels.len());
+            own.clone().filter(|(f, y)| y < f).count() as f64 / own.count() as f64
         })
     };
     levels.iter().enumerate().map(|(at, &level)| QuantileMetrics { level, below: below(at) }).collect()

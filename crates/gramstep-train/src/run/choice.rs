@@ -5,6 +5,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::fitted::named;
 use super::learnt::Learnt;
 use crate::error::{Error, Result};
 use crate::outcome::event::Observer;
@@ -59,7 +60,7 @@ pub(crate) fn settle(
         }
         let Some((best, _)) = best else { return Ok(None) };
         config.model = Some(best.to_owned());
-        let networks = if members > 1 { format!("{members} networks {best}") } else { best.to_owned() };
+        let networks = named(members, best);
         observer.note(&format!("the model is {networks}, best of {} by the validation loss", CANDIDATES.len()))?;
     }
     Ok(None)

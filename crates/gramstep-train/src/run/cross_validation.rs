@@ -8,10 +8,10 @@ use super::prepare;
 use crate::data::{DataOptions, Dataset, Fold, Problem};
 use crate::error::Result;
 use crate::folder::Keep;
+use crate::format::cell::text_cell;
 use crate::outcome::Folds;
 use crate::outcome::event::{Observer, Silent};
-use crate::outcome::metrics::Metrics;
-use crate::outcome::metrics::{in_own_units, largest};
+use crate::outcome::metrics::{Metrics, in_own_units, largest};
 use crate::settings::{Config, Precision};
 use crate::training::processes::Processes;
 
@@ -103,11 +103,11 @@ fn judge<T: Scalar>(
     Ok(Some(Judged { metrics, header, rows }))
 }
 
-/// The bytes of a CSV.
+/// The bytes of a CSV, in which no spreadsheet takes text for a formula.
 fn csv(rows: impl Iterator<Item = Vec<String>>) -> Option<Vec<u8>> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     for row in rows {
-        writer.write_record(&row).ok()?;
+        writer.write_record(row.iter().map(|cell| text_cell(cell).into_owned())).ok()?;
     }
     writer.into_inner().ok()
 }

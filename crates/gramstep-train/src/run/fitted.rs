@@ -26,10 +26,7 @@ pub(super) struct Fitted<T> {
 impl<T> Fitted<T> {
     /// What it is, in short.
     pub(super) fn what(&self) -> String {
-        match self.learned.members() {
-            1 => self.name.clone(),
-            members => format!("{members} networks {}", self.name),
-        }
+        named(self.learned.members(), &self.name)
     }
 
     /// Ridge regression takes its place; the training that was for nothing is still told of.
@@ -41,4 +38,9 @@ impl<T> Fitted<T> {
         self.circular = false;
         self.train = None;
     }
+}
+
+/// So many networks of an architecture, in words.
+pub(super) fn named(networks: usize, architecture: &str) -> String {
+    if networks > 1 { format!("{networks} networks {architecture}") } else { architecture.to_owned() }
 }

@@ -7,6 +7,7 @@ use gramstep::attack::{NamedAttack, Norm, ThreatModel};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::format::words::as_text;
 
 /// What a network is trained against: `NORM:RADIUS:ATTACK`, such as `linf:0.1:pgd:10`.
 ///
@@ -50,15 +51,4 @@ impl FromStr for Adversary {
     }
 }
 
-impl TryFrom<String> for Adversary {
-    type Error = Error;
-    fn try_from(text: String) -> Result<Self> {
-        text.parse()
-    }
-}
-
-impl From<Adversary> for String {
-    fn from(adversary: Adversary) -> Self {
-        adversary.to_string()
-    }
-}
+as_text!(Adversary);

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, outside};
+use crate::format::words::as_text;
 
 /// What a run tries; it keeps the one that predicts rows it has not seen best.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,16 +42,4 @@ impl fmt::Display for Candidates {
     }
 }
 
-impl TryFrom<String> for Candidates {
-    type Error = Error;
-
-    fn try_from(text: String) -> Result<Self> {
-        text.parse()
-    }
-}
-
-impl From<Candidates> for String {
-    fn from(candidates: Candidates) -> Self {
-        candidates.to_string()
-    }
-}
+as_text!(Candidates);

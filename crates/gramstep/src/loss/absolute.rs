@@ -1,6 +1,6 @@
 //! The absolute loss, rounded at its corner.
 
-use super::{Curvature, Loss};
+use super::{Curvature, Loss, reweighted};
 
 /// Where the corner is rounded, in units of the target: standard deviations of one that is standardised.
 pub(super) const CORNER: f64 = 0.02;
@@ -37,9 +37,7 @@ impl Loss for AbsoluteLoss {
     }
 
     fn gradient(&self, f: &[f64], y: &[f64], g: &mut [f64]) {
-        for ((g, f), y) in g.iter_mut().zip(f).zip(y) {
-            *g = (f - y) * weight(f - y);
-        }
+        reweighted::gradient(f, y, g, weight);
     }
 
     fn curvature(&self) -> Curvature {
@@ -47,9 +45,6 @@ impl Loss for AbsoluteLoss {
     }
 
     fn factor(&self, f: &[f64], y: &[f64], factor: &mut [f64], z: &mut [f64]) {
-        for (((b, z), f), y) in factor.iter_mut().zip(z).zip(f).zip(y) {
-            *b = weight(f - y).sqrt();
-            *z = *b * (f - y);
-        }
+        reweighted::factor(f, y, factor, z, weight);
     }
 }

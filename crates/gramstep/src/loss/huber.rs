@@ -1,6 +1,6 @@
 //! Huber's loss: quadratic near the target, linear far from it.
 
-use super::{Curvature, Loss};
+use super::{Curvature, Loss, reweighted};
 use crate::error::{Result, check_positive};
 
 /// Huber loss: per output ½r² for |r| ≤ δ, δ|r| − ½δ² beyond (Huber 1964).
@@ -42,9 +42,7 @@ impl Loss for HuberLoss {
     }
 
     fn gradient(&self, f: &[f64], y: &[f64], g: &mut [f64]) {
-        for ((g, f), y) in g.iter_mut().zip(f).zip(y) {
-            *g = (f - y) * self.weight(f - y);
-        }
+        reweighted::gradient(f, y, g, |r| self.weight(r));
     }
 
     fn curvature(&self) -> Curvature {
@@ -52,10 +50,6 @@ impl Loss for HuberLoss {
     }
 
     fn factor(&self, f: &[f64], y: &[f64], factor: &mut [f64], z: &mut [f64]) {
-        for (((b, z), f), y) in factor.iter_mut().zip(z).zip(f).zip(y) {
-            let r = f - y;
-            *b = self.weight(r).sqrt();
-            *z = *b * r;
-        }
+        reweighted::factor(f, y, factor, z, |r| self.weight(r));
     }
 }

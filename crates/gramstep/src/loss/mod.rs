@@ -11,6 +11,7 @@ mod linearization;
 mod logistic;
 mod poisson;
 mod quantile;
+mod reweighted;
 mod squared;
 
 pub use absolute::AbsoluteLoss;

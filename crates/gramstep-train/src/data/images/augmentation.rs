@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Geometry;
 use crate::error::{Error, Result};
+use crate::format::words::as_text;
 
 /// What may happen to a training image in every epoch, written `none`, `flip`, `shift:2` or `flip,shift:2`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,18 +111,7 @@ impl fmt::Display for Augmentation {
     }
 }
 
-impl TryFrom<String> for Augmentation {
-    type Error = Error;
-    fn try_from(text: String) -> Result<Self> {
-        text.parse()
-    }
-}
-
-impl From<Augmentation> for String {
-    fn from(augmentation: Augmentation) -> Self {
-        augmentation.to_string()
-    }
-}
+as_text!(Augmentation);
 
 #[cfg(test)]
 mod tests {

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, outside};
+use crate::format::words::as_text;
 
 /// The mark between the cells of a line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,18 +52,7 @@ impl fmt::Display for Separator {
     }
 }
 
-impl TryFrom<String> for Separator {
-    type Error = Error;
-    fn try_from(text: String) -> Result<Self> {
-        text.parse()
-    }
-}
-
-impl From<Separator> for String {
-    fn from(separator: Separator) -> Self {
-        separator.to_string()
-    }
-}
+as_text!(Separator);
 
 #[cfg(test)]
 mod tests {
