@@ -5,7 +5,7 @@ use std::fmt::Write;
 use gramstep_train::attack::AttackReport;
 use gramstep_train::format::text::{count, number, seconds};
 use gramstep_train::outcome::metrics::{Metrics, RegressionMetrics};
-use gramstep_train::outcome::{FoldScore, KernelFit, Report};
+use gramstep_train::outcome::{Candidate, FoldScore, KernelFit, Report};
 use gramstep_train::run::compare::{Comparison, Entry};
 use gramstep_train::run::info::{ProgramInfo, RunInfo};
 use gramstep_train::training::adversarial::Unit;
@@ -80,8 +80,12 @@ fn metrics_table(report: &Report) -> String {
 
 /// The head of a network's report.
 fn trained(report: &Report) -> String {
-    let networks =
-        if report.ensemble > 1 { format!("average of {} networks ", report.ensemble) } else { String::new() };
+    let parts = report.candidates.iter().filter(|candidate| candidate.kept).count();
+    let networks = match report.ensemble {
+        _ if report.is_combination() => format!("{parts} parts, "),
+        0 | 1 => String::new(),
+        networks => format!("average of {networks} networks "),
+    };
     let mut text = format!(
         "{} by {}\n{networks}{}, {} parameters, {}\n{} epochs, {} steps, {} ({}",
         report.task,
@@ -118,8 +122,25 @@ fn solved(report: &Report, fit: &KernelFit) -> String {
     text
 }
 
+/// What a combination is made of, and how each part was judged.
+fn parts(report: &Report) -> String {
+    let rows = report.validation.as_ref().map_or(0, |metrics| metrics.rows);
+    let loss = report.validation.as_ref().map_or(f64::NAN, |metrics| metrics.loss);
+    let weight = |weight: Option<f64>| weight.map_or_else(String::new, |weight| format!("{weight:.3}"));
+    let line = |candidate: &Candidate| {
+        vec![candidate.model.clone(), number(candidate.loss), weight(candidate.weight)]
+    };
+    let mut lines = vec![vec![format!("{} rows not seen", count(rows)), "loss".to_owned(), "weight".to_owned()]];
+    lines.push(vec![report.model.clone(), number(loss), String::new()]);
+    lines.extend(report.candidates.iter().map(line));
+    table(&lines)
+}
+
 /// How the model was judged, and beside what; empty where no rows judge.
 fn judged(report: &Report) -> String {
+    if report.is_combination() {
+        return parts(report);
+    }
     let Some(kept) = report.candidates.iter().find(|candidate| candidate.kept) else { return String::new() };
     let others = report.candidates.iter().filter(|candidate| !candidate.kept);
     let others: Vec<String> = others.map(|other| format!("{} {}", other.model, number(other.loss))).collect();

@@ -76,6 +76,7 @@ pub fn attack(
         Learned::F32(networks) => attack_model(networks, &data.cast(), &ground, &mut watch),
         Learned::F64(networks) => attack_model(networks, &data, &ground, &mut watch),
         Learned::Kernel(kernel) => attack_model(kernel.regressor(), &data, &ground, &mut watch),
+        Learned::Combination(combination) => attack_model(&**combination, &data, &ground, &mut watch),
     };
     let (robust, attacked) = attacked.map_err(|error| threat::in_the_data(error, preprocessing, &table, &rows))?;
     let seconds = clock.elapsed().as_secs_f64();

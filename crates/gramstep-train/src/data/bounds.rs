@@ -49,7 +49,7 @@ impl Bound {
     }
 
     /// The value that is bounded to this one.
-    pub(super) fn invert(self, u: f64) -> f64 {
+    pub(crate) fn invert(self, u: f64) -> f64 {
         match self {
             Self::Range([low, _]) if u < low => low + straighten(u - low),
             Self::Range([_, high]) if u > high => high + straighten(u - high),
@@ -57,7 +57,17 @@ impl Bound {
         }
     }
 
-    pub(super) fn is_usable(self) -> bool {
+    /// The derivative of [`invert`](Self::invert).
+    pub(crate) fn inverse_slope(self, u: f64) -> f64 {
+        let slope = |t: f64| (1.0 - t * t).max(f64::EPSILON).powf(-1.5);
+        match self {
+            Self::Range([low, _]) if u < low => slope(u - low),
+            Self::Range([_, high]) if u > high => slope(u - high),
+            Self::Free | Self::Range(_) => 1.0,
+        }
+    }
+
+    pub(crate) fn is_usable(self) -> bool {
         match self {
             Self::Free => true,
             Self::Range([low, high]) => low.is_finite() && high.is_finite() && low <= high,

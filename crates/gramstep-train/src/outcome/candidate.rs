@@ -10,6 +10,9 @@ pub struct Candidate {
     pub model: String,
     /// As in [`Metrics::loss`](crate::outcome::metrics::Metrics::loss).
     pub loss: f64,
-    /// Whether it is the model of the run.
+    /// Whether it is the model of the run, or a part of it.
     pub kept: bool,
+    /// Its weight, where the model is a combination.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<f64>,
 }

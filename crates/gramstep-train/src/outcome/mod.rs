@@ -19,6 +19,7 @@ pub use classes::{ClassScores, PerClass};
 pub use fit::Fit;
 pub use folds::{FoldScore, Folds};
 pub(crate) use held_out::HeldOut;
+pub(crate) use report::COMBINATION;
 pub use predictions::Predictions;
 pub use report::{KernelFit, Report, SCHEMA_VERSION};
 pub use stop_reason::StopReason;

@@ -10,6 +10,9 @@ use crate::settings::{OptimizerName, Precision};
 /// Version of the JSON object that [`Report`] becomes.
 pub const SCHEMA_VERSION: u32 = 1;
 
+/// What a combination is called where an architecture is.
+pub(crate) const COMBINATION: &str = "combination";
+
 /// The result of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -64,9 +67,19 @@ pub struct Report {
 }
 
 impl Report {
-    /// The method: the optimiser, kernel regression or ridge regression.
+    /// Whether the model is a combination of several.
+    #[must_use]
+    pub fn is_combination(&self) -> bool {
+        self.candidates.iter().any(|candidate| candidate.weight.is_some_and(|weight| weight > 0.0))
+            && self.model == COMBINATION
+    }
+
+    /// The method: the optimiser, kernel regression, ridge regression or a combination of them.
     #[must_use]
     pub fn method(&self) -> String {
+        if self.is_combination() {
+            return "a combination of models".to_owned();
+        }
         match (self.optimizer, &self.kernel) {
             (Some(optimizer), _) => optimizer.to_string(),
             (None, Some(_)) => "kernel regression".to_owned(),

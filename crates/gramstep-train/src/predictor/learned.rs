@@ -5,17 +5,18 @@ use std::sync::Arc;
 use gramstep::model::Average;
 use gramstep::{Matrix, Model, Scalar};
 
-use super::KernelModel;
+use super::{Combination, KernelModel};
 use super::joined::joined;
 use crate::data::{Dataset, Targets};
 use crate::error::{Result, outside};
+use crate::outcome::COMBINATION;
 use crate::outcome::metrics::{Metrics, measure};
 use crate::settings::Precision;
 
 /// Rows that are predicted at a time.
 pub(super) const CHUNK: usize = 4096;
 
-/// Networks of either number type, or a kernel regression.
+/// Networks of either number type, a kernel regression, or both together.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Learned {
@@ -25,6 +26,8 @@ pub enum Learned {
     F64(Average<f64>),
     /// The regression with the kernel of an infinitely wide network.
     Kernel(Arc<KernelModel>),
+    /// Several models, each with a weight.
+    Combination(Arc<Combination>),
 }
 
 /// One network of either number type.
@@ -55,6 +58,10 @@ impl Learned {
                 let range = "the run of a network: a kernel has no parameters";
                 Err(outside("init", &kernel.architecture(), range))
             }
+            Self::Combination(_) => {
+                let range = "the run of networks alone (--candidates networks): a combination cannot be trained on";
+                Err(outside("init", &COMBINATION, range))
+            }
         }
     }
 
@@ -77,16 +84,22 @@ impl Learned {
                 &kernel.architecture(),
                 "a network: a kernel regression has no network of its own",
             )),
+            Self::Combination(_) => Err(outside(
+                "model",
+                &COMBINATION,
+                "a network: kernels of a combination are none (--candidates networks)",
+            )),
         }
     }
 
-    /// Networks of the average; 1 of a kernel regression.
+    /// Networks of the average, or of all parts; 1 of a kernel regression.
     #[must_use]
     pub fn members(&self) -> usize {
         match self {
             Self::F32(networks) => networks.members().len(),
             Self::F64(networks) => networks.members().len(),
             Self::Kernel(_) => 1,
+            Self::Combination(combination) => combination.networks(),
         }
     }
 
@@ -97,6 +110,7 @@ impl Learned {
             Self::F32(networks) => networks.parameter_count(),
             Self::F64(networks) => networks.parameter_count(),
             Self::Kernel(kernel) => kernel.coefficients().as_slice().len(),
+            Self::Combination(combination) => combination.parameter_count(),
         }
     }
 
@@ -109,6 +123,7 @@ impl Learned {
             Self::F32(networks) => by_chunks(inputs, |x| Ok(networks.predict(&x.into_type())?.into_f64())),
             Self::F64(networks) => by_chunks(inputs, |x| Ok(networks.predict(&x.into_type())?.into_f64())),
             Self::Kernel(kernel) => by_chunks(inputs, |x| kernel.outputs(&x.into_type())),
+            Self::Combination(combination) => by_chunks(inputs, |x| combination.outputs(&x.into_type())),
         }
     }
 

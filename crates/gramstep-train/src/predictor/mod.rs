@@ -1,22 +1,29 @@
 //! What was learned: networks or a kernel regression, with the preprocessing of their data, one file and one way to error
 //! bars. Uses `folder` and below.
 
+mod combination;
+mod conformal;
 pub mod file;
 mod gaps;
 mod joined;
 mod kernel_model;
 mod known;
 mod learned;
+mod spread;
 mod table;
 mod temperature;
 mod uncertainty;
 mod whole;
 
+pub use combination::{Combination, Part, View};
+pub(crate) use combination::{KernelPart, PartModel, joined as combined};
+pub use conformal::half_width;
 pub use file::Metadata;
 pub use kernel_model::KernelModel;
 pub use known::Known;
 pub use learned::{Learned, Network};
 pub use table::ErrorBars;
 pub(crate) use temperature::inverse_temperature;
-pub use uncertainty::{Uncertainty, half_width};
+pub use spread::Spread;
+pub use uncertainty::Uncertainty;
 pub use whole::Predictor;

@@ -6,7 +6,7 @@ use gramstep::Matrix;
 
 use super::whole::check_finite;
 use super::{Predictor, half_width};
-use crate::data::{BrokenImages, DataHash, FrameCells, Preprocessing, Problem, ReadOptions, Source, Table};
+use crate::data::{BrokenImages, DataHash, FrameCells, Preprocessing, Problem, ReadOptions, Source, Table, Targets};
 use crate::error::{Error, Result};
 use crate::folder::RunFolder;
 use crate::outcome::Predictions;
@@ -75,28 +75,50 @@ impl Predictor {
     /// Like [`predict`](Self::predict), and those of [`uncertainty`](Self::uncertainty).
     pub fn predict_with(&self, table: &Table, bars: ErrorBars) -> Result<Predictions> {
         let (mut predictions, x) = self.predict_inputs(table)?;
-        let uncertainty = self.uncertainty()?;
-        let (deviation, open) = (uncertainty.deviation(&x)?, self.open_by_gaps(table, &x)?);
+        let open = self.open_by_gaps(table, &x)?;
+        let deviation = bars.deviation.then(|| self.uncertainty()?.deviation(&x)).transpose()?;
+        let widths = bars.interval.map(|level| self.half_widths(&x, level)).transpose()?;
         let normal = bars.interval.map_or(0.0, half_width);
         let all = &self.preprocessing().targets;
         let targets = all.columns();
         let names = predictions.header.iter().zip(targets);
         predictions.header =
             names.flat_map(|(name, target)| std::iter::once(name.clone()).chain(bars.header(target))).collect();
-        let widths: Option<Vec<f64>> =
-            bars.interval.map(|level| (0..targets.len()).map(|a| uncertainty.half_width(a, level)).collect());
         let mut wide = Vec::with_capacity(x.rows() * predictions.header.len());
         for i in 0..x.rows() {
-            for (a, (&f, &deviation)) in predictions.values.row(i).iter().zip(deviation.row(i)).enumerate() {
-                wide.push(f);
+            for (a, &f) in predictions.values.row(i).iter().enumerate() {
                 let gap = open[(i, a)];
-                wide.extend(bars.deviation.then(|| all.own_deviation(f, deviation).hypot(gap)));
-                let ends = widths.as_ref().map(|widths| all.interval(f, widths[a] * deviation, normal * gap));
+                wide.push(f);
+                wide.extend(deviation.as_ref().map(|deviation| all.own_deviation(f, deviation[(i, a)]).hypot(gap)));
+                let ends = widths.as_ref().map(|widths| all.interval(f, widths[(i, a)], normal * gap));
                 wide.extend(ends.into_iter().flatten());
             }
         }
         predictions.values = Matrix::from_vec(x.rows(), predictions.header.len(), wide)?;
         Ok(predictions.with_gaps(table.gaps()))
+    }
+
+    /// Half the width of the interval that holds a new value with this probability, in the units of the targets or of
+    /// their logarithms, m×targets. x: preprocessed.
+    ///
+    /// # Errors
+    /// Those of [`uncertainty`](Self::uncertainty).
+    pub fn half_widths(&self, x: &Matrix<f64>, level: f64) -> Result<Matrix<f64>> {
+        let targets = &self.preprocessing().targets;
+        let (mut widths, factors): (_, Vec<f64>) = match (self.spread(), targets) {
+            (Some(spread), Targets::Regression { standardisation, .. }) => {
+                let scale = standardisation.scale.iter().enumerate();
+                (spread.scale(x)?, scale.map(|(a, scale)| scale * spread.half_width(a, level)).collect())
+            }
+            _ => {
+                let (uncertainty, all) = (self.uncertainty()?, 0..targets.outputs());
+                (uncertainty.deviation(x)?, all.map(|a| uncertainty.half_width(a, level)).collect())
+            }
+        };
+        for i in 0..widths.rows() {
+            widths.row_mut(i).iter_mut().zip(&factors).for_each(|(width, factor)| *width *= factor);
+        }
+        Ok(widths)
     }
 
     /// Predictions, and the network's inputs.

@@ -4,6 +4,7 @@
 //! networks   Var = mean of the members' variances + variance of their means,
 //!            each member's by its linearised Laplace posterior on the rows that it was trained on
 //! kernel     the posterior of the Gaussian process
+//! several    of a combination: σ(x) of its errors on rows that it has not seen, see [`Spread`]
 //! interval   f(x) ± q·σ(x), q the ⌈(m + 1)·level⌉-th smallest of |y − f₋ᵢ|/σ₋ᵢ over m rows (vovk2005)
 //! ```
 //!
@@ -14,16 +15,15 @@ use std::sync::Arc;
 
 use gramstep::kernel::{LinearisedLaplace, Ridge};
 use gramstep::model::Average;
-use gramstep::{Activation, Matrix, Scalar};
+use gramstep::{Matrix, Scalar};
 
-use super::{KernelModel, Known, Learned};
+use super::conformal::quantile;
+use super::{KernelModel, Known, Learned, Spread};
 use crate::data::Targets;
 use crate::error::{Error, Result};
 
 /// Bytes for the kernel of the remembered rows and its eigenvectors.
 const BUDGET: usize = 1 << 30;
-/// With fewer rows that judge, an interval is that of a normal distribution.
-const FEWEST: usize = 20;
 
 /// The posterior of what was learned, and how far errors on unseen rows went beyond it.
 #[derive(Debug)]
@@ -40,11 +40,18 @@ enum Posterior {
     /// One of each network.
     Networks(Vec<LinearisedLaplace>),
     Kernel(Arc<KernelModel>),
+    /// Of a combination, which has no posterior: the size of its errors.
+    Spread(Arc<Spread>),
 }
 
 impl Uncertainty {
     /// Of what was learned, from the rows that are remembered; `ridge` is the κ of training where it was one number.
-    pub(super) fn of(learned: &Learned, known: Option<&Known>, ridge: Option<f64>, targets: &Targets) -> Result<Self> {
+    pub(super) fn of(
+        learned: &Learned,
+        (known, spread): (Option<&Known>, Option<&Arc<Spread>>),
+        ridge: Option<f64>,
+        targets: &Targets,
+    ) -> Result<Self> {
         let Targets::Regression { standardisation, .. } = targets else {
             return Err(none("for classes", "a setting of regressions; classes have their probabilities"));
         };
@@ -62,6 +69,11 @@ impl Uncertainty {
             Learned::Kernel(kernel) => {
                 let scores = scores(&kernel.train().targets, &kernel.held_out()?, &kernel.held_out_deviation()?);
                 Ok(Self { posterior: Posterior::Kernel(Arc::clone(kernel)), scale, scores })
+            }
+            Learned::Combination(_) => {
+                let spread = spread.ok_or_else(|| none("without rows", "of a run that kept rows it had not seen"))?;
+                let scores = spread.relative_scores();
+                Ok(Self { posterior: Posterior::Spread(Arc::clone(spread)), scale, scores })
             }
         }
     }
@@ -97,6 +109,7 @@ impl Uncertainty {
     pub fn deviation(&self, x: &Matrix<f64>) -> Result<Matrix<f64>> {
         let standardised = match &self.posterior {
             Posterior::Kernel(model) => model.deviation(x)?,
+            Posterior::Spread(spread) => spread.deviation(x)?,
             Posterior::Networks(posteriors) => {
                 let all: Vec<usize> = (0..x.rows()).collect();
                 let mut mixture = Mixture::new(x.rows(), self.scale.len());
@@ -113,16 +126,7 @@ impl Uncertainty {
     /// observation.
     #[must_use]
     pub fn half_width(&self, target: usize, level: f64) -> f64 {
-        let scores = &self.scores[target];
-        let m = scores.len();
-        #[allow(clippy::cast_sign_loss)] // a level is above 0
-        let rank = ((m + 1) as f64 * level).ceil() as usize;
-        match m {
-            0..FEWEST => half_width(level),
-            // So near to 1 that no score tells: the largest one, stretched as a normal distribution would be.
-            _ if rank > m => scores[m - 1] * half_width(level) / half_width(m as f64 / (m + 1) as f64),
-            _ => scores[rank.max(1) - 1],
-        }
+        quantile(&self.scores[target], level, 1.0)
     }
 }
 
@@ -182,25 +186,6 @@ fn none(value: &str, range: &str) -> Error {
     Error::Setting { name: "std", value: value.to_owned(), range: range.to_owned() }
 }
 
-/// The half width, in standard deviations, of a Gaussian interval of this probability: √2·erf⁻¹(q).
-///
-/// ```
-/// use gramstep_train::predictor::half_width;
-/// assert!((half_width(0.95) - 1.959_963_984_540_054).abs() < 1e-9);
-/// assert!((half_width(0.5) - 0.674_489_750_196_082).abs() < 1e-9);
-/// ```
-#[must_use]
-pub fn half_width(probability: f64) -> f64 {
-    let (mut low, mut high) = (0.0, 10.0);
-    // erf grows: halve until the interval is below rounding.
-    for _ in 0..60 {
-        let middle = f64::midpoint(low, high);
-        let below = Activation::Erf.value(middle / std::f64::consts::SQRT_2) < probability;
-        if below { low = middle } else { high = middle }
-    }
-    f64::midpoint(low, high)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -214,7 +199,7 @@ mod tests {
         let many = with((1..=99).map(f64::from).collect());
         assert_eq!([many.half_width(0, 0.9), many.half_width(0, 0.5), many.half_width(0, 0.001)], [90.0, 50.0, 1.0]);
         assert!(many.half_width(0, 0.999) > 99.0);
-        assert_eq!(with(vec![5.0; 19]).half_width(0, 0.9), half_width(0.9));
+        assert_eq!(with(vec![5.0; 19]).half_width(0, 0.9), super::super::half_width(0.9));
     }
 
     #[test]

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use gramstep::{Device, Matrix, MatrixView, Scalar};
 
 use super::file;
+use super::file::SpreadMetadata;
 use super::learned::CHUNK;
-use super::{Known, Learned, Metadata, Uncertainty};
+use super::{Known, Learned, Metadata, Spread, Uncertainty};
 use crate::data::{DataHash, Dataset, Preprocessing, Task};
 use crate::error::{Error, Result};
 use crate::folder::RunFolder;
@@ -23,12 +24,13 @@ pub struct Predictor {
     learned: Learned,
     metadata: Metadata,
     known: Option<Known>,
+    spread: Option<Arc<Spread>>,
     uncertainty: Mutex<Option<Arc<Uncertainty>>>,
 }
 
 impl Clone for Predictor {
     fn clone(&self) -> Self {
-        Self::assemble(self.learned.clone(), self.metadata.clone(), self.known.clone())
+        Self::assemble(self.learned.clone(), self.metadata.clone(), self.known.clone()).with_spread(self.spread.clone())
     }
 }
 
@@ -47,7 +49,14 @@ impl Predictor {
     }
 
     fn assemble(learned: Learned, metadata: Metadata, known: Option<Known>) -> Self {
-        Self { learned, metadata, known, uncertainty: Mutex::default() }
+        Self { learned, metadata, known, spread: None, uncertainty: Mutex::default() }
+    }
+
+    /// The same with what is known of its errors on rows that it has not seen.
+    #[must_use]
+    pub(crate) fn with_spread(self, spread: Option<Arc<Spread>>) -> Self {
+        let metadata = Metadata { spread: spread.as_deref().map(SpreadMetadata::of), ..self.metadata };
+        Self { metadata, spread, ..self }
     }
 
     /// Reads the model of a run folder.
@@ -65,8 +74,8 @@ impl Predictor {
     /// # Errors
     /// When they cannot be used.
     pub fn parse(path: &Path, bytes: &[u8], device: &Device) -> Result<Self> {
-        let (learned, metadata, known) = file::parse(path, bytes, device)?;
-        Ok(Self::assemble(learned, metadata, known))
+        let file::Parsed { learned, metadata, known, spread } = file::parse(path, bytes, device)?;
+        Ok(Self { spread: spread.map(Arc::new), ..Self::assemble(learned, metadata, known) })
     }
 
     /// The bytes of its model file; `path` is for messages.
@@ -74,7 +83,7 @@ impl Predictor {
     /// # Errors
     /// If a network has layers of the caller's own, which no file can name.
     pub fn to_bytes(&self, path: &Path) -> Result<Vec<u8>> {
-        file::bytes(path, &self.learned, &self.metadata, self.known.as_ref())
+        file::bytes(path, &self.learned, &self.metadata, (self.known.as_ref(), self.spread.as_deref()))
     }
 
     /// Writes its model file.
@@ -95,6 +104,12 @@ impl Predictor {
     #[must_use]
     pub fn learned(&self) -> &Learned {
         &self.learned
+    }
+
+    /// What is known of its errors on rows that it has not seen.
+    #[must_use]
+    pub fn spread(&self) -> Option<&Arc<Spread>> {
+        self.spread.as_ref()
     }
 
     /// The rows that networks remember.
@@ -124,7 +139,7 @@ impl Predictor {
             return Ok(Arc::clone(uncertainty));
         }
         let targets = &self.metadata.preprocessing.targets;
-        let uncertainty = Arc::new(Uncertainty::of(&self.learned, self.known.as_ref(), self.metadata.ridge, targets)?);
+        let uncertainty = Arc::new(Uncertainty::of(&self.learned, (self.known.as_ref(), self.spread.as_ref()), self.metadata.ridge, targets)?);
         *made = Some(Arc::clone(&uncertainty));
         Ok(uncertainty)
     }

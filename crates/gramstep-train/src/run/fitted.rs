@@ -2,7 +2,7 @@
 
 use super::reference::Reference;
 use crate::data::Dataset;
-use crate::outcome::{Fit, HeldOut, KernelFit};
+use crate::outcome::{COMBINATION, Fit, HeldOut, KernelFit};
 use crate::predictor::Learned;
 
 /// Something learned, and what is needed to judge it.
@@ -37,6 +37,16 @@ impl<T> Fitted<T> {
         // It has seen the training rows alone.
         self.circular = false;
         self.train = None;
+    }
+}
+
+impl<T> Fitted<T> {
+    /// A combination of which it is a part takes its place.
+    pub(super) fn combine(&mut self, combination: Learned) {
+        self.learned = combination;
+        COMBINATION.clone_into(&mut self.name);
+        self.ridge = None;
+        self.circular = false;
     }
 }
 

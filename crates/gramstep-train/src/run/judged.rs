@@ -44,12 +44,18 @@ impl Judged {
 
     /// All that were judged; `model` says what the first one is, and `exchanged` whether ridge regression took its place.
     pub(super) fn candidates(&self, model: String, exchanged: bool) -> Vec<Candidate> {
-        let own = Candidate { model, loss: self.own.loss, kept: !exchanged };
-        let ridge =
-            |reference: &Reference| Candidate { model: RIDGE.to_owned(), loss: reference.unseen.loss, kept: exchanged };
+        let own = Candidate { model, loss: self.own.loss, kept: !exchanged, weight: None };
+        let ridge = |reference: &Reference| {
+            let (model, loss) = (RIDGE.to_owned(), reference.unseen.loss);
+            Candidate { model, loss, kept: exchanged, weight: None }
+        };
         let ridge = self.reference.as_ref().map(ridge);
-        let constant = Candidate { model: "constant".to_owned(), loss: self.constant, kept: false };
-        std::iter::once(own).chain(ridge).chain([constant]).collect()
+        std::iter::once(own).chain(ridge).chain([self.constant()]).collect()
+    }
+
+    /// The constant as a candidate.
+    pub(super) fn constant(&self) -> Candidate {
+        Candidate { model: "constant".to_owned(), loss: self.constant, kept: false, weight: None }
     }
 
     /// Sentences for the user where a rival does better than the model, or took its place; `rows` are what judges.
@@ -72,10 +78,14 @@ impl Judged {
                 )
             });
         }
-        if !matches!(kept.partial_cmp(&self.constant), Some(std::cmp::Ordering::Less)) {
-            notes.push(format!("on the {rows} {}", no_better(task, kept, self.constant)));
-        }
+        notes.extend(self.notes_of(rows, task, kept));
         notes
+    }
+
+    /// A sentence where the constant does no worse than a loss.
+    pub(super) fn notes_of(&self, rows: &str, task: Task, loss: f64) -> Option<String> {
+        let better = matches!(loss.partial_cmp(&self.constant), Some(std::cmp::Ordering::Less));
+        (!better).then(|| format!("on the {rows} {}", no_better(task, loss, self.constant)))
     }
 }
 

@@ -78,7 +78,10 @@ pub(super) fn fit<T: Scalar>(problem: &Problem<T>, config: &Config, observer: &m
     };
     let held_out = match &problem.validation {
         Some(_) => None,
-        None => Some(HeldOut { outputs: model.held_out()?, rows: problem.train.clone(), places: (0..n).collect() }),
+        None => {
+            let (rows, each) = (problem.train.clone(), (0..n).collect::<Vec<_>>());
+            Some(HeldOut { outputs: model.held_out()?, rows, places: each.clone(), fold_of: each })
+        }
     };
     let own = metrics::loss_of_outputs(&model.outputs(&model.train().inputs)?, model.train(), targets);
     let fit = Fit {

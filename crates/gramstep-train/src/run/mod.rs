@@ -2,7 +2,9 @@
 
 pub(crate) mod assignment;
 pub(crate) mod choice;
+mod combination;
 pub mod compare;
+mod contest;
 mod cross_validation;
 mod fitted;
 pub mod info;

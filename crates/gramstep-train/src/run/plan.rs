@@ -1,6 +1,7 @@
 //! Every setting of a run, decided: of networks or of a kernel regression.
 
 use std::path::Path;
+use std::time::Duration;
 
 use gramstep::Scalar;
 
@@ -54,6 +55,14 @@ impl Plan {
         match self {
             Self::Networks(settings) => settings.candidates,
             Self::Kernel(_) | Self::Open(_) => Candidates::NETWORKS,
+        }
+    }
+
+    /// Of the whole run.
+    pub(super) fn time_limit(&self) -> Option<Duration> {
+        match self {
+            Self::Networks(settings) => settings.time_limit.map(|limit| limit.0),
+            Self::Kernel(_) | Self::Open(_) => None,
         }
     }
 

@@ -30,6 +30,8 @@ pub(super) struct Reference {
     pub(super) ridge: Option<f64>,
     /// On rows that it has not seen.
     pub(super) unseen: Metrics,
+    /// What it says of them.
+    pub(super) outputs: Matrix<f64>,
 }
 
 impl Reference {
@@ -43,13 +45,7 @@ impl Reference {
         threads: usize,
     ) -> Result<Option<Self>> {
         let targets = &problem.preprocessing.targets;
-        let images = problem.preprocessing.inputs.geometry().is_some();
-        let comparable = targets.classes().is_some() || targets.has_residuals();
-        if images
-            || !comparable
-            || problem.train.rows() < FEWEST
-            || (held_out.is_none() && problem.validation.is_none())
-        {
+        if !is_comparable(problem) || (held_out.is_none() && problem.validation.is_none()) {
             return Ok(None);
         }
         let inputs = &problem.preprocessing.inputs;
@@ -69,8 +65,37 @@ impl Reference {
             (None, None) => return Ok(None),
         };
         let unseen = measure(&outputs, &rows.targets.cast(), rows.weights.as_deref(), targets);
-        Ok(Some(Self { learned: own.network()?, ridge: own.ridge(), unseen }))
+        Ok(Some(Self { learned: Learned::networks(&own.network()?)?, ridge: own.ridge(), unseen, outputs }))
     }
+}
+
+/// Ridge regression on rows as a network of one layer, of inputs without bounds, and what it says of those in some places
+/// without having seen them; none where there is no such thing.
+pub(super) fn line<T: Scalar>(
+    rows: &Dataset<f64>,
+    places: &[usize],
+    problem: &Problem<T>,
+    threads: usize,
+) -> Result<Option<(Average<f64>, Matrix<f64>)>> {
+    if !is_comparable(problem) {
+        return Ok(None);
+    }
+    let (inputs, targets) = (&problem.preprocessing.inputs, &problem.preprocessing.targets);
+    let (chosen, whole) = some_rows(rows, inputs);
+    let fit = Fit::new(&chosen, targets, threads)?;
+    let outputs = if whole {
+        fit.left_out(&chosen).select_rows(places)
+    } else {
+        fit.outputs(&unbounded(&rows.inputs.select_rows(places), inputs))?
+    };
+    Ok(Some((fit.network()?, outputs)))
+}
+
+/// Whether a line is a rival: of images it is none, nor of quantiles and counts.
+fn is_comparable<T: Scalar>(problem: &Problem<T>) -> bool {
+    let targets = &problem.preprocessing.targets;
+    let images = problem.preprocessing.inputs.geometry().is_some();
+    !images && (targets.classes().is_some() || targets.has_residuals()) && problem.train.rows() >= FEWEST
 }
 
 /// A fit, its outputs scaled to logits where the targets are classes.
@@ -102,14 +127,14 @@ impl Fit {
         Ok(outputs)
     }
 
-    fn network(&self) -> Result<Learned> {
+    fn network(&self) -> Result<Average<f64>> {
         let beta = self.regression.coefficients();
         let (d, k) = (beta.rows(), beta.columns());
         let weights = (0..k).flat_map(|a| (0..d).map(move |j| (j, a))).map(|at| beta[at]);
         let theta = weights.chain(self.regression.intercept().iter().copied()).map(|value| self.scale * value);
         let specification = Architecture::Linear.specification(Shape::Vector(d), k);
         let model = Model::builder(specification).theta(theta.collect::<Vec<f64>>()).build()?;
-        Learned::networks(&Average::new(vec![model])?)
+        Ok(Average::new(vec![model])?)
     }
 
     fn ridge(&self) -> Option<f64> {

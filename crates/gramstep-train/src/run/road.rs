@@ -8,7 +8,8 @@ use gramstep::Scalar;
 
 use super::assignment::Assignment;
 use super::fitted::Fitted;
-use super::judged::{Judged, no_better};
+use super::contest::{Winner, decide};
+use super::judged::no_better;
 use super::kept::Kept;
 use super::learnt::Learnt;
 use super::plan::Plan;
@@ -19,7 +20,7 @@ use crate::folder::Keep;
 use crate::outcome::event::{Event, Observer, Silent};
 use crate::outcome::metrics::loss_of_constant;
 use crate::outcome::{Report, SCHEMA_VERSION};
-use crate::predictor::{Known, Predictor};
+use crate::predictor::{Known, Learned, Predictor};
 use crate::report::write_run;
 use crate::settings::{Candidates, Config, Facts, Settings};
 
@@ -96,39 +97,32 @@ impl<T: Scalar> Assignment<'_, T> {
         config: String,
         observer: &mut dyn Observer,
     ) -> Result<Learnt> {
-        let mut problem = Cow::Borrowed(self.problem);
-        let (preprocessing, task) = (&problem.preprocessing, problem.preprocessing.targets.task());
-        let remembers = preprocessing.targets.has_residuals() && fitted.kernel.is_none();
-        let known =
-            |problem: &Problem<T>, circular| remembers.then(|| Known::of(problem, circular, plan.seed())).transpose();
+        let known = |problem: &Problem<T>, fitted: &Fitted<T>| {
+            let networks = matches!(fitted.learned, Learned::F32(_) | Learned::F64(_));
+            let remembers = networks && problem.preprocessing.targets.has_residuals();
+            remembers.then(|| Known::of(problem, fitted.circular, plan.seed())).transpose()
+        };
         if let Some(failure) = fitted.fit.failure.take() {
-            let known = known(&problem, fitted.circular)?;
+            let (problem, known) = (self.problem, known(self.problem, &fitted)?);
             let of = (fitted.name, fitted.ridge);
-            let predictor = Predictor::new(fitted.learned, of, preprocessing, &problem.hash, known);
+            let predictor = Predictor::new(fitted.learned, of, &problem.preprocessing, &problem.hash, known);
             let path = if fitted.fit.best_epoch.is_some() { kept.model(&predictor)? } else { None };
             return Err(kept_in(failure, path));
         }
-        let judged = Judged::of(&problem, &fitted, plan.threads())?;
-        let exchanged = plan.candidates().linear && judged.as_ref().is_some_and(Judged::is_beaten);
-        let candidates = match &judged {
-            Some(judged) => {
-                let rows = if problem.validation.is_some() { "validation rows" } else { "rows left out" };
-                judged.notes(rows, task, exchanged).iter().try_for_each(|note| observer.note(note))?;
-                judged.candidates(fitted.what(), exchanged)
-            }
-            None => Vec::new(),
+        let winner = decide(self, plan, fitted, observer)?;
+        let Winner { fitted, unseen, candidates, unbounded, spread, is_trained } = winner;
+        let problem = if unbounded {
+            Cow::Owned(self.problem.clone().without_bounds())
+        } else {
+            Cow::Borrowed(self.problem)
         };
-        let mut unseen = judged.as_ref().map(|judged| judged.own.clone());
-        if let Some(reference) = judged.and_then(|judged| judged.reference).filter(|_| exchanged) {
-            unseen = Some(reference.unseen.clone());
-            fitted.exchange(reference);
-            problem = Cow::Owned(problem.into_owned().without_bounds());
-        }
         let preprocessing = &problem.preprocessing;
-        let Fitted { learned, fit, name, ridge, circular, train, kernel, .. } = fitted;
+        let task = preprocessing.targets.task();
+        let known = known(&problem, &fitted)?;
+        let Fitted { learned, fit, name, ridge, train, kernel, .. } = fitted;
         let members = learned.members();
         let predictor =
-            Predictor::new(learned, (name, ridge), preprocessing, &problem.hash, known(&problem, circular)?);
+            Predictor::new(learned, (name, ridge), preprocessing, &problem.hash, known).with_spread(spread);
         kept.model(&predictor)?;
         let rows = train.as_ref().unwrap_or(&problem.train);
         let train = predictor.judge(rows)?;
@@ -143,7 +137,7 @@ impl<T: Scalar> Assignment<'_, T> {
             schema_version: SCHEMA_VERSION,
             run: kept.path(),
             task,
-            optimizer: plan.optimizer().filter(|_| !exchanged),
+            optimizer: plan.optimizer().filter(|_| is_trained),
             model: predictor.metadata().model.clone(),
             ensemble: members,
             parameters: predictor.learned().parameter_count(),
@@ -151,7 +145,7 @@ impl<T: Scalar> Assignment<'_, T> {
             validation: unseen,
             test: test.map(|test| predictor.judge(test)).transpose()?,
             epochs: fit.epochs,
-            best_epoch: fit.best_epoch.filter(|_| members == 1 && !exchanged),
+            best_epoch: fit.best_epoch.filter(|_| predictor.metadata().specification.is_some() && members == 1 && is_trained),
             steps: fit.steps,
             seconds: fit.seconds,
             stop_reason: fit.stop_reason,

@@ -180,14 +180,18 @@ settings! {
         group: Model, value: "auto|none", example: "none", kernel: false,
         default: Some("auto for networks of tables; none for linear, and with --adversarial"),
     }
-    /// What is tried on a table, and the best on rows that it has not seen is kept: networks, or networks,linear.
+    /// What is tried on a table beside its networks: with kernels all is weighted by rows that it has not seen, without
+    /// them ridge regression takes the place of the networks where it is better.
     candidates: Option<Candidates> => always(Candidates) {
         group: Model, value: "KIND,..", example: "networks", kernel: false, taken: Taken::Train,
         help: Some(
-            "What is tried on a table: networks, or networks,linear, where ridge regression takes their place if it \
-             predicts rows that neither has seen better"
+            "What is tried on a table: networks, beside them kernels (a scale for every column), linear (ridge regression), \
+             or both. With kernels the model is their combination, weighted by rows that they have not seen"
         ),
-        default: Some("networks,linear from 20 rows on where the model is left open, else networks"),
+        default: Some(
+            "networks,kernels,linear from 20 rows on where the model is left open; without kernels where --optimizer, \
+             --preset fast or another loss is given"
+        ),
     }
     /// gram-gauss-newton, sgd or adam.
     optimizer: Option<OptimizerName> => always(OptimizerName) {

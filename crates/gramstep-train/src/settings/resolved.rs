@@ -5,10 +5,12 @@ use std::num::NonZeroUsize;
 use gramstep::Scalar;
 
 use super::{
-    BatchSize, Candidates, Config, DampingChoice, FORMAT_VERSION, InputBounds, OptimizerName, Precision, RidgeChoice,
-    Settings,
+    BatchSize, Candidates, Config, DampingChoice, FORMAT_VERSION, InputBounds, OptimizerName, Precision, Preset,
+    RidgeChoice, Settings,
 };
-use crate::data::{BrokenImages, Dataset, FULL_BATCH_ROWS, Geometry, ImageSettings, Portion, Problem, Task};
+use crate::data::{
+    BrokenImages, Dataset, FULL_BATCH_ROWS, Geometry, ImageSettings, LossChoice, Portion, Problem, Task,
+};
 use crate::error::{Error, Result, conflict};
 
 /// η of Gram-Gauss-Newton against an attack, which moves between steps.
@@ -131,9 +133,15 @@ impl Settings {
             let reason = "an attack is measured in the inputs' own units";
             return Err(conflict("input-bounds auto", "adversarial training", reason));
         }
-        if config.candidates == Some(Candidates::ALL) && (facts.image.is_some() || config.adversarial.is_some()) {
+        let rivals = config.candidates.is_some_and(|candidates| candidates != Candidates::NETWORKS);
+        if rivals && (facts.image.is_some() || config.adversarial.is_some()) {
             let what = if facts.image.is_some() { "images" } else { "adversarial training" };
-            return Err(conflict("candidates networks,linear", what, "ridge regression is no rival there"));
+            return Err(conflict("candidates", what, "only networks take part there"));
+        }
+        if config.candidates.is_some_and(|candidates| candidates.kernels) && !Self::has_least_squares(config) {
+            let loss = config.loss.as_ref().map_or_else(String::new, ToString::to_string);
+            let reason = "kernels are fitted by least squares";
+            return Err(conflict("candidates networks,kernels", format!("--loss {loss}"), reason));
         }
         if config.augment.is_some() && facts.image.is_none() {
             return Err(conflict("augment", "a table", "it is a setting of images alone"));
@@ -218,11 +226,21 @@ impl Settings {
         config.input_bounds.unwrap_or(if plain { InputBounds::None } else { InputBounds::Auto })
     }
 
-    /// What a run tries of itself: ridge regression too, where the user leaves the model of a table open.
+    /// What a run tries of itself: kernels and ridge regression too, where the user leaves the model of a table open.
     pub(crate) fn candidates(config: &Config, facts: Facts) -> Candidates {
         let open = config.model.is_none() && config.init.is_none();
         let table = facts.image.is_none() && config.adversarial.is_none();
-        if open && table && facts.rows >= FEWEST_TO_CHOOSE { Candidates::ALL } else { Candidates::NETWORKS }
+        let trained_so = config.optimizer.is_some() || config.preset == Some(Preset::Fast);
+        match (open && table && facts.rows >= FEWEST_TO_CHOOSE, trained_so || !Self::has_least_squares(config)) {
+            (true, false) => Candidates::ALL,
+            (true, true) => Candidates::NETWORKS_AND_LINE,
+            (false, _) => Candidates::NETWORKS,
+        }
+    }
+
+    /// Whether a kernel regression is fitted by the loss of the run.
+    fn has_least_squares(config: &Config) -> bool {
+        config.loss.as_ref().is_none_or(|loss| *loss == LossChoice::Squared)
     }
 
     /// Whether the rows are those of a table, as they stand.

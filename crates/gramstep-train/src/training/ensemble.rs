@@ -246,11 +246,13 @@ impl<T: Scalar> Trained<T> {
         let Some(folds) = &self.shared else { return Ok(None) };
         let n = folds.rows.rows();
         let (mut sum, mut judges) = (Matrix::<f64>::zeros(n, self.networks.outputs()), vec![0_u32; n]);
+        let mut first_judge = vec![usize::MAX; n];
         for (number, model) in self.networks.members().iter().enumerate() {
             let fold = folds.fold(number);
             let outputs = metrics::outputs(model, &fold.validation.inputs)?;
             for (i, &row) in fold.judged.iter().enumerate() {
                 judges[row] += 1;
+                first_judge[row] = first_judge[row].min(number);
                 sum.row_mut(row).iter_mut().zip(outputs.row(i)).for_each(|(sum, value)| *sum += value);
             }
         }
@@ -259,7 +261,8 @@ impl<T: Scalar> Trained<T> {
         }
         let places: Vec<usize> = (0..n).filter(|&i| judges[i] > 0).collect();
         let (outputs, rows) = (sum.select_rows(&places), folds.rows.select(&places));
-        Ok(Some(HeldOut { outputs, rows, places }))
+        let fold_of = places.iter().map(|&place| first_judge[place]).collect();
+        Ok(Some(HeldOut { outputs, rows, places, fold_of }))
     }
 }
 

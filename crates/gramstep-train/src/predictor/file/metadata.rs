@@ -3,6 +3,7 @@
 use gramstep::{Scalar, Specification};
 use serde::{Deserialize, Serialize};
 
+use super::parts::{CombinationMetadata, SpreadMetadata};
 use super::seal;
 use crate::data::{DataHash, Preprocessing, Task};
 use crate::predictor::known::Judging;
@@ -41,6 +42,12 @@ pub struct Metadata {
     /// What a kernel regression needs beside its tensors; none of networks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kernel: Option<KernelMetadata>,
+    /// The parts of a combination; none of anything else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub combination: Option<CombinationMetadata>,
+    /// What is known of the errors on rows that were not seen; none of classes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spread: Option<SpreadMetadata>,
     /// What the data are known by; none in files of version 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<DataHash>,
@@ -85,15 +92,20 @@ impl Metadata {
             specification: match learned {
                 Learned::F32(networks) => specification(networks.members()),
                 Learned::F64(networks) => specification(networks.members()),
-                Learned::Kernel(_) => None,
+                Learned::Kernel(_) | Learned::Combination(_) => None,
             },
             ridge,
             kernel: match learned {
                 Learned::Kernel(kernel) => {
                     Some(KernelMetadata { ridge: kernel.ridge(), inverse_temperature: kernel.inverse_temperature() })
                 }
-                Learned::F32(_) | Learned::F64(_) => None,
+                Learned::F32(_) | Learned::F64(_) | Learned::Combination(_) => None,
             },
+            combination: match learned {
+                Learned::Combination(combination) => Some(CombinationMetadata::of(combination)),
+                Learned::F32(_) | Learned::F64(_) | Learned::Kernel(_) => None,
+            },
+            spread: None,
             data: Some(data.clone()),
             known: known.map(|known| known.folds),
             preprocessing: preprocessing.clone(),
@@ -102,6 +114,6 @@ impl Metadata {
 }
 
 /// That of the first network; the others have the same.
-fn specification<T: Scalar>(members: &[gramstep::Model<T>]) -> Option<Specification> {
+pub(super) fn specification<T: Scalar>(members: &[gramstep::Model<T>]) -> Option<Specification> {
     members.first().and_then(|model| model.specification().cloned())
 }

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::{FORMAT_VERSION, KEY, KernelMetadata, Metadata, prefix, seal};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::predictor::{KernelModel, Known, Learned};
+use crate::predictor::{KernelModel, Known, Learned, Spread};
 use crate::settings::Precision;
 
 /// The version before, of which files are read: one network, no sum, no rows.
@@ -23,12 +23,16 @@ struct Version {
     format_version: u32,
 }
 
+/// What a file holds.
+pub(in crate::predictor) struct Parsed {
+    pub(in crate::predictor) learned: Learned,
+    pub(in crate::predictor) metadata: Metadata,
+    pub(in crate::predictor) known: Option<Known>,
+    pub(in crate::predictor) spread: Option<Spread>,
+}
+
 /// Reads the bytes of a model's file; `path` is for messages.
-pub(in crate::predictor) fn parse(
-    path: &Path,
-    bytes: &[u8],
-    device: &Device,
-) -> Result<(Learned, Metadata, Option<Known>)> {
+pub(in crate::predictor) fn parse(path: &Path, bytes: &[u8], device: &Device) -> Result<Parsed> {
     let wrong = |reason: String| Error::ModelFile { path: path.to_owned(), reason };
     let tensors = SafeTensors::deserialize(bytes)
         .map_err(|error| wrong(format!("damaged, or not a safetensors file ({error})")))?;
@@ -48,35 +52,42 @@ pub(in crate::predictor) fn parse(
     }
     metadata.preprocessing.check().map_err(&wrong)?;
     let file = File { path, tensors: &tensors, metadata: &metadata };
-    let learned = match (&metadata.specification, metadata.kernel, metadata.precision) {
-        (Some(specification), None, Precision::F32) => {
-            let single = |chunk: &[u8]| chunk.try_into().map_or(f32::NAN, f32::from_le_bytes);
-            Learned::F32(file.networks(specification, device, Dtype::F32, single)?)
+    let learned = match (&metadata.specification, metadata.kernel, &metadata.combination) {
+        (Some(specification), None, None) => {
+            let of = (metadata.members, specification);
+            match metadata.precision {
+                Precision::F32 => Learned::F32(file.networks("", of, file.width(), device, (Dtype::F32, single))?),
+                Precision::F64 => Learned::F64(file.networks("", of, file.width(), device, (Dtype::F64, double))?),
+            }
         }
-        (Some(specification), None, Precision::F64) => {
-            Learned::F64(file.networks(specification, device, Dtype::F64, double)?)
+        (None, Some(kernel), None) if metadata.precision == Precision::F64 => {
+            Learned::Kernel(Arc::new(file.kernel(kernel, device)?))
         }
-        (None, Some(kernel), Precision::F64) => Learned::Kernel(Arc::new(file.kernel(kernel, device)?)),
-        _ => return Err(wrong("metadata of neither networks nor a kernel regression".to_owned())),
+        (None, None, Some(combination)) => Learned::Combination(Arc::new(file.combination(combination, device)?)),
+        _ => return Err(wrong("metadata of neither networks nor a kernel regression nor a combination".to_owned())),
     };
-    let known = file.known()?;
-    Ok((learned, metadata, known))
+    let (known, spread) = (file.known()?, file.spread(device)?);
+    Ok(Parsed { learned, metadata, known, spread })
 }
 
-fn double(bytes: &[u8]) -> f64 {
+pub(super) fn single(bytes: &[u8]) -> f32 {
+    bytes.try_into().map_or(f32::NAN, f32::from_le_bytes)
+}
+
+pub(super) fn double(bytes: &[u8]) -> f64 {
     bytes.try_into().map_or(f64::NAN, f64::from_le_bytes)
 }
 
 /// A model file that is taken apart.
 #[derive(Clone, Copy)]
-struct File<'a> {
+pub(super) struct File<'a> {
     path: &'a Path,
     tensors: &'a SafeTensors<'a>,
-    metadata: &'a Metadata,
+    pub(super) metadata: &'a Metadata,
 }
 
 impl File<'_> {
-    fn wrong(&self, reason: String) -> Error {
+    pub(super) fn wrong(&self, reason: String) -> Error {
         Error::ModelFile { path: self.path.to_owned(), reason }
     }
 
@@ -105,26 +116,32 @@ impl File<'_> {
         Ok(values)
     }
 
-    fn networks<T: Scalar>(
+    /// Columns of the inputs.
+    pub(super) fn width(&self) -> usize {
+        self.metadata.preprocessing.inputs.width()
+    }
+
+    /// Networks of an architecture whose names begin so, for inputs of a width.
+    pub(super) fn networks<T: Scalar>(
         &self,
-        specification: &Specification,
+        root: &str,
+        (members, specification): (usize, &Specification),
+        width: usize,
         device: &Device,
-        dtype: Dtype,
-        decode: impl Fn(&[u8]) -> T,
+        (dtype, decode): (Dtype, fn(&[u8]) -> T),
     ) -> Result<Average<T>> {
-        let mut members = Vec::new();
-        for number in 0..self.metadata.members {
-            let prefix = prefix(number, self.metadata.members);
+        let mut networks = Vec::new();
+        for number in 0..members {
+            let prefix = prefix(number, members);
             // Grows with the tensors that are there: a damaged specification may ask for more than memory holds.
             let mut theta = Vec::new();
             for span in specification.spans()? {
-                theta.extend(self.values(&format!("{prefix}{}", span.name), dtype, &span.shape, &decode)?);
+                theta.extend(self.values(&format!("{root}{prefix}{}", span.name), dtype, &span.shape, decode)?);
             }
-            members.push(Model::builder(specification.clone()).theta(theta).device(device.clone()).build()?);
+            networks.push(Model::builder(specification.clone()).theta(theta).device(device.clone()).build()?);
         }
-        let networks = Average::new(members)?;
-        let preprocessing = &self.metadata.preprocessing;
-        let needed = (preprocessing.inputs.width(), preprocessing.targets.outputs());
+        let networks = Average::new(networks)?;
+        let needed = (width, self.metadata.preprocessing.targets.outputs());
         let found = (networks.inputs(), networks.outputs());
         if needed != found {
             return Err(self.wrong(format!(
@@ -136,30 +153,34 @@ impl File<'_> {
     }
 
     /// Inputs, targets and weights of rows.
-    fn rows(&self, prefix: &str) -> Result<Dataset<f64>> {
+    pub(super) fn rows(&self, prefix: &str) -> Result<Dataset<f64>> {
         let name = |name: &str| format!("{prefix}{name}");
         let preprocessing = &self.metadata.preprocessing;
-        let found =
-            self.tensors.tensor(&name("inputs")).map_err(|_| self.wrong(format!("no tensor `{prefix}inputs`")))?;
-        let rows = found.shape().first().copied().unwrap_or(0);
-        let doubles = |name: &str, shape: &[usize]| self.values(name, Dtype::F64, shape, double);
-        let matrix = |name: &str, columns: usize| -> Result<Matrix<f64>> {
-            Ok(Matrix::from_vec(rows, columns, doubles(name, &[rows, columns])?)?)
-        };
+        let rows = self.rows_of(&name("inputs"))?;
         let weighted = self.tensors.tensor(&name("weights")).is_ok();
-        let weights = weighted.then(|| doubles(&name("weights"), &[rows])).transpose()?;
+        let weights = weighted.then(|| self.values(&name("weights"), Dtype::F64, &[rows], double)).transpose()?;
         if weights.iter().flatten().any(|weight| *weight <= 0.0) {
             return Err(self.wrong("weights that are not above 0".to_owned()));
         }
         let (d, k) = (preprocessing.inputs.width(), preprocessing.targets.outputs());
-        Dataset::new(matrix(&name("inputs"), d)?, matrix(&name("targets"), k)?)?.with_weights(weights)
+        let (inputs, targets) = (self.matrix(&name("inputs"), rows, d)?, self.matrix(&name("targets"), rows, k)?);
+        Dataset::new(inputs, targets)?.with_weights(weights)
+    }
+
+    /// The first extent of a tensor.
+    pub(super) fn rows_of(&self, name: &str) -> Result<usize> {
+        let found = self.tensors.tensor(name).map_err(|_| self.wrong(format!("no tensor `{name}`")))?;
+        Ok(found.shape().first().copied().unwrap_or(0))
+    }
+
+    /// A tensor of doubles.
+    pub(super) fn matrix(&self, name: &str, rows: usize, columns: usize) -> Result<Matrix<f64>> {
+        Ok(Matrix::from_vec(rows, columns, self.values(name, Dtype::F64, &[rows, columns], double)?)?)
     }
 
     fn kernel(&self, kernel: KernelMetadata, device: &Device) -> Result<KernelModel> {
         let train = self.rows("")?;
-        let shape = [train.rows(), train.targets.columns()];
-        let values = self.values("coefficients", Dtype::F64, &shape, double)?;
-        let coefficients = Matrix::from_vec(shape[0], shape[1], values)?;
+        let coefficients = self.matrix("coefficients", train.rows(), train.targets.columns())?;
         let architecture = self.metadata.model.parse()?;
         let parts = (kernel.ridge, kernel.inverse_temperature);
         let of = (architecture, self.metadata.preprocessing.targets.task());

@@ -7,10 +7,10 @@ use gramstep::model::Average;
 use gramstep::{Matrix, Scalar};
 use safetensors::tensor::{Dtype, TensorView};
 
-use super::{FORMAT_VERSION, KEY, Metadata, prefix, seal};
+use super::{FORMAT_VERSION, KEY, Metadata, part_prefix, prefix, seal};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::predictor::{Known, Learned};
+use crate::predictor::{Combination, Known, Learned, PartModel, Spread};
 
 /// A tensor before it is written.
 struct Tensor {
@@ -25,17 +25,21 @@ pub(in crate::predictor) fn bytes(
     path: &Path,
     learned: &Learned,
     metadata: &Metadata,
-    known: Option<&Known>,
+    (known, spread): (Option<&Known>, Option<&Spread>),
 ) -> Result<Vec<u8>> {
     let mut tensors = match learned {
-        Learned::F32(networks) => of_networks(path, networks, Dtype::F32)?,
-        Learned::F64(networks) => of_networks(path, networks, Dtype::F64)?,
+        Learned::F32(networks) => of_networks(path, "", networks, Dtype::F32)?,
+        Learned::F64(networks) => of_networks(path, "", networks, Dtype::F64)?,
         Learned::Kernel(kernel) => {
             let mut tensors = of_rows("", kernel.train());
             tensors.push(matrix("coefficients".to_owned(), kernel.coefficients()));
             tensors
         }
+        Learned::Combination(combination) => of_combination(path, combination)?,
     };
+    if let Some(spread) = spread {
+        tensors.extend(of_spread(spread)?);
+    }
     if let Some(known) = known {
         tensors.extend(of_rows("known.", &known.rows));
         let bytes = known.places.iter().flat_map(|&place| (place as u64).to_le_bytes()).collect();
@@ -57,7 +61,7 @@ pub(in crate::predictor) fn bytes(
     Ok(bytes)
 }
 
-fn of_networks<T: Scalar>(path: &Path, networks: &Average<T>, dtype: Dtype) -> Result<Vec<Tensor>> {
+fn of_networks<T: Scalar>(path: &Path, root: &str, networks: &Average<T>, dtype: Dtype) -> Result<Vec<Tensor>> {
     let mut tensors = Vec::new();
     for (number, network) in networks.members().iter().enumerate() {
         if network.specification().is_none() {
@@ -70,9 +74,35 @@ fn of_networks<T: Scalar>(path: &Path, networks: &Average<T>, dtype: Dtype) -> R
                 Dtype::F32 => values.flat_map(|value| (value as f32).to_le_bytes()).collect(),
                 _ => values.flat_map(f64::to_le_bytes).collect(),
             };
-            let name = format!("{}{}", prefix(number, networks.members().len()), span.name);
+            let name = format!("{root}{}{}", prefix(number, networks.members().len()), span.name);
             tensors.push(Tensor { name, dtype, shape: span.shape.clone(), bytes });
         }
+    }
+    Ok(tensors)
+}
+
+fn of_combination(path: &Path, combination: &Combination) -> Result<Vec<Tensor>> {
+    let mut tensors = of_rows("", &combination.train);
+    for (number, part) in combination.parts().iter().enumerate() {
+        let root = part_prefix(number);
+        match &part.model {
+            PartModel::F32(networks) => tensors.extend(of_networks(path, &root, networks, Dtype::F32)?),
+            PartModel::F64(networks) => tensors.extend(of_networks(path, &root, networks, Dtype::F64)?),
+            PartModel::Kernel(kernel) => {
+                tensors.push(matrix(format!("{root}coefficients"), kernel.regression.coefficients()));
+            }
+        }
+    }
+    Ok(tensors)
+}
+
+fn of_spread(spread: &Spread) -> Result<Vec<Tensor>> {
+    let (targets, scores) = (spread.scores.len(), spread.scores.first().map_or(0, Vec::len));
+    let scores = Matrix::from_vec(targets, scores, spread.scores.concat())?;
+    let mut tensors = vec![matrix("spread.scores".to_owned(), &scores)];
+    if let Some(regression) = &spread.regression {
+        tensors.push(matrix("spread.inputs".to_owned(), regression.points()));
+        tensors.push(matrix("spread.coefficients".to_owned(), regression.coefficients()));
     }
     Ok(tensors)
 }

@@ -1,0 +1,149 @@
+//! What a model file says of the parts of a combination, and of the errors on rows that were not seen.
+
+use gramstep::Specification;
+use gramstep::kernel::{ScaledKernel, ScaledRegression};
+use serde::{Deserialize, Serialize};
+
+use super::metadata::specification;
+use crate::error::Result;
+use crate::predictor::{Combination, Part, PartModel, Spread, View};
+use crate::settings::Precision;
+
+/// Of a combination.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct CombinationMetadata {
+    /// β of the logits of a classification.
+    pub inverse_temperature: f64,
+    /// Its models.
+    pub parts: Vec<PartMetadata>,
+}
+
+/// Of one part: either networks or a kernel.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct PartMetadata {
+    /// What it is, in short.
+    pub name: String,
+    /// Its weight.
+    pub weight: f64,
+    /// What it sees of the inputs.
+    #[serde(default, skip_serializing_if = "is_plain")]
+    pub view: View,
+    /// Networks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub networks: Option<NetworksMetadata>,
+    /// A kernel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kernel: Option<ScaledMetadata>,
+}
+
+/// Of networks whose mean is a part.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct NetworksMetadata {
+    /// How many.
+    pub members: usize,
+    /// Number type of their tensors.
+    pub precision: Precision,
+    /// The architecture.
+    pub specification: Option<Specification>,
+}
+
+/// Of a regression with a kernel that has a scale for every column.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ScaledMetadata {
+    /// The kind.
+    pub kind: String,
+    /// w, one for every column.
+    pub weights: Vec<f64>,
+    /// c, of a kind that has shares.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shares: Vec<f64>,
+    /// b, of a kind that has one.
+    #[serde(default)]
+    pub bias: f64,
+    /// κ, relative to the mean diagonal.
+    pub ridge: f64,
+    /// β of the softmax; 1 of a regression.
+    pub inverse_temperature: f64,
+}
+
+/// Of the errors on rows that were not seen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct SpreadMetadata {
+    /// The mean of √|e| of every target.
+    pub mean: Vec<f64>,
+    /// What its deviations are predicted by; none where rows are few.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kernel: Option<ScaledMetadata>,
+    /// Scores of every target.
+    pub scores: usize,
+}
+
+fn is_plain(view: &View) -> bool {
+    *view == View::default()
+}
+
+impl CombinationMetadata {
+    pub(super) fn of(combination: &Combination) -> Self {
+        let parts = combination.parts().iter().map(PartMetadata::of).collect();
+        Self { inverse_temperature: combination.inverse_temperature, parts }
+    }
+}
+
+impl PartMetadata {
+    fn of(part: &Part) -> Self {
+        let networks = match &part.model {
+            PartModel::F32(networks) => Some((networks.members().len(), specification(networks.members()))),
+            PartModel::F64(networks) => Some((networks.members().len(), specification(networks.members()))),
+            PartModel::Kernel(_) => None,
+        };
+        let precision = if matches!(part.model, PartModel::F32(_)) { Precision::F32 } else { Precision::F64 };
+        Self {
+            name: part.name.clone(),
+            weight: part.weight,
+            view: part.view.clone(),
+            networks: networks.map(|(members, specification)| NetworksMetadata { members, precision, specification }),
+            kernel: match &part.model {
+                PartModel::Kernel(kernel) => Some(ScaledMetadata::of(&kernel.regression, kernel.inverse_temperature)),
+                PartModel::F32(_) | PartModel::F64(_) => None,
+            },
+        }
+    }
+}
+
+impl ScaledMetadata {
+    fn of(regression: &ScaledRegression, inverse_temperature: f64) -> Self {
+        let kernel = regression.kernel();
+        Self {
+            kind: kernel.kind().to_string(),
+            weights: kernel.weights().to_vec(),
+            shares: kernel.shares().to_vec(),
+            bias: kernel.bias(),
+            ridge: regression.ridge(),
+            inverse_temperature,
+        }
+    }
+
+    /// The kernel.
+    ///
+    /// # Errors
+    /// If its numbers are not those of one.
+    pub(super) fn kernel(&self) -> Result<ScaledKernel> {
+        let kind = self.kind.parse()?;
+        Ok(ScaledKernel::new(kind, self.weights.clone(), self.shares.clone(), self.bias)?)
+    }
+}
+
+impl SpreadMetadata {
+    pub(in crate::predictor) fn of(spread: &Spread) -> Self {
+        Self {
+            mean: spread.mean.clone(),
+            kernel: spread.regression.as_ref().map(|regression| ScaledMetadata::of(regression, 1.0)),
+            scores: spread.scores.first().map_or(0, Vec::len),
+        }
+    }
+}

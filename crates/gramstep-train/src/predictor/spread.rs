@@ -1,0 +1,137 @@
+//! How far predictions are off, and where: σ(x) from the errors on rows that a model has not seen, and intervals that
+//! hold a new value with a given probability.
+//!
+//! ```text
+//! √σ(x) = m + Matérn regression of √|e| − m on x         m the mean of √|e|
+//! interval   f(x) ± q·σ(x), q the ⌈(n + 1)·level⌉-th smallest of sᵢ = |eᵢ|/σ₋ᵢ(xᵢ)      (vovk2005)
+//! deviation  σ(x)·√(mean of sᵢ²)
+//! ```
+//!
+//! Roots keep a few wild errors from deciding, and on sets whose noise differs fourfold from half to half they held the
+//! level in both halves where logarithms and posteriors did not.
+
+use gramstep::Matrix;
+use gramstep::kernel::{ScaleOptions, ScaledKind, ScaledRegression, fit_scales};
+use gramstep::random::Purpose;
+
+use super::conformal::quantile;
+use crate::data::permutation::permutation;
+use crate::error::Result;
+use crate::outcome::HeldOut;
+
+/// Rows × targets of the regression, at most.
+const MOST: usize = 1000;
+/// Numbers of its inputs, at most: 32 MB.
+const NUMBERS: usize = 1 << 22;
+/// With fewer rows σ is a constant.
+const FEWEST: usize = 30;
+/// κ of the regression, at least: single errors say little.
+const LEAST_RIDGE: f64 = 0.05;
+/// √σ(x) is at least this share of its mean.
+const LEAST: f64 = 0.2;
+
+/// The size of errors over the inputs.
+#[derive(Debug)]
+pub struct Spread {
+    /// Mean of √|e| of every target.
+    pub(super) mean: Vec<f64>,
+    /// Of √|e| less its mean; none where the rows are few.
+    pub(super) regression: Option<ScaledRegression>,
+    /// |e|/σ of every target, ascending.
+    pub(super) scores: Vec<Vec<f64>>,
+    /// Root mean squares of the scores: the standard deviation in units of σ.
+    factors: Vec<f64>,
+}
+
+impl Spread {
+    /// From predictions of rows that the model has not seen, in standardised units; none where there are none.
+    pub(crate) fn fit(unseen: &HeldOut<f64>, seed: u64, threads: usize) -> Result<Option<Self>> {
+        let (y, f) = (&unseen.rows.targets, &unseen.outputs);
+        let (n, k) = (y.rows(), y.columns());
+        if n == 0 || f.columns() != k {
+            return Ok(None);
+        }
+        let roots = Matrix::from_fn(n, k, |i, a| (y[(i, a)] - f[(i, a)]).abs().sqrt());
+        let mean: Vec<f64> = (0..k).map(|a| (0..n).map(|i| roots[(i, a)]).sum::<f64>() / n as f64).collect();
+        let mut places = permutation(n, seed, Purpose::Split, 3);
+        places.truncate((MOST / k).min(NUMBERS / unseen.rows.inputs.columns().max(1)).max(2));
+        places.sort_unstable();
+        let mut spread = Self { mean, regression: None, scores: Vec::new(), factors: Vec::new() };
+        let mut scales = Matrix::from_fn(n, k, |_, a| spread.mean[a].powi(2));
+        if places.len() >= FEWEST {
+            let x = unseen.rows.inputs.select_rows(&places);
+            let off = Matrix::from_fn(places.len(), k, |i, a| roots[(places[i], a)] - spread.mean[a]);
+            let mut options = ScaleOptions::default();
+            (options.threads, options.seed) = (threads, seed);
+            let fit = fit_scales(ScaledKind::Matern52, &x, &off, None, &options, &|| false)?;
+            let ridge = fit.ridge.max(LEAST_RIDGE);
+            let regression = ScaledRegression::fit(fit.kernel, ridge, x, &off, None, threads)?;
+            let left_out = regression.leave_one_out()?;
+            spread.regression = Some(regression);
+            scales = spread.scale(&unseen.rows.inputs)?;
+            for (at, &place) in places.iter().enumerate() {
+                for a in 0..k {
+                    scales[(place, a)] = spread.square(a, off[(at, a)] + left_out[(at, a)]);
+                }
+            }
+        }
+        let tiny = f64::MIN_POSITIVE;
+        let of = |a: usize| {
+            let mut scores: Vec<f64> =
+                (0..n).map(|i| (y[(i, a)] - f[(i, a)]).abs() / scales[(i, a)].max(tiny)).collect();
+            scores.sort_unstable_by(f64::total_cmp);
+            scores
+        };
+        let Self { mean, regression, .. } = spread;
+        Ok(Some(Self::assemble(mean, regression, (0..k).map(of).collect())))
+    }
+
+    /// Of its parts: means, regression and ascending scores of every target.
+    pub(super) fn assemble(mean: Vec<f64>, regression: Option<ScaledRegression>, scores: Vec<Vec<f64>>) -> Self {
+        let root_mean_square = |scores: &Vec<f64>| {
+            (scores.iter().map(|score| score * score).sum::<f64>() / scores.len().max(1) as f64).sqrt()
+        };
+        let factors = scores.iter().map(root_mean_square).collect();
+        Self { mean, regression, scores, factors }
+    }
+
+    /// σ from √|e| less its mean.
+    fn square(&self, target: usize, root: f64) -> f64 {
+        let mean = self.mean[target];
+        (mean + root).max(LEAST * mean).powi(2)
+    }
+
+    /// σ(x) of every target in standardised units, m×targets; x preprocessed.
+    ///
+    /// # Errors
+    /// If x has another number of columns.
+    pub fn scale(&self, x: &Matrix<f64>) -> Result<Matrix<f64>> {
+        let roots = self.regression.as_ref().map(|regression| regression.predict(x)).transpose()?;
+        let root = |i: usize, a: usize| roots.as_ref().map_or(0.0, |roots| roots[(i, a)]);
+        Ok(Matrix::from_fn(x.rows(), self.mean.len(), |i, a| self.square(a, root(i, a))))
+    }
+
+    /// The standard deviation of a new observation, m×targets.
+    ///
+    /// # Errors
+    /// Those of [`scale`](Self::scale).
+    pub fn deviation(&self, x: &Matrix<f64>) -> Result<Matrix<f64>> {
+        let mut scale = self.scale(x)?;
+        for i in 0..scale.rows() {
+            scale.row_mut(i).iter_mut().zip(&self.factors).for_each(|(scale, factor)| *scale *= factor);
+        }
+        Ok(scale)
+    }
+
+    /// q: the half width, in σ(x), of the interval that holds a new value with this probability.
+    #[must_use]
+    pub fn half_width(&self, target: usize, level: f64) -> f64 {
+        quantile(&self.scores[target], level, self.factors[target])
+    }
+
+    /// |e| over the standard deviation, ascending.
+    pub(super) fn relative_scores(&self) -> Vec<Vec<f64>> {
+        let of = |(scores, factor): (&Vec<f64>, &f64)| scores.iter().map(|score| score / factor.max(f64::MIN_POSITIVE)).collect();
+        self.scores.iter().zip(&self.factors).map(of).collect()
+    }
+}

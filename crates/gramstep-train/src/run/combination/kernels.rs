@@ -1,0 +1,101 @@
+//! Kernel regressions as candidates of a combination: each fitted, and what it says of rows that it has not seen.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use gramstep::Matrix;
+use gramstep::kernel::{ScaleOptions, ScaledFit, ScaledKind, ScaledRegression, fit_scales};
+
+use super::Rows;
+use crate::data::{Dataset, Task};
+use crate::error::Result;
+use crate::predictor::{KernelPart, Part, PartModel, View, inverse_temperature};
+
+/// With fewer rows, or fewer a column than these, scales are fitted anew without each fold: else the weights believe
+/// them too much.
+const SURE: (usize, usize) = (500, 20);
+
+/// A kernel regression and what it says of rows that it has not seen.
+pub(super) struct Tried {
+    /// With weight 1.
+    pub(super) part: Part,
+    /// Of the places of all folds, one fold after the other.
+    pub(super) outputs: Matrix<f64>,
+    pub(super) kind: ScaledKind,
+}
+
+/// How kernels are fitted.
+pub(super) struct Fitting<'a> {
+    pub(super) rows: &'a Rows,
+    pub(super) task: Task,
+    pub(super) seed: u64,
+    pub(super) threads: usize,
+    pub(super) stop: &'a AtomicBool,
+    pub(super) until: Option<Instant>,
+}
+
+impl Fitting<'_> {
+    /// Whether user or time ended the work.
+    pub(super) fn is_over(&self) -> bool {
+        self.stop.load(Ordering::Relaxed) || self.until.is_some_and(|until| Instant::now() >= until)
+    }
+
+    /// None if it was ended before it was done.
+    pub(super) fn try_kernel(&self, kind: ScaledKind, view: &View) -> Result<Option<Tried>> {
+        let Rows { all, folds, .. } = self.rows;
+        let x = view.apply(&all.inputs);
+        let rows = Dataset::new(x, self.aims(&all.targets))?.with_weights(all.weights.clone())?;
+        let Some(scales) = self.scales(kind, &rows, None)? else { return Ok(None) };
+        let (n, d) = (rows.rows(), rows.inputs.columns());
+        let regression = self.regression(&scales, &rows)?;
+        let parts = if n < SURE.0 || n < SURE.1 * d {
+            let mut parts = Vec::with_capacity(folds.len());
+            for fold in folds {
+                let mut inside = vec![true; n];
+                fold.iter().for_each(|&place| inside[place] = false);
+                let rest = rows.select(&(0..n).filter(|&i| inside[i]).collect::<Vec<_>>());
+                let Some(own) = self.scales(kind, &rest, Some(&scales))? else { return Ok(None) };
+                parts.push(self.regression(&own, &rest)?.predict(&rows.inputs.select_rows(fold))?);
+            }
+            parts
+        } else {
+            regression.leave_out(folds)?
+        };
+        if self.is_over() {
+            return Ok(None);
+        }
+        let values = parts.into_iter().flat_map(Matrix::into_vec).collect();
+        let mut outputs = Matrix::from_vec(self.rows.judged(), rows.targets.columns(), values)?;
+        let beta = match self.task {
+            Task::Classification => inverse_temperature(&outputs, &self.rows.unseen()),
+            Task::Regression => 1.0,
+        };
+        outputs.as_mut_slice().iter_mut().for_each(|f| *f *= beta);
+        let model = PartModel::Kernel(KernelPart { regression, inverse_temperature: beta });
+        let part = Part { name: format!("kernel:{kind}"), weight: 1.0, view: view.clone(), model };
+        Ok(Some(Tried { part, outputs, kind }))
+    }
+
+    /// What kernels are fitted to: classes less their mean.
+    fn aims(&self, targets: &Matrix<f64>) -> Matrix<f64> {
+        let share = if self.task == Task::Classification { 1.0 / targets.columns() as f64 } else { 0.0 };
+        Matrix::from_fn(targets.rows(), targets.columns(), |i, a| targets[(i, a)] - share)
+    }
+
+    /// None if it was ended, or if no scales have an evidence.
+    fn scales(&self, kind: ScaledKind, rows: &Dataset<f64>, start: Option<&ScaledFit>) -> Result<Option<ScaledFit>> {
+        let mut options = ScaleOptions::default();
+        (options.seed, options.threads, options.start) = (self.seed, self.threads, start);
+        let stop = || self.is_over();
+        match fit_scales(kind, &rows.inputs, &rows.targets, rows.weights.as_deref(), &options, &stop) {
+            Ok(fit) => Ok(Some(fit)),
+            Err(gramstep::Error::Interrupted | gramstep::Error::Solve { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn regression(&self, scales: &ScaledFit, rows: &Dataset<f64>) -> Result<ScaledRegression> {
+        let (x, y, weights) = (rows.inputs.clone(), &rows.targets, rows.weights.as_deref());
+        Ok(ScaledRegression::fit(scales.kernel.clone(), scales.ridge, x, y, weights, self.threads)?)
+    }
+}

@@ -1,0 +1,234 @@
+//! The best of several models: networks, kernel regressions and ridge regression, weighted by what each says of rows
+//! that it has not seen. Every row of training and validation has its fold; networks left it out by their validation
+//! rows, kernels in closed form or by a fit without it.
+
+mod kernels;
+mod views;
+mod weights;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use gramstep::kernel::ScaledKind;
+use gramstep::{Device, Matrix, Scalar};
+
+use self::kernels::{Fitting, Tried};
+use self::weights::weights;
+use super::fitted::Fitted;
+use super::judged::RIDGE;
+use super::reference;
+use crate::data::{Dataset, Problem, Task};
+use crate::error::Result;
+use crate::outcome::event::Observer;
+use crate::outcome::metrics::{Metrics, measure};
+use crate::outcome::{Candidate, HeldOut};
+use crate::predictor::{Combination, Learned, Part, PartModel, View, combined, inverse_temperature};
+
+/// Kernels that are tried on the inputs as they are.
+const KINDS: [ScaledKind; 6] = [
+    ScaledKind::Matern32,
+    ScaledKind::AnovaMatern32,
+    ScaledKind::Matern12,
+    ScaledKind::Rbf,
+    ScaledKind::AnovaRbf,
+    ScaledKind::Matern52,
+];
+/// Products over more columns than these take too long.
+const MOST_FACTORS: usize = 64;
+
+/// All rows that a run learns from, and which of them judge.
+pub(super) struct Rows {
+    pub(super) all: Dataset<f64>,
+    /// The places of the rows that were left out together.
+    pub(super) folds: Vec<Vec<usize>>,
+    /// What networks say of these, one fold after the other.
+    pub(super) networks: Matrix<f64>,
+}
+
+impl Rows {
+    /// None where no rows judge.
+    fn of<T: Scalar>(problem: &Problem<T>, fitted: &Fitted<T>) -> Result<Option<Self>> {
+        let all: Dataset<f64> = match (&fitted.train, &problem.validation) {
+            (Some(rows), _) => rows.cast(),
+            (None, Some(validation)) => validation.followed_by(&problem.train)?.into_type(),
+            (None, None) => return Ok(None),
+        };
+        match (&fitted.held_out, &problem.validation) {
+            (Some(held_out), _) => {
+                let folds = held_out.folds();
+                let mut at = vec![0; all.rows()];
+                held_out.places.iter().zip(0..).for_each(|(&place, i)| at[place] = i);
+                let order: Vec<usize> = folds.iter().flatten().map(|&place| at[place]).collect();
+                Ok(Some(Self { all, folds, networks: held_out.outputs.select_rows(&order) }))
+            }
+            (None, Some(validation)) => {
+                let networks = fitted.learned.outputs(&validation.inputs)?;
+                Ok(Some(Self { all, folds: vec![(0..validation.rows()).collect()], networks }))
+            }
+            (None, None) => Ok(None),
+        }
+    }
+
+    fn places(&self) -> Vec<usize> {
+        self.folds.concat()
+    }
+
+    /// Rows that judge.
+    fn judged(&self) -> usize {
+        self.folds.iter().map(Vec::len).sum()
+    }
+
+    /// The rows that judge, one fold after the other.
+    fn unseen(&self) -> Dataset<f64> {
+        self.all.select(&self.places())
+    }
+}
+
+/// What became of it.
+pub(super) struct Combined {
+    pub(super) learned: Learned,
+    /// What it says of the rows that judge.
+    pub(super) unseen: HeldOut<f64>,
+    /// On them.
+    pub(super) metrics: Metrics,
+    /// All that was tried, with losses and weights.
+    pub(super) candidates: Vec<Candidate>,
+    /// Whether user or time ended it before all was tried.
+    pub(super) cut_short: bool,
+    /// Seconds that it took.
+    pub(super) seconds: f64,
+}
+
+/// How it is to be made.
+pub(super) struct Recipe<'a> {
+    pub(super) linear: bool,
+    pub(super) seed: u64,
+    pub(super) threads: usize,
+    pub(super) stop: &'a AtomicBool,
+    pub(super) until: Option<Instant>,
+}
+
+/// A candidate with what it says of the rows that judge.
+struct Candidacy {
+    part: Part,
+    outputs: Matrix<f64>,
+}
+
+/// Weighs networks, kernels and a line; none where no rows judge.
+pub(super) fn combine<T: Scalar>(
+    problem: &Problem<T>,
+    fitted: &Fitted<T>,
+    recipe: &Recipe<'_>,
+    observer: &mut dyn Observer,
+) -> Result<Option<Combined>> {
+    let clock = Instant::now();
+    let Some(rows) = Rows::of(problem, fitted)? else { return Ok(None) };
+    let targets = &problem.preprocessing.targets;
+    let task = targets.task();
+    let Some(model) = networks(&fitted.learned) else { return Ok(None) };
+    let part = Part { name: fitted.what(), weight: 1.0, view: View::default(), model };
+    let mut candidates = vec![Candidacy { part, outputs: rows.networks.clone() }];
+    if recipe.linear && let Some(line) = line(problem, &rows, recipe.threads)? {
+        candidates.push(line);
+    }
+    let Recipe { seed, threads, stop, until, .. } = *recipe;
+    let fitting = Fitting { rows: &rows, task, seed, threads, stop, until };
+    let left_out = kernels(problem, &fitting, &mut candidates, observer)?;
+    if !left_out.is_empty() {
+        observer.note(&format!("not tried: {}", left_out.join(", ")))?;
+    }
+    let unseen = rows.unseen();
+    let outputs: Vec<&Matrix<f64>> = candidates.iter().map(|candidate| &candidate.outputs).collect();
+    let found = weights(task, &outputs, &unseen);
+    let weighted: Vec<(f64, &Matrix<f64>)> = found.iter().copied().zip(outputs).collect();
+    let mut whole = combined(task, &weighted, 1.0);
+    let beta = if task == Task::Classification { inverse_temperature(&whole, &unseen) } else { 1.0 };
+    if task == Task::Classification {
+        whole.as_mut_slice().iter_mut().for_each(|f| *f *= beta);
+    }
+    let judge = |f: &Matrix<f64>| measure(f, &unseen.targets, unseen.weights.as_deref(), targets);
+    let told = candidates.iter().zip(&found).map(|(candidate, &weight)| Candidate {
+        model: candidate.part.name.clone(),
+        loss: judge(&candidate.outputs).loss,
+        kept: weight > 0.0,
+        weight: Some(weight),
+    });
+    let told = told.collect();
+    let metrics = judge(&whole);
+    let parts = candidates.into_iter().zip(&found).filter(|(_, weight)| **weight > 0.0);
+    let parts = parts.map(|(candidate, &weight)| Part { weight, ..candidate.part }).collect();
+    let (places, device) = (rows.places(), Device::cpu(threads));
+    let fold_of = rows.folds.iter().enumerate().flat_map(|(fold, rows)| std::iter::repeat_n(fold, rows.len())).collect();
+    let combination = Combination::new(task, parts, beta, rows.all, &device);
+    Ok(Some(Combined {
+        learned: Learned::Combination(Arc::new(combination)),
+        unseen: HeldOut { outputs: whole, rows: unseen, places, fold_of },
+        metrics,
+        candidates: told,
+        cut_short: !left_out.is_empty(),
+        seconds: clock.elapsed().as_secs_f64(),
+    }))
+}
+
+fn networks(learned: &Learned) -> Option<PartModel> {
+    match learned {
+        Learned::F32(networks) => Some(PartModel::F32(networks.clone())),
+        Learned::F64(networks) => Some(PartModel::F64(networks.clone())),
+        Learned::Kernel(_) | Learned::Combination(_) => None,
+    }
+}
+
+/// Ridge regression of inputs without bounds.
+fn line<T: Scalar>(problem: &Problem<T>, rows: &Rows, threads: usize) -> Result<Option<Candidacy>> {
+    let inputs = &problem.preprocessing.inputs;
+    let Some((networks, outputs)) = reference::line(&rows.all, &rows.places(), problem, threads)? else {
+        return Ok(None);
+    };
+    let view = View::unbounded(&inputs.bounds);
+    let part = Part { name: RIDGE.to_owned(), weight: 1.0, view, model: PartModel::F64(networks) };
+    Ok(Some(Candidacy { part, outputs }))
+}
+
+/// Tries kernels of the inputs as they are, then the best ones of other views. Returns what was left out.
+fn kernels<T: Scalar>(
+    problem: &Problem<T>,
+    fitting: &Fitting<'_>,
+    candidates: &mut Vec<Candidacy>,
+    observer: &mut dyn Observer,
+) -> Result<Vec<String>> {
+    let few = fitting.rows.all.inputs.columns() <= MOST_FACTORS;
+    let kinds: Vec<ScaledKind> = KINDS.into_iter().filter(|kind| few || !kind.has_shares()).collect();
+    let views = views::others(&problem.preprocessing.inputs, &fitting.rows.all);
+    let mut left_out = Vec::new();
+    let mut tried: Vec<Tried> = Vec::new();
+    let all = kinds.len() + 2 * views.len();
+    for (done, kind) in kinds.into_iter().enumerate() {
+        observer.count("kernels", done, all);
+        match fitting.try_kernel(kind, &View::default())? {
+            Some(one) => tried.push(one),
+            None => left_out.push(format!("kernel:{kind}")),
+        }
+    }
+    let unseen = fitting.rows.unseen();
+    let targets = &problem.preprocessing.targets;
+    let loss = |tried: &Tried| measure(&tried.outputs, &unseen.targets, unseen.weights.as_deref(), targets).loss;
+    for (number, (what, view)) in views.iter().enumerate() {
+        for shares in [false, true] {
+            observer.count("kernels", all - 2 * (views.len() - number) + usize::from(shares), all);
+            let like = tried.iter().filter(|tried| tried.kind.has_shares() == shares);
+            let Some(best) = like.min_by(|a, b| loss(a).total_cmp(&loss(b))) else { continue };
+            let name = format!("kernel:{}{what}", best.kind);
+            match fitting.try_kernel(best.kind, view)? {
+                Some(one) => {
+                    let part = Part { name, ..one.part };
+                    candidates.push(Candidacy { part, outputs: one.outputs });
+                }
+                None => left_out.push(name),
+            }
+        }
+    }
+    observer.count("kernels", all, all);
+    candidates.extend(tried.into_iter().map(|Tried { part, outputs, .. }| Candidacy { part, outputs }));
+    Ok(left_out)
+}

@@ -1,0 +1,124 @@
+//! What a run keeps of what it fitted, and how that does on rows that it has not seen: the model, ridge regression in its
+//! place, or the combination of all.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use gramstep::{Matrix, Scalar};
+
+use super::assignment::Assignment;
+use super::combination::{Combined, Recipe, combine};
+use super::fitted::Fitted;
+use super::judged::Judged;
+use super::plan::Plan;
+use crate::data::{Dataset, Problem};
+use crate::error::Result;
+use crate::outcome::event::Observer;
+use crate::outcome::metrics::Metrics;
+use crate::outcome::{Candidate, HeldOut, StopReason};
+use crate::predictor::Spread;
+
+/// What is kept.
+pub(super) struct Winner<T> {
+    pub(super) fitted: Fitted<T>,
+    /// On rows that it has not seen.
+    pub(super) unseen: Option<Metrics>,
+    /// All that was judged by these rows.
+    pub(super) candidates: Vec<Candidate>,
+    /// Whether it sees inputs without bounds.
+    pub(super) unbounded: bool,
+    /// The size of its errors on rows that it has not seen.
+    pub(super) spread: Option<Arc<Spread>>,
+    /// Whether it is what the optimiser made.
+    pub(super) is_trained: bool,
+}
+
+/// Judges what was fitted beside its rivals, as far as the plan lets them take part.
+pub(super) fn decide<T: Scalar>(
+    of: &Assignment<'_, T>,
+    plan: &Plan,
+    mut fitted: Fitted<T>,
+    observer: &mut dyn Observer,
+) -> Result<Winner<T>> {
+    let (problem, threads) = (of.problem, plan.threads());
+    let targets = &problem.preprocessing.targets;
+    let wants_spread = of.judges_test && targets.has_residuals();
+    let spread = |unseen: Option<HeldOut<f64>>| {
+        let unseen = unseen.filter(|_| wants_spread);
+        let spread = unseen.map(|unseen| Spread::fit(&unseen, plan.seed(), threads)).transpose()?.flatten();
+        Ok::<_, crate::Error>(spread.map(Arc::new))
+    };
+    let Some(judged) = Judged::of(problem, &fitted, threads)? else {
+        let (unseen, candidates) = (None, Vec::new());
+        return Ok(Winner { fitted, unseen, candidates, unbounded: false, spread: None, is_trained: true });
+    };
+    let rows = if problem.validation.is_some() { "validation rows" } else { "rows left out" };
+    let constant = judged.constant();
+    if let Some(combined) = combination(of, plan, &fitted, observer)? {
+        let mut candidates = combined.candidates;
+        candidates.push(constant);
+        let kept: Vec<usize> = (0..candidates.len()).filter(|&at| candidates[at].kept).collect();
+        if kept != [0] {
+            fitted.fit.seconds += combined.seconds;
+            judged.notes_of(rows, targets.task(), combined.metrics.loss).iter().try_for_each(|note| observer.note(note))?;
+            if combined.cut_short {
+                let stopped = of.processes.flag().load(Ordering::Relaxed);
+                fitted.fit.stop_reason = if stopped { StopReason::Interrupted } else { StopReason::TimeLimit };
+            }
+            fitted.combine(combined.learned);
+            let spread = spread(Some(combined.unseen))?;
+            let unseen = Some(combined.metrics);
+            return Ok(Winner { fitted, unseen, candidates, unbounded: false, spread, is_trained: true });
+        }
+        let spread = spread(unseen_by(&fitted, problem)?)?;
+        let unseen = Some(judged.own);
+        return Ok(Winner { fitted, unseen, candidates, unbounded: false, spread, is_trained: true });
+    }
+    let exchanged = plan.candidates().linear && judged.is_beaten();
+    judged.notes(rows, targets.task(), exchanged).iter().try_for_each(|note| observer.note(note))?;
+    let candidates = judged.candidates(fitted.what(), exchanged);
+    let mut held_out = if wants_spread { unseen_by(&fitted, problem)? } else { None };
+    let mut unseen = judged.own;
+    if let Some(reference) = judged.reference.filter(|_| exchanged) {
+        unseen = reference.unseen.clone();
+        if let Some(held_out) = &mut held_out {
+            held_out.outputs.clone_from(&reference.outputs);
+            problem.preprocessing.inputs.unbound(&mut held_out.rows.inputs);
+        }
+        fitted.exchange(reference);
+    }
+    let spread = spread(held_out)?;
+    Ok(Winner { fitted, unseen: Some(unseen), candidates, unbounded: exchanged, spread, is_trained: !exchanged })
+}
+
+/// The combination, where the plan wants one and nobody ended the run before.
+fn combination<T: Scalar>(
+    of: &Assignment<'_, T>,
+    plan: &Plan,
+    fitted: &Fitted<T>,
+    observer: &mut dyn Observer,
+) -> Result<Option<Combined>> {
+    let candidates = plan.candidates();
+    let stop = of.processes.flag();
+    if !candidates.kernels || of.processes.count() > 1 || stop.load(Ordering::Relaxed) {
+        return Ok(None);
+    }
+    let left = plan.time_limit().map(|limit| limit.saturating_sub(Duration::from_secs_f64(fitted.fit.seconds.max(0.0))));
+    let until = left.map(|left| Instant::now() + left);
+    let recipe = Recipe { linear: candidates.linear, seed: plan.seed(), threads: plan.threads(), stop, until };
+    combine(of.problem, fitted, &recipe, observer)
+}
+
+/// What a fit says of the rows that judge it.
+fn unseen_by<T: Scalar>(fitted: &Fitted<T>, problem: &Problem<T>) -> Result<Option<HeldOut<f64>>> {
+    let of = |rows: &Dataset<T>, outputs: Matrix<f64>| {
+        let places: Vec<usize> = (0..rows.rows()).collect();
+        HeldOut { outputs, rows: rows.cast(), fold_of: vec![0; places.len()], places }
+    };
+    Ok(match (&fitted.held_out, &problem.validation) {
+        (Some(held_out), _) => Some(held_out.cast()),
+        (None, Some(rows)) => Some(of(rows, fitted.learned.outputs(&rows.inputs)?)),
+        (None, None) => None,
+    })
+}
