@@ -1,7 +1,7 @@
 //! Counter-based random numbers: every stream is named by (seed, purpose, sample, step), so that a result does not
 //! depend on the order, the thread or the machine that draws it.
 
-use rand::SeedableRng;
+use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 /// What a stream of random numbers is for. Streams of different purposes are independent.
@@ -38,4 +38,31 @@ pub fn stream(seed: u64, purpose: Purpose, sample: u64, step: u64) -> ChaCha8Rng
     let mut generator = ChaCha8Rng::from_seed(key);
     generator.set_stream(sample);
     generator
+}
+
+/// A permutation of 0..n named by (seed, purpose, step): the same on every machine and number of threads.
+#[must_use]
+pub fn permutation(n: usize, seed: u64, purpose: Purpose, step: u64) -> Vec<usize> {
+    let mut generator = stream(seed, purpose, 0, step);
+    let mut order: Vec<usize> = (0..n).collect();
+    // Fisher-Yates by hand: a library's shuffle may draw differently in its next version.
+    for i in (1..n).rev() {
+        let j = (u128::from(generator.next_u64()) * (i as u128 + 1)) >> 64;
+        order.swap(i, j as usize);
+    }
+    order
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_permutation_has_every_number_once_and_depends_on_the_step() {
+        let order = permutation(50, 3, Purpose::Shuffle, 1);
+        let mut sorted = order.clone();
+        sorted.sort_unstable();
+        assert_eq!(sorted, (0..50).collect::<Vec<_>>());
+        assert_ne!(order, permutation(50, 3, Purpose::Shuffle, 2));
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::device::{Device, Operations, Tile};
 use crate::error::{Error, Result, check_extent};
-use crate::kernel::{InfinitePoints, InfiniteRegressor, KernelRegression, LinearisedModel};
+use crate::kernel::{InfinitePoints, InfiniteRegressor, KernelRegression, LinearisedModel, ScaledRegressor};
 use crate::model::{Cotangent, Differentiable, InputPass, Model};
 use crate::scalar::Scalar;
 use crate::view::{Matrix, MatrixView};
@@ -155,6 +155,40 @@ impl<T: Scalar> Differentiable<T> for InfiniteRegressor<T> {
         keep(&mut pass.outputs, &self.values_at(&points)?)?;
         let u = cotangents(x.rows(), Differentiable::outputs(self), &pass.outputs, cotangent);
         keep(&mut pass.gradient, &self.gradient_at(&points, &u)?)
+    }
+}
+
+impl<T: Scalar> Differentiable<T> for ScaledRegressor<T> {
+    fn inputs(&self) -> usize {
+        self.kernel().weights().len()
+    }
+
+    fn outputs(&self) -> usize {
+        self.coefficients().columns()
+    }
+
+    fn device(&self) -> &Device {
+        Self::device(self)
+    }
+
+    fn cost(&self) -> f64 {
+        Self::cost(self)
+    }
+
+    fn evaluate(&self, _: &dyn Operations<T>, x: Tile<'_, T>, pass: &mut InputPass<T>) -> Result<()> {
+        keep(&mut pass.outputs, &self.predict(rows(x)?)?)
+    }
+
+    fn pull_back(
+        &self,
+        operations: &dyn Operations<T>,
+        x: Tile<'_, T>,
+        cotangent: &mut Cotangent<'_, T>,
+        pass: &mut InputPass<T>,
+    ) -> Result<()> {
+        self.evaluate(operations, x, pass)?;
+        let u = cotangents(x.rows(), Differentiable::outputs(self), &pass.outputs, cotangent);
+        keep(&mut pass.gradient, &self.input_gradient(rows(x)?, &u)?)
     }
 }
 

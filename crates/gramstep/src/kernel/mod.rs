@@ -15,6 +15,7 @@ mod regressor;
 mod ridge;
 mod ridge_regression;
 mod row_weights;
+mod scaled;
 mod spectrum;
 mod tiles;
 mod which;
@@ -31,6 +32,9 @@ pub use regression::KernelRegression;
 pub use regressor::InfiniteRegressor;
 pub use ridge::Ridge;
 pub use ridge_regression::RidgeRegression;
+pub use scaled::{
+    ScaleObjective, ScaleOptions, ScaledFit, ScaledKernel, ScaledKind, ScaledRegression, ScaledRegressor, fit_scales,
+};
 pub use spectrum::{Spectrum, alignment};
 pub use tiles::KernelTiles;
 pub use which::{Kernels, Which};

@@ -5,6 +5,7 @@ use faer::linalg::cholesky::llt;
 use faer::linalg::triangular_solve::{solve_lower_triangular_in_place, solve_upper_triangular_in_place};
 use faer::{MatMut, MatRef, Par, Spec};
 
+use crate::scalar::Scalar;
 use crate::view::Matrix;
 
 /// Size from which a factorisation gains from a second thread.
@@ -12,8 +13,8 @@ const WORTH_THREADS: usize = 256;
 
 /// The lower triangular factor L, column-major.
 #[derive(Debug)]
-pub(super) struct Cholesky {
-    factor: Vec<f64>,
+pub(crate) struct Cholesky<T = f64> {
+    factor: Vec<T>,
     size: usize,
     threads: usize,
 }
@@ -22,12 +23,12 @@ fn parallelism(size: usize, threads: usize) -> Par {
     if size >= WORTH_THREADS && threads > 1 { Par::rayon(threads) } else { Par::Seq }
 }
 
-impl Cholesky {
+impl<T: Scalar> Cholesky<T> {
     /// `None` if a pivot is not positive, or so small that what is left of it is rounding.
-    pub(super) fn factor(matrix: &Matrix<f64>, damping: f64, threads: usize) -> Option<Self> {
+    pub(crate) fn factor(matrix: &Matrix<T>, damping: T, threads: usize) -> Option<Self> {
         let size = matrix.rows();
         // The lower triangle by rows is the upper one by columns; faer wants the lower one by columns.
-        let mut factor = vec![0.0; size * size];
+        let mut factor = vec![T::ZERO; size * size];
         let mut target = MatMut::from_column_major_slice_mut(&mut factor, size, size);
         let source = MatRef::from_row_major_slice(matrix.as_slice(), size, size);
         target.copy_from_triangular_lower(source);
@@ -35,35 +36,73 @@ impl Cholesky {
             target[(i, i)] += damping;
         }
         let par = parallelism(size, threads);
-        let scratch = llt::factor::cholesky_in_place_scratch::<f64>(size, par, Spec::default());
+        let scratch = llt::factor::cholesky_in_place_scratch::<T>(size, par, Spec::default());
         let mut memory = MemBuffer::try_new(scratch).ok()?;
         let stack = MemStack::new(&mut memory);
         llt::factor::cholesky_in_place(target, llt::factor::LltRegularization::default(), par, stack, Spec::default())
             .ok()?;
         let factor = Self { factor, size, threads };
         let (smallest, largest) = factor.pivots();
-        let trusted = smallest.is_finite() && smallest > largest * f64::EPSILON * size as f64;
+        let trusted = smallest.is_finite() && smallest > largest * T::EPSILON.to_f64() * size as f64;
         (trusted || size == 0).then_some(factor)
     }
 
     /// Smallest and largest squared pivot.
-    pub(super) fn pivots(&self) -> (f64, f64) {
-        let squares = self.factor.iter().step_by(self.size + 1).map(|pivot| pivot * pivot);
+    pub(crate) fn pivots(&self) -> (f64, f64) {
+        let squares = self.diagonal().map(|pivot| pivot * pivot);
         squares.fold((f64::INFINITY, 0.0), |(low, high), square| {
             // A NaN pivot makes the smallest one NaN, which is noticed.
             (if square < low || square.is_nan() { square } else { low }, f64::max(high, square))
         })
     }
 
-    pub(super) fn solve(&self, rhs: &[f64]) -> Vec<f64> {
-        let mut solution = rhs.to_vec();
-        let factor = MatRef::from_column_major_slice(&self.factor, self.size, self.size);
-        let mut column = MatMut::from_column_major_slice_mut(&mut solution, self.size, 1);
+    /// log|L Lᵀ|.
+    pub(crate) fn log_determinant(&self) -> f64 {
+        2.0 * self.diagonal().map(f64::ln).sum::<f64>()
+    }
+
+    fn diagonal(&self) -> impl Iterator<Item = f64> {
+        self.factor.iter().step_by(self.size + 1).map(|pivot| pivot.to_f64())
+    }
+
+    fn lower(&self) -> MatRef<'_, T> {
+        MatRef::from_column_major_slice(&self.factor, self.size, self.size)
+    }
+
+    /// (L Lᵀ)⁻¹b for every vector of `rhs`, one after the other, in place.
+    pub(crate) fn solve_in_place(&self, rhs: &mut [T]) {
+        self.half_solve_in_place(rhs);
         let par = parallelism(self.size, self.threads);
-        solve_lower_triangular_in_place(factor, column.as_mut(), par);
-        solve_upper_triangular_in_place(factor.transpose(), column, par);
+        solve_upper_triangular_in_place(self.lower().transpose(), vectors(rhs, self.size), par);
+    }
+
+    /// L⁻¹b for every vector of `rhs`, one after the other, in place.
+    pub(crate) fn half_solve_in_place(&self, rhs: &mut [T]) {
+        let par = parallelism(self.size, self.threads);
+        solve_lower_triangular_in_place(self.lower(), vectors(rhs, self.size), par);
+    }
+
+    pub(crate) fn solve(&self, rhs: &[T]) -> Vec<T> {
+        let mut solution = rhs.to_vec();
+        self.solve_in_place(&mut solution);
         solution
     }
+
+    /// (L Lᵀ)⁻¹, of which the lower triangle is filled; none if there is not the memory for it.
+    pub(crate) fn inverse(&self) -> Option<Matrix<T>> {
+        let mut inverse = Matrix::zeros(self.size, self.size);
+        let par = parallelism(self.size, self.threads);
+        let mut memory = MemBuffer::try_new(llt::inverse::inverse_scratch::<T>(self.size, par)).ok()?;
+        let out = MatMut::from_row_major_slice_mut(inverse.as_mut_slice(), self.size, self.size);
+        llt::inverse::inverse(out, self.lower(), par, MemStack::new(&mut memory));
+        Some(inverse)
+    }
+}
+
+/// Vectors of a length, one after the other, as columns.
+fn vectors<T>(values: &mut [T], length: usize) -> MatMut<'_, T> {
+    let count = values.len() / length.max(1);
+    MatMut::from_column_major_slice_mut(values, length, count)
 }
 
 /// G x from the lower triangle of a row-major G.

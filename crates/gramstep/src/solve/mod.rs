@@ -1,6 +1,7 @@
 //! Linear systems of the step: (G + λI) c = r, dense or through products alone. Everything here is `f64`, and every
 //! solve says what happened.
 
+mod bounded_minimum;
 mod cholesky;
 mod conjugate_gradient;
 mod damped;
@@ -16,5 +17,7 @@ pub use eigen::{Eigen, eigen};
 pub use golden_section::golden_section;
 pub use solver::{SolveInfo, Solver};
 
-pub(crate) use products::self_product;
+pub(crate) use bounded_minimum::{Bounds, minimise};
+pub(crate) use cholesky::Cholesky;
+pub(crate) use products::{lower_self_product, self_product};
 pub(crate) use vector::{dot, norm};

@@ -1,6 +1,7 @@
 //! Products of dense `f64` matrices beside a decomposition.
 
 use faer::linalg::matmul::matmul;
+use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::{Accum, MatMut, MatRef, Par};
 
 use crate::view::Matrix;
@@ -11,11 +12,25 @@ pub(crate) fn self_product(x: &Matrix<f64>, columns: bool, threads: usize) -> Ma
     if columns { product(rows.transpose(), rows, threads) } else { product(rows, rows.transpose(), threads) }
 }
 
+/// The lower triangle of XXᵀ, at half the work of the whole; zeros above it.
+pub(crate) fn lower_self_product(x: &Matrix<f64>, threads: usize) -> Matrix<f64> {
+    let n = x.rows();
+    let rows = MatRef::from_row_major_slice(x.as_slice(), n, x.columns());
+    let mut out = Matrix::zeros(n, n);
+    let (lower, whole) = (BlockStructure::TriangularLower, BlockStructure::Rectangular);
+    let into = MatMut::from_row_major_slice_mut(out.as_mut_slice(), n, n);
+    triangular::matmul(into, lower, Accum::Replace, rows, whole, rows.transpose(), whole, 1.0, parallelism(threads));
+    out
+}
+
+fn parallelism(threads: usize) -> Par {
+    if threads > 1 { Par::rayon(threads) } else { Par::Seq }
+}
+
 /// A B.
 pub(super) fn product(a: MatRef<'_, f64>, b: MatRef<'_, f64>, threads: usize) -> Matrix<f64> {
     let mut out = Matrix::zeros(a.nrows(), b.ncols());
-    let par = if threads > 1 { Par::rayon(threads) } else { Par::Seq };
     let into = MatMut::from_row_major_slice_mut(out.as_mut_slice(), a.nrows(), b.ncols());
-    matmul(into, Accum::Replace, a, b, 1.0, par);
+    matmul(into, Accum::Replace, a, b, 1.0, parallelism(threads));
     out
 }

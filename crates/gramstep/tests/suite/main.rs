@@ -22,6 +22,8 @@ mod posterior;
 mod properties;
 mod quadratic;
 mod ridge_regression;
+mod scale_fits;
+mod scaled_kernels;
 mod tangent;
 mod theory;
 mod theory_controls;
