@@ -8,6 +8,7 @@ from os import PathLike
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
@@ -24,6 +25,7 @@ class SavesRun:
     """A fitted estimator that is kept like a run of the command line."""
 
     _predictor: Any
+    _ndim: int
 
     def save_run(self, path: str | PathLike[str]) -> None:
         """Writes a run folder as ``gramstep train`` does: ``info``, ``report``, ``predict``, ``attack`` and
@@ -36,6 +38,32 @@ class SavesRun:
         """
         check_is_fitted(self)
         self._predictor.save(path)
+
+
+class PredictsIntervals(SavesRun):
+    """A fitted regressor that says how sure it is."""
+
+    def predict_interval(self, X: Any, level: float = 0.9) -> NDArray[np.float64]:
+        """Lower and upper end of the interval that holds a new observation with probability ``level``.
+
+        The widths are quantiles of the errors on rows that the model had not seen (vovk2005), relative to their size
+        around ``X``.
+
+        Parameters
+        ----------
+        X : array or frame of shape (m, d)
+        level : float
+            Above 0 and below 1.
+
+        Returns
+        -------
+        array of shape (m, 2), of several targets (m, k, 2)
+        """
+        check_is_fitted(self)
+        if not 0.0 < level < 1.0:
+            raise ValueError(f"level = {level}: above 0 and below 1")
+        ends = self._predictor.interval(validate_predict(self, X), float(level))
+        return ends if self._ndim == 1 else ends.reshape(len(ends), -1, 2)
 
 
 def validate_fit(estimator, X, y, *, reset=True, regression, least=2):
@@ -80,6 +108,18 @@ def make_data(estimator, X, y, sample_weight, classes=None):
         sample_weight=sample_weight,
         impute=estimator.impute,
     )
+
+
+def weigh_classes(estimator, y, sample_weight):
+    """The weights of rows, times the factors of a dict of classes."""
+    factors = estimator.class_weight
+    if not isinstance(factors, dict):
+        return sample_weight
+    unknown = [label for label in factors if label not in estimator.classes_]
+    if unknown:
+        raise ValueError(f"class_weight names {unknown[0]!r}, which is not among the classes {estimator.classes_}")
+    factors = np.array([factors.get(label, 1.0) for label in y], dtype=float)
+    return factors if sample_weight is None else factors * np.asarray(sample_weight, dtype=float)
 
 
 def seed_of(random_state):

@@ -11,7 +11,17 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MultiOutputMixin, Regre
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
-from gramstep._fit import SavesRun, encode_classes, make_data, reporting, seed_of, validate_fit, validate_predict
+from gramstep._fit import (
+    PredictsIntervals,
+    SavesRun,
+    encode_classes,
+    make_data,
+    reporting,
+    seed_of,
+    validate_fit,
+    validate_predict,
+    weigh_classes,
+)
 from gramstep._gramstep import fit
 
 _PARAMETERS = """
@@ -238,7 +248,7 @@ def _plain(value):
     return value.item() if isinstance(value, np.generic) else value
 
 
-class GramGaussNewtonRegressor(MultiOutputMixin, RegressorMixin, _NetworkEstimator):
+class GramGaussNewtonRegressor(MultiOutputMixin, RegressorMixin, PredictsIntervals, _NetworkEstimator):
     __doc__ = f"""A network for regression, trained by Gram-Gauss-Newton (cai2019).
 
     Inputs and targets are standardised on the training rows. Defaults are those of ``gramstep train``.
@@ -327,7 +337,7 @@ class GramGaussNewtonClassifier(ClassifierMixin, _NetworkEstimator):
         X, y = validate_fit(self, X, y, regression=False)
         check_classification_targets(y)
         self.classes_, labels = encode_classes(y)
-        return self._fit(make_data(self, X, labels, self._weigh(y, sample_weight), self.classes_))
+        return self._fit(make_data(self, X, labels, weigh_classes(self, y, sample_weight), self.classes_))
 
     def partial_fit(
         self, X: Any, y: Any, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None
@@ -344,17 +354,7 @@ class GramGaussNewtonClassifier(ClassifierMixin, _NetworkEstimator):
         known = labels < len(self.classes_)
         if not known.all() or not np.array_equal(self.classes_[labels], y):
             raise ValueError(f"y has labels that are not among the classes {self.classes_}")
-        return self._pass(make_data(self, X, labels, self._weigh(y, sample_weight), self.classes_))
-
-    def _weigh(self, y, sample_weight):
-        """The weights of rows, times the factors of a dict of classes."""
-        if not isinstance(self.class_weight, dict):
-            return sample_weight
-        unknown = [label for label in self.class_weight if label not in self.classes_]
-        if unknown:
-            raise ValueError(f"class_weight names {unknown[0]!r}, which is not among the classes {self.classes_}")
-        factors = np.array([self.class_weight.get(label, 1.0) for label in y], dtype=float)
-        return factors if sample_weight is None else factors * np.asarray(sample_weight, dtype=float)
+        return self._pass(make_data(self, X, labels, weigh_classes(self, y, sample_weight), self.classes_))
 
     def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
         """The logarithm of the probability of every class, (m, classes)."""

@@ -11,7 +11,15 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MultiOutputMixin, Regre
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
-from gramstep._fit import SavesRun, encode_classes, make_data, reporting, validate_fit, validate_predict
+from gramstep._fit import (
+    PredictsIntervals,
+    SavesRun,
+    encode_classes,
+    make_data,
+    reporting,
+    validate_fit,
+    validate_predict,
+)
 from gramstep._gramstep import fit, kernel_name
 
 _PARAMETERS = """
@@ -105,7 +113,7 @@ def _ridge(alpha):
     return words[alpha]
 
 
-class NTKRegressor(MultiOutputMixin, RegressorMixin, _NTKEstimator):
+class NTKRegressor(MultiOutputMixin, RegressorMixin, PredictsIntervals, _NTKEstimator):
     __doc__ = f"""Regression with the tangent kernel of an infinitely wide network (jacot2018), a Gaussian process.
 
     ::

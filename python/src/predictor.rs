@@ -101,6 +101,8 @@ fn describe<'py>(py: Python<'py>, learnt: &Learnt) -> PyResult<Bound<'py, PyDict
     out.set_item("best_epoch", learnt.best_epoch)?;
     out.set_item("seconds", report.seconds)?;
     out.set_item("stop_reason", report.stop_reason.to_string())?;
+    let candidates = serde_json::to_string(&report.candidates);
+    out.set_item("candidates", candidates.map_err(|error| PyValueError::new_err(error.to_string()))?)?;
     if let Some(kernel) = &report.kernel {
         out.set_item("ridge", kernel.ridge)?;
         out.set_item("log_marginal_likelihood", kernel.log_marginal_likelihood)?;
@@ -124,6 +126,11 @@ impl PyPredictor {
 
     fn deviation(&self, py: Python<'_>, x: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         if is_single(x) { self.outputs::<f32>(py, x, true) } else { self.outputs::<f64>(py, x, true) }
+    }
+
+    /// Lower and upper end of the interval of every target, (m, 2k).
+    fn interval(&self, py: Python<'_>, x: &Bound<'_, PyAny>, level: f64) -> PyResult<Py<PyAny>> {
+        if is_single(x) { self.ends::<f32>(py, x, level) } else { self.ends::<f64>(py, x, level) }
     }
 
     /// Predicts rows from columns by name: arrays of numbers, or lists of text with None for a gap.
@@ -198,6 +205,13 @@ impl PyPredictor {
         let predictor = &self.predictor;
         let outputs = py.detach(|| if deviation { predictor.deviation_array(x) } else { predictor.predict_array(x) });
         Ok(array2(py, outputs.map_err(train)?)?.into_any().unbind())
+    }
+
+    fn ends<T: Number>(&self, py: Python<'_>, x: &Bound<'_, PyAny>, level: f64) -> PyResult<Py<PyAny>> {
+        let x = Input::<T>::new(x, "X")?;
+        let x = x.samples()?;
+        let ends = py.detach(|| self.predictor.interval_array(x, level));
+        Ok(array2(py, ends.map_err(train)?)?.into_any().unbind())
     }
 }
 

@@ -127,9 +127,7 @@ fn parts(report: &Report) -> String {
     let rows = report.validation.as_ref().map_or(0, |metrics| metrics.rows);
     let loss = report.validation.as_ref().map_or(f64::NAN, |metrics| metrics.loss);
     let weight = |weight: Option<f64>| weight.map_or_else(String::new, |weight| format!("{weight:.3}"));
-    let line = |candidate: &Candidate| {
-        vec![candidate.model.clone(), number(candidate.loss), weight(candidate.weight)]
-    };
+    let line = |candidate: &Candidate| vec![candidate.model.clone(), number(candidate.loss), weight(candidate.weight)];
     let mut lines = vec![vec![format!("{} rows not seen", count(rows)), "loss".to_owned(), "weight".to_owned()]];
     lines.push(vec![report.model.clone(), number(loss), String::new()]);
     lines.extend(report.candidates.iter().map(line));

@@ -59,8 +59,9 @@ fn the_best_of_the_candidates_is_kept_and_the_others_are_told() {
     let mut exchanged = 0;
     for case in &CASES {
         let (x, y) = data(case, 0, case.rows);
-        for settings in [&[][..], &[("preset", "fast")], &[("epochs", "5")], &[("optimizer", "adam"), ("epochs", "20")]]
-        {
+        let line: &[(&str, &str)] = &[("candidates", "networks,linear")];
+        let short: &[(&str, &str)] = &[("candidates", "networks,linear"), ("epochs", "5")];
+        for settings in [line, &[("preset", "fast")], short, &[("optimizer", "adam"), ("epochs", "20")]] {
             let (learnt, notes) = fit(&x, ArrayTargets::numbers(y.clone()), settings, 0.2);
             let [own, ridge, constant] = &learnt.report.candidates[..] else { panic!("three candidates") };
             let what = format!("{}, {settings:?}: {own:?} {ridge:?} {constant:?}", case.name);

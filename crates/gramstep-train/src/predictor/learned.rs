@@ -5,8 +5,8 @@ use std::sync::Arc;
 use gramstep::model::Average;
 use gramstep::{Matrix, Model, Scalar};
 
-use super::{Combination, KernelModel};
 use super::joined::joined;
+use super::{Combination, KernelModel};
 use crate::data::{Dataset, Targets};
 use crate::error::{Result, outside};
 use crate::outcome::COMBINATION;

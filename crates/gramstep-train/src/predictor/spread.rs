@@ -131,7 +131,9 @@ impl Spread {
 
     /// |e| over the standard deviation, ascending.
     pub(super) fn relative_scores(&self) -> Vec<Vec<f64>> {
-        let of = |(scores, factor): (&Vec<f64>, &f64)| scores.iter().map(|score| score / factor.max(f64::MIN_POSITIVE)).collect();
+        let of = |(scores, factor): (&Vec<f64>, &f64)| {
+            scores.iter().map(|score| score / factor.max(f64::MIN_POSITIVE)).collect()
+        };
         self.scores.iter().zip(&self.factors).map(of).collect()
     }
 }

@@ -139,7 +139,12 @@ impl Predictor {
             return Ok(Arc::clone(uncertainty));
         }
         let targets = &self.metadata.preprocessing.targets;
-        let uncertainty = Arc::new(Uncertainty::of(&self.learned, (self.known.as_ref(), self.spread.as_ref()), self.metadata.ridge, targets)?);
+        let uncertainty = Arc::new(Uncertainty::of(
+            &self.learned,
+            (self.known.as_ref(), self.spread.as_ref()),
+            self.metadata.ridge,
+            targets,
+        )?);
         *made = Some(Arc::clone(&uncertainty));
         Ok(uncertainty)
     }
@@ -185,6 +190,18 @@ impl Predictor {
             pairs.for_each(|(deviation, &f)| *deviation = targets.own_deviation(f, *deviation));
         }
         Ok(deviation)
+    }
+
+    /// Lower and upper end of the interval that holds a new observation of each target with this probability; m×2k.
+    ///
+    /// # Errors
+    /// Those of [`inputs`](Self::inputs) and of [`half_widths`](Self::half_widths).
+    pub fn interval_array<T: Scalar>(&self, x: MatrixView<'_, T>, level: f64) -> Result<Matrix<f64>> {
+        let widths = self.outputs_of_array(x, |inputs| self.half_widths(&inputs.into_f64(), level))?;
+        let (f, targets) = (self.predict_array(x)?, &self.preprocessing().targets);
+        let pairs = f.as_slice().iter().zip(widths.as_slice());
+        let ends = pairs.flat_map(|(&f, &width)| targets.interval(f, width, 0.0)).collect();
+        Ok(Matrix::from_vec(f.rows(), 2 * f.columns(), ends)?)
     }
 
     /// Some rows at a time: their inputs are no second copy of a large array.

@@ -9,6 +9,7 @@ mod escape;
 mod judgement;
 mod page;
 mod palette;
+mod rivals;
 mod runs;
 mod usage;
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use gramstep::{Device, Scalar};
 
 use super::judgement::Judgement;
+use super::rivals::rivals;
 use super::{Chart, Page, Scale, usage};
 use crate::data::Problem;
 use crate::error::{Error, Result};
@@ -112,6 +113,11 @@ fn page(runs: &[Shown], trials: &[Trial]) -> Result<String> {
     let mut page = Page::new(&names.join(" · "));
     page.note(concat!("Report by gramstep ", env!("CARGO_PKG_VERSION")));
     summary(&mut page, runs);
+    for run in runs {
+        if let Some(report) = &run.history.report {
+            rivals(&mut page, &run.name, report);
+        }
+    }
     if runs.iter().any(|run| !run.history.epochs.is_empty()) {
         page.heading("Loss")
             .note("Mean squared error in the standardised target, or what --loss says; of classes the mean negative log-likelihood.");
@@ -214,6 +220,7 @@ fn solution(name: &str, fit: &KernelFit) -> Vec<String> {
 /// The architecture, and of how many networks.
 fn networks(report: &Report) -> String {
     match report.ensemble {
+        _ if report.is_combination() => report.model.clone(),
         1 => report.model.clone(),
         networks => format!("{networks} × {}", report.model),
     }

@@ -61,7 +61,10 @@ pub(super) fn decide<T: Scalar>(
         let kept: Vec<usize> = (0..candidates.len()).filter(|&at| candidates[at].kept).collect();
         if kept != [0] {
             fitted.fit.seconds += combined.seconds;
-            judged.notes_of(rows, targets.task(), combined.metrics.loss).iter().try_for_each(|note| observer.note(note))?;
+            judged
+                .notes_of(rows, targets.task(), combined.metrics.loss)
+                .iter()
+                .try_for_each(|note| observer.note(note))?;
             if combined.cut_short {
                 let stopped = of.processes.flag().load(Ordering::Relaxed);
                 fitted.fit.stop_reason = if stopped { StopReason::Interrupted } else { StopReason::TimeLimit };
@@ -104,7 +107,8 @@ fn combination<T: Scalar>(
     if !candidates.kernels || of.processes.count() > 1 || stop.load(Ordering::Relaxed) {
         return Ok(None);
     }
-    let left = plan.time_limit().map(|limit| limit.saturating_sub(Duration::from_secs_f64(fitted.fit.seconds.max(0.0))));
+    let left =
+        plan.time_limit().map(|limit| limit.saturating_sub(Duration::from_secs_f64(fitted.fit.seconds.max(0.0))));
     let until = left.map(|left| Instant::now() + left);
     let recipe = Recipe { linear: candidates.linear, seed: plan.seed(), threads: plan.threads(), stop, until };
     combine(of.problem, fitted, &recipe, observer)

@@ -10,9 +10,12 @@ use crate::data::{DataHash, Problem};
 use crate::error::Result;
 use crate::outcome::event::{Both, Observer, Silent};
 use crate::predictor::Learned;
-use crate::settings::{RidgeChoice, Settings, check_memory};
+use crate::settings::{RidgeChoice, Settings, TimeLimit, check_memory};
 use crate::training::ensemble::{Ensemble, Trained};
 use crate::training::trainer::Parts;
+
+/// Of the time of a run that tries kernels too.
+const SHARE: f64 = 0.6;
 
 /// Trains the networks of a run.
 pub(super) fn fit<T: Scalar>(
@@ -37,7 +40,9 @@ pub(super) fn fit<T: Scalar>(
     // θ, the best so far, what the optimiser keeps, and a direction.
     let needed = parameters.saturating_mul(4 * size_of::<T>());
     check_memory("the network with its optimiser", needed, "give a smaller --model")?;
-    let working = Settings { ridge, ..settings.clone() };
+    let limit =
+        |limit: TimeLimit| TimeLimit(if settings.candidates.kernels { limit.0.mul_f64(SHARE) } else { limit.0 });
+    let working = Settings { ridge, time_limit: settings.time_limit.map(limit), ..settings.clone() };
     let ensemble = Ensemble {
         settings: &working,
         preprocessing: &problem.preprocessing,

@@ -7,8 +7,8 @@ use std::cmp::Ordering;
 use gramstep::Scalar;
 
 use super::assignment::Assignment;
-use super::fitted::Fitted;
 use super::contest::{Winner, decide};
+use super::fitted::Fitted;
 use super::judged::no_better;
 use super::kept::Kept;
 use super::learnt::Learnt;
@@ -111,18 +111,14 @@ impl<T: Scalar> Assignment<'_, T> {
         }
         let winner = decide(self, plan, fitted, observer)?;
         let Winner { fitted, unseen, candidates, unbounded, spread, is_trained } = winner;
-        let problem = if unbounded {
-            Cow::Owned(self.problem.clone().without_bounds())
-        } else {
-            Cow::Borrowed(self.problem)
-        };
+        let problem =
+            if unbounded { Cow::Owned(self.problem.clone().without_bounds()) } else { Cow::Borrowed(self.problem) };
         let preprocessing = &problem.preprocessing;
         let task = preprocessing.targets.task();
         let known = known(&problem, &fitted)?;
         let Fitted { learned, fit, name, ridge, train, kernel, .. } = fitted;
         let members = learned.members();
-        let predictor =
-            Predictor::new(learned, (name, ridge), preprocessing, &problem.hash, known).with_spread(spread);
+        let predictor = Predictor::new(learned, (name, ridge), preprocessing, &problem.hash, known).with_spread(spread);
         kept.model(&predictor)?;
         let rows = train.as_ref().unwrap_or(&problem.train);
         let train = predictor.judge(rows)?;
@@ -145,7 +141,9 @@ impl<T: Scalar> Assignment<'_, T> {
             validation: unseen,
             test: test.map(|test| predictor.judge(test)).transpose()?,
             epochs: fit.epochs,
-            best_epoch: fit.best_epoch.filter(|_| predictor.metadata().specification.is_some() && members == 1 && is_trained),
+            best_epoch: fit
+                .best_epoch
+                .filter(|_| predictor.metadata().specification.is_some() && members == 1 && is_trained),
             steps: fit.steps,
             seconds: fit.seconds,
             stop_reason: fit.stop_reason,

@@ -37,7 +37,12 @@ impl Combination {
         self.parts.iter().map(|part| part.weight).zip(&p).map(of).collect()
     }
 
-    fn run(&self, x: Tile<'_, f64>, cotangent: Option<&mut Cotangent<'_, f64>>, pass: &mut InputPass<f64>) -> Result<()> {
+    fn run(
+        &self,
+        x: Tile<'_, f64>,
+        cotangent: Option<&mut Cotangent<'_, f64>>,
+        pass: &mut InputPass<f64>,
+    ) -> Result<()> {
         let x = Matrix::from_vec(x.rows(), x.columns(), x.host().to_vec())?;
         let outputs = self.parts.iter().map(|part| part.outputs(&x)).collect::<Result<Vec<_>>>()?;
         let f = joined(self.task, &self.weighted(&outputs), self.inverse_temperature);

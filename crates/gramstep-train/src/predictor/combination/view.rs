@@ -54,7 +54,10 @@ impl View {
         let usable = |value: &f64| value.is_finite();
         (self.bounds.is_empty() || self.bounds.len() == inputs)
             && self.bounds.iter().all(|bound| bound.is_usable())
-            && self.bent.iter().all(|(at, centre, scale)| *at < inputs && usable(centre) && usable(scale) && *scale > 0.0)
+            && self
+                .bent
+                .iter()
+                .all(|(at, centre, scale)| *at < inputs && usable(centre) && usable(scale) && *scale > 0.0)
             && self.one_hot.iter().all(|(at, values)| *at < inputs && values.iter().all(usable))
     }
 

@@ -16,7 +16,8 @@ impl File<'_> {
     pub(super) fn combination(&self, combination: &CombinationMetadata, device: &Device) -> Result<Combination> {
         let train = self.rows("")?;
         let parts = combination.parts.iter().enumerate();
-        let parts: Vec<Part> = parts.map(|(number, part)| self.part(number, part, &train, device)).collect::<Result<_>>()?;
+        let parts: Vec<Part> =
+            parts.map(|(number, part)| self.part(number, part, &train, device)).collect::<Result<_>>()?;
         let beta = combination.inverse_temperature;
         if parts.is_empty() || !(beta > 0.0 && beta.is_finite()) {
             return Err(self.wrong("a combination without parts, or of an unusable temperature".to_owned()));

@@ -77,13 +77,18 @@ impl Fitting<'_> {
     }
 
     /// What kernels are fitted to: classes less their mean.
-    fn aims(&self, targets: &Matrix<f64>) -> Matrix<f64> {
+    pub(super) fn aims(&self, targets: &Matrix<f64>) -> Matrix<f64> {
         let share = if self.task == Task::Classification { 1.0 / targets.columns() as f64 } else { 0.0 };
         Matrix::from_fn(targets.rows(), targets.columns(), |i, a| targets[(i, a)] - share)
     }
 
     /// None if it was ended, or if no scales have an evidence.
-    fn scales(&self, kind: ScaledKind, rows: &Dataset<f64>, start: Option<&ScaledFit>) -> Result<Option<ScaledFit>> {
+    pub(super) fn scales(
+        &self,
+        kind: ScaledKind,
+        rows: &Dataset<f64>,
+        start: Option<&ScaledFit>,
+    ) -> Result<Option<ScaledFit>> {
         let mut options = ScaleOptions::default();
         (options.seed, options.threads, options.start) = (self.seed, self.threads, start);
         let stop = || self.is_over();

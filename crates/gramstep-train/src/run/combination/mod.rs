@@ -3,6 +3,7 @@
 //! rows, kernels in closed form or by a fit without it.
 
 mod kernels;
+mod many;
 mod views;
 mod weights;
 
@@ -14,6 +15,7 @@ use gramstep::kernel::ScaledKind;
 use gramstep::{Device, Matrix, Scalar};
 
 use self::kernels::{Fitting, Tried};
+use self::many::MANY;
 use self::weights::weights;
 use super::fitted::Fitted;
 use super::judged::RIDGE;
@@ -26,10 +28,11 @@ use crate::outcome::{Candidate, HeldOut};
 use crate::predictor::{Combination, Learned, Part, PartModel, View, combined, inverse_temperature};
 
 /// Kernels that are tried on the inputs as they are.
-const KINDS: [ScaledKind; 6] = [
+const KINDS: [ScaledKind; 7] = [
     ScaledKind::Matern32,
     ScaledKind::AnovaMatern32,
     ScaledKind::Matern12,
+    ScaledKind::AnovaMatern12,
     ScaledKind::Rbf,
     ScaledKind::AnovaRbf,
     ScaledKind::Matern52,
@@ -129,12 +132,20 @@ pub(super) fn combine<T: Scalar>(
     let Some(model) = networks(&fitted.learned) else { return Ok(None) };
     let part = Part { name: fitted.what(), weight: 1.0, view: View::default(), model };
     let mut candidates = vec![Candidacy { part, outputs: rows.networks.clone() }];
-    if recipe.linear && let Some(line) = line(problem, &rows, recipe.threads)? {
+    if recipe.linear
+        && let Some(line) = line(problem, &rows, recipe.threads)?
+    {
         candidates.push(line);
     }
     let Recipe { seed, threads, stop, until, .. } = *recipe;
     let fitting = Fitting { rows: &rows, task, seed, threads, stop, until };
-    let left_out = kernels(problem, &fitting, &mut candidates, observer)?;
+    let (left_out, places) = if rows.all.rows() > MANY {
+        let many = fitting.try_many(&kinds(&rows.all), observer)?;
+        candidates.extend(many.tried.into_iter().map(|Tried { part, outputs, .. }| Candidacy { part, outputs }));
+        (many.left_out, Some(many.places))
+    } else {
+        (kernels(problem, &fitting, &mut candidates, observer)?, None)
+    };
     if !left_out.is_empty() {
         observer.note(&format!("not tried: {}", left_out.join(", ")))?;
     }
@@ -158,12 +169,14 @@ pub(super) fn combine<T: Scalar>(
     let metrics = judge(&whole);
     let parts = candidates.into_iter().zip(&found).filter(|(_, weight)| **weight > 0.0);
     let parts = parts.map(|(candidate, &weight)| Part { weight, ..candidate.part }).collect();
-    let (places, device) = (rows.places(), Device::cpu(threads));
-    let fold_of = rows.folds.iter().enumerate().flat_map(|(fold, rows)| std::iter::repeat_n(fold, rows.len())).collect();
-    let combination = Combination::new(task, parts, beta, rows.all, &device);
+    let (judging, device) = (rows.places(), Device::cpu(threads));
+    let train = places.map_or_else(|| rows.all.clone(), |places| rows.all.select(&places));
+    let fold_of =
+        rows.folds.iter().enumerate().flat_map(|(fold, rows)| std::iter::repeat_n(fold, rows.len())).collect();
+    let combination = Combination::new(task, parts, beta, train, &device);
     Ok(Some(Combined {
         learned: Learned::Combination(Arc::new(combination)),
-        unseen: HeldOut { outputs: whole, rows: unseen, places, fold_of },
+        unseen: HeldOut { outputs: whole, rows: unseen, places: judging, fold_of },
         metrics,
         candidates: told,
         cut_short: !left_out.is_empty(),
@@ -190,6 +203,12 @@ fn line<T: Scalar>(problem: &Problem<T>, rows: &Rows, threads: usize) -> Result<
     Ok(Some(Candidacy { part, outputs }))
 }
 
+/// The kinds that are tried on rows like these.
+fn kinds(rows: &Dataset<f64>) -> Vec<ScaledKind> {
+    let few = rows.inputs.columns() <= MOST_FACTORS;
+    KINDS.into_iter().filter(|kind| few || !kind.has_shares()).collect()
+}
+
 /// Tries kernels of the inputs as they are, then the best ones of other views. Returns what was left out.
 fn kernels<T: Scalar>(
     problem: &Problem<T>,
@@ -197,8 +216,7 @@ fn kernels<T: Scalar>(
     candidates: &mut Vec<Candidacy>,
     observer: &mut dyn Observer,
 ) -> Result<Vec<String>> {
-    let few = fitting.rows.all.inputs.columns() <= MOST_FACTORS;
-    let kinds: Vec<ScaledKind> = KINDS.into_iter().filter(|kind| few || !kind.has_shares()).collect();
+    let kinds = kinds(&fitting.rows.all);
     let views = views::others(&problem.preprocessing.inputs, &fitting.rows.all);
     let mut left_out = Vec::new();
     let mut tried: Vec<Tried> = Vec::new();

@@ -75,9 +75,8 @@ fn of_squares(parts: &[&Matrix<f64>], rows: &Dataset<f64>) -> Vec<f64> {
 fn prior(parts: &[&Matrix<f64>], rows: &Dataset<f64>) -> f64 {
     let (n, k, total) = (rows.rows(), rows.targets.columns() as f64, rows.total_weight());
     let v = |i: usize| rows.weights.as_ref().map_or(1.0, |weights| weights[i]);
-    let error = |f: &Matrix<f64>, i: usize| {
-        f.row(i).iter().zip(rows.targets.row(i)).map(|(f, y)| (f - y).powi(2)).sum::<f64>()
-    };
+    let error =
+        |f: &Matrix<f64>, i: usize| f.row(i).iter().zip(rows.targets.row(i)).map(|(f, y)| (f - y).powi(2)).sum::<f64>();
     let mean = |f: &&Matrix<f64>| (0..n).map(|i| v(i) * error(f, i)).sum::<f64>() / (total * k);
     let least = parts.iter().map(mean).fold(f64::INFINITY, f64::min).max(f64::MIN_POSITIVE);
     least * k * (PRIOR.0 * total + PRIOR.1)
@@ -115,7 +114,8 @@ mod tests {
     use super::*;
 
     fn noise(i: usize, j: usize) -> f64 {
-        let hash = (i as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ (j as u64 + 7).wrapping_mul(0xD1B5_4A32_D192_ED03);
+        let hash =
+            (i as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ (j as u64 + 7).wrapping_mul(0xD1B5_4A32_D192_ED03);
         ((hash.wrapping_mul(0xBF58_476D_1CE4_E5B9) >> 11) as f64) / (1_u64 << 53) as f64 - 0.5
     }
 
