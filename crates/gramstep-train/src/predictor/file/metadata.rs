@@ -1,9 +1,9 @@
 //! What a model file says beside its numbers.
 
-use gramstep::{Scalar, Specification};
+use gramstep::Specification;
 use serde::{Deserialize, Serialize};
 
-use super::parts::{CombinationMetadata, SpreadMetadata};
+use super::parts::{CombinationMetadata, SpreadMetadata, specification};
 use super::seal;
 use crate::data::{DataHash, Preprocessing, Task};
 use crate::predictor::known::Judging;
@@ -111,9 +111,4 @@ impl Metadata {
             preprocessing: preprocessing.clone(),
         }
     }
-}
-
-/// That of the first network; the others have the same.
-pub(super) fn specification<T: Scalar>(members: &[gramstep::Model<T>]) -> Option<Specification> {
-    members.first().and_then(|model| model.specification().cloned())
 }

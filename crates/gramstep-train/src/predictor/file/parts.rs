@@ -1,10 +1,9 @@
 //! What a model file says of the parts of a combination, and of the errors on rows that were not seen.
 
-use gramstep::Specification;
 use gramstep::kernel::{ScaledKernel, ScaledRegression};
+use gramstep::{Scalar, Specification};
 use serde::{Deserialize, Serialize};
 
-use super::metadata::specification;
 use crate::error::Result;
 use crate::predictor::{Combination, Part, PartModel, Spread, View};
 use crate::settings::Precision;
@@ -146,4 +145,9 @@ impl SpreadMetadata {
             scores: spread.scores.first().map_or(0, Vec::len),
         }
     }
+}
+
+/// That of the first network; the others have the same.
+pub(super) fn specification<T: Scalar>(members: &[gramstep::Model<T>]) -> Option<Specification> {
+    members.first().and_then(|model| model.specification().cloned())
 }
