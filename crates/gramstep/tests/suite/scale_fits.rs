@@ -76,7 +76,7 @@ fn a_fit_goes_on_from_an_earlier_one() {
 fn the_unit_of_the_targets_and_of_the_weights_and_the_order_of_rows_change_nothing() {
     let x = points(50, 2);
     let y = targets(&x);
-    let weights: Vec<f64> = (0..50).map(|i| 1.0 + (i % 4) as f64).collect();
+    let weights: Vec<f64> = (0..50).map(|i| 1.0 + f64::from(i % 4)).collect();
     for kind in ScaledKind::ALL {
         for objective in [ScaleObjective::Evidence, ScaleObjective::LeaveOneOut] {
             let options = ScaleOptions { objective, ..options() };
@@ -93,9 +93,9 @@ fn the_unit_of_the_targets_and_of_the_weights_and_the_order_of_rows_change_nothi
                 ("order", moved, 1.0),
             ] {
                 let near = |a: f64, b: f64| (a.ln() - b.ln()).abs() < 0.02;
-                let weights = plain.kernel.weights().iter().zip(other.kernel.weights());
+                let mut weights = plain.kernel.weights().iter().zip(other.kernel.weights());
                 assert!(near(unit * plain.ridge, other.ridge), "{kind} {objective:?} {what}: {plain:?} {other:?}");
-                assert!(weights.map(|(a, b)| near(*a, *b)).all(|near| near), "{kind} {objective:?} {what}");
+                assert!(weights.all(|(a, b)| near(*a, *b)), "{kind} {objective:?} {what}");
             }
         }
     }
