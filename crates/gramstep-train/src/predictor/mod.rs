@@ -3,8 +3,11 @@
 
 pub mod file;
 mod gaps;
+mod gaussian_process;
 mod joined;
+mod kernel_choice;
 mod kernel_model;
+mod kernel_regressor;
 mod known;
 mod learned;
 mod table;
@@ -13,7 +16,10 @@ mod uncertainty;
 mod whole;
 
 pub use file::Metadata;
-pub use kernel_model::KernelModel;
+pub use gaussian_process::GaussianProcess;
+pub use kernel_choice::{Kernel, KernelChoice};
+pub use kernel_model::{KernelFitting, KernelModel};
+pub use kernel_regressor::KernelRegressor;
 pub use known::Known;
 pub use learned::{Learned, Network};
 pub use table::ErrorBars;

@@ -54,7 +54,7 @@ impl<T: Scalar> Assignment<'_, T> {
             }
             Plan::Kernel(settings) | Plan::Open(settings) => {
                 // Nothing is kept before there is something to keep.
-                let fitted = kernel::fit(self.problem, settings, observer)?;
+                let fitted = kernel::fit(self.problem, settings, self.processes.flag(), observer)?;
                 (Kept::begin(keep, self, &plan, observer)?, fitted)
             }
         };

@@ -33,7 +33,8 @@ pub use regressor::InfiniteRegressor;
 pub use ridge::Ridge;
 pub use ridge_regression::RidgeRegression;
 pub use scaled::{
-    ScaleObjective, ScaleOptions, ScaledFit, ScaledKernel, ScaledKind, ScaledRegression, ScaledRegressor, fit_scales,
+    ScaleObjective, ScaleOptions, ScaledFit, ScaledKernel, ScaledKind, ScaledRegression, ScaledRegressor, fit_rescaled,
+    fit_scales,
 };
 pub use spectrum::{Spectrum, alignment};
 pub use tiles::KernelTiles;

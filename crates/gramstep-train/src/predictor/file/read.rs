@@ -48,7 +48,7 @@ pub(in crate::predictor) fn parse(
     }
     metadata.preprocessing.check().map_err(&wrong)?;
     let file = File { path, tensors: &tensors, metadata: &metadata };
-    let learned = match (&metadata.specification, metadata.kernel, metadata.precision) {
+    let learned = match (&metadata.specification, &metadata.kernel, metadata.precision) {
         (Some(specification), None, Precision::F32) => {
             let single = |chunk: &[u8]| chunk.try_into().map_or(f32::NAN, f32::from_le_bytes);
             Learned::F32(file.networks(specification, device, Dtype::F32, single)?)
@@ -155,14 +155,16 @@ impl File<'_> {
         Dataset::new(matrix(&name("inputs"), d)?, matrix(&name("targets"), k)?)?.with_weights(weights)
     }
 
-    fn kernel(&self, kernel: KernelMetadata, device: &Device) -> Result<KernelModel> {
+    fn kernel(&self, kernel: &KernelMetadata, device: &Device) -> Result<KernelModel> {
         let train = self.rows("")?;
         let shape = [train.rows(), train.targets.columns()];
         let values = self.values("coefficients", Dtype::F64, &shape, double)?;
         let coefficients = Matrix::from_vec(shape[0], shape[1], values)?;
-        let architecture = self.metadata.model.parse()?;
         let parts = (kernel.ridge, kernel.inverse_temperature);
-        let of = (architecture, self.metadata.preprocessing.targets.task());
+        let name = &self.metadata.model;
+        let kernel =
+            kernel.kernel(name)?.ok_or_else(|| self.wrong(format!("the scales of another kernel than {name}")))?;
+        let of = (kernel, self.metadata.preprocessing.targets.task());
         KernelModel::restore(of, train, parts, coefficients, device)
     }
 
