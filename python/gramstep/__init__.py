@@ -21,6 +21,7 @@ from gramstep._gramstep import (
     damped_solve,
     gram_gauss_newton_step,
 )
+from gramstep._kernel_estimators import KernelClassifier, KernelRegressor
 from gramstep._kernels import compute_tile, empirical_ntk, nngp, ntk
 from gramstep._network_estimators import GramGaussNewtonClassifier, GramGaussNewtonRegressor
 from gramstep._ntk_estimators import NTKClassifier, NTKRegressor
@@ -32,7 +33,9 @@ __all__ = [
     "ExplicitPart",
     "GramGaussNewtonClassifier",
     "GramGaussNewtonRegressor",
+    "KernelClassifier",
     "KernelDynamics",
+    "KernelRegressor",
     "LinearPart",
     "LinearisedModel",
     "Model",

@@ -115,6 +115,14 @@ fn solved(report: &Report, fit: &KernelFit) -> String {
         let noise: Vec<String> = fit.noise.iter().copied().map(number).collect();
         let _ = write!(text, "\nstandard deviation of the noise {}", noise.join(", "));
     }
+    if !fit.columns.is_empty() {
+        const SHOWN: usize = 6;
+        let columns = fit.columns.iter().take(SHOWN);
+        let columns: Vec<String> =
+            columns.map(|column| format!("{} {}", column.column, number(column.importance))).collect();
+        let more = if fit.columns.len() > SHOWN { ", …" } else { "" };
+        let _ = write!(text, "\nwhat each input takes off the correlation of two rows: {}{more}", columns.join(", "));
+    }
     text
 }
 

@@ -22,6 +22,12 @@ pub trait GaussianProcess: std::fmt::Debug + Send + Sync {
     /// If the points have another number of columns, and as said above.
     fn variance(&self, x: &Matrix<f64>) -> Result<Vec<f64>>;
 
+    /// The same of all pairs of new points, m×m, with v on its diagonal.
+    ///
+    /// # Errors
+    /// Those of [`variance`](Self::variance).
+    fn covariance(&self, x: &Matrix<f64>) -> Result<Matrix<f64>>;
+
     /// a of every output.
     ///
     /// # Errors
@@ -62,6 +68,10 @@ pub trait GaussianProcess: std::fmt::Debug + Send + Sync {
 impl GaussianProcess for ScaledRegression {
     fn variance(&self, x: &Matrix<f64>) -> Result<Vec<f64>> {
         Ok(self.variance(x)?)
+    }
+
+    fn covariance(&self, x: &Matrix<f64>) -> Result<Matrix<f64>> {
+        Ok(self.covariance(x)?)
     }
 
     fn prior_variance(&self) -> Result<Vec<f64>> {
@@ -168,6 +178,12 @@ impl GaussianProcess for InfiniteProcess {
             variance.extend(regression.variance(&cross, &points.diagonal(which))?);
         }
         Ok(variance)
+    }
+
+    fn covariance(&self, x: &Matrix<f64>) -> Result<Matrix<f64>> {
+        let (regression, which) = (self.regression()?, self.architecture.which);
+        let points = self.points.kernel().points(x, self.points.device())?;
+        Ok(regression.covariance(&points.cross_gram(&self.points, which)?, points.gram(which))?)
     }
 
     fn prior_variance(&self) -> Result<Vec<f64>> {

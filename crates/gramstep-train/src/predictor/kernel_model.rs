@@ -256,6 +256,21 @@ impl KernelModel {
         Ok(Matrix::from_fn(inputs.rows(), prior.len(), of))
     }
 
+    /// The covariance of new observations among themselves, noise included, in standardised units: m×m for every output.
+    ///
+    /// # Errors
+    /// Those of [`deviation`](Self::deviation).
+    pub fn covariance(&self, inputs: &Matrix<f64>) -> Result<Vec<Matrix<f64>>> {
+        let process = self.process();
+        let (prior, noise) = (process.prior_variance()?, process.noise_variance()?);
+        let posterior = process.covariance(inputs)?;
+        let of = |(prior, noise): (f64, f64)| {
+            let own = |i: usize, j: usize| if i == j { noise } else { 0.0 };
+            Matrix::from_fn(posterior.rows(), posterior.columns(), |i, j| prior * posterior[(i, j)] + own(i, j))
+        };
+        Ok(prior.into_iter().zip(noise).map(of).collect())
+    }
+
     /// The standard deviation of the target of every training row by the regression on all others, its noise included; n×k.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ pub mod file;
 mod gaps;
 mod gaussian_process;
 mod joined;
+mod joint;
 mod kernel_choice;
 mod kernel_model;
 mod kernel_regressor;

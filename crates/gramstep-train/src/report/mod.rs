@@ -10,6 +10,7 @@ mod judgement;
 mod page;
 mod palette;
 mod runs;
+mod scales;
 mod usage;
 
 pub use axis::Scale;

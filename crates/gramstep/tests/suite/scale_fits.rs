@@ -2,7 +2,9 @@
 
 use std::cell::Cell;
 
-use gramstep::kernel::{ScaleObjective, ScaleOptions, ScaledFit, ScaledKind, ScaledRegression, fit_scales};
+use gramstep::kernel::{
+    ScaleObjective, ScaleOptions, ScaledFit, ScaledKernel, ScaledKind, ScaledRegression, fit_rescaled, fit_scales,
+};
 use gramstep::random::{Purpose, stream};
 use gramstep::{Error, Matrix};
 use rand_distr::{Distribution as _, StandardNormal};
@@ -189,4 +191,66 @@ fn few_of_many_rows_are_chosen_by_the_seed() {
         fit(ScaledKind::Rbf, &x, &y, &ScaleOptions { threads: 2, ..options() }),
         fit(ScaledKind::Rbf, &x, &y, &ScaleOptions { threads: 2, ..options() })
     );
+}
+
+#[test]
+fn a_ridge_that_is_given_stays() {
+    let x = points(40, 2);
+    let y = targets(&x);
+    for kind in ScaledKind::ALL {
+        let given = fit(kind, &x, &y, &ScaleOptions { ridge: Some(0.37), ..options() });
+        assert!((given.ridge - 0.37).abs() < 1e-12, "{kind}: {}", given.ridge);
+        // Finding it too is no worse.
+        let free = fit(kind, &x, &y, &options());
+        assert!(free.evidence > given.evidence - 1.0, "{kind}: {} {}", free.evidence, given.evidence);
+    }
+    let options = ScaleOptions { ridge: Some(0.0), ..options() };
+    let refused = fit_scales(ScaledKind::Rbf, &x, &y, None, &options, &|| false);
+    assert!(matches!(refused, Err(Error::Setting { name: "ridge", .. })));
+}
+
+#[test]
+fn importance_is_what_a_column_takes_off_the_correlation() {
+    let x = points(50, 3);
+    for kind in ScaledKind::ALL {
+        let shares = if kind.has_shares() { vec![0.8, 0.8, 0.0] } else { Vec::new() };
+        let bias = if kind.has_bias() { 1.0 } else { 0.0 };
+        let of = |weights: [f64; 3], x: &Matrix<f64>| {
+            let kernel = ScaledKernel::new(kind, weights.to_vec(), shares.clone(), bias).unwrap();
+            kernel.importances(x).unwrap()
+        };
+        let importances = of([4.0, 0.1, 0.0], &x);
+        assert!(importances[0] > importances[1] && importances[1] > importances[2], "{kind}: {importances:?}");
+        assert!(importances[2].abs() < 1e-12 && importances[0] < 1.0, "{kind}: {importances:?}");
+        let constant = Matrix::from_fn(50, 3, |_, _| 0.3);
+        assert!(of([4.0, 0.1, 0.0], &constant).iter().all(|importance| importance.abs() < 1e-12), "{kind}");
+        // The correlation of all columns but one is that of a single pair by hand.
+        let two = x.select_rows(&[3, 8]);
+        let kernel = ScaledKernel::new(kind, vec![4.0, 0.0, 0.0], shares.clone(), bias).unwrap();
+        if !kind.has_shares() {
+            let gram = kernel.gram(&two, 1).unwrap();
+            let lost = 1.0 - gram[(0, 1)] / (gram[(0, 0)] * gram[(1, 1)]).sqrt();
+            assert!((of([4.0, 0.1, 0.0], &two)[0] - lost).abs() < 1e-12, "{kind}");
+        }
+    }
+}
+
+#[test]
+fn finer_scales_are_taken_where_rows_left_out_ask_for_them() {
+    let x = Matrix::from_fn(150, 1, |i, _| ((i * 61) % 150) as f64 / 50.0 - 1.5);
+    let rough = Matrix::from_fn(150, 1, |i, _| (30.0 * x[(i, 0)]).sin());
+    let smooth = Matrix::from_fn(150, 1, |i, _| x[(i, 0)].sin());
+    let weight = |y: &Matrix<f64>, weights: Option<&[f64]>| {
+        let kernel = ScaledKernel::new(ScaledKind::Matern32, vec![1.0], Vec::new(), 0.0).unwrap();
+        fit_rescaled(&kernel, 1e-2, &x, y, weights, 1, &|| false).unwrap().kernel().weights()[0]
+    };
+    assert_eq!(weight(&rough, None), 64.0);
+    assert_eq!(weight(&smooth, None), 1.0);
+    // Rows without weight do not ask.
+    let weights: Vec<f64> = (0..150).map(|i| if i % 2 == 0 { 1.0 } else { 1e-9 }).collect();
+    let half = Matrix::from_fn(150, 1, |i, _| if i % 2 == 0 { smooth[(i, 0)] } else { rough[(i, 0)] });
+    assert_eq!(weight(&half, Some(&weights)), 1.0);
+    let kernel = ScaledKernel::new(ScaledKind::Rbf, vec![1.0], Vec::new(), 0.0).unwrap();
+    let stopped = fit_rescaled(&kernel, 1e-2, &x, &smooth, None, 1, &|| true);
+    assert!(matches!(stopped, Err(Error::Interrupted)));
 }
