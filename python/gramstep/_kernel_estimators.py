@@ -40,7 +40,7 @@ _PARAMETERS = """
     alpha_ : float
         κ.
     length_scales_ : array of shape (d,)
-        ℓ of every column in its own unit; infinite where the column says nothing. Of "nngp" 1/√w.
+        ℓ of every column in its own unit; of "nngp" 1/√w.
     shares_ : array of shape (d,) or None
         c of every column; of the products alone.
     feature_importances_ : array of shape (d,)

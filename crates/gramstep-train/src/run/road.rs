@@ -202,7 +202,7 @@ mod tests {
     #[test]
     fn networks_and_kernels_leave_the_same_files_and_equal_runs_equal_models() {
         let parent = tempfile::tempdir().unwrap();
-        for (model, epochs) in [("mlp:4:tanh", Some(3)), ("ntk:depth=1:relu", None)] {
+        for (model, epochs) in [("mlp:4:tanh", Some(3)), ("ntk:depth=1:relu", None), ("kernel:matern32", None)] {
             let (one, other) = (parent.path().join(format!("{model}-1")), parent.path().join(format!("{model}-2")));
             let learnt = learn(Keep::Folder(&one), model, epochs).unwrap();
             learn(Keep::Folder(&other), model, epochs).unwrap();

@@ -1,5 +1,5 @@
 //! Kernels of networks: of infinite width in closed form, of finite width from tangent features, and what can be done
-//! with them.
+//! with them; and kernels with a scale for every column, which are found from data.
 
 mod architecture;
 mod checked;
