@@ -44,7 +44,8 @@ _PARAMETERS = """
     shares_ : array of shape (d,) or None
         c of every column; of the products alone.
     feature_importances_ : array of shape (d,)
-        What every column alone takes off the correlation of two rows, in the mean over the training rows; their sum is 1.
+        The total effect of every column, the share of the variance of the prediction that goes with it, alone and together
+        with others, divided by their sum.
     log_marginal_likelihood_value_ : float
         Of the standardised targets, the variance of the kernel at its best.
     leave_one_out_ : array
@@ -89,22 +90,21 @@ class _KernelEstimator(SavesRun, BaseEstimator):
         return self
 
     def _describe(self, found):
-        """Scales of the columns of X; a column that marks gaps counts for the column that has them."""
+        """Scales of the columns of X; a column with gaps became two inputs, its values first."""
         inputs = json.loads(self._predictor.metadata())["preprocessing"]["inputs"]
-        place, lengths, shares, importances = 0, [], [], []
+        place, lengths, shares, effects = 0, [], [], []
         for column in inputs["columns"]:
-            importance, weight, share = found[column["name"]]
-            flag = column["encoding"].get("flag", False)
-            scale = inputs["standardisation"]["scale"][place]
+            effect, scales = found[column["name"]]
+            weight, share = scales[0]
             with np.errstate(divide="ignore"):
-                lengths.append(scale / np.sqrt(np.float64(weight)))
+                lengths.append(inputs["standardisation"]["scale"][place] / np.sqrt(np.float64(weight)))
             shares.append(share)
-            importances.append(importance + (found[f"{column['name']}_missing"][0] if flag else 0.0))
-            place += 1 + flag
-        total = sum(importances)
+            effects.append(effect)
+            place += len(scales)
+        total = sum(effects)
         self.length_scales_ = np.array(lengths)
         self.shares_ = None if shares[0] is None else np.array(shares)
-        self.feature_importances_ = np.array(importances) / (total if total > 0 else 1.0)
+        self.feature_importances_ = np.array(effects) / (total if total > 0 else 1.0)
 
     def _left_out(self):
         check_is_fitted(self)

@@ -106,7 +106,10 @@ fn describe<'py>(py: Python<'py>, learnt: &Learnt) -> PyResult<Bound<'py, PyDict
         out.set_item("ridge", kernel.ridge)?;
         out.set_item("log_marginal_likelihood", kernel.log_marginal_likelihood)?;
         let columns = kernel.columns.iter();
-        let columns = columns.map(|column| (&column.column, (column.importance, column.weight, column.share)));
+        let columns = columns.map(|column| {
+            let inputs: Vec<_> = column.inputs.iter().map(|input| (input.weight, input.share)).collect();
+            (&column.column, (column.effect, inputs))
+        });
         out.set_item("columns", columns.into_py_dict(py)?)?;
     }
     Ok(out)

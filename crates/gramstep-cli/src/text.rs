@@ -119,9 +119,13 @@ fn solved(report: &Report, fit: &KernelFit) -> String {
         const SHOWN: usize = 6;
         let columns = fit.columns.iter().take(SHOWN);
         let columns: Vec<String> =
-            columns.map(|column| format!("{} {}", column.column, number(column.importance))).collect();
+            columns.map(|column| format!("{} {}", column.column, number(column.effect))).collect();
         let more = if fit.columns.len() > SHOWN { ", …" } else { "" };
-        let _ = write!(text, "\nwhat each input takes off the correlation of two rows: {}{more}", columns.join(", "));
+        let _ = write!(
+            text,
+            "\nshare of the prediction's variance that goes with each column: {}{more}",
+            columns.join(", ")
+        );
     }
     text
 }

@@ -122,7 +122,7 @@ fn a_search_of_scales_ends_with_nothing_kept_and_says_so() {
     let bench = Bench::new();
     bench.write("t.csv", smooth_table(1000));
     let child = bench.start("train --data t.csv --model kernel:anova-matern32 --out run --threads 1");
-    std::thread::sleep(Duration::from_millis(1000));
+    std::thread::sleep(Duration::from_secs(1));
     let run = ended_by("-INT", child);
     assert!(run.stderr.contains("nothing was kept") && !bench.path("run").exists(), "{}", run.stderr);
 }

@@ -62,16 +62,19 @@ fn a_kernel_with_scales_says_which_columns_matter() {
     assert!((0.01..0.06).contains(&kernel["noise"][0].as_f64().unwrap()), "{kernel}");
     let columns = kernel["columns"].as_array().unwrap();
     assert_eq!(columns[0]["column"], "a");
-    let number = |column: usize, name: &str| columns[column][name].as_f64().unwrap();
-    assert!(number(0, "importance") > number(1, "importance") && number(0, "weight") > 0.0);
-    assert!((0.0..=1.0).contains(&number(0, "share")));
+    let effect = |column: usize| columns[column]["effect"].as_f64().unwrap();
+    assert!(effect(0) > 0.9 && effect(1) < 0.1 && effect(1) > 0.001, "{kernel}");
+    // A category is one column and several inputs.
+    assert_eq!(columns[1]["inputs"].as_array().unwrap().len(), 2);
+    let input = &columns[0]["inputs"][0];
+    assert!(input["weight"].as_f64().unwrap() > 0.0 && (0.0..=1.0).contains(&input["share"].as_f64().unwrap()));
 
     let again = bench.json("train --config run/config.toml --quiet --json --out again");
     assert_eq!((&again["kernel"], &again["test"]), (&report["kernel"], &report["test"]));
     let page = std::fs::read_to_string(bench.path("run/report.html")).unwrap();
-    assert!(page.contains("How much the inputs matter") && page.contains("correlation lost"));
+    assert!(page.contains("How much the columns matter") && page.contains("share of the variance"));
     let info = bench.run("info run");
-    assert!(info.stdout.contains("kernel:anova-matern32") && info.stdout.contains("correlation of two rows: a "));
+    assert!(info.stdout.contains("kernel:anova-matern32") && info.stdout.contains("goes with each column: a "));
     // New rows as the training saw them, and far from it.
     bench.write("new.csv", "a,kind\n0.02,red\n5,red\n");
     let predicted = bench.run("predict run --data new.csv --std --interval 0.9 --quiet");

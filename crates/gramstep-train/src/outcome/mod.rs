@@ -20,6 +20,6 @@ pub use fit::Fit;
 pub use folds::{FoldScore, Folds};
 pub(crate) use held_out::HeldOut;
 pub use predictions::Predictions;
-pub use report::{ColumnScale, KernelFit, Report, SCHEMA_VERSION};
+pub use report::{ColumnScale, InputScale, KernelFit, Report, SCHEMA_VERSION};
 pub use stop_reason::StopReason;
 pub use trial::Trial;

@@ -4,6 +4,7 @@
 pub mod file;
 mod gaps;
 mod gaussian_process;
+mod importance;
 mod joined;
 mod joint;
 mod kernel_choice;

@@ -204,14 +204,14 @@ fn summary(page: &mut Page, runs: &[Shown]) {
     page.table(&[&["rows of", "rows", "loss"], errors].concat(), &quality);
 }
 
-/// What kernels say of the inputs.
+/// What kernels say of the columns.
 fn scales(page: &mut Page, runs: &[Shown]) -> Result<()> {
     let kernel = |run: &'_ Shown| run.history.report.as_ref().and_then(|report| report.kernel.clone());
     let charts: Vec<Chart> =
         runs.iter().filter_map(|run| Some(super::scales::chart(&run.name, &kernel(run)?))).collect();
     let charts: Vec<Chart> = charts.into_iter().filter(|chart| !chart.is_empty()).collect();
     if !charts.is_empty() {
-        page.heading("Inputs").charts(&charts)?;
+        page.heading("Columns").charts(&charts)?;
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! The fit of a kernel regression, `--model ntk:depth=3:relu` or `kernel:matern32`: a system is solved.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -8,11 +9,11 @@ use gramstep::kernel::Ridge;
 use gramstep::{Device, Scalar};
 
 use super::fitted::Fitted;
-use crate::data::{BrokenImages, ImageSettings, Portion, Problem, Targets, Transform};
+use crate::data::{BrokenImages, ImageSettings, Inputs, Portion, Problem, Targets, Transform};
 use crate::error::{Result, conflict};
 use crate::format::text::count;
 use crate::outcome::event::Observer;
-use crate::outcome::{ColumnScale, Fit, HeldOut, KernelFit, StopReason, metrics};
+use crate::outcome::{ColumnScale, Fit, HeldOut, InputScale, KernelFit, StopReason, metrics};
 use crate::predictor::{Kernel, KernelChoice, KernelFitting, KernelModel, Learned};
 use crate::settings::{Config, Facts, Precision, RidgeChoice, all_processors};
 
@@ -88,7 +89,7 @@ pub(super) fn fit<T: Scalar>(
         effective_parameters: process.effective_parameters()?,
         log_marginal_likelihood: process.log_marginal_likelihood()?,
         noise,
-        columns: columns(&model, problem.preprocessing.inputs.names())?,
+        columns: columns(&model, &problem.preprocessing.inputs)?,
     };
     let held_out = match &problem.validation {
         Some(_) => None,
@@ -108,18 +109,25 @@ pub(super) fn fit<T: Scalar>(
     Ok(Fitted { learned, fit, name, ridge: None, circular: false, train: None, held_out, kernel: Some(kernel) })
 }
 
-/// What a kernel says of its inputs, those that matter most first; nothing where it has no scales.
-fn columns(model: &KernelModel, names: Vec<String>) -> Result<Vec<ColumnScale>> {
+/// What a kernel says of the columns, those that matter most first; nothing where it has no scales.
+fn columns(model: &KernelModel, inputs: &Inputs) -> Result<Vec<ColumnScale>> {
     let Kernel::Scaled(kernel) = model.kernel() else { return Ok(Vec::new()) };
-    let importances = kernel.importances(&model.train().inputs)?;
-    let scale = |(j, name): (usize, String)| ColumnScale {
-        column: name,
-        importance: importances[j],
+    let (names, places): (Vec<String>, Vec<Range<usize>>) =
+        inputs.places().map(|(column, places)| (column.name.clone(), places)).unzip();
+    let input_names = inputs.names();
+    let input = |j: usize| InputScale {
+        input: input_names[j].clone(),
         weight: kernel.weights()[j],
         share: kernel.shares().get(j).copied(),
     };
-    let mut columns: Vec<ColumnScale> = names.into_iter().enumerate().map(scale).collect();
-    columns.sort_by(|a, b| b.importance.total_cmp(&a.importance));
+    let effects = model.total_effects(&places)?;
+    let column = |((column, places), effect): ((String, Range<usize>), f64)| ColumnScale {
+        column,
+        effect,
+        inputs: places.map(input).collect(),
+    };
+    let mut columns: Vec<ColumnScale> = names.into_iter().zip(places).zip(effects).map(column).collect();
+    columns.sort_by(|a, b| b.effect.total_cmp(&a.effect));
     Ok(columns)
 }
 

@@ -24,9 +24,7 @@ fn targets(x: &Matrix<f64>) -> Matrix<f64> {
 }
 
 fn options() -> ScaleOptions<'static> {
-    let mut options = ScaleOptions::default();
-    options.threads = 1;
-    options
+    ScaleOptions { threads: 1, ..ScaleOptions::default() }
 }
 
 fn fit(kind: ScaledKind, x: &Matrix<f64>, y: &Matrix<f64>, options: &ScaleOptions<'_>) -> ScaledFit {
@@ -207,32 +205,6 @@ fn a_ridge_that_is_given_stays() {
     let options = ScaleOptions { ridge: Some(0.0), ..options() };
     let refused = fit_scales(ScaledKind::Rbf, &x, &y, None, &options, &|| false);
     assert!(matches!(refused, Err(Error::Setting { name: "ridge", .. })));
-}
-
-#[test]
-fn importance_is_what_a_column_takes_off_the_correlation() {
-    let x = points(50, 3);
-    for kind in ScaledKind::ALL {
-        let shares = if kind.has_shares() { vec![0.8, 0.8, 0.0] } else { Vec::new() };
-        let bias = if kind.has_bias() { 1.0 } else { 0.0 };
-        let of = |weights: [f64; 3], x: &Matrix<f64>| {
-            let kernel = ScaledKernel::new(kind, weights.to_vec(), shares.clone(), bias).unwrap();
-            kernel.importances(x).unwrap()
-        };
-        let importances = of([4.0, 0.1, 0.0], &x);
-        assert!(importances[0] > importances[1] && importances[1] > importances[2], "{kind}: {importances:?}");
-        assert!(importances[2].abs() < 1e-12 && importances[0] < 1.0, "{kind}: {importances:?}");
-        let constant = Matrix::from_fn(50, 3, |_, _| 0.3);
-        assert!(of([4.0, 0.1, 0.0], &constant).iter().all(|importance| importance.abs() < 1e-12), "{kind}");
-        // The correlation of all columns but one is that of a single pair by hand.
-        let two = x.select_rows(&[3, 8]);
-        let kernel = ScaledKernel::new(kind, vec![4.0, 0.0, 0.0], shares.clone(), bias).unwrap();
-        if !kind.has_shares() {
-            let gram = kernel.gram(&two, 1).unwrap();
-            let lost = 1.0 - gram[(0, 1)] / (gram[(0, 0)] * gram[(1, 1)]).sqrt();
-            assert!((of([4.0, 0.1, 0.0], &two)[0] - lost).abs() < 1e-12, "{kind}");
-        }
-    }
 }
 
 #[test]

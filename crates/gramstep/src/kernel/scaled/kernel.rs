@@ -132,30 +132,6 @@ impl ScaledKernel {
         Ok(diagonal)
     }
 
-    /// How much each column matters, from 0 to 1: what it alone takes off the correlation of two points, in the mean over
-    /// pairs of points, 1 − mean k_j(x, x′)/√(k_j(x, x)·k_j(x′, x′)) with the k_j of column j alone. At most 300 of the
-    /// points, evenly spread, are looked at.
-    ///
-    /// # Errors
-    /// [`Error::Shape`] if the points have another number of columns.
-    pub fn importances(&self, x: &Matrix<f64>) -> Result<Vec<f64>> {
-        const POINTS: usize = 300;
-        let stride = x.rows().div_ceil(POINTS).max(1);
-        let x = x.select_rows(&(0..x.rows()).step_by(stride).collect::<Vec<_>>());
-        let alone = |values: &[f64], j: usize| {
-            values.iter().enumerate().map(|(at, value)| if at == j { *value } else { 0.0 }).collect::<Vec<f64>>()
-        };
-        let of = |j: usize| {
-            let kernel = Self { weights: alone(&self.weights, j), shares: alone(&self.shares, j), ..self.clone() };
-            let gram = kernel.gram(&x, 1)?;
-            let correlation = |i: usize, k: usize| gram[(i, k)] / (gram[(i, i)] * gram[(k, k)]).sqrt();
-            let lost = (0..x.rows()).flat_map(|i| (0..i).map(move |k| (i, k))).map(|(i, k)| 1.0 - correlation(i, k));
-            let lost: Vec<f64> = lost.filter(|lost| lost.is_finite()).collect();
-            Ok(lost.iter().sum::<f64>() / lost.len().max(1) as f64)
-        };
-        (0..self.weights.len()).map(of).collect()
-    }
-
     /// ∂/∂x_i ⟨u_i, Σ_k K(x_i, b_k) c_k⟩, m×d.
     pub(super) fn input_gradient<T: Scalar>(
         &self,

@@ -1,5 +1,7 @@
 //! Scales that were found on some rows, used on many: more rows can tell finer scales.
 
+use std::cmp::Ordering;
+
 use super::kernel::ScaledKernel;
 use super::regression::ScaledRegression;
 use crate::error::{Error, Result};
@@ -47,7 +49,7 @@ pub fn fit_rescaled<T: Scalar>(
         let square = |i: usize| weight(i) * residuals.row(i).iter().map(|e| e * e).sum::<f64>();
         let loss: f64 = (0..residuals.rows()).map(square).sum();
         match best {
-            Some((least, earlier)) if loss.partial_cmp(&least).is_none_or(|order| order.is_ge()) => return Ok(earlier),
+            Some((least, earlier)) if loss.partial_cmp(&least).is_none_or(Ordering::is_ge) => return Ok(earlier),
             _ => best = Some((loss, regression)),
         }
     }
