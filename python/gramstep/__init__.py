@@ -22,6 +22,7 @@ from gramstep._gramstep import (
     gram_gauss_newton_step,
 )
 from gramstep._combination_estimators import GramstepClassifier, GramstepRegressor
+from gramstep._kernel_estimators import KernelClassifier, KernelRegressor
 from gramstep._kernels import compute_tile, empirical_ntk, nngp, ntk
 from gramstep._network_estimators import GramGaussNewtonClassifier, GramGaussNewtonRegressor
 from gramstep._ntk_estimators import NTKClassifier, NTKRegressor
@@ -35,7 +36,9 @@ __all__ = [
     "GramGaussNewtonRegressor",
     "GramstepClassifier",
     "GramstepRegressor",
+    "KernelClassifier",
     "KernelDynamics",
+    "KernelRegressor",
     "LinearPart",
     "LinearisedModel",
     "Model",

@@ -9,10 +9,11 @@ use gramstep_train::arrays::{self, How, Learnt};
 use gramstep_train::data::FrameCells;
 use gramstep_train::predictor::{ErrorBars, Network as Learned};
 use gramstep_train::settings::Config;
+use numpy::PyArray2;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
-use pyo3::types::{PyBytes, PyDict};
+use pyo3::types::{IntoPyDict as _, PyBytes, PyDict};
 
 use crate::array::{Input, Number, array2};
 use crate::error::train;
@@ -106,6 +107,12 @@ fn describe<'py>(py: Python<'py>, learnt: &Learnt) -> PyResult<Bound<'py, PyDict
     if let Some(kernel) = &report.kernel {
         out.set_item("ridge", kernel.ridge)?;
         out.set_item("log_marginal_likelihood", kernel.log_marginal_likelihood)?;
+        let columns = kernel.columns.iter();
+        let columns = columns.map(|column| {
+            let inputs: Vec<_> = column.inputs.iter().map(|input| (input.weight, input.share)).collect();
+            (&column.column, (column.effect, inputs))
+        });
+        out.set_item("columns", columns.into_py_dict(py)?)?;
     }
     Ok(out)
 }
@@ -131,6 +138,20 @@ impl PyPredictor {
     /// Lower and upper end of the interval of every target, (m, 2k).
     fn interval(&self, py: Python<'_>, x: &Bound<'_, PyAny>, level: f64) -> PyResult<Py<PyAny>> {
         if is_single(x) { self.ends::<f32>(py, x, level) } else { self.ends::<f64>(py, x, level) }
+    }
+
+    /// The covariance of new observations, one matrix for every target.
+    fn covariance<'py>(&self, py: Python<'py>, x: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyArray2<f64>>>> {
+        let x = Input::<f64>::new(x, "X")?;
+        let x = x.samples()?;
+        let covariances = py.detach(|| self.predictor.covariance_array(x)).map_err(train)?;
+        covariances.into_iter().map(|covariance| array2(py, covariance)).collect()
+    }
+
+    /// Every training row by the kernel regression on all others.
+    fn leave_one_out<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray2<f64>>> {
+        let outputs = py.detach(|| self.predictor.leave_one_out()).map_err(train)?;
+        array2(py, outputs)
     }
 
     /// Predicts rows from columns by name: arrays of numbers, or lists of text with None for a gap.

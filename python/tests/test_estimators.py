@@ -14,10 +14,24 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
-from gramstep import GramGaussNewtonClassifier, GramGaussNewtonRegressor, NTKClassifier, NTKRegressor
+from gramstep import (
+    GramGaussNewtonClassifier,
+    GramGaussNewtonRegressor,
+    KernelClassifier,
+    KernelRegressor,
+    NTKClassifier,
+    NTKRegressor,
+)
 
 SMALL = {"hidden_layer_sizes": (12,), "activation": "tanh", "max_iter": 25, "random_state": 0}
-ALL = [GramGaussNewtonRegressor(**SMALL), GramGaussNewtonClassifier(**SMALL), NTKRegressor(), NTKClassifier()]
+ALL = [
+    GramGaussNewtonRegressor(**SMALL),
+    GramGaussNewtonClassifier(**SMALL),
+    KernelRegressor(),
+    KernelClassifier(),
+    NTKRegressor(),
+    NTKClassifier(),
+]
 REGRESSORS = [GramGaussNewtonRegressor(**SMALL), NTKRegressor()]
 
 #: A weight cannot equal a repeated row where rows are split at random. Without a split it does:

@@ -56,6 +56,10 @@ impl Failure {
                 say(format_args!("error: cannot write to stdout: {error}"));
                 1
             }
+            Self::Work(Error::Core(gramstep::Error::Interrupted)) => {
+                say(format_args!("interrupted: nothing was kept"));
+                130
+            }
             Self::Work(error) => {
                 say(format_args!("error: {error}"));
                 if let Some(hint) = error.hint() {

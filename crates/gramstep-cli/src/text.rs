@@ -119,6 +119,18 @@ fn solved(report: &Report, fit: &KernelFit) -> String {
         let noise: Vec<String> = fit.noise.iter().copied().map(number).collect();
         let _ = write!(text, "\nstandard deviation of the noise {}", noise.join(", "));
     }
+    if !fit.columns.is_empty() {
+        const SHOWN: usize = 6;
+        let columns = fit.columns.iter().take(SHOWN);
+        let columns: Vec<String> =
+            columns.map(|column| format!("{} {}", column.column, number(column.effect))).collect();
+        let more = if fit.columns.len() > SHOWN { ", …" } else { "" };
+        let _ = write!(
+            text,
+            "\nshare of the prediction's variance that goes with each column: {}{more}",
+            columns.join(", ")
+        );
+    }
     text
 }
 

@@ -16,7 +16,8 @@ const ROWS: usize = 60;
 type Case = (&'static str, &'static [(&'static str, &'static str)], f64);
 
 /// What is fitted.
-const FITS: [Case; 8] = [
+const FITS: [Case; 9] = [
+    ("kernel with scales", &[("model", "kernel:anova-matern32")], 0.0),
     ("kernel, leave-one-out", &[("model", "ntk:depth=2:relu")], 0.0),
     ("kernel, evidence", &[("model", "nngp:depth=1:erf"), ("ridge", "evidence")], 0.0),
     ("falling ridge", &[("model", "mlp:10:tanh"), ("epochs", "12")], 0.2),
@@ -28,7 +29,8 @@ const FITS: [Case; 8] = [
 ];
 
 /// The same with an absolute κ.
-const FIXED: [Case; 3] = [
+const FIXED: [Case; 4] = [
+    ("kernel with scales", &[("model", "kernel:matern52"), ("ridge", "0.3")], 0.0),
     ("kernel", &[("model", "ntk:depth=2:relu"), ("ridge", "0.3")], 0.0),
     ("network", &[("model", "mlp:10:tanh"), ("epochs", "6"), ("ridge", "0.5"), ("batch-size", "full")], 0.2),
     ("sgd", &[("model", "mlp:6:tanh"), ("epochs", "5"), ("ridge", "0.5"), ("optimizer", "sgd")], 0.0),

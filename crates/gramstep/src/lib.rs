@@ -76,7 +76,7 @@
 //! | [`tangent`] | G, J v, Jᵀc from activations and deltas |
 //! | [`optim`] | Gram-Gauss-Newton, SGD, Adam |
 //! | [`attack`] | threat models, adversarial attacks on classifiers and regressors |
-//! | [`kernel`] | kernels of infinite and finite width, what follows from them |
+//! | [`kernel`] | kernels of infinite and finite width or with a scale for every column, what follows from them |
 //! | [`theory`] | claims of papers as programs: assumptions, predicted and measured, verdict |
 //!
 //! A module uses only modules above it in this table. Matrices of public signatures are [`Matrix`] and [`MatrixView`],

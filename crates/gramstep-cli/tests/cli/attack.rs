@@ -105,6 +105,9 @@ fn a_kernel_is_attacked_by_the_same_call_and_what_misleads_it_misleads_a_network
     let clean = report["clean"]["rmse"].as_f64().unwrap();
     let curve: Vec<f64> = (0..4).map(|at| robust(&report, at, "rmse")).collect();
     assert!(curve[0] > clean && curve.windows(2).all(|pair| pair[1] > pair[0]), "{clean} {curve:?}");
+    bench.json("train --data t.csv --model kernel:anova-rbf --quiet --json --out scaled");
+    let scaled = bench.json(&format!("attack scaled {options}"));
+    assert!(robust(&scaled, 3, "rmse") > 1.5 * scaled["clean"]["rmse"].as_f64().unwrap(), "{scaled}");
     let transfer = |at: usize, of: &str| report["transfer"][at][of]["rmse"].as_f64().unwrap();
     assert!(transfer(0, "attacked") > 5.0 * transfer(0, "clean") && transfer(0, "attacked") > 0.5, "{report}");
     // The run itself, judged as another one, is as wrong as under its own attack.

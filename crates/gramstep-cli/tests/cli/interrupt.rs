@@ -118,6 +118,16 @@ fn a_solve_of_minutes_ends_with_nothing_kept_and_says_so() {
 }
 
 #[test]
+fn a_search_of_scales_ends_with_nothing_kept_and_says_so() {
+    let bench = Bench::new();
+    bench.write("t.csv", smooth_table(1000));
+    let child = bench.start("train --data t.csv --model kernel:anova-matern32 --out run --threads 1");
+    std::thread::sleep(Duration::from_secs(1));
+    let run = ended_by("-INT", child);
+    assert!(run.stderr.contains("nothing was kept") && !bench.path("run").exists(), "{}", run.stderr);
+}
+
+#[test]
 fn a_step_without_end_leaves_the_model_of_the_steps_before_it() {
     let bench = Bench::new();
     bench.write("t.csv", smooth_table(80));

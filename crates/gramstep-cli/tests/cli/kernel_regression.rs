@@ -1,4 +1,4 @@
-//! `train --model ntk:..`: the regression with a kernel, kept like any other run.
+//! `train --model ntk:..` and `kernel:..`: the regression with a kernel, kept like any other run.
 
 use std::fmt::Write;
 
@@ -52,6 +52,50 @@ fn a_run_is_kept_repeated_predicted_and_described() {
 }
 
 #[test]
+fn a_kernel_with_scales_says_which_columns_matter() {
+    let bench = Bench::new();
+    bench.write("t.csv", table(150));
+    let train = format!("{TRAIN} --target y --drop class,z --out run --seed 3 --model");
+    let report = bench.json(&format!("{train} kernel:anova-matern32"));
+    assert!(report["test"]["r2"].as_f64().unwrap() > 0.98, "{report}");
+    let kernel = &report["kernel"];
+    assert!((0.01..0.06).contains(&kernel["noise"][0].as_f64().unwrap()), "{kernel}");
+    let columns = kernel["columns"].as_array().unwrap();
+    assert_eq!(columns[0]["column"], "a");
+    let effect = |column: usize| columns[column]["effect"].as_f64().unwrap();
+    assert!(effect(0) > 0.9 && effect(1) < 0.1 && effect(1) > 0.001, "{kernel}");
+    // A category is one column and several inputs.
+    assert_eq!(columns[1]["inputs"].as_array().unwrap().len(), 2);
+    let input = &columns[0]["inputs"][0];
+    assert!(input["weight"].as_f64().unwrap() > 0.0 && (0.0..=1.0).contains(&input["share"].as_f64().unwrap()));
+
+    let again = bench.json("train --config run/config.toml --quiet --json --out again");
+    assert_eq!((&again["kernel"], &again["test"]), (&report["kernel"], &report["test"]));
+    let page = std::fs::read_to_string(bench.path("run/report.html")).unwrap();
+    assert!(page.contains("How much the columns matter") && page.contains("share of the variance"));
+    let info = bench.run("info run");
+    assert!(info.stdout.contains("kernel:anova-matern32") && info.stdout.contains("goes with each column: a "));
+    // New rows as the training saw them, and far from it.
+    bench.write("new.csv", "a,kind\n0.02,red\n5,red\n");
+    let predicted = bench.run("predict run --data new.csv --std --interval 0.9 --quiet");
+    let cell = |row: usize, column: usize| -> f64 {
+        predicted.stdout.lines().nth(row).unwrap().split(',').nth(column).unwrap().parse().unwrap()
+    };
+    assert!((cell(1, 0) - 40.3).abs() < 0.2 && cell(1, 1) < cell(2, 1) && cell(1, 2) < cell(1, 0));
+
+    for kind in ["rbf", "matern12", "matern52", "anova-rbf", "anova-matern12", "nngp"] {
+        let report = bench.json(
+            &train.replace("--out run", &format!("--out {kind}")).replace("--model", &format!("--model kernel:{kind}")),
+        );
+        assert!(report["test"]["r2"].as_f64().unwrap() > 0.95, "{kind}: {report}");
+    }
+    bench.fails("train --data t.csv --model kernel:matern2", 2, &["matern2", "matern12", "anova-matern32"]);
+    bench.fails("train --data t.csv --model kernel", 2, &["kernel"]);
+    bench.fails("train --data t.csv --model kernel:rbf --ridge 0", 2, &["ridge = 0", "> 0"]);
+    bench.fails("train --data t.csv --model kernel:rbf --epochs 3", 2, &["--model kernel:rbf", "networks alone"]);
+}
+
+#[test]
 fn classes_have_probabilities() {
     let bench = Bench::new();
     bench.write("t.csv", table(150));
@@ -59,6 +103,9 @@ fn classes_have_probabilities() {
     assert!(report["test"]["accuracy"].as_f64().unwrap() > 0.9 && report["task"] == "classification");
     let predicted = bench.run("predict run --data t.csv");
     assert!(predicted.stdout.starts_with("predicted_class,probability_in,probability_out\n"), "{}", predicted.stdout);
+    let report = bench.json(&format!("{TRAIN} --target class --drop y,z --model kernel:matern32 --out scaled"));
+    assert!(report["test"]["accuracy"].as_f64().unwrap() > 0.9, "{report}");
+    assert_eq!(bench.run("predict scaled --data t.csv").stdout.lines().count(), 151);
 }
 
 #[test]

@@ -21,6 +21,6 @@ pub use folds::{FoldScore, Folds};
 pub(crate) use held_out::HeldOut;
 pub use predictions::Predictions;
 pub(crate) use report::COMBINATION;
-pub use report::{KernelFit, Report, SCHEMA_VERSION};
+pub use report::{ColumnScale, InputScale, KernelFit, Report, SCHEMA_VERSION};
 pub use stop_reason::StopReason;
 pub use trial::Trial;

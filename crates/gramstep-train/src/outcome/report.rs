@@ -102,10 +102,39 @@ pub struct KernelFit {
     pub ridge: f64,
     /// tr K(K + κI)⁻¹
     pub effective_parameters: f64,
-    /// log p(y) with kernel K and noise of variance κ, in standardised units.
+    /// log p(y) with kernel K and noise of variance κ, in standardised units; with a kernel that has scales both times the
+    /// best amplitude.
     pub log_marginal_likelihood: f64,
     /// The standard deviation of the noise of every target of a regression, in its own units; empty of classes.
     pub noise: Vec<f64>,
+    /// What the kernel says of every column, those that matter most first; empty where it has no scales.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<ColumnScale>,
+}
+
+/// What a kernel with scales says of one column.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ColumnScale {
+    /// Its name.
+    pub column: String,
+    /// Its total effect: the share of the variance of the prediction that goes with it, alone and together with others.
+    pub effect: f64,
+    /// The standardised inputs that it became.
+    pub inputs: Vec<InputScale>,
+}
+
+/// What a kernel with scales says of one standardised input.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct InputScale {
+    /// Its name.
+    pub input: String,
+    /// w = 1/ℓ², ℓ its length scale in standard deviations.
+    pub weight: f64,
+    /// c of a product over inputs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<f64>,
 }
 
 /// Of a report that does not say how many networks there are.

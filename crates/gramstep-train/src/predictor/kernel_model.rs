@@ -1,19 +1,18 @@
 //! A fitted kernel regression: what is kept of it, and what it predicts from preprocessed inputs.
 
-use std::sync::{Arc, OnceLock};
+use std::borrow::Cow;
 
-use gramstep::kernel::{InfiniteArchitecture, InfinitePoints, InfiniteRegressor, KernelRegression, Ridge};
+use gramstep::kernel::{
+    InfiniteRegressor, Ridge, ScaleObjective, ScaleOptions, ScaledRegression, ScaledRegressor, fit_rescaled, fit_scales,
+};
 use gramstep::{Device, Error as CoreError, Matrix};
 
+use super::gaussian_process::{GaussianProcess, InfiniteProcess, check_kernel_memory};
+use super::kernel_choice::{Kernel, KernelChoice};
+use super::kernel_regressor::KernelRegressor;
 use crate::data::{Dataset, Task};
 use crate::error::Result;
 use crate::predictor::temperature::inverse_temperature;
-use crate::settings::check_memory;
-
-/// New points at a time.
-const CHUNK: usize = 1024;
-/// Bytes that the kernel and its decomposition may take.
-const BUDGET: usize = 16 << 30;
 
 /// A kernel regression on preprocessed data.
 ///
@@ -25,43 +24,99 @@ const BUDGET: usize = 16 << 30;
 /// β is the one of largest likelihood of the leave-one-out predictions, which a kernel regression knows in closed form.
 #[derive(Debug)]
 pub struct KernelModel {
-    architecture: InfiniteArchitecture,
     task: Task,
     train: Dataset<f64>,
-    /// κ
-    ridge: f64,
     /// β; 1 in a regression.
     inverse_temperature: f64,
     /// c, n×k.
     coefficients: Matrix<f64>,
     /// x ↦ β·f(x).
-    regressor: InfiniteRegressor<f64>,
-    /// The decomposed kernel: at hand after a fit, made when it is needed after reading a file.
-    regression: OnceLock<Arc<KernelRegression>>,
+    regressor: KernelRegressor,
+    solution: Solution,
+}
+
+/// The solved system.
+#[derive(Debug)]
+enum Solution {
+    Infinite(Box<InfiniteProcess>),
+    Scaled(Box<ScaledRegression>),
+}
+
+/// How a kernel is fitted, beside what it is.
+#[derive(Clone, Copy)]
+pub struct KernelFitting<'a> {
+    /// κ, or how it is found; with a kernel that has scales these are found by the same measure.
+    pub ridge: Ridge,
+    /// Of the choice of rows for the search of scales.
+    pub seed: u64,
+    /// Asked before every step of that search.
+    pub stop: &'a dyn Fn() -> bool,
+    /// Where it computes.
+    pub device: &'a Device,
 }
 
 impl KernelModel {
+    /// Training rows beyond which scales are found on so many of them.
+    pub const SCALE_ROWS: usize = 1000;
+
     /// Fits preprocessed rows.
     ///
     /// # Errors
     /// If the kernel does not fit in memory, or cannot be decomposed.
-    pub fn fit(
+    pub fn fit(train: Dataset<f64>, task: Task, choice: KernelChoice, ridge: Ridge, device: &Device) -> Result<Self> {
+        Self::fit_until(train, task, choice, &KernelFitting { ridge, seed: 0, stop: &|| false, device })
+    }
+
+    /// The same with all that can be said of the fit.
+    ///
+    /// # Errors
+    /// Those of [`fit`](Self::fit), and when `stop` says so.
+    pub fn fit_until(
         train: Dataset<f64>,
         task: Task,
-        architecture: InfiniteArchitecture,
-        ridge: Ridge,
-        device: &Device,
+        choice: KernelChoice,
+        fitting: &KernelFitting<'_>,
     ) -> Result<Self> {
-        let points = architecture.kernel()?.points(&train.inputs, device)?;
-        let regression = decompose(&train, task, &points, architecture, ridge)?;
-        let coefficients = regression.coefficients();
+        check_kernel_memory(train.rows())?;
+        let solution = match choice {
+            KernelChoice::Infinite(architecture) => {
+                let points = architecture.kernel()?.points(&train.inputs, fitting.device)?;
+                let rows = (regressed(&train, task).into_owned(), train.weights.clone());
+                let process = InfiniteProcess::fit(architecture, points, rows, fitting.ridge)?;
+                Solution::Infinite(Box::new(process))
+            }
+            KernelChoice::Scaled(kind) => {
+                let (targets, threads) = (regressed(&train, task), fitting.device.threads());
+                let (x, weights) = (&train.inputs, train.weights.as_deref());
+                let options = ScaleOptions {
+                    rows: Self::SCALE_ROWS,
+                    seed: fitting.seed,
+                    threads,
+                    objective: match fitting.ridge {
+                        Ridge::LeaveOneOut => ScaleObjective::LeaveOneOut,
+                        _ => ScaleObjective::Evidence,
+                    },
+                    ridge: if let Ridge::Fixed(ridge) = fitting.ridge { Some(ridge) } else { None },
+                    ..ScaleOptions::default()
+                };
+                let fit = fit_scales(kind, x, &targets, weights, &options, fitting.stop)?;
+                let regression = if train.rows() > Self::SCALE_ROWS {
+                    fit_rescaled(&fit.kernel, fit.ridge, x, &targets, weights, threads, fitting.stop)?
+                } else {
+                    ScaledRegression::fit(fit.kernel, fit.ridge, x.clone(), &targets, weights, threads)?
+                };
+                Solution::Scaled(Box::new(regression))
+            }
+        };
+        let coefficients = match &solution {
+            Solution::Infinite(process) => process.regression()?.coefficients(),
+            Solution::Scaled(regression) => regression.coefficients().clone(),
+        };
         let inverse_temperature = match task {
-            Task::Classification => inverse_temperature(&held_out(&train, task, &regression), &train),
+            Task::Classification => inverse_temperature(&held_out(&train, task, solution.process())?, &train),
             Task::Regression => 1.0,
         };
-        let parts = (regression.ridge(), inverse_temperature);
-        let model = Self::assemble((architecture, task), train, parts, coefficients, points)?;
-        Ok(Self { regression: OnceLock::from(Arc::new(regression)), ..model })
+        Self::assemble(task, train, inverse_temperature, coefficients, solution)
     }
 
     /// The model of an earlier fit: its rows, κ, β and c.
@@ -69,7 +124,7 @@ impl KernelModel {
     /// # Errors
     /// If they do not fit together.
     pub fn restore(
-        (architecture, task): (InfiniteArchitecture, Task),
+        (kernel, task): (Kernel, Task),
         train: Dataset<f64>,
         (ridge, inverse_temperature): (f64, f64),
         coefficients: Matrix<f64>,
@@ -90,27 +145,50 @@ impl KernelModel {
                 return Err(CoreError::Setting { name, value: value.to_string(), range }.into());
             }
         }
-        let points = architecture.kernel()?.points(&train.inputs, device)?;
-        Self::assemble((architecture, task), train, (ridge, inverse_temperature), coefficients, points)
+        let weights = train.weights.clone();
+        let solution = match kernel {
+            Kernel::Infinite(architecture) => {
+                let points = architecture.kernel()?.points(&train.inputs, device)?;
+                let rows = (regressed(&train, task).into_owned(), weights);
+                Solution::Infinite(Box::new(InfiniteProcess::restore(architecture, points, rows, ridge)))
+            }
+            Kernel::Scaled(kernel) => {
+                let (x, c, threads) = (train.inputs.clone(), coefficients.clone(), device.threads());
+                Solution::Scaled(Box::new(ScaledRegression::restore(kernel, ridge, x, c, weights, threads)?))
+            }
+        };
+        Self::assemble(task, train, inverse_temperature, coefficients, solution)
     }
 
     fn assemble(
-        (architecture, task): (InfiniteArchitecture, Task),
+        task: Task,
         train: Dataset<f64>,
-        (ridge, inverse_temperature): (f64, f64),
+        inverse_temperature: f64,
         coefficients: Matrix<f64>,
-        points: InfinitePoints<f64>,
+        solution: Solution,
     ) -> Result<Self> {
         let scaled = scaled(&coefficients, inverse_temperature);
-        let regressor = InfiniteRegressor::new(points, architecture.which, scaled)?;
-        let regression = OnceLock::new();
-        Ok(Self { architecture, task, train, ridge, inverse_temperature, coefficients, regressor, regression })
+        let regressor = match &solution {
+            Solution::Infinite(process) => {
+                let which = process.architecture().which;
+                KernelRegressor::Infinite(InfiniteRegressor::new(process.points().clone(), which, scaled)?)
+            }
+            Solution::Scaled(regression) => {
+                let device = regression.regressor().device().clone();
+                let kernel = regression.kernel().clone();
+                KernelRegressor::Scaled(ScaledRegressor::new(kernel, &train.inputs, scaled, device)?)
+            }
+        };
+        Ok(Self { task, train, inverse_temperature, coefficients, regressor, solution })
     }
 
-    /// Which kernel.
+    /// The kernel with its numbers.
     #[must_use]
-    pub fn architecture(&self) -> InfiniteArchitecture {
-        self.architecture
+    pub fn kernel(&self) -> Kernel {
+        match &self.solution {
+            Solution::Infinite(process) => Kernel::Infinite(process.architecture()),
+            Solution::Scaled(regression) => Kernel::Scaled(regression.kernel().clone()),
+        }
     }
 
     /// Regression or classification.
@@ -125,10 +203,13 @@ impl KernelModel {
         &self.train
     }
 
-    /// κ.
+    /// κ; of a kernel with scales relative to the mean of K(x, x).
     #[must_use]
     pub fn ridge(&self) -> f64 {
-        self.ridge
+        match &self.solution {
+            Solution::Infinite(process) => process.ridge(),
+            Solution::Scaled(regression) => regression.ridge(),
+        }
     }
 
     /// β of the softmax, 1/temperature; 1 in a regression.
@@ -143,29 +224,16 @@ impl KernelModel {
         &self.coefficients
     }
 
-    /// Where it computes.
-    #[must_use]
-    pub fn device(&self) -> &Device {
-        self.regressor.points().device()
-    }
-
     /// x ↦ [`outputs`](Self::outputs), with its gradient.
     #[must_use]
-    pub fn regressor(&self) -> &InfiniteRegressor<f64> {
+    pub fn regressor(&self) -> &KernelRegressor {
         &self.regressor
     }
 
-    /// The regression with the decomposed kernel. After reading a file the first call decomposes, in O(n³) time.
-    ///
-    /// # Errors
-    /// If the kernel does not fit in memory, or cannot be decomposed.
-    pub fn regression(&self) -> Result<Arc<KernelRegression>> {
-        if let Some(regression) = self.regression.get() {
-            return Ok(Arc::clone(regression));
-        }
-        let (points, ridge) = (self.regressor.points(), Ridge::Fixed(self.ridge));
-        let regression = Arc::new(decompose(&self.train, self.task, points, self.architecture, ridge)?);
-        Ok(Arc::clone(self.regression.get_or_init(|| regression)))
+    /// What the regression knows of its errors.
+    #[must_use]
+    pub fn process(&self) -> &dyn GaussianProcess {
+        self.solution.process()
     }
 
     /// Standardised values, or logits of the classes; m×k.
@@ -179,82 +247,77 @@ impl KernelModel {
     /// The standard deviation of a new observation, noise included, in standardised units; m×k.
     ///
     /// # Errors
-    /// Those of [`outputs`](Self::outputs) and of [`regression`](Self::regression).
+    /// Those of [`outputs`](Self::outputs) and of [`GaussianProcess`].
     pub fn deviation(&self, inputs: &Matrix<f64>) -> Result<Matrix<f64>> {
-        let regression = self.regression()?;
-        let (prior, noise) = (regression.prior_variance(), regression.noise_variance());
-        let (train, which) = (self.regressor.points(), self.architecture.which);
-        let mut deviations = Vec::with_capacity(inputs.rows() * prior.len());
-        for start in (0..inputs.rows()).step_by(CHUNK) {
-            let rows = inputs.view().row_range(start..inputs.rows().min(start + CHUNK));
-            let points = train.kernel().points(rows, train.device())?;
-            let cross = points.cross_gram(train, which)?;
-            let variance = regression.variance(&cross, &points.diagonal(which))?;
-            let of = |v: f64| prior.iter().zip(&noise).map(move |(prior, noise)| (noise + prior * v).sqrt());
-            deviations.extend(variance.into_iter().flat_map(of));
-        }
-        Ok(Matrix::from_vec(inputs.rows(), prior.len(), deviations)?)
+        let process = self.process();
+        let (prior, noise) = (process.prior_variance()?, process.noise_variance()?);
+        let variance = process.variance(inputs)?;
+        let of = |i: usize, a: usize| (noise[a] + prior[a] * variance[i]).sqrt();
+        Ok(Matrix::from_fn(inputs.rows(), prior.len(), of))
+    }
+
+    /// The covariance of new observations among themselves, noise included, in standardised units: m×m for every output.
+    ///
+    /// # Errors
+    /// Those of [`deviation`](Self::deviation).
+    pub fn covariance(&self, inputs: &Matrix<f64>) -> Result<Vec<Matrix<f64>>> {
+        let process = self.process();
+        let (prior, noise) = (process.prior_variance()?, process.noise_variance()?);
+        let posterior = process.covariance(inputs)?;
+        let of = |(prior, noise): (f64, f64)| {
+            let own = |i: usize, j: usize| if i == j { noise } else { 0.0 };
+            Matrix::from_fn(posterior.rows(), posterior.columns(), |i, j| prior * posterior[(i, j)] + own(i, j))
+        };
+        Ok(prior.into_iter().zip(noise).map(of).collect())
     }
 
     /// The standard deviation of the target of every training row by the regression on all others, its noise included; n×k.
     ///
     /// # Errors
-    /// Those of [`regression`](Self::regression).
+    /// Those of [`GaussianProcess`].
     pub fn held_out_deviation(&self) -> Result<Matrix<f64>> {
-        let variance = self.regression()?.leave_one_out_variance();
+        let variance = self.process().leave_one_out_variance()?;
         Ok(Matrix::from_fn(variance.rows(), variance.columns(), |i, a| variance[(i, a)].sqrt()))
     }
 
     /// The outputs for every training row by the regression on all others, in closed form; n×k.
     ///
     /// # Errors
-    /// Those of [`regression`](Self::regression).
+    /// Those of [`GaussianProcess`].
     pub fn held_out(&self) -> Result<Matrix<f64>> {
-        let f = held_out(&self.train, self.task, &*self.regression()?);
-        Ok(scaled(&f, self.inverse_temperature))
+        Ok(scaled(&held_out(&self.train, self.task, self.process())?, self.inverse_temperature))
     }
 }
 
-/// Fits the regression with the kernel of the training rows.
-fn decompose(
-    train: &Dataset<f64>,
-    task: Task,
-    points: &InfinitePoints<f64>,
-    architecture: InfiniteArchitecture,
-    ridge: Ridge,
-) -> Result<KernelRegression> {
-    let n = train.rows();
-    let needed = n.saturating_mul(n).saturating_mul(4 * size_of::<f64>());
-    if needed > BUDGET {
-        let what = "kernel of the training rows and its decomposition";
-        return Err(CoreError::Memory { what, needed, budget: BUDGET }.into());
+impl Solution {
+    fn process(&self) -> &dyn GaussianProcess {
+        match self {
+            Self::Infinite(process) => &**process,
+            Self::Scaled(regression) => &**regression,
+        }
     }
-    let instead = "take fewer rows, or a network: --model mlp:256,256:gelu needs no n×n matrix";
-    check_memory("the kernel of the training rows and its decomposition", needed, instead)?;
-    let gram = points.gram(architecture.which);
-    let share = share(train, task);
-    let y = &train.targets;
-    let targets = Matrix::from_fn(n, y.columns(), |i, a| y[(i, a)] - share);
-    let threads = points.device().threads();
-    Ok(match &train.weights {
-        None => KernelRegression::fit(&gram, &targets, ridge, threads)?,
-        Some(weights) => KernelRegression::fit_weighted(&gram, &targets, weights, ridge, threads)?,
-    })
 }
 
 fn scaled(matrix: &Matrix<f64>, factor: f64) -> Matrix<f64> {
     Matrix::from_fn(matrix.rows(), matrix.columns(), |i, a| factor * matrix[(i, a)])
 }
 
-/// What is taken off one-hot targets: their mean.
-fn share(train: &Dataset<f64>, task: Task) -> f64 {
-    if task == Task::Classification { 1.0 / train.targets.columns() as f64 } else { 0.0 }
+/// What is regressed: the targets, one-hot ones less their mean.
+fn regressed(train: &Dataset<f64>, task: Task) -> Cow<'_, Matrix<f64>> {
+    let y = &train.targets;
+    match task {
+        Task::Regression => Cow::Borrowed(y),
+        Task::Classification => {
+            let share = 1.0 / y.columns() as f64;
+            Cow::Owned(Matrix::from_fn(y.rows(), y.columns(), |i, a| y[(i, a)] - share))
+        }
+    }
 }
 
 /// The outputs for every row by the regression on all others, β = 1.
-fn held_out(train: &Dataset<f64>, task: Task, regression: &KernelRegression) -> Matrix<f64> {
-    let (residuals, y, share) = (regression.leave_one_out(), &train.targets, share(train, task));
-    Matrix::from_fn(y.rows(), y.columns(), |i, a| residuals[(i, a)] + y[(i, a)] - share)
+fn held_out(train: &Dataset<f64>, task: Task, process: &dyn GaussianProcess) -> Result<Matrix<f64>> {
+    let (residuals, y) = (process.leave_one_out()?, regressed(train, task));
+    Ok(Matrix::from_fn(y.rows(), y.columns(), |i, a| residuals[(i, a)] + y[(i, a)]))
 }
 
 #[cfg(test)]
@@ -269,28 +332,59 @@ mod tests {
 
     #[test]
     fn a_held_out_row_is_predicted_as_by_the_fit_without_it() {
-        let (all, kernel) = (rows(20), "ntk:depth=2:erf".parse().unwrap());
-        let fit = |data| KernelModel::fit(data, Task::Regression, kernel, Ridge::Fixed(0.05), &Device::cpu(1)).unwrap();
-        let held_out = fit(all.clone()).held_out().unwrap();
+        let all = rows(20);
+        let fit = |data, kernel: &str, ridge| {
+            KernelModel::fit(data, Task::Regression, kernel.parse().unwrap(), ridge, &Device::cpu(1)).unwrap()
+        };
+        let held_out = fit(all.clone(), "ntk:depth=2:erf", Ridge::Fixed(0.05)).held_out().unwrap();
+        let scaled = fit(all.clone(), "kernel:matern32", Ridge::Evidence);
+        let held_out_scaled = scaled.held_out().unwrap();
+        let Kernel::Scaled(kernel) = scaled.kernel() else { panic!("no scales") };
         for row in [0, 7, 19] {
             let others: Vec<usize> = (0..20).filter(|&i| i != row).collect();
-            let f = fit(all.select(&others)).outputs(&all.inputs.select_rows(&[row])).unwrap();
+            let (rest, left_out) = (all.select(&others), all.inputs.select_rows(&[row]));
+            let f = fit(rest.clone(), "ntk:depth=2:erf", Ridge::Fixed(0.05)).outputs(&left_out).unwrap();
             assert!((f[(0, 0)] - held_out[(row, 0)]).abs() < 1e-10);
+            // Scales stay as they are.
+            let ridge = scaled.ridge();
+            let refit = ScaledRegression::fit(kernel.clone(), ridge, rest.inputs, &rest.targets, None, 1).unwrap();
+            assert!((refit.predict(&left_out).unwrap()[(0, 0)] - held_out_scaled[(row, 0)]).abs() < 1e-8);
         }
     }
 
     #[test]
     fn a_model_from_its_parts_predicts_the_same() {
-        let (data, kernel) = (rows(20), "nngp:relu".parse().unwrap());
-        let fitted = KernelModel::fit(data, Task::Regression, kernel, Ridge::Evidence, &Device::cpu(1)).unwrap();
-        let parts = (fitted.ridge(), fitted.inverse_temperature());
-        let of = (kernel, Task::Regression);
-        let (train, c) = (fitted.train().clone(), fitted.coefficients().clone());
-        let restored = KernelModel::restore(of, train.clone(), parts, c.clone(), &Device::cpu(1)).unwrap();
-        let x = Matrix::from_fn(3, 2, |i, j| (i + 2 * j) as f64 * 0.3);
-        assert_eq!(fitted.outputs(&x).unwrap(), restored.outputs(&x).unwrap());
-        assert_eq!(fitted.deviation(&x).unwrap(), restored.deviation(&x).unwrap());
-        assert!(KernelModel::restore(of, train.clone(), (-1.0, 1.0), c.clone(), &Device::cpu(1)).is_err());
-        assert!(KernelModel::restore(of, train, parts, Matrix::zeros(3, 1), &Device::cpu(1)).is_err());
+        for name in ["nngp:relu", "kernel:anova-matern32", "kernel:nngp"] {
+            let choice = name.parse().unwrap();
+            let fitted =
+                KernelModel::fit(rows(20), Task::Regression, choice, Ridge::Evidence, &Device::cpu(1)).unwrap();
+            assert_eq!(fitted.kernel().choice(), choice);
+            let parts = (fitted.ridge(), fitted.inverse_temperature());
+            let of = || (fitted.kernel(), Task::Regression);
+            let (train, c) = (fitted.train().clone(), fitted.coefficients().clone());
+            let restored = KernelModel::restore(of(), train.clone(), parts, c.clone(), &Device::cpu(1)).unwrap();
+            let x = Matrix::from_fn(3, 2, |i, j| (i + 2 * j) as f64 * 0.3);
+            assert_eq!(fitted.outputs(&x).unwrap(), restored.outputs(&x).unwrap());
+            let (one, other) = (fitted.deviation(&x).unwrap(), restored.deviation(&x).unwrap());
+            let near = one.as_slice().iter().zip(other.as_slice());
+            assert!(near.clone().all(|(a, b)| (a / b - 1.0).abs() < 1e-7), "{name}");
+            assert!(KernelModel::restore(of(), train.clone(), (-1.0, 1.0), c.clone(), &Device::cpu(1)).is_err());
+            assert!(KernelModel::restore(of(), train, parts, Matrix::zeros(3, 1), &Device::cpu(1)).is_err());
+        }
+    }
+
+    #[test]
+    fn classes_are_told_apart_with_probabilities() {
+        let x = Matrix::from_fn(60, 2, |i, j| ((i * (7 + 5 * j)) % 29) as f64 / 14.0 - 1.0);
+        let y = Matrix::from_fn(60, 2, |i, a| f64::from(usize::from(x[(i, 0)].abs() > 0.5) == a));
+        let data = Dataset::new(x, y).unwrap();
+        for kernel in ["kernel:rbf", "kernel:anova-rbf"] {
+            let choice = kernel.parse().unwrap();
+            let model =
+                KernelModel::fit(data.clone(), Task::Classification, choice, Ridge::Evidence, &Device::cpu(1)).unwrap();
+            let f = model.held_out().unwrap();
+            let right = (0..60).filter(|&i| (f[(i, 1)] > f[(i, 0)]) == (data.targets[(i, 1)] == 1.0)).count();
+            assert!(right > 50 && model.inverse_temperature() > 1.0, "{kernel}: {right}");
+        }
     }
 }

@@ -24,7 +24,7 @@ pub enum Learned {
     F32(Average<f32>),
     /// The same in double precision.
     F64(Average<f64>),
-    /// The regression with the kernel of an infinitely wide network.
+    /// A kernel regression.
     Kernel(Arc<KernelModel>),
     /// Several models, each with a weight.
     Combination(Arc<Combination>),
@@ -56,7 +56,7 @@ impl Learned {
             Self::F64(networks) => Ok(networks.cast()?),
             Self::Kernel(kernel) => {
                 let range = "the run of a network: a kernel has no parameters";
-                Err(outside("init", &kernel.architecture(), range))
+                Err(outside("init", &kernel.kernel().choice(), range))
             }
             Self::Combination(_) => {
                 let range = "the run of networks alone (--candidates networks): a combination cannot be trained on";
@@ -81,7 +81,7 @@ impl Learned {
             Self::F64(networks) => Ok(Network::F64(joined(networks.members())?)),
             Self::Kernel(kernel) => Err(outside(
                 "model",
-                &kernel.architecture(),
+                &kernel.kernel().choice(),
                 "a network: a kernel regression has no network of its own",
             )),
             Self::Combination(_) => Err(outside(

@@ -11,6 +11,7 @@ mod page;
 mod palette;
 mod rivals;
 mod runs;
+mod scales;
 mod usage;
 
 pub use axis::Scale;

@@ -128,6 +128,7 @@ fn page(runs: &[Shown], trials: &[Trial]) -> Result<String> {
         }
         page.charts(&losses(runs))?;
     }
+    scales(&mut page, runs)?;
     milestones(&mut page, runs);
     tuning(&mut page, trials);
     page.heading("Predictions");
@@ -207,6 +208,18 @@ fn summary(page: &mut Page, runs: &[Shown]) {
     let regression = reports.first().is_some_and(|(_, report)| report.train.regression.is_some());
     let errors: &[&str] = if regression { &["rmse", "mae", "r²"] } else { &["accuracy"] };
     page.table(&[&["rows of", "rows", "loss"], errors].concat(), &quality);
+}
+
+/// What kernels say of the columns.
+fn scales(page: &mut Page, runs: &[Shown]) -> Result<()> {
+    let kernel = |run: &'_ Shown| run.history.report.as_ref().and_then(|report| report.kernel.clone());
+    let charts: Vec<Chart> =
+        runs.iter().filter_map(|run| Some(super::scales::chart(&run.name, &kernel(run)?))).collect();
+    let charts: Vec<Chart> = charts.into_iter().filter(|chart| !chart.is_empty()).collect();
+    if !charts.is_empty() {
+        page.heading("Columns").charts(&charts)?;
+    }
+    Ok(())
 }
 
 /// What a kernel regression found.

@@ -6,8 +6,8 @@ pub(super) const NETWORK: &str = "model.safetensors holds one tensor for each we
 
 /// What a kernel regression's file holds.
 pub(super) const KERNEL: &str = "model.safetensors holds the training rows (inputs X and targets, preprocessed) and the coefficients c, and as metadata \
-     the kernel and the preprocessing. The standardised prediction is f(x) = K(x, X)·c; gramstep.ntk and gramstep.nngp \
-     compute K in Python.";
+     the kernel and the preprocessing. The standardised prediction is f(x) = K(x, X)·c; in Python gramstep.ntk and \
+     gramstep.nngp compute K of infinitely wide networks, gramstep.load_run predicts with any kernel.";
 
 /// Rebuilds the network in Python with NumPy.
 pub(super) const NUMPY: &str = include_str!("rebuild.py");

@@ -59,7 +59,7 @@ pub fn train<'a>(
     let (keep, observer): (Keep<'_>, &mut dyn Observer) =
         if processes.is_first() { (keep, observer) } else { (Keep::Nothing, &mut silent) };
     let mut config = config.clone();
-    let kernel = kernel::architecture(&config)?.is_some();
+    let kernel = kernel::choice(&config)?.is_some();
     if kernel {
         if processes.count() > 1 {
             let model = format!("--model {}", config.model.as_deref().unwrap_or_default());

@@ -55,7 +55,7 @@ impl<T: Scalar> Assignment<'_, T> {
             }
             Plan::Kernel(settings) | Plan::Open(settings) => {
                 // Nothing is kept before there is something to keep.
-                let fitted = kernel::fit(self.problem, settings, observer)?;
+                let fitted = kernel::fit(self.problem, settings, self.processes.flag(), observer)?;
                 (Kept::begin(keep, self, &plan, observer)?, fitted)
             }
         };
@@ -194,7 +194,7 @@ mod tests {
     #[test]
     fn networks_and_kernels_leave_the_same_files_and_equal_runs_equal_models() {
         let parent = tempfile::tempdir().unwrap();
-        for (model, epochs) in [("mlp:4:tanh", Some(3)), ("ntk:depth=1:relu", None)] {
+        for (model, epochs) in [("mlp:4:tanh", Some(3)), ("ntk:depth=1:relu", None), ("kernel:matern32", None)] {
             let (one, other) = (parent.path().join(format!("{model}-1")), parent.path().join(format!("{model}-2")));
             let learnt = learn(Keep::Folder(&one), model, epochs).unwrap();
             learn(Keep::Folder(&other), model, epochs).unwrap();

@@ -151,13 +151,16 @@ settings! {
         group: Model, value: "DIR", example: "runs/first", kernel: false, taken: Taken::Train,
         excludes: &["model", "drop", "preset", "ensemble"],
     }
-    /// The network, such as `mlp:256,256:gelu`, or the kernel of an infinitely wide one, such as `ntk:depth=3:relu`.
+    /// The network, such as `mlp:256,256:gelu`, or a kernel: with a scale for every column, such as `kernel:matern32`, or
+    /// that of an infinitely wide network, such as `ntk:depth=3:relu`.
     model: Option<String> => always(#[serde(serialize_with = "as_text")] Architecture) {
         group: Model, value: "SPEC", example: "mlp:8,8:tanh", kernel: true,
         help: Some(
             "The network: linear, mlp:WIDTH,..:ACTIVATION, cnn:CHANNELS,..:ACTIVATION (then :max for max pools, \
-             :dense=WIDTH,.. for dense layers over all pixels instead of their mean) or resnet32; or regression with \
-             the kernel of an infinitely wide one: ntk:depth=N:ACTIVATION or nngp:depth=N:ACTIVATION"
+             :dense=WIDTH,.. for dense layers over all pixels instead of their mean) or resnet32; or kernel \
+             regression: kernel:KIND, KIND one of rbf, matern12, matern32, matern52, anova-rbf, anova-matern12, \
+             anova-matern32, nngp, with a scale for every column, or the kernel of an infinitely wide network: \
+             ntk:depth=N:ACTIVATION or nngp:depth=N:ACTIVATION"
         ),
         default: Some(
             "on small tables the best of three by the validation loss, else mlp:256,256:gelu; resnet32 for images"
@@ -206,8 +209,8 @@ settings! {
     damping: Option<DampingChoice> => maybe(DampingChoice) {
         group: Method, value: "auto|F", example: "0.01", kernel: false, hyphen: Hyphen::Value, default: Some("auto"),
     }
-    /// Weight decay; auto lets it fall in the course of the run, and early stopping chooses; of a kernel auto is the one
-    /// of least error for rows left out, evidence that of largest marginal likelihood.
+    /// Weight decay; auto lets it fall in the course of the run, and early stopping chooses; of ntk and nngp auto is the
+    /// one of least error for rows left out, evidence that of largest marginal likelihood, which kernel:KIND always takes.
     ridge: Option<RidgeChoice> => always(RidgeChoice) {
         group: Method, value: "auto|evidence|F", example: "1e-3", kernel: true, hyphen: Hyphen::Value,
         default: Some("auto"),

@@ -24,7 +24,7 @@ pub struct Entry<C> {
     pub list: bool,
     /// Whether its value may begin with a hyphen.
     pub hyphen: Hyphen,
-    /// Whether it means something to a kernel regression, `--model ntk:..`.
+    /// Whether it means something to a kernel regression, `--model kernel:..` or `ntk:..`.
     pub kernel: bool,
     /// Who takes it.
     pub taken: Taken,

@@ -1,5 +1,5 @@
 //! Kernels of networks: of infinite width in closed form, of finite width from tangent features, and what can be done
-//! with them.
+//! with them; and kernels with a scale for every column, which are found from data.
 
 mod architecture;
 mod checked;
@@ -33,7 +33,8 @@ pub use regressor::InfiniteRegressor;
 pub use ridge::Ridge;
 pub use ridge_regression::RidgeRegression;
 pub use scaled::{
-    ScaleObjective, ScaleOptions, ScaledFit, ScaledKernel, ScaledKind, ScaledRegression, ScaledRegressor, fit_scales,
+    ScaleObjective, ScaleOptions, ScaledFit, ScaledKernel, ScaledKind, ScaledRegression, ScaledRegressor, fit_rescaled,
+    fit_scales,
 };
 pub use spectrum::{Spectrum, alignment};
 pub use tiles::KernelTiles;

@@ -215,6 +215,27 @@ impl KernelRegression {
         Ok(diagonal.iter().enumerate().map(reduced).collect())
     }
 
+    /// K(x, x′) − K(x, X) K̃⁻¹ K(X, x′) of new points among themselves, m×m: `cross` m×n, `gram` their own kernel, m×m. Its
+    /// diagonal is [`variance`](Self::variance).
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) if sizes differ.
+    pub fn covariance(&self, cross: &Matrix<f64>, mut gram: Matrix<f64>) -> Result<Matrix<f64>> {
+        self.check(cross)?;
+        check_extent("rows of the kernel of the new points", cross.rows(), gram.rows())?;
+        check_extent("columns of the kernel of the new points", cross.rows(), gram.columns())?;
+        let inverses = self.inverses(self.ridge);
+        let project = |i: usize| self.eigen.project(&self.weights.weigh(cross.row(i)));
+        let projected: Vec<Vec<f64>> = (0..cross.rows()).map(project).collect();
+        for (i, q) in projected.iter().enumerate() {
+            let solved: Vec<f64> = q.iter().zip(&inverses).map(|(q, inverse)| q * inverse).collect();
+            for (entry, other) in gram.row_mut(i).iter_mut().zip(&projected) {
+                *entry -= dot(&solved, other);
+            }
+        }
+        Ok(gram)
+    }
+
     /// s² of every output, the variance of the noise of a row of mean weight that the evidence finds at this κ:
     /// κ/w̄·yᵀK̃⁻¹y/n.
     #[must_use]

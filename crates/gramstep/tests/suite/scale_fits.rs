@@ -2,7 +2,9 @@
 
 use std::cell::Cell;
 
-use gramstep::kernel::{ScaleObjective, ScaleOptions, ScaledFit, ScaledKind, ScaledRegression, fit_scales};
+use gramstep::kernel::{
+    ScaleObjective, ScaleOptions, ScaledFit, ScaledKernel, ScaledKind, ScaledRegression, fit_rescaled, fit_scales,
+};
 use gramstep::random::{Purpose, stream};
 use gramstep::{Error, Matrix};
 use rand_distr::{Distribution as _, StandardNormal};
@@ -22,9 +24,7 @@ fn targets(x: &Matrix<f64>) -> Matrix<f64> {
 }
 
 fn options() -> ScaleOptions<'static> {
-    let mut options = ScaleOptions::default();
-    options.threads = 1;
-    options
+    ScaleOptions { threads: 1, ..ScaleOptions::default() }
 }
 
 fn fit(kind: ScaledKind, x: &Matrix<f64>, y: &Matrix<f64>, options: &ScaleOptions<'_>) -> ScaledFit {
@@ -76,7 +76,7 @@ fn a_fit_goes_on_from_an_earlier_one() {
 fn the_unit_of_the_targets_and_of_the_weights_and_the_order_of_rows_change_nothing() {
     let x = points(50, 2);
     let y = targets(&x);
-    let weights: Vec<f64> = (0..50).map(|i| 1.0 + (i % 4) as f64).collect();
+    let weights: Vec<f64> = (0..50).map(|i| 1.0 + f64::from(i % 4)).collect();
     for kind in ScaledKind::ALL {
         for objective in [ScaleObjective::Evidence, ScaleObjective::LeaveOneOut] {
             let options = ScaleOptions { objective, ..options() };
@@ -93,9 +93,9 @@ fn the_unit_of_the_targets_and_of_the_weights_and_the_order_of_rows_change_nothi
                 ("order", moved, 1.0),
             ] {
                 let near = |a: f64, b: f64| (a.ln() - b.ln()).abs() < 0.02;
-                let weights = plain.kernel.weights().iter().zip(other.kernel.weights());
+                let mut weights = plain.kernel.weights().iter().zip(other.kernel.weights());
                 assert!(near(unit * plain.ridge, other.ridge), "{kind} {objective:?} {what}: {plain:?} {other:?}");
-                assert!(weights.map(|(a, b)| near(*a, *b)).all(|near| near), "{kind} {objective:?} {what}");
+                assert!(weights.all(|(a, b)| near(*a, *b)), "{kind} {objective:?} {what}");
             }
         }
     }
@@ -189,4 +189,40 @@ fn few_of_many_rows_are_chosen_by_the_seed() {
         fit(ScaledKind::Rbf, &x, &y, &ScaleOptions { threads: 2, ..options() }),
         fit(ScaledKind::Rbf, &x, &y, &ScaleOptions { threads: 2, ..options() })
     );
+}
+
+#[test]
+fn a_ridge_that_is_given_stays() {
+    let x = points(40, 2);
+    let y = targets(&x);
+    for kind in ScaledKind::ALL {
+        let given = fit(kind, &x, &y, &ScaleOptions { ridge: Some(0.37), ..options() });
+        assert!((given.ridge - 0.37).abs() < 1e-12, "{kind}: {}", given.ridge);
+        // Finding it too is no worse.
+        let free = fit(kind, &x, &y, &options());
+        assert!(free.evidence > given.evidence - 1.0, "{kind}: {} {}", free.evidence, given.evidence);
+    }
+    let options = ScaleOptions { ridge: Some(0.0), ..options() };
+    let refused = fit_scales(ScaledKind::Rbf, &x, &y, None, &options, &|| false);
+    assert!(matches!(refused, Err(Error::Setting { name: "ridge", .. })));
+}
+
+#[test]
+fn finer_scales_are_taken_where_rows_left_out_ask_for_them() {
+    let x = Matrix::from_fn(150, 1, |i, _| ((i * 61) % 150) as f64 / 50.0 - 1.5);
+    let rough = Matrix::from_fn(150, 1, |i, _| (30.0 * x[(i, 0)]).sin());
+    let smooth = Matrix::from_fn(150, 1, |i, _| x[(i, 0)].sin());
+    let weight = |y: &Matrix<f64>, weights: Option<&[f64]>| {
+        let kernel = ScaledKernel::new(ScaledKind::Matern32, vec![1.0], Vec::new(), 0.0).unwrap();
+        fit_rescaled(&kernel, 1e-2, &x, y, weights, 1, &|| false).unwrap().kernel().weights()[0]
+    };
+    assert_eq!(weight(&rough, None), 64.0);
+    assert_eq!(weight(&smooth, None), 1.0);
+    // Rows without weight do not ask.
+    let weights: Vec<f64> = (0..150).map(|i| if i % 2 == 0 { 1.0 } else { 1e-9 }).collect();
+    let half = Matrix::from_fn(150, 1, |i, _| if i % 2 == 0 { smooth[(i, 0)] } else { rough[(i, 0)] });
+    assert_eq!(weight(&half, Some(&weights)), 1.0);
+    let kernel = ScaledKernel::new(ScaledKind::Rbf, vec![1.0], Vec::new(), 0.0).unwrap();
+    let stopped = fit_rescaled(&kernel, 1e-2, &x, &smooth, None, 1, &|| true);
+    assert!(matches!(stopped, Err(Error::Interrupted)));
 }

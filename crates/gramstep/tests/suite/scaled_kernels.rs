@@ -108,7 +108,7 @@ fn a_product_of_one_whole_column_is_the_plain_kernel() {
 fn the_regression_is_the_one_of_the_decomposed_kernel() {
     let (x, new) = (points(60, 3, 5), points(9, 3, 6));
     let y = targets(&x, 2);
-    let weights: Vec<f64> = (0..60).map(|i| 0.5 + 0.25 * (i % 5) as f64).collect();
+    let weights: Vec<f64> = (0..60).map(|i| 0.5 + 0.25 * f64::from(i % 5)).collect();
     for kind in ScaledKind::ALL {
         for weights in [None, Some(weights.as_slice())] {
             let kernel = kernel(kind, 3);
@@ -150,7 +150,7 @@ fn the_regression_is_the_one_of_the_decomposed_kernel() {
 #[test]
 fn rows_left_out_are_predicted_as_by_the_fit_without_them() {
     let x = points(40, 2, 7);
-    let (y, weights) = (targets(&x, 2), (0..40).map(|i| 1.0 + (i % 3) as f64).collect::<Vec<_>>());
+    let (y, weights) = (targets(&x, 2), (0..40).map(|i| 1.0 + f64::from(i % 3)).collect::<Vec<_>>());
     let folds = vec![vec![3, 0, 20], vec![39], (10..19).collect()];
     // A fit without some rows has the same noise where the mean diagonal is 1.
     for kind in ScaledKind::ALL.into_iter().filter(|kind| !kind.has_bias()) {
@@ -176,7 +176,7 @@ fn rows_left_out_are_predicted_as_by_the_fit_without_them() {
 fn a_weight_is_that_many_copies() {
     let (x, new) = (points(15, 2, 8), points(5, 2, 9));
     let y = targets(&x, 1);
-    let weights: Vec<f64> = (0..15).map(|i| 1.0 + (i % 3) as f64).collect();
+    let weights: Vec<f64> = (0..15).map(|i| 1.0 + f64::from(i % 3)).collect();
     let copies: Vec<usize> = (0..15).flat_map(|i| std::iter::repeat_n(i, 1 + i % 3)).collect();
     for kind in ScaledKind::ALL.into_iter().filter(|kind| !kind.has_bias()) {
         let of =

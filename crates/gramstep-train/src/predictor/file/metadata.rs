@@ -1,13 +1,15 @@
 //! What a model file says beside its numbers.
 
 use gramstep::Specification;
+use gramstep::kernel::ScaledKernel;
 use serde::{Deserialize, Serialize};
 
 use super::parts::{CombinationMetadata, SpreadMetadata, specification};
 use super::seal;
 use crate::data::{DataHash, Preprocessing, Task};
+use crate::error::Result;
 use crate::predictor::known::Judging;
-use crate::predictor::{Known, Learned};
+use crate::predictor::{Kernel, KernelChoice, KernelModel, Known, Learned};
 use crate::settings::Precision;
 
 /// Version of the metadata.
@@ -64,13 +66,58 @@ fn one() -> usize {
 }
 
 /// Numbers of a kernel regression.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct KernelMetadata {
     /// κ, for weights of mean 1.
     pub ridge: f64,
     /// β of the softmax of a classification.
     pub inverse_temperature: f64,
+    /// What was found of the kernel; none of an infinitely wide network's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scales: Option<Scales>,
+}
+
+/// Numbers of a kernel with a scale for every input.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Scales {
+    /// w_j = 1/ℓ_j² of every input.
+    pub weights: Vec<f64>,
+    /// c_j of a product.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shares: Vec<f64>,
+    /// b of `nngp`.
+    #[serde(default)]
+    pub bias: f64,
+}
+
+impl KernelMetadata {
+    fn of(model: &KernelModel) -> Self {
+        let scales = match model.kernel() {
+            Kernel::Scaled(kernel) => Some(Scales {
+                weights: kernel.weights().to_vec(),
+                shares: kernel.shares().to_vec(),
+                bias: kernel.bias(),
+            }),
+            Kernel::Infinite(_) => None,
+        };
+        Self { ridge: model.ridge(), inverse_temperature: model.inverse_temperature(), scales }
+    }
+
+    /// The kernel of a name with these numbers; none where they are of another kind.
+    ///
+    /// # Errors
+    /// If there is no such kernel, or a number is outside its range.
+    pub(super) fn kernel(&self, name: &str) -> Result<Option<Kernel>> {
+        Ok(match (name.parse()?, &self.scales) {
+            (KernelChoice::Infinite(architecture), None) => Some(Kernel::Infinite(architecture)),
+            (KernelChoice::Scaled(kind), Some(Scales { weights, shares, bias })) => {
+                Some(Kernel::Scaled(ScaledKernel::new(kind, weights.clone(), shares.clone(), *bias)?))
+            }
+            _ => None,
+        })
+    }
 }
 
 impl Metadata {
@@ -96,9 +143,7 @@ impl Metadata {
             },
             ridge,
             kernel: match learned {
-                Learned::Kernel(kernel) => {
-                    Some(KernelMetadata { ridge: kernel.ridge(), inverse_temperature: kernel.inverse_temperature() })
-                }
+                Learned::Kernel(kernel) => Some(KernelMetadata::of(kernel)),
                 Learned::F32(_) | Learned::F64(_) | Learned::Combination(_) => None,
             },
             combination: match learned {

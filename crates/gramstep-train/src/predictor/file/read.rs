@@ -52,7 +52,7 @@ pub(in crate::predictor) fn parse(path: &Path, bytes: &[u8], device: &Device) ->
     }
     metadata.preprocessing.check().map_err(&wrong)?;
     let file = File { path, tensors: &tensors, metadata: &metadata };
-    let learned = match (&metadata.specification, metadata.kernel, &metadata.combination) {
+    let learned = match (&metadata.specification, &metadata.kernel, &metadata.combination) {
         (Some(specification), None, None) => {
             let of = (metadata.members, specification);
             match metadata.precision {
@@ -178,12 +178,14 @@ impl File<'_> {
         Ok(Matrix::from_vec(rows, columns, self.values(name, Dtype::F64, &[rows, columns], double)?)?)
     }
 
-    fn kernel(&self, kernel: KernelMetadata, device: &Device) -> Result<KernelModel> {
+    fn kernel(&self, kernel: &KernelMetadata, device: &Device) -> Result<KernelModel> {
         let train = self.rows("")?;
         let coefficients = self.matrix("coefficients", train.rows(), train.targets.columns())?;
-        let architecture = self.metadata.model.parse()?;
         let parts = (kernel.ridge, kernel.inverse_temperature);
-        let of = (architecture, self.metadata.preprocessing.targets.task());
+        let name = &self.metadata.model;
+        let kernel =
+            kernel.kernel(name)?.ok_or_else(|| self.wrong(format!("the scales of another kernel than {name}")))?;
+        let of = (kernel, self.metadata.preprocessing.targets.task());
         KernelModel::restore(of, train, parts, coefficients, device)
     }
 

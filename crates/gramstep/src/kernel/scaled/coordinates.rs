@@ -20,6 +20,8 @@ pub(super) struct Coordinates {
     pub(super) kind: ScaledKind,
     pub(super) columns: usize,
     pub(super) tied: bool,
+    /// κ where it stays as it is.
+    pub(super) ridge: Option<f64>,
 }
 
 impl Coordinates {
@@ -65,7 +67,8 @@ impl Coordinates {
             (false, true) => ((centre - 9.0, centre + 9.0), (-7.0, 7.0)),
             (false, false) => ((centre - 12.0, centre + 9.0), (-7.0, 7.0)),
         };
-        let ridge = (RIDGE.0.ln(), RIDGE.1.ln());
+        let ridge = self.ridge.map_or(RIDGE, |ridge| (ridge, ridge));
+        let ridge = (ridge.0.ln(), ridge.1.ln());
         let all = [of(scales, self.scales()), of(ridge, 1), of(others, self.others())].concat();
         let (lower, upper) = all.into_iter().unzip();
         Bounds { lower, upper }

@@ -26,13 +26,23 @@ pub struct ScaleOptions<'a> {
     pub threads: usize,
     /// What is made best.
     pub objective: ScaleObjective,
+    /// κ where it is not to be found, above 0.
+    pub ridge: Option<f64>,
     /// An earlier fit of the same kind and number of columns to begin with.
     pub start: Option<&'a ScaledFit>,
 }
 
 impl Default for ScaleOptions<'_> {
     fn default() -> Self {
-        Self { rows: 1000, iterations: 60, seed: 0, threads: 0, objective: ScaleObjective::Evidence, start: None }
+        Self {
+            rows: 1000,
+            iterations: 60,
+            seed: 0,
+            threads: 0,
+            objective: ScaleObjective::Evidence,
+            ridge: None,
+            start: None,
+        }
     }
 }
 
@@ -83,7 +93,7 @@ pub fn fit_scales(
     options: &ScaleOptions<'_>,
     stop: &dyn Fn() -> bool,
 ) -> Result<ScaledFit> {
-    check(x, y, weights, options.rows)?;
+    check(x, y, weights, options)?;
     let columns = x.columns();
     let unit = weights.map_or(1.0, |weights| weights.iter().map(|weight| weight / weights.len() as f64).sum());
     let chosen = chosen(x.rows(), options);
@@ -95,7 +105,7 @@ pub fn fit_scales(
         weights: weights.map(|weights| chosen.iter().map(|&i| weights[i] / unit).collect()),
         device: Device::cpu(options.threads),
     };
-    let free = Coordinates { kind, columns, tied: false };
+    let free = Coordinates { kind, columns, tied: false, ridge: options.ridge.map(|ridge| ridge / unit) };
     let mut search = Search { rows: &rows, objective: options.objective, stop, evaluations: 0 };
     let start = match options.start {
         Some(start) => {
@@ -116,7 +126,7 @@ pub fn fit_scales(
     Ok(ScaledFit { kernel, ridge: ridge * unit, evidence, evaluations: search.evaluations })
 }
 
-fn check(x: &Matrix<f64>, y: &Matrix<f64>, weights: Option<&[f64]>, rows: usize) -> Result<()> {
+fn check(x: &Matrix<f64>, y: &Matrix<f64>, weights: Option<&[f64]>, options: &ScaleOptions<'_>) -> Result<()> {
     check_extent("rows of the targets", x.rows(), y.rows())?;
     for (what, got) in [("rows of the inputs", x.rows()), ("columns of the targets", y.columns())] {
         if got == 0 {
@@ -127,7 +137,8 @@ fn check(x: &Matrix<f64>, y: &Matrix<f64>, weights: Option<&[f64]>, rows: usize)
         check_extent("weights", x.rows(), weights.len())?;
         weights.iter().try_for_each(|&weight| check_positive("sample weight", weight))?;
     }
-    check_setting(rows > 0, "rows of a fit of scales", &rows, "1 or more")?;
+    check_setting(options.rows > 0, "rows of a fit of scales", &options.rows, "1 or more")?;
+    options.ridge.map_or(Ok(()), |ridge| check_positive("ridge", ridge))?;
     check_finite("inputs of a fit of scales", x)?;
     check_finite("targets of a fit of scales", y)
 }
@@ -227,7 +238,7 @@ mod tests {
                 .chain([(ScaleObjective::Evidence, true)])
             {
                 let rows = rows(&x, 2, judged == ScaleObjective::LeaveOneOut);
-                let coordinates = Coordinates { kind, columns: 3, tied };
+                let coordinates = Coordinates { kind, columns: 3, tied, ridge: None };
                 let mut theta = coordinates.start();
                 theta.iter_mut().zip(0..).for_each(|(theta, j)| *theta += [0.3, -0.8, 0.5, -0.2][j % 4]);
                 let at = |theta: &[f64]| objective(&rows, judged, coordinates, theta).unwrap().unwrap();
@@ -251,7 +262,7 @@ mod tests {
     fn the_start_lies_inside_the_bounds_and_is_read_back_from_its_kernel() {
         for kind in ScaledKind::ALL {
             for tied in [false, true] {
-                let coordinates = Coordinates { kind, columns: 4, tied };
+                let coordinates = Coordinates { kind, columns: 4, tied, ridge: None };
                 let (start, bounds) = (coordinates.start(), coordinates.bounds());
                 assert!(start.len() == bounds.lower.len() && start.len() == bounds.upper.len());
                 assert!((0..start.len()).all(|j| bounds.lower[j] < start[j] && start[j] < bounds.upper[j]));

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::pairs::{Pairs, RUN};
-use crate::device::Device;
+use crate::device::{Device, Operations};
 use crate::scalar::Scalar;
 use crate::tangent::mirror;
 use crate::view::Matrix;
@@ -32,7 +32,7 @@ pub(super) fn symmetric<T: Scalar>(pairs: &dyn Pairs<T>, device: &Device) -> Mat
     // The last panels are the longest: they go first.
     let mut items: Vec<_> = matrix.as_mut_slice().chunks_mut((panel * n).max(1)).enumerate().collect();
     items.reverse();
-    device.for_each(cost, items, |_: &dyn crate::device::Operations<T>, (at, rows)| {
+    device.for_each(cost, items, |_: &dyn Operations<T>, (at, rows)| {
         let first = at * panel;
         for run in runs(0..first + rows.len() / n) {
             for (i, row) in (first..).zip(rows.chunks_exact_mut(n)) {
@@ -53,7 +53,7 @@ pub(super) fn rectangle<T: Scalar>(pairs: &dyn Pairs<T>, device: &Device) -> Mat
     let mut matrix = Matrix::zeros(m, n);
     let (panel, cost) = (panel(m, device), pairs.cost() * (m * n) as f64);
     let items: Vec<_> = matrix.as_mut_slice().chunks_mut((panel * n).max(1)).enumerate().collect();
-    device.for_each(cost, items, |_: &dyn crate::device::Operations<T>, (at, rows)| {
+    device.for_each(cost, items, |_: &dyn Operations<T>, (at, rows)| {
         for run in runs(0..n) {
             for (i, row) in (at * panel..).zip(rows.chunks_exact_mut(n)) {
                 pairs.values(i, run.clone(), &mut row[run.clone()]);
@@ -74,7 +74,7 @@ pub(super) fn parameter_slopes(
     let mut parts = vec![0.0; n.div_ceil(panel) * parameters];
     let mut items: Vec<_> = parts.chunks_mut(parameters.max(1)).enumerate().collect();
     items.reverse();
-    device.for_each(cost, items, |_: &dyn crate::device::Operations<f64>, (at, part)| {
+    device.for_each(cost, items, |_: &dyn Operations<f64>, (at, part)| {
         let rows = at * panel..(at * panel + panel).min(n);
         let (mut m, mut work) = ([0.0; RUN], Vec::new());
         for run in runs(0..rows.end) {
@@ -107,7 +107,7 @@ pub(super) fn input_slopes<T: Scalar>(
     let mut slopes = Matrix::zeros(m, d);
     let (panel, cost) = (panel(m, device), SLOPES * pairs.cost() * (m * n) as f64);
     let items: Vec<_> = slopes.as_mut_slice().chunks_mut((panel * d).max(1)).enumerate().collect();
-    device.for_each(cost, items, |_: &dyn crate::device::Operations<T>, (at, rows)| {
+    device.for_each(cost, items, |_: &dyn Operations<T>, (at, rows)| {
         let (mut weights, mut work) = ([T::ZERO; RUN], Vec::new());
         for run in runs(0..n) {
             for (i, row) in (at * panel..).zip(rows.chunks_exact_mut(d)) {

@@ -25,6 +25,7 @@ mod profile;
 mod radial;
 mod regression;
 mod regressor;
+mod rescaled;
 
 pub use fit::{ScaleOptions, ScaledFit, fit_scales};
 pub use kernel::ScaledKernel;
@@ -32,3 +33,4 @@ pub use kind::ScaledKind;
 pub use objective::ScaleObjective;
 pub use regression::ScaledRegression;
 pub use regressor::ScaledRegressor;
+pub use rescaled::fit_rescaled;

@@ -6,7 +6,7 @@ use crate::scalar::Scalar;
 use crate::view::MatrixView;
 
 /// Points column by column: u_ij = √w_j·x_ij, or unit vectors and lengths.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Points<T> {
     columns: Vec<T>,
     rows: usize,

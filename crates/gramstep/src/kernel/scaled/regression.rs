@@ -17,7 +17,7 @@ use super::kernel::ScaledKernel;
 use super::matrices::symmetric;
 use super::objective::add_noise;
 use super::regressor::ScaledRegressor;
-use crate::device::Device;
+use crate::device::{Device, Operations as _, Product, Tile, TileMut};
 use crate::error::{Error, Result, check_extent, check_not_negative, check_positive};
 use crate::scalar::Scalar;
 use crate::solve::Cholesky;
@@ -192,7 +192,6 @@ impl<T: Scalar> ScaledRegression<T> {
     /// # Errors
     /// Those of [`variance`](Self::variance).
     pub fn covariance<'x>(&self, x: impl Into<MatrixView<'x, T>>) -> Result<Matrix<T>> {
-        use crate::device::{Operations as _, Product, Tile, TileMut};
         let points = self.kernel().points(x.into())?;
         let (m, n) = (points.rows(), self.x.rows());
         let reduced = self.reduced(self.posterior()?, self.regressor.cross(&points));

@@ -24,7 +24,7 @@ pub(super) const CHUNK: usize = 1024;
 /// assert!((regressor.predict(&x)?[(0, 0)] - ((-3.0_f64).exp() - (-2.0_f64).exp())).abs() < 1e-15);
 /// # Ok::<(), gramstep::Error>(())
 /// ```
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ScaledRegressor<T> {
     kernel: ScaledKernel,
     points: Points<T>,

@@ -1,0 +1,182 @@
+"""Kernels with a scale for every column: values against scikit-learn's Gaussian processes and against NumPy."""
+
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import RBF, ConstantKernel, Matern, WhiteKernel
+
+import gramstep
+from gramstep import KernelClassifier, KernelRegressor
+
+PLAIN = {"rbf": np.inf, "matern12": 0.5, "matern32": 1.5, "matern52": 2.5}
+
+
+@pytest.fixture(scope="module")
+def rows():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(90, 3)) * [1.0, 20.0, 0.1] + [0.0, 100.0, 5.0]
+    y = 50 + 7 * np.sin(2 * X[:, 0]) + 0.1 * X[:, 1] + 0.3 * rng.normal(size=90)
+    return X, y, rng.normal(size=(12, 3)) * [1.0, 20.0, 0.1] + [0.0, 100.0, 5.0]
+
+
+def peer(name, length_scales):
+    return RBF(length_scales) if name == "rbf" else Matern(length_scales, nu=PLAIN[name])
+
+
+def k1(name, r):
+    if name == "rbf":
+        return np.exp(-0.5 * r * r)
+    if name == "matern12":
+        return np.exp(-r)
+    return (1 + np.sqrt(3) * r) * np.exp(-np.sqrt(3) * r)
+
+
+def anova(model, A, B):
+    """Π_j [(1 − c_j) + c_j k₁(|a_j − b_j|/ℓ_j)]"""
+    K = np.ones((len(A), len(B)))
+    for j, (scale, share) in enumerate(zip(model.length_scales_, model.shares_, strict=True)):
+        r = np.abs(A[:, j][:, None] - B[:, j]) / scale
+        K *= 1 - share + share * k1(model.kernel.removeprefix("anova-"), r)
+    return K
+
+
+def solved(model, K, y):
+    """(K + κI)⁻¹ of standardised targets, these, and the amplitude of the kernel."""
+    z = (y - y.mean()) / y.std()
+    inverse = np.linalg.inv(K + model.alpha_ * np.eye(len(y)))
+    return inverse, z, z @ inverse @ z / len(y)
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_predictions_and_errors_are_those_of_scikit_learn_with_the_same_numbers(name, rows):
+    X, y, new = rows
+    model = KernelRegressor(name).fit(X, y)
+    kernel = peer(name, model.length_scales_)
+    _, z, amplitude = solved(model, kernel(X), y)
+    twin = ConstantKernel(amplitude) * kernel + WhiteKernel(amplitude * model.alpha_)
+    gp = GaussianProcessRegressor(twin, alpha=0, optimizer=None).fit(X, z)
+    assert model.log_marginal_likelihood_value_ == pytest.approx(gp.log_marginal_likelihood_value_, abs=1e-8)
+    f, std = model.predict(new, return_std=True)
+    expected, deviation = gp.predict(new, return_std=True)
+    np.testing.assert_allclose(f, y.mean() + y.std() * expected, rtol=1e-8)
+    np.testing.assert_allclose(std, y.std() * deviation, rtol=1e-8)
+    _, covariance = model.predict(new, return_cov=True)
+    expected = y.var() * gp.predict(new, return_cov=True)[1]
+    np.testing.assert_allclose(covariance, expected, atol=1e-8 * np.abs(expected).max())
+    np.testing.assert_allclose(np.sqrt(np.diag(covariance)), std, rtol=1e-8)
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_the_evidence_is_no_smaller_than_that_which_scikit_learn_finds(name, rows):
+    X, y, _ = rows
+    Z, z = (X - X.mean(0)) / X.std(0), (y - y.mean()) / y.std()
+    start = ConstantKernel(1.0, (1e-4, 1e6)) * peer(name, np.ones(3)) + WhiteKernel(0.1, (1e-6, 1e2))
+    gp = GaussianProcessRegressor(start, alpha=0, n_restarts_optimizer=1, random_state=0).fit(Z, z)
+    assert KernelRegressor(name).fit(X, y).log_marginal_likelihood_value_ > gp.log_marginal_likelihood_value_ - 0.5
+
+
+@pytest.mark.parametrize("name", ["anova-rbf", "anova-matern12", "anova-matern32"])
+def test_products_over_columns_are_those_of_the_formula(name, rows):
+    X, y, new = rows
+    model = KernelRegressor(name).fit(X, y)
+    inverse, z, amplitude = solved(model, anova(model, X, X), y)
+    cross = anova(model, new, X)
+    f, std = model.predict(new, return_std=True)
+    np.testing.assert_allclose(f, y.mean() + y.std() * cross @ inverse @ z, rtol=1e-9)
+    variance = 1 + model.alpha_ - np.einsum("ij,jk,ik->i", cross, inverse, cross)
+    np.testing.assert_allclose(std, y.std() * np.sqrt(amplitude * variance), rtol=1e-8)
+    left_out = z - (inverse @ z) / np.diag(inverse)
+    np.testing.assert_allclose(model.leave_one_out_, y.mean() + y.std() * left_out, rtol=1e-9)
+
+
+def test_columns_that_matter_are_told_from_those_that_do_not():
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(120, 4))
+    X[:, 3] = 7.0
+    y = np.sin(2 * X[:, 1])
+    for kernel in ["matern32", "anova-matern32", "nngp"]:
+        model = KernelRegressor(kernel).fit(X, y)
+        assert model.feature_importances_.argmax() == 1 and model.feature_importances_[3] == 0.0
+        assert model.feature_importances_.sum() == pytest.approx(1.0) and model.length_scales_.shape == (4,)
+        assert (model.shares_ is not None) == kernel.startswith("anova")
+
+
+def test_the_unit_of_a_column_is_that_of_its_length_scale(rows):
+    X, y, new = rows
+    model, scaled = KernelRegressor().fit(X, y), KernelRegressor().fit(X * 1024, y)
+    np.testing.assert_allclose(scaled.length_scales_, 1024 * model.length_scales_, rtol=1e-6)
+    np.testing.assert_allclose(scaled.predict(1024 * new), model.predict(new), rtol=1e-6)
+
+
+def test_copies_and_rows_without_weight_are_left_out_as_they_are_learnt(rows):
+    X, y, _ = rows
+    weight = np.ones(len(y))
+    weight[7] = 0
+    twice = np.concatenate([[3], np.arange(len(y)), [3, 3]])
+    model = KernelRegressor("rbf").fit(X[twice], y[twice], sample_weight=weight[twice])
+    left_out = model.leave_one_out_
+    assert left_out[0] == left_out[4] == left_out[-1] and left_out.shape == (93,)
+    assert left_out[8] == pytest.approx(model.predict(X[7:8])[0])
+    joined = np.where(np.arange(90) == 3, 4.0, weight)
+    np.testing.assert_allclose(KernelRegressor("rbf").fit(X, y, joined).leave_one_out_, left_out[1:-2], rtol=1e-6)
+
+
+def test_several_targets_share_a_kernel_and_have_errors_of_their_own(rows):
+    X, y, new = rows
+    Y = np.stack([y, -3 * y + X[:, 2]], axis=1)
+    model = KernelRegressor("matern52").fit(X, Y)
+    f, std = model.predict(new, return_std=True)
+    _, covariance = model.predict(new, return_cov=True)
+    assert f.shape == std.shape == (12, 2) and covariance.shape == (12, 12, 2) and model.leave_one_out_.shape == (90, 2)
+    np.testing.assert_allclose(np.sqrt(np.einsum("iia->ia", covariance)), std, rtol=1e-8)
+
+
+def test_a_classifier_leaves_rows_out_in_closed_form():
+    rng = np.random.default_rng(2)
+    X = rng.normal(size=(150, 2))
+    y = np.where(X[:, 0] * X[:, 1] > 0, "same", "other")
+    model = KernelClassifier("matern32").fit(X, y)
+    p = model.leave_one_out_
+    assert np.allclose(p.sum(1), 1) and (model.classes_[p.argmax(1)] == y).mean() > 0.9
+    assert (pickle.loads(pickle.dumps(model)).predict_proba(X) == model.predict_proba(X)).all()
+
+
+def test_a_run_is_saved_and_read_again(rows, tmp_path):
+    X, y, new = rows
+    model = KernelRegressor("anova-rbf").fit(X, y)
+    model.save_run(tmp_path / "run")
+    run = gramstep.load_run(tmp_path / "run")
+    f, std = model.predict(new, return_std=True)
+    again, deviation = run.predict(new, return_std=True)
+    np.testing.assert_allclose(again, f)
+    np.testing.assert_allclose(deviation, std, rtol=1e-6)
+    np.testing.assert_allclose(pickle.loads(pickle.dumps(model)).leave_one_out_, model.leave_one_out_, rtol=1e-6)
+
+
+def test_gaps_are_filled_and_counted_for_their_column(rows):
+    X, y, new = rows
+    gaps = X.copy()
+    gaps[::7, 1] = np.nan
+    model = KernelRegressor(impute=True).fit(gaps, y)
+    assert model.length_scales_.shape == model.feature_importances_.shape == model.shares_.shape == (3,)
+    assert np.isfinite(model.predict(new)).all() and model.leave_one_out_.shape == (90,)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [({"kernel": "matern2"}, "matern12"), ({"alpha": 0.0}, "above 0"), ({"alpha": "auto"}, "above 0")],
+)
+def test_what_is_out_of_range_is_named(arguments, words, rows):
+    X, y, _ = rows
+    with pytest.raises(ValueError, match=words):
+        KernelRegressor(**arguments).fit(X, y)
+
+
+def test_a_given_noise_stays_and_two_kinds_of_errors_are_refused(rows):
+    X, y, new = rows
+    model = KernelRegressor("rbf", alpha=0.2).fit(X, y)
+    assert model.alpha_ == pytest.approx(0.2)
+    with pytest.raises(ValueError, match="at most one"):
+        model.predict(new, return_std=True, return_cov=True)
