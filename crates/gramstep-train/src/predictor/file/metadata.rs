@@ -1,10 +1,10 @@
 //! What a model file says beside its numbers.
 
 use gramstep::Specification;
-use gramstep::kernel::ScaledKernel;
 use serde::{Deserialize, Serialize};
 
 use super::parts::{CombinationMetadata, SpreadMetadata, specification};
+use super::scales::Scales;
 use super::seal;
 use crate::data::{DataHash, Preprocessing, Task};
 use crate::error::Result;
@@ -78,28 +78,10 @@ pub struct KernelMetadata {
     pub scales: Option<Scales>,
 }
 
-/// Numbers of a kernel with a scale for every input.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Scales {
-    /// w_j = 1/ℓ_j² of every input.
-    pub weights: Vec<f64>,
-    /// c_j of a product.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub shares: Vec<f64>,
-    /// b of `nngp`.
-    #[serde(default)]
-    pub bias: f64,
-}
-
 impl KernelMetadata {
     fn of(model: &KernelModel) -> Self {
         let scales = match model.kernel() {
-            Kernel::Scaled(kernel) => Some(Scales {
-                weights: kernel.weights().to_vec(),
-                shares: kernel.shares().to_vec(),
-                bias: kernel.bias(),
-            }),
+            Kernel::Scaled(kernel) => Some(Scales::of(&kernel)),
             Kernel::Infinite(_) => None,
         };
         Self { ridge: model.ridge(), inverse_temperature: model.inverse_temperature(), scales }
@@ -112,9 +94,7 @@ impl KernelMetadata {
     pub(super) fn kernel(&self, name: &str) -> Result<Option<Kernel>> {
         Ok(match (name.parse()?, &self.scales) {
             (KernelChoice::Infinite(architecture), None) => Some(Kernel::Infinite(architecture)),
-            (KernelChoice::Scaled(kind), Some(Scales { weights, shares, bias })) => {
-                Some(Kernel::Scaled(ScaledKernel::new(kind, weights.clone(), shares.clone(), *bias)?))
-            }
+            (KernelChoice::Scaled(kind), Some(scales)) => Some(Kernel::Scaled(scales.kernel(kind)?)),
             _ => None,
         })
     }

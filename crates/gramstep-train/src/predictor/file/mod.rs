@@ -13,6 +13,7 @@ mod metadata;
 mod parts;
 mod read;
 mod read_parts;
+mod scales;
 mod seal;
 mod write;
 

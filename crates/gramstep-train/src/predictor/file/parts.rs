@@ -4,6 +4,7 @@ use gramstep::kernel::{ScaledKernel, ScaledRegression};
 use gramstep::{Scalar, Specification};
 use serde::{Deserialize, Serialize};
 
+use super::scales::Scales;
 use crate::error::Result;
 use crate::predictor::{Combination, Part, PartModel, Spread, View};
 use crate::settings::Precision;
@@ -55,14 +56,9 @@ pub struct NetworksMetadata {
 pub struct ScaledMetadata {
     /// The kind.
     pub kind: String,
-    /// w, one for every column.
-    pub weights: Vec<f64>,
-    /// c, of a kind that has shares.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub shares: Vec<f64>,
-    /// b, of a kind that has one.
-    #[serde(default)]
-    pub bias: f64,
+    /// Its numbers.
+    #[serde(flatten)]
+    pub scales: Scales,
     /// κ, relative to the mean diagonal.
     pub ridge: f64,
     /// β of the softmax; 1 of a regression.
@@ -119,9 +115,7 @@ impl ScaledMetadata {
         let kernel = regression.kernel();
         Self {
             kind: kernel.kind().to_string(),
-            weights: kernel.weights().to_vec(),
-            shares: kernel.shares().to_vec(),
-            bias: kernel.bias(),
+            scales: Scales::of(kernel),
             ridge: regression.ridge(),
             inverse_temperature,
         }
@@ -132,8 +126,7 @@ impl ScaledMetadata {
     /// # Errors
     /// If its numbers are not those of one.
     pub(super) fn kernel(&self) -> Result<ScaledKernel> {
-        let kind = self.kind.parse()?;
-        Ok(ScaledKernel::new(kind, self.weights.clone(), self.shares.clone(), self.bias)?)
+        self.scales.kernel(self.kind.parse()?)
     }
 }
 
