@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from gramstep._fit import (
     PredictsIntervals,
+    PredictsSets,
     SavesRun,
     encode_classes,
     make_data,
@@ -172,7 +173,7 @@ class GramstepRegressor(MultiOutputMixin, RegressorMixin, PredictsIntervals, _Co
         return values[:, 0] if self._ndim == 1 and values.shape[1] == 1 else values
 
 
-class GramstepClassifier(ClassifierMixin, _Combination):
+class GramstepClassifier(ClassifierMixin, PredictsSets, _Combination):
     __doc__ = f"""A classification without settings: the best mixture of networks, kernels and ridge regression.
 {_PARAMETERS.format(extra=_CLASS_WEIGHT)}    classes_ : array
         The classes in the order of the outputs.

@@ -66,6 +66,31 @@ class PredictsIntervals(SavesRun):
         return ends if self._ndim == 1 else ends.reshape(len(ends), -1, 2)
 
 
+class PredictsSets(SavesRun):
+    """A fitted classifier that says how sure it is."""
+
+    def predict_set(self, X: Any, level: float = 0.9) -> NDArray[np.bool_]:
+        """Which classes belong to the set that holds the right one with probability ``level``, most probable first in.
+
+        The least probability in a set is a quantile of those of the right classes of rows that the model had not seen
+        (vovk2005).
+
+        Parameters
+        ----------
+        X : array or frame of shape (m, d)
+        level : float
+            Above 0 and below 1.
+
+        Returns
+        -------
+        array of shape (m, classes)
+        """
+        check_is_fitted(self)
+        if not 0.0 < level < 1.0:
+            raise ValueError(f"level = {level}: above 0 and below 1")
+        return self._predictor.sets(validate_predict(self, X), float(level)) > 0.0
+
+
 def validate_fit(estimator, X, y, *, reset=True, regression, least=2):
     """X and y as scikit-learn checks them; float32 stays float32 and nothing is copied that need not be."""
     return validate_data(

@@ -12,7 +12,17 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MultiOutputMixin, Regre
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
-from gramstep._fit import SavesRun, encode_classes, make_data, reporting, seed_of, validate_fit, validate_predict
+from gramstep._fit import (
+    PredictsIntervals,
+    PredictsSets,
+    SavesRun,
+    encode_classes,
+    make_data,
+    reporting,
+    seed_of,
+    validate_fit,
+    validate_predict,
+)
 from gramstep._gramstep import fit
 
 _PARAMETERS = """
@@ -128,7 +138,7 @@ def _places(X, y, sample_weight):
     return places
 
 
-class KernelRegressor(MultiOutputMixin, RegressorMixin, _KernelEstimator):
+class KernelRegressor(MultiOutputMixin, RegressorMixin, PredictsIntervals, _KernelEstimator):
     __doc__ = f"""Gaussian process regression with a scale for every column, found by the gradient of the evidence.
 
     ::
@@ -182,7 +192,7 @@ class KernelRegressor(MultiOutputMixin, RegressorMixin, _KernelEstimator):
         return values[:, 0] if self._ndim == 1 else values
 
 
-class KernelClassifier(ClassifierMixin, _KernelEstimator):
+class KernelClassifier(ClassifierMixin, PredictsSets, _KernelEstimator):
     __doc__ = f"""Classification by kernel regression with a scale for every column.
 
     A regression of one-hot targets f, and p = softmax(βf) with the β of largest likelihood of the leave-one-out

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from gramstep._fit import (
     PredictsIntervals,
+    PredictsSets,
     SavesRun,
     encode_classes,
     make_data,
@@ -306,7 +307,7 @@ class GramGaussNewtonRegressor(MultiOutputMixin, RegressorMixin, PredictsInterva
         return values[:, 0] if self._ndim == 1 and values.shape[1] == 1 else values
 
 
-class GramGaussNewtonClassifier(ClassifierMixin, _NetworkEstimator):
+class GramGaussNewtonClassifier(ClassifierMixin, PredictsSets, _NetworkEstimator):
     __doc__ = f"""A network for classification, trained by Gram-Gauss-Newton on the cross-entropy.
 
     Inputs are standardised on the training rows. Defaults are those of ``gramstep train``.

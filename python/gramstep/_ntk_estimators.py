@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from gramstep._fit import (
     PredictsIntervals,
+    PredictsSets,
     SavesRun,
     encode_classes,
     make_data,
@@ -152,7 +153,7 @@ class NTKRegressor(MultiOutputMixin, RegressorMixin, PredictsIntervals, _NTKEsti
         return values[:, 0] if self._ndim == 1 else values
 
 
-class NTKClassifier(ClassifierMixin, _NTKEstimator):
+class NTKClassifier(ClassifierMixin, PredictsSets, _NTKEstimator):
     __doc__ = f"""Classification with the tangent kernel of an infinitely wide network (jacot2018).
 
     A kernel regression of one-hot targets f, and p = softmax(βf) with the β of largest likelihood of the leave-one-out

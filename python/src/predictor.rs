@@ -135,6 +135,11 @@ impl PyPredictor {
         if is_single(x) { self.outputs::<f32>(py, x, true) } else { self.outputs::<f64>(py, x, true) }
     }
 
+    /// 1 for every class in the set of this probability, else 0, (m, classes).
+    fn sets(&self, py: Python<'_>, x: &Bound<'_, PyAny>, level: f64) -> PyResult<Py<PyAny>> {
+        if is_single(x) { self.sets_of::<f32>(py, x, level) } else { self.sets_of::<f64>(py, x, level) }
+    }
+
     /// Lower and upper end of the interval of every target, (m, 2k).
     fn interval(&self, py: Python<'_>, x: &Bound<'_, PyAny>, level: f64) -> PyResult<Py<PyAny>> {
         if is_single(x) { self.ends::<f32>(py, x, level) } else { self.ends::<f64>(py, x, level) }
@@ -226,6 +231,15 @@ impl PyPredictor {
         let predictor = &self.predictor;
         let outputs = py.detach(|| if deviation { predictor.deviation_array(x) } else { predictor.predict_array(x) });
         Ok(array2(py, outputs.map_err(train)?)?.into_any().unbind())
+    }
+
+    fn sets_of<T: Number>(&self, py: Python<'_>, x: &Bound<'_, PyAny>, level: f64) -> PyResult<Py<PyAny>> {
+        let x = Input::<T>::new(x, "X")?;
+        let x = x.samples()?;
+        let sets = py.detach(|| self.predictor.class_sets_array(x, level)).map_err(train)?;
+        let k = sets.first().map_or(0, Vec::len);
+        let sets = gramstep::Matrix::from_fn(sets.len(), k, |i, a| f64::from(u8::from(sets[i][a])));
+        Ok(array2(py, sets)?.into_any().unbind())
     }
 
     fn ends<T: Number>(&self, py: Python<'_>, x: &Bound<'_, PyAny>, level: f64) -> PyResult<Py<PyAny>> {

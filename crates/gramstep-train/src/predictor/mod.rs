@@ -1,6 +1,7 @@
 //! What was learned: networks or a kernel regression, with the preprocessing of their data, one file and one way to error
 //! bars. Uses `folder` and below.
 
+mod class_sets;
 mod combination;
 mod conformal;
 pub mod file;
@@ -20,6 +21,7 @@ mod temperature;
 mod uncertainty;
 mod whole;
 
+pub use class_sets::ClassSets;
 pub use combination::{Combination, Part, View};
 pub(crate) use combination::{KernelPart, PartModel, joined as combined};
 pub use conformal::half_width;

@@ -69,12 +69,23 @@ impl Predictor {
         Ok(self.predict_inputs(table)?.0.with_gaps(table.gaps()))
     }
 
-    /// The same for a regression, with error bars beside every prediction.
+    /// The same with error bars beside every prediction of a number; of classes with 1 beside each that belongs to the set
+    /// of this probability, else 0.
     ///
     /// # Errors
     /// Like [`predict`](Self::predict), and those of [`uncertainty`](Self::uncertainty).
     pub fn predict_with(&self, table: &Table, bars: ErrorBars) -> Result<Predictions> {
         let (mut predictions, x) = self.predict_inputs(table)?;
+        if let (Some(classes), false, Some(level)) =
+            (self.preprocessing().targets.classes(), bars.deviation, bars.interval)
+        {
+            let sets = self.class_sets(&predictions.values, level)?;
+            predictions.header.extend(classes.iter().map(|class| format!("set_{class}")));
+            let (p, k) = (&predictions.values, classes.len());
+            let entry = |i: usize, a: usize| if a < k { p[(i, a)] } else { f64::from(u8::from(sets[i][a - k])) };
+            predictions.values = Matrix::from_fn(x.rows(), 2 * k, entry);
+            return Ok(predictions.with_gaps(table.gaps()));
+        }
         let open = self.open_by_gaps(table, &x)?;
         let deviation = bars.deviation.then(|| self.uncertainty()?.deviation(&x)).transpose()?;
         let widths = bars.interval.map(|level| self.half_widths(&x, level)).transpose()?;

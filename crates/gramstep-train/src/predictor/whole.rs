@@ -8,7 +8,7 @@ use gramstep::{Device, Matrix, MatrixView, Scalar};
 use super::file;
 use super::file::SpreadMetadata;
 use super::learned::CHUNK;
-use super::{Known, Learned, Metadata, Spread, Uncertainty};
+use super::{ClassSets, Known, Learned, Metadata, Spread, Uncertainty};
 use crate::data::{DataHash, Dataset, Preprocessing, Task};
 use crate::error::{Error, Result};
 use crate::folder::RunFolder;
@@ -25,12 +25,15 @@ pub struct Predictor {
     metadata: Metadata,
     known: Option<Known>,
     spread: Option<Arc<Spread>>,
+    sets: Option<ClassSets>,
     uncertainty: Mutex<Option<Arc<Uncertainty>>>,
 }
 
 impl Clone for Predictor {
     fn clone(&self) -> Self {
-        Self::assemble(self.learned.clone(), self.metadata.clone(), self.known.clone()).with_spread(self.spread.clone())
+        Self::assemble(self.learned.clone(), self.metadata.clone(), self.known.clone())
+            .with_spread(self.spread.clone())
+            .with_sets(self.sets.clone())
     }
 }
 
@@ -49,7 +52,7 @@ impl Predictor {
     }
 
     fn assemble(learned: Learned, metadata: Metadata, known: Option<Known>) -> Self {
-        Self { learned, metadata, known, spread: None, uncertainty: Mutex::default() }
+        Self { learned, metadata, known, spread: None, sets: None, uncertainty: Mutex::default() }
     }
 
     /// The same with what is known of its errors on rows that it has not seen.
@@ -57,6 +60,25 @@ impl Predictor {
     pub(crate) fn with_spread(self, spread: Option<Arc<Spread>>) -> Self {
         let metadata = Metadata { spread: spread.as_deref().map(SpreadMetadata::of), ..self.metadata };
         Self { metadata, spread, ..self }
+    }
+
+    /// The same with what is known of the classes of rows that it has not seen.
+    #[must_use]
+    pub(crate) fn with_sets(self, sets: Option<ClassSets>) -> Self {
+        let metadata = Metadata { unseen_rows: sets.as_ref().map(|sets| sets.scores.len()), ..self.metadata };
+        Self { metadata, sets, ..self }
+    }
+
+    /// Which classes belong to the sets that hold the right one with this probability; m×classes. p: their probabilities.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a regression, and for a model that kept no rows it had not seen.
+    pub fn class_sets(&self, p: &Matrix<f64>, level: f64) -> Result<Vec<Vec<bool>>> {
+        let Some(sets) = &self.sets else {
+            let range = "a setting of classifications by a run that judged rows it had not seen".to_owned();
+            return Err(Error::Setting { name: "interval", value: level.to_string(), range });
+        };
+        Ok((0..p.rows()).map(|i| sets.holds(p.row(i), level)).collect())
     }
 
     /// Reads the model of a run folder.
@@ -74,8 +96,8 @@ impl Predictor {
     /// # Errors
     /// When they cannot be used.
     pub fn parse(path: &Path, bytes: &[u8], device: &Device) -> Result<Self> {
-        let file::Parsed { learned, metadata, known, spread } = file::parse(path, bytes, device)?;
-        Ok(Self { spread: spread.map(Arc::new), ..Self::assemble(learned, metadata, known) })
+        let file::Parsed { learned, metadata, known, spread, sets } = file::parse(path, bytes, device)?;
+        Ok(Self { spread: spread.map(Arc::new), sets, ..Self::assemble(learned, metadata, known) })
     }
 
     /// The bytes of its model file; `path` is for messages.
@@ -83,7 +105,12 @@ impl Predictor {
     /// # Errors
     /// If a network has layers of the caller's own, which no file can name.
     pub fn to_bytes(&self, path: &Path) -> Result<Vec<u8>> {
-        file::bytes(path, &self.learned, &self.metadata, (self.known.as_ref(), self.spread.as_deref()))
+        file::bytes(
+            path,
+            &self.learned,
+            &self.metadata,
+            (self.known.as_ref(), self.spread.as_deref(), self.sets.as_ref()),
+        )
     }
 
     /// Writes its model file.
@@ -202,6 +229,14 @@ impl Predictor {
         let pairs = f.as_slice().iter().zip(widths.as_slice());
         let ends = pairs.flat_map(|(&f, &width)| targets.interval(f, width, 0.0)).collect();
         Ok(Matrix::from_vec(f.rows(), 2 * f.columns(), ends)?)
+    }
+
+    /// The sets of classes of [`class_sets`](Self::class_sets) for rows of an array.
+    ///
+    /// # Errors
+    /// Those of [`inputs`](Self::inputs) and of [`class_sets`](Self::class_sets).
+    pub fn class_sets_array<T: Scalar>(&self, x: MatrixView<'_, T>, level: f64) -> Result<Vec<Vec<bool>>> {
+        self.class_sets(&self.predict_array(x)?, level)
     }
 
     /// Some rows at a time: their inputs are no second copy of a large array.

@@ -8,16 +8,19 @@ use std::time::{Duration, Instant};
 use gramstep::{Matrix, Scalar};
 
 use super::assignment::Assignment;
-use super::combination::{Combined, Recipe, combine};
+use super::combination::{Combined, Recipe, combine, others, wants_others};
 use super::fitted::Fitted;
 use super::judged::Judged;
+use super::kept::Kept;
+use super::networks;
 use super::plan::Plan;
 use crate::data::{Dataset, Problem};
 use crate::error::Result;
-use crate::outcome::event::Observer;
+use crate::outcome::event::{Observer, Silent};
 use crate::outcome::metrics::Metrics;
 use crate::outcome::{Candidate, HeldOut, StopReason};
-use crate::predictor::Spread;
+use crate::predictor::{ClassSets, Spread};
+use crate::settings::{Candidates, Settings, TimeLimit};
 
 /// What is kept.
 pub(super) struct Winner<T> {
@@ -28,10 +31,17 @@ pub(super) struct Winner<T> {
     pub(super) candidates: Vec<Candidate>,
     /// Whether it sees inputs without bounds.
     pub(super) unbounded: bool,
-    /// The size of its errors on rows that it has not seen.
-    pub(super) spread: Option<Arc<Spread>>,
+    /// Its errors on rows that it has not seen.
+    pub(super) errors: Errors,
     /// Whether it is what the optimiser made.
     pub(super) is_trained: bool,
+}
+
+/// What is known of errors on unseen rows: their size over the inputs, or of classes what the right ones lacked.
+#[derive(Default)]
+pub(super) struct Errors {
+    pub(super) spread: Option<Arc<Spread>>,
+    pub(super) sets: Option<ClassSets>,
 }
 
 /// Judges what was fitted beside its rivals, as far as the plan lets them take part.
@@ -43,15 +53,25 @@ pub(super) fn decide<T: Scalar>(
 ) -> Result<Winner<T>> {
     let (problem, threads) = (of.problem, plan.threads());
     let targets = &problem.preprocessing.targets;
-    let wants_spread = of.judges_test && targets.has_residuals();
-    let spread = |unseen: Option<HeldOut<f64>>| {
-        let unseen = unseen.filter(|_| wants_spread);
-        let spread = unseen.map(|unseen| Spread::fit(&unseen, plan.seed(), threads)).transpose()?.flatten();
-        Ok::<_, crate::Error>(spread.map(Arc::new))
+    let classes = targets.classes().is_some();
+    let wanted = of.judges_test && (classes || targets.has_residuals());
+    let errors = |unseen: Option<HeldOut<f64>>| {
+        let Some(unseen) = unseen.filter(|_| wanted) else { return Ok::<_, crate::Error>(Errors::default()) };
+        if classes {
+            return Ok(Errors { sets: ClassSets::of(&unseen), spread: None });
+        }
+        Ok(Errors { spread: Spread::fit(&unseen, plan.seed(), threads)?.map(Arc::new), sets: None })
     };
     let Some(judged) = Judged::of(problem, &fitted, threads)? else {
         let (unseen, candidates) = (None, Vec::new());
-        return Ok(Winner { fitted, unseen, candidates, unbounded: false, spread: None, is_trained: true });
+        return Ok(Winner {
+            fitted,
+            unseen,
+            candidates,
+            unbounded: false,
+            errors: Errors::default(),
+            is_trained: true,
+        });
     };
     let rows = if problem.validation.is_some() { "validation rows" } else { "rows left out" };
     let constant = judged.constant();
@@ -70,18 +90,18 @@ pub(super) fn decide<T: Scalar>(
                 fitted.fit.stop_reason = if stopped { StopReason::Interrupted } else { StopReason::TimeLimit };
             }
             fitted.combine(combined.learned);
-            let spread = spread(Some(combined.unseen))?;
+            let errors = errors(Some(combined.unseen))?;
             let unseen = Some(combined.metrics);
-            return Ok(Winner { fitted, unseen, candidates, unbounded: false, spread, is_trained: true });
+            return Ok(Winner { fitted, unseen, candidates, unbounded: false, errors, is_trained: true });
         }
-        let spread = spread(unseen_by(&fitted, problem)?)?;
+        let errors = errors(unseen_by(&fitted, problem)?)?;
         let unseen = Some(judged.own);
-        return Ok(Winner { fitted, unseen, candidates, unbounded: false, spread, is_trained: true });
+        return Ok(Winner { fitted, unseen, candidates, unbounded: false, errors, is_trained: true });
     }
     let exchanged = plan.candidates().linear && judged.is_beaten();
     judged.notes(rows, targets.task(), exchanged).iter().try_for_each(|note| observer.note(note))?;
     let candidates = judged.candidates(fitted.what(), exchanged);
-    let mut held_out = if wants_spread { unseen_by(&fitted, problem)? } else { None };
+    let mut held_out = if wanted { unseen_by(&fitted, problem)? } else { None };
     let mut unseen = judged.own;
     if let Some(reference) = judged.reference.filter(|_| exchanged) {
         unseen = reference.unseen.clone();
@@ -91,8 +111,8 @@ pub(super) fn decide<T: Scalar>(
         }
         fitted.exchange(reference);
     }
-    let spread = spread(held_out)?;
-    Ok(Winner { fitted, unseen: Some(unseen), candidates, unbounded: exchanged, spread, is_trained: !exchanged })
+    let errors = errors(held_out)?;
+    Ok(Winner { fitted, unseen: Some(unseen), candidates, unbounded: exchanged, errors, is_trained: !exchanged })
 }
 
 /// The combination, where the plan wants one and nobody ended the run before.
@@ -110,8 +130,23 @@ fn combination<T: Scalar>(
     let left =
         plan.time_limit().map(|limit| limit.saturating_sub(Duration::from_secs_f64(fitted.fit.seconds.max(0.0))));
     let until = left.map(|left| Instant::now() + left);
+    let more = more_networks(of, plan, left)?;
     let recipe = Recipe { linear: candidates.linear, seed: plan.seed(), threads: plan.threads(), stop, until };
-    combine(of.problem, fitted, &recipe, observer)
+    let combined = combine(of.problem, (fitted, more.as_ref()), &recipe, observer)?;
+    let spent = more.map_or(0.0, |more| more.fit.seconds);
+    Ok(combined.map(|combined| Combined { seconds: combined.seconds + spent, ..combined }))
+}
+
+/// Other networks for a combination on many rows, in at most half of the time that is left; none if they fail.
+fn more_networks<T: Scalar>(of: &Assignment<'_, T>, plan: &Plan, left: Option<Duration>) -> Result<Option<Fitted<T>>> {
+    let Plan::Networks(settings) = plan else { return Ok(None) };
+    if !wants_others(of.problem, settings) {
+        return Ok(None);
+    }
+    let time_limit = left.map(|left| TimeLimit(left / 2));
+    let settings = Settings { time_limit, candidates: Candidates::NETWORKS, ..others(settings)? };
+    let fitted = networks::fit(of, &settings, &mut Kept::nothing(), &mut Silent)?;
+    Ok(Some(fitted).filter(|fitted| fitted.fit.failure.is_none() && fitted.fit.best_epoch.is_some()))
 }
 
 /// What a fit says of the rows that judge it.

@@ -110,7 +110,7 @@ impl<T: Scalar> Assignment<'_, T> {
             return Err(kept_in(failure, path));
         }
         let winner = decide(self, plan, fitted, observer)?;
-        let Winner { fitted, unseen, candidates, unbounded, spread, is_trained } = winner;
+        let Winner { fitted, unseen, candidates, unbounded, errors, is_trained } = winner;
         let problem =
             if unbounded { Cow::Owned(self.problem.clone().without_bounds()) } else { Cow::Borrowed(self.problem) };
         let preprocessing = &problem.preprocessing;
@@ -118,7 +118,9 @@ impl<T: Scalar> Assignment<'_, T> {
         let known = known(&problem, &fitted)?;
         let Fitted { learned, fit, name, ridge, train, kernel, .. } = fitted;
         let members = learned.members();
-        let predictor = Predictor::new(learned, (name, ridge), preprocessing, &problem.hash, known).with_spread(spread);
+        let predictor = Predictor::new(learned, (name, ridge), preprocessing, &problem.hash, known)
+            .with_spread(errors.spread)
+            .with_sets(errors.sets);
         kept.model(&predictor)?;
         let rows = train.as_ref().unwrap_or(&problem.train);
         let train = predictor.judge(rows)?;

@@ -50,6 +50,9 @@ pub struct Metadata {
     /// What is known of the errors on rows that were not seen; none of classes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spread: Option<SpreadMetadata>,
+    /// Rows of a classification that were not seen, by which sets of classes are made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unseen_rows: Option<usize>,
     /// What the data are known by; none in files of version 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<DataHash>,
@@ -131,6 +134,7 @@ impl Metadata {
                 Learned::F32(_) | Learned::F64(_) | Learned::Kernel(_) => None,
             },
             spread: None,
+            unseen_rows: None,
             data: Some(data.clone()),
             known: known.map(|known| known.folds),
             preprocessing: preprocessing.clone(),

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::{FORMAT_VERSION, KEY, KernelMetadata, Metadata, prefix, seal};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::predictor::{KernelModel, Known, Learned, Spread};
+use crate::predictor::{ClassSets, KernelModel, Known, Learned, Spread};
 use crate::settings::Precision;
 
 /// The version before, of which files are read: one network, no sum, no rows.
@@ -29,6 +29,7 @@ pub(in crate::predictor) struct Parsed {
     pub(in crate::predictor) metadata: Metadata,
     pub(in crate::predictor) known: Option<Known>,
     pub(in crate::predictor) spread: Option<Spread>,
+    pub(in crate::predictor) sets: Option<ClassSets>,
 }
 
 /// Reads the bytes of a model's file; `path` is for messages.
@@ -66,8 +67,8 @@ pub(in crate::predictor) fn parse(path: &Path, bytes: &[u8], device: &Device) ->
         (None, None, Some(combination)) => Learned::Combination(Arc::new(file.combination(combination, device)?)),
         _ => return Err(wrong("metadata of neither networks nor a kernel regression nor a combination".to_owned())),
     };
-    let (known, spread) = (file.known()?, file.spread(device)?);
-    Ok(Parsed { learned, metadata, known, spread })
+    let (known, spread, sets) = (file.known()?, file.spread(device)?, file.sets()?);
+    Ok(Parsed { learned, metadata, known, spread, sets })
 }
 
 pub(super) fn single(bytes: &[u8]) -> f32 {

@@ -9,7 +9,7 @@ use super::parts::{CombinationMetadata, PartMetadata, ScaledMetadata};
 use super::read::{File, double, single};
 use crate::data::Dataset;
 use crate::error::Result;
-use crate::predictor::{Combination, KernelPart, Part, PartModel, Spread};
+use crate::predictor::{ClassSets, Combination, KernelPart, Part, PartModel, Spread};
 use crate::settings::Precision;
 
 impl File<'_> {
@@ -49,6 +49,16 @@ impl File<'_> {
             _ => return Err(self.wrong(format!("part {} is neither networks nor a kernel", number + 1))),
         };
         Ok(Part { name: part.name.clone(), weight: part.weight, view: part.view.clone(), model })
+    }
+
+    /// What the right classes of unseen rows lacked in probability, where the file has it.
+    pub(super) fn sets(&self) -> Result<Option<ClassSets>> {
+        let Some(rows) = self.metadata.unseen_rows else { return Ok(None) };
+        let scores = self.matrix("unseen.scores", 1, rows)?.into_vec();
+        if scores.is_sorted() && scores.iter().all(|score| (0.0..=1.0).contains(score)) && rows > 0 {
+            return Ok(Some(ClassSets { scores }));
+        }
+        Err(self.wrong("probabilities of unseen rows that are not usable numbers".to_owned()))
     }
 
     /// The errors on unseen rows, where the file has them.

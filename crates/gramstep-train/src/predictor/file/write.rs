@@ -10,7 +10,7 @@ use safetensors::tensor::{Dtype, TensorView};
 use super::{FORMAT_VERSION, KEY, Metadata, part_prefix, prefix, seal};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::predictor::{Combination, Known, Learned, PartModel, Spread};
+use crate::predictor::{ClassSets, Combination, Known, Learned, PartModel, Spread};
 
 /// A tensor before it is written.
 struct Tensor {
@@ -25,7 +25,7 @@ pub(in crate::predictor) fn bytes(
     path: &Path,
     learned: &Learned,
     metadata: &Metadata,
-    (known, spread): (Option<&Known>, Option<&Spread>),
+    (known, spread, sets): (Option<&Known>, Option<&Spread>, Option<&ClassSets>),
 ) -> Result<Vec<u8>> {
     let mut tensors = match learned {
         Learned::F32(networks) => of_networks(path, "", networks, Dtype::F32)?,
@@ -39,6 +39,9 @@ pub(in crate::predictor) fn bytes(
     };
     if let Some(spread) = spread {
         tensors.extend(of_spread(spread)?);
+    }
+    if let Some(sets) = sets {
+        tensors.push(matrix("unseen.scores".to_owned(), &Matrix::from_vec(1, sets.scores.len(), sets.scores.clone())?));
     }
     if let Some(known) = known {
         tensors.extend(of_rows("known.", &known.rows));

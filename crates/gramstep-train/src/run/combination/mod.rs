@@ -26,6 +26,7 @@ use crate::outcome::event::Observer;
 use crate::outcome::metrics::{Metrics, measure};
 use crate::outcome::{Candidate, HeldOut};
 use crate::predictor::{Combination, Learned, Part, PartModel, View, combined, inverse_temperature};
+use crate::settings::Settings;
 
 /// Kernels that are tried on the inputs as they are.
 const KINDS: [ScaledKind; 7] = [
@@ -37,6 +38,9 @@ const KINDS: [ScaledKind; 7] = [
     ScaledKind::AnovaRbf,
     ScaledKind::Matern52,
 ];
+/// The architecture where there is no choice, and the one that is tried beside it on many rows.
+const DEFAULT: &str = "mlp:256,256:gelu";
+const SMALL: &str = "mlp:50,50:gelu";
 /// Products over more columns than these take too long.
 const MOST_FACTORS: usize = 64;
 
@@ -57,20 +61,12 @@ impl Rows {
             (None, Some(validation)) => validation.followed_by(&problem.train)?.into_type(),
             (None, None) => return Ok(None),
         };
-        match (&fitted.held_out, &problem.validation) {
-            (Some(held_out), _) => {
-                let folds = held_out.folds();
-                let mut at = vec![0; all.rows()];
-                held_out.places.iter().zip(0..).for_each(|(&place, i)| at[place] = i);
-                let order: Vec<usize> = folds.iter().flatten().map(|&place| at[place]).collect();
-                Ok(Some(Self { all, folds, networks: held_out.outputs.select_rows(&order) }))
-            }
-            (None, Some(validation)) => {
-                let networks = fitted.learned.outputs(&validation.inputs)?;
-                Ok(Some(Self { all, folds: vec![(0..validation.rows()).collect()], networks }))
-            }
-            (None, None) => Ok(None),
-        }
+        let folds = match (&fitted.held_out, &problem.validation) {
+            (Some(held_out), _) => held_out.folds(),
+            (None, Some(validation)) => vec![(0..validation.rows()).collect()],
+            (None, None) => return Ok(None),
+        };
+        Ok(unseen_by(fitted, problem, &folds)?.map(|networks| Self { all, folds, networks }))
     }
 
     fn places(&self) -> Vec<usize> {
@@ -85,6 +81,21 @@ impl Rows {
     /// The rows that judge, one fold after the other.
     fn unseen(&self) -> Dataset<f64> {
         self.all.select(&self.places())
+    }
+}
+
+/// What networks say of the rows of folds, one fold after the other; none where they did not leave these out.
+fn unseen_by<T: Scalar>(fitted: &Fitted<T>, problem: &Problem<T>, folds: &[Vec<usize>]) -> Result<Option<Matrix<f64>>> {
+    match (&fitted.held_out, &problem.validation) {
+        (Some(held_out), _) if held_out.folds() == folds => {
+            let last = held_out.places.iter().max().map_or(0, |last| last + 1);
+            let mut at = vec![0; last];
+            held_out.places.iter().zip(0..).for_each(|(&place, i)| at[place] = i);
+            let order: Vec<usize> = folds.iter().flatten().map(|&place| at[place]).collect();
+            Ok(Some(held_out.outputs.select_rows(&order)))
+        }
+        (None, Some(validation)) if folds.len() == 1 => Ok(Some(fitted.learned.outputs(&validation.inputs)?)),
+        _ => Ok(None),
     }
 }
 
@@ -118,10 +129,23 @@ struct Candidacy {
     outputs: Matrix<f64>,
 }
 
-/// Weighs networks, kernels and a line; none where no rows judge.
+/// Whether other networks are worth a try beside these: of many rows, where one architecture was trained without a choice.
+pub(super) fn wants_others<T>(problem: &Problem<T>, settings: &Settings) -> bool
+where
+    T: Scalar,
+{
+    problem.train.rows() > MANY && settings.model.to_string() == DEFAULT
+}
+
+/// The settings of the other networks.
+pub(super) fn others(settings: &Settings) -> Result<Settings> {
+    Ok(Settings { model: SMALL.parse()?, ..settings.clone() })
+}
+
+/// Weighs networks, others, kernels and a line; none where no rows judge.
 pub(super) fn combine<T: Scalar>(
     problem: &Problem<T>,
-    fitted: &Fitted<T>,
+    (fitted, others): (&Fitted<T>, Option<&Fitted<T>>),
     recipe: &Recipe<'_>,
     observer: &mut dyn Observer,
 ) -> Result<Option<Combined>> {
@@ -132,6 +156,12 @@ pub(super) fn combine<T: Scalar>(
     let Some(model) = networks(&fitted.learned) else { return Ok(None) };
     let part = Part { name: fitted.what(), weight: 1.0, view: View::default(), model };
     let mut candidates = vec![Candidacy { part, outputs: rows.networks.clone() }];
+    if let Some(others) = others
+        && let (Some(outputs), Some(model)) = (unseen_by(others, problem, &rows.folds)?, networks(&others.learned))
+    {
+        let part = Part { name: others.what(), weight: 1.0, view: View::default(), model };
+        candidates.push(Candidacy { part, outputs });
+    }
     if recipe.linear
         && let Some(line) = line(problem, &rows, recipe.threads)?
     {

@@ -7,7 +7,7 @@ use crate::outcome::metrics::log_sum_exp;
 
 /// How much equal weights count beside the rows, a row and altogether, in the mean squared error of the best part: few
 /// rows believe a chance less.
-const PRIOR: (f64, f64) = (0.05, 5.0);
+const PRIOR: (f64, f64) = (0.05, 50.0);
 /// Rows of evidence for every part of a mixture, before any is seen.
 const COUNTS: f64 = 0.5;
 /// A part that has less than this share of all weights is left out.
@@ -20,7 +20,7 @@ const ENOUGH: f64 = 1e-10;
 /// The weights of parts with these outputs; 0 of those that are left out.
 ///
 /// ```text
-/// regression       argmin_{w ≥ 0} Σ_i v_i|y_i − Σ_c w_c f_ci|² + ρ Σ_c (w_c − 1/m)²,  ρ = s²(n/20 + 5)   (breiman1996)
+/// regression       argmin_{w ≥ 0} Σ_i v_i|y_i − Σ_c w_c f_ci|² + ρ Σ_c (w_c − 1/m)²,  ρ = s²(n/20 + 50)   (breiman1996)
 /// classification   argmax_{w ≥ 0, Σw = 1} Σ_i v_i log Σ_c w_c p_ci(y_i) + ½ Σ_c log w_c
 /// ```
 pub(super) fn weights(task: Task, parts: &[&Matrix<f64>], rows: &Dataset<f64>) -> Vec<f64> {
