@@ -116,16 +116,14 @@ impl Predictor {
     /// Those of [`uncertainty`](Self::uncertainty).
     pub fn half_widths(&self, x: &Matrix<f64>, level: f64) -> Result<Matrix<f64>> {
         let targets = &self.preprocessing().targets;
-        let (mut widths, factors): (_, Vec<f64>) = match (self.spread(), targets) {
-            (Some(spread), Targets::Regression { standardisation, .. }) => {
+        let (mut widths, factors): (_, Vec<f64>) =
+            if let (Some(spread), Targets::Regression { standardisation, .. }) = (self.spread(), targets) {
                 let scale = standardisation.scale.iter().enumerate();
                 (spread.scale(x)?, scale.map(|(a, scale)| scale * spread.half_width(a, level)).collect())
-            }
-            _ => {
+            } else {
                 let (uncertainty, all) = (self.uncertainty()?, 0..targets.outputs());
                 (uncertainty.deviation(x)?, all.map(|a| uncertainty.half_width(a, level)).collect())
-            }
-        };
+            };
         for i in 0..widths.rows() {
             widths.row_mut(i).iter_mut().zip(&factors).for_each(|(width, factor)| *width *= factor);
         }

@@ -91,12 +91,11 @@ pub(super) fn fit<T: Scalar>(
         noise,
         columns: columns(&model, &problem.preprocessing.inputs)?,
     };
-    let held_out = match &problem.validation {
-        Some(_) => None,
-        None => {
-            let (rows, each) = (problem.train.clone(), (0..n).collect::<Vec<_>>());
-            Some(HeldOut { outputs: model.held_out()?, rows, places: each.clone(), fold_of: each })
-        }
+    let held_out = if problem.validation.is_none() {
+        let (rows, each) = (problem.train.clone(), (0..n).collect::<Vec<_>>());
+        Some(HeldOut { outputs: model.held_out()?, rows, places: each.clone(), fold_of: each })
+    } else {
+        None
     };
     let own = metrics::loss_of_outputs(&model.outputs(&model.train().inputs)?, model.train(), targets);
     let fit = Fit {

@@ -23,7 +23,11 @@ impl Combination {
         }
         let total: f64 = self.parts.iter().map(|part| part.weight).sum();
         let mut p = outputs.to_vec();
-        p.iter_mut().for_each(|p| (0..p.rows()).for_each(|i| softmax(p.row_mut(i))));
+        for p in &mut p {
+            for i in 0..p.rows() {
+                softmax(p.row_mut(i));
+            }
+        }
         let mean = |i: usize, a: usize| {
             self.parts.iter().zip(&p).map(|(part, p)| part.weight / total * p[(i, a)]).sum::<f64>()
         };

@@ -23,7 +23,7 @@ pub struct Part {
 pub(crate) enum PartModel {
     F32(Average<f32>),
     F64(Average<f64>),
-    Kernel(KernelPart),
+    Kernel(Box<KernelPart>),
 }
 
 /// The regression with a kernel that has a scale for every column; of classes on their one-hot rows less `share`, its

@@ -44,7 +44,7 @@ impl File<'_> {
             (None, Some(kernel)) => {
                 let c = self.matrix(&format!("{root}coefficients"), train.rows(), train.targets.columns())?;
                 let regression = scaled(kernel, (part.view.apply(&train.inputs), train.weights.clone()), c, device)?;
-                PartModel::Kernel(KernelPart { regression, inverse_temperature: kernel.inverse_temperature })
+                PartModel::Kernel(Box::new(KernelPart { regression, inverse_temperature: kernel.inverse_temperature }))
             }
             _ => return Err(self.wrong(format!("part {} is neither networks nor a kernel", number + 1))),
         };

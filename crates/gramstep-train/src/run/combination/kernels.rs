@@ -52,7 +52,9 @@ impl Fitting<'_> {
             let mut parts = Vec::with_capacity(folds.len());
             for fold in folds {
                 let mut inside = vec![true; n];
-                fold.iter().for_each(|&place| inside[place] = false);
+                for &place in fold {
+                    inside[place] = false;
+                }
                 let rest = rows.select(&(0..n).filter(|&i| inside[i]).collect::<Vec<_>>());
                 let Some(own) = self.scales(kind, &rest, Some(&scales))? else { return Ok(None) };
                 parts.push(self.regression(&own, &rest)?.predict(&rows.inputs.select_rows(fold))?);
@@ -71,7 +73,7 @@ impl Fitting<'_> {
             Task::Regression => 1.0,
         };
         outputs.as_mut_slice().iter_mut().for_each(|f| *f *= beta);
-        let model = PartModel::Kernel(KernelPart { regression, inverse_temperature: beta });
+        let model = PartModel::Kernel(Box::new(KernelPart { regression, inverse_temperature: beta }));
         let part = Part { name: format!("kernel:{kind}"), weight: 1.0, view: view.clone(), model };
         Ok(Some(Tried { part, outputs, kind }))
     }

@@ -48,11 +48,13 @@ impl Fitting<'_> {
     /// Tries kinds of kernels on more than [`MANY`] rows.
     pub(super) fn try_many(&self, kinds: &[ScaledKind], observer: &mut dyn Observer) -> Result<Many> {
         let n = self.rows.all.rows();
-        let most = self.most();
+        let most = most();
         let order = permutation(n, self.seed, Purpose::Split, 4);
         let judging = self.rows.places();
         let mut judges = vec![false; n];
-        judging.iter().for_each(|&place| judges[place] = true);
+        for &place in &judging {
+            judges[place] = true;
+        }
         let rest: Vec<usize> = order.iter().copied().filter(|&i| !judges[i]).take(most).collect();
         let all: Vec<usize> = order.into_iter().take(most).collect();
         if n > most {
@@ -78,12 +80,6 @@ impl Fitting<'_> {
         }
         observer.count("kernels", steps, steps);
         Ok(Many { tried, left_out, places: all })
-    }
-
-    /// As many rows as memory holds: a kernel and its factor.
-    fn most(&self) -> usize {
-        let fits = |rows: &usize| check_memory("a kernel", 3 * size_of::<f32>() * rows * rows, "").is_ok();
-        [MOST, MOST / 2, MOST / 4].into_iter().find(fits).unwrap_or(MOST / 8)
     }
 
     /// The best factor of the scales of one kind.
@@ -122,7 +118,7 @@ impl Fitting<'_> {
             return Ok(None);
         }
         let kind = kernel.kind();
-        let model = PartModel::Kernel(KernelPart { regression, inverse_temperature: beta });
+        let model = PartModel::Kernel(Box::new(KernelPart { regression, inverse_temperature: beta }));
         let part = Part { name: format!("kernel:{kind}"), weight: 1.0, view: View::default(), model };
         Ok(Some(Tried { part, outputs, kind }))
     }
@@ -142,4 +138,10 @@ impl Fitting<'_> {
         let (x, weights) = (rows.inputs.clone(), rows.weights.clone());
         Ok(ScaledRegression::restore(kernel.clone(), ridge, x, c, weights, self.threads)?)
     }
+}
+
+/// As many rows as memory holds: a kernel and its factor.
+fn most() -> usize {
+    let fits = |rows: &usize| check_memory("a kernel", 3 * size_of::<f32>() * rows * rows, "").is_ok();
+    [MOST, MOST / 2, MOST / 4].into_iter().find(fits).unwrap_or(MOST / 8)
 }

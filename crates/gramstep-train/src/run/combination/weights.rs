@@ -90,13 +90,15 @@ fn of_likelihood(parts: &[&Matrix<f64>], rows: &Dataset<f64>) -> Vec<f64> {
         let logit: f64 = f.row(i).iter().zip(rows.targets.row(i)).map(|(f, y)| f * y).sum();
         (logit - log_sum_exp(f.row(i))).exp().max(f64::MIN_POSITIVE)
     };
-    let p: Vec<Vec<f64>> = parts.iter().map(|f| (0..n).map(|i| own(f, i)).collect()).collect();
+    let p: Vec<Vec<f64>> = (0..n).map(|i| parts.iter().map(|f| own(f, i)).collect()).collect();
     let mut w = vec![1.0 / m as f64; m];
     for _ in 0..ROUNDS {
         let mut counts = vec![COUNTS; m];
-        for i in 0..n {
-            let mean: f64 = (0..m).map(|c| w[c] * p[c][i]).sum();
-            (0..m).for_each(|c| counts[c] += v(i) * w[c] * p[c][i] / mean);
+        for (i, p) in p.iter().enumerate() {
+            let mean: f64 = w.iter().zip(p).map(|(w, p)| w * p).sum();
+            for ((count, w), p) in counts.iter_mut().zip(&w).zip(p) {
+                *count += v(i) * w * p / mean;
+            }
         }
         let total: f64 = counts.iter().sum();
         let new: Vec<f64> = counts.into_iter().map(|count| count / total).collect();
@@ -146,13 +148,12 @@ mod tests {
         for (a, b) in [(1e-3, 0.0), (-1e-3, 0.0), (0.0, 1e-3), (0.0, -1e-3)] {
             assert!(value(&[w[0] + a, w[1] + b]) > value(&w));
         }
-        let weighted = rows.clone().with_weights(Some((0..60).map(|i| 1.0 + (i % 3) as f64).collect())).unwrap();
+        let weighted = rows.clone().with_weights(Some((0..60).map(|i| 1.0 + f64::from(i % 3)).collect())).unwrap();
         let copies: Vec<usize> = (0..60).flat_map(|i| std::iter::repeat_n(i, 1 + i % 3)).collect();
         let copied: Vec<Matrix<f64>> = parts.iter().map(|part| part.select_rows(&copies)).collect();
-        for (task, of) in [(Task::Regression, of_squares as fn(&[&Matrix<f64>], &Dataset<f64>) -> Vec<f64>)] {
-            let (one, other) = (of(&parts, &weighted), of(&copied.iter().collect::<Vec<_>>(), &rows.select(&copies)));
-            assert!(one.iter().zip(&other).all(|(a, b)| (a - b).abs() < 1e-8), "{task:?} {one:?} {other:?}");
-        }
+        let one = of_squares(&parts, &weighted);
+        let other = of_squares(&copied.iter().collect::<Vec<_>>(), &rows.select(&copies));
+        assert!(one.iter().zip(&other).all(|(a, b)| (a - b).abs() < 1e-8), "{one:?} {other:?}");
     }
 
     #[test]
