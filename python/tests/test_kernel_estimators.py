@@ -180,3 +180,12 @@ def test_a_given_noise_stays_and_two_kinds_of_errors_are_refused(rows):
     assert model.alpha_ == pytest.approx(0.2)
     with pytest.raises(ValueError, match="at most one"):
         model.predict(new, return_std=True, return_cov=True)
+
+
+def test_a_kernel_with_scales_is_attacked_like_a_network(rows):
+    X, y, _ = rows
+    for kernel in ["matern52", "anova-rbf", "nngp"]:
+        model = KernelRegressor(kernel).fit(X, y)
+        result = gramstep.attacks.pgd(model, X, y, norm="linf", radius=0.05)
+        assert result.after.mean() > 1.2 * result.before.mean()
+        assert np.abs(result.adversarial - X).max() <= 0.05 + 1e-12
