@@ -9,8 +9,10 @@ use super::KernelModel;
 use crate::data::permutation::permutation;
 use crate::error::Result;
 
-/// Training rows that are looked at.
-const ROWS: usize = 300;
+/// Training rows that are looked at, at most and at least.
+const ROWS: (usize, usize) = (300, 10);
+/// Multiplications that this may take; more columns mean fewer rows.
+const WORK: usize = 20_000_000_000;
 
 impl KernelModel {
     /// The total effect of every group of inputs, the groups being the columns of the table: the share of the variance of the
@@ -20,14 +22,16 @@ impl KernelModel {
     /// Σ_i ‖f(x_i) − f(x_i with the column of another row)‖² / (2 Σ_i ‖f(x_i) − f̄‖²)
     /// ```
     ///
-    /// over at most 300 training rows. 0 for a column that f does not see; where columns act together their sum is
+    /// over at most 300 training rows, fewer where there are many columns. 0 for a column that f does not see; where columns act together their sum is
     /// above 1.
     ///
     /// # Errors
     /// None that a fitted model has.
     pub fn total_effects(&self, columns: &[Range<usize>]) -> Result<Vec<f64>> {
-        let stride = self.train().rows().div_ceil(ROWS).max(1);
-        let x = self.train().inputs.select_rows(&(0..self.train().rows()).step_by(stride).collect::<Vec<_>>());
+        let (n, inputs) = (self.train().rows(), &self.train().inputs);
+        let per_row = columns.len().saturating_mul(n).saturating_mul(inputs.columns());
+        let rows = (WORK / per_row.max(1)).clamp(ROWS.1, ROWS.0);
+        let x = inputs.select_rows(&(0..n).step_by(n.div_ceil(rows).max(1)).collect::<Vec<_>>());
         let order = permutation(x.rows(), 0, Purpose::Perturbation, 0);
         let mut partner = vec![0; x.rows()];
         // Around a circle of all rows: none is its own partner where there are two.

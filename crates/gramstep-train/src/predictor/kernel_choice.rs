@@ -7,8 +7,8 @@ use gramstep::kernel::{InfiniteArchitecture, ScaledKernel, ScaledKind};
 
 use crate::error::{Error, Result};
 
-/// What stands before the name of a kernel with a scale for every column.
-const SCALED: &str = "kernel:";
+/// What stands before the name of a kernel with a scale for every column, and a colon.
+const SCALED: &str = "kernel";
 
 /// The kernel that a configuration asks for: of an infinitely wide network, such as `ntk:depth=3:relu`, or with a scale for
 /// every column, such as `kernel:matern32`.
@@ -41,7 +41,7 @@ impl fmt::Display for KernelChoice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Infinite(architecture) => architecture.fmt(f),
-            Self::Scaled(kind) => write!(f, "{SCALED}{kind}"),
+            Self::Scaled(kind) => write!(f, "{SCALED}:{kind}"),
         }
     }
 }
@@ -51,7 +51,7 @@ impl FromStr for KernelChoice {
 
     fn from_str(text: &str) -> Result<Self> {
         Ok(match text.strip_prefix(SCALED) {
-            Some(kind) => Self::Scaled(kind.parse()?),
+            Some(kind) => Self::Scaled(kind.trim_start_matches(':').parse()?),
             None => Self::Infinite(text.parse()?),
         })
     }
