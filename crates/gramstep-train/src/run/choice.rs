@@ -3,6 +3,7 @@
 //! On small data a full-batch run takes seconds, so each candidate is trained and the one with the lowest validation
 //! loss is taken. Test rows are not looked at.
 
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::fitted::named;
@@ -10,6 +11,7 @@ use super::learnt::Learnt;
 use crate::error::{Error, Result};
 use crate::outcome::event::Observer;
 use crate::settings::{Config, Facts, OptimizerName, Preset};
+use crate::training::workers::{Tell, side_by_side};
 
 /// From few to many parameters; a tie goes to the smaller one.
 const CANDIDATES: [&str; 3] = ["mlp:50:tanh", "mlp:50,50:gelu", "mlp:256,256:gelu"];
@@ -26,13 +28,16 @@ const MIDDLE: usize = 20_000;
 /// Networks of each architecture that is tried: with one, the choice is as much of rows and seed.
 const JUDGES: usize = 3;
 
+/// Trains by a configuration and judges.
+pub(crate) type Fit<'a> = &'a (dyn Fn(&Config) -> Result<Learnt> + Sync);
+
 /// Decides architecture and number of networks, where the user does not. There is no choice of architectures where the
 /// user names one or limits training, where the data are large or no rows can judge. `fit` trains by a configuration and
 /// judges, without the test rows. Returns the best so far where the user ends the choice.
 pub(crate) fn settle(
     facts: Facts,
     config: &mut Config,
-    fit: &mut dyn FnMut(&Config) -> Result<Learnt>,
+    fit: Fit<'_>,
     stop: &AtomicBool,
     observer: &mut dyn Observer,
 ) -> Result<Option<Learnt>> {
@@ -69,30 +74,33 @@ pub(crate) fn settle(
 /// The candidate of lowest validation loss, of those that were tried until the user ended the choice.
 fn best(
     config: &Config,
-    fit: &mut dyn FnMut(&Config) -> Result<Learnt>,
+    fit: Fit<'_>,
     stop: &AtomicBool,
     observer: &mut dyn Observer,
 ) -> Result<Option<(&'static str, Learnt)>> {
+    observer.note(&format!("trying {}", CANDIDATES.join(", ")))?;
     let mut lowest = f64::INFINITY;
-    let mut best = None;
-    for (number, candidate) in (1..).zip(CANDIDATES) {
-        observer.note(&format!("trying {candidate}, {number} of {}", CANDIDATES.len()))?;
-        let config = Config { model: Some(candidate.to_owned()), ..config.clone() };
-        match fit(&config) {
+    let (mut best, mut failure) = (None, Ok(()));
+    let task = |number: usize, tell: Tell<'_, Result<Learnt>>| {
+        if number == 0 || !stop.load(Ordering::Relaxed) {
+            tell(fit(&Config { model: Some(CANDIDATES[number].to_owned()), ..config.clone() }));
+        }
+    };
+    // Their networks wait for places, not they.
+    side_by_side(0..CANDIDATES.len(), CANDIDATES.len(), None, task, |number, learnt| {
+        match learnt {
             Ok(learnt) => {
                 let loss = learnt.report.validation.as_ref().map_or(f64::INFINITY, |metrics| metrics.loss);
                 if best.is_none() || loss < lowest {
-                    (lowest, best) = (loss, Some((candidate, learnt)));
+                    (lowest, best) = (loss, Some((CANDIDATES[number], learnt)));
                 }
             }
             Err(Error::NonFinite { .. }) => {}
-            Err(error) => return Err(error),
+            Err(error) => failure = Err(error),
         }
-        if stop.load(Ordering::Relaxed) {
-            break;
-        }
-    }
-    Ok(best)
+        if failure.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    failure.map(|()| best)
 }
 
 #[cfg(test)]
@@ -106,8 +114,8 @@ mod tests {
     fn settled(problem: &Problem, config: &Config) -> Config {
         let mut config = config.clone();
         let go_on = AtomicBool::new(false);
-        let mut fit = |config: &Config| Ok(learnt(problem, config));
-        settle(Facts::of(problem), &mut config, &mut fit, &go_on, &mut Silent).unwrap();
+        let fit = |config: &Config| Ok(learnt(problem, config));
+        settle(Facts::of(problem), &mut config, &fit, &go_on, &mut Silent).unwrap();
         config
     }
 

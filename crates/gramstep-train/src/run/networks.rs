@@ -13,6 +13,7 @@ use crate::predictor::Learned;
 use crate::settings::{RidgeChoice, Settings, check_memory};
 use crate::training::ensemble::{Ensemble, Trained};
 use crate::training::trainer::Parts;
+use crate::training::workers::Workers;
 
 /// Trains the networks of a run.
 pub(super) fn fit<T: Scalar>(
@@ -38,6 +39,14 @@ pub(super) fn fit<T: Scalar>(
     let needed = parameters.saturating_mul(4 * size_of::<T>());
     check_memory("the network with its optimiser", needed, "give a smaller --model")?;
     let working = Settings { ridge, ..settings.clone() };
+    let own;
+    let workers = match of.workers {
+        Some(workers) => workers,
+        None => {
+            own = Workers::new(settings.threads);
+            &own
+        }
+    };
     let ensemble = Ensemble {
         settings: &working,
         preprocessing: &problem.preprocessing,
@@ -45,6 +54,7 @@ pub(super) fn fit<T: Scalar>(
         exact_train_loss: of.exact_train_loss,
         tolerance: of.tolerance,
         processes: *processes,
+        workers,
     };
     let checkpoint = kept.checkpoint.take();
     let trained = match kept.writers() {

@@ -1,6 +1,5 @@
 //! The loop over epochs and batches, and every reason to end it.
 
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use gramstep::attack::ParameterBall;
@@ -15,7 +14,7 @@ use crate::settings::Settings;
 use crate::training::adversarial::Opponent;
 use crate::training::averaging::Averaging;
 use crate::training::batches::{batch_count, batches};
-use crate::training::checkpoint::{Checkpoint, Keeper};
+use crate::training::checkpoint::{Checkpoint, Checkpoints};
 use crate::training::judge::Judge;
 use crate::training::processes::Processes;
 use crate::training::state::{State, culprit};
@@ -178,7 +177,7 @@ impl<'a> Trainer<'a> {
         parts: Parts<'_, T>,
         observer: &mut dyn Observer,
         from: Option<Checkpoint>,
-        mut keeper: Option<&mut Keeper>,
+        mut keeper: Option<&mut dyn Checkpoints>,
     ) -> Result<Fit> {
         let resumed = from.is_some();
         let seconds = from.as_ref().map_or(0.0, |checkpoint| checkpoint.seconds);
@@ -326,7 +325,7 @@ impl<'a> Trainer<'a> {
 
     fn stop_now(&self, clock: Clock) -> Result<Option<StopReason>> {
         self.processes.first(|| {
-            if self.processes.flag().load(Ordering::Relaxed) {
+            if self.processes.are_called_off() {
                 return Ok(Some(StopReason::Interrupted));
             }
             let over = self.settings.time_limit.is_some_and(|limit| clock.elapsed() >= limit.0);
@@ -356,6 +355,7 @@ mod tests {
     use crate::data::{DataOptions, Portion, Problem, table_of};
     use crate::outcome::event::Silent;
     use crate::settings::Config;
+    use crate::training::checkpoint::Keeper;
     use crate::training::optimizer::build;
 
     fn problem() -> Problem {
