@@ -283,7 +283,9 @@ impl<'a> Trainer<'a> {
             None if self.exact_train_loss || validation.is_none() => self.loss(model, train)?,
             None => running.sum / running.weight,
         };
-        let validation_loss = validation.map(|data| self.loss(model, data)).transpose()?;
+        let judge = self.judge(self.opponent.as_ref());
+        let validation = validation.map(|data| Ok::<_, Error>((data, judge.losses(model, data, true)?))).transpose()?;
+        let validation_loss = validation.map(|(_, (loss, _))| loss);
         if !train_loss.is_finite() {
             return Err(state.non_finite(culprit(model)));
         }
@@ -291,12 +293,12 @@ impl<'a> Trainer<'a> {
         let clean = match &state.start {
             None => None,
             Some(start) => Some(CleanEpoch {
-                loss: self.judge(None).loss(model, validation.unwrap_or(train))?,
+                loss: self.judge(None).loss(model, validation.map_or(train, |(data, _)| data))?,
                 distances: start.distances(model)?,
             }),
         };
         let test = test.map(|data| self.judge(None).metrics(model, data)).transpose()?;
-        let improved = state.judge(validation_loss.unwrap_or(train_loss), self.tolerance, model);
+        let improved = state.judge(validation.map_or(train_loss, |(_, (_, decides))| decides), self.tolerance, model);
         if let Some(averaging) = averaging {
             averaging.leave(model)?;
         }
