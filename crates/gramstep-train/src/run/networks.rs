@@ -6,6 +6,7 @@ use gramstep::model::Average;
 use super::assignment::Assignment;
 use super::fitted::Fitted;
 use super::kept::Kept;
+use super::left_out;
 use crate::data::{DataHash, Problem};
 use crate::error::Result;
 use crate::outcome::event::{Both, Observer, Silent};
@@ -63,7 +64,10 @@ pub(super) fn fit<T: Scalar>(
         }
         None => ensemble.train(start.as_ref(), checkpoint, None, &mut Both(&mut Silent, observer))?,
     };
-    let held_out = trained.held_out()?;
+    let held_out = match trained.held_out()? {
+        None if trained.fit.failure.is_none() => left_out::of(problem, &trained.networks, settings, observer)?,
+        held_out => held_out,
+    };
     let Trained { networks, fit, shared } = trained;
     Ok(Fitted {
         learned: Learned::networks(&networks)?,
