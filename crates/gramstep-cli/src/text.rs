@@ -78,15 +78,30 @@ fn metrics_table(report: &Report) -> String {
     table(&rows)
 }
 
-/// The head of a network's report.
-fn trained(report: &Report) -> String {
+/// What the model is, how it was judged, and beside what.
+fn headline(report: &Report) -> String {
     let networks =
         if report.ensemble > 1 { format!("average of {} networks ", report.ensemble) } else { String::new() };
+    let model = if report.optimizer.is_some() || report.kernel.is_some() {
+        format!("{networks}{}", report.model)
+    } else {
+        report.method()
+    };
+    let Some(kept) = report.candidates.iter().find(|candidate| candidate.kept) else {
+        return format!("{model}: not judged by rows that it has not seen");
+    };
+    let others = report.candidates.iter().filter(|candidate| !candidate.kept);
+    let others: Vec<String> = others.map(|other| format!("{} {}", other.model, number(other.loss))).collect();
+    let rows = report.validation.as_ref().map_or(0, |metrics| metrics.rows);
+    format!("{model}: loss {} on {} rows not seen ({})", number(kept.loss), count(rows), others.join(", "))
+}
+
+/// How a network was trained.
+fn trained(report: &Report) -> String {
     let mut text = format!(
-        "{} by {}\n{networks}{}, {} parameters, {}\n{} epochs, {} steps, {} ({}",
+        "{} by {}, {} parameters, {}\n{} epochs, {} steps, {} ({}",
         report.task,
         report.method(),
-        report.model,
         count(report.parameters),
         report.precision,
         count(report.epochs),
@@ -100,13 +115,12 @@ fn trained(report: &Report) -> String {
     text + ")"
 }
 
-/// The head of a kernel regression's report.
+/// How a kernel regression was solved.
 fn solved(report: &Report, fit: &KernelFit) -> String {
     let mut text = format!(
-        "{} by {}\n{}\nridge {}, {} effective parameters, {}",
+        "{} by {}\nridge {}, {} effective parameters, {}",
         report.task,
         report.method(),
-        report.model,
         number(fit.ridge),
         number(fit.effective_parameters),
         seconds(report.seconds),
@@ -118,24 +132,13 @@ fn solved(report: &Report, fit: &KernelFit) -> String {
     text
 }
 
-/// How the model was judged, and beside what; empty where no rows judge.
-fn judged(report: &Report) -> String {
-    let Some(kept) = report.candidates.iter().find(|candidate| candidate.kept) else { return String::new() };
-    let others = report.candidates.iter().filter(|candidate| !candidate.kept);
-    let others: Vec<String> = others.map(|other| format!("{} {}", other.model, number(other.loss))).collect();
-    let rows = report.validation.as_ref().map_or(0, |metrics| metrics.rows);
-    format!("loss {} on {} rows not seen\n({})\n", number(kept.loss), count(rows), others.join(", "))
-}
-
 /// What `train` prints.
 pub(crate) fn report(report: &Report) -> String {
-    let mut text = match &report.kernel {
+    let how = match &report.kernel {
         Some(fit) => solved(report, fit),
         None => trained(report),
     };
-    text.push('\n');
-    text.push_str(&judged(report));
-    text.push('\n');
+    let mut text = format!("{}\n{how}\n\n", headline(report));
     text.push_str(&metrics_table(report));
     if let Some(folds) = &report.cross_validation {
         let score = |score: &FoldScore| format!("{} {} ± {}", score.name, number(score.mean), number(score.deviation));

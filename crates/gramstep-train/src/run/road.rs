@@ -71,7 +71,7 @@ impl<T: Scalar> Assignment<'_, T> {
         // Before a choice names a model.
         config.candidates.get_or_insert(Settings::candidates(&config, Facts::of(self.problem)));
         let mut ended = None;
-        (config.model, config.ensemble) = self.processes.first(|| {
+        (config.model, config.ensemble, config.time_limit) = self.processes.first(|| {
             let mut config = Config { candidates: Some(Candidates::NETWORKS), ..config.clone() };
             let own = Workers::new(config.threads.unwrap_or_else(all_processors));
             let fit = |config: &Config| {
@@ -82,7 +82,7 @@ impl<T: Scalar> Assignment<'_, T> {
                 of.learn(Keep::Nothing, &mut Silent)
             };
             ended = choice::settle(Facts::of(self.problem), &mut config, &fit, self.processes.flag(), observer)?;
-            Ok((config.model, config.ensemble))
+            Ok((config.model, config.ensemble, config.time_limit))
         })?;
         match ended {
             // Several processes have to end alike: with a step of the network that is taken where nothing was tried.

@@ -56,7 +56,7 @@ impl<T: Scalar> Gathered<T> {
         if self.failure.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
-    /// Whether the last one was ended by the user.
+    /// Whether the user ended one of them.
     pub(super) fn is_interrupted(&self) -> bool {
         self.fits.iter().any(|fit| fit.stop_reason == StopReason::Interrupted)
     }
@@ -315,6 +315,18 @@ mod tests {
             assert!(networks.contains(&trained.networks.members().len()));
             assert!(trained.fit.epochs >= 30);
         }
+    }
+
+    #[test]
+    fn a_training_that_the_user_ended_as_a_network_came_to_its_end_is_not_over() {
+        let mut stop = |event: &Event<'_>, stop: &AtomicBool| {
+            stop.fetch_or(matches!(event, Event::Epoch(epoch) if epoch.epoch == 6), Ordering::Relaxed);
+            Ok(())
+        };
+        let (trained, told) = train(&[("optimizer", "adam")], 1, &mut stop);
+        let trained = trained.unwrap();
+        assert_eq!((trained.networks.members().len(), trained.fit.stop_reason), (1, StopReason::Interrupted));
+        assert!(told.last().unwrap().contains("1 of 4 networks had begun"), "{told:?}");
     }
 
     #[test]

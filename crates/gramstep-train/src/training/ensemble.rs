@@ -71,13 +71,22 @@ impl<T: Scalar> Ensemble<'_, T> {
             gathered.models.push(model);
         }
         course.train(&mut gathered, checkpoint, keeper, observer)?;
+        let (trained, wanted) = (gathered.models.len(), self.settings.ensemble);
+        let mut missing = None;
+        if trained < wanted && gathered.failure.is_none() {
+            // Those that ran may have come to their end just then.
+            let by_user = gathered.is_interrupted() || self.processes.is_stopped()?;
+            missing = Some(if by_user { StopReason::Interrupted } else { StopReason::TimeLimit });
+            let what = if by_user { "had begun when it was ended" } else { "were trained in the time" };
+            observer.note(&format!("{trained} of {wanted} networks {what}"))?;
+        }
         if gathered.is_interrupted() {
             course.leave_out_what_had_only_begun(&mut gathered, observer)?;
         } else if start.is_none() && gathered.failure.is_none() && gathered.models.len() == self.settings.ensemble {
             course.train_the_worst_again(&mut gathered, observer)?;
         }
         let Gathered { models, fits, failure } = gathered;
-        let fit = total(&fits, failure, course.elapsed());
+        let fit = total(&fits, failure, missing, course.elapsed());
         let shared = folds.filter(|_| models.len() > 1);
         Ok(Trained { networks: Average::new(models)?, fit, shared })
     }
@@ -125,8 +134,8 @@ impl<T: Scalar> Trained<T> {
     }
 }
 
-/// All trainings as one.
-fn total(fits: &[Finished], failure: Option<Error>, elapsed: Duration) -> Fit {
+/// All trainings as one; `missing` says why some networks were not trained.
+fn total(fits: &[Finished], failure: Option<Error>, missing: Option<StopReason>, elapsed: Duration) -> Fit {
     let early = |fit: &&Finished| matches!(fit.stop_reason, StopReason::TimeLimit | StopReason::Interrupted);
     let deciding = fits.iter().rfind(early).or(fits.last());
     Fit {
@@ -136,7 +145,7 @@ fn total(fits: &[Finished], failure: Option<Error>, elapsed: Duration) -> Fit {
         seconds: if let [only] = fits { only.seconds } else { elapsed.as_secs_f64() },
         stop_reason: match &failure {
             Some(_) => StopReason::NonFinite,
-            None => deciding.map_or(StopReason::Interrupted, |fit| fit.stop_reason),
+            None => missing.or(deciding.map(|fit| fit.stop_reason)).unwrap_or(StopReason::Interrupted),
         },
         best_epoch: fits.iter().find_map(|fit| fit.best_epoch),
         lowest_train_loss: fits.iter().map(|fit| fit.lowest_train_loss).fold(f64::INFINITY, f64::min),
