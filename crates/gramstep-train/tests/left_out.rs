@@ -19,7 +19,11 @@ fn data(f: fn(&[f64]) -> f64, first: usize, rows: usize, noise: f64) -> (Matrix<
 }
 
 fn fit(x: &Matrix<f64>, y: &Matrix<f64>, settings: &[(&str, &str)]) -> (Learnt, String) {
-    let problem = Samples::new(x.view(), ArrayTargets::numbers(y.clone())).problem(0.0, 3).unwrap();
+    fit_targets(x, ArrayTargets::numbers(y.clone()), settings)
+}
+
+fn fit_targets(x: &Matrix<f64>, targets: ArrayTargets, settings: &[(&str, &str)]) -> (Learnt, String) {
+    let problem = Samples::new(x.view(), targets).problem(0.0, 3).unwrap();
     let mut config = Config { threads: Some(1), ..Config::default() };
     for (name, value) in settings {
         config.set(name, value).unwrap();
@@ -78,7 +82,9 @@ fn a_line_in_noise_that_a_network_learns_by_heart_is_left_to_ridge_regression() 
 #[test]
 fn what_cannot_be_judged_is_said() {
     let (x, y) = data(CURVE, 0, 60, 0.0);
-    let (learnt, notes) = fit(&x, &y, &[("model", "mlp:5:tanh"), ("epochs", "2"), ("loss", "absolute")]);
+    let labels = y.as_slice().iter().map(|y| usize::from(*y > 0.0)).collect();
+    let targets = ArrayTargets::classes(["u", "v"].map(str::to_owned).to_vec(), labels);
+    let (learnt, notes) = fit_targets(&x, targets, &[("model", "mlp:5:tanh"), ("epochs", "2")]);
     assert!(learnt.report.validation.is_none());
     assert!(notes.contains("no rows judge the model"), "{notes}");
 }

@@ -93,7 +93,7 @@ pub(crate) fn loss_of_outputs<T: Scalar>(outputs: &Matrix<f64>, dataset: &Datase
     mean_loss(outputs, &dataset.targets.cast(), dataset.weights.as_deref(), targets)
 }
 
-/// The loss on some rows of the [constant](constant).
+/// The loss on some rows of the [`constant`].
 pub(crate) fn loss_of_constant<T: Scalar>(train: &Dataset<T>, rows: &Dataset<T>, targets: &Targets) -> f64 {
     loss_of_outputs(&constant(train, rows.rows(), targets), rows, targets)
 }

@@ -12,7 +12,8 @@ use crate::error::Result;
 use crate::outcome::event::{Both, Observer, Silent};
 use crate::predictor::Learned;
 use crate::settings::{RidgeChoice, Settings, check_memory};
-use crate::training::ensemble::{Ensemble, Trained};
+use crate::training::ensemble::Ensemble;
+use crate::training::trained::Trained;
 use crate::training::trainer::Parts;
 use crate::training::workers::Workers;
 

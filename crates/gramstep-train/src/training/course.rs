@@ -211,7 +211,7 @@ mod tests {
     use super::*;
     use crate::data::{DataOptions, Problem, table_of};
     use crate::settings::Config;
-    use crate::training::ensemble::Trained;
+    use crate::training::trained::Trained;
     use crate::training::trainer::Parts;
     use crate::training::workers::Workers;
 

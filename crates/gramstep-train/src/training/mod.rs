@@ -18,5 +18,6 @@ pub mod processes;
 mod ridge_path;
 mod state;
 mod told;
+pub(crate) mod trained;
 pub mod trainer;
 pub(crate) mod workers;

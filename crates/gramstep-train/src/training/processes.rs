@@ -65,7 +65,7 @@ impl<'a> Processes<'a> {
         self.stop
     }
 
-    /// With another flag that ends a training.
+    /// The same with another flag that ends a training.
     pub(crate) fn or(self, over: &'a AtomicBool) -> Self {
         Self { over: Some(over), ..self }
     }
