@@ -11,7 +11,7 @@ use crate::networks::{MLP, MLP10, cnn, data, mlp, model, resnet32};
 use crate::timing::{Operation, measure};
 
 /// All cases.
-pub(crate) const NAMES: [&str; 10] = [
+pub(crate) const NAMES: [&str; 11] = [
     "step-mlp",
     "step-small",
     "step-resnet32",
@@ -22,6 +22,7 @@ pub(crate) const NAMES: [&str; 10] = [
     "ntk-infinite",
     "pgd-mlp10",
     "cholesky",
+    "ensemble",
 ];
 
 type Outcome = Result<(), String>;
@@ -43,6 +44,10 @@ pub(crate) fn run(name: &str, options: &Options) -> Outcome {
         }
         "pgd-mlp10" => crate::attack::pgd(name, options),
         "cholesky" => cholesky(options),
+        "ensemble" => {
+            crate::ensemble::ensemble(name, "mlp:50:tanh", 40, options)?;
+            crate::ensemble::ensemble(&format!("{name}-wide"), "mlp:256,256:gelu", 3, options)
+        }
         _ => Err(format!("no case `{name}`; there are {}", NAMES.join(", "))),
     }
 }

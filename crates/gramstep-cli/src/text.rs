@@ -78,19 +78,35 @@ fn metrics_table(report: &Report) -> String {
     table(&rows)
 }
 
-/// The head of a network's report.
-fn trained(report: &Report) -> String {
-    let parts = report.candidates.iter().filter(|candidate| candidate.kept).count();
-    let networks = match report.ensemble {
-        _ if report.is_combination() => format!("{parts} parts, "),
-        0 | 1 => String::new(),
-        networks => format!("average of {networks} networks "),
+/// What the model is, how it was judged, and beside what.
+fn headline(report: &Report) -> String {
+    if report.is_combination() {
+        let parts = report.candidates.iter().filter(|candidate| candidate.kept).count();
+        let (rows, loss) = report.validation.as_ref().map_or((0, f64::NAN), |metrics| (metrics.rows, metrics.loss));
+        return format!("combination of {parts} parts: loss {} on {} rows not seen", number(loss), count(rows));
+    }
+    let networks =
+        if report.ensemble > 1 { format!("average of {} networks ", report.ensemble) } else { String::new() };
+    let model = if report.optimizer.is_some() || report.kernel.is_some() {
+        format!("{networks}{}", report.model)
+    } else {
+        report.method()
     };
+    let Some(kept) = report.candidates.iter().find(|candidate| candidate.kept) else {
+        return format!("{model}: not judged by rows that it has not seen");
+    };
+    let others = report.candidates.iter().filter(|candidate| !candidate.kept);
+    let others: Vec<String> = others.map(|other| format!("{} {}", other.model, number(other.loss))).collect();
+    let rows = report.validation.as_ref().map_or(0, |metrics| metrics.rows);
+    format!("{model}: loss {} on {} rows not seen ({})", number(kept.loss), count(rows), others.join(", "))
+}
+
+/// How a network was trained.
+fn trained(report: &Report) -> String {
     let mut text = format!(
-        "{} by {}\n{networks}{}, {} parameters, {}\n{} epochs, {} steps, {} ({}",
+        "{} by {}, {} parameters, {}\n{} epochs, {} steps, {} ({}",
         report.task,
         report.method(),
-        report.model,
         count(report.parameters),
         report.precision,
         count(report.epochs),
@@ -104,13 +120,12 @@ fn trained(report: &Report) -> String {
     text + ")"
 }
 
-/// The head of a kernel regression's report.
+/// How a kernel regression was solved.
 fn solved(report: &Report, fit: &KernelFit) -> String {
     let mut text = format!(
-        "{} by {}\n{}\nridge {}, {} effective parameters, {}",
+        "{} by {}\nridge {}, {} effective parameters, {}",
         report.task,
         report.method(),
-        report.model,
         number(fit.ridge),
         number(fit.effective_parameters),
         seconds(report.seconds),
@@ -134,39 +149,25 @@ fn solved(report: &Report, fit: &KernelFit) -> String {
     text
 }
 
-/// What a combination is made of, and how each part was judged.
+/// What a combination is made of, and what was tried beside it.
 fn parts(report: &Report) -> String {
-    let rows = report.validation.as_ref().map_or(0, |metrics| metrics.rows);
-    let loss = report.validation.as_ref().map_or(f64::NAN, |metrics| metrics.loss);
     let weight = |weight: Option<f64>| weight.map_or_else(String::new, |weight| format!("{weight:.3}"));
     let line = |candidate: &Candidate| vec![candidate.model.clone(), number(candidate.loss), weight(candidate.weight)];
-    let mut lines = vec![vec![format!("{} rows not seen", count(rows)), "loss".to_owned(), "weight".to_owned()]];
-    lines.push(vec![report.model.clone(), number(loss), String::new()]);
+    let mut lines = vec![["candidate", "loss", "weight"].map(str::to_owned).to_vec()];
     lines.extend(report.candidates.iter().map(line));
     table(&lines)
 }
 
-/// How the model was judged, and beside what; empty where no rows judge.
-fn judged(report: &Report) -> String {
-    if report.is_combination() {
-        return parts(report);
-    }
-    let Some(kept) = report.candidates.iter().find(|candidate| candidate.kept) else { return String::new() };
-    let others = report.candidates.iter().filter(|candidate| !candidate.kept);
-    let others: Vec<String> = others.map(|other| format!("{} {}", other.model, number(other.loss))).collect();
-    let rows = report.validation.as_ref().map_or(0, |metrics| metrics.rows);
-    format!("loss {} on {} rows not seen\n({})\n", number(kept.loss), count(rows), others.join(", "))
-}
-
 /// What `train` prints.
 pub(crate) fn report(report: &Report) -> String {
-    let mut text = match &report.kernel {
+    let how = match &report.kernel {
         Some(fit) => solved(report, fit),
         None => trained(report),
     };
-    text.push('\n');
-    text.push_str(&judged(report));
-    text.push('\n');
+    let mut text = format!("{}\n{how}\n\n", headline(report));
+    if report.is_combination() {
+        text = text + &parts(report) + "\n";
+    }
     text.push_str(&metrics_table(report));
     if let Some(folds) = &report.cross_validation {
         let score = |score: &FoldScore| format!("{} {} ± {}", score.name, number(score.mean), number(score.deviation));

@@ -20,7 +20,7 @@ use self::record::record;
 const KILLS: usize = 25;
 
 /// Kinds of runs on a table, `t.csv`, or on a folder of images.
-const KINDS: [(&str, &str); 9] = [
+const KINDS: [(&str, &str); 10] = [
     (
         "gram-gauss-newton",
         "--data t.csv --model mlp:24:gelu --batch-size 20 --momentum 0.9 --epochs 150 --patience 1000",
@@ -28,6 +28,7 @@ const KINDS: [(&str, &str); 9] = [
     ("full-batch", "--data t.csv --model mlp:24:tanh --epochs 60 --patience 1000"),
     ("adam", "--data t.csv --model mlp:24:gelu --optimizer adam --precision f32 --epochs 300 --patience 1000"),
     ("ensemble", "--data t.csv --model mlp:16:gelu --optimizer sgd --ensemble 4 --epochs 100 --patience 1000"),
+    ("side by side", "--data t.csv --model mlp:16:tanh --ensemble 5 --threads 2 --epochs 60 --patience 1000"),
     ("adversarial", "--data t.csv --model mlp:8:tanh --adversarial linf:0.2:pgd:3 --epochs 60 --patience 1000"),
     ("classes", "--data t.csv --target kind --model mlp:16:tanh --optimizer sgd --epochs 200 --patience 1000"),
     ("kernel", "--data t.csv --model ntk:depth=2:relu"),
@@ -94,7 +95,7 @@ fn runs_of_every_kind_that_are_killed_at_random_end_as_if_they_had_been_left_alo
     let (mut killed, mut runs) = (0, 0);
     for (number, (kind, settings)) in KINDS.into_iter().enumerate() {
         let bench = Bench::new();
-        let settings = format!("train {settings} --threads 1 --quiet");
+        let settings = format!("train --threads 1 {settings} --quiet");
         assert_eq!(bench.run(&format!("{settings} --out whole")).0, Some(0), "{kind}");
         let whole = bench.path("whole");
         let (model, steps) = (std::fs::read(whole.join("model.safetensors")).unwrap(), record(&whole));

@@ -93,9 +93,14 @@ pub(crate) fn loss_of_outputs<T: Scalar>(outputs: &Matrix<f64>, dataset: &Datase
     mean_loss(outputs, &dataset.targets.cast(), dataset.weights.as_deref(), targets)
 }
 
-/// The loss on some rows of the constant that suits the training rows best: the mean of their targets, or the shares of
-/// their classes.
+/// The loss on some rows of the [`constant`].
 pub(crate) fn loss_of_constant<T: Scalar>(train: &Dataset<T>, rows: &Dataset<T>, targets: &Targets) -> f64 {
+    loss_of_outputs(&constant(train, rows.rows(), targets), rows, targets)
+}
+
+/// The outputs for so many rows of the constant that suits the training rows best: the mean of their targets, or the shares
+/// of their classes.
+pub(crate) fn constant<T: Scalar>(train: &Dataset<T>, rows: usize, targets: &Targets) -> Matrix<f64> {
     let weights = train.weights.as_deref();
     let column = |j: usize| (0..train.rows()).map(|i| train.targets[(i, j)].to_f64()).collect::<Vec<f64>>();
     let means = train.mean_targets();
@@ -109,7 +114,7 @@ pub(crate) fn loss_of_constant<T: Scalar>(train: &Dataset<T>, rows: &Dataset<T>,
         Targets::Classification { .. } => means[j].max(f64::MIN_POSITIVE).ln(),
     };
     let constant: Vec<f64> = (0..means.len()).map(constant).collect();
-    loss_of_outputs(&Matrix::from_fn(rows.rows(), means.len(), |_, j| constant[j]), rows, targets)
+    Matrix::from_fn(rows, means.len(), |_, j| constant[j])
 }
 
 /// Outputs of a model for any number of rows, in bounded memory.

@@ -3,6 +3,7 @@
 
 mod candidate;
 pub(crate) mod classes;
+pub(crate) mod deciding;
 pub mod event;
 mod fit;
 mod folds;

@@ -5,6 +5,7 @@ use crate::outcome::Folds;
 use crate::predictor::Predictor;
 use crate::settings::Config;
 use crate::training::processes::Processes;
+use crate::training::workers::Workers;
 
 /// What is to be learned, and how.
 #[derive(Clone, Copy)]
@@ -20,6 +21,8 @@ pub(crate) struct Assignment<'a, T> {
     /// Whether the test rows are judged: they are no business of a choice.
     pub(crate) judges_test: bool,
     pub(crate) processes: Processes<'a>,
+    /// Shared with what is learned at the same time; of its own where there are none.
+    pub(crate) workers: Option<&'a Workers>,
     /// Of the cross-validation before this fit.
     pub(crate) folds: Option<&'a Folds>,
 }
@@ -35,6 +38,7 @@ impl<'a, T> Assignment<'a, T> {
             tolerance: 0.0,
             judges_test: true,
             processes,
+            workers: None,
             folds: None,
         }
     }

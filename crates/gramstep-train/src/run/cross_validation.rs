@@ -1,6 +1,9 @@
 //! `--folds K`: every row is predicted by a fit that has not seen it, then the final fit is made of all rows but those of the
 //! test, as without folds.
 
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use gramstep::{Matrix, Scalar};
 
 use super::assignment::Assignment;
@@ -12,8 +15,9 @@ use crate::format::cell::text_cell;
 use crate::outcome::Folds;
 use crate::outcome::event::{Observer, Silent};
 use crate::outcome::metrics::{Metrics, in_own_units, largest};
-use crate::settings::{Config, Precision};
+use crate::settings::{Config, Precision, all_processors};
 use crate::training::processes::Processes;
+use crate::training::workers::{Tell, Workers, side_by_side};
 
 /// What folds come to.
 pub(super) struct CrossValidation {
@@ -43,20 +47,42 @@ pub(super) fn cross_validate(
 ) -> Result<Option<CrossValidation>> {
     let options = config.data_options()?;
     let table = Problem::table(&options, &mut |_, _| {})?;
-    let (mut metrics, mut header, mut rows) = (Vec::new(), Vec::new(), Vec::new());
-    for number in 0..count {
+    let over = AtomicBool::new(false);
+    let of_fold = processes.or(&over);
+    let workers = Workers::new(config.threads.unwrap_or_else(all_processors));
+    // Each has its whole limit, and nobody beside it.
+    let alone = processes.count() > 1 || config.time_limit.is_some();
+    let at_once = if alone { 1 } else { workers.places() };
+    let judged = |number| {
         let fold = Some(Fold { number, of: count });
         let mut problem = Problem::of_table(&table, &DataOptions { fold, ..options.clone() })?;
         prepare(&mut problem, config, false)?;
-        let judged = match precision {
-            Precision::F32 => judge(&problem.into_type::<f32>(), number, config, processes)?,
-            Precision::F64 => judge(&problem.into_type::<f64>(), number, config, processes)?,
-        };
-        let Some(judged) = judged else { return Ok(None) };
-        metrics.push(judged.metrics);
-        header = judged.header;
-        rows.extend(judged.rows);
-        observer.count("folds", number + 1, count);
+        match precision {
+            Precision::F32 => judge(&problem.into_type::<f32>(), number, config, of_fold, &workers),
+            Precision::F64 => judge(&problem.into_type::<f64>(), number, config, of_fold, &workers),
+        }
+    };
+    let (mut metrics, mut header, mut rows) = (Vec::new(), Vec::new(), Vec::new());
+    let mut failure = Ok(());
+    let task = |number: usize, tell: Tell<'_, _>| tell(judged(number));
+    side_by_side(0..count, at_once, None, task, |number, judged| {
+        match judged {
+            Ok(Some(judged)) => {
+                metrics.push(judged.metrics);
+                header = judged.header;
+                rows.extend(judged.rows);
+                observer.count("folds", number + 1, count);
+                return ControlFlow::Continue(());
+            }
+            Ok(None) => {}
+            Err(error) => failure = Err(error),
+        }
+        over.store(true, Ordering::Relaxed);
+        ControlFlow::Break(())
+    });
+    failure?;
+    if metrics.len() < count {
+        return Ok(None);
     }
     rows.sort_by_key(|(line, _)| *line);
     let cells = rows.into_iter().map(|(_, cells)| cells);
@@ -70,8 +96,10 @@ fn judge<T: Scalar>(
     number: usize,
     config: &Config,
     processes: Processes<'_>,
+    workers: &Workers,
 ) -> Result<Option<Judged>> {
-    let learnt = Assignment::new(problem, config, processes).learn(Keep::Nothing, &mut Silent)?;
+    let of = Assignment { workers: Some(workers), ..Assignment::new(problem, config, processes) };
+    let learnt = of.learn(Keep::Nothing, &mut Silent)?;
     let (Some(metrics), Some(test)) = (learnt.report.test.clone(), &problem.test) else { return Ok(None) };
     if learnt.report.is_interrupted() {
         return Ok(None);

@@ -12,6 +12,7 @@ mod judged;
 mod kept;
 pub(crate) mod kernel;
 mod learnt;
+mod left_out;
 mod networks;
 mod plan;
 #[cfg(test)]

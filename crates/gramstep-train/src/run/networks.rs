@@ -6,13 +6,16 @@ use gramstep::model::Average;
 use super::assignment::Assignment;
 use super::fitted::Fitted;
 use super::kept::Kept;
+use super::left_out;
 use crate::data::{DataHash, Problem};
 use crate::error::Result;
 use crate::outcome::event::{Both, Observer, Silent};
 use crate::predictor::Learned;
 use crate::settings::{RidgeChoice, Settings, TimeLimit, check_memory};
-use crate::training::ensemble::{Ensemble, Trained};
+use crate::training::ensemble::Ensemble;
+use crate::training::trained::Trained;
 use crate::training::trainer::Parts;
+use crate::training::workers::Workers;
 
 /// Of the time of a run that tries kernels too.
 const SHARE: f64 = 0.6;
@@ -43,6 +46,14 @@ pub(super) fn fit<T: Scalar>(
     let limit =
         |limit: TimeLimit| TimeLimit(if settings.candidates.kernels { limit.0.mul_f64(SHARE) } else { limit.0 });
     let working = Settings { ridge, time_limit: settings.time_limit.map(limit), ..settings.clone() };
+    let own;
+    let workers = match of.workers {
+        Some(workers) => workers,
+        None => {
+            own = Workers::new(settings.threads);
+            &own
+        }
+    };
     let ensemble = Ensemble {
         settings: &working,
         preprocessing: &problem.preprocessing,
@@ -50,6 +61,7 @@ pub(super) fn fit<T: Scalar>(
         exact_train_loss: of.exact_train_loss,
         tolerance: of.tolerance,
         processes: *processes,
+        workers,
     };
     let checkpoint = kept.checkpoint.take();
     let trained = match kept.writers() {
@@ -58,7 +70,10 @@ pub(super) fn fit<T: Scalar>(
         }
         None => ensemble.train(start.as_ref(), checkpoint, None, &mut Both(&mut Silent, observer))?,
     };
-    let held_out = trained.held_out()?;
+    let held_out = match trained.held_out()? {
+        None if trained.fit.failure.is_none() => left_out::of(problem, &trained.networks, settings, observer)?,
+        held_out => held_out,
+    };
     let Trained { networks, fit, shared } = trained;
     Ok(Fitted {
         learned: Learned::networks(&networks)?,

@@ -20,10 +20,11 @@ use crate::settings::Config;
 const CUTS: usize = 25;
 
 /// Kinds of runs, each with several checkpoints.
-const KINDS: [&[(&str, &str)]; 4] = [
+const KINDS: [&[(&str, &str)]; 5] = [
     &[("model", "mlp:6:tanh"), ("optimizer", "adam"), ("epochs", "12"), ("batch-size", "8")],
     &[("model", "mlp:6:tanh"), ("epochs", "8"), ("ridge", "0")],
     &[("model", "mlp:4:tanh"), ("ensemble", "3"), ("optimizer", "sgd"), ("epochs", "5")],
+    &[("model", "mlp:4:tanh"), ("ensemble", "4"), ("optimizer", "adam"), ("epochs", "5"), ("threads", "2")],
     &[("model", "ntk:depth=1:relu")],
 ];
 

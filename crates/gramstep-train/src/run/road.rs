@@ -22,7 +22,8 @@ use crate::outcome::metrics::loss_of_constant;
 use crate::outcome::{Report, SCHEMA_VERSION};
 use crate::predictor::{Known, Learned, Predictor};
 use crate::report::write_run;
-use crate::settings::{Candidates, Config, Facts, Settings};
+use crate::settings::{Candidates, Config, Facts, Settings, all_processors};
+use crate::training::workers::Workers;
 
 /// What is to be done, or what was done when the user ended the choice of it.
 enum Decision {
@@ -71,16 +72,18 @@ impl<T: Scalar> Assignment<'_, T> {
         // Before a choice names a model.
         config.candidates.get_or_insert(Settings::candidates(&config, Facts::of(self.problem)));
         let mut ended = None;
-        (config.model, config.ensemble) = self.processes.first(|| {
+        (config.model, config.ensemble, config.time_limit) = self.processes.first(|| {
             let mut config = Config { candidates: Some(Candidates::NETWORKS), ..config.clone() };
-            let mut fit = |config: &Config| {
+            let own = Workers::new(config.threads.unwrap_or_else(all_processors));
+            let fit = |config: &Config| {
                 // The first process chooses alone: the others wait for what it decides.
-                let processes = self.processes.flag().into();
-                let of = Assignment { config, judges_test: false, exact_train_loss: false, processes, ..*self };
+                let (processes, workers) = (self.processes.flag().into(), Some(self.workers.unwrap_or(&own)));
+                let of =
+                    Assignment { config, judges_test: false, exact_train_loss: false, processes, workers, ..*self };
                 of.learn(Keep::Nothing, &mut Silent)
             };
-            ended = choice::settle(Facts::of(self.problem), &mut config, &mut fit, self.processes.flag(), observer)?;
-            Ok((config.model, config.ensemble))
+            ended = choice::settle(Facts::of(self.problem), &mut config, &fit, self.processes.flag(), observer)?;
+            Ok((config.model, config.ensemble, config.time_limit))
         })?;
         match ended {
             // Several processes have to end alike: with a step of the network that is taken where nothing was tried.

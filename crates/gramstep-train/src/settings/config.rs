@@ -174,7 +174,7 @@ settings! {
     ensemble: Option<usize> where ONE_OR_MORE => always(usize) {
         group: Model, value: "N", example: "2", kernel: false, taken: Taken::Train,
         default: Some(
-            "where model and limits are left open 5 on small tables and 3 up to 20 000 numbers to predict, else 1"
+            "where model and steps are left open 5 on small tables and 3 up to 20 000 numbers to predict, else 1"
         ),
     }
     /// auto bends far outliers of an input towards the others, and rows outside the training range towards it; none
@@ -240,7 +240,8 @@ settings! {
     epochs: Option<usize> where ONE_OR_MORE => always(usize) {
         group: Stopping, value: "N", example: "3", kernel: false,
     }
-    /// The longest time, such as 60s, 2m, 1h.
+    /// The longest time of training, such as 60s, 2m, 1h; on small tables half of it is for the choice of a model that is
+    /// left open.
     time_limit: Option<TimeLimit> => maybe(TimeLimit) {
         group: Stopping, value: "TIME", example: "1.5h", kernel: false, hyphen: Hyphen::Value,
     }

@@ -17,7 +17,7 @@ mod values;
 pub use adversary::Adversary;
 pub use candidates::Candidates;
 pub use config::{Config, FORMAT_VERSION, SETTINGS, Setting, Settings};
-pub(crate) use memory::check_memory;
+pub(crate) use memory::{check_memory, room_for};
 pub use resolved::{Facts, all_processors};
 pub use setting::{Entry, Group, Hyphen, Taken};
 pub use values::{BatchSize, DampingChoice, InputBounds, OptimizerName, Precision, Preset, RidgeChoice, TimeLimit};

@@ -107,6 +107,15 @@ fn header(body: &[u8]) -> String {
     format!("{{\"format_version\":{FORMAT_VERSION},\"blake3\":\"{}\"}}", blake3::hash(body).to_hex())
 }
 
+/// Takes the checkpoints of a training.
+pub(crate) trait Checkpoints {
+    /// Whether it is time for another one.
+    fn is_due(&self) -> bool;
+
+    /// Keeps one. What was observed before it is in the record.
+    fn keep(&mut self, checkpoint: Checkpoint) -> Result<()>;
+}
+
 /// Writes the checkpoints of one run.
 #[derive(Debug)]
 pub(crate) struct Keeper {
@@ -124,13 +133,18 @@ impl Keeper {
         Self { checkpoint, record, next: Instant::now(), data, finished: Vec::new() }
     }
 
-    /// Whether it is time for another checkpoint.
-    pub(crate) fn is_due(&self) -> bool {
+    /// When it is time for another checkpoint.
+    pub(crate) fn next(&self) -> Instant {
+        self.next
+    }
+}
+
+impl Checkpoints for Keeper {
+    fn is_due(&self) -> bool {
         Instant::now() >= self.next
     }
 
-    /// Writes a checkpoint. The record must be flushed.
-    pub(crate) fn keep(&mut self, mut checkpoint: Checkpoint) -> Result<()> {
+    fn keep(&mut self, mut checkpoint: Checkpoint) -> Result<()> {
         let start = Instant::now();
         let record = disk::sync(&self.record);
         checkpoint.finished.clone_from(&self.finished);

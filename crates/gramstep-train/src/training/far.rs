@@ -5,23 +5,25 @@
 //! its error; or if its error alone, of which an average of M networks takes the part 1/M² (of a squared one), is more
 //! than the whole error of the median, and worth a word.
 
-use gramstep::{Model, Scalar};
+use gramstep::{Matrix, Model, Scalar};
 
 use crate::data::{Dataset, Targets};
 use crate::error::Result;
+use crate::outcome::deciding::deciding_loss;
 use crate::outcome::metrics;
 
 /// A smaller share of the error of the constant is not worth another training.
 const NOTICEABLE: f64 = 1e-3;
 
-/// The loss of a network on some rows, as a share of that of the constant that suits the training rows best.
+/// The loss of a network on some rows [that decides](crate::outcome::deciding), as a share of that of the constant that suits the training rows best.
 pub(super) fn share<T: Scalar>(
     model: &Model<T>,
     train: &Dataset<T>,
     judging: &Dataset<T>,
     targets: &Targets,
 ) -> Result<f64> {
-    Ok(metrics::loss(model, judging, targets)? / metrics::loss_of_constant(train, judging, targets))
+    let loss = |outputs: &Matrix<f64>| deciding_loss(outputs, judging, targets);
+    Ok(loss(&metrics::outputs(model, &judging.inputs)?) / loss(&metrics::constant(train, judging.rows(), targets)))
 }
 
 /// The networks that are far worse than the others, by such shares.

@@ -2,16 +2,22 @@
 //! below.
 
 pub mod adversarial;
+mod again;
 mod averaging;
 mod batches;
 pub(crate) mod checkpoint;
+mod course;
 pub(crate) mod ensemble;
 mod far;
 mod finished;
 pub(crate) mod folds;
 mod judge;
+mod member;
 pub mod optimizer;
 pub mod processes;
 mod ridge_path;
 mod state;
+mod told;
+pub(crate) mod trained;
 pub mod trainer;
+pub(crate) mod workers;

@@ -4,7 +4,7 @@
 //! its rows have of n, and methods on the mean loss get κ/n.
 
 use gramstep::optim::{
-    Adam, AdamConfig, AdaptiveDamping, Damping, GramGaussNewton, GramGaussNewtonConfig, Optimizer, Sgd, SgdConfig,
+    Adam, AdamConfig, AdaptiveDamping, Damping, GramGaussNewton, GramGaussNewtonConfig, Optimizer, Plan, Sgd, SgdConfig,
 };
 use gramstep::solve::Solver;
 use gramstep::{Model, Scalar};
@@ -48,16 +48,21 @@ fn damping(settings: &Settings, samples: usize) -> Damping {
     }
 }
 
+/// How a step of Gram-Gauss-Newton will be solved; none of other methods.
+pub(super) fn system<T: Scalar>(settings: &Settings, model: &Model<T>, samples: usize) -> Result<Option<Plan>> {
+    if settings.optimizer != OptimizerName::GramGaussNewton {
+        return Ok(None);
+    }
+    let largest_batch = samples.div_ceil(batch_count(samples, settings.batch_size));
+    Ok(Some(GramGaussNewton::<T>::new(GramGaussNewtonConfig::default())?.plan(model, largest_batch)))
+}
+
 /// How a step of Gram-Gauss-Newton will be solved, for a person to read before the run; none for other methods.
 ///
 /// # Errors
 /// When a setting is outside its range, or a step would not fit in memory.
 pub(crate) fn plan<T: Scalar>(settings: &Settings, model: &Model<T>, samples: usize) -> Result<Option<String>> {
-    if settings.optimizer != OptimizerName::GramGaussNewton {
-        return Ok(None);
-    }
-    let largest_batch = samples.div_ceil(batch_count(samples, settings.batch_size));
-    let plan = GramGaussNewton::<T>::new(GramGaussNewtonConfig::default())?.plan(model, largest_batch);
+    let Some(plan) = system(settings, model, samples)? else { return Ok(None) };
     check_memory("the system of a step", plan.bytes, "give a smaller --batch-size, or --optimizer adam")?;
     let method = match plan.solver {
         Solver::Dual => format!("a system of {0}×{0}, one row a residual", plan.size),

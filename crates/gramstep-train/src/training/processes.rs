@@ -26,12 +26,14 @@ use crate::settings::all_processors;
 pub struct Processes<'a> {
     communicator: &'a dyn Communicator,
     stop: &'a AtomicBool,
+    /// Ends one training of several that run side by side.
+    over: Option<&'a AtomicBool>,
 }
 
 impl<'a> From<&'a AtomicBool> for Processes<'a> {
     /// One process.
     fn from(stop: &'a AtomicBool) -> Self {
-        Self { communicator: &Serial, stop }
+        Self { communicator: &Serial, stop, over: None }
     }
 }
 
@@ -39,7 +41,7 @@ impl<'a> Processes<'a> {
     /// Several processes. The flag of the first one counts.
     #[must_use]
     pub fn new(communicator: &'a dyn Communicator, stop: &'a AtomicBool) -> Self {
-        Self { communicator, stop }
+        Self { communicator, stop, over: None }
     }
 
     /// How many there are.
@@ -61,6 +63,16 @@ impl<'a> Processes<'a> {
     /// The flag of this process alone.
     pub(crate) fn flag(self) -> &'a AtomicBool {
         self.stop
+    }
+
+    /// The same with another flag that ends a training.
+    pub(crate) fn or(self, over: &'a AtomicBool) -> Self {
+        Self { over: Some(over), ..self }
+    }
+
+    /// Whether a flag of this process ends its training.
+    pub(crate) fn are_called_off(self) -> bool {
+        self.stop.load(Ordering::Relaxed) || self.over.is_some_and(|over| over.load(Ordering::Relaxed))
     }
 
     /// This process's share of some rows.
@@ -88,7 +100,7 @@ impl<'a> Processes<'a> {
 
     /// Whether the user wants to end the run.
     pub(crate) fn is_stopped(self) -> Result<bool> {
-        self.first(|| Ok(self.stop.load(Ordering::Relaxed)))
+        self.first(|| Ok(self.are_called_off()))
     }
 
     /// Refuses processes that have something else than the first, by a hash of it; `advice` ends the message. One process

@@ -1,6 +1,5 @@
 //! The loop over epochs and batches, and every reason to end it.
 
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use gramstep::attack::ParameterBall;
@@ -15,7 +14,7 @@ use crate::settings::Settings;
 use crate::training::adversarial::Opponent;
 use crate::training::averaging::Averaging;
 use crate::training::batches::{batch_count, batches};
-use crate::training::checkpoint::{Checkpoint, Keeper};
+use crate::training::checkpoint::{Checkpoint, Checkpoints};
 use crate::training::judge::Judge;
 use crate::training::processes::Processes;
 use crate::training::state::{State, culprit};
@@ -178,7 +177,7 @@ impl<'a> Trainer<'a> {
         parts: Parts<'_, T>,
         observer: &mut dyn Observer,
         from: Option<Checkpoint>,
-        mut keeper: Option<&mut Keeper>,
+        mut keeper: Option<&mut dyn Checkpoints>,
     ) -> Result<Fit> {
         let resumed = from.is_some();
         let seconds = from.as_ref().map_or(0.0, |checkpoint| checkpoint.seconds);
@@ -284,7 +283,9 @@ impl<'a> Trainer<'a> {
             None if self.exact_train_loss || validation.is_none() => self.loss(model, train)?,
             None => running.sum / running.weight,
         };
-        let validation_loss = validation.map(|data| self.loss(model, data)).transpose()?;
+        let judge = self.judge(self.opponent.as_ref());
+        let validation = validation.map(|data| Ok::<_, Error>((data, judge.losses(model, data, true)?))).transpose()?;
+        let validation_loss = validation.map(|(_, (loss, _))| loss);
         if !train_loss.is_finite() {
             return Err(state.non_finite(culprit(model)));
         }
@@ -292,12 +293,12 @@ impl<'a> Trainer<'a> {
         let clean = match &state.start {
             None => None,
             Some(start) => Some(CleanEpoch {
-                loss: self.judge(None).loss(model, validation.unwrap_or(train))?,
+                loss: self.judge(None).loss(model, validation.map_or(train, |(data, _)| data))?,
                 distances: start.distances(model)?,
             }),
         };
         let test = test.map(|data| self.judge(None).metrics(model, data)).transpose()?;
-        let improved = state.judge(validation_loss.unwrap_or(train_loss), self.tolerance, model);
+        let improved = state.judge(validation.map_or(train_loss, |(_, (_, decides))| decides), self.tolerance, model);
         if let Some(averaging) = averaging {
             averaging.leave(model)?;
         }
@@ -326,7 +327,7 @@ impl<'a> Trainer<'a> {
 
     fn stop_now(&self, clock: Clock) -> Result<Option<StopReason>> {
         self.processes.first(|| {
-            if self.processes.flag().load(Ordering::Relaxed) {
+            if self.processes.are_called_off() {
                 return Ok(Some(StopReason::Interrupted));
             }
             let over = self.settings.time_limit.is_some_and(|limit| clock.elapsed() >= limit.0);
@@ -356,6 +357,7 @@ mod tests {
     use crate::data::{DataOptions, Portion, Problem, table_of};
     use crate::outcome::event::Silent;
     use crate::settings::Config;
+    use crate::training::checkpoint::Keeper;
     use crate::training::optimizer::build;
 
     fn problem() -> Problem {

@@ -1,6 +1,6 @@
 //! Softmax cross-entropy with the exact factor of its curvature.
 
-use super::{Curvature, Loss};
+use super::{Curvature, Loss, REACH_OF_LOGARITHMS};
 
 /// Softmax cross-entropy: ℓ = −Σ_a y_a ln p_a, p = softmax(f); y one-hot or any distribution.
 ///
@@ -60,6 +60,10 @@ impl Loss for CrossEntropyLoss {
             row[a] += root_a;
             z[a] = ((f[a] - log_sum).exp() - y[a]) / root_a;
         }
+    }
+
+    fn reach(&self) -> Option<f64> {
+        Some(REACH_OF_LOGARITHMS)
     }
 
     fn objection(&self, y: &[f64]) -> Option<(f64, &'static str)> {

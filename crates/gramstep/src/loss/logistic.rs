@@ -1,6 +1,6 @@
 //! Binary cross-entropy on one logit per output.
 
-use super::{Curvature, Loss};
+use super::{Curvature, Loss, REACH_OF_LOGARITHMS};
 
 /// Logistic loss: ln(1 + e^f) − y·f per output, y ∈ [0, 1] the probability of class 1 and f its logit.
 #[derive(Clone, Copy, Debug, Default)]
@@ -44,6 +44,10 @@ impl Loss for LogisticLoss {
             *b = half(f) * half(-f);
             *z = (sigmoid(f) - y) / *b;
         }
+    }
+
+    fn reach(&self) -> Option<f64> {
+        Some(REACH_OF_LOGARITHMS)
     }
 
     fn objection(&self, y: &[f64]) -> Option<(f64, &'static str)> {

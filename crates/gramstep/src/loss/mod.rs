@@ -60,11 +60,21 @@ pub trait Loss: Send + Sync + Debug {
     /// B (k entries if diagonal, k·k row-major if full, none if the identity) and z with B z = g.
     fn factor(&self, f: &[f64], y: &[f64], factor: &mut [f64], z: &mut [f64]);
 
+    /// The most that a step at a fixed damping should change the outputs of a sample, where outputs are logarithms and the
+    /// curvature can vanish while the gradient does not: no damping relative to it bounds such a step. None where the
+    /// curvature stays, or outputs have units.
+    fn reach(&self) -> Option<f64> {
+        None
+    }
+
     /// Why these targets do not fit this loss, and which of them, if they do not.
     fn objection(&self, _y: &[f64]) -> Option<(f64, &'static str)> {
         None
     }
 }
+
+/// How far steps reach where outputs are logarithms: a factor of 22 000 in odds or rates.
+const REACH_OF_LOGARITHMS: f64 = 10.0;
 
 /// The form of the curvature factor B of one sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

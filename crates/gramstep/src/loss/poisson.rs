@@ -1,6 +1,6 @@
 //! Counts, whose mean is the exponential of the output.
 
-use super::{Curvature, Loss};
+use super::{Curvature, Loss, REACH_OF_LOGARITHMS};
 
 /// Exponents beyond this are cut off: e¹⁰⁰ is no rate.
 const MOST: f64 = 100.0;
@@ -50,6 +50,10 @@ impl Loss for PoissonLoss {
             *b = rate(*f).max(LEAST).sqrt();
             *z = (rate(*f) - y) / *b;
         }
+    }
+
+    fn reach(&self) -> Option<f64> {
+        Some(REACH_OF_LOGARITHMS)
     }
 
     fn objection(&self, y: &[f64]) -> Option<(f64, &'static str)> {

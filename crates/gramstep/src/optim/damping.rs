@@ -11,7 +11,7 @@ use crate::error::{Result, check_not_negative, check_positive, check_setting};
 pub enum Damping {
     /// λ = F · mean diag BᵀGB, B the curvature factor of the loss and the sample weights. For the squared loss
     /// without sample weights B = 1 and this is F · mean diag G; for cross-entropy it shrinks as probabilities
-    /// approach 0 and 1.
+    /// approach 0 and 1, and [`Loss::reach`](crate::loss::Loss::reach) bounds the step.
     Relative(f64),
     /// λ itself.
     Absolute(f64),

@@ -16,6 +16,7 @@ mod kernel_gradient;
 mod kernel_infinite;
 mod kernel_learning;
 mod kernel_reference;
+mod left_out;
 mod losses;
 mod optimisers;
 mod posterior;

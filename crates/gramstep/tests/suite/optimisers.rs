@@ -27,8 +27,9 @@ fn losses() -> Vec<Box<dyn Loss>> {
     ]
 }
 
+/// Whatever the loss, a whole step.
 fn damped(damping: f64) -> GramGaussNewtonConfig {
-    GramGaussNewtonConfig::default().with_damping(Damping::Absolute(damping))
+    GramGaussNewtonConfig::default().with_damping(Damping::Absolute(damping)).with_max_output_change(f64::INFINITY)
 }
 
 /// θ after one step, minus θ before it.

@@ -1,5 +1,6 @@
 //! Identities that quantify over all networks and batches, on drawn ones.
 
+use gramstep::loss::{CrossEntropyLoss, LogisticLoss, Loss, PoissonLoss};
 use gramstep::model::Parameterization;
 use gramstep::optim::{Batch, Damping, GramGaussNewton, GramGaussNewtonConfig, Optimizer};
 use gramstep::solve::Solver;
@@ -68,6 +69,43 @@ proptest! {
         let jacobian = tangent.jacobian();
         let twin = Matrix::from_fn(u.len(), u.len(), |i, j| dot(jacobian.row(i), jacobian.row(j)));
         assert_close(gram.as_slice(), twin.as_slice(), 1e3, "G = J Jᵀ");
+    }
+
+    #[test]
+    fn no_step_at_a_fixed_damping_changes_logits_by_more_than_their_reach(
+        drawn in drawn(),
+        sureness in 0.0..300.0_f64,
+        exponent in -9..1_i32,
+        momentum in prop::sample::select(vec![0.0, 0.9]),
+        absolute in any::<bool>(),
+    ) {
+        let linear = Specification::mlp(&[3, 4], Activation::Tanh);
+        let mut model = Model::<f64>::builder(linear).seed(drawn.seed).build().unwrap();
+        // Sure of the classes that it draws, and mostly wrong.
+        let theta: Vec<f64> = normal::<f64>(drawn.seed, model.parameter_count()).iter().map(|v| sureness * v).collect();
+        model.set_theta(&theta).unwrap();
+        let x = drawn.x(&model);
+        let classes = Matrix::from_fn(drawn.samples, 4, |i, a| f64::from(u8::from((i + drawn.seed as usize) % 4 == a)));
+        let damping = 10_f64.powi(exponent);
+        let damping = if absolute { Damping::Absolute(damping) } else { Damping::Relative(damping) };
+        let losses: [&dyn Loss; 3] = [&CrossEntropyLoss, &LogisticLoss, &PoissonLoss];
+        for loss in losses {
+            let (mut model, reach) = (model.clone(), loss.reach().unwrap());
+            let mut config = GramGaussNewtonConfig::default().with_damping(damping);
+            config.momentum = momentum;
+            let mut optimizer = GramGaussNewton::new(config).unwrap();
+            let batch = Batch::new(&x, &classes).with_loss(loss);
+            for step in 0..12 {
+                let before = model.predict(&x).unwrap();
+                optimizer.step(&mut model, &batch).unwrap();
+                let after = model.predict(&x).unwrap();
+                let change: Vec<f64> = after.as_slice().iter().zip(before.as_slice()).map(|(a, b)| a - b).collect();
+                let change = norm(&change) / (drawn.samples as f64).sqrt();
+                // Directions that cancel leave some rounding.
+                let most = 1.001 * reach + 1e-9 * norm(before.as_slice());
+                prop_assert!(change <= most, "{}, step {step}: {change}", loss.name());
+            }
+        }
     }
 
     #[test]

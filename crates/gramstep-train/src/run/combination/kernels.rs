@@ -14,6 +14,8 @@ use crate::predictor::{KernelPart, Part, PartModel, View, inverse_temperature};
 /// With fewer rows, or fewer a column than these, scales are fitted anew without each fold: else the weights believe
 /// them too much.
 const SURE: (usize, usize) = (500, 20);
+/// But not without each single row.
+const MOST_FITS: usize = 20;
 
 /// A kernel regression and what it says of rows that it has not seen.
 pub(super) struct Tried {
@@ -48,7 +50,7 @@ impl Fitting<'_> {
         let Some(scales) = self.scales(kind, &rows, None)? else { return Ok(None) };
         let (n, d) = (rows.rows(), rows.inputs.columns());
         let regression = self.regression(&scales, &rows)?;
-        let parts = if n < SURE.0 || n < SURE.1 * d {
+        let parts = if folds.len() <= MOST_FITS && (n < SURE.0 || n < SURE.1 * d) {
             let mut parts = Vec::with_capacity(folds.len());
             for fold in folds {
                 let mut inside = vec![true; n];

@@ -59,7 +59,7 @@ impl Rows {
         let all: Dataset<f64> = match (&fitted.train, &problem.validation) {
             (Some(rows), _) => rows.cast(),
             (None, Some(validation)) => validation.followed_by(&problem.train)?.into_type(),
-            (None, None) => return Ok(None),
+            (None, None) => problem.train.cast(),
         };
         let folds = match (&fitted.held_out, &problem.validation) {
             (Some(held_out), _) => held_out.folds(),

@@ -25,7 +25,8 @@ pub struct GramGaussNewtonConfig {
     pub max_step_norm: Option<f64>,
     /// The most that a step may change the outputs of the batch by its linear model, ηJφ: root mean square over the
     /// samples of the Euclidean norm. Where a loss is curved its quadratic model says nothing of far outputs: the
-    /// curvature of a confident mistake is nearly 0, its gradient is not.
+    /// curvature of a confident mistake is nearly 0, its gradient is not. Where it is not set, steps at a fixed damping have
+    /// the loss's own bound, [`Loss::reach`](crate::loss::Loss::reach); infinite is none.
     pub max_output_change: Option<f64>,
     /// Method of solving; chosen from sizes and memory where it is not set.
     pub solver: Option<Solver>,

@@ -89,6 +89,8 @@ struct Problem<'c, T> {
     objective: f64,
     /// The loss before the step as people see it.
     reported: f64,
+    /// The most that the step may change the outputs.
+    reach: Option<f64>,
 }
 
 impl<T: Scalar> GramGaussNewton<T> {
@@ -143,7 +145,12 @@ impl<T: Scalar> GramGaussNewton<T> {
         let f: Matrix<f64> = tangent.own().predictions().cast();
         let loss = batch.evaluate(&f, &targets)?;
         let linear = batch.linearize(&f, &targets).gather(communicator)?;
-        Ok(Problem { tangent, linear, objective: loss.objective, reported: loss.reported })
+        let of_loss = match self.config.damping {
+            Damping::Adaptive(_) => None,
+            Damping::Relative(_) | Damping::Absolute(_) => batch.loss_function().reach(),
+        };
+        let reach = self.config.max_output_change.or(of_loss);
+        Ok(Problem { tangent, linear, objective: loss.objective, reported: loss.reported, reach })
     }
 
     /// The batch's loss with the parameters as they are now, over all processes.
@@ -230,8 +237,9 @@ impl<T: Scalar> GramGaussNewton<T> {
         Ok(relative + absolute / system::mean(&tangent.diagonal()?) < limit)
     }
 
-    /// η of this step: the schedule's, corrected for the start of the momentum, cut to the largest step norm.
-    fn length(&self, system: &System<'_, '_, T>, proposal: &Proposal) -> Result<f64> {
+    /// η of this step: the schedule's, corrected for the start of the momentum, cut to the largest step norm and
+    /// the largest change of the outputs.
+    fn length(&self, system: &System<'_, '_, T>, proposal: &Proposal, reach: Option<f64>) -> Result<f64> {
         let mut length = self.config.learning_rate * self.config.schedule.factor(self.step);
         if self.config.momentum > 0.0 {
             let power = self.config.momentum.powf(2.0 * (self.updates + 1.0));
@@ -243,7 +251,7 @@ impl<T: Scalar> GramGaussNewton<T> {
                 length = cap / step;
             }
         }
-        if let Some(cap) = self.config.max_output_change {
+        if let Some(cap) = reach {
             let change = norm(&system.output_change(&proposal.direction)?) / (system.samples() as f64).sqrt();
             if change * length > cap {
                 length = cap / change;
@@ -265,7 +273,7 @@ impl<T: Scalar> GramGaussNewton<T> {
             Damping::Adaptive(_) => self.adaptive * mean,
         };
         let proposal = self.propose(model, problem, system, damping)?;
-        let length = self.length(system, &proposal)?;
+        let length = self.length(system, &proposal, problem.reach)?;
         let momentum = self.momentum_after(system, &proposal.direction)?;
         system.add_direction(&proposal.direction, T::from_f64(-length), model.theta_buffer_mut())?;
         self.remember(momentum);
@@ -301,7 +309,7 @@ impl<T: Scalar> GramGaussNewton<T> {
                 }
                 proposal => proposal?,
             };
-            let length = self.length(system, &proposal)?;
+            let length = self.length(system, &proposal, problem.reach)?;
             let mut theta = start.clone();
             system.add_direction(&proposal.direction, T::from_f64(-length), &mut theta)?;
             let moved = match &proposal.image {

@@ -1,0 +1,85 @@
+//! The training of one network.
+
+use gramstep::{Model, Scalar};
+
+use super::checkpoint::{Checkpoint, Checkpoints};
+use super::ensemble::Ensemble;
+use crate::error::Result;
+use crate::outcome::Fit;
+use crate::outcome::event::{Event, Observer, Start};
+use crate::settings::{Settings, room_for};
+use crate::training::adversarial::{AdversarialOptimizer, Opponent};
+use crate::training::batches::batch_count;
+use crate::training::optimizer::{self, build};
+use crate::training::trainer::{Parts, Trainer};
+
+impl<T: Scalar> Ensemble<'_, T> {
+    /// A network before training.
+    pub(super) fn network(&self, number: usize) -> Result<Model<T>> {
+        let Self { settings, preprocessing, .. } = self;
+        let specification = settings.model.specification(preprocessing.inputs.shape(), preprocessing.targets.outputs());
+        let seed = settings.seed.wrapping_add(number as u64);
+        Ok(Model::builder(specification).seed(seed).device(self.workers.device().clone()).build()?)
+    }
+
+    /// How many of so many networks are trained side by side: as many as there are threads and memory is for, but not those of
+    /// images, of which a step keeps much, nor those of several processes, which decide together. What is learned does not
+    /// depend on it.
+    pub(super) fn at_once(&self, networks: usize) -> Result<usize> {
+        let most = networks.min(self.workers.places());
+        if most <= 1 || self.processes.count() > 1 || self.preprocessing.inputs.geometry().is_some() {
+            return Ok(1);
+        }
+        let (model, rows) = (self.network(0)?, self.parts.train.rows());
+        let system = optimizer::system(self.settings, &model, rows)?.map_or(0, |plan| plan.bytes);
+        // θ, the best so far, what the optimiser keeps, a direction; the rows.
+        let own = (4 * model.parameter_count() + rows * (model.inputs() + model.outputs())) * size_of::<T>();
+        Ok(most.min(room_for(system.saturating_add(own))).max(1))
+    }
+
+    /// Trains one network.
+    pub(super) fn member(
+        &self,
+        settings: &Settings,
+        number: usize,
+        model: &mut Model<T>,
+        parts: Parts<'_, T>,
+        (checkpoint, keeper): (Option<Checkpoint>, Option<&mut dyn Checkpoints>),
+        observer: &mut dyn Observer,
+    ) -> Result<Fit> {
+        let inputs = &self.preprocessing.inputs;
+        let samples = parts.train.rows();
+        let mut optimizer = build::<T>(settings, samples, model.outputs())?;
+        let opponent =
+            settings.adversarial.map(|adversary| Opponent::new(&adversary, inputs, settings.seed)).transpose()?;
+        if let Some(opponent) = &opponent {
+            let warm_up = settings.warm_up.unwrap_or(0).saturating_mul(batch_count(samples, settings.batch_size));
+            let optimizer_against =
+                AdversarialOptimizer::new(optimizer, opponent, settings.ball, warm_up as u64, model)?;
+            optimizer = Box::new(optimizer_against);
+        }
+        if let Some(plan) = optimizer::plan(settings, model, samples)?.filter(|_| number == 0) {
+            observer.note(&plan)?;
+        }
+        observer.observe(&Event::Start(&Start {
+            settings,
+            member: number,
+            samples,
+            parameters: model.parameter_count(),
+            steps_per_epoch: batch_count(samples, settings.batch_size),
+        }))?;
+        let mut trainer = Trainer::new(settings, &self.preprocessing.targets, self.processes)
+            .with_tolerance(self.tolerance)
+            .of_member(number);
+        if self.exact_train_loss {
+            trainer = trainer.with_exact_train_loss();
+        }
+        if let (Some(augmentation), Some(geometry)) = (settings.augment, inputs.geometry()) {
+            trainer = trainer.with_augmentation(augmentation, geometry);
+        }
+        if let Some(opponent) = opponent {
+            trainer = trainer.with_opponent(opponent);
+        }
+        trainer.go_on(model, optimizer.as_mut(), parts, observer, checkpoint, keeper)
+    }
+}
