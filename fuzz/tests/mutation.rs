@@ -10,7 +10,7 @@ use rand_chacha::ChaCha8Rng;
 const INPUTS: usize = 60_000;
 
 /// Pieces that mean something in one of the formats.
-const PIECES: [&[u8]; 24] = [
+const PIECES: [&[u8]; 33] = [
     b",",
     b";",
     b"\t",
@@ -35,6 +35,15 @@ const PIECES: [&[u8]; 24] = [
     b"'descr': '<f8'",
     b"\"weight\"",
     b"= ",
+    b"2024-05-03",
+    b"31/05/2024",
+    b"1.234,5",
+    b"1,234.5",
+    b" kg",
+    b"%",
+    b"=category",
+    b"=date:dmy",
+    b"=number",
 ];
 
 fn corpus(target: &str) -> Vec<Vec<u8>> {

@@ -35,6 +35,17 @@ pub enum ArrayTargets {
         /// What the names stand for.
         kind: Labels,
     },
+    /// Several labels of two values each.
+    MultiLabel {
+        /// A name for each of k.
+        columns: Vec<String>,
+        /// Its two values.
+        classes: Vec<[String; 2]>,
+        /// What the values of each stand for.
+        kinds: Vec<Labels>,
+        /// Whether each row has the second value; n×k of 0 and 1.
+        values: Matrix<f64>,
+    },
 }
 
 impl ArrayTargets {
@@ -56,7 +67,7 @@ impl ArrayTargets {
 
     fn rows(&self) -> usize {
         match self {
-            Self::Numbers { values, .. } => values.rows(),
+            Self::Numbers { values, .. } | Self::MultiLabel { values, .. } => values.rows(),
             Self::Classes { labels, .. } => labels.len(),
         }
     }
@@ -115,7 +126,7 @@ impl<'a, T: Scalar> Samples<'a, T> {
     /// Those of [`problem`](Self::problem).
     pub fn validation_share(&self) -> Result<f64> {
         let outputs = match &self.targets {
-            ArrayTargets::Numbers { values, .. } => values.columns(),
+            ArrayTargets::Numbers { values, .. } | ArrayTargets::MultiLabel { values, .. } => values.columns(),
             ArrayTargets::Classes { .. } => 1,
         };
         let distinct = self.usable()?;
@@ -196,6 +207,11 @@ impl<'a, T: Scalar> Samples<'a, T> {
                 hasher.texts(classes);
                 hasher.numbers(labels.iter().map(|&label| label as f64));
             }
+            ArrayTargets::MultiLabel { columns, classes, values, .. } => {
+                hasher.texts(columns);
+                hasher.texts(classes.as_flattened());
+                hasher.numbers(values.as_slice().iter().copied());
+            }
         }
         hasher.numbers(self.weights.iter().flatten().copied());
         hasher.finish()
@@ -254,12 +270,17 @@ impl<'a, T: Scalar> Samples<'a, T> {
                 let learned: Vec<Vec<f64>> = (0..values.columns()).map(column).collect();
                 Targets::regression(columns.clone(), &learned, weights.of_rows(rows).as_deref(), &self.learning)
             }
-            ArrayTargets::Classes { .. } if self.learning != Learning::default() => {
+            ArrayTargets::Classes { .. } | ArrayTargets::MultiLabel { .. } if self.learning != Learning::default() => {
                 Err(self.learning.refused(&["y".to_owned()]))
             }
             ArrayTargets::Classes { classes, kind, .. } => {
                 Ok(Targets::Classification { column: "y".to_owned(), classes: classes.clone(), labels: *kind })
             }
+            ArrayTargets::MultiLabel { columns, classes, kinds, .. } => Ok(Targets::MultiLabel {
+                columns: columns.clone(),
+                classes: classes.clone(),
+                labels: kinds.clone(),
+            }),
         }
     }
 
@@ -285,9 +306,14 @@ impl<'a, T: Scalar> Samples<'a, T> {
                 }
                 Matrix::from_fn(rows.len(), k, |i, a| if labels[rows[i]] == a { T::ONE } else { T::ZERO })
             }
+            (ArrayTargets::MultiLabel { values, .. }, Targets::MultiLabel { columns, .. })
+                if values.columns() == columns.len() =>
+            {
+                values.select_rows(rows).cast()
+            }
             _ => {
                 let got = match &self.targets {
-                    ArrayTargets::Numbers { values, .. } => values.columns(),
+                    ArrayTargets::Numbers { values, .. } | ArrayTargets::MultiLabel { values, .. } => values.columns(),
                     ArrayTargets::Classes { classes, .. } => classes.len(),
                 };
                 return Err(CoreError::Shape { what: "columns of the targets", expected: k, got }.into());
@@ -301,7 +327,9 @@ impl<T: Scalar> Keyed for Samples<'_, T> {
     fn feed(&self, row: usize, hasher: &mut DefaultHasher) {
         (0..self.inputs.columns()).for_each(|j| bits(self.inputs.get(row, j).to_f64()).hash(hasher));
         match &self.targets {
-            ArrayTargets::Numbers { values, .. } => values.row(row).iter().for_each(|&y| bits(y).hash(hasher)),
+            ArrayTargets::Numbers { values, .. } | ArrayTargets::MultiLabel { values, .. } => {
+                values.row(row).iter().for_each(|&y| bits(y).hash(hasher));
+            }
             ArrayTargets::Classes { labels, .. } => labels[row].hash(hasher),
         }
     }
@@ -310,7 +338,7 @@ impl<T: Scalar> Keyed for Samples<'_, T> {
         let bits_of = |i: usize, j: usize| bits(self.inputs.get(i, j).to_f64());
         (0..self.inputs.columns()).all(|j| bits_of(a, j) == bits_of(b, j))
             && match &self.targets {
-                ArrayTargets::Numbers { values, .. } => {
+                ArrayTargets::Numbers { values, .. } | ArrayTargets::MultiLabel { values, .. } => {
                     values.row(a).iter().zip(values.row(b)).all(|(&y, &other)| bits(y) == bits(other))
                 }
                 ArrayTargets::Classes { labels, .. } => labels[a] == labels[b],

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Encoding, Meaning, Preprocessing, ReadOptions, Reading, Table, Targets};
+use super::{Encoding, Meaning, Preprocessing, ReadOptions, Reading, Table, Task};
 
 impl Preprocessing {
     /// The columns that are used.
@@ -32,8 +32,8 @@ impl Preprocessing {
         for column in self.inputs.columns.iter().filter(text) {
             reading.columns.insert(column.name.clone(), Meaning::Shortened);
         }
-        if let Targets::Classification { column, .. } = &self.targets {
-            reading.columns.insert(column.clone(), Meaning::Shortened);
+        if self.targets.task() == Task::Classification {
+            reading.columns.extend(self.targets.columns().iter().map(|column| (column.clone(), Meaning::Shortened)));
         }
         reading
     }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::usable::Usable;
-use super::{DataOptions, Dataset, Inputs, Reading, Table, Targets, Task};
+use super::{Cells, DataOptions, Dataset, Inputs, Reading, Table, Targets, Task};
 use crate::error::Result;
 
 /// From columns of a table to inputs and targets of a network; stored with the model.
@@ -20,6 +20,17 @@ pub struct Preprocessing {
     /// What the cells of the training table meant; none in files of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reading: Option<Reading>,
+}
+
+/// Whether several targets have two values each.
+fn are_labels(table: &Table, rows: &[usize], columns: &[String]) -> bool {
+    let has_two = |name: &String| {
+        let Some(Cells::Numbers(values)) = table.column(name).map(|column| &column.cells) else { return false };
+        let first = values[rows[0]];
+        let mut others = rows.iter().map(|&row| values[row]).filter(|&value| value != first);
+        others.next().is_some_and(|second| others.all(|value| value == second))
+    };
+    columns.len() > 1 && !rows.is_empty() && columns.iter().all(has_two)
 }
 
 impl Preprocessing {
@@ -39,6 +50,10 @@ impl Preprocessing {
         let guess = Targets::guess(table, columns)?;
         if options.task.is_none() && guess == Task::Classification && table.task.is_none() {
             notes.push(format!("`{}` is text: --task classification", columns.join("`, `")));
+        }
+        if options.task.is_none() && guess == Task::Regression && are_labels(table, rows, columns) {
+            let names = columns.join("`, `");
+            notes.push(format!("`{names}` are numbers of two values: --task classification learns them as labels"));
         }
         let task = options.task.unwrap_or(guess);
         let targets = Targets::fit(table, rows, weights, columns, task, &options.learning)?;

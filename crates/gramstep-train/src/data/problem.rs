@@ -4,7 +4,7 @@ use gramstep::Scalar;
 
 use super::folds::fold;
 use super::identity::DataHasher;
-use super::sharing::{class_column, share_out};
+use super::sharing::share_out;
 use super::usable::{Usable, target_columns};
 use super::{
     Cells, DataHash, DataOptions, Dataset, ImageSettings, Portion, Preprocessing, Progress, ReadOptions, Source, Split,
@@ -264,14 +264,14 @@ impl Division {
         let validation = options.validation.clone().unwrap_or(Portion::Fraction(validation_share));
         let (validation, validation_file) = fraction_or_source(&validation)?;
         let shares = (test, validation);
-        let class = class_column(columns, task);
+        let classes = if task == Task::Classification { columns } else { &[] };
         if let Some(part) = options.fold {
-            let (test, others) = fold(table, &usable.rows, (&options.split, class), part, options.seed)?;
-            let split = share_out(table, &others, &options.split, class, (0.0, validation), options.seed, notes)?;
+            let (test, others) = fold(table, &usable.rows, (&options.split, classes), part, options.seed)?;
+            let split = share_out(table, &others, &options.split, classes, (0.0, validation), options.seed, notes)?;
             let split = Split { test, ..split };
             return Ok(Self { split, usable, test_file: None, validation_file, test_portion, validation_share });
         }
-        let split = share_out(table, &usable.rows, &options.split, class, shares, options.seed, notes)?;
+        let split = share_out(table, &usable.rows, &options.split, classes, shares, options.seed, notes)?;
         Ok(Self { split, usable, test_file, validation_file, test_portion, validation_share })
     }
 }
@@ -319,7 +319,7 @@ mod tests {
     fn scale(problem: &Problem) -> &Standardisation {
         match &problem.preprocessing.targets {
             Targets::Regression { standardisation, .. } => standardisation,
-            Targets::Classification { .. } => panic!("the target is a number"),
+            _ => panic!("the target is a number"),
         }
     }
 

@@ -17,6 +17,6 @@ pub use kernel_model::KernelModel;
 pub use known::Known;
 pub use learned::{Learned, Network};
 pub use table::ErrorBars;
-pub(crate) use temperature::inverse_temperature;
+pub(crate) use temperature::{inverse_temperature, inverse_temperature_of_labels};
 pub use uncertainty::{Uncertainty, half_width};
 pub use whole::Predictor;

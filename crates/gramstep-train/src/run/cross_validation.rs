@@ -5,13 +5,14 @@ use gramstep::{Matrix, Scalar};
 
 use super::assignment::Assignment;
 use super::prepare;
-use crate::data::{DataOptions, Dataset, Fold, Problem};
+use crate::data::{DataOptions, Dataset, Fold, Problem, Task};
 use crate::error::Result;
 use crate::folder::Keep;
 use crate::format::cell::text_cell;
 use crate::outcome::Folds;
 use crate::outcome::event::{Observer, Silent};
-use crate::outcome::metrics::{Metrics, in_own_units, largest};
+use crate::outcome::labels::chosen;
+use crate::outcome::metrics::{Metrics, in_own_units};
 use crate::settings::{Config, Precision};
 use crate::training::processes::Processes;
 
@@ -92,9 +93,12 @@ fn judge<T: Scalar>(
     let truth = targets.truth(&test.targets);
     let row = |(i, &line): (usize, &u64)| {
         let mut row = vec![line.to_string(), (number + 1).to_string()];
-        match targets.classes() {
-            Some(classes) => row.extend([&truth, &outputs].map(|matrix| classes[largest(matrix.row(i))].clone())),
-            None => row.extend(cells(&truth, i)),
+        match targets.task() {
+            Task::Classification => {
+                let both = [&truth, &outputs].into_iter().flat_map(|matrix| chosen(targets, matrix.row(i)));
+                row.extend(both.map(str::to_owned));
+            }
+            Task::Regression => row.extend(cells(&truth, i)),
         }
         row.extend(cells(&outputs, i));
         (line, row)

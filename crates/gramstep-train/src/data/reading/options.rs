@@ -150,8 +150,10 @@ impl ReadOptions {
         marks
     }
 
-    /// The same for a table with the columns of one that was read before.
-    pub(crate) fn like(&self, earlier: Reading, wanted: Vec<String>) -> Self {
+    /// The same for a later table: its columns mean what they meant in an earlier one, of which the columns `wanted` are
+    /// used.
+    #[must_use]
+    pub fn like(&self, earlier: Reading, wanted: Vec<String>) -> Self {
         Self { earlier: Some(earlier), wanted, ..self.clone() }
     }
 }
