@@ -211,13 +211,15 @@ class ThreatModel:
 class Data:
     def __new__(
         cls,
-        x: _Array,
+        x: _Array | dict[str, Any],
         y: _Array,
         *,
         columns: Sequence[str],
         targets: Sequence[str],
         classes: Sequence[str] | None = None,
         labels: str = "text",
+        several: Sequence[tuple[str, str, str]] | None = None,
+        categories: Sequence[str] = (),
         sample_weight: _Array | None = None,
         impute: bool = False,
     ) -> Data: ...
@@ -226,8 +228,8 @@ class Data:
 class Predictor:
     @staticmethod
     def load(folder: str | PathLike[str], threads: int = 0) -> Predictor: ...
-    def predict(self, x: ArrayLike) -> _Array: ...
-    def deviation(self, x: ArrayLike) -> _Array: ...
+    def predict(self, x: ArrayLike | dict[str, Any]) -> _Array: ...
+    def deviation(self, x: ArrayLike | dict[str, Any]) -> _Array: ...
     def predict_table(
         self, columns: dict[str, Any], *, deviation: bool = False, interval: float | None = None
     ) -> dict[str, Any]: ...

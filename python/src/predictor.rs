@@ -1,15 +1,16 @@
 //! What was learned, behind the estimators and `load_run` alike.
 
+use std::ffi::CString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use gramstep::Device;
+use gramstep::{Device, Matrix};
 use gramstep_train::Predictor;
 use gramstep_train::arrays::{self, How, Learnt};
-use gramstep_train::data::FrameCells;
+use gramstep_train::outcome::Predictions;
 use gramstep_train::predictor::{ErrorBars, Network as Learned};
 use gramstep_train::settings::Config;
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::{PyTypeError, PyUserWarning, PyValueError};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyDict};
@@ -118,11 +119,21 @@ impl PyPredictor {
         Ok(Self { predictor: Arc::new(predictor), story: None })
     }
 
+    /// Of rows of an array, or of columns by name.
     fn predict(&self, py: Python<'_>, x: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        if let Ok(columns) = x.cast::<PyDict>() {
+            let values = self.warned(py, columns, ErrorBars::default())?;
+            return Ok(array2(py, values)?.into_any().unbind());
+        }
         if is_single(x) { self.outputs::<f32>(py, x, false) } else { self.outputs::<f64>(py, x, false) }
     }
 
     fn deviation(&self, py: Python<'_>, x: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        if let Ok(columns) = x.cast::<PyDict>() {
+            let both = self.warned(py, columns, ErrorBars { deviation: true, interval: None })?;
+            let deviations = Matrix::from_fn(both.rows(), both.columns() / 2, |i, a| both[(i, 2 * a + 1)]);
+            return Ok(array2(py, deviations)?.into_any().unbind());
+        }
         if is_single(x) { self.outputs::<f32>(py, x, true) } else { self.outputs::<f64>(py, x, true) }
     }
 
@@ -135,14 +146,7 @@ impl PyPredictor {
         deviation: bool,
         interval: Option<f64>,
     ) -> PyResult<Bound<'py, PyDict>> {
-        let columns = columns.iter().map(|(name, cells)| column(&name, &cells)).collect::<PyResult<_>>()?;
-        let table = self.predictor.frame("the table", columns).map_err(train)?;
-        let bars = ErrorBars { deviation, interval };
-        let predictions = py.detach(|| match bars {
-            ErrorBars { deviation: false, interval: None } => self.predictor.predict(&table),
-            _ => self.predictor.predict_with(&table, bars),
-        });
-        let predictions = predictions.map_err(train)?;
+        let predictions = self.predictions(py, columns, ErrorBars { deviation, interval })?;
         let out = PyDict::new(py);
         out.set_item("header", &predictions.header)?;
         out.set_item("classes", &predictions.classes)?;
@@ -192,6 +196,25 @@ impl PyPredictor {
 }
 
 impl PyPredictor {
+    fn predictions(&self, py: Python<'_>, columns: &Bound<'_, PyDict>, bars: ErrorBars) -> PyResult<Predictions> {
+        let table = self.predictor.frame("the table", samples::columns(columns)?).map_err(train)?;
+        let predictions = py.detach(|| match bars {
+            ErrorBars { deviation: false, interval: None } => self.predictor.predict(&table),
+            _ => self.predictor.predict_with(&table, bars),
+        });
+        predictions.map_err(train)
+    }
+
+    /// Values of predictions; what is repaired or a guess is a warning.
+    fn warned(&self, py: Python<'_>, columns: &Bound<'_, PyDict>, bars: ErrorBars) -> PyResult<Matrix<f64>> {
+        let predictions = self.predictions(py, columns, bars)?;
+        for note in &predictions.notes {
+            let text = CString::new(note.replace('\0', " ")).map_err(|error| PyValueError::new_err(error.to_string()))?;
+            PyErr::warn(py, &py.get_type::<PyUserWarning>(), &text, 2)?;
+        }
+        Ok(predictions.values)
+    }
+
     fn outputs<T: Number>(&self, py: Python<'_>, x: &Bound<'_, PyAny>, deviation: bool) -> PyResult<Py<PyAny>> {
         let x = Input::<T>::new(x, "X")?;
         let x = x.samples()?;
@@ -199,13 +222,4 @@ impl PyPredictor {
         let outputs = py.detach(|| if deviation { predictor.deviation_array(x) } else { predictor.predict_array(x) });
         Ok(array2(py, outputs.map_err(train)?)?.into_any().unbind())
     }
-}
-
-fn column(name: &Bound<'_, PyAny>, cells: &Bound<'_, PyAny>) -> PyResult<(String, FrameCells)> {
-    let name = name.extract()?;
-    let cells = match cells.extract::<Vec<Option<String>>>() {
-        Ok(text) => FrameCells::Text(text),
-        Err(_) => FrameCells::Numbers(Input::<f64>::new(cells, "a column")?.to_vec()),
-    };
-    Ok((name, cells))
 }

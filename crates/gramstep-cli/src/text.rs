@@ -232,7 +232,7 @@ pub(crate) fn comparison(comparison: &Comparison) -> String {
                     quality(report.test.as_ref()),
                 ]);
             }
-            Entry::Failed { optimizer, error } => {
+            Entry::Failed { optimizer, error, .. } => {
                 rows.push(vec![optimizer.to_string(), "failed".to_owned()]);
                 let _ = writeln!(failures, "{optimizer}: {error}");
             }

@@ -20,7 +20,8 @@ impl Preprocessing {
     }
 
     /// How a later table is read; `own` is what is said of it.
-    pub(crate) fn read_options(&self, own: &ReadOptions) -> ReadOptions {
+    #[must_use]
+    pub fn read_options(&self, own: &ReadOptions) -> ReadOptions {
         let wanted = self.used().cloned().collect();
         own.like(self.reading.clone().unwrap_or_else(|| self.earlier_reading()), wanted)
     }

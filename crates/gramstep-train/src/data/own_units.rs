@@ -71,7 +71,8 @@ impl Targets {
                 .chain(classes.iter().map(|class| format!("probability_{class}")))
                 .collect(),
             Self::MultiLabel { columns, classes, .. } => {
-                let both = columns.iter().zip(classes).flat_map(|(name, two)| two.iter().map(move |value| (name, value)));
+                let both =
+                    columns.iter().zip(classes).flat_map(|(name, two)| two.iter().map(move |value| (name, value)));
                 (columns.iter().map(|name| format!("predicted_{name}")))
                     .chain(both.map(|(name, value)| format!("probability_{name}_{value}")))
                     .collect()

@@ -39,6 +39,13 @@ impl Preprocessing {
         Self { inputs, targets, weights: None, reading: Some(Reading::default()) }
     }
 
+    /// Of the columns of a table that the inputs use; the targets stand beside it.
+    pub(crate) fn of_table(inputs: Inputs, targets: Targets, table: &Table) -> Self {
+        let mut made = Self { inputs, targets, weights: None, reading: None };
+        made.reading = Some(made.kept_reading(table));
+        made
+    }
+
     /// Decides from the given rows, of which the ones of weight w count as w rows.
     pub(super) fn fit(
         options: &DataOptions,
@@ -49,7 +56,8 @@ impl Preprocessing {
     ) -> Result<Self> {
         let guess = Targets::guess(table, columns)?;
         if options.task.is_none() && guess == Task::Classification && table.task.is_none() {
-            notes.push(format!("`{}` is text: --task classification", columns.join("`, `")));
+            let be = if columns.len() == 1 { "is" } else { "are" };
+            notes.push(format!("`{}` {be} text: --task classification", columns.join("`, `")));
         }
         if options.task.is_none() && guess == Task::Regression && are_labels(table, rows, columns) {
             let names = columns.join("`, `");

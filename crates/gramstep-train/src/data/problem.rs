@@ -82,6 +82,7 @@ impl Problem {
         earlier: Option<&Preprocessing>,
         progress: &mut Progress<'_>,
     ) -> Result<Self> {
+        options.source.check_options(&options.reading)?;
         let table =
             options.source.read_with(&read_options(options, earlier), &image_settings(options, earlier), progress)?;
         Self::make(&table, options, earlier, progress)
@@ -123,6 +124,7 @@ impl Problem {
     /// # Errors
     /// When it cannot be read.
     pub(crate) fn table(options: &DataOptions, progress: &mut Progress<'_>) -> Result<Table> {
+        options.source.check_options(&options.reading)?;
         options.source.read_with(&read_options(options, None), &image_settings(options, None), progress)
     }
 

@@ -171,7 +171,6 @@ fn in_groups(
     Ok(Split { train, validation, test })
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;

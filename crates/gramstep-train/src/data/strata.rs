@@ -21,7 +21,9 @@ pub(super) fn strata(table: &Table, rows: &[usize], targets: &[String]) -> Resul
             })
             .collect();
         let mut counts = vec![0_usize; places.len()];
-        own.iter().for_each(|&class| counts[class] += 1);
+        for &class in &own {
+            counts[class] += 1;
+        }
         let found = own.into_iter().map(|class| (counts[class], all + class));
         rarest = Some(match rarest {
             None => found.collect(),

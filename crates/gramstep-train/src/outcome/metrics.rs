@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::classes::PerClass;
 use super::labels::{self, AllLabels, LabelScores, both_probabilities};
-use super::weighted_mean::weighted_mean;
 pub(crate) use super::logits::{largest, log_sum_exp, softmax};
+use super::weighted_mean::weighted_mean;
 use crate::data::quantile::quantile;
 use crate::data::{Dataset, LossChoice, Targets, Transform};
 use crate::error::Result;

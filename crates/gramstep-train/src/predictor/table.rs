@@ -48,6 +48,7 @@ impl Predictor {
     /// # Errors
     /// When the source cannot be read.
     pub fn read_with(&self, source: &Source, options: &ReadOptions, threads: usize) -> Result<Table> {
+        source.check_options(options)?;
         let mut images = self.preprocessing().inputs.image_settings(BrokenImages::Skip, threads);
         images.gaps = true;
         source.read_with(&self.preprocessing().read_options(options), &images, &mut |_, _| {})

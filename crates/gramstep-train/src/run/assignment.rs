@@ -6,6 +6,14 @@ use crate::predictor::Predictor;
 use crate::settings::Config;
 use crate::training::processes::Processes;
 
+/// What folds come to.
+#[derive(Clone, Debug)]
+pub(crate) struct CrossValidation {
+    pub(crate) folds: Folds,
+    /// A CSV: line of the row in the file, fold, true values and predictions; none where it is kept already.
+    pub(crate) predictions: Option<Vec<u8>>,
+}
+
 /// What is to be learned, and how.
 #[derive(Clone, Copy)]
 pub(crate) struct Assignment<'a, T> {
@@ -21,7 +29,7 @@ pub(crate) struct Assignment<'a, T> {
     pub(crate) judges_test: bool,
     pub(crate) processes: Processes<'a>,
     /// Of the cross-validation before this fit.
-    pub(crate) folds: Option<&'a Folds>,
+    pub(crate) folds: Option<&'a CrossValidation>,
 }
 
 impl<'a, T> Assignment<'a, T> {

@@ -1,11 +1,13 @@
 //! `--folds K`: every row is predicted by a fit that has not seen it, then the final fit is made of all rows but those of the
 //! test, as without folds.
 
+use std::sync::atomic::Ordering;
+
 use gramstep::{Matrix, Scalar};
 
-use super::assignment::Assignment;
+use super::assignment::{Assignment, CrossValidation};
 use super::prepare;
-use crate::data::{DataOptions, Dataset, Fold, Problem, Task};
+use crate::data::{DataOptions, Dataset, Fold, Problem, Table, Task};
 use crate::error::Result;
 use crate::folder::Keep;
 use crate::format::cell::text_cell;
@@ -15,13 +17,6 @@ use crate::outcome::labels::chosen;
 use crate::outcome::metrics::{Metrics, in_own_units};
 use crate::settings::{Config, Precision};
 use crate::training::processes::Processes;
-
-/// What folds come to.
-pub(super) struct CrossValidation {
-    pub(super) folds: Folds,
-    /// A CSV: line of the row in the file, fold, true values and predictions.
-    pub(super) predictions: Vec<u8>,
-}
 
 /// What a fold is judged to be.
 struct Judged {
@@ -37,17 +32,20 @@ struct Judged {
 /// Those of a fit.
 pub(super) fn cross_validate(
     config: &Config,
+    table: &Table,
     count: usize,
     precision: Precision,
     processes: Processes<'_>,
     observer: &mut dyn Observer,
 ) -> Result<Option<CrossValidation>> {
     let options = config.data_options()?;
-    let table = Problem::table(&options, &mut |_, _| {})?;
     let (mut metrics, mut header, mut rows) = (Vec::new(), Vec::new(), Vec::new());
     for number in 0..count {
+        if processes.flag().load(Ordering::Relaxed) {
+            return Ok(None);
+        }
         let fold = Some(Fold { number, of: count });
-        let mut problem = Problem::of_table(&table, &DataOptions { fold, ..options.clone() })?;
+        let mut problem = Problem::of_table(table, &DataOptions { fold, ..options.clone() })?;
         prepare(&mut problem, config, false)?;
         let judged = match precision {
             Precision::F32 => judge(&problem.into_type::<f32>(), number, config, processes)?,
@@ -61,7 +59,7 @@ pub(super) fn cross_validate(
     }
     rows.sort_by_key(|(line, _)| *line);
     let cells = rows.into_iter().map(|(_, cells)| cells);
-    let predictions = csv(std::iter::once(header).chain(cells)).unwrap_or_default();
+    let predictions = csv(std::iter::once(header).chain(cells));
     Ok(Some(CrossValidation { folds: Folds::of(&metrics), predictions }))
 }
 

@@ -119,7 +119,8 @@ impl RunInfo {
         let model = Predictor::load(run, device)?;
         let metadata = model.metadata();
         let preprocessing = &metadata.preprocessing;
-        let mut labels: Vec<Vec<String>> = preprocessing.targets.classes().into_iter().map(<[String]>::to_vec).collect();
+        let mut labels: Vec<Vec<String>> =
+            preprocessing.targets.classes().into_iter().map(<[String]>::to_vec).collect();
         let classes = if labels.len() == 1 { labels.pop() } else { None };
         Ok(Self {
             schema_version: SCHEMA_VERSION,

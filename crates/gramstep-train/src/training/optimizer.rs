@@ -48,15 +48,19 @@ fn damping(settings: &Settings, samples: usize) -> Damping {
     }
 }
 
-/// How a step of Gram-Gauss-Newton will be solved, for a person to read before the run; none for other methods.
+/// How a step of Gram-Gauss-Newton will be solved, for a person to read before the run; none for other methods, whose
+/// memory is looked at alone.
 ///
 /// # Errors
 /// When a setting is outside its range, or a step would not fit in memory.
 pub(crate) fn plan<T: Scalar>(settings: &Settings, model: &Model<T>, samples: usize) -> Result<Option<String>> {
-    if settings.optimizer != OptimizerName::GramGaussNewton {
+    let largest_batch = samples.div_ceil(batch_count(samples, settings.batch_size));
+    let second_order = settings.optimizer == OptimizerName::GramGaussNewton;
+    let kept = model.step_bytes(largest_batch, if second_order { model.outputs() } else { 1 });
+    check_memory("the activations and derivatives of a step", kept, "give a smaller --batch-size")?;
+    if !second_order {
         return Ok(None);
     }
-    let largest_batch = samples.div_ceil(batch_count(samples, settings.batch_size));
     let plan = GramGaussNewton::<T>::new(GramGaussNewtonConfig::default())?.plan(model, largest_batch);
     check_memory("the system of a step", plan.bytes, "give a smaller --batch-size, or --optimizer adam")?;
     let method = match plan.solver {

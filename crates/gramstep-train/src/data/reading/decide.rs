@@ -39,6 +39,11 @@ pub(super) fn decide(facts: &Facts<'_>, columns: &[Evidence]) -> Result<Decision
     let options = facts.options;
     let is_column: HashSet<&str> = facts.names.iter().map(String::as_str).collect();
     let mut labels: HashSet<String> = resolved(&options.labels, |name| is_column.contains(name)).into_iter().collect();
+    let together = resolved(&options.labels_together, |name| is_column.contains(name));
+    let known = || facts.names.iter().zip(columns).filter(|(name, _)| together.contains(name));
+    if known().any(|(_, evidence)| evidence.is_text()) {
+        labels.extend(together.iter().cloned());
+    }
     if let Some(others) = &options.last_is_label_but {
         let others = resolved(others, |name| is_column.contains(name));
         labels.extend(facts.names.iter().rev().find(|name| !others.contains(name)).cloned());

@@ -246,6 +246,11 @@ impl Evidence {
         self.affixed > 0 && self.bare > 0 && !is_currency(&self.affix)
     }
 
+    /// Whether cells are text, and not numbers among which some are spoilt.
+    pub(super) fn is_text(&self) -> bool {
+        self.texts > 0 && self.texts + self.dates >= self.numbers
+    }
+
     /// Another unit than that of most, if all cells are numbers with one.
     pub(super) fn mixed_unit(&self) -> Option<&str> {
         let all = self.texts == self.others_affixed && self.bare == 0 && self.dates == 0 && self.code.is_none();
