@@ -91,3 +91,76 @@ pub(super) fn together(subset_accuracy: f64, scores: &[LabelScores]) -> AllLabel
 fn is_right(logit: f64, label: f64) -> bool {
     (logit > 0.0) == (label == 1.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Labels;
+    use crate::outcome::metrics::{in_own_units, measure, watch};
+
+    fn labels(columns: &[&str]) -> Targets {
+        let columns: Vec<String> = columns.iter().map(|&name| name.to_owned()).collect();
+        let classes = vec![["no", "yes"].map(str::to_owned); columns.len()];
+        Targets::MultiLabel { labels: vec![Labels::Text; columns.len()], columns, classes }
+    }
+
+    fn outputs(n: usize, k: usize) -> (Matrix<f64>, Matrix<f64>, Vec<f64>) {
+        let f = Matrix::from_fn(n, k, |i, a| ((i * 37 + a * 11) % 19) as f64 / 4.0 - 2.3);
+        let y = Matrix::from_fn(n, k, |i, a| f64::from(u8::from((i * 53 + a * 7) % 19 < 8 + a)));
+        (f, y, (0..n).map(|i| 1.0 + (i % 3) as f64).collect())
+    }
+
+    #[test]
+    fn one_label_is_a_classification_of_two_classes() {
+        let (f, y, weights) = outputs(60, 1);
+        let classes = vec!["no".to_owned(), "yes".to_owned()];
+        let twin = Targets::Classification { column: "a".to_owned(), classes, labels: Labels::Text };
+        let both = |matrix: &Matrix<f64>, of: fn(f64) -> [f64; 2]| in_pairs(matrix, of);
+        let (logits, truth) = (both(&f, |f| [0.0, f]), both(&y, |y| [1.0 - y, y]));
+        for weights in [None, Some(weights.as_slice())] {
+            let ours = measure(&f, &y, weights, &labels(&["a"]));
+            let theirs = measure(&logits, &truth, weights, &twin);
+            assert!((ours.loss - theirs.loss).abs() < 1e-12, "{} {}", ours.loss, theirs.loss);
+            let (own, other) = (ours.classification.unwrap(), theirs.classification.unwrap());
+            assert_eq!(own.accuracy, other.accuracy);
+            assert_eq!(Some(&ours.per_target[0].scores.as_ref().unwrap().class), other.classes.per_class.get(1));
+        }
+        let (mut own, mut other) = (f.clone(), logits);
+        in_own_units(&mut own, &labels(&["a"]));
+        in_own_units(&mut other, &twin);
+        assert_eq!(own, other);
+    }
+
+    #[test]
+    fn several_labels_are_means_of_each_and_a_row_is_right_where_all_are() {
+        let (f, y, weights) = outputs(40, 3);
+        let all = measure(&f, &y, Some(&weights), &labels(&["a", "b", "c"]));
+        let column = |matrix: &Matrix<f64>, a| Matrix::from_fn(40, 1, |i, _| matrix[(i, a)]);
+        let each = |a| measure(&column(&f, a), &column(&y, a), Some(&weights), &labels(&["a"]));
+        let mean = (0..3).map(|a| each(a).loss).sum::<f64>() / 3.0;
+        assert!((all.loss - mean).abs() < 1e-12);
+        for a in 0..3 {
+            assert_eq!(all.per_target[a].scores, each(a).per_target[0].scores);
+        }
+        let right = |i: usize| (0..3).all(|a| (f[(i, a)] > 0.0) == (y[(i, a)] == 1.0));
+        let (mut own, mut sum) = (0.0, 0.0);
+        for i in 0..40 {
+            sum += weights[i];
+            own += if right(i) { weights[i] } else { 0.0 };
+        }
+        let labels_of = |metrics: super::super::metrics::Metrics| metrics.classification.unwrap().labels.unwrap();
+        assert!((labels_of(all.clone()).subset_accuracy - own / sum).abs() < 1e-12);
+        // What is watched is the same, less what takes a sort.
+        let watched = watch(&f, &y, Some(&weights), &labels(&["a", "b", "c"]));
+        assert_eq!((watched.loss, watched.per_target.len()), (all.loss, 0));
+        assert_eq!(labels_of(watched).subset_accuracy, labels_of(all).subset_accuracy);
+    }
+
+    #[test]
+    fn labels_are_read_back_from_json() {
+        let (f, y, _) = outputs(20, 2);
+        let metrics = measure(&f, &y, None, &labels(&["a", "b"]));
+        let text = serde_json::to_string(&metrics).unwrap();
+        assert_eq!(serde_json::from_str::<super::super::metrics::Metrics>(&text).unwrap(), metrics);
+    }
+}

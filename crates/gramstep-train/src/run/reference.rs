@@ -18,7 +18,7 @@ const NUMBERS: usize = 1 << 22;
 /// But so many rows for each column.
 const ROWS_PER_COLUMN: usize = 16;
 /// And no more rows than these, of however few columns.
-const ROWS: usize = 1 << 18;
+const ROWS: usize = 1 << 16;
 /// Fewer rows are no regression.
 const FEWEST: usize = 3;
 

@@ -118,3 +118,33 @@ pub fn build<T: Scalar>(settings: &Settings, samples: usize, outputs: usize) -> 
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use gramstep::Activation;
+
+    use super::*;
+    use crate::data::{DataOptions, Problem};
+    use crate::error::Error;
+    use crate::settings::Config;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_batch_whose_activations_would_not_fit_is_refused_by_every_method() {
+        let problem = Problem::load(&DataOptions::of("builtin:diabetes".parse().unwrap())).unwrap();
+        let model = Model::<f64>::mlp(&[10, 64, 1], Activation::Tanh).build().unwrap();
+        for optimizer in ["adam", "sgd", "gram-gauss-newton"] {
+            let mut config = Config { data: Some("builtin:diabetes".to_owned()), ..Config::default() };
+            config.set("optimizer", optimizer).unwrap();
+            config.set("batch-size", "full").unwrap();
+            let mut settings = Settings::resolve(&config, &problem).unwrap();
+            plan(&settings, &model, 1000).unwrap();
+            let error = plan(&settings, &model, 1 << 40).unwrap_err();
+            assert!(matches!(error, Error::Memory { what, .. } if what.contains("activations")), "{error}");
+            assert!(error.hint().unwrap().contains("--batch-size"));
+            config.set("batch-size", "128").unwrap();
+            settings = Settings::resolve(&config, &problem).unwrap();
+            plan(&settings, &model, 1 << 40).unwrap();
+        }
+    }
+}
