@@ -57,7 +57,7 @@ pub(crate) fn plan<T: Scalar>(settings: &Settings, model: &Model<T>, samples: us
     let largest_batch = samples.div_ceil(batch_count(samples, settings.batch_size));
     let second_order = settings.optimizer == OptimizerName::GramGaussNewton;
     let kept = model.step_bytes(largest_batch, if second_order { model.outputs() } else { 1 });
-    check_memory("the activations and derivatives of a step", kept, "give a smaller --batch-size")?;
+    check_memory("a step with its activations and derivatives", kept, "give a smaller --batch-size")?;
     if !second_order {
         return Ok(None);
     }
