@@ -16,8 +16,9 @@ use gramstep_train::settings::{Config, Settings};
 pub type Target = fn(&[u8]);
 
 /// Every target with the folder of its corpus.
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: [(&str, Target); 7] = [
     ("table", table),
+    ("reading", reading),
     ("config", config),
     ("checkpoint", checkpoint),
     ("model", model),
@@ -68,6 +69,32 @@ pub fn table(bytes: &[u8]) {
     assert!(finite(problem.train.inputs.as_slice()), "inputs are finite");
     assert!(finite(problem.train.targets.as_slice()), "targets are finite");
     assert!(Settings::resolve(&config, &problem).is_ok(), "the defaults are settings");
+}
+
+/// A table of text and what is said of its cells: lines `SETTING=VALUE`, an empty line, the table. What was read is read
+/// again as a later table is: by what the columns meant.
+pub fn reading(bytes: &[u8]) {
+    let Some(end) = bytes.windows(2).position(|two| two == b"\n\n") else { return };
+    let Ok(said) = std::str::from_utf8(&bytes[..end]) else { return };
+    let mut config = Config { data: Some("csv:table".to_owned()), ..Config::default() };
+    for (name, value) in said.lines().filter_map(|line| line.split_once('=')) {
+        let _ = config.set(name, value);
+    }
+    let Ok(options) = config.data_options() else { return };
+    let bytes = &bytes[end + 2..];
+    let Ok(table) = Table::parse_with("table", bytes, Format::Csv, &options.reading) else { return };
+    let names = table.columns().iter().map(|column| column.name.clone()).collect();
+    let as_before = options.reading.like(table.reading().clone(), names);
+    let again = Table::parse_with("table", bytes, Format::Csv, &as_before).expect("what was read can be read again");
+    assert_eq!(again.columns().len(), table.columns().len(), "as many columns");
+    for (column, before) in again.columns().iter().zip(table.columns()) {
+        assert_eq!(column.name, before.name);
+        let same = (0..table.rows()).all(|row| column.text(row) == before.text(row));
+        assert!(same, "`{}` means what it meant: {before:?}, {column:?}", column.name);
+    }
+    if table.rows() * table.columns().len() <= MOST_VALUES {
+        let _ = Problem::of_table(&table, &options);
+    }
 }
 
 /// A `config.toml`.

@@ -1,8 +1,10 @@
-//! A fixed sequence of altered corpus files for every target: a few seconds of what libFuzzer does for hours.
+//! A fixed sequence of altered corpus files for every target: a few seconds of what libFuzzer does for hours. Where it cannot
+//! be built, `GRAMSTEP_FUZZ=reading,3600 cargo test -p gramstep-fuzz` alters those of one target for so many seconds.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
-use gramstep_fuzz::TARGETS;
+use gramstep_fuzz::{TARGETS, Target};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -10,7 +12,7 @@ use rand_chacha::ChaCha8Rng;
 const INPUTS: usize = 60_000;
 
 /// Pieces that mean something in one of the formats.
-const PIECES: [&[u8]; 24] = [
+const PIECES: [&[u8]; 33] = [
     b",",
     b";",
     b"\t",
@@ -35,6 +37,15 @@ const PIECES: [&[u8]; 24] = [
     b"'descr': '<f8'",
     b"\"weight\"",
     b"= ",
+    b"2024-05-03",
+    b"31/05/2024",
+    b"1.234,5",
+    b"1,234.5",
+    b" kg",
+    b"%",
+    b"=category",
+    b"=date:dmy",
+    b"=number",
 ];
 
 fn corpus(target: &str) -> Vec<Vec<u8>> {
@@ -85,15 +96,40 @@ fn altered_files_are_read_or_refused_and_never_panic() {
         }
         let mut random = ChaCha8Rng::seed_from_u64(number as u64);
         for input in 0..INPUTS {
-            let mut bytes = corpus[random.random_range(0..corpus.len())].clone();
-            for _ in 0..random.random_range(1..=4) {
-                mutate(&mut bytes, &corpus, &mut random);
-            }
-            if std::panic::catch_unwind(|| target(&bytes)).is_err() {
-                let path = std::env::temp_dir().join(format!("gramstep-fuzz-{name}"));
-                std::fs::write(&path, &bytes).unwrap();
-                panic!("{name}: input {input}, kept in {}", path.display());
-            }
+            try_one((name, target), input, &corpus, &mut random);
         }
     }
+}
+
+fn try_one((name, target): (&str, Target), input: usize, corpus: &[Vec<u8>], random: &mut ChaCha8Rng) {
+    let mut bytes = corpus[random.random_range(0..corpus.len())].clone();
+    for _ in 0..random.random_range(1..=4) {
+        mutate(&mut bytes, corpus, random);
+    }
+    if std::panic::catch_unwind(|| target(&bytes)).is_err() {
+        let path = std::env::temp_dir().join(format!("gramstep-fuzz-{name}"));
+        std::fs::write(&path, &bytes).unwrap();
+        panic!("{name}: input {input}, kept in {}", path.display());
+    }
+}
+
+#[test]
+fn one_target_for_as_long_as_is_said() {
+    let Ok(said) = std::env::var("GRAMSTEP_FUZZ") else { return };
+    let (wanted, seconds) = said.split_once(',').expect("TARGET,SECONDS");
+    let (name, target) = TARGETS.into_iter().find(|(name, _)| *name == wanted).expect("a target");
+    let limit = Duration::from_secs(seconds.parse().expect("seconds"));
+    let (corpus, begun) = (corpus(name), Instant::now());
+    // Another sequence at every call.
+    let seed = std::time::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs());
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let mut input = 0;
+    while begun.elapsed() < limit {
+        try_one((name, target), input, &corpus, &mut random);
+        input += 1;
+        if input % 100_000 == 0 {
+            println!("{name}: seed {seed}, {input} inputs, {} s", begun.elapsed().as_secs());
+        }
+    }
+    println!("{name}: seed {seed}, {input} inputs, no fault");
 }

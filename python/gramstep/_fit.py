@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, check_X_y, validate_data
 
+from gramstep._frame import Frame, is_mixed
 from gramstep._gramstep import Data
 from gramstep._progress import Progress
 
@@ -91,8 +92,15 @@ class PredictsSets(SavesRun):
         return self._predictor.sets(validate_predict(self, X), float(level)) > 0.0
 
 
-def validate_fit(estimator, X, y, *, reset=True, regression, least=2):
-    """X and y as scikit-learn checks them; float32 stays float32 and nothing is copied that need not be."""
+def validate_fit(estimator, X, y, *, reset=True, regression, several=False, least=2):
+    """X and y as scikit-learn checks them; float32 stays float32 and nothing is copied that need not be. Where gaps are
+    filled, columns may be of any kind: then X is a :class:`Frame`."""
+    if estimator.impute and is_mixed(X):
+        X = validate_data(estimator, X, reset=reset, skip_check_array=True)
+        # Its numbers alone: the rows that y has to have.
+        rows = np.zeros((len(X), 1))
+        y = check_X_y(rows, y, multi_output=regression or several, y_numeric=regression, ensure_min_samples=least)[1]
+        return Frame.of(X), y
     return validate_data(
         estimator,
         X,
@@ -101,13 +109,16 @@ def validate_fit(estimator, X, y, *, reset=True, regression, least=2):
         dtype=DTYPES,
         ensure_all_finite=_finite(estimator),
         ensure_min_samples=least,
-        multi_output=regression,
+        multi_output=regression or several,
         y_numeric=regression,
     )
 
 
 def validate_predict(estimator, X):
     """X with the columns of ``fit``."""
+    if estimator.impute and is_mixed(X):
+        X = validate_data(estimator, X, reset=False, skip_check_array=True)
+        return Frame.of(X, getattr(estimator, "feature_names_in_", None))
     return validate_data(estimator, X, reset=False, dtype=DTYPES, ensure_all_finite=_finite(estimator))
 
 
@@ -115,12 +126,14 @@ def _finite(estimator):
     return "allow-nan" if estimator.impute else True
 
 
-def make_data(estimator, X, y, sample_weight, classes=None):
-    """Arguments of the compiled half. ``y`` holds numbers, or places in ``classes``."""
+def make_data(estimator, X, y, sample_weight, classes=None, several=None):
+    """Arguments of the compiled half. ``y`` holds numbers, or places in ``classes``, or in each of ``several``."""
     if sample_weight is not None:
-        sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
+        sample_weight = _check_sample_weight(sample_weight, y, dtype=np.float64)
     names = getattr(estimator, "feature_names_in_", None)
-    columns = [f"x{j}" for j in range(X.shape[1])] if names is None else [str(name) for name in names]
+    is_frame = isinstance(X, Frame)
+    width = len(X) if is_frame else X.shape[1]
+    columns = [f"x{j}" for j in range(width)] if names is None else [str(name) for name in names]
     k = 1 if y.ndim == 1 else y.shape[1]
     targets = ["y"] if k == 1 else [f"y{a}" for a in range(k)]
     return Data(
@@ -129,7 +142,9 @@ def make_data(estimator, X, y, sample_weight, classes=None):
         columns=columns,
         targets=targets,
         classes=None if classes is None else [str(c) for c in classes],
-        labels="text" if classes is None else _LABELS.get(np.asarray(classes).dtype.kind, "text"),
+        labels="text" if classes is None else kind_of(classes),
+        several=None if several is None else [(str(no), str(yes), kind_of((no, yes))) for no, yes in several],
+        categories=X.categories if is_frame else [],
         sample_weight=sample_weight,
         impute=estimator.impute,
     )
@@ -145,6 +160,11 @@ def weigh_classes(estimator, y, sample_weight):
         raise ValueError(f"class_weight names {unknown[0]!r}, which is not among the classes {estimator.classes_}")
     factors = np.array([factors.get(label, 1.0) for label in y], dtype=float)
     return factors if sample_weight is None else factors * np.asarray(sample_weight, dtype=float)
+
+
+def kind_of(classes):
+    """What classes are to a run that is read again."""
+    return _LABELS.get(np.asarray(classes).dtype.kind, "text")
 
 
 def seed_of(random_state):
@@ -165,6 +185,23 @@ def reporting(verbose):
         yield progress
     finally:
         progress.close()
+
+
+def encode_labels(y, known=None):
+    """The two values of every column of y, and the place of each entry: 0 and 1 of an indicator."""
+    if known is None:
+        if np.isin(y, (0, 1)).all():
+            known = [np.array([0, 1], dtype=y.dtype)] * y.shape[1]
+        else:
+            known = [np.unique(column) for column in y.T]
+        wrong = next((a for a, values in enumerate(known) if len(values) != 2), None)
+        if wrong is not None:
+            raise ValueError(f"y: column {wrong} has {len(known[wrong])} values; each of several labels has two")
+    places = np.column_stack([column == values[1] for column, values in zip(y.T, known)])
+    for a, (column, values) in enumerate(zip(y.T, known)):
+        if not np.isin(column, values).all():
+            raise ValueError(f"y: column {a} has values that are not among {values.tolist()}")
+    return known, places.astype(np.float64)
 
 
 def encode_classes(y):

@@ -16,6 +16,7 @@ from gramstep._fit import (
     PredictsSets,
     SavesRun,
     encode_classes,
+    encode_labels,
     make_data,
     reporting,
     seed_of,
@@ -77,7 +78,9 @@ _PARAMETERS = """
     adversarial : str, optional
         Train against an attack in the data's units, "NORM:RADIUS:ATTACK" such as "linf:0.1:pgd:10".
     impute : bool
-        Whether NaN in X is filled with the median of its column and marked by another column, not an error.
+        Whether NaN in X is filled with the median of its column and marked by another column, not an error, and columns
+        may be of any kind: text and categories become a column of 0 and 1 for each value, dates elapsed time and cycles,
+        as in ``gramstep train``.
     warm_start : bool
         Whether ``fit`` goes on from the networks of the last ``fit``, with the standardisation of that.
     random_state : int, RandomState or None
@@ -312,7 +315,8 @@ class GramGaussNewtonClassifier(ClassifierMixin, PredictsSets, _NetworkEstimator
 
     Inputs are standardised on the training rows. Defaults are those of ``gramstep train``.
 {_PARAMETERS.format(loss="mean negative log-likelihood", outputs="logits")}    classes_ : array
-        The classes in the order of the outputs.
+        The classes in the order of the outputs; of several labels of 0 and 1 their numbers, of others a list of the
+        two values of each.
 
     Examples
     --------
@@ -331,22 +335,48 @@ class GramGaussNewtonClassifier(ClassifierMixin, PredictsSets, _NetworkEstimator
         Parameters
         ----------
         X : array or frame of shape (n, d)
-        y : array of shape (n,)
-            Labels of any kind.
+        y : array of shape (n,) or (n, k)
+            Labels of any kind; of several columns each has two values, and is learned by a logistic loss of its own
+            (multi-label classification).
         sample_weight : array of shape (n,), optional
         """
-        X, y = validate_fit(self, X, y, regression=False)
+        several = _is_several(y)
+        X, y = validate_fit(self, X, _dense(y), regression=False, several=several)
         check_classification_targets(y)
+        self._values = None
+        if several:
+            return self._fit(self._labelled(X, y, sample_weight))
         self.classes_, labels = encode_classes(y)
         return self._fit(make_data(self, X, labels, weigh_classes(self, y, sample_weight), self.classes_))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+    def _labelled(self, X, y, sample_weight):
+        """Data of several labels, whose values are decided by the first call."""
+        if isinstance(self.class_weight, dict):
+            raise ValueError("class_weight: a row has a class of each of several labels; weigh rows by sample_weight")
+        self._values, places = encode_labels(y, self._values)
+        indicator = all(np.array_equal(values, (0, 1)) for values in self._values)
+        self.classes_ = np.arange(y.shape[1]) if indicator else self._values
+        return make_data(self, X, places, sample_weight, several=self._values)
 
     def partial_fit(
         self, X: Any, y: Any, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None
     ) -> Any:
         """One epoch on these rows, from where the network is. The first call has to name all classes."""
         first = not hasattr(self, "_predictor")
-        X, y = validate_fit(self, X, y, regression=False, reset=first, least=1)
+        several = _is_several(y)
+        X, y = validate_fit(self, X, _dense(y), regression=False, several=several, reset=first, least=1)
         check_classification_targets(y)
+        if first:
+            self._values = None
+        if several:
+            if first and classes is None:
+                raise ValueError("classes: the first call of partial_fit has to name all classes")
+            return self._pass(self._labelled(X, y, sample_weight))
         if first:
             if classes is None:
                 raise ValueError("classes: the first call of partial_fit has to name all classes")
@@ -363,11 +393,25 @@ class GramGaussNewtonClassifier(ClassifierMixin, PredictsSets, _NetworkEstimator
         return np.log(np.maximum(probability, np.finfo(float).tiny))
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        """The probability of every class, (m, classes)."""
+        """The probability of every class, (m, classes); of several labels that of the second value of each, (m, k)."""
         check_is_fitted(self)
-        return self._predictor.predict(validate_predict(self, X))
+        probability = self._predictor.predict(validate_predict(self, X))
+        return probability if self._values is None else probability[:, 1::2]
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """The most probable class, (m,)."""
+        """The most probable class, (m,); of several labels (m, k)."""
         check_is_fitted(self)
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        probability = self.predict_proba(X)
+        if self._values is None:
+            return self.classes_[probability.argmax(axis=1)]
+        return np.column_stack([two[(p > 0.5).astype(int)] for two, p in zip(self._values, probability.T)])
+
+
+def _is_several(y):
+    """Whether y has a column for each of several labels."""
+    shape = np.shape(y)
+    return len(shape) == 2 and shape[1] > 1
+
+
+def _dense(y):
+    return y.toarray() if hasattr(y, "toarray") else y

@@ -38,7 +38,8 @@ _PARAMETERS = """
         The ridge κ ≥ 0, in the loss ½Σr² + ½κ‖f‖²; or how it is chosen: by the errors for rows left out, or by the
         marginal likelihood, which goes astray where rows with the same target repeat.
     impute : bool
-        Whether NaN in X is filled with the median of its column and marked by another column, not an error.
+        Whether NaN in X is filled with the median of its column and marked by another column, not an error, and columns
+        may be text, categories or dates, as in ``gramstep train``.
     threads : int, optional
         All that the machine has unless given.
     verbose : bool

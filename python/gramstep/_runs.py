@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gramstep._frame import cells
 from gramstep._gramstep import Model, Predictor
 
 
@@ -49,14 +50,18 @@ class Run:
     @property
     def targets(self) -> list[str]:
         targets = self.metadata["preprocessing"]["targets"]
-        return targets["columns"] if self.task == "regression" else [targets["column"]]
+        return targets["columns"] if "columns" in targets else [targets["column"]]
 
     @property
     def classes(self) -> list[Any] | None:
-        """The classes as they were given, None for a regression."""
+        """The classes as they were given, of several targets a list for each; None for a regression."""
         targets = self.metadata["preprocessing"]["targets"]
         names = targets.get("classes")
-        return None if names is None else _labels(names, targets.get("labels", "text")).tolist()
+        if names is None:
+            return None
+        if "columns" in targets:
+            return [_labels(two, kind).tolist() for two, kind in zip(names, targets["labels"])]
+        return _labels(names, targets.get("labels", "text")).tolist()
 
     @property
     def loss_curve(self) -> list[float]:
@@ -83,11 +88,17 @@ class Run:
         Returns
         -------
         array of shape (m,) or (m, targets), with several quantiles (m, targets · levels), or two of them
-            In the targets' own units, or the class of every row, as the classes were given in training.
+            In the targets' own units, or the class of every row, as the classes were given in training; of several
+            targets of a classification (m, targets).
         """
         out = self._predict(table, deviation=return_std)
-        if out["classes"] is not None:
-            return _labels(out["classes"], self.metadata["preprocessing"]["targets"].get("labels", "text"))
+        if out["classes"]:
+            kinds = self.metadata["preprocessing"]["targets"].get("labels", "text")
+            if len(out["classes"]) == 1:
+                return _labels(out["classes"][0], kinds if isinstance(kinds, str) else kinds[0])
+            labels = [_labels(column, kind) for column, kind in zip(out["classes"], kinds)]
+            alike = len({column.dtype.kind for column in labels}) == 1
+            return np.column_stack(labels if alike else [column.astype(object) for column in labels])
         if return_std:
             return self._shaped(out["values"][:, ::2]), self._shaped(out["values"][:, 1::2])
         return self._shaped(out["values"])
@@ -104,16 +115,18 @@ class Run:
         return values[:, 0] if values.shape[1] == 1 else values
 
     def predict_proba(self, table: Any) -> NDArray[np.float64]:
-        """The probability of every class, (m, classes)."""
+        """The probability of every class, (m, classes); of several targets that of the second class of each,
+        (m, targets)."""
         if self.task != "classification":
             raise AttributeError("predict_proba belongs to a classification")
-        return self._predict(table)["values"]
+        values = self._predict(table)["values"]
+        return values[:, 1::2] if len(self.targets) > 1 else values
 
     def _predict(self, table, **bars):
-        columns = self.metadata["preprocessing"]["inputs"]["columns"]
-        text = {column["name"] for column in columns if column["encoding"]["kind"] == "category"}
-        cells = {name: _cells(column, name in text) for name, column in self._named(table)}
-        out = self._predictor.predict_table(cells, **bars)
+        inputs = self.metadata["preprocessing"]["inputs"]["columns"]
+        text = {column["name"] for column in inputs if column["encoding"]["kind"] == "category"}
+        columns = {name: cells(column, name in text) for name, column in self._named(table)}
+        out = self._predictor.predict_table(columns, **bars)
         for note in out["notes"]:
             warnings.warn(note, UserWarning, stacklevel=3)
         return out
@@ -172,15 +185,3 @@ def _record(text):
     """The lines of a record; a last one that was cut short is passed over."""
     *lines, last = text.split("\n")
     return [json.loads(line) for line in lines]
-
-
-def _cells(column, text):
-    """A column as numbers, or as text with None for gaps; of a column of text whole numbers and booleans are text too."""
-    values = np.asarray(column)
-    if values.dtype.kind in "biuf" and not (text and values.dtype.kind in "biu"):
-        return values.astype(np.float64)
-    return [None if _is_missing(value) else str(value) for value in values]
-
-
-def _is_missing(value):
-    return value is None or value != value or str(value) in ("<NA>", "NaT")

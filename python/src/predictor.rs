@@ -1,16 +1,17 @@
 //! What was learned, behind the estimators and `load_run` alike.
 
+use std::ffi::CString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use gramstep::Device;
+use gramstep::{Device, Matrix};
 use gramstep_train::Predictor;
 use gramstep_train::arrays::{self, How, Learnt};
-use gramstep_train::data::FrameCells;
+use gramstep_train::outcome::Predictions;
 use gramstep_train::predictor::{ErrorBars, Network as Learned};
 use gramstep_train::settings::Config;
 use numpy::PyArray2;
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::{PyTypeError, PyUserWarning, PyValueError};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{IntoPyDict as _, PyBytes, PyDict};
@@ -127,21 +128,41 @@ impl PyPredictor {
         Ok(Self { predictor: Arc::new(predictor), story: None })
     }
 
+    /// Of rows of an array, or of columns by name.
     fn predict(&self, py: Python<'_>, x: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        if let Ok(columns) = x.cast::<PyDict>() {
+            let values = self.warned(py, columns, ErrorBars::default())?;
+            return Ok(array2(py, values)?.into_any().unbind());
+        }
         if is_single(x) { self.outputs::<f32>(py, x, false) } else { self.outputs::<f64>(py, x, false) }
     }
 
     fn deviation(&self, py: Python<'_>, x: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        if let Ok(columns) = x.cast::<PyDict>() {
+            let both = self.warned(py, columns, ErrorBars { deviation: true, interval: None })?;
+            let deviations = Matrix::from_fn(both.rows(), both.columns() / 2, |i, a| both[(i, 2 * a + 1)]);
+            return Ok(array2(py, deviations)?.into_any().unbind());
+        }
         if is_single(x) { self.outputs::<f32>(py, x, true) } else { self.outputs::<f64>(py, x, true) }
     }
 
     /// 1 for every class in the set of this probability, else 0, (m, classes).
     fn sets(&self, py: Python<'_>, x: &Bound<'_, PyAny>, level: f64) -> PyResult<Py<PyAny>> {
+        if let Ok(columns) = x.cast::<PyDict>() {
+            let both = self.warned(py, columns, ErrorBars { deviation: false, interval: Some(level) })?;
+            let k = both.columns() / 2;
+            return Ok(array2(py, Matrix::from_fn(both.rows(), k, |i, a| both[(i, k + a)]))?.into_any().unbind());
+        }
         if is_single(x) { self.sets_of::<f32>(py, x, level) } else { self.sets_of::<f64>(py, x, level) }
     }
 
     /// Lower and upper end of the interval of every target, (m, 2k).
     fn interval(&self, py: Python<'_>, x: &Bound<'_, PyAny>, level: f64) -> PyResult<Py<PyAny>> {
+        if let Ok(columns) = x.cast::<PyDict>() {
+            let all = self.warned(py, columns, ErrorBars { deviation: false, interval: Some(level) })?;
+            let ends = Matrix::from_fn(all.rows(), all.columns() / 3 * 2, |i, a| all[(i, a / 2 * 3 + 1 + a % 2)]);
+            return Ok(array2(py, ends)?.into_any().unbind());
+        }
         if is_single(x) { self.ends::<f32>(py, x, level) } else { self.ends::<f64>(py, x, level) }
     }
 
@@ -168,14 +189,7 @@ impl PyPredictor {
         deviation: bool,
         interval: Option<f64>,
     ) -> PyResult<Bound<'py, PyDict>> {
-        let columns = columns.iter().map(|(name, cells)| column(&name, &cells)).collect::<PyResult<_>>()?;
-        let table = self.predictor.frame("the table", columns).map_err(train)?;
-        let bars = ErrorBars { deviation, interval };
-        let predictions = py.detach(|| match bars {
-            ErrorBars { deviation: false, interval: None } => self.predictor.predict(&table),
-            _ => self.predictor.predict_with(&table, bars),
-        });
-        let predictions = predictions.map_err(train)?;
+        let predictions = self.predictions(py, columns, ErrorBars { deviation, interval })?;
         let out = PyDict::new(py);
         out.set_item("header", &predictions.header)?;
         out.set_item("classes", &predictions.classes)?;
@@ -225,6 +239,26 @@ impl PyPredictor {
 }
 
 impl PyPredictor {
+    fn predictions(&self, py: Python<'_>, columns: &Bound<'_, PyDict>, bars: ErrorBars) -> PyResult<Predictions> {
+        let table = self.predictor.frame("the table", samples::columns(columns)?).map_err(train)?;
+        let predictions = py.detach(|| match bars {
+            ErrorBars { deviation: false, interval: None } => self.predictor.predict(&table),
+            _ => self.predictor.predict_with(&table, bars),
+        });
+        predictions.map_err(train)
+    }
+
+    /// Values of predictions; what is repaired or a guess is a warning.
+    fn warned(&self, py: Python<'_>, columns: &Bound<'_, PyDict>, bars: ErrorBars) -> PyResult<Matrix<f64>> {
+        let predictions = self.predictions(py, columns, bars)?;
+        for note in &predictions.notes {
+            let text =
+                CString::new(note.replace('\0', " ")).map_err(|error| PyValueError::new_err(error.to_string()))?;
+            PyErr::warn(py, &py.get_type::<PyUserWarning>(), &text, 2)?;
+        }
+        Ok(predictions.values)
+    }
+
     fn outputs<T: Number>(&self, py: Python<'_>, x: &Bound<'_, PyAny>, deviation: bool) -> PyResult<Py<PyAny>> {
         let x = Input::<T>::new(x, "X")?;
         let x = x.samples()?;
@@ -238,7 +272,7 @@ impl PyPredictor {
         let x = x.samples()?;
         let sets = py.detach(|| self.predictor.class_sets_array(x, level)).map_err(train)?;
         let k = sets.first().map_or(0, Vec::len);
-        let sets = gramstep::Matrix::from_fn(sets.len(), k, |i, a| f64::from(u8::from(sets[i][a])));
+        let sets = Matrix::from_fn(sets.len(), k, |i, a| f64::from(u8::from(sets[i][a])));
         Ok(array2(py, sets)?.into_any().unbind())
     }
 
@@ -248,13 +282,4 @@ impl PyPredictor {
         let ends = py.detach(|| self.predictor.interval_array(x, level));
         Ok(array2(py, ends.map_err(train)?)?.into_any().unbind())
     }
-}
-
-fn column(name: &Bound<'_, PyAny>, cells: &Bound<'_, PyAny>) -> PyResult<(String, FrameCells)> {
-    let name = name.extract()?;
-    let cells = match cells.extract::<Vec<Option<String>>>() {
-        Ok(text) => FrameCells::Text(text),
-        Err(_) => FrameCells::Numbers(Input::<f64>::new(cells, "a column")?.to_vec()),
-    };
-    Ok((name, cells))
 }

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
 use clap::Args;
-use gramstep_train::run::compare::compare;
+use gramstep_train::outcome::event::{Event, Observer as _};
+use gramstep_train::run::compare::{Comparison, Entry, compare};
 use gramstep_train::settings::OptimizerName;
 
 use crate::ending::Ending;
@@ -41,13 +42,29 @@ impl Compare {
     pub(crate) fn run(self, ending: &Ending) -> Result {
         let config = self.options.config()?;
         let stop = ending.orderly();
-        let mut progress = Progress::new(self.talk.quiet);
-        let comparison = compare(&config, &self.optimizers, self.tune, self.out.as_deref(), stop, &mut progress)?;
-        ending.over();
         let json = self.talk.json;
-        streams::print(&if json { text::json(&comparison)? + "\n" } else { text::comparison(&comparison) })?;
+        let told = |comparison: &Comparison| {
+            if json { text::json(comparison).map(|line| line + "\n") } else { Ok(text::comparison(comparison)) }
+        };
+        let mut progress = Progress::new(self.talk.quiet);
+        let mut done = Vec::new();
+        let mut watch = |event: &Event<'_>| {
+            if let Event::Finish(report) = event {
+                done.push(Entry::Done(Box::new((*report).clone())));
+                // What is told where the next method does not end in time.
+                ending.so_far(told(&Comparison::of(done.clone(), Vec::new())).unwrap_or_default());
+            }
+            progress.observe(event)
+        };
+        let comparison = compare(&config, &self.optimizers, self.tune, self.out.as_deref(), stop, &mut watch)?;
+        ending.over();
+        streams::print(&told(&comparison)?)?;
         // A method that failed when it was interrupted is no method that is done.
         let interrupted = stop.load(Ordering::Relaxed);
-        Ok(if interrupted { Outcome::Interrupted } else { Outcome::Done })
+        Ok(match () {
+            () if interrupted => Outcome::Interrupted,
+            () if comparison.has_failed() => Outcome::Failed,
+            () => Outcome::Done,
+        })
     }
 }

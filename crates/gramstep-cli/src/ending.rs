@@ -13,7 +13,7 @@ use std::time::Duration;
 use gramstep_train::outcome::event::Event;
 
 use crate::options::TalkOptions;
-use crate::streams::say;
+use crate::streams::{print, say};
 
 /// How long the orderly end may take.
 const PATIENCE: Duration = Duration::from_millis(3500);
@@ -26,6 +26,8 @@ enum Way {
     AtOnce,
     /// Asks it to end, and ends it where that takes too long.
     Orderly,
+    /// The same; what is done by then is told.
+    Results(String),
     /// The same for a training, which is ended from its checkpoint.
     Run { folder: Option<PathBuf>, talk: TalkOptions },
     /// Asks it to end, however long that takes.
@@ -58,6 +60,11 @@ impl Ending {
     pub(crate) fn orderly(&self) -> &AtomicBool {
         *self.way() = Way::Orderly;
         &self.0.stop
+    }
+
+    /// What an orderly end tells that came too late: the results so far.
+    pub(crate) fn so_far(&self, results: String) {
+        *self.way() = Way::Results(results);
     }
 
     /// The flag for a training, whose folder [`heed`](Self::heed) is told.
@@ -120,6 +127,11 @@ impl Ending {
             Way::Patient => return,
             Way::Over => return,
             Way::Run { folder: Some(folder), talk } => (folder, *talk),
+            Way::Results(results) => {
+                let _ = print(results);
+                say("ended in the middle of a long computation; what was done before it is told");
+                std::process::exit(INTERRUPTED);
+            }
             Way::Run { folder: None, .. } | Way::Orderly | Way::AtOnce => {
                 say("ended in the middle of a long computation; what was not written is lost");
                 std::process::exit(INTERRUPTED);

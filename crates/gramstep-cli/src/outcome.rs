@@ -11,6 +11,8 @@ use crate::streams::say;
 #[derive(Clone, Copy)]
 pub(crate) enum Outcome {
     Done,
+    /// A part of its work failed, which its results tell.
+    Failed,
     /// By the user; what there was is kept.
     Interrupted,
     /// A claim of the theory was refuted.
@@ -42,6 +44,7 @@ pub(crate) type Result = std::result::Result<Outcome, Failure>;
 pub(crate) fn exit_code(result: Result) -> ExitCode {
     ExitCode::from(match result {
         Ok(Outcome::Done) => 0,
+        Ok(Outcome::Failed) => 1,
         Ok(Outcome::Refuted) => 3,
         Ok(Outcome::Interrupted) => 130,
         Err(failure) => failure.report(),

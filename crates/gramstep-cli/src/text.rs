@@ -46,9 +46,19 @@ fn entries(metrics: &Metrics) -> Vec<(String, f64)> {
         entries.push(("r2".to_owned(), r2.unwrap_or(f64::NAN)));
     }
     for target in &metrics.per_target {
-        entries.push((format!("rmse {}", target.target), target.errors.rmse));
+        let (name, value) = match (&target.errors, &target.scores) {
+            (Some(errors), _) => ("rmse", errors.rmse),
+            (None, Some(scores)) => ("accuracy", scores.accuracy),
+            (None, None) => continue,
+        };
+        entries.push((format!("{name} {}", target.target), value));
     }
     if let Some(classification) = &metrics.classification {
+        if let Some(labels) = &classification.labels {
+            entries.push(("all right".to_owned(), labels.subset_accuracy));
+            entries.push(("f1".to_owned(), labels.f1.unwrap_or(f64::NAN)));
+            entries.push(("auc".to_owned(), labels.auc.unwrap_or(f64::NAN)));
+        }
         entries.push(("accuracy".to_owned(), classification.accuracy));
     }
     entries
@@ -254,7 +264,7 @@ pub(crate) fn comparison(comparison: &Comparison) -> String {
                     quality(report.test.as_ref()),
                 ]);
             }
-            Entry::Failed { optimizer, error } => {
+            Entry::Failed { optimizer, error, .. } => {
                 rows.push(vec![optimizer.to_string(), "failed".to_owned()]);
                 let _ = writeln!(failures, "{optimizer}: {error}");
             }
@@ -297,6 +307,9 @@ pub(crate) fn run(info: &RunInfo) -> String {
     let _ = writeln!(text, "{} of {} from {} columns", info.task, info.target.join(", "), info.columns.len());
     if let Some(classes) = &info.classes {
         let _ = writeln!(text, "classes  {}", classes.join(", "));
+    }
+    for (target, classes) in info.target.iter().zip(&info.labels) {
+        let _ = writeln!(text, "{target}  {}", classes.join(", "));
     }
     let _ = writeln!(text, "columns  {}", info.columns.join(", "));
     if let Some(report) = &info.report {

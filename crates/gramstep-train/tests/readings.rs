@@ -3,6 +3,7 @@
 //! (1 234,5), Swiss (1'234.5) and programmers' (1_234.5) convention, of bookkeepers, typesetters and spreadsheets.
 
 use gramstep_train::data::{Cells, Format, Table};
+use gramstep_train::settings::Config;
 
 const GAP: f64 = f64::NAN;
 
@@ -74,8 +75,9 @@ const TEXT: [(&str, &[&str]); 9] = [
 ];
 
 /// Dates and times, and the seconds that they are.
-const DATES: [Numbers; 8] = [
+const DATES: [Numbers; 9] = [
     ("times of day", ",", &[("00:30", 1800.0), ("3:04 PM", 54_240.0), ("23:59:59.5", 86_399.5)]),
+    ("digits alone", ",", &[("19700102", 86_400.0), ("20000301", 951_868_800.0), ("", GAP)]),
     ("ISO", ",", &[("1970-01-02", 86_400.0), ("2000-03-01", 951_868_800.0), ("", GAP)]),
     ("ISO with time", ",", &[("1970-01-01T01:00:00Z", 3600.0), ("1970-01-01 02:30", 9000.0)]),
     ("with offsets", ",", &[("1970-01-01T01:00:00+01:00", 0.0), ("1970-01-01 00:00-05:00", 18_000.0)]),
@@ -150,6 +152,27 @@ fn two_readings_that_are_equally_likely_are_an_error_that_shows_both() {
     let days = error("a,b\n03/05/2024,x\n04/05/2024,x\n");
     assert_eq!(days.to_string(), "t:2: column `a`: `03/05/2024` may have the day or the month first");
     assert!(days.hint().unwrap().contains("--types COL=date:dmy"));
+}
+
+#[test]
+fn digits_are_dates_only_where_all_of_them_are_and_the_option_that_reads_numbers_is_named() {
+    let table = |cells: &str| Table::parse("t", format!("a,b\n{cells}").as_bytes(), Format::Csv).unwrap();
+    let dates = table("20240531,x\n20240601,x\n");
+    assert!(dates.notes().iter().any(|note| note.contains("--types COL=number")), "{:?}", dates.notes());
+    for cells in ["20240531,x\n20240631,x\n", "20240531,x\n7,x\n", "21240531,x\n", "20240531.5,x\n", "$20240531,x\n"] {
+        let table = table(cells);
+        assert!(matches!(table.columns()[0].cells, Cells::Numbers(_)), "{cells}: {:?}", table.columns()[0]);
+    }
+    let mut config = Config { types: vec!["a=number".to_owned()], ..Config::default() };
+    let options = |config: &Config| config.read_options().unwrap();
+    let said = Table::parse_with("t", b"a,b\n20240531,x\n", Format::Csv, &options(&config)).unwrap();
+    assert!(matches!(&said.columns()[0].cells, Cells::Numbers(values) if values == &[20_240_531.0]));
+    config.types.clear();
+    // A model that learned numbers sees numbers.
+    let first = Table::parse("t", b"a,b\n7,x\n20240531,x\n", Format::Csv).unwrap();
+    let as_before = options(&config).like(first.reading().clone(), vec!["a".to_owned()]);
+    let later = Table::parse_with("t", b"a,b\n20240531,x\n", Format::Csv, &as_before).unwrap();
+    assert!(matches!(later.columns()[0].cells, Cells::Numbers(_)));
 }
 
 #[test]

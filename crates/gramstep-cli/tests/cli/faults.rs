@@ -173,3 +173,23 @@ fn the_time_limit_holds_for_any_number_of_networks() {
     assert_eq!(report["stop_reason"], "time-limit");
     assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
 }
+
+/// A few kilobytes that unpack to four gigabytes.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_unpacks_to_more_than_there_is_memory_is_refused() {
+    use std::io::Write;
+    let bench = Bench::new();
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    let zeros = vec![b'0'; 1 << 20];
+    (0..64).for_each(|_| packed.write_all(&zeros).unwrap());
+    let one = packed.finish().unwrap();
+    // Members of a gzip file follow one another.
+    bench.write("t.csv.gz", one.repeat(64));
+    let run = bench.shell("ulimit -v 1500000; gramstep train --data t.csv.gz --threads 1");
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    assert!(run.stderr.contains("what the file unpacks to needs") && run.stderr.contains("hint:"), "{}", run.stderr);
+    let sparse = "truncate -s 8T t.npy; gramstep train --data t.npy --threads 1";
+    let run = bench.shell(sparse);
+    assert!(run.code == 1 && run.stderr.contains("the file needs"), "{}", run.stderr);
+}

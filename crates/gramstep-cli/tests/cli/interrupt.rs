@@ -153,6 +153,21 @@ fn a_step_without_end_leaves_the_model_of_the_steps_before_it() {
 }
 
 #[test]
+fn a_comparison_that_is_ended_in_a_long_step_tells_the_methods_that_are_done() {
+    let bench = Bench::new();
+    bench.write("t.csv", smooth_table(13_000));
+    let settings = "--optimizers adam,gram-gauss-newton --model mlp:512,256:gelu --batch-size full --epochs 1";
+    let child = bench.start(&format!("compare --data t.csv {settings} --threads 1 --precision f32 --json --out kept"));
+    bench.wait_for("kept/gram-gauss-newton/config.toml", 1);
+    std::thread::sleep(Duration::from_millis(500));
+    let run = ended_by("-INT", child);
+    assert!(run.stderr.contains("done before it is told"), "{}", run.stderr);
+    let result: Value = serde_json::from_str(&run.stdout).unwrap();
+    let names: Vec<_> = result["runs"].as_array().unwrap().iter().map(|run| run["optimizer"].clone()).collect();
+    assert_eq!(names, ["adam"]);
+}
+
+#[test]
 fn a_choice_that_is_ended_keeps_the_best_so_far_and_is_made_again_by_resume() {
     let bench = Bench::new();
     bench.write("t.csv", smooth_table(150));

@@ -14,6 +14,7 @@ mod init;
 mod interrupt;
 mod kernel;
 mod kernel_regression;
+mod labels;
 mod numpy;
 mod old_runs;
 mod reading;

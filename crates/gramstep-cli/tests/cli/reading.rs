@@ -177,3 +177,45 @@ fn folds_judge_every_row_by_a_fit_that_has_not_seen_it_before_the_final_fit() {
     bench.fails("train --data t.csv --folds 1", 2, &["at least 2"]);
     bench.fails("train --data t.csv --folds 3 --split time:area", 2, &["later ones"]);
 }
+
+#[test]
+fn a_run_that_goes_on_has_the_scores_of_its_folds() {
+    let bench = Bench::new();
+    bench.write("t.csv", rents("area,rooms,y\n", |a, r| format!("{a},{r:.2},{}", a + 100.0 * r)));
+    let whole = bench.json("train --data t.csv --model mlp:10:tanh --epochs 30 --out run --quiet --json --folds 4");
+    let held = std::fs::read(bench.path("run/out-of-fold.csv")).unwrap();
+    // Cut off before its end: with the folds, without the rows that they predicted, with nothing of the record.
+    for (lines, rows) in [(20, true), (20, false), (0, true)] {
+        let record = std::fs::read_to_string(bench.path("run/record.jsonl")).unwrap();
+        let kept: String = record.split_inclusive('\n').take(lines).collect();
+        assert_eq!(kept.contains("\"folds\""), lines > 0);
+        bench.write("run/record.jsonl", kept);
+        for file in ["model.safetensors", "report.html"] {
+            std::fs::remove_file(bench.path("run").join(file)).unwrap();
+        }
+        if !rows {
+            std::fs::remove_file(bench.path("run/out-of-fold.csv")).unwrap();
+        }
+        let again = bench.json("train --resume run --quiet --json");
+        assert_eq!(again["cross_validation"], whole["cross_validation"], "{lines} lines, rows {rows}");
+        assert_eq!(again["test"], whole["test"]);
+        assert!(std::fs::read(bench.path("run/out-of-fold.csv")).unwrap() == held);
+    }
+    bench.fails("predict run --data t.csv --out run/out-of-fold.csv", 2, &["out-of-fold.csv"]);
+}
+
+#[test]
+fn what_is_said_of_text_is_refused_where_there_is_none() {
+    let bench = Bench::new();
+    let run = bench.run("train --data builtin:diabetes --model linear --epochs 2 --out run --quiet");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    for option in
+        ["--delimiter ;", "--decimal ,", "--thousands .", "--missing -9", "--header no", "--types age=category"]
+    {
+        let data = "--data builtin:diabetes --model linear";
+        bench.fails(&format!("train {data} {option}"), 2, &["does not go with the built-in data"]);
+    }
+    bench.fails("predict run --data builtin:diabetes --decimal ,", 2, &["does not go with the built-in data"]);
+    bench.fails("train --data builtin:diabetes --types no=drop", 2, &["`no`"]);
+    assert_eq!(bench.run("train --data builtin:diabetes --model linear --epochs 2 --types age=drop --quiet").code, 0);
+}

@@ -20,6 +20,7 @@
 //! # Ok::<(), gramstep_train::Error>(())
 //! ```
 
+mod inputs;
 mod learn;
 mod samples;
 

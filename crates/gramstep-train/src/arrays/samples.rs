@@ -5,10 +5,11 @@ use std::hash::{DefaultHasher, Hash as _};
 
 use gramstep::{Error as CoreError, Matrix, MatrixView, Scalar};
 
+use super::inputs::Given;
 use crate::data::copies::{Distinct, Keyed, bits, distinct, mean_weight};
 use crate::data::{
-    DataHash, DataHasher, Dataset, Encoding, InputColumn, Inputs, Labels, Learning, Portion, Preprocessing, Problem,
-    Split, Standardisation, Targets, is_too_few_to_split, median, present, range, validation_share,
+    DataHash, DataHasher, Dataset, Labels, Learning, Portion, Preprocessing, Problem, Split, Table, Targets,
+    is_too_few_to_split, validation_share,
 };
 use crate::error::Result;
 
@@ -35,6 +36,17 @@ pub enum ArrayTargets {
         /// What the names stand for.
         kind: Labels,
     },
+    /// Several labels of two values each.
+    MultiLabel {
+        /// A name for each of k.
+        columns: Vec<String>,
+        /// Its two values.
+        classes: Vec<[String; 2]>,
+        /// What the values of each stand for.
+        kinds: Vec<Labels>,
+        /// Whether each row has the second value; n×k of 0 and 1.
+        values: Matrix<f64>,
+    },
 }
 
 impl ArrayTargets {
@@ -56,7 +68,7 @@ impl ArrayTargets {
 
     fn rows(&self) -> usize {
         match self {
-            Self::Numbers { values, .. } => values.rows(),
+            Self::Numbers { values, .. } | Self::MultiLabel { values, .. } => values.rows(),
             Self::Classes { labels, .. } => labels.len(),
         }
     }
@@ -65,11 +77,9 @@ impl ArrayTargets {
 /// Inputs, targets and weights as the caller has them.
 #[derive(Clone, Debug)]
 pub struct Samples<'a, T> {
-    columns: Vec<String>,
-    inputs: MatrixView<'a, T>,
+    inputs: Given<'a, T>,
     targets: ArrayTargets,
     weights: Option<Vec<f64>>,
-    impute: bool,
     learning: Learning,
 }
 
@@ -78,13 +88,22 @@ impl<'a, T: Scalar> Samples<'a, T> {
     #[must_use]
     pub fn new(inputs: MatrixView<'a, T>, targets: ArrayTargets) -> Self {
         let columns = (0..inputs.columns()).map(|j| format!("x{j}")).collect();
-        Self { columns, inputs, targets, weights: None, impute: false, learning: Learning::default() }
+        let inputs = Given::Array { columns, values: inputs, impute: false };
+        Self { inputs, targets, weights: None, learning: Learning::default() }
     }
 
-    /// The same with names for the columns.
+    /// All columns of a table, whatever they hold, and the targets of its rows; gaps are filled and marked.
     #[must_use]
-    pub fn with_columns(mut self, columns: Vec<String>) -> Self {
-        self.columns = columns;
+    pub fn of_table(table: &'a Table, targets: ArrayTargets) -> Self {
+        Self { inputs: Given::Table(table), targets, weights: None, learning: Learning::default() }
+    }
+
+    /// The same with names for the columns of an array.
+    #[must_use]
+    pub fn with_columns(mut self, names: Vec<String>) -> Self {
+        if let Given::Array { columns, .. } = &mut self.inputs {
+            *columns = names;
+        }
         self
     }
 
@@ -102,10 +121,12 @@ impl<'a, T: Scalar> Samples<'a, T> {
         self
     }
 
-    /// The same, with gaps filled by the median of the training rows and marked by a column, as in a table.
+    /// The same, with gaps of an array filled by the median of the training rows and marked by a column, as in a table.
     #[must_use]
-    pub fn with_imputation(mut self, impute: bool) -> Self {
-        self.impute = impute;
+    pub fn with_imputation(mut self, fill: bool) -> Self {
+        if let Given::Array { impute, .. } = &mut self.inputs {
+            *impute = fill;
+        }
         self
     }
 
@@ -115,7 +136,7 @@ impl<'a, T: Scalar> Samples<'a, T> {
     /// Those of [`problem`](Self::problem).
     pub fn validation_share(&self) -> Result<f64> {
         let outputs = match &self.targets {
-            ArrayTargets::Numbers { values, .. } => values.columns(),
+            ArrayTargets::Numbers { values, .. } | ArrayTargets::MultiLabel { values, .. } => values.columns(),
             ArrayTargets::Classes { .. } => 1,
         };
         let distinct = self.usable()?;
@@ -142,8 +163,10 @@ impl<'a, T: Scalar> Samples<'a, T> {
     /// Standardised by the training rows.
     fn learned(&self, train: &[usize], validation: &[usize], distinct: &Distinct) -> Result<Problem<T>> {
         let weights = Weights::of(distinct, train);
-        let preprocessing = Preprocessing::new(self.fit_inputs(train, &weights)?, self.fit_targets(train, &weights)?);
-        self.make(preprocessing, (train, validation), &weights, distinct)
+        let (targets, own) = (self.fit_targets(train, &weights)?, weights.of_rows(train));
+        let mut notes: Vec<String> = distinct.note().into_iter().collect();
+        let preprocessing = self.inputs.fit(train, own.as_deref(), targets, &mut notes)?;
+        self.make(preprocessing, (train, validation), &weights, (distinct, notes))
     }
 
     /// All rows to learn from, preprocessed as other rows were before.
@@ -153,7 +176,8 @@ impl<'a, T: Scalar> Samples<'a, T> {
     pub fn problem_as(&self, preprocessing: &Preprocessing) -> Result<Problem<T>> {
         let distinct = self.usable()?;
         let weights = Weights::of(&distinct, &distinct.rows);
-        self.make(preprocessing.clone(), (&distinct.rows, &[]), &weights, &distinct)
+        let notes = distinct.note().into_iter().collect();
+        self.make(preprocessing.clone(), (&distinct.rows, &[]), &weights, (&distinct, notes))
     }
 
     fn make(
@@ -161,7 +185,7 @@ impl<'a, T: Scalar> Samples<'a, T> {
         preprocessing: Preprocessing,
         (train, validation): (&[usize], &[usize]),
         weights: &Weights,
-        distinct: &Distinct,
+        (distinct, notes): (&Distinct, Vec<String>),
     ) -> Result<Problem<T>> {
         let judged = (!validation.is_empty()).then(|| self.dataset(&preprocessing, validation, weights)).transpose()?;
         let share = validation.len() as f64 / distinct.rows.len() as f64;
@@ -176,17 +200,14 @@ impl<'a, T: Scalar> Samples<'a, T> {
             weight_unit: weights.unit,
             test_portion: Portion::Fraction(0.0),
             validation_share: share,
-            notes: distinct.note().into_iter().collect(),
+            notes,
         })
     }
 
     /// What the data are known by.
     fn hash(&self) -> DataHash {
         let mut hasher = DataHasher::default();
-        hasher.texts(&self.columns);
-        for i in 0..self.inputs.rows() {
-            hasher.numbers((0..self.inputs.columns()).map(|j| self.inputs.get(i, j).to_f64()));
-        }
+        self.inputs.hash(&mut hasher);
         match &self.targets {
             ArrayTargets::Numbers { columns, values } => {
                 hasher.texts(columns);
@@ -196,6 +217,11 @@ impl<'a, T: Scalar> Samples<'a, T> {
                 hasher.texts(classes);
                 hasher.numbers(labels.iter().map(|&label| label as f64));
             }
+            ArrayTargets::MultiLabel { columns, classes, values, .. } => {
+                hasher.texts(columns);
+                hasher.texts(classes.as_flattened());
+                hasher.numbers(values.as_slice().iter().copied());
+            }
         }
         hasher.numbers(self.weights.iter().flatten().copied());
         hasher.finish()
@@ -204,8 +230,8 @@ impl<'a, T: Scalar> Samples<'a, T> {
     /// Rows of weight above 0, copies joined.
     fn usable(&self) -> Result<Distinct> {
         let n = self.inputs.rows();
+        self.inputs.check()?;
         let lengths = [
-            ("names of the columns", self.inputs.columns(), self.columns.len()),
             ("rows of the targets", n, self.targets.rows()),
             ("sample weights", n, self.weights.as_ref().map_or(n, Vec::len)),
         ];
@@ -224,29 +250,6 @@ impl<'a, T: Scalar> Samples<'a, T> {
         Ok(distinct(&rows, self, weight.as_ref().map(|weight| weight as &dyn Fn(usize) -> f64)))
     }
 
-    fn fit_inputs(&self, rows: &[usize], weights: &Weights) -> Result<Inputs> {
-        let weights = weights.of_rows(rows);
-        let mut standardisation = Standardisation::default();
-        let mut columns = Vec::with_capacity(self.columns.len());
-        for (j, name) in self.columns.iter().enumerate() {
-            let mut values: Vec<f64> = rows.iter().map(|&i| self.inputs.get(i, j).to_f64()).collect();
-            if values.iter().any(|v| v.is_infinite() || (v.is_nan() && !self.impute)) {
-                return Err(CoreError::NonFinite { what: "input", layer: None }.into());
-            }
-            let flag = (0..self.inputs.rows()).any(|i| self.inputs.get(i, j).to_f64().is_nan());
-            let (present, present_weights) = present(values.iter().copied(), weights.as_deref());
-            let known = (!present.is_empty()).then(|| range(&present));
-            let median = if present.is_empty() { 0.0 } else { median(present, present_weights.as_deref()) };
-            values.iter_mut().filter(|v| v.is_nan()).for_each(|v| *v = median);
-            standardisation.push(&values, weights.as_deref());
-            if flag {
-                standardisation.push(&[0.0], None);
-            }
-            columns.push(InputColumn { name: name.clone(), encoding: Encoding::Number { median, flag, range: known } });
-        }
-        Ok(Inputs { columns, standardisation, ..Inputs::default() })
-    }
-
     fn fit_targets(&self, rows: &[usize], weights: &Weights) -> Result<Targets> {
         match &self.targets {
             ArrayTargets::Numbers { columns, values } => {
@@ -254,17 +257,19 @@ impl<'a, T: Scalar> Samples<'a, T> {
                 let learned: Vec<Vec<f64>> = (0..values.columns()).map(column).collect();
                 Targets::regression(columns.clone(), &learned, weights.of_rows(rows).as_deref(), &self.learning)
             }
-            ArrayTargets::Classes { .. } if self.learning != Learning::default() => {
+            ArrayTargets::Classes { .. } | ArrayTargets::MultiLabel { .. } if self.learning != Learning::default() => {
                 Err(self.learning.refused(&["y".to_owned()]))
             }
             ArrayTargets::Classes { classes, kind, .. } => {
                 Ok(Targets::Classification { column: "y".to_owned(), classes: classes.clone(), labels: *kind })
             }
+            ArrayTargets::MultiLabel { columns, classes, kinds, .. } => {
+                Ok(Targets::MultiLabel { columns: columns.clone(), classes: classes.clone(), labels: kinds.clone() })
+            }
         }
     }
 
     fn dataset(&self, preprocessing: &Preprocessing, rows: &[usize], weights: &Weights) -> Result<Dataset<T>> {
-        let inputs = preprocessing.inputs.apply_array(self.inputs, rows.iter().copied())?;
         let k = preprocessing.targets.outputs();
         let targets = match (&self.targets, &preprocessing.targets) {
             (ArrayTargets::Numbers { values, .. }, targets @ Targets::Regression { columns, .. })
@@ -285,32 +290,38 @@ impl<'a, T: Scalar> Samples<'a, T> {
                 }
                 Matrix::from_fn(rows.len(), k, |i, a| if labels[rows[i]] == a { T::ONE } else { T::ZERO })
             }
+            (ArrayTargets::MultiLabel { values, .. }, Targets::MultiLabel { columns, .. })
+                if values.columns() == columns.len() =>
+            {
+                values.select_rows(rows).cast()
+            }
             _ => {
                 let got = match &self.targets {
-                    ArrayTargets::Numbers { values, .. } => values.columns(),
+                    ArrayTargets::Numbers { values, .. } | ArrayTargets::MultiLabel { values, .. } => values.columns(),
                     ArrayTargets::Classes { classes, .. } => classes.len(),
                 };
                 return Err(CoreError::Shape { what: "columns of the targets", expected: k, got }.into());
             }
         };
-        Dataset::new(inputs, targets)?.with_weights(weights.of_rows(rows))
+        self.inputs.dataset(&preprocessing.inputs, rows, targets)?.with_weights(weights.of_rows(rows))
     }
 }
 
 impl<T: Scalar> Keyed for Samples<'_, T> {
     fn feed(&self, row: usize, hasher: &mut DefaultHasher) {
-        (0..self.inputs.columns()).for_each(|j| bits(self.inputs.get(row, j).to_f64()).hash(hasher));
+        self.inputs.feed(row, hasher);
         match &self.targets {
-            ArrayTargets::Numbers { values, .. } => values.row(row).iter().for_each(|&y| bits(y).hash(hasher)),
+            ArrayTargets::Numbers { values, .. } | ArrayTargets::MultiLabel { values, .. } => {
+                values.row(row).iter().for_each(|&y| bits(y).hash(hasher));
+            }
             ArrayTargets::Classes { labels, .. } => labels[row].hash(hasher),
         }
     }
 
     fn same(&self, a: usize, b: usize) -> bool {
-        let bits_of = |i: usize, j: usize| bits(self.inputs.get(i, j).to_f64());
-        (0..self.inputs.columns()).all(|j| bits_of(a, j) == bits_of(b, j))
+        self.inputs.same(a, b)
             && match &self.targets {
-                ArrayTargets::Numbers { values, .. } => {
+                ArrayTargets::Numbers { values, .. } | ArrayTargets::MultiLabel { values, .. } => {
                     values.row(a).iter().zip(values.row(b)).all(|(&y, &other)| bits(y) == bits(other))
                 }
                 ArrayTargets::Classes { labels, .. } => labels[a] == labels[b],

@@ -4,6 +4,7 @@ use gramstep::Matrix;
 
 use crate::data::{Dataset, Targets};
 use crate::error::Result;
+use crate::outcome::labels::chosen;
 use crate::outcome::metrics::{in_own_units, largest};
 use crate::predictor::Predictor;
 
@@ -66,7 +67,7 @@ fn harm(targets: &Targets, expected: &[f64], before: &[f64], after: &[f64]) -> f
             };
             error(after) - error(before)
         }
-        Targets::Classification { .. } => {
+        Targets::Classification { .. } | Targets::MultiLabel { .. } => {
             let class = largest(expected);
             let turned = largest(before) == class && largest(after) != class;
             before[class] - after[class] + if turned { 1.0 } else { 0.0 }
@@ -85,10 +86,10 @@ fn told(targets: &Targets, values: &[f64]) -> String {
                 .map(|(name, value)| format!("{name} {}", crate::format::text::number(*value)));
             each.collect::<Vec<_>>().join(", ")
         }
-        Targets::Classification { classes, .. } => {
+        Targets::Classification { .. } | Targets::MultiLabel { .. } => {
             let class = largest(values);
             let sure = if values[class] < 1.0 { format!(" ({:.0} %)", 100.0 * values[class]) } else { String::new() };
-            format!("{}{sure}", classes[class])
+            format!("{}{sure}", chosen(targets, values).join(", "))
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::error::{Result, conflict};
 /// are named by `frozen`.
 ///
 /// # Errors
-/// For columns with far outliers, which the networks see bent, for logarithms, quantiles and counts.
+/// For columns with far outliers, which the networks see bent, for logarithms, quantiles, counts and several labels.
 pub fn check_measurable(preprocessing: &Preprocessing, frozen: &[String]) -> Result<()> {
     let bent = preprocessing.inputs.bent();
     if let Some(column) = bent.iter().find(|column| frozen.iter().all(|name| name != *column)) {
@@ -25,6 +25,10 @@ pub fn check_measurable(preprocessing: &Preprocessing, frozen: &[String]) -> Res
                 format!("loss {loss}")
             };
             Err(conflict("attack", format!("--{what}"), "an attack is judged by errors in the target's own units"))
+        }
+        Targets::MultiLabel { columns, .. } => {
+            let reason = "an attack is on one classification: train a model of one of them";
+            Err(conflict("attack", format!("the {} targets of a classification", columns.len()), reason))
         }
         _ => Ok(()),
     }

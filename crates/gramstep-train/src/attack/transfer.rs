@@ -94,6 +94,9 @@ fn same_targets(a: &Targets, b: &Targets) -> bool {
             Targets::Classification { column: a, classes, .. },
             Targets::Classification { column: b, classes: others, .. },
         ) => a == b && classes == others,
+        (Targets::MultiLabel { columns: a, classes, .. }, Targets::MultiLabel { columns: b, classes: others, .. }) => {
+            a == b && classes == others
+        }
         _ => false,
     }
 }

@@ -60,10 +60,17 @@ impl<T: Scalar> Problem<T> {
     /// Weighs the rows of training and validation by their class; test rows count as they did.
     ///
     /// # Errors
-    /// For a regression, and for a class that there is not.
+    /// For a regression, for several targets, and for a class that there is not.
     pub fn weigh_classes(&mut self, by: &ClassWeights) -> Result<()> {
-        let Targets::Classification { column, classes, .. } = &self.preprocessing.targets else {
-            return Err(conflict("class-weight", "a regression", "it is a setting of classifications alone"));
+        let (column, classes) = match &self.preprocessing.targets {
+            Targets::Classification { column, classes, .. } => (column, classes),
+            Targets::Regression { .. } => {
+                return Err(conflict("class-weight", "a regression", "it is a setting of classifications alone"));
+            }
+            Targets::MultiLabel { .. } => {
+                let reason = "a row has a class of each of them: weigh rows by --weights";
+                return Err(conflict("class-weight", "several targets", reason));
+            }
         };
         let factors = match by {
             ClassWeights::Balanced => {

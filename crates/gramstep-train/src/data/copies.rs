@@ -92,11 +92,11 @@ pub(crate) fn bits(value: f64) -> u64 {
 }
 
 /// The columns of a table that say what a row is.
-pub(super) struct TableKeys<'a>(Vec<&'a Column>);
+pub(crate) struct TableKeys<'a>(Vec<&'a Column>);
 
 impl<'a> TableKeys<'a> {
     /// All columns but these.
-    pub(super) fn without(table: &'a Table, left_out: &[String]) -> Self {
+    pub(crate) fn without(table: &'a Table, left_out: &[String]) -> Self {
         Self(table.columns().iter().filter(|column| !left_out.contains(&column.name)).collect())
     }
 }

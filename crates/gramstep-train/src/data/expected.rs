@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Encoding, Meaning, Preprocessing, ReadOptions, Reading, Table, Targets};
+use super::{Encoding, Meaning, Preprocessing, ReadOptions, Reading, Table, Task};
 
 impl Preprocessing {
     /// The columns that are used.
@@ -20,7 +20,8 @@ impl Preprocessing {
     }
 
     /// How a later table is read; `own` is what is said of it.
-    pub(crate) fn read_options(&self, own: &ReadOptions) -> ReadOptions {
+    #[must_use]
+    pub fn read_options(&self, own: &ReadOptions) -> ReadOptions {
         let wanted = self.used().cloned().collect();
         own.like(self.reading.clone().unwrap_or_else(|| self.earlier_reading()), wanted)
     }
@@ -32,8 +33,8 @@ impl Preprocessing {
         for column in self.inputs.columns.iter().filter(text) {
             reading.columns.insert(column.name.clone(), Meaning::Shortened);
         }
-        if let Targets::Classification { column, .. } = &self.targets {
-            reading.columns.insert(column.clone(), Meaning::Shortened);
+        if self.targets.task() == Task::Classification {
+            reading.columns.extend(self.targets.columns().iter().map(|column| (column.clone(), Meaning::Shortened)));
         }
         reading
     }

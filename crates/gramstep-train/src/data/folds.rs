@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use gramstep::random::Purpose;
 
 use super::permutation::permutation;
+use super::strata::strata;
 use super::{SplitBy, Table};
 use crate::error::{Result, conflict};
 
@@ -26,17 +27,17 @@ pub struct Fold {
 pub(super) fn fold(
     table: &Table,
     rows: &[usize],
-    (by, class): (&SplitBy, Option<&str>),
+    (by, classes): (&SplitBy, &[String]),
     fold: Fold,
     seed: u64,
 ) -> Result<(Vec<usize>, Vec<usize>)> {
     let order = permutation(rows.len(), seed, Purpose::Split, 2);
     let mut part = vec![0; rows.len()];
-    match (by, class) {
-        (SplitBy::Time(_), _) => {
+    match by {
+        SplitBy::Time(_) => {
             return Err(conflict("folds", format!("--split {by}"), "most rows would be judged by a fit of later ones"));
         }
-        (SplitBy::Group(name), _) => {
+        SplitBy::Group(name) => {
             let column = table.require(name)?;
             let mut groups: HashMap<Option<String>, usize> = HashMap::new();
             let mut sizes = vec![0; fold.of];
@@ -48,22 +49,12 @@ pub(super) fn fold(
                 sizes[part[at]] += 1;
             }
         }
-        (SplitBy::Random, Some(name)) => {
-            let column = table.require(name)?;
-            let classes: Vec<Option<String>> = rows.iter().map(|&row| column.text(row)).collect();
-            let mut sorted = order;
-            // Stable: by chance within a class; the count goes on from class to class, so that parts are as large.
-            let mut places: HashMap<&Option<String>, usize> = HashMap::new();
-            for class in &classes {
-                let next = places.len();
-                places.entry(class).or_insert(next);
+        SplitBy::Random => {
+            let mut order = order;
+            if let Some(strata) = strata(table, rows, classes)? {
+                // Stable: by chance within a class; the count goes on from class to class, so that parts are as large.
+                order.sort_by_key(|&at| strata[at]);
             }
-            sorted.sort_by_key(|&at| places[&classes[at]]);
-            for (count, at) in sorted.into_iter().enumerate() {
-                part[at] = count % fold.of;
-            }
-        }
-        (SplitBy::Random, None) => {
             for (count, at) in order.into_iter().enumerate() {
                 part[at] = count % fold.of;
             }
@@ -84,7 +75,8 @@ mod tests {
         let rows: Vec<usize> = (0..table.rows()).collect();
         let by = by.parse().unwrap();
         let part = |number| {
-            let (own, others) = fold(&table, &rows, (&by, class), Fold { number, of: 5 }, 3).unwrap();
+            let classes: Vec<String> = class.map(str::to_owned).into_iter().collect();
+            let (own, others) = fold(&table, &rows, (&by, &classes), Fold { number, of: 5 }, 3).unwrap();
             assert_eq!(own.len() + others.len(), rows.len());
             assert!(own.iter().all(|row| !others.contains(row)));
             own
@@ -122,7 +114,7 @@ mod tests {
     #[test]
     fn the_order_of_time_has_no_folds() {
         let table = table_of("t,y\n1,1\n2,2\n");
-        let of = fold(&table, &[0, 1], (&SplitBy::Time("t".to_owned()), None), Fold { number: 0, of: 2 }, 0);
+        let of = fold(&table, &[0, 1], (&SplitBy::Time("t".to_owned()), &[]), Fold { number: 0, of: 2 }, 0);
         assert!(of.is_err_and(|error| error.is_usage()));
     }
 }

@@ -13,6 +13,7 @@ use super::far_mark::far_mark;
 use super::rows::Rows;
 use super::{Bound, BrokenImages, Cells, Column, DateParts, Geometry, ImageSettings, Standardisation, Table};
 use crate::error::{Error, Result};
+use crate::format::bounded::check_numbers;
 use crate::format::date;
 use crate::format::remarks::Remarks;
 use crate::format::text::number;
@@ -176,6 +177,7 @@ impl Inputs {
             return Err(Error::MissingColumns { origin: table.origin().to_owned(), missing });
         }
         let width = self.width();
+        check_numbers("the inputs of the network", rows.len(), width)?;
         let mut values = vec![0.0; rows.len() * width];
         let (mut unknown_values, mut unforeseen) = (Remarks::default(), Remarks::default());
         for (InputColumn { name, encoding }, places) in self.places() {

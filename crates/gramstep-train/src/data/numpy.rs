@@ -1,11 +1,12 @@
 //! Reading NPY and NPZ: one array or an archive of several, side by side; a missing value is NaN.
 
-use std::io::{Cursor, Read};
+use std::io::Cursor;
 
 use zip::ZipArchive;
 
 use super::{Cells, Column, Table};
 use crate::error::{Error, Result};
+use crate::format::bounded::{check_numbers, read_all};
 use crate::format::npy::Array;
 
 /// The array of an archive that is learned unless the user names another.
@@ -31,8 +32,7 @@ pub(super) fn npz(origin: &str, file: &[u8]) -> Result<Table> {
         let file = member.name().map_err(|error| fail(origin, error.to_string()))?;
         let Some(name) = file.strip_suffix(".npy").map(str::to_owned) else { continue };
         let within = format!("{origin}: array `{name}`");
-        let mut bytes = Vec::new();
-        member.read_to_end(&mut bytes).map_err(|error| fail(&within, error.to_string()))?;
+        let bytes = read_all(&mut member, |error| fail(&within, error.to_string()))?;
         let named = |j: usize, all: usize| if all == 1 { name.clone() } else { format!("{name}_{}", j + 1) };
         let start = columns.len();
         let rows = append(&within, &bytes, named, &mut columns)?;
@@ -70,6 +70,7 @@ fn append(
     if rows == 0 || width == 0 {
         return Err(Error::EmptyFile { origin: origin.to_owned() });
     }
+    check_numbers("the array", rows, width)?;
     columns.extend((0..width).map(|j| Column { name: name(j, width), cells: Cells::Numbers(array.column(j)) }));
     Ok(rows)
 }

@@ -89,6 +89,8 @@ impl DataOptions {
             options.labels.extend(self.target.iter().cloned());
             let others = self.drop.iter().cloned().chain(typed(ColumnType::Drop)).chain(self.weights.clone());
             options.last_is_label_but = self.target.is_empty().then(|| others.collect());
+        } else if self.task.is_none() && self.target.len() > 1 {
+            options.labels_together.clone_from(&self.target);
         }
         options
     }

@@ -19,7 +19,7 @@ impl Targets {
             Self::Regression { standardisation, transform, .. } => {
                 transform.invert(learned.mul_add(standardisation.scale[a], standardisation.mean[a]))
             }
-            Self::Classification { .. } => learned,
+            Self::Classification { .. } | Self::MultiLabel { .. } => learned,
         }
     }
 
@@ -44,18 +44,19 @@ impl Targets {
         matches!(self, Self::Regression { transform: Transform::Log, .. })
     }
 
-    /// What expected outputs stand for: a number of each target in its own units, or the one-hot class.
+    /// What expected outputs stand for: a number of each target in its own units, or the one-hot class of each target.
     pub(crate) fn truth(&self, expected: &Matrix<f64>) -> Matrix<f64> {
         match self {
             Self::Regression { columns, loss, .. } => {
                 Matrix::from_fn(expected.rows(), columns.len(), |i, a| self.own(a, expected[(i, a * loss.outputs())]))
             }
             Self::Classification { .. } => expected.clone(),
+            Self::MultiLabel { .. } => in_pairs(expected, |y| [1.0 - y, y]),
         }
     }
 
-    /// Names of the columns of predictions: of every target, or of every level of its quantiles; of the class and the
-    /// probabilities of all classes.
+    /// Names of the columns of predictions: of every target, or of every level of its quantiles; of the class of every
+    /// target and the probabilities of all classes.
     pub(crate) fn predicted_names(&self) -> Vec<String> {
         match self {
             Self::Regression { columns, loss, .. } => {
@@ -69,6 +70,13 @@ impl Targets {
             Self::Classification { column, classes, .. } => std::iter::once(format!("predicted_{column}"))
                 .chain(classes.iter().map(|class| format!("probability_{class}")))
                 .collect(),
+            Self::MultiLabel { columns, classes, .. } => {
+                let both =
+                    columns.iter().zip(classes).flat_map(|(name, two)| two.iter().map(move |value| (name, value)));
+                (columns.iter().map(|name| format!("predicted_{name}")))
+                    .chain(both.map(|(name, value)| format!("probability_{name}_{value}")))
+                    .collect()
+            }
         }
     }
 
@@ -84,6 +92,11 @@ impl Targets {
             }
         }
     }
+}
+
+/// A column for each value of every label.
+pub(crate) fn in_pairs(values: &Matrix<f64>, of: impl Fn(f64) -> [f64; 2]) -> Matrix<f64> {
+    Matrix::from_fn(values.rows(), 2 * values.columns(), |i, j| of(values[(i, j / 2)])[j % 2])
 }
 
 #[cfg(test)]
@@ -137,7 +150,7 @@ mod tests {
         let light: Vec<f64> = (0..1000).map(|i| normal(i) + 4.0).collect();
         let transform = |values: &[f64]| match fit(&learning("squared", "auto"), values).unwrap() {
             Targets::Regression { transform, .. } => transform,
-            Targets::Classification { .. } => Transform::None,
+            Targets::Classification { .. } | Targets::MultiLabel { .. } => Transform::None,
         };
         assert_eq!([transform(&heavy), transform(&light)], [Transform::Log, Transform::None]);
         let below: Vec<f64> = heavy.iter().map(|value| value - 0.5).collect();

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::usable::Usable;
-use super::{DataOptions, Dataset, Inputs, Reading, Table, Targets, Task};
+use super::{Cells, DataOptions, Dataset, Inputs, Reading, Table, Targets, Task};
 use crate::error::Result;
 
 /// From columns of a table to inputs and targets of a network; stored with the model.
@@ -22,10 +22,28 @@ pub struct Preprocessing {
     pub reading: Option<Reading>,
 }
 
+/// Whether several targets have two values each.
+fn are_labels(table: &Table, rows: &[usize], columns: &[String]) -> bool {
+    let has_two = |name: &String| {
+        let Some(Cells::Numbers(values)) = table.column(name).map(|column| &column.cells) else { return false };
+        let first = values[rows[0]];
+        let mut others = rows.iter().map(|&row| values[row]).filter(|&value| value != first);
+        others.next().is_some_and(|second| others.all(|value| value == second))
+    };
+    columns.len() > 1 && !rows.is_empty() && columns.iter().all(has_two)
+}
+
 impl Preprocessing {
     /// Of arrays, whose columns are numbers.
     pub(crate) fn new(inputs: Inputs, targets: Targets) -> Self {
         Self { inputs, targets, weights: None, reading: Some(Reading::default()) }
+    }
+
+    /// Of the columns of a table that the inputs use; the targets stand beside it.
+    pub(crate) fn of_table(inputs: Inputs, targets: Targets, table: &Table) -> Self {
+        let mut made = Self { inputs, targets, weights: None, reading: None };
+        made.reading = Some(made.kept_reading(table));
+        made
     }
 
     /// Decides from the given rows, of which the ones of weight w count as w rows.
@@ -38,7 +56,12 @@ impl Preprocessing {
     ) -> Result<Self> {
         let guess = Targets::guess(table, columns)?;
         if options.task.is_none() && guess == Task::Classification && table.task.is_none() {
-            notes.push(format!("`{}` is text: --task classification", columns.join("`, `")));
+            let be = if columns.len() == 1 { "is" } else { "are" };
+            notes.push(format!("`{}` {be} text: --task classification", columns.join("`, `")));
+        }
+        if options.task.is_none() && guess == Task::Regression && are_labels(table, rows, columns) {
+            let names = columns.join("`, `");
+            notes.push(format!("`{names}` are numbers of two values: --task classification learns them as labels"));
         }
         let task = options.task.unwrap_or(guess);
         let targets = Targets::fit(table, rows, weights, columns, task, &options.learning)?;

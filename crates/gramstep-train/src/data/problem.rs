@@ -4,7 +4,7 @@ use gramstep::Scalar;
 
 use super::folds::fold;
 use super::identity::DataHasher;
-use super::sharing::{class_column, share_out};
+use super::sharing::share_out;
 use super::usable::{Usable, target_columns};
 use super::{
     Cells, DataHash, DataOptions, Dataset, ImageSettings, Portion, Preprocessing, Progress, ReadOptions, Source, Split,
@@ -82,6 +82,7 @@ impl Problem {
         earlier: Option<&Preprocessing>,
         progress: &mut Progress<'_>,
     ) -> Result<Self> {
+        options.source.check_options(&options.reading)?;
         let table =
             options.source.read_with(&read_options(options, earlier), &image_settings(options, earlier), progress)?;
         Self::make(&table, options, earlier, progress)
@@ -123,6 +124,7 @@ impl Problem {
     /// # Errors
     /// When it cannot be read.
     pub(crate) fn table(options: &DataOptions, progress: &mut Progress<'_>) -> Result<Table> {
+        options.source.check_options(&options.reading)?;
         options.source.read_with(&read_options(options, None), &image_settings(options, None), progress)
     }
 
@@ -264,14 +266,14 @@ impl Division {
         let validation = options.validation.clone().unwrap_or(Portion::Fraction(validation_share));
         let (validation, validation_file) = fraction_or_source(&validation)?;
         let shares = (test, validation);
-        let class = class_column(columns, task);
+        let classes = if task == Task::Classification { columns } else { &[] };
         if let Some(part) = options.fold {
-            let (test, others) = fold(table, &usable.rows, (&options.split, class), part, options.seed)?;
-            let split = share_out(table, &others, &options.split, class, (0.0, validation), options.seed, notes)?;
+            let (test, others) = fold(table, &usable.rows, (&options.split, classes), part, options.seed)?;
+            let split = share_out(table, &others, &options.split, classes, (0.0, validation), options.seed, notes)?;
             let split = Split { test, ..split };
             return Ok(Self { split, usable, test_file: None, validation_file, test_portion, validation_share });
         }
-        let split = share_out(table, &usable.rows, &options.split, class, shares, options.seed, notes)?;
+        let split = share_out(table, &usable.rows, &options.split, classes, shares, options.seed, notes)?;
         Ok(Self { split, usable, test_file, validation_file, test_portion, validation_share })
     }
 }
@@ -319,7 +321,7 @@ mod tests {
     fn scale(problem: &Problem) -> &Standardisation {
         match &problem.preprocessing.targets {
             Targets::Regression { standardisation, .. } => standardisation,
-            Targets::Classification { .. } => panic!("the target is a number"),
+            _ => panic!("the target is a number"),
         }
     }
 

@@ -1,22 +1,22 @@
 //! The ways to share out rows: classes by themselves, in the order of time, groups as a whole.
 
 use std::collections::HashMap;
-use std::hash::Hash;
 
 use gramstep::random::Purpose;
 
 use super::permutation::permutation;
 use super::split::Sizes;
-use super::{Cells, Split, SplitBy, Table, Task};
+use super::strata::strata;
+use super::{Cells, Split, SplitBy, Table};
 use crate::error::{Error, Result};
 
-/// The rows of a table shared out among training, validation and test by shares of all rows; `column` is the target of a
-/// classification.
+/// The rows of a table shared out among training, validation and test by shares of all rows; `classes` are the targets of
+/// a classification.
 pub(super) fn share_out(
     table: &Table,
     rows: &[usize],
     by: &SplitBy,
-    class: Option<&str>,
+    classes: &[String],
     (test, validation): (f64, f64),
     seed: u64,
     notes: &mut Vec<String>,
@@ -24,10 +24,9 @@ pub(super) fn share_out(
     let origin = table.origin();
     let sizes = Split::sizes(origin, rows.len(), test, validation)?;
     match by {
-        SplitBy::Random => match class {
-            Some(class) => {
-                let class = table.require(class)?;
-                let split = stratified(rows, |row| class.text(row), sizes, seed);
+        SplitBy::Random => match strata(table, rows, classes)? {
+            Some(strata) => {
+                let split = stratified(rows, &strata, sizes, seed);
                 let asked = sizes.test + sizes.validation;
                 let got = split.test.len() + split.validation.len();
                 if got < asked {
@@ -42,20 +41,14 @@ pub(super) fn share_out(
     }
 }
 
-/// Each class is shared out by itself, as nearly as whole rows allow; every class keeps a training row.
-fn stratified<C: Hash + Eq>(rows: &[usize], class: impl Fn(usize) -> C, sizes: Sizes, seed: u64) -> Split {
-    let order: Vec<usize> = permutation(rows.len(), seed, Purpose::Split, 0).into_iter().map(|i| rows[i]).collect();
-    let mut places: HashMap<C, usize> = HashMap::new();
-    let mut members: Vec<Vec<usize>> = Vec::new();
-    // In the order of the rows, so that the order of classes does not depend on the seed.
-    for &row in rows {
-        let next = places.len();
-        places.entry(class(row)).or_insert(next);
+/// Each stratum is shared out by itself, as nearly as whole rows allow; every one keeps a training row.
+fn stratified(rows: &[usize], strata: &[usize], sizes: Sizes, seed: u64) -> Split {
+    let order = permutation(rows.len(), seed, Purpose::Split, 0);
+    let mut members: Vec<Vec<usize>> = vec![Vec::new(); strata.iter().max().map_or(0, |last| last + 1)];
+    for &at in &order {
+        members[strata[at]].push(rows[at]);
     }
-    members.resize(places.len(), Vec::new());
-    for &row in &order {
-        members[places[&class(row)]].push(row);
-    }
+    let order: Vec<usize> = order.into_iter().map(|at| rows[at]).collect();
     let spare: Vec<usize> = members.iter().map(|members| members.len() - 1).collect();
     let counts: Vec<usize> = members.iter().map(Vec::len).collect();
     let test = quotas(&counts, &spare, sizes.test);
@@ -178,14 +171,6 @@ fn in_groups(
     Ok(Split { train, validation, test })
 }
 
-/// The target of a classification, as far as it is known before it is decided.
-pub(super) fn class_column(columns: &[String], task: Task) -> Option<&str> {
-    match columns {
-        [only] if task == Task::Classification => Some(only),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -193,7 +178,8 @@ mod tests {
 
     fn shares(table: &Table, by: &str, class: Option<&str>, seed: u64) -> Result<Split> {
         let rows: Vec<usize> = (0..table.rows()).collect();
-        share_out(table, &rows, &by.parse()?, class, (0.2, 0.2), seed, &mut Vec::new())
+        let classes: Vec<String> = class.map(str::to_owned).into_iter().collect();
+        share_out(table, &rows, &by.parse()?, &classes, (0.2, 0.2), seed, &mut Vec::new())
     }
 
     fn all(split: &Split) -> Vec<usize> {

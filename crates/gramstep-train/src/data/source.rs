@@ -1,7 +1,6 @@
 //! Where a table comes from: a file, a folder of images or a built-in real data set.
 
 use std::fmt;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -9,7 +8,8 @@ use flate2::read::MultiGzDecoder;
 
 use super::images::{self, ImageSettings, Progress};
 use super::{Builtin, Format, ReadOptions, Table, numpy, reading};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, conflict};
+use crate::format::bounded::{read_all, read_file};
 
 /// A place that a [`Table`] can be read from, written `builtin:NAME`, as the path of a file or folder, or as
 /// `FORMAT:PATH` where the name does not tell the [`Format`] or tells the wrong one.
@@ -70,6 +70,23 @@ impl Source {
         }
     }
 
+    /// Refuses what is said of the cells of text where there is none.
+    pub(crate) fn check_options(&self, options: &ReadOptions) -> Result<()> {
+        let what = match self {
+            Self::Builtin(_) => "the built-in data",
+            Self::Memory(_) => return Ok(()),
+            Self::Stored { path, format } => match format.or_else(|| Format::of_file(path)) {
+                Some(Format::Npy | Format::Npz) => "an array of numbers",
+                Some(Format::Idx | Format::Classes | Format::Afad) => "images",
+                _ => return Ok(()),
+            },
+        };
+        match options.of_text() {
+            Some(setting) => Err(conflict(setting, what, "it is of the cells of a table of text")),
+            None => Ok(()),
+        }
+    }
+
     /// The test rows that come with the data, if they do.
     #[must_use]
     pub fn test(&self) -> Option<Self> {
@@ -109,8 +126,7 @@ impl Source {
 impl Table {
     /// The table in a file.
     pub(super) fn of_file(path: &Path, format: Format, options: &ReadOptions) -> Result<Self> {
-        let fail = |source| Error::Read { path: path.to_owned(), source };
-        let bytes = uncompressed(std::fs::read(path).map_err(fail)?).map_err(fail)?;
+        let bytes = uncompressed(read_file(path)?, path)?;
         Self::parse_with(&path.display().to_string(), &bytes, format, options)
     }
 
@@ -148,13 +164,11 @@ impl Table {
 }
 
 /// The contents of a file that may be compressed, whatever its name.
-fn uncompressed(bytes: Vec<u8>) -> std::io::Result<Vec<u8>> {
+fn uncompressed(bytes: Vec<u8>, path: &Path) -> Result<Vec<u8>> {
     if !bytes.starts_with(&[0x1f, 0x8b]) {
         return Ok(bytes);
     }
-    let mut plain = Vec::new();
-    MultiGzDecoder::new(&bytes[..]).read_to_end(&mut plain)?;
-    Ok(plain)
+    read_all(MultiGzDecoder::new(&bytes[..]), |source| Error::Read { path: path.to_owned(), source })
 }
 
 impl FromStr for Source {

@@ -138,6 +138,12 @@ impl Table {
         &self.notes
     }
 
+    /// What the cells of the columns meant.
+    #[must_use]
+    pub fn reading(&self) -> &Reading {
+        &self.reading
+    }
+
     /// The column of that name.
     #[must_use]
     pub fn column(&self, name: &str) -> Option<&Column> {

@@ -1,10 +1,11 @@
-//! From target columns to what a network is trained on, and back: standardised numbers, or one-hot classes.
+//! From target columns to what a network is trained on, and back: standardised numbers, one-hot classes, or labels of
+//! two values each.
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use gramstep::Matrix;
-use gramstep::loss::{CrossEntropyLoss, Loss};
+use gramstep::loss::{CrossEntropyLoss, LogisticLoss, Loss};
 use serde::{Deserialize, Serialize};
 
 use super::learning::{HEAVY_TAIL, Learning, tail};
@@ -39,6 +40,15 @@ pub enum Targets {
         /// What the classes are the names of.
         #[serde(default)]
         labels: Labels,
+    },
+    /// One output for each of several targets of two values, the logit of its second value: multi-label classification.
+    MultiLabel {
+        /// Names of the targets.
+        columns: Vec<String>,
+        /// The two values of each.
+        classes: Vec<[String; 2]>,
+        /// What the values of each are the names of.
+        labels: Vec<Labels>,
     },
 }
 
@@ -87,7 +97,10 @@ impl Targets {
         match task {
             Task::Regression => fit_regression(table, rows, weights, columns, learning),
             Task::Classification if *learning != Learning::default() => Err(learning.refused(columns)),
-            Task::Classification => fit_classification(table, rows, columns),
+            Task::Classification => match columns {
+                [column] => fit_classification(table, rows, column),
+                _ => fit_labels(table, rows, columns),
+            },
         }
     }
 
@@ -133,7 +146,7 @@ impl Targets {
     pub fn task(&self) -> Task {
         match self {
             Self::Regression { .. } => Task::Regression,
-            Self::Classification { .. } => Task::Classification,
+            Self::Classification { .. } | Self::MultiLabel { .. } => Task::Classification,
         }
     }
 
@@ -142,6 +155,11 @@ impl Targets {
         match self {
             Self::Regression { columns, standardisation, .. } => standardisation.check("the targets", columns.len()),
             Self::Classification { .. } => Ok(()),
+            Self::MultiLabel { columns, classes, labels } => {
+                let n = columns.len();
+                let fits = n > 0 && classes.len() == n && labels.len() == n;
+                if fits { Ok(()) } else { Err("labels without a column, or columns without labels".to_owned()) }
+            }
         }
     }
 
@@ -149,17 +167,18 @@ impl Targets {
     #[must_use]
     pub fn columns(&self) -> &[String] {
         match self {
-            Self::Regression { columns, .. } => columns,
+            Self::Regression { columns, .. } | Self::MultiLabel { columns, .. } => columns,
             Self::Classification { column, .. } => std::slice::from_ref(column),
         }
     }
 
-    /// The classes of a classification.
+    /// The classes of each target of a classification; none of a regression.
     #[must_use]
-    pub fn classes(&self) -> Option<&[String]> {
+    pub fn classes(&self) -> Vec<&[String]> {
         match self {
-            Self::Regression { .. } => None,
-            Self::Classification { classes, .. } => Some(classes),
+            Self::Regression { .. } => Vec::new(),
+            Self::Classification { classes, .. } => vec![classes],
+            Self::MultiLabel { classes, .. } => classes.iter().map(<[String; 2]>::as_slice).collect(),
         }
     }
 
@@ -169,6 +188,7 @@ impl Targets {
         match self {
             Self::Regression { columns, loss, .. } => columns.len() * loss.outputs(),
             Self::Classification { classes, .. } => classes.len(),
+            Self::MultiLabel { columns, .. } => columns.len(),
         }
     }
 
@@ -178,6 +198,7 @@ impl Targets {
         match self {
             Self::Regression { loss, .. } => loss.loss(),
             Self::Classification { .. } => Box::new(CrossEntropyLoss),
+            Self::MultiLabel { .. } => Box::new(LogisticLoss),
         }
     }
 
@@ -186,7 +207,7 @@ impl Targets {
         matches!(self, Self::Regression { loss, .. } if loss.has_residuals())
     }
 
-    /// Standardised targets, or one-hot classes, of the given rows.
+    /// Standardised targets, one-hot classes, or 0 and 1 of labels, of the given rows.
     ///
     /// # Errors
     /// For a missing column, a cell that is not a number, or an unknown class.
@@ -202,23 +223,35 @@ impl Targets {
                     }
                 }
             }
-            Self::Classification { column: name, classes, .. } => {
-                let column = table.require(name)?;
-                let places: HashMap<&str, usize> = classes.iter().map(String::as_str).zip(0..).collect();
-                for (&row, out) in rows.iter().zip(values.chunks_mut(outputs)) {
-                    let class = column.text(row).unwrap_or_default();
-                    let place = *places.get(class.as_str()).ok_or_else(|| Error::UnknownClass {
-                        origin: table.origin().to_owned(),
-                        line: table.lines[row],
-                        column: name.clone(),
-                        class: class.clone(),
-                    })?;
-                    out[place] = 1.0;
+            Self::Classification { column, classes, .. } => {
+                let places = places(table, rows, column, classes)?;
+                places.iter().zip(values.chunks_mut(outputs)).for_each(|(&place, out)| out[place] = 1.0);
+            }
+            Self::MultiLabel { columns, classes, .. } => {
+                for (a, (column, classes)) in columns.iter().zip(classes).enumerate() {
+                    let places = places(table, rows, column, classes)?;
+                    places.iter().zip(values.chunks_mut(outputs)).for_each(|(&place, out)| out[a] = place as f64);
                 }
             }
         }
         Ok(Matrix::from_vec(rows.len(), outputs, values)?)
     }
+}
+
+/// The place of every row's class.
+fn places(table: &Table, rows: &[usize], name: &str, classes: &[String]) -> Result<Vec<usize>> {
+    let column = table.require(name)?;
+    let places: HashMap<&str, usize> = classes.iter().map(String::as_str).zip(0..).collect();
+    let place = |&row: &usize| {
+        let class = column.text(row).unwrap_or_default();
+        places.get(class.as_str()).copied().ok_or_else(|| Error::UnknownClass {
+            origin: table.origin().to_owned(),
+            line: table.lines[row],
+            column: name.to_owned(),
+            class,
+        })
+    };
+    rows.iter().map(place).collect()
 }
 
 fn fit_regression(
@@ -240,10 +273,29 @@ fn fit_regression(
     Targets::regression(columns.to_vec(), &values, weights, learning)
 }
 
-fn fit_classification(table: &Table, rows: &[usize], columns: &[String]) -> Result<Targets> {
-    let [name] = columns else {
-        return Err(Error::Target { column: columns.join(", "), reason: "a classification has one target".to_owned() });
-    };
+fn fit_classification(table: &Table, rows: &[usize], column: &str) -> Result<Targets> {
+    let classes = distinct(table, rows, column)?;
+    Ok(Targets::Classification { column: column.to_owned(), labels: Labels::of(&classes), classes })
+}
+
+fn fit_labels(table: &Table, rows: &[usize], columns: &[String]) -> Result<Targets> {
+    let mut classes = Vec::with_capacity(columns.len());
+    for column in columns {
+        let two = <[String; 2]>::try_from(distinct(table, rows, column)?).map_err(|values| Error::Target {
+            column: column.clone(),
+            reason: format!(
+                "{} different values: each of several targets of a classification has two (--task regression learns numbers)",
+                values.len()
+            ),
+        })?;
+        classes.push(two);
+    }
+    let labels = classes.iter().map(|two| Labels::of(two)).collect();
+    Ok(Targets::MultiLabel { columns: columns.to_vec(), classes, labels })
+}
+
+/// The classes of a column, in their order.
+fn distinct(table: &Table, rows: &[usize], name: &str) -> Result<Vec<String>> {
     let column = table.require(name)?;
     let mut classes: Vec<String> = rows.iter().filter_map(|&row| column.text(row)).collect();
     // Numbers by value, before all text.
@@ -255,15 +307,15 @@ fn fit_classification(table: &Table, rows: &[usize], columns: &[String]) -> Resu
     });
     classes.dedup();
     if classes.len() < 2 {
-        return Err(Error::ConstantTarget { origin: table.origin().to_owned(), column: name.clone() });
+        return Err(Error::ConstantTarget { origin: table.origin().to_owned(), column: name.to_owned() });
     }
     if 2 * classes.len() > rows.len() {
         return Err(Error::Target {
-            column: name.clone(),
+            column: name.to_owned(),
             reason: format!("{} different values in {} training rows are not classes", classes.len(), rows.len()),
         });
     }
-    Ok(Targets::Classification { column: name.clone(), labels: Labels::of(&classes), classes })
+    Ok(classes)
 }
 
 #[cfg(test)]
@@ -303,7 +355,7 @@ mod tests {
         let rows: Vec<usize> = (0..120).collect();
         let targets =
             Targets::fit(&table, &rows, None, &names("c"), Task::Classification, &Learning::default()).unwrap();
-        let classes = targets.classes().unwrap();
+        let classes = targets.classes()[0];
         assert_eq!((classes.len(), &classes[..2], &classes[29..31]), (60, &names("2,4")[..], &names("60,11a")[..]));
     }
 
@@ -323,7 +375,8 @@ mod tests {
         assert!(matches!(fit("a", Task::Regression), Error::ConstantTarget { .. }));
         assert!(matches!(fit("a", Task::Classification), Error::ConstantTarget { .. }));
         assert!(matches!(fit("b", Task::Classification), Error::Target { .. }));
-        assert!(matches!(fit("b,c", Task::Classification), Error::Target { .. }));
+        let error = fit("c,b", Task::Classification).to_string();
+        assert!(error.contains("`c`") && error.contains("3 different values"), "{error}");
         assert!(matches!(fit("b", Task::Regression), Error::TextInNumbers { .. }));
         let two =
             Targets::fit(&table, &[0, 1, 3, 1, 0, 3], None, &names("c"), Task::Classification, &Learning::default())

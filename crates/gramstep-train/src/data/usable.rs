@@ -103,7 +103,8 @@ fn weights_of<'a>(table: &'a Table, name: &str) -> Result<&'a [f64]> {
 
 /// The columns to learn.
 pub(super) fn target_columns(table: &Table, options: &DataOptions, notes: &mut Vec<String>) -> Result<Vec<String>> {
-    for name in options.target.iter().chain(&options.drop).chain(&options.weights) {
+    let typed = options.reading.types.iter().map(|typed| &typed.column);
+    for name in options.target.iter().chain(&options.drop).chain(&options.weights).chain(typed) {
         table.require(name)?;
     }
     if let Some(name) = options.weights.iter().find(|name| options.target.contains(name)) {

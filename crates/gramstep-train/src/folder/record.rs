@@ -1,6 +1,7 @@
 //! `record.jsonl`: what happened in a run, one JSON object a line.
 //!
-//! The first line is of kind `run` and names the format's version; then follow lines of kind `step` and `epoch`; a run
+//! The first line is of kind `run` and names the format's version; one of kind `folds` follows where there was a
+//! cross-validation before; then follow lines of kind `step` and `epoch`; a run
 //! that came to its end has a last line of kind `end` with the report. All but the times are the same for the same
 //! seed.
 
@@ -11,8 +12,8 @@ use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Result};
 use crate::format::disk::{self, Written};
-use crate::outcome::Report;
 use crate::outcome::event::{EpochEvent, Event, Observer, Start, StepEvent};
+use crate::outcome::{Folds, Report};
 
 /// Version of `record.jsonl`.
 pub const FORMAT_VERSION: u32 = 1;
@@ -26,6 +27,8 @@ pub struct Record {
     begun: bool,
     /// Whether a step is there of this session.
     steps: bool,
+    /// Scores that follow the first line.
+    folds: Option<Folds>,
 }
 
 /// Where the lines go.
@@ -55,7 +58,7 @@ impl Record {
     /// A record of a run that is not kept, or not yet.
     #[must_use]
     pub(crate) fn in_memory() -> Self {
-        Self { path: PathBuf::from("record.jsonl"), out: Out::Memory(Vec::new()), begun: false, steps: false }
+        Self::new(Path::new("record.jsonl"), Out::Memory(Vec::new()), false)
     }
 
     /// The lines of a record in memory.
@@ -75,7 +78,7 @@ impl Record {
         let wrong = |source| Error::Write { path: path.to_owned(), source };
         let file = Written::create(path).map_err(wrong)?;
         disk::sync_folder_of(path).map_err(wrong)?;
-        Ok(Self { path: path.to_owned(), out: Out::File(BufWriter::new(file)), begun: false, steps: false })
+        Ok(Self::new(path, Out::File(BufWriter::new(file)), false))
     }
 
     /// Goes on with a record that is cut back to its first `bytes` bytes. Of one that is shorter, whatever became of the
@@ -96,10 +99,25 @@ impl Record {
         }
         let file = Written::go_on(path, whole as u64);
         let file = file.map_err(|source| Error::Write { path: path.to_owned(), source })?;
-        Ok((
-            Self { path: path.to_owned(), out: Out::File(BufWriter::new(file)), begun: true, steps: false },
-            bytes - whole as u64,
-        ))
+        Ok((Self::new(path, Out::File(BufWriter::new(file)), true), bytes - whole as u64))
+    }
+
+    fn new(path: &Path, out: Out, begun: bool) -> Self {
+        Self { path: path.to_owned(), out, begun, steps: false, folds: None }
+    }
+
+    /// The same with the scores of the cross-validation before the run, unless it has begun.
+    pub(crate) fn with_folds(self, folds: Option<&Folds>) -> Self {
+        Self { folds: folds.filter(|_| !self.begun).cloned(), ..self }
+    }
+
+    /// The scores of the cross-validation of an earlier session, as far as they were written.
+    pub(crate) fn folds(path: &Path) -> Option<Folds> {
+        let bytes = std::fs::read(path).ok()?;
+        // The second line, if any.
+        let line = bytes.split(|&byte| byte == b'\n').nth(1)?;
+        let mut value: Value = serde_json::from_slice(line).ok()?;
+        serde_json::from_value(value.get_mut("folds")?.take()).ok()
     }
 
     /// Whether a step was made in this session.
@@ -117,7 +135,15 @@ impl Record {
             "parameters": report.parameters,
             "samples": report.train.rows,
             "seed": report.seed,
-        }))
+        }))?;
+        self.fold_scores()
+    }
+
+    fn fold_scores(&mut self) -> Result<()> {
+        match self.folds.take() {
+            Some(folds) => self.line(&json!({ "kind": "folds", "folds": folds })),
+            None => Ok(()),
+        }
     }
 
     fn line(&mut self, value: &Value) -> Result<()> {
@@ -193,6 +219,7 @@ impl Record {
             "steps_per_epoch": start.steps_per_epoch,
             "seed": settings.seed,
         }))?;
+        self.fold_scores()?;
         self.flush()
     }
 

@@ -103,8 +103,8 @@ impl RunFolder {
 
     /// Every file that a run may have in its folder.
     #[must_use]
-    pub fn files(&self) -> [PathBuf; 5] {
-        [self.config(), self.record(), self.model(), self.checkpoint(), self.report()]
+    pub fn files(&self) -> [PathBuf; 6] {
+        [self.config(), self.record(), self.model(), self.checkpoint(), self.report(), self.out_of_fold()]
     }
 
     /// Keeps other writers out while the lock lives, and removes what a process left that was killed.

@@ -96,6 +96,12 @@ pub(crate) fn seconds(cell: &str, order: DateOrder) -> Option<f64> {
     Some(days(year, month, day)? as f64 * DAY + time?)
 }
 
+/// Whether a cell is digits alone that are a date of the 20th or 21st century: 20240531.
+pub(crate) fn is_stamp(cell: &str) -> bool {
+    let of_a_century = cell.starts_with("19") || cell.starts_with("20");
+    of_a_century && cell.len() == 8 && !cell.contains(':') && seconds(cell, DateOrder::Ymd).is_some()
+}
+
 /// The date and, after `T` or a space before a time with a colon, the time.
 fn parts(cell: &str) -> (&str, &str) {
     let Some(colon) = cell.find(':') else { return (cell, "") };

@@ -27,6 +27,27 @@ pub struct ClassScores {
     pub auc: Option<f64>,
 }
 
+impl ClassScores {
+    /// From whether each row is of the class and is predicted so, and the area under its ROC curve.
+    pub(super) fn of(class: &str, rows: impl Iterator<Item = (bool, bool)>, auc: Option<f64>) -> Self {
+        let (mut own, mut said, mut right) = (0, 0, 0);
+        for (is_of, is_said) in rows {
+            own += usize::from(is_of);
+            said += usize::from(is_said);
+            right += usize::from(is_of && is_said);
+        }
+        let share = |part: usize, all: usize| (all > 0).then(|| part as f64 / all as f64);
+        Self {
+            class: class.to_owned(),
+            rows: own,
+            precision: share(right, said),
+            recall: share(right, own),
+            f1: share(2 * right, own + said),
+            auc,
+        }
+    }
+}
+
 /// Scores of all classes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -50,20 +71,10 @@ impl PerClass {
         for i in 0..n {
             softmax(probabilities.row_mut(i));
         }
-        let (mut rows, mut said, mut right) = (vec![0; k], vec![0; k], vec![0; k]);
-        for (&truth, &predicted) in truth.iter().zip(&predicted) {
-            rows[truth] += 1;
-            said[predicted] += 1;
-            right[truth] += usize::from(truth == predicted);
-        }
-        let share = |part: usize, all: usize| (all > 0).then(|| part as f64 / all as f64);
-        let scores = |a: usize| ClassScores {
-            class: classes[a].clone(),
-            rows: rows[a],
-            precision: share(right[a], said[a]),
-            recall: share(right[a], rows[a]),
-            f1: share(2 * right[a], rows[a] + said[a]),
-            auc: area(&(0..n).map(|i| (probabilities[(i, a)], truth[i] == a)).collect::<Vec<_>>()),
+        let scores = |a: usize| {
+            let rows = truth.iter().zip(&predicted).map(|(&truth, &predicted)| (truth == a, predicted == a));
+            let ordered: Vec<(f64, bool)> = (0..n).map(|i| (probabilities[(i, a)], truth[i] == a)).collect();
+            ClassScores::of(&classes[a], rows, area(&ordered))
         };
         let mut confusion = Vec::new();
         if k <= MOST_CLASSES {
@@ -78,7 +89,7 @@ impl PerClass {
 
 /// The share of pairs of a row of the class and one of others in which the first has the larger probability; an equal
 /// one counts half.
-fn area(rows: &[(f64, bool)]) -> Option<f64> {
+pub(super) fn area(rows: &[(f64, bool)]) -> Option<f64> {
     let mut sorted = rows.to_vec();
     sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
     let (mut below, mut sum, mut own) = (0.0, 0.0, 0.0);

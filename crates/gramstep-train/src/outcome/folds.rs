@@ -56,7 +56,12 @@ fn named(metrics: &Metrics) -> Vec<(String, f64)> {
         );
     }
     for target in &metrics.per_target {
-        named.push((format!("rmse {}", target.target), target.errors.rmse));
+        let score = match (&target.errors, &target.scores) {
+            (Some(errors), _) => Some(("rmse", errors.rmse)),
+            (None, Some(scores)) => Some(("accuracy", scores.accuracy)),
+            (None, None) => None,
+        };
+        named.extend(score.map(|(name, value)| (format!("{name} {}", target.target), value)));
     }
     if let Some(classification) = &metrics.classification {
         named.push(("accuracy".to_owned(), classification.accuracy));

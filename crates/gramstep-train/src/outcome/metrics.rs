@@ -4,7 +4,9 @@ use gramstep::{Matrix, Model, Scalar};
 use serde::{Deserialize, Serialize};
 
 use super::classes::PerClass;
+use super::labels::{self, AllLabels, LabelScores, both_probabilities};
 pub(crate) use super::logits::{largest, log_sum_exp, softmax};
+use super::weighted_mean::weighted_mean;
 use crate::data::quantile::quantile;
 use crate::data::{Dataset, LossChoice, Targets, Transform};
 use crate::error::Result;
@@ -18,12 +20,13 @@ const CHUNK: usize = 4096;
 pub struct Metrics {
     /// Rows that were judged.
     pub rows: usize,
-    /// Mean over rows and outputs of r² in the standardised targets; classification: mean negative log-likelihood.
+    /// Mean over rows and outputs of r² in the standardised targets; classification: mean negative log-likelihood, of
+    /// several targets the mean over them.
     pub loss: f64,
     /// Of a regression.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub regression: Option<RegressionMetrics>,
-    /// Of a regression with several targets.
+    /// Of several targets.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub per_target: Vec<TargetMetrics>,
     /// Of a regression of quantiles.
@@ -46,15 +49,18 @@ pub struct RegressionMetrics {
     pub r2: Option<f64>,
 }
 
-/// Errors of one of several targets.
+/// The quality of one of several targets.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct TargetMetrics {
     /// Name of the target.
     pub target: String,
-    /// In its own units.
-    #[serde(flatten)]
-    pub errors: RegressionMetrics,
+    /// Of a regression: errors in its own units.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub errors: Option<RegressionMetrics>,
+    /// Of a classification.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub scores: Option<LabelScores>,
 }
 
 /// How often a target lies below one of its quantiles.
@@ -71,13 +77,16 @@ pub struct QuantileMetrics {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ClassificationMetrics {
-    /// Share of the rows whose most probable class is the right one.
+    /// Share of the rows whose most probable class is the right one; of several targets the mean over them.
     pub accuracy: f64,
-    /// Mean negative log-likelihood, in nats.
+    /// Mean negative log-likelihood, in nats; of several targets the mean over them.
     pub nll: f64,
     /// Of each class.
     #[serde(flatten)]
     pub classes: PerClass,
+    /// Of several targets.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub labels: Option<AllLabels>,
 }
 
 /// The loss alone, as in [`Metrics::loss`], by the weights of the rows.
@@ -112,6 +121,9 @@ pub(crate) fn constant<T: Scalar>(train: &Dataset<T>, rows: usize, targets: &Tar
             _ => means[j],
         },
         Targets::Classification { .. } => means[j].max(f64::MIN_POSITIVE).ln(),
+        Targets::MultiLabel { .. } => {
+            means[j].max(f64::MIN_POSITIVE).ln() - (1.0 - means[j]).max(f64::MIN_POSITIVE).ln()
+        }
     };
     let constant: Vec<f64> = (0..means.len()).map(constant).collect();
     Matrix::from_fn(rows, means.len(), |_, j| constant[j])
@@ -128,10 +140,31 @@ pub(crate) fn outputs<T: Scalar>(model: &Model<T>, inputs: &Matrix<T>) -> Result
     Ok(Matrix::from_vec(inputs.rows(), model.outputs(), values)?)
 }
 
-/// Judges outputs (standardised values or logits) against targets (standardised values or one-hot classes). A row counts
-/// by its weight; without weights all count the same.
+/// Judges outputs (standardised values or logits) against targets (standardised values, one-hot classes or labels). A row
+/// counts by its weight; without weights all count the same.
 #[must_use]
 pub fn measure(outputs: &Matrix<f64>, expected: &Matrix<f64>, weights: Option<&[f64]>, targets: &Targets) -> Metrics {
+    judge(outputs, expected, weights, targets, true)
+}
+
+/// The same without the scores of each class and label, which take a sort of the rows for each: for what is judged often.
+#[must_use]
+pub(crate) fn watch(
+    outputs: &Matrix<f64>,
+    expected: &Matrix<f64>,
+    weights: Option<&[f64]>,
+    targets: &Targets,
+) -> Metrics {
+    judge(outputs, expected, weights, targets, false)
+}
+
+fn judge(
+    outputs: &Matrix<f64>,
+    expected: &Matrix<f64>,
+    weights: Option<&[f64]>,
+    targets: &Targets,
+    close: bool,
+) -> Metrics {
     let rows = outputs.rows();
     let loss = mean_loss(outputs, expected, weights, targets);
     match targets {
@@ -147,26 +180,38 @@ pub fn measure(outputs: &Matrix<f64>, expected: &Matrix<f64>, weights: Option<&[
                 mae: errors.iter().map(|e| e.mae).sum::<f64>() / n,
                 r2: errors.iter().map(|e| e.r2).sum::<Option<f64>>().map(|sum| sum / n),
             };
-            let per_target = if errors.len() == 1 {
-                Vec::new()
-            } else {
-                columns.iter().cloned().zip(errors).map(|(target, errors)| TargetMetrics { target, errors }).collect()
-            };
+            let of = |(target, errors)| TargetMetrics { target, errors: Some(errors), scores: None };
+            let several = errors.len() > 1;
+            let per_target = columns.iter().cloned().zip(errors).filter(|_| several).map(of).collect();
             Metrics { rows, loss, regression: Some(mean), per_target, quantiles, classification: None }
         }
         Targets::Classification { classes, .. } => {
             let right = |i: usize| f64::from(u8::from(expected.row(i)[largest(outputs.row(i))] == 1.0));
             let accuracy = weighted_mean(rows, weights, right);
-            let classes = PerClass::of(outputs, expected, classes);
-            let classification = ClassificationMetrics { accuracy, nll: loss, classes };
-            Metrics {
-                rows,
-                loss,
-                regression: None,
-                per_target: Vec::new(),
-                quantiles: Vec::new(),
-                classification: Some(classification),
-            }
+            let classes = if close { PerClass::of(outputs, expected, classes) } else { PerClass::default() };
+            let classification = ClassificationMetrics { accuracy, nll: loss, classes, labels: None };
+            Metrics::of_classes(rows, classification, Vec::new())
+        }
+        Targets::MultiLabel { columns, classes, .. } => {
+            let (accuracy, whole) = labels::shares(outputs, expected, weights);
+            let scores = if close { labels::scores(outputs, expected, weights, classes) } else { Vec::new() };
+            let labels = Some(labels::together(whole, &scores));
+            let classification = ClassificationMetrics { accuracy, nll: loss, classes: PerClass::default(), labels };
+            let of = |(target, scores)| TargetMetrics { target, errors: None, scores: Some(scores) };
+            Metrics::of_classes(rows, classification, columns.iter().cloned().zip(scores).map(of).collect())
+        }
+    }
+}
+
+impl Metrics {
+    fn of_classes(rows: usize, classification: ClassificationMetrics, per_target: Vec<TargetMetrics>) -> Self {
+        Self {
+            rows,
+            loss: classification.nll,
+            regression: None,
+            per_target,
+            quantiles: Vec::new(),
+            classification: Some(classification),
         }
     }
 }
@@ -174,14 +219,6 @@ pub fn measure(outputs: &Matrix<f64>, expected: &Matrix<f64>, weights: Option<&[
 fn mean_loss(outputs: &Matrix<f64>, expected: &Matrix<f64>, weights: Option<&[f64]>, targets: &Targets) -> f64 {
     let loss = targets.loss();
     weighted_mean(outputs.rows(), weights, |i| loss.reported(outputs.row(i), expected.row(i)))
-}
-
-/// Σ w_i f(i)/Σ w_i.
-fn weighted_mean(rows: usize, weights: Option<&[f64]>, f: impl Fn(usize) -> f64) -> f64 {
-    match weights {
-        None => (0..rows).map(f).sum::<f64>() / rows as f64,
-        Some(weights) => (0..rows).map(|i| weights[i] * f(i)).sum::<f64>() / weights.iter().sum::<f64>(),
-    }
 }
 
 /// The errors of every target, in its own units.
@@ -240,11 +277,12 @@ fn quantiles(
     levels.iter().enumerate().map(|(at, &level)| QuantileMetrics { level, below: below(at) }).collect()
 }
 
-/// Outputs of a model become targets in their own units, or the probability of every class.
+/// Outputs of a model become targets in their own units, or the probability of every class of every target.
 pub(crate) fn in_own_units(outputs: &mut Matrix<f64>, targets: &Targets) {
     match targets {
         Targets::Regression { .. } => (0..outputs.rows()).for_each(|i| targets.own_outputs(outputs.row_mut(i))),
         Targets::Classification { .. } => (0..outputs.rows()).for_each(|i| softmax(outputs.row_mut(i))),
+        Targets::MultiLabel { .. } => *outputs = both_probabilities(outputs),
     }
 }
 
@@ -282,7 +320,7 @@ mod tests {
         assert_eq!(metrics.loss, 0.25);
         let names: Vec<&str> = metrics.per_target.iter().map(|t| t.target.as_str()).collect();
         assert_eq!(names, ["a", "b"]);
-        assert_eq!(metrics.per_target[1].errors.rmse, 0.0);
+        assert_eq!(metrics.per_target[1].errors.as_ref().unwrap().rmse, 0.0);
         assert_eq!(metrics.regression.unwrap().r2, None); // constant among these rows
     }
 

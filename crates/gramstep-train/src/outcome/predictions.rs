@@ -17,10 +17,10 @@ use crate::outcome::metrics::Metrics;
 #[non_exhaustive]
 pub struct Predictions {
     /// Names of the columns of values: `predicted_TARGET`, with error bars `std_TARGET`, `lower_TARGET` and
-    /// `upper_TARGET`, for classes also `probability_CLASS`.
+    /// `upper_TARGET`, for classes also `probability_CLASS`, for several targets `probability_TARGET_CLASS`.
     pub header: Vec<String>,
-    /// The predicted class of every row, of a classification.
-    pub classes: Option<Vec<String>>,
+    /// The predicted class of every row, of each target of a classification; empty of a regression.
+    pub classes: Vec<Vec<String>>,
     /// A name for every row, such as that of its image file; empty if rows have none.
     pub names: Vec<String>,
     /// Columns of the rows that are carried along: name and cells.
@@ -69,7 +69,7 @@ impl Predictions {
             if let Some(gap) = gaps_left.next_if(|gap| gap.row == row) {
                 values.extend(std::iter::repeat_n(f64::NAN, columns));
                 self.names.insert(row.min(self.names.len()), gap.name.clone());
-                if let Some(classes) = &mut self.classes {
+                for classes in &mut self.classes {
                     classes.insert(row.min(classes.len()), String::new());
                 }
             } else {
@@ -113,7 +113,7 @@ mod tests {
         let predictions = Predictions {
             kept: Vec::new(),
             header: vec!["predicted_kind".to_owned(), "probability_a".to_owned()],
-            classes: Some(vec!["=a".to_owned(), "-1".to_owned()]),
+            classes: vec![vec!["=a".to_owned(), "-1".to_owned()]],
             names: vec!["1.png".to_owned(), "@3.png".to_owned()],
             values: Matrix::from_vec(2, 1, vec![0.25, 1.0]).unwrap(),
             metrics: None,

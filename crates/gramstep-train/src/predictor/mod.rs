@@ -34,6 +34,6 @@ pub use known::Known;
 pub use learned::{Learned, Network};
 pub use spread::Spread;
 pub use table::ErrorBars;
-pub(crate) use temperature::inverse_temperature;
+pub(crate) use temperature::{inverse_temperature, inverse_temperature_of_labels};
 pub use uncertainty::Uncertainty;
 pub use whole::Predictor;

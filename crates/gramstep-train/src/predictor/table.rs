@@ -10,7 +10,8 @@ use crate::data::{BrokenImages, DataHash, FrameCells, Preprocessing, Problem, Re
 use crate::error::{Error, Result};
 use crate::folder::RunFolder;
 use crate::outcome::Predictions;
-use crate::outcome::metrics::{Metrics, in_own_units, largest, measure};
+use crate::outcome::labels::chosen;
+use crate::outcome::metrics::{Metrics, in_own_units, measure};
 use crate::settings::Config;
 
 /// What is written beside each prediction of a number.
@@ -47,6 +48,7 @@ impl Predictor {
     /// # Errors
     /// When the source cannot be read.
     pub fn read_with(&self, source: &Source, options: &ReadOptions, threads: usize) -> Result<Table> {
+        source.check_options(options)?;
         let mut images = self.preprocessing().inputs.image_settings(BrokenImages::Skip, threads);
         images.gaps = true;
         source.read_with(&self.preprocessing().read_options(options), &images, &mut |_, _| {})
@@ -76,8 +78,8 @@ impl Predictor {
     /// Like [`predict`](Self::predict), and those of [`uncertainty`](Self::uncertainty).
     pub fn predict_with(&self, table: &Table, bars: ErrorBars) -> Result<Predictions> {
         let (mut predictions, x) = self.predict_inputs(table)?;
-        if let (Some(classes), false, Some(level)) =
-            (self.preprocessing().targets.classes(), bars.deviation, bars.interval)
+        if let (Targets::Classification { classes, .. }, false, Some(level)) =
+            (&self.preprocessing().targets, bars.deviation, bars.interval)
         {
             let sets = self.class_sets(&predictions.values, level)?;
             predictions.header.extend(classes.iter().map(|class| format!("set_{class}")));
@@ -140,11 +142,13 @@ impl Predictor {
         let outputs = self.learned().outputs(&x)?;
         let metrics = judge(table, &outputs, self.preprocessing(), &mut notes);
         let header = targets.predicted_names();
-        let classes = targets
-            .classes()
-            .map(|classes| (0..x.rows()).map(|i| classes[largest(outputs.row(i))].clone()).collect::<Vec<String>>());
         let mut values = outputs;
         in_own_units(&mut values, targets);
+        let mut classes = vec![Vec::with_capacity(x.rows()); targets.classes().len()];
+        for i in 0..x.rows() {
+            let chosen = chosen(targets, values.row(i)).into_iter().map(str::to_owned);
+            classes.iter_mut().zip(chosen).for_each(|(column, class)| column.push(class));
+        }
         check_finite(&values)?;
         let names = table.names().to_vec();
         Ok((Predictions { header, classes, names, kept: Vec::new(), values, metrics, notes }, x))

@@ -1,6 +1,7 @@
-//! From the outputs of a regression on one-hot targets to logits.
+//! From the outputs of a regression on one-hot targets, or on labels, to logits.
 
 use gramstep::Matrix;
+use gramstep::loss::{LogisticLoss, Loss};
 use gramstep::solve::golden_section;
 
 use crate::data::Dataset;
@@ -16,8 +17,7 @@ pub(crate) fn inverse_temperature(unseen: &Matrix<f64>, rows: &Dataset<f64>) -> 
     let weight = |i: usize| rows.weights.as_ref().map_or(1.0, |weights| weights[i]);
     let total: f64 = (0..y.rows()).map(weight).sum();
     let doubt = 1.0 / (total + 1.0);
-    let loss = |exponent: f64| -> f64 {
-        let beta = 10_f64.powf(exponent);
+    best(|beta| {
         (0..y.rows())
             .map(|i| {
                 let scaled: Vec<f64> = unseen.row(i).iter().map(|f| beta * f).collect();
@@ -26,8 +26,25 @@ pub(crate) fn inverse_temperature(unseen: &Matrix<f64>, rows: &Dataset<f64>) -> 
                 weight(i) * (log_sum_exp(&scaled) - (1.0 - doubt) * own - doubt * mean)
             })
             .sum()
-    };
-    10_f64.powf(golden_section(loss, -3.0, 3.0, 60))
+    })
+}
+
+/// The same for labels of 0 and 1, of which outputs above 0 are for 1.
+pub(crate) fn inverse_temperature_of_labels(unseen: &Matrix<f64>, rows: &Dataset<f64>) -> f64 {
+    let y = &rows.targets;
+    let weight = |i: usize| rows.weights.as_ref().map_or(1.0, |weights| weights[i]);
+    best(|beta| {
+        let loss = |i: usize| {
+            let scaled: Vec<f64> = unseen.row(i).iter().map(|f| beta * f).collect();
+            weight(i) * LogisticLoss.value(&scaled, y.row(i))
+        };
+        (0..y.rows()).map(loss).sum()
+    })
+}
+
+/// The β of least loss between 1e-3 and 1e3.
+fn best(loss: impl Fn(f64) -> f64) -> f64 {
+    10_f64.powf(golden_section(|exponent: f64| loss(10_f64.powf(exponent)), -3.0, 3.0, 60))
 }
 
 #[cfg(test)]

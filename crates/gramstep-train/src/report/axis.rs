@@ -58,6 +58,20 @@ impl Axis {
         Self { scale: Scale::Linear, low: -0.6, high: names.len() as f64 - 0.4, ticks }
     }
 
+    /// A tick in the middle of each of as many cells of width 1 as there are names, at most `most` of them, whose labels
+    /// together have `room` characters, or each where none is given.
+    pub(super) fn of_cells(names: impl ExactSizeIterator<Item = String>, most: usize, room: Room) -> Self {
+        let cells = names.len();
+        let step = cells.div_ceil(most).max(1);
+        let length = match room {
+            Room::Each(length) => length,
+            Room::All(length) => (length / cells.div_ceil(step).max(1)).max(2),
+        };
+        let label = |(i, name): (usize, String)| (i as f64 + 0.5, shortened(&name, length));
+        let ticks = names.enumerate().step_by(step).map(label).collect();
+        Self { scale: Scale::Linear, low: 0.0, high: cells as f64, ticks }
+    }
+
     /// The same axis with room on both sides.
     pub(super) fn padded(mut self, share: f64) -> Self {
         let room = share * (self.high - self.low);
@@ -70,6 +84,23 @@ impl Axis {
     pub(super) fn place(&self, value: f64) -> Option<f64> {
         place(self.scale, value)
     }
+}
+
+/// Characters that labels may have.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Room {
+    /// Every one.
+    Each(usize),
+    /// All together.
+    All(usize),
+}
+
+/// A name in so many characters.
+fn shortened(name: &str, length: usize) -> String {
+    if name.chars().count() <= length {
+        return name.to_owned();
+    }
+    name.chars().take(length.saturating_sub(1)).chain(['…']).collect()
 }
 
 impl Ranged for Axis {

@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use plotters::prelude::*;
 
-use super::axis::{Axis, Scale, is_drawn};
+use super::axis::{Axis, Room, Scale, is_drawn};
 use super::escape::escape;
 use super::palette::{Look, look, shade};
 use crate::error::{Error, Result};
@@ -17,6 +17,12 @@ use crate::format::text::number;
 const SIZE: (u32, u32) = (960, 620);
 /// Size of labels, in the same units.
 const FONT: i32 = 34;
+/// Most names along an axis.
+const MOST_TICKS: usize = 14;
+/// Characters that stand beside one another along the horizontal axis.
+const LABEL_ROOM: usize = 34;
+/// Characters of a name beside the vertical one.
+const LABEL_LENGTH: usize = 11;
 /// Lines of more points are thinned to the lowest and highest of each stretch.
 const MOST_LINE_POINTS: usize = 800;
 /// Clouds of more points are thinned evenly.
@@ -42,6 +48,8 @@ pub struct Chart {
     labels: [String; 2],
     scales: [Scale; 2],
     names: Option<Vec<String>>,
+    /// Of the rows and columns of a square matrix.
+    cell_names: Option<Vec<String>>,
     series: Vec<Series>,
 }
 
@@ -162,6 +170,12 @@ impl Chart {
         self.with(name, Mark::Cells { columns: columns.max(1), values })
     }
 
+    /// Names of the rows and columns of a square matrix.
+    #[must_use]
+    pub fn cell_names(self, names: &[String]) -> Self {
+        Self { cell_names: Some(names.to_vec()), ..self }
+    }
+
     /// The line y = x.
     #[must_use]
     pub fn diagonal(self) -> Self {
@@ -230,6 +244,11 @@ impl Chart {
 
     /// Both axes over all series.
     fn planes(&self) -> (Axis, Axis) {
+        if let Some(names) = &self.cell_names {
+            let x = Axis::of_cells(names.iter().cloned(), MOST_TICKS, Room::All(LABEL_ROOM));
+            // The first row is on top.
+            return (x, Axis::of_cells(names.iter().rev().cloned(), MOST_TICKS, Room::Each(LABEL_LENGTH)));
+        }
         let mut xs = Vec::new();
         let mut ys = Vec::new();
         for series in &self.series {
@@ -266,7 +285,7 @@ impl Chart {
             .margin(12)
             .margin_right(28)
             .x_label_area_size(96)
-            .y_label_area_size(156)
+            .y_label_area_size(if self.cell_names.is_some() { 270 } else { 156 })
             .build_cartesian_2d(x.clone(), y.clone())?;
         canvas
             .configure_mesh()

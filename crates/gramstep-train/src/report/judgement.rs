@@ -8,6 +8,7 @@ use super::Chart;
 use crate::data::{Problem, Targets};
 use crate::error::Result;
 use crate::outcome::classes::{calibration, roc};
+use crate::outcome::labels::both_probabilities;
 use crate::outcome::metrics::{largest, softmax};
 use crate::predictor::Predictor;
 
@@ -66,6 +67,11 @@ impl Judgement {
                 let pairs = (0..data.rows()).map(|i| (largest(data.targets.row(i)), largest(outputs.row(i))));
                 charts.push(confusion(part, classes, pairs));
                 charts.extend(probabilities(part, classes, &outputs, &data.targets));
+            }
+            Targets::MultiLabel { columns, classes, .. } => {
+                let names: Vec<String> =
+                    columns.iter().zip(classes).map(|(name, [_, value])| format!("{name} = {value}")).collect();
+                charts.extend(labels(part, &names, &both_probabilities(&outputs), &data.targets));
             }
         }
         Ok(Self { part, charts })
@@ -140,12 +146,10 @@ fn confusion(part: &str, classes: &[String], pairs: impl Iterator<Item = (usize,
     };
     let values = (0..k * k).map(|at| share(at / k, at % k)).collect();
     Chart::new("Confusion of classes")
-        .note(format!(
-            "{part} rows; the share of each predicted class among the rows of a true one: {}",
-            classes.join(", ")
-        ))
-        .axes("predicted class, in this order", "true class, from the top")
+        .note(format!("{part} rows; the share of each predicted class among the rows of a true one"))
+        .axes("predicted class", "true class")
         .heat_map("share", k, values)
+        .cell_names(classes)
 }
 
 /// How well probabilities order the rows, and how often what they say is right.
@@ -155,25 +159,45 @@ fn probabilities(part: &str, classes: &[String], logits: &Matrix<f64>, expected:
         softmax(values.row_mut(i));
     }
     let truth: Vec<usize> = (0..values.rows()).map(|i| largest(expected.row(i))).collect();
-    let mut curves = Chart::new("ROC: each class against all others")
-        .note(format!("{part} rows; the further above the diagonal, the better the class is told apart"))
-        .axes("share of other rows above a threshold", "share of the class's rows above it")
-        .diagonal();
-    for (a, class) in classes.iter().enumerate().take(MOST_CURVES) {
-        let rows: Vec<(f64, bool)> = truth.iter().enumerate().map(|(i, &truth)| (values[(i, a)], truth == a)).collect();
-        curves = curves.line(class, roc(&rows));
-    }
+    let of = |a: usize| truth.iter().enumerate().map(|(i, &truth)| (values[(i, a)], truth == a)).collect();
+    let curves = curves("ROC: each class against all others", part, classes, of);
     let chosen = |i: usize| largest(values.row(i));
     let rows: Vec<(f64, bool)> =
         truth.iter().enumerate().map(|(i, &truth)| (values[(i, chosen(i))], chosen(i) == truth)).collect();
-    let calibrated = Chart::new("Calibration")
+    vec![curves, calibrated(part, &rows)]
+}
+
+/// The same of several labels, from the probabilities of both values of each.
+fn labels(part: &str, names: &[String], both: &Matrix<f64>, expected: &Matrix<f64>) -> Vec<Chart> {
+    let of = |a: usize| (0..both.rows()).map(|i| (both[(i, 2 * a + 1)], expected[(i, a)] == 1.0)).collect();
+    let curves = curves("ROC: each label", part, names, of);
+    let said = |i: usize, a: usize| {
+        let value = usize::from(both[(i, 2 * a + 1)] > 0.5);
+        (both[(i, 2 * a + value)], expected[(i, a)] == value as f64)
+    };
+    let rows: Vec<(f64, bool)> = (0..both.rows()).flat_map(|i| (0..names.len()).map(move |a| said(i, a))).collect();
+    vec![curves, calibrated(part, &rows)]
+}
+
+/// The ROC curves of the first classes, of whose rows `of` tells the probability and whether they are of the class.
+fn curves(title: &str, part: &str, classes: &[String], of: impl Fn(usize) -> Vec<(f64, bool)>) -> Chart {
+    let chart = Chart::new(title)
+        .note(format!("{part} rows; the further above the diagonal, the better the class is told apart"))
+        .axes("share of other rows above a threshold", "share of the class's rows above it")
+        .diagonal();
+    let shown = classes.iter().enumerate().take(MOST_CURVES);
+    shown.fold(chart, |chart, (a, class)| chart.line(class, roc(&of(a))))
+}
+
+/// How often the probability of what is predicted is right.
+fn calibrated(part: &str, rows: &[(f64, bool)]) -> Chart {
+    Chart::new("Calibration")
         .note(format!(
             "{part} rows in groups of equally many; on the diagonal a probability is as often right as it says"
         ))
         .axes("probability of the predicted class", "share of right rows")
-        .line("groups of rows", calibration(&rows, GROUPS))
-        .diagonal();
-    vec![curves, calibrated]
+        .line("groups of rows", calibration(rows, GROUPS))
+        .diagonal()
 }
 
 #[cfg(test)]

@@ -7,6 +7,14 @@ use crate::settings::Config;
 use crate::training::processes::Processes;
 use crate::training::workers::Workers;
 
+/// What folds come to.
+#[derive(Clone, Debug)]
+pub(crate) struct CrossValidation {
+    pub(crate) folds: Folds,
+    /// A CSV: line of the row in the file, fold, true values and predictions; none where it is kept already.
+    pub(crate) predictions: Option<Vec<u8>>,
+}
+
 /// What is to be learned, and how.
 #[derive(Clone, Copy)]
 pub(crate) struct Assignment<'a, T> {
@@ -24,7 +32,7 @@ pub(crate) struct Assignment<'a, T> {
     /// Shared with what is learned at the same time; of its own where there are none.
     pub(crate) workers: Option<&'a Workers>,
     /// Of the cross-validation before this fit.
-    pub(crate) folds: Option<&'a Folds>,
+    pub(crate) folds: Option<&'a CrossValidation>,
 }
 
 impl<'a, T> Assignment<'a, T> {

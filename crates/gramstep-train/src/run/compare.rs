@@ -33,6 +33,9 @@ pub enum Entry {
         optimizer: OptimizerName,
         /// Why.
         error: String,
+        /// Whether it diverged, which says something of the method.
+        #[serde(skip)]
+        diverged: bool,
     },
 }
 
@@ -57,8 +60,22 @@ pub struct Comparison {
     pub trials: Vec<Trial>,
 }
 
+impl Comparison {
+    /// Of some methods.
+    #[must_use]
+    pub fn of(runs: Vec<Entry>, trials: Vec<Trial>) -> Self {
+        Self { schema_version: SCHEMA_VERSION, runs, trials }
+    }
+
+    /// Whether a method failed for another reason than that it diverged.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.runs.iter().any(|run| matches!(run, Entry::Failed { diverged: false, .. }))
+    }
+}
+
 /// Trains each method from the same initial parameters with the same split. A method that diverges is an entry of the
-/// result, not an error. Each method goes on until the time limit, unless epochs or patience are set. With `out`, each
+/// result, not an error; so is one that fails after another one is done, which is not lost by that. Each method goes on until the time limit, unless epochs or patience are set. With `out`, each
 /// run is kept in `OUT/METHOD`, and `OUT/report.html` lays them over each other. With `tune`, the learning rates of SGD
 /// and Adam are searched before, by the validation loss.
 ///
@@ -92,10 +109,16 @@ pub fn compare(
     let (damping, threads, rate) = (config.damping, config.threads, config.learning_rate);
     let mut trials = Vec::new();
     let mut runs = Vec::with_capacity(optimizers.len());
+    let of = |optimizer: OptimizerName| Config {
+        optimizer: Some(optimizer),
+        damping: damping.filter(|_| optimizer == OptimizerName::GramGaussNewton),
+        learning_rate: rate,
+        ..config.clone()
+    };
+    // Wrong use is found before the work of the first method.
+    optimizers.iter().try_for_each(|&optimizer| Settings::resolve(&of(optimizer), &problem).map(|_| ()))?;
     for &optimizer in optimizers {
-        config.optimizer = Some(optimizer);
-        config.damping = damping.filter(|_| optimizer == OptimizerName::GramGaussNewton);
-        config.learning_rate = rate;
+        let mut config = of(optimizer);
         let settings = Settings::resolve(&config, &problem)?;
         let fit = |config: &Config, keep: Keep<'_>, observer: &mut dyn Observer| match settings.precision {
             Precision::F32 => learn::<f32>(problem.clone(), config, keep, stop, observer),
@@ -116,8 +139,13 @@ pub fn compare(
                     break;
                 }
             }
-            Err(error @ Error::NonFinite { .. }) => runs.push(Entry::Failed { optimizer, error: error.to_string() }),
-            Err(error) => return Err(error),
+            Err(error) => {
+                let diverged = matches!(error, Error::NonFinite { .. });
+                if runs.is_empty() && !diverged {
+                    return Err(error);
+                }
+                runs.push(Entry::Failed { optimizer, error: error.to_string(), diverged });
+            }
         }
     }
     if let Some(page) = page {
@@ -127,7 +155,7 @@ pub fn compare(
             write_comparison(&kept, &trials, &page, &Device::cpu(threads.unwrap_or(1)))?;
         }
     }
-    Ok(Comparison { schema_version: SCHEMA_VERSION, runs, trials })
+    Ok(Comparison::of(runs, trials))
 }
 
 fn learn<T: gramstep::Scalar>(

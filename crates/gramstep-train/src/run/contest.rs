@@ -14,7 +14,7 @@ use super::judged::Judged;
 use super::kept::Kept;
 use super::networks;
 use super::plan::Plan;
-use crate::data::{Dataset, Problem};
+use crate::data::{Dataset, Problem, Targets};
 use crate::error::Result;
 use crate::outcome::event::{Observer, Silent};
 use crate::outcome::metrics::Metrics;
@@ -53,7 +53,7 @@ pub(super) fn decide<T: Scalar>(
 ) -> Result<Winner<T>> {
     let (problem, threads) = (of.problem, plan.threads());
     let targets = &problem.preprocessing.targets;
-    let classes = targets.classes().is_some();
+    let classes = matches!(targets, Targets::Classification { .. });
     let wanted = of.judges_test && (classes || targets.has_residuals());
     let errors = |unseen: Option<HeldOut<f64>>| {
         let Some(unseen) = unseen.filter(|_| wanted) else { return Ok::<_, crate::Error>(Errors::default()) };
@@ -124,7 +124,9 @@ fn combination<T: Scalar>(
 ) -> Result<Option<Combined>> {
     let candidates = plan.candidates();
     let stop = of.processes.flag();
-    if !candidates.kernels || of.processes.count() > 1 || stop.load(Ordering::Relaxed) {
+    // A kernel regression classifies one target.
+    let several = matches!(of.problem.preprocessing.targets, Targets::MultiLabel { .. });
+    if !candidates.kernels || several || of.processes.count() > 1 || stop.load(Ordering::Relaxed) {
         return Ok(None);
     }
     let left =

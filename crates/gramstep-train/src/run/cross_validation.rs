@@ -6,25 +6,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use gramstep::{Matrix, Scalar};
 
-use super::assignment::Assignment;
+use super::assignment::{Assignment, CrossValidation};
 use super::prepare;
-use crate::data::{DataOptions, Dataset, Fold, Problem};
+use crate::data::{DataOptions, Dataset, Fold, Problem, Table, Task};
 use crate::error::Result;
 use crate::folder::Keep;
 use crate::format::cell::text_cell;
 use crate::outcome::Folds;
 use crate::outcome::event::{Observer, Silent};
-use crate::outcome::metrics::{Metrics, in_own_units, largest};
+use crate::outcome::labels::chosen;
+use crate::outcome::metrics::{Metrics, in_own_units};
 use crate::settings::{Config, Precision, all_processors};
 use crate::training::processes::Processes;
 use crate::training::workers::{Tell, Workers, side_by_side};
-
-/// What folds come to.
-pub(super) struct CrossValidation {
-    pub(super) folds: Folds,
-    /// A CSV: line of the row in the file, fold, true values and predictions.
-    pub(super) predictions: Vec<u8>,
-}
 
 /// What a fold is judged to be.
 struct Judged {
@@ -40,13 +34,13 @@ struct Judged {
 /// Those of a fit.
 pub(super) fn cross_validate(
     config: &Config,
+    table: &Table,
     count: usize,
     precision: Precision,
     processes: Processes<'_>,
     observer: &mut dyn Observer,
 ) -> Result<Option<CrossValidation>> {
     let options = config.data_options()?;
-    let table = Problem::table(&options, &mut |_, _| {})?;
     let over = AtomicBool::new(false);
     let of_fold = processes.or(&over);
     let workers = Workers::new(config.threads.unwrap_or_else(all_processors));
@@ -55,7 +49,7 @@ pub(super) fn cross_validate(
     let at_once = if alone { 1 } else { workers.places() };
     let judged = |number| {
         let fold = Some(Fold { number, of: count });
-        let mut problem = Problem::of_table(&table, &DataOptions { fold, ..options.clone() })?;
+        let mut problem = Problem::of_table(table, &DataOptions { fold, ..options.clone() })?;
         prepare(&mut problem, config, false)?;
         match precision {
             Precision::F32 => judge(&problem.into_type::<f32>(), number, config, of_fold, &workers),
@@ -86,7 +80,7 @@ pub(super) fn cross_validate(
     }
     rows.sort_by_key(|(line, _)| *line);
     let cells = rows.into_iter().map(|(_, cells)| cells);
-    let predictions = csv(std::iter::once(header).chain(cells)).unwrap_or_default();
+    let predictions = csv(std::iter::once(header).chain(cells));
     Ok(Some(CrossValidation { folds: Folds::of(&metrics), predictions }))
 }
 
@@ -120,9 +114,12 @@ fn judge<T: Scalar>(
     let truth = targets.truth(&test.targets);
     let row = |(i, &line): (usize, &u64)| {
         let mut row = vec![line.to_string(), (number + 1).to_string()];
-        match targets.classes() {
-            Some(classes) => row.extend([&truth, &outputs].map(|matrix| classes[largest(matrix.row(i))].clone())),
-            None => row.extend(cells(&truth, i)),
+        match targets.task() {
+            Task::Classification => {
+                let both = [&truth, &outputs].into_iter().flat_map(|matrix| chosen(targets, matrix.row(i)));
+                row.extend(both.map(str::to_owned));
+            }
+            Task::Regression => row.extend(cells(&truth, i)),
         }
         row.extend(cells(&outputs, i));
         (line, row)

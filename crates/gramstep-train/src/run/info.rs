@@ -101,8 +101,11 @@ pub struct RunInfo {
     pub inputs: usize,
     /// The target columns.
     pub target: Vec<String>,
-    /// The classes of a classification.
+    /// The classes of a classification of one target.
     pub classes: Option<Vec<String>>,
+    /// The classes of each of several targets, in the order of `target`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<Vec<String>>,
     /// The result; none if the run did not come to its end.
     pub report: Option<Report>,
 }
@@ -116,6 +119,9 @@ impl RunInfo {
         let model = Predictor::load(run, device)?;
         let metadata = model.metadata();
         let preprocessing = &metadata.preprocessing;
+        let mut labels: Vec<Vec<String>> =
+            preprocessing.targets.classes().into_iter().map(<[String]>::to_vec).collect();
+        let classes = if labels.len() == 1 { labels.pop() } else { None };
         Ok(Self {
             schema_version: SCHEMA_VERSION,
             run: run.display().to_string(),
@@ -129,7 +135,8 @@ impl RunInfo {
             columns: preprocessing.inputs.columns.iter().map(|column| column.name.clone()).collect(),
             inputs: preprocessing.inputs.width(),
             target: preprocessing.targets.columns().to_vec(),
-            classes: preprocessing.targets.classes().map(<[String]>::to_vec),
+            classes,
+            labels,
             report: Record::report(&RunFolder::open(run).record()).ok().flatten(),
         })
     }

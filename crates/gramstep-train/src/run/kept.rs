@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use gramstep::Scalar;
 
-use super::assignment::Assignment;
+use super::assignment::{Assignment, CrossValidation};
 use super::plan::Plan;
 use crate::error::Result;
 use crate::folder::{Keep, Record, RunFolder};
@@ -50,7 +50,7 @@ impl Kept {
         })?;
         let Some((folder, lock)) = folder else { return Ok(Self { checkpoint, ..Self::nothing() }) };
         let new = !matches!(keep, Keep::Resume(_));
-        match Self::open(&folder, checkpoint.as_ref(), plan, observer) {
+        match Self::open(&folder, checkpoint.as_ref(), (plan, of.folds), observer) {
             Ok(record) => {
                 let keeper = Keeper::new(&folder, &of.problem.hash);
                 Ok(Self { files: Some(Files { folder, record, keeper, new, lock }), checkpoint })
@@ -69,12 +69,16 @@ impl Kept {
     fn open(
         folder: &RunFolder,
         checkpoint: Option<&Checkpoint>,
-        plan: &Plan,
+        (plan, folds): (&Plan, Option<&CrossValidation>),
         observer: &mut dyn Observer,
     ) -> Result<Record> {
         observer.observe(&Event::Folder(folder.path()))?;
         write_atomically(&folder.config(), plan.to_toml_in(folder.path())?.as_bytes())?;
-        let Some(checkpoint) = checkpoint else { return Record::create(&folder.record()) };
+        if let Some(predictions) = folds.and_then(|folds| folds.predictions.as_ref()) {
+            write_atomically(&folder.out_of_fold(), predictions)?;
+        }
+        let folds = folds.map(|of| &of.folds);
+        let Some(checkpoint) = checkpoint else { return Ok(Record::create(&folder.record())?.with_folds(folds)) };
         let (record, gone) = Record::resume(&folder.record(), checkpoint.record_bytes)?;
         if gone > 0 {
             let record = folder.record();
@@ -83,7 +87,7 @@ impl Kept {
                 record.display()
             ))?;
         }
-        Ok(record)
+        Ok(record.with_folds(folds))
     }
 
     /// Removes the folder again of a run that failed before its first step.

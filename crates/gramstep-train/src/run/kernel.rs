@@ -37,6 +37,11 @@ pub(crate) fn is_kernel(config: &Config) -> bool {
 pub(super) fn settings<T: Scalar>(config: &Config, problem: &Problem<T>) -> Result<Option<Config>> {
     let Some(choice) = choice(config)? else { return Ok(None) };
     refuse(config)?;
+    if let Targets::MultiLabel { columns, .. } = &problem.preprocessing.targets {
+        let targets = format!("the {} targets of a classification", columns.len());
+        let reason = "a kernel regression classifies one target: take a network, --model mlp:256,256:gelu";
+        return Err(conflict("model", targets, reason));
+    }
     Ok(Some(complete(config.clone(), choice, problem)))
 }
 
@@ -82,7 +87,7 @@ pub(super) fn fit<T: Scalar>(
             variances.iter().zip(&standardisation.scale).map(|(variance, scale)| variance.sqrt() * scale).collect()
         }
         // Of logarithms it has no unit.
-        Targets::Regression { .. } | Targets::Classification { .. } => Vec::new(),
+        _ => Vec::new(),
     };
     let kernel = KernelFit {
         ridge: model.ridge() * problem.weight_unit,

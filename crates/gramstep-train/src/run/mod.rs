@@ -27,16 +27,15 @@ use std::path::Path;
 
 use gramstep::Device;
 
-use self::assignment::Assignment;
+use self::assignment::{Assignment, CrossValidation};
 use self::cross_validation::cross_validate;
 pub use self::resume::{finish, resume};
-use crate::data::{Portion, Preprocessing, Problem};
+use crate::data::{Portion, Preprocessing, Problem, Table};
 use crate::error::{Result, conflict};
 pub use crate::folder::Keep;
-use crate::folder::RunFolder;
-use crate::format::whole_file::write_atomically;
+use crate::folder::{Record, RunFolder};
+use crate::outcome::Report;
 use crate::outcome::event::{Observer, Silent};
-use crate::outcome::{Folds, Report};
 use crate::predictor::Predictor;
 use crate::settings::{Config, Facts, InputBounds, Precision, Settings, all_processors};
 use crate::training::checkpoint::Checkpoint;
@@ -80,33 +79,57 @@ pub fn train<'a>(
     }
     let earlier = if kernel { None } else { earlier(&mut config)? };
     let preprocessing = earlier.as_ref().map(Predictor::preprocessing);
-    let problem = load(&config, preprocessing, observer)?;
+    // A run that goes on takes the scores of its folds from its record, where they are.
+    let known = match keep {
+        Keep::Resume(folder) => kept_folds(&RunFolder::open(folder)),
+        _ => None,
+    };
+    let open = config.folds.filter(|_| known.is_none());
+    let (problem, table) = match open {
+        Some(_) => {
+            let table = read(&config, observer)?;
+            (told(Problem::of_table(&table, &config.data_options()?)?, &config, false, observer)?, Some(table))
+        }
+        None => (load(&config, preprocessing, observer)?, None),
+    };
     if let Some((earlier, run)) = earlier.as_ref().zip(config.init.as_ref())
         && earlier.data().is_some_and(|data| *data != problem.hash)
     {
         observer.note(&format!("these data are not those of {}: its network goes on with them", run.display()))?;
     }
     let precision = precision(&config, kernel, &problem)?;
-    // A run that goes on had its folds.
-    let folds = config.folds.filter(|_| !matches!(keep, Keep::Resume(_)));
-    let folds =
-        folds.map(|count| cross_validate(&config, count, precision, processes, observer)).transpose()?.flatten();
-    let of = |problem| (problem, &config, earlier.as_ref(), processes, folds.as_ref().map(|folds| &folds.folds));
-    let report = match precision {
+    let folds = match open.zip(table) {
+        Some((count, table)) => cross_validate(&config, &table, count, precision, processes, observer)?,
+        None => known,
+    };
+    let of = |problem| (problem, &config, earlier.as_ref(), processes, folds.as_ref());
+    match precision {
         Precision::F32 => learn::<f32>(of(problem), keep, observer),
         Precision::F64 => learn::<f64>(of(problem), keep, observer),
-    }?;
-    if let (Some(folds), Some(run)) = (&folds, &report.run) {
-        write_atomically(&RunFolder::open(Path::new(run)).out_of_fold(), &folds.predictions)?;
     }
-    Ok(report)
+}
+
+/// The cross-validation of an earlier session, where all of it was kept.
+fn kept_folds(folder: &RunFolder) -> Option<CrossValidation> {
+    let folds = Record::folds(&folder.record()).filter(|_| folder.out_of_fold().exists())?;
+    Some(CrossValidation { folds, predictions: None })
+}
+
+/// The table of a configuration.
+fn read(config: &Config, observer: &mut dyn Observer) -> Result<Table> {
+    Problem::table(&config.data_options()?, &mut |done, all| observer.count("images", done, all))
 }
 
 /// Reads the data of a configuration and tells what was guessed or repaired.
 pub(crate) fn load(config: &Config, earlier: Option<&Preprocessing>, observer: &mut dyn Observer) -> Result<Problem> {
     let mut progress = |done, all| observer.count("images", done, all);
-    let mut problem = Problem::load_with(&config.data_options()?, earlier, &mut progress)?;
-    prepare(&mut problem, config, earlier.is_some())?;
+    let problem = Problem::load_with(&config.data_options()?, earlier, &mut progress)?;
+    told(problem, config, earlier.is_some(), observer)
+}
+
+/// Prepares a problem and tells what was guessed or repaired.
+fn told(mut problem: Problem, config: &Config, earlier: bool, observer: &mut dyn Observer) -> Result<Problem> {
+    prepare(&mut problem, config, earlier)?;
     problem.notes.iter().try_for_each(|note| observer.note(note))?;
     Ok(problem)
 }
@@ -132,7 +155,7 @@ fn precision(config: &Config, kernel: bool, problem: &Problem) -> Result<Precisi
 }
 
 /// What is learned, and how; the scores of the cross-validation before it.
-type Learning<'a> = (Problem, &'a Config, Option<&'a Predictor>, Processes<'a>, Option<&'a Folds>);
+type Learning<'a> = (Problem, &'a Config, Option<&'a Predictor>, Processes<'a>, Option<&'a CrossValidation>);
 
 fn learn<T: gramstep::Scalar>(
     (problem, config, start, processes, folds): Learning<'_>,

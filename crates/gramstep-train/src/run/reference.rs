@@ -7,18 +7,18 @@ use gramstep::random::Purpose;
 use gramstep::{Architecture, Matrix, Model, Scalar};
 
 use crate::data::permutation::permutation;
-use crate::data::{Dataset, Inputs, Problem, Targets};
+use crate::data::{Dataset, Inputs, Problem, Targets, Task};
 use crate::error::Result;
 use crate::outcome::HeldOut;
 use crate::outcome::metrics::{Metrics, measure};
-use crate::predictor::{Learned, inverse_temperature};
+use crate::predictor::{Learned, inverse_temperature, inverse_temperature_of_labels};
 
 /// Numbers of the rows that it is fitted to, at most; more rows than that say nothing new of so few coefficients.
 const NUMBERS: usize = 1 << 22;
 /// But so many rows for each column.
 const ROWS_PER_COLUMN: usize = 16;
 /// And no more rows than these, of however few columns.
-const ROWS: usize = 1 << 18;
+const ROWS: usize = 1 << 16;
 /// Fewer rows are no regression.
 const FEWEST: usize = 3;
 
@@ -95,22 +95,29 @@ pub(super) fn line<T: Scalar>(
 fn is_comparable<T: Scalar>(problem: &Problem<T>) -> bool {
     let targets = &problem.preprocessing.targets;
     let images = problem.preprocessing.inputs.geometry().is_some();
-    !images && (targets.classes().is_some() || targets.has_residuals()) && problem.train.rows() >= FEWEST
+    !images && (targets.task() == Task::Classification || targets.has_residuals()) && problem.train.rows() >= FEWEST
 }
 
-/// A fit, its outputs scaled to logits where the targets are classes.
+/// A fit, its outputs scaled to logits where the targets are classes: β(f − m), m = ½ for labels of 0 and 1.
 struct Fit {
     regression: RidgeRegression,
     /// β of the softmax; 1 in a regression.
     scale: f64,
+    /// m
+    middle: f64,
 }
 
 impl Fit {
     fn new(rows: &Dataset<f64>, targets: &Targets, threads: usize) -> Result<Self> {
         let regression = RidgeRegression::fit(&rows.inputs, &rows.targets, rows.weights.as_deref(), threads)?;
-        let mut fit = Self { regression, scale: 1.0 };
-        if targets.classes().is_some() {
-            fit.scale = inverse_temperature(&fit.left_out(rows), rows);
+        let mut fit = Self { regression, scale: 1.0, middle: 0.0 };
+        match targets {
+            Targets::Regression { .. } => {}
+            Targets::Classification { .. } => fit.scale = inverse_temperature(&fit.left_out(rows), rows),
+            Targets::MultiLabel { .. } => {
+                fit.middle = 0.5;
+                fit.scale = inverse_temperature_of_labels(&fit.left_out(rows), rows);
+            }
         }
         Ok(fit)
     }
@@ -118,12 +125,12 @@ impl Fit {
     /// What every row is predicted by the fit without it.
     fn left_out(&self, rows: &Dataset<f64>) -> Matrix<f64> {
         let (residuals, y) = (self.regression.leave_one_out(), &rows.targets);
-        Matrix::from_fn(y.rows(), y.columns(), |i, a| self.scale * (y[(i, a)] + residuals[(i, a)]))
+        Matrix::from_fn(y.rows(), y.columns(), |i, a| self.scale * (y[(i, a)] + residuals[(i, a)] - self.middle))
     }
 
     fn outputs(&self, inputs: &Matrix<f64>) -> Result<Matrix<f64>> {
         let mut outputs = self.regression.predict(inputs)?;
-        outputs.as_mut_slice().iter_mut().for_each(|value| *value *= self.scale);
+        outputs.as_mut_slice().iter_mut().for_each(|value| *value = self.scale * (*value - self.middle));
         Ok(outputs)
     }
 
@@ -131,7 +138,8 @@ impl Fit {
         let beta = self.regression.coefficients();
         let (d, k) = (beta.rows(), beta.columns());
         let weights = (0..k).flat_map(|a| (0..d).map(move |j| (j, a))).map(|at| beta[at]);
-        let theta = weights.chain(self.regression.intercept().iter().copied()).map(|value| self.scale * value);
+        let intercept = self.regression.intercept().iter().map(|value| value - self.middle);
+        let theta = weights.chain(intercept).map(|value| self.scale * value);
         let specification = Architecture::Linear.specification(Shape::Vector(d), k);
         let model = Model::builder(specification).theta(theta.collect::<Vec<f64>>()).build()?;
         Ok(Average::new(vec![model])?)

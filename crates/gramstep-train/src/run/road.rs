@@ -157,7 +157,7 @@ impl<T: Scalar> Assignment<'_, T> {
             lowest_train_loss: fit.lowest_train_loss,
             kernel,
             candidates,
-            cross_validation: self.folds.cloned(),
+            cross_validation: self.folds.map(|of| of.folds.clone()),
         };
         kept.observe(&Event::Finish(&report))?;
         observer.observe(&Event::Finish(&report))?;

@@ -27,6 +27,7 @@ impl<T: Scalar> Assignment<'_, T> {
         kept.model(&predictor)?;
         report.run = kept.path();
         report.stop_reason = StopReason::Interrupted;
+        report.cross_validation = self.folds.map(|of| of.folds.clone());
         let test = self.problem.test.as_ref().filter(|_| self.judges_test);
         report.test = test.map(|test| predictor.judge(test)).transpose()?;
         kept.observe(&Event::Finish(&report))?;

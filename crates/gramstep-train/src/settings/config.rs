@@ -54,7 +54,7 @@ settings! {
              IDX files as MNIST"
         ),
     }
-    /// The columns to learn.
+    /// The columns to learn; several of two values each are labels (with --task classification where they are numbers).
     target: Vec<String> => always(Vec<String>) {
         group: Data, value: "COL,..", example: "y,z", kernel: true, default: Some("the last one"),
     }

@@ -7,17 +7,16 @@ mod data;
 mod field;
 mod file;
 mod given;
-mod memory;
 mod paths;
 mod resolved;
 mod setting;
 mod table;
 mod values;
 
+pub(crate) use crate::format::memory::check_memory;
 pub use adversary::Adversary;
 pub use candidates::Candidates;
 pub use config::{Config, FORMAT_VERSION, SETTINGS, Setting, Settings};
-pub(crate) use memory::{check_memory, room_for};
 pub use resolved::{Facts, all_processors};
 pub use setting::{Entry, Group, Hyphen, Taken};
 pub use values::{BatchSize, DampingChoice, InputBounds, OptimizerName, Precision, Preset, RidgeChoice, TimeLimit};

@@ -77,7 +77,7 @@ impl Judge<'_> {
     /// The quality on rows that are watched.
     pub(super) fn metrics<T: Scalar>(&self, model: &Model<T>, data: &Dataset<T>) -> Result<Metrics> {
         let outputs = metrics::outputs(model, &data.inputs)?;
-        Ok(metrics::measure(&outputs, &data.targets.cast(), data.weights.as_deref(), self.targets))
+        Ok(metrics::watch(&outputs, &data.targets.cast(), data.weights.as_deref(), self.targets))
     }
 }
 

@@ -57,11 +57,16 @@ pub(super) fn system<T: Scalar>(settings: &Settings, model: &Model<T>, samples: 
     Ok(Some(GramGaussNewton::<T>::new(GramGaussNewtonConfig::default())?.plan(model, largest_batch)))
 }
 
-/// How a step of Gram-Gauss-Newton will be solved, for a person to read before the run; none for other methods.
+/// How a step of Gram-Gauss-Newton will be solved, for a person to read before the run; none for other methods, whose
+/// memory is looked at alone.
 ///
 /// # Errors
 /// When a setting is outside its range, or a step would not fit in memory.
 pub(crate) fn plan<T: Scalar>(settings: &Settings, model: &Model<T>, samples: usize) -> Result<Option<String>> {
+    let largest_batch = samples.div_ceil(batch_count(samples, settings.batch_size));
+    let second_order = settings.optimizer == OptimizerName::GramGaussNewton;
+    let kept = model.step_bytes(largest_batch, if second_order { model.outputs() } else { 1 });
+    check_memory("a step with its activations and derivatives", kept, "give a smaller --batch-size")?;
     let Some(plan) = system(settings, model, samples)? else { return Ok(None) };
     check_memory("the system of a step", plan.bytes, "give a smaller --batch-size, or --optimizer adam")?;
     let method = match plan.solver {
@@ -118,4 +123,34 @@ pub fn build<T: Scalar>(settings: &Settings, samples: usize, outputs: usize) -> 
             Box::new(Adam::new(config)?)
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use gramstep::Activation;
+
+    use super::*;
+    use crate::data::{DataOptions, Problem};
+    use crate::error::Error;
+    use crate::settings::Config;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_batch_whose_activations_would_not_fit_is_refused_by_every_method() {
+        let problem = Problem::load(&DataOptions::of("builtin:diabetes".parse().unwrap())).unwrap();
+        let model = Model::<f64>::mlp(&[10, 64, 1], Activation::Tanh).build().unwrap();
+        for optimizer in ["adam", "sgd", "gram-gauss-newton"] {
+            let mut config = Config { data: Some("builtin:diabetes".to_owned()), ..Config::default() };
+            config.set("optimizer", optimizer).unwrap();
+            config.set("batch-size", "full").unwrap();
+            let mut settings = Settings::resolve(&config, &problem).unwrap();
+            plan(&settings, &model, 1000).unwrap();
+            let error = plan(&settings, &model, 1 << 40).unwrap_err();
+            assert!(matches!(error, Error::Memory { what, .. } if what.contains("activations")), "{error}");
+            assert!(error.hint().unwrap().contains("--batch-size"));
+            config.set("batch-size", "128").unwrap();
+            settings = Settings::resolve(&config, &problem).unwrap();
+            plan(&settings, &model, 1 << 40).unwrap();
+        }
+    }
 }

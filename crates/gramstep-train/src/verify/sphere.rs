@@ -45,11 +45,11 @@ fn single_target(problem: &Problem, notes: &mut Vec<String>) -> Result<Matrix<f6
             notes.push(format!("the target is 1 where `{column}` is {}, else −1", classes[0]));
             Ok(Matrix::from_fn(targets.rows(), 1, |i, _| if targets[(i, 0)] > 0.5 { 1.0 } else { -1.0 }))
         }
-        Targets::Regression { columns, .. } if columns.len() > 1 => {
+        Targets::Regression { columns, .. } | Targets::MultiLabel { columns, .. } if columns.len() > 1 => {
             let reason = "claims are tried on one target".to_owned();
             Err(Error::Target { column: columns[1].clone(), reason })
         }
-        Targets::Regression { .. } => Ok(targets.clone()),
+        Targets::Regression { .. } | Targets::MultiLabel { .. } => Ok(targets.clone()),
     }
 }
 

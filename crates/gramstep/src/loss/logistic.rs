@@ -2,7 +2,8 @@
 
 use super::{Curvature, Loss, REACH_OF_LOGARITHMS};
 
-/// Logistic loss: ln(1 + e^f) − y·f per output, y ∈ [0, 1] the probability of class 1 and f its logit.
+/// Logistic loss: ln(1 + e^f) − y·f per output, y ∈ [0, 1] the probability of class 1 and f its logit; reported is the mean
+/// over outputs.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LogisticLoss;
 
@@ -17,6 +18,10 @@ impl Loss for LogisticLoss {
 
     fn value(&self, f: &[f64], y: &[f64]) -> f64 {
         f.iter().zip(y).map(|(f, y)| f.max(0.0) + (-f.abs()).exp().ln_1p() - y * f).sum()
+    }
+
+    fn reported(&self, f: &[f64], y: &[f64]) -> f64 {
+        self.value(f, y) / f.len() as f64
     }
 
     fn gradient(&self, f: &[f64], y: &[f64], g: &mut [f64]) {

@@ -123,6 +123,21 @@ impl<T: Scalar> Model<T> {
         self.seed
     }
 
+    /// Bytes that the activations and deltas of one step take: of all k rows of J of every sample, as
+    /// [`tangent`](Self::tangent) keeps them, or (`rows` = 1) of the gradient of one loss a sample.
+    ///
+    /// ```
+    /// use gramstep::{Activation, Model};
+    /// let model = Model::<f64>::mlp(&[2, 8, 3], Activation::Tanh).build()?;
+    /// // Outputs, inputs of the second layer, and deltas of both layers for each of 3 rows of J.
+    /// assert_eq!(model.step_bytes(10, 3), 10 * (3 + 8 + 3 * (8 + 3)) * 8);
+    /// # Ok::<(), gramstep::Error>(())
+    /// ```
+    #[must_use]
+    pub fn step_bytes(&self, samples: usize, rows: usize) -> usize {
+        samples.saturating_mul(self.network.trace_length(rows)).saturating_mul(size_of::<T>())
+    }
+
     /// p, the number of parameters.
     #[must_use]
     pub fn parameter_count(&self) -> usize {

@@ -46,6 +46,25 @@ impl<T: Scalar> Network<T> {
         self.slots[0]
     }
 
+    /// Numbers that a walk with so many cotangents a sample leaves behind for each: the outputs, and of nodes with
+    /// parameters their inputs, each slot once, and deltas, or written-out gradients.
+    pub(crate) fn trace_length(&self, cotangents: usize) -> usize {
+        let mut read = vec![false; self.slots.len()];
+        let mut length = self.outputs();
+        for (at, node, parameters) in self.parametric_nodes() {
+            if parameters == ParameterUse::Explicit {
+                length += cotangents * node.theta.len();
+                continue;
+            }
+            let from = node.inputs[0];
+            if from > 0 && !std::mem::replace(&mut read[from], true) {
+                length += self.slots[from];
+            }
+            length += cotangents * self.slots[at + 1];
+        }
+        length
+    }
+
     /// Nodes with parameters, and how they use them.
     pub(crate) fn parametric_nodes(&self) -> impl Iterator<Item = (usize, &Node<T>, ParameterUse)> {
         self.nodes.iter().enumerate().filter_map(|(at, node)| match &node.stage {

@@ -1,8 +1,9 @@
 //! What each column means: of all ways in which its cells can be read the one that the evidence is for.
 //!
 //! A column is what the user says, or what it meant in the table that the model was learned from. Else it is numbers if all
-//! of its cells are, with one unit or none, in at least one form; dates if all are, in at least one order; text otherwise,
-//! and where digits alone are codes: they begin with 0, or are more than a number holds.
+//! of its cells are, with one unit or none, in at least one form; dates if all are, in at least one order, or are digits
+//! alone such as 20240531; text otherwise, and where digits alone are codes: they begin with 0, or are more than a number
+//! holds.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,6 +12,7 @@ use super::fill::Plan;
 use super::options::{ColumnType, ReadOptions, TypedColumn, resolved};
 use super::{Meaning, Reading};
 use crate::error::{Error, Result};
+use crate::format::date::DateOrder;
 use crate::format::number_form::{Decimal, Forms};
 use crate::format::remarks::Remarks;
 
@@ -37,6 +39,11 @@ pub(super) fn decide(facts: &Facts<'_>, columns: &[Evidence]) -> Result<Decision
     let options = facts.options;
     let is_column: HashSet<&str> = facts.names.iter().map(String::as_str).collect();
     let mut labels: HashSet<String> = resolved(&options.labels, |name| is_column.contains(name)).into_iter().collect();
+    let together = resolved(&options.labels_together, |name| is_column.contains(name));
+    let known = || facts.names.iter().zip(columns).filter(|(name, _)| together.contains(name));
+    if known().any(|(_, evidence)| evidence.is_text()) {
+        labels.extend(together.iter().cloned());
+    }
     if let Some(others) = &options.last_is_label_but {
         let others = resolved(others, |name| is_column.contains(name));
         labels.extend(facts.names.iter().rev().find(|name| !others.contains(name)).cloned());
@@ -143,6 +150,11 @@ impl Choice<'_> {
             (None, Some(Meaning::Date { order })) => self.date(column, Some(order), true),
             (Some(ColumnType::Number), _) => self.numbers(column, None, true),
             (None, Some(Meaning::Number { form, affix })) => self.numbers(column, Some(&(form, affix)), true),
+            _ if evidence.are_stamps() => {
+                let text = ": dates, all of them written as 20240531 is; --types COL=number reads numbers";
+                self.remark(column, "stamps", text.to_owned());
+                self.date(column, Some(DateOrder::Ymd), true)
+            }
             _ if evidence.is_numeric() && evidence.is_coded() => {
                 if let Some((_, cell)) = &evidence.code {
                     let text = format!(": codes such as `{cell}` stay text; --types COL=number reads numbers");

@@ -10,6 +10,7 @@ use super::order::{DATES, NO_DATE};
 use super::records::walk;
 use crate::data::{Column, Table};
 use crate::error::{Error, Result};
+use crate::format::bounded::check_numbers;
 use crate::format::encoding::utf8;
 use crate::format::number_form::{NumberForm, Thousands};
 
@@ -59,6 +60,7 @@ pub(in crate::data) fn parse(origin: String, bytes: &[u8], usual: Option<u8>, op
         return Err(Error::HeaderOnly { origin });
     }
 
+    check_numbers("the table", lines.len(), names.len())?;
     let facts = Facts { origin: &origin, lines: &lines, names: &names, separator: layout.separator, headless, options };
     let decision = decide(&facts, &columns)?;
     notes.extend(decision.notes.into_iter().map(|note| format!("{origin}: {note}")));

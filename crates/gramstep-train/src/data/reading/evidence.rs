@@ -1,7 +1,7 @@
 //! What one walk through a file learns of a column: in which ways all of its cells can be read.
 
 use super::missing::{is_missing, is_weak};
-use crate::format::date::Orders;
+use crate::format::date::{Orders, is_stamp};
 use crate::format::number_cell::{NumberCell, is_currency};
 use crate::format::number_form::{Decimal, Forms, NumberForm};
 
@@ -28,6 +28,8 @@ pub(super) struct Evidence {
     pub(super) weak: usize,
     /// Numbers that are digits alone.
     pub(super) whole: usize,
+    /// Numbers that may be dates: 20240531.
+    pub(super) stamps: usize,
     /// A number of four digits or more without a mark between thousands.
     pub(super) ungrouped: bool,
     /// Percent, currency or unit of the first number that has one, and how many have it.
@@ -68,6 +70,7 @@ impl Default for Evidence {
             texts: 0,
             weak: 0,
             whole: 0,
+            stamps: 0,
             ungrouped: false,
             affix: String::new(),
             affixed: 0,
@@ -137,6 +140,7 @@ impl Evidence {
         self.numbers += 1;
         self.bare += usize::from(cell != "0");
         self.whole += usize::from(is_whole);
+        self.stamps += usize::from(is_whole && is_stamp(cell));
         self.ungrouped |= is_whole && before >= 4;
         true
     }
@@ -184,6 +188,7 @@ impl Evidence {
         if number.is_whole() {
             self.whole += 1;
             let digits = number.digits.len();
+            self.stamps += usize::from(is_stamp(cell));
             self.ungrouped |= digits >= 4;
             if digits > MOST_DIGITS || (digits > 1 && number.digits.starts_with('0')) {
                 show(&mut self.code, record, cell);
@@ -231,9 +236,19 @@ impl Evidence {
         self.dates > 0 && self.texts == 0 && self.numbers == 0
     }
 
+    /// Whether cells are numbers that are all dates of the 20th or 21st century, and gaps: few other numbers are.
+    pub(super) fn are_stamps(&self) -> bool {
+        self.is_numeric() && self.stamps > 0 && self.stamps == self.numbers
+    }
+
     /// Whether some numbers have a unit and others have none: `3` and `3a` are not the same. A currency may be left away.
     pub(super) fn is_partly_affixed(&self) -> bool {
         self.affixed > 0 && self.bare > 0 && !is_currency(&self.affix)
+    }
+
+    /// Whether cells are text, and not numbers among which some are spoilt.
+    pub(super) fn is_text(&self) -> bool {
+        self.texts > 0 && self.texts + self.dates >= self.numbers
     }
 
     /// Another unit than that of most, if all cells are numbers with one.
@@ -311,6 +326,9 @@ mod tests {
             "1,234",
             "1e5",
             "1234567890123456",
+            "20240531",
+            "-20240531",
+            "20240631",
             "-1234567890123456",
             "00.5",
             "",

@@ -115,6 +115,8 @@ pub struct ReadOptions {
     /// Columns whose cells stay the text that they are, such as labels and names of files; names may be parts that were
     /// cut at commas.
     pub(crate) labels: Vec<String>,
+    /// Columns that are all labels if one of them is text.
+    pub(crate) labels_together: Vec<String>,
     /// The last column that is none of these holds labels too.
     pub(crate) last_is_label_but: Option<Vec<String>>,
     /// What columns meant in the table that a model was learned from.
@@ -141,6 +143,21 @@ impl ReadOptions {
         Self { verbatim: columns, ..self }
     }
 
+    /// The first setting that the user gives of the cells of text, which other tables do not have.
+    pub(crate) fn of_text(&self) -> Option<&'static str> {
+        let is_of_text = |typed: &TypedColumn| !matches!(typed.of, ColumnType::Drop | ColumnType::Number);
+        [
+            ("delimiter", self.separator != Separator::Auto),
+            ("decimal", self.decimal.is_some()),
+            ("thousands", self.thousands.is_some()),
+            ("missing", !self.missing.is_empty()),
+            ("header", self.header != Header::Auto),
+            ("types", self.types.iter().any(is_of_text)),
+        ]
+        .into_iter()
+        .find_map(|(name, is_given)| is_given.then_some(name))
+    }
+
     /// The user's marks of gaps, those of the earlier table included.
     pub(super) fn marks_of_gaps(&self) -> Vec<String> {
         let earlier = self.earlier.iter().flat_map(|earlier| &earlier.missing);
@@ -150,8 +167,10 @@ impl ReadOptions {
         marks
     }
 
-    /// The same for a table with the columns of one that was read before.
-    pub(crate) fn like(&self, earlier: Reading, wanted: Vec<String>) -> Self {
+    /// The same for a later table: its columns mean what they meant in an earlier one, of which the columns `wanted` are
+    /// used.
+    #[must_use]
+    pub fn like(&self, earlier: Reading, wanted: Vec<String>) -> Self {
         Self { earlier: Some(earlier), wanted, ..self.clone() }
     }
 }
