@@ -5,6 +5,7 @@ use std::path::Path;
 use gramstep::{Device, Matrix};
 use serde::{Deserialize, Serialize};
 
+use super::bounded::{outputs, unbounded};
 use crate::data::{Dataset, Preprocessing, Table, Targets};
 use crate::error::{Result, outside};
 use crate::outcome::metrics::{Metrics, measure};
@@ -59,7 +60,7 @@ impl Other {
             return Err(outside("transfer", &run.display(), range));
         }
         let weights = attacked.weights_of(table, rows)?;
-        let data = own.dataset(table, rows, notes)?.with_weights(weights)?;
+        let data = unbounded(own).dataset(table, rows, notes)?.with_weights(weights)?;
         Ok(Self { run: run.display().to_string(), model, data })
     }
 
@@ -79,8 +80,8 @@ impl Other {
             }
         }
         let metrics = |inputs| {
-            let (outputs, weights) = (self.model.learned().outputs(inputs)?, self.data.weights.as_deref());
-            Ok(measure(&outputs, &self.data.targets, weights, &own.targets))
+            let outputs = outputs(self.model.learned(), &own.inputs, inputs)?;
+            Ok(measure(&outputs, &self.data.targets, self.data.weights.as_deref(), &own.targets))
         };
         let (clean, attacked): (Result<_>, Result<_>) = (metrics(&self.data.inputs), metrics(&inputs));
         Ok(Transfer { run: self.run.clone(), clean: clean?, attacked: attacked? })
