@@ -15,7 +15,7 @@ use super::report::{AttackReport, ColumnMove, RobustMetrics, SCHEMA_VERSION};
 use super::transfer::{Other, Perturbed};
 use super::{examples, page, threat};
 use crate::data::permutation::permutation;
-use crate::data::{Dataset, Preprocessing, Source, Targets};
+use crate::data::{Dataset, Preprocessing, Source, Targets, WeightedRows};
 use crate::error::{Error, Result};
 use crate::folder::check_output;
 use crate::outcome::event::Observer;
@@ -49,25 +49,24 @@ pub fn attack(
     // Rows are attacked as they are before they are brought within bounds.
     let inputs = &trained.preprocessing().inputs;
     let preprocessing = &unbounded(trained.preprocessing());
-    let (table, mut rows) = match source {
+    let (table, rows) = match source {
         None => trained.test_rows(run)?,
         Some(source) => {
             let table = trained.read(source, options.threads)?;
-            let rows = preprocessing.judged(&table)?.0;
+            let rows = preprocessing.judged(&table)?;
             (table, rows)
         }
     };
     let mut notes = table.notes().to_vec();
-    let all = rows.len();
-    chosen(&mut rows, options);
+    let all = rows.0.len();
+    let (rows, weights) = chosen(rows, options);
     if rows.is_empty() {
         let purpose = "an attack: the target is empty".to_owned();
         return Err(Error::TooFewRows { origin: table.origin().to_owned(), rows: 0, purpose });
     }
-    let weights = preprocessing.weights_of(&table, &rows)?;
     let data = preprocessing.dataset(&table, &rows, &mut notes)?.with_weights(weights)?;
     let threat = threat::model(preprocessing, &table, options, &mut notes)?;
-    let other = |run: &PathBuf| Other::load(run, (&table, &rows), preprocessing, &device, &mut notes);
+    let other = |run: &PathBuf| Other::load(run, (&table, &rows), (preprocessing, &data), &device, &mut notes);
     let others = options.transfer.iter().map(other).collect::<Result<Vec<_>>>()?;
     let clock = Instant::now();
     let mut watch = Watch { stop, observer };
@@ -131,13 +130,14 @@ impl Under<'_> {
     }
 }
 
-/// Leaves as many rows as are wanted, drawn at random over all and in their order.
-fn chosen(rows: &mut Vec<usize>, options: &AttackOptions) {
-    if let Some(wanted) = options.rows.filter(|wanted| *wanted < rows.len()) {
-        let order = permutation(rows.len(), options.seed, Purpose::Perturbation, 0);
-        *rows = order[..wanted].iter().map(|&at| rows[at]).collect();
-        rows.sort_unstable();
-    }
+/// As many rows as are wanted, drawn at random over all and in their order.
+fn chosen((rows, weights): WeightedRows, options: &AttackOptions) -> WeightedRows {
+    let Some(wanted) = options.rows.filter(|wanted| *wanted < rows.len()) else { return (rows, weights) };
+    let mut places = permutation(rows.len(), options.seed, Purpose::Perturbation, 0);
+    places.truncate(wanted);
+    places.sort_unstable();
+    let weights = weights.map(|weights| places.iter().map(|&at| weights[at]).collect());
+    (places.into_iter().map(|at| rows[at]).collect(), weights)
 }
 
 /// An error of a chunk as one of the whole batch.

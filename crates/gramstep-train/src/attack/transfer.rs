@@ -42,7 +42,7 @@ impl Other {
     pub(super) fn load(
         run: &Path,
         (table, rows): (&Table, &[usize]),
-        attacked: &Preprocessing,
+        (attacked, under_attack): (&Preprocessing, &Dataset<f64>),
         device: &Device,
         notes: &mut Vec<String>,
     ) -> Result<Self> {
@@ -59,8 +59,7 @@ impl Other {
             let range = "runs that read every column alike, images in one size and colour";
             return Err(outside("transfer", &run.display(), range));
         }
-        let weights = attacked.weights_of(table, rows)?;
-        let data = unbounded(own).dataset(table, rows, notes)?.with_weights(weights)?;
+        let data = unbounded(own).dataset(table, rows, notes)?.with_weights(under_attack.weights.clone())?;
         Ok(Self { run: run.display().to_string(), model, data })
     }
 

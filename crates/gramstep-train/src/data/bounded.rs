@@ -1,11 +1,9 @@
 //! The bounds of a network's inputs at work: decided, put on rows and taken off.
 
-use std::ops::Range;
-
 use gramstep::{Matrix, Scalar};
 
 use super::bounds::{Bound, decide};
-use super::{Dataset, Encoding, InputColumn, Inputs};
+use super::{Dataset, Encoding, Inputs};
 
 impl Inputs {
     /// From columns of a row to inputs of the network, for rows stored one after another.
