@@ -6,7 +6,7 @@ use gramstep::attack::{
 };
 use gramstep::loss::SquaredLoss;
 use gramstep::model::Differentiable;
-use gramstep_train::attack::check_measurable;
+use gramstep_train::attack::{Bounded, check_measurable};
 use gramstep_train::data::{Preprocessing, Targets as TargetColumns};
 use gramstep_train::predictor::Learned;
 use pyo3::exceptions::PyValueError;
@@ -189,7 +189,7 @@ fn in_own_units<T: Number>(
     model: impl Differentiable<T> + Send + 'static,
     preprocessing: &Preprocessing,
 ) -> PyResult<Target<T>> {
-    check_measurable(preprocessing, &[]).map_err(train)?;
+    check_measurable(preprocessing).map_err(train)?;
     let inputs = &preprocessing.inputs;
     if inputs.columns.iter().any(|column| column.encoding.width() > column.encoding.measured()) {
         let text = "an estimator that fills gaps cannot be attacked: marks of gaps are no numbers";
@@ -202,6 +202,7 @@ fn in_own_units<T: Number>(
         }
         _ => (vec![0.0; k], vec![1.0; k]),
     };
+    let model = Bounded::new(model, inputs);
     let inputs = &inputs.standardisation;
     let own = OwnUnits::new(model, (&inputs.mean, &inputs.scale), (&mean, &scale));
     Ok(Box::new(own.map_err(core)?))

@@ -235,3 +235,67 @@ fn a_box_is_told_in_the_units_of_the_data_and_whole_numbers_stay_whole() {
     assert!(mean > 1.0 && mean <= 2.0 + 1e-9, "{mean}");
     assert!((90.0 * mean - (90.0 * mean).round()).abs() < 1e-6, "a mean of whole numbers: {mean}");
 }
+
+/// y = sin x of even x, and a few slips of a hundred times as much.
+fn table_with_slips(rows: usize) -> String {
+    let mut text = "x,y\n".to_owned();
+    for i in 0..rows {
+        let x = 6.0 * (i * 37 % 101) as f64 / 101.0 - 3.0;
+        let slip = if i % 50 == 7 { 100.0 } else { 1.0 };
+        writeln!(text, "{},{}", slip * x, x.sin()).unwrap();
+    }
+    text
+}
+
+/// An attack on a bounded network finds what predict says of some changed row, and nothing else, however far it goes.
+#[test]
+fn inputs_with_far_outliers_are_attacked_in_the_units_of_the_data() {
+    let bench = Bench::new();
+    bench.write("t.csv", table_with_slips(200));
+    let run = bench.json("train --data t.csv --model mlp:24:relu --epochs 60 --quiet --json --out run");
+    bench.write("new.csv", "x,y\n0.5,0\n-1.2,0\n2.9,0\n250,0\n".to_owned());
+    let own = bench.json("attack run --norm linf --radius 0.1 --json");
+    let of = |object: &Value| object["rmse"].as_f64().unwrap();
+    assert!((of(&own["clean"]) - of(&run["test"])).abs() < 1e-6 * of(&run["test"]));
+    for radius in [0.3, 40.0] {
+        let attack = format!("attack run --data new.csv --norm linf --radius {radius} --attack pgd:60:10 --json");
+        let found = robust(&bench.json(&attack), 3, "rmse");
+        // All changed rows of a fine grid.
+        let shares: Vec<f64> = (-200..=200).map(|step| f64::from(step) / 200.0).collect();
+        let rows: Vec<f64> =
+            [0.5, -1.2, 2.9, 250.0].iter().flat_map(|x| shares.iter().map(move |s| x + s * radius)).collect();
+        bench.write("grid.csv", "x\n".to_owned() + &rows.iter().map(|x| format!("{x}\n")).collect::<String>());
+        assert_eq!(bench.run("predict run --data grid.csv --out said.csv").code, 0);
+        let said = std::fs::read_to_string(bench.path("said.csv")).unwrap();
+        let said: Vec<f64> =
+            said.lines().skip(1).map(|line| line.rsplit(',').next().unwrap().parse().unwrap()).collect();
+        let worst = |of_row: &[f64]| of_row.iter().fold(0.0_f64, |worst, f| worst.max(f * f));
+        let least = (said.chunks(shares.len()).map(worst).sum::<f64>() / 4.0).sqrt();
+        assert!(found <= 1.01 * least && found >= 0.97 * least, "{radius}: {found} {least}");
+    }
+}
+
+#[test]
+fn an_attack_drives_up_the_loss_of_training_whatever_it_is() {
+    let bench = Bench::new();
+    let mut text = "a,b,y\n".to_owned();
+    for i in 0..160 {
+        let (a, b) = ((i * 37 % 101) as f64 / 101.0, (i * 53 % 97) as f64 / 97.0);
+        writeln!(text, "{a},{b},{}", (4.0 * a + 2.0 * b).exp().round() + 1.0).unwrap();
+    }
+    bench.write("t.csv", text);
+    for (at, options) in
+        ["--target-transform log", "--loss poisson", "--loss quantile:0.1,0.5,0.9", "--loss absolute", "--loss huber"]
+            .into_iter()
+            .enumerate()
+    {
+        let run = bench.json(&format!("{TRAIN} {options} --out run{at}"));
+        let report = bench.json(&format!("attack run{at} --norm linf --radius 0.1 --json --report {at}.html"));
+        let loss = |metrics: &Value| metrics["loss"].as_f64().unwrap();
+        assert!((loss(&report["clean"]) - loss(&run["test"])).abs() < 1e-9 * loss(&run["test"]).abs(), "{options}");
+        let curve: Vec<f64> = (0..4).map(|at| robust(&report, at, "loss")).collect();
+        assert!(curve[0] > loss(&report["clean"]), "{options}: {report}");
+        assert!(curve.windows(2).all(|pair| pair[1] > pair[0]), "{options}: {curve:?}");
+        assert!(std::fs::read_to_string(bench.path(&format!("{at}.html"))).unwrap().contains("misled most"));
+    }
+}

@@ -5,22 +5,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use gramstep::attack::{Attack, Criterion, LargestLoss, Problem, ThreatModel};
-use gramstep::loss::SquaredLoss;
 use gramstep::model::Differentiable;
 use gramstep::random::Purpose;
 use gramstep::{Device, Matrix, Scalar};
 
-use super::measurable::check_measurable;
+use super::bounded::{Bounded, outputs, unbounded};
+use super::measurable::check_one_classification;
 use super::options::AttackOptions;
 use super::report::{AttackReport, ColumnMove, RobustMetrics, SCHEMA_VERSION};
 use super::transfer::{Other, Perturbed};
 use super::{examples, page, threat};
 use crate::data::permutation::permutation;
-use crate::data::{Dataset, Preprocessing, Source, Targets};
+use crate::data::{Dataset, Preprocessing, Source, Targets, WeightedRows};
 use crate::error::{Error, Result};
 use crate::folder::check_output;
 use crate::outcome::event::Observer;
-use crate::outcome::metrics::measure;
+use crate::outcome::metrics::{Metrics, measure};
 use crate::predictor::{Learned, Predictor};
 
 /// Shares of the radius at which the error is found.
@@ -47,31 +47,32 @@ pub fn attack(
     }
     let device = Device::cpu(options.threads);
     let trained = Predictor::load(run, &device)?;
-    let preprocessing = trained.preprocessing();
-    let (table, mut rows) = match source {
+    // Rows are attacked as they are before they are brought within bounds.
+    let inputs = &trained.preprocessing().inputs;
+    let preprocessing = &unbounded(trained.preprocessing());
+    check_one_classification(&preprocessing.targets)?;
+    let (table, rows) = match source {
         None => trained.test_rows(run)?,
         Some(source) => {
             let table = trained.read(source, options.threads)?;
-            let rows = preprocessing.judged(&table)?.0;
+            let rows = preprocessing.judged(&table)?;
             (table, rows)
         }
     };
     let mut notes = table.notes().to_vec();
-    let all = rows.len();
-    chosen(&mut rows, options);
+    let all = rows.0.len();
+    let (rows, weights) = chosen(rows, options);
     if rows.is_empty() {
         let purpose = "an attack: the target is empty".to_owned();
         return Err(Error::TooFewRows { origin: table.origin().to_owned(), rows: 0, purpose });
     }
-    let weights = preprocessing.weights_of(&table, &rows)?;
     let data = preprocessing.dataset(&table, &rows, &mut notes)?.with_weights(weights)?;
-    check_measurable(preprocessing, &options.frozen)?;
     let threat = threat::model(preprocessing, &table, options, &mut notes)?;
-    let other = |run: &PathBuf| Other::load(run, (&table, &rows), preprocessing, &device, &mut notes);
+    let other = |run: &PathBuf| Other::load(run, (&table, &rows), (preprocessing, &data), &device, &mut notes);
     let others = options.transfer.iter().map(other).collect::<Result<Vec<_>>>()?;
     let clock = Instant::now();
     let mut watch = Watch { stop, observer };
-    let ground = Under { trained: &trained, rows: &rows, threat: &threat, options };
+    let ground = Under { trained: &trained, preprocessing, rows: &rows, threat: &threat, options };
     let attacked = match trained.learned() {
         Learned::F32(networks) => attack_model(networks, &data.cast(), &ground, &mut watch),
         Learned::F64(networks) => attack_model(networks, &data, &ground, &mut watch),
@@ -91,7 +92,7 @@ pub fn attack(
         attack: options.attack.to_string(),
         rows: rows.iter().map(|row| row + 1).collect(),
         drawn_from: (rows.len() < all).then_some(all),
-        clean: trained.judge(&data)?,
+        clean: ground.judge(&data, &data.inputs)?,
         moves: moves(preprocessing, &data.inputs, &attacked),
         transfer: others.iter().map(|other| other.judge(&perturbed)).collect::<Result<_>>()?,
         seconds,
@@ -100,7 +101,9 @@ pub fn attack(
         notes,
     };
     if let Some(path) = &options.page {
-        let examples = examples::find(&trained, &rows, &data, &attacked)?;
+        let outputs = |z: &Matrix<f64>| outputs(trained.learned(), inputs, z);
+        let said = (outputs(&data.inputs)?, outputs(&attacked)?);
+        let examples = examples::find(&preprocessing.targets, &rows, &data, &attacked, said);
         page::write(path, &report, preprocessing, &examples)?;
     }
     Ok(report)
@@ -115,18 +118,29 @@ struct Watch<'a> {
 /// What is attacked with what: the rows of the table by their numbers.
 struct Under<'a> {
     trained: &'a Predictor,
+    /// Without bounds.
+    preprocessing: &'a Preprocessing,
     rows: &'a [usize],
     threat: &'a ThreatModel,
     options: &'a AttackOptions,
 }
 
-/// Leaves as many rows as are wanted, drawn at random over all and in their order.
-fn chosen(rows: &mut Vec<usize>, options: &AttackOptions) {
-    if let Some(wanted) = options.rows.filter(|wanted| *wanted < rows.len()) {
-        let order = permutation(rows.len(), options.seed, Purpose::Perturbation, 0);
-        *rows = order[..wanted].iter().map(|&at| rows[at]).collect();
-        rows.sort_unstable();
+impl Under<'_> {
+    /// The quality on rows with these inputs in place of their own.
+    fn judge<T: Scalar>(&self, data: &Dataset<T>, inputs: &Matrix<f64>) -> Result<Metrics> {
+        let outputs = outputs(self.trained.learned(), &self.trained.preprocessing().inputs, inputs)?;
+        Ok(measure(&outputs, &data.targets.cast(), data.weights.as_deref(), &self.preprocessing.targets))
     }
+}
+
+/// As many rows as are wanted, drawn at random over all and in their order.
+fn chosen((rows, weights): WeightedRows, options: &AttackOptions) -> WeightedRows {
+    let Some(wanted) = options.rows.filter(|wanted| *wanted < rows.len()) else { return (rows, weights) };
+    let mut places = permutation(rows.len(), options.seed, Purpose::Perturbation, 0);
+    places.truncate(wanted);
+    places.sort_unstable();
+    let weights = weights.map(|weights| places.iter().map(|&at| weights[at]).collect());
+    (places.into_iter().map(|at| rows[at]).collect(), weights)
 }
 
 /// An error of a chunk as one of the whole batch.
@@ -147,11 +161,12 @@ fn attack_model<T: Scalar>(
     under: &Under<'_>,
     watch: &mut Watch<'_>,
 ) -> Result<(Vec<RobustMetrics>, Matrix<f64>)> {
-    let Under { trained, options, .. } = under;
-    let preprocessing = trained.preprocessing();
+    let (options, targets) = (under.options, &under.preprocessing.targets);
+    let model = &Bounded::new(model, &under.trained.preprocessing().inputs);
     let attack = options.attack.with_seed(options.seed);
-    let goal = LargestLoss(&SquaredLoss);
-    let (rows, expected) = (data.rows(), data.targets.cast());
+    let loss = targets.loss();
+    let goal = LargestLoss(&*loss);
+    let rows = data.rows();
     let numbers: Vec<u64> = under.rows.iter().map(|&row| row as u64).collect();
     let (mut robust, mut inputs) = (Vec::new(), data.inputs.cast());
     for (at, share) in SHARES.into_iter().enumerate() {
@@ -165,7 +180,7 @@ fn attack_model<T: Scalar>(
             let chunk = start..(start + CHUNK).min(rows);
             let (x, y) = (data.inputs.view().row_range(chunk.clone()), data.targets.view().row_range(chunk.clone()));
             let mut problem = Problem::new(model, x, y).with_numbers(&numbers[chunk.clone()]).with_stop(watch.stop);
-            if matches!(preprocessing.targets, Targets::Regression { .. }) {
+            if matches!(targets, Targets::Regression { .. }) {
                 problem = problem.with_goal(&goal).with_criterion(Criterion::None);
             }
             let attacked = match attack.run(&problem, &threat) {
@@ -175,9 +190,7 @@ fn attack_model<T: Scalar>(
             chunk.zip(0..).for_each(|(row, i)| found.row_mut(row).copy_from_slice(attacked.row(i)));
         }
         inputs = found;
-        let outputs = trained.learned().outputs(&inputs)?;
-        let metrics = measure(&outputs, &expected, data.weights.as_deref(), &preprocessing.targets);
-        robust.push(RobustMetrics { radius: share * options.radius, metrics });
+        robust.push(RobustMetrics { radius: share * options.radius, metrics: under.judge(data, &inputs)? });
     }
     Ok((robust, inputs))
 }

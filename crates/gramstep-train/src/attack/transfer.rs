@@ -5,6 +5,7 @@ use std::path::Path;
 use gramstep::{Device, Matrix};
 use serde::{Deserialize, Serialize};
 
+use super::bounded::{outputs, unbounded};
 use crate::data::{Dataset, Preprocessing, Table, Targets};
 use crate::error::{Result, outside};
 use crate::outcome::metrics::{Metrics, measure};
@@ -41,7 +42,7 @@ impl Other {
     pub(super) fn load(
         run: &Path,
         (table, rows): (&Table, &[usize]),
-        attacked: &Preprocessing,
+        (attacked, under_attack): (&Preprocessing, &Dataset<f64>),
         device: &Device,
         notes: &mut Vec<String>,
     ) -> Result<Self> {
@@ -58,8 +59,7 @@ impl Other {
             let range = "runs that read every column alike, images in one size and colour";
             return Err(outside("transfer", &run.display(), range));
         }
-        let weights = attacked.weights_of(table, rows)?;
-        let data = own.dataset(table, rows, notes)?.with_weights(weights)?;
+        let data = unbounded(own).dataset(table, rows, notes)?.with_weights(under_attack.weights.clone())?;
         Ok(Self { run: run.display().to_string(), model, data })
     }
 
@@ -79,8 +79,8 @@ impl Other {
             }
         }
         let metrics = |inputs| {
-            let (outputs, weights) = (self.model.learned().outputs(inputs)?, self.data.weights.as_deref());
-            Ok(measure(&outputs, &self.data.targets, weights, &own.targets))
+            let outputs = outputs(self.model.learned(), &own.inputs, inputs)?;
+            Ok(measure(&outputs, &self.data.targets, self.data.weights.as_deref(), &own.targets))
         };
         let (clean, attacked): (Result<_>, Result<_>) = (metrics(&self.data.inputs), metrics(&inputs));
         Ok(Transfer { run: self.run.clone(), clean: clean?, attacked: attacked? })

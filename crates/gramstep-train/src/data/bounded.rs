@@ -1,17 +1,30 @@
 //! The bounds of a network's inputs at work: decided, put on rows and taken off.
 
-use std::ops::Range;
-
 use gramstep::{Matrix, Scalar};
 
 use super::bounds::{Bound, decide};
-use super::{Dataset, Encoding, InputColumn, Inputs};
+use super::{Dataset, Encoding, Inputs};
 
 impl Inputs {
     /// From columns of a row to inputs of the network, for rows stored one after another.
     pub(crate) fn standardise(&self, values: &mut [f64]) {
         self.standardisation.apply(values);
+        self.bend(values);
+    }
+
+    /// Brings standardised rows within the bounds.
+    pub(crate) fn bend<T: Scalar>(&self, values: &mut [T]) {
         self.each_bound(values, Bound::apply);
+    }
+
+    /// ∂/∂z from ∂/∂(bounded z), in place, at standardised rows z.
+    pub(crate) fn chain<T: Scalar>(&self, gradient: &mut [T], z: &[T]) {
+        let width = self.bounds.len().max(1);
+        for (slopes, z) in gradient.chunks_mut(width).zip(z.chunks(width)) {
+            for ((slope, &z), bound) in slopes.iter_mut().zip(z).zip(&self.bounds) {
+                *slope *= T::from_f64(bound.slope(z.to_f64()));
+            }
+        }
     }
 
     /// Undoes [`standardise`](Self::standardise).
@@ -24,23 +37,6 @@ impl Inputs {
     pub(super) fn input(&self, place: usize, value: f64) -> f64 {
         let z = (value - self.standardisation.mean[place]) / self.standardisation.scale[place];
         self.bounds.get(place).map_or(z, |bound| bound.apply(z))
-    }
-
-    /// Columns that have far outliers: some of their training rows are beyond the bounds.
-    #[must_use]
-    pub fn bent(&self) -> Vec<&str> {
-        let bent = |(column, places): &(&InputColumn, Range<usize>)| {
-            let (Encoding::Number { range: Some([low, high]), .. }, Some(Bound::Range([from, to]))) =
-                (&column.encoding, self.bounds.get(places.start))
-            else {
-                return false;
-            };
-            let z = |value: f64| {
-                (value - self.standardisation.mean[places.start]) / self.standardisation.scale[places.start]
-            };
-            z(*low) < *from || z(*high) > *to
-        };
-        self.places().filter(bent).map(|(column, _)| column.name.as_str()).collect()
     }
 
     /// Replaces the values of rows by what `f` makes of each and its bound; without bounds they stay.

@@ -48,6 +48,15 @@ impl Bound {
         }
     }
 
+    /// The derivative of [`apply`](Self::apply).
+    pub(super) fn slope(self, z: f64) -> f64 {
+        match self {
+            Self::Range([low, _]) if z < low => bend_slope(z - low),
+            Self::Range([_, high]) if z > high => bend_slope(z - high),
+            Self::Free | Self::Range(_) => 1.0,
+        }
+    }
+
     /// The value that is bounded to this one.
     pub(crate) fn invert(self, u: f64) -> f64 {
         match self {
@@ -78,6 +87,11 @@ impl Bound {
 /// t/√(1 + t²), for any finite t.
 fn bend(t: f64) -> f64 {
     t / t.hypot(1.0)
+}
+
+/// (1 + t²)^{−3/2}
+fn bend_slope(t: f64) -> f64 {
+    t.hypot(1.0).powi(-3)
 }
 
 /// The inverse of [`bend`]; the ends themselves become large numbers.
@@ -122,6 +136,7 @@ mod tests {
             assert!((bound.invert(bound.apply(z)) - z).abs() < 1e-9, "{z}");
             let slope = (bound.apply(z + 1e-6) - bound.apply(z - 1e-6)) / 2e-6;
             assert!(slope > 0.0 && slope < 1.0 + 1e-9, "{z} {slope}");
+            assert!((slope - bound.slope(z)).abs() < 1e-5, "{z} {slope}");
         }
     }
 

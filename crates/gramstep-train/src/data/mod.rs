@@ -76,6 +76,7 @@ pub(crate) use summary::{median, present, range};
 pub use table::{Cells, Column, Table, TextCells};
 pub use targets::Targets;
 pub use task::Task;
+pub(crate) use usable::WeightedRows;
 
 #[cfg(test)]
 pub(crate) use reading::table_of;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::usable::Usable;
+use super::usable::{Usable, WeightedRows};
 use super::{Cells, DataOptions, Dataset, Inputs, Reading, Table, Targets, Task};
 use crate::error::Result;
 
@@ -87,7 +87,7 @@ impl Preprocessing {
     ///
     /// # Errors
     /// If a target is not there, or a weight is no usable number.
-    pub(crate) fn judged(&self, table: &Table) -> Result<(Vec<usize>, Option<Vec<f64>>)> {
+    pub(crate) fn judged(&self, table: &Table) -> Result<WeightedRows> {
         let rows = Targets::rows(table, self.targets.columns())?;
         if rows.is_empty() {
             return Ok((rows, None));
@@ -95,14 +95,6 @@ impl Preprocessing {
         let usable = self.usable(table)?;
         let weights = usable.weights(&usable.rows, 1.0);
         Ok((usable.rows, weights))
-    }
-
-    /// How much some rows of a table count; all the same where the table lacks the column of weights.
-    ///
-    /// # Errors
-    /// If a weight is no usable number.
-    pub(crate) fn weights_of(&self, table: &Table, rows: &[usize]) -> Result<Option<Vec<f64>>> {
-        Ok(self.usable(table)?.weights(rows, 1.0))
     }
 
     fn usable(&self, table: &Table) -> Result<Usable> {

@@ -5,7 +5,7 @@ use gramstep::Scalar;
 use super::folds::fold;
 use super::identity::DataHasher;
 use super::sharing::share_out;
-use super::usable::{Usable, target_columns};
+use super::usable::{Usable, WeightedRows, target_columns};
 use super::{
     Cells, DataHash, DataOptions, Dataset, ImageSettings, Portion, Preprocessing, Progress, ReadOptions, Source, Split,
     Table, Targets, Task,
@@ -88,8 +88,8 @@ impl Problem {
         Self::make(&table, options, earlier, progress)
     }
 
-    /// The rows that a run with these options and this preprocessing was judged on at its end, in their table; and what
-    /// the data are known by now.
+    /// The rows that a run with these options and this preprocessing was judged on at its end, in their table, with their
+    /// weights; and what the data are known by now.
     ///
     /// # Errors
     /// When data cannot be read.
@@ -97,7 +97,7 @@ impl Problem {
         options: &DataOptions,
         preprocessing: &Preprocessing,
         progress: &mut Progress<'_>,
-    ) -> Result<(Table, Vec<usize>, DataHash)> {
+    ) -> Result<(Table, WeightedRows, DataHash)> {
         let images = image_settings(options, Some(preprocessing));
         let table = options.source.read_with(&read_options(options, Some(preprocessing)), &images, progress)?;
         let (columns, mut notes) = (preprocessing.targets.columns(), Vec::new());
@@ -114,9 +114,16 @@ impl Problem {
             own = own.or(test.then_some(table));
         }
         let hash = hasher.finish();
-        let Some(table) = own else { return Ok((table, division.split.test, hash)) };
-        let rows = Usable::all(&table, columns, options.weights.as_deref(), &mut notes)?.rows;
-        Ok((table, rows, hash))
+        let (table, usable, rows) = match own {
+            None => (table, division.usable, division.split.test),
+            Some(table) => {
+                let usable = Usable::all(&table, columns, options.weights.as_deref(), &mut notes)?;
+                let rows = usable.rows.clone();
+                (table, usable, rows)
+            }
+        };
+        let weights = usable.weights(&rows, 1.0);
+        Ok((table, (rows, weights), hash))
     }
 
     /// The table of some data, read as the options say.

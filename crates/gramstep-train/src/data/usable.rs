@@ -4,6 +4,9 @@ use super::copies::{TableKeys, distinct, mean_weight};
 use super::{DataOptions, Table, Targets};
 use crate::error::{Error, Result};
 
+/// Rows of a table by their numbers, and their weights where they differ.
+pub(crate) type WeightedRows = (Vec<usize>, Option<Vec<f64>>);
+
 /// Rows of a table that have a value in every target and a weight above 0.
 #[derive(Clone, Debug)]
 pub(super) struct Usable {

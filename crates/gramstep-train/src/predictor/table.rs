@@ -6,7 +6,9 @@ use gramstep::Matrix;
 
 use super::whole::check_finite;
 use super::{Predictor, half_width};
-use crate::data::{BrokenImages, DataHash, FrameCells, Preprocessing, Problem, ReadOptions, Source, Table, Targets};
+use crate::data::{
+    BrokenImages, DataHash, FrameCells, Preprocessing, Problem, ReadOptions, Source, Table, Targets, WeightedRows,
+};
 use crate::error::{Error, Result};
 use crate::folder::RunFolder;
 use crate::outcome::Predictions;
@@ -172,11 +174,11 @@ impl Predictor {
     ///
     /// # Errors
     /// When the data of the run are gone or have changed, or it kept no rows for a test.
-    pub(crate) fn test_rows(&self, run: &Path) -> Result<(Table, Vec<usize>)> {
+    pub(crate) fn test_rows(&self, run: &Path) -> Result<(Table, WeightedRows)> {
         let config = Config::read(&RunFolder::open(run).config())?;
         let (table, rows, hash) = Problem::test_rows(&config.data_options()?, self.preprocessing(), &mut |_, _| {})?;
         self.check_data(run, &hash)?;
-        if rows.is_empty() { Err(Error::NoTestRows { run: run.to_owned() }) } else { Ok((table, rows)) }
+        if rows.0.is_empty() { Err(Error::NoTestRows { run: run.to_owned() }) } else { Ok((table, rows)) }
     }
 
     /// Refuses data that are not those of the run.

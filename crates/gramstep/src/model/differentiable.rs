@@ -58,6 +58,42 @@ pub trait Differentiable<T: Scalar>: Sync {
     ) -> Result<()>;
 }
 
+impl<T: Scalar, M: Differentiable<T> + ?Sized> Differentiable<T> for &M {
+    fn inputs(&self) -> usize {
+        (**self).inputs()
+    }
+
+    fn outputs(&self) -> usize {
+        (**self).outputs()
+    }
+
+    fn device(&self) -> &Device {
+        (**self).device()
+    }
+
+    fn cost(&self) -> f64 {
+        (**self).cost()
+    }
+
+    fn tile_samples(&self, samples: usize) -> usize {
+        (**self).tile_samples(samples)
+    }
+
+    fn evaluate(&self, operations: &dyn Operations<T>, x: Tile<'_, T>, pass: &mut InputPass<T>) -> Result<()> {
+        (**self).evaluate(operations, x, pass)
+    }
+
+    fn pull_back(
+        &self,
+        operations: &dyn Operations<T>,
+        x: Tile<'_, T>,
+        cotangent: &mut Cotangent<'_, T>,
+        pass: &mut InputPass<T>,
+    ) -> Result<()> {
+        (**self).pull_back(operations, x, cotangent, pass)
+    }
+}
+
 /// Rows of the largest tile: enough for products to run at full speed.
 const LARGEST_TILE: usize = 256;
 

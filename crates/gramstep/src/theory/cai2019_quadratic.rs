@@ -262,7 +262,12 @@ impl QuadraticRate {
             )
             .constant("β, largest curvature of the activations", bends)
             .check(Check::new("error over its ceiling, every step", ratio, Relation::AtMost, 1.0))
-            .check(Check::new("order of a step in its own unit, smallest", order, Relation::AtLeast, 2.0))
+            .check(Check::new(
+                "order of a step, log ε_{t+1}/log ε_t with ε = C‖r‖: smallest",
+                order,
+                Relation::AtLeast,
+                2.0,
+            ))
             .check(Check::new("the same of the activation without a theorem", without, Relation::AtMost, 2.0));
         if widths.len() > 1 {
             for &activation in &self.activations {
@@ -284,10 +289,12 @@ impl QuadraticRate {
                     .within(FACTOR_TOLERANCE),
             );
         let words = format!(
-            "The error after a step came to at most {:.0} % of its ceiling; no step had an order below {order:.2}, where \
-             1 is linear and 2 quadratic, and the one without a theorem fell to {without:.2}. The inequality alone promises progress only from {promised:.0e} units on; \
-             {widest} were used.",
-            100.0 * ratio
+            "The error after a step came to at most {:.0} % of its ceiling. No step had an order below {order:.2}, where \
+             1 is linear and 2 quadratic; {}, which has no theorem, fell to {without:.2}. The inequality by itself \
+             promises that the first step halves the error only from {promised:.0e} hidden units on; the widest here had \
+             {widest}.",
+            100.0 * ratio,
+            self.control
         );
         self.draw(certificate, widths, runs, damped, control).say(words)
     }

@@ -9,7 +9,7 @@ use super::certificate::{Assumption, Certificate, Check, Relation};
 use super::ground::{Ground, Progress};
 use super::network::{Trial, lost};
 use super::picture::{Mark, Picture, Role};
-use super::robust::{ROUNDS, RobustSetting, moved, network};
+use super::robust::{ROUNDS, RobustSetting, network};
 use super::statistics::{exponent, largest, mean, smallest};
 use super::{Claim, Effort};
 use crate::error::{Error, Result};
@@ -99,7 +99,7 @@ impl RobustExistence {
             Err(Error::Solve { .. }) => return Ok(Run { width, norm: f64::NAN, exists: 0.0, loss: f64::NAN, start }),
             fit => fit?,
         };
-        let loss = self.setting.worst_loss(&moved(trial, &fit.direction, LENGTH)?)?;
+        let loss = self.setting.worst_loss(&trial.moved(&fit.direction, LENGTH)?)?;
         Ok(Run { width, norm: fit.norm, exists: f64::from(u8::from(fit.converged)), loss, start })
     }
 
@@ -163,9 +163,9 @@ impl RobustExistence {
                     .say("The way to a robust network does not get longer with the width."),
             )
             .say(format!(
-                "At {widest} hidden units, {:.1} from the start, the strongest attack tried leaves a hinge loss of \
-                 {loss:.4}.",
-                mean(of_widest().map(|run| run.norm))
+                "With {widest} hidden units there are parameters {:.1} away from the start on average at which the \
+                 network has a hinge loss of at most {loss:.4} under the strongest attack tried.",
+                LENGTH * mean(of_widest().map(|run| run.norm))
             ))
     }
 }

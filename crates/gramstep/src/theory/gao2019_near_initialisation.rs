@@ -180,8 +180,8 @@ impl RobustNeighbourhood {
                 .say("Each unit has to move less, the more of them there are."),
             )
             .say(format!(
-                "Adversarial training went at most {ratio:.2} times as far as the shortest way to a robust fit of the \
-                 linearised network, at every width from {} to {widest}.",
+                "At every width from {} to {widest}, adversarial training went at most {ratio:.2} times as far as the \
+                 shortest way to a robust fit of the linearised network.",
                 widths.first().copied().unwrap_or(0)
             ))
     }

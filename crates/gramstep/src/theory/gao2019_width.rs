@@ -104,28 +104,28 @@ impl RobustWidth {
             .tried(
                 &ground.seeds,
                 format!(
-                    "n = {n}, d = {d}; quadratic relu, labels ±1, ℓ2 radius up to {radius}; nested units, bisection"
+                    "n = {n}, d = {d}; quadratic relu, labels ±1, ℓ2 radius up to {radius}; nested pairs of units with opposite signs, linearised, bisection"
                 ),
             )
             .assume(Assumption::on_the_sphere(off_sphere))
             .assume(Assumption::balls_apart(separation))
-            .constant("units that are enough for the samples alone, mean", without)
-            .constant("units that are proven too few at the largest radius, mean", beyond)
-            .constant("units that are enough there, mean", with)
+            .constant("pairs of units that are enough for the samples alone, mean", without)
+            .constant("pairs of units that are proven too few at the largest radius, mean", beyond)
+            .constant("pairs of units that are enough there, mean", with)
             .check(Check::new(
-                "units proven too few at the largest radius less those enough for the samples, smallest over seeds",
+                "pairs of units proven too few at the largest radius less those enough for the samples, smallest over seeds",
                 more,
                 Relation::AtLeast,
                 0.0,
             ))
             .check(Check::new(
-                "units enough at a radius less those proven too few at the one before, smallest",
+                "pairs of units enough at a radius less those proven too few at the one before, smallest",
                 falls,
                 Relation::AtLeast,
                 1.0,
             ))
             .picture(
-                Picture::new("Hidden units needed", "radius of the attack", "hidden units")
+                Picture::new("Hidden units needed", "radius of the attack", "pairs of hidden units")
                     .curve("measured: enough, one point a seed", Role::Measured, Mark::Points, curve(|it| it.enough))
                     .curve("proven too few", Role::Control, Mark::Points, curve(|it| it.too_few))
                     .curve(
@@ -137,8 +137,9 @@ impl RobustWidth {
                     .say("The larger the attacks to be withstood, the more units it takes."),
             )
             .say(format!(
-                "To be right on {n} samples {without:.1} hidden units are enough on average; to be right on all points \
-                 within {radius} of them {beyond:.1} are proven too few and {with:.1} are enough."
+                "For the linearised network to be right on {n} samples {without:.1} pairs of hidden units are enough on \
+                 average; to be right on all points within {radius} of them {beyond:.1} are proven too few and {with:.1} \
+                 were found to be enough."
             ))
     }
 }

@@ -156,6 +156,11 @@ impl Ground {
     /// "n = 20, d = 10, widths 64, 256": for the description of a setting.
     pub(super) fn describe(&self, samples: usize, inputs: usize, widths: &[usize]) -> String {
         let (n, d) = self.data.as_ref().map_or((samples, inputs), |data| (data.samples(), data.inputs.columns()));
+        self.describe_some(n, d, widths)
+    }
+
+    /// The same for a claim that takes so many of the given points.
+    pub(super) fn describe_some(&self, n: usize, d: usize, widths: &[usize]) -> String {
         let of = if self.data.is_some() { "given points" } else { "points of the unit sphere" };
         let widths: Vec<String> = widths.iter().map(usize::to_string).collect();
         format!("n = {n} {of}, d = {d}, width {}", widths.join(", "))

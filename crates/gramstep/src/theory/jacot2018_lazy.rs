@@ -12,7 +12,7 @@
 use super::certificate::{Assumption, Certificate, Check, MOST_UNCERTAIN, Relation};
 use super::ground::{Ground, Labels, Progress};
 use super::lazy::{LAZY, Lazy, MEASURES, train};
-use super::limit::{Distance, distance};
+use super::limit::{Distance, WEIGHT_VARIANCE, distance};
 use super::network::Trial;
 use super::picture::{Mark, Picture, Role};
 use super::statistics::{exponent, largest, mean, smallest};
@@ -40,6 +40,8 @@ pub struct LazyWidth {
     pub depths: Vec<usize>,
     /// Their numbers of hidden units, ascending, whatever widths are given.
     pub kernel_widths: Vec<usize>,
+    /// σ_w² of the limit with which they are compared: that of the networks, 2, in the theorem.
+    pub limit_variance: f64,
 }
 
 /// What the exponent of ‖Θ̂₀ − Θ∞‖ may miss of −½: deep narrow networks are not yet in the limit.
@@ -61,7 +63,17 @@ impl LazyWidth {
         };
         let activations = vec![Activation::Relu, Activation::Softplus];
         let (depths, kernel_widths) = (vec![1, 2, 3], vec![64, 128, 256, 512, 1024]);
-        Self { samples, inputs, widths, activations, steps: 200, relative_rate: 1.0, depths, kernel_widths }
+        Self {
+            samples,
+            inputs,
+            widths,
+            activations,
+            steps: 200,
+            relative_rate: 1.0,
+            depths,
+            kernel_widths,
+            limit_variance: WEIGHT_VARIANCE,
+        }
     }
 }
 
@@ -70,6 +82,18 @@ struct Start {
     depth: usize,
     width: usize,
     distance: Distance,
+}
+
+impl Start {
+    /// The larger of the two distances, in units of L/√m.
+    fn level(&self) -> f64 {
+        fluctuation(largest([self.distance.training, self.distance.test]), self.width as f64, self.depth)
+    }
+}
+
+/// ‖Θ̂₀ − Θ∞‖/‖Θ∞‖·√m/L
+fn fluctuation(distance: f64, width: f64, depth: usize) -> f64 {
+    distance * width.sqrt() / depth as f64
 }
 
 struct Run {
@@ -106,7 +130,7 @@ impl Claim for LazyWidth {
             let test = Ground::test_points(seed, TESTS, points.inputs.columns());
             for (&depth, &width) in self.depths.iter().flat_map(|depth| kernel_widths.iter().map(move |w| (depth, w))) {
                 let seeds = (0..DRAWS).map(|draw| seed ^ (draw << 32));
-                let distance = distance(&points, &test, (depth, width), Activation::Relu, seeds, &ground.device)?;
+                let distance = distance(&points, &test, (depth, width), self.limit_variance, seeds, &ground.device)?;
                 starts.push(Start { depth, width, distance });
                 progress.advance(width as f64);
             }
@@ -168,9 +192,12 @@ impl LazyWidth {
         }
         let words = format!(
             "With {widest} hidden units the trained network differs from its linearisation by {:.1} % of what it \
-             learned, and its kernel has moved by {:.1} %.",
+             learned, and its kernel has moved by {:.1} %, on average. Before training the kernel of networks with {} \
+             hidden layers differs from that of infinite width by at most {:.2}·L/√width for L layers.",
             100.0 * at_widest(|lazy| lazy.linearisation),
-            100.0 * at_widest(|lazy| lazy.drift)
+            100.0 * at_widest(|lazy| lazy.drift),
+            self.depths.iter().map(usize::to_string).collect::<Vec<_>>().join(", "),
+            largest(starts.iter().map(Start::level))
         );
         let drift = largest(runs.iter().filter(|run| run.width == widest).map(|run| run.lazy.drift));
         let certificate = certificate.check(Check::new("Kernel drift, widest network", drift, Relation::AtMost, LAZY));
@@ -189,7 +216,7 @@ impl LazyWidth {
                 let points: Vec<(f64, f64)> = own().map(|it| (it.width as f64, of(&it.distance))).collect();
                 let fitted = exponent(&points);
                 let tolerance = EXPONENT_TOLERANCE.max((2.0 * fitted.error).min(MOST_UNCERTAIN));
-                let level = largest(points.iter().map(|&(m, off)| off * m.sqrt() / depth as f64));
+                let level = largest(points.iter().map(|&(m, off)| fluctuation(off, m, depth)));
                 let name = format!("‖Θ̂₀ − Θ∞‖/‖Θ∞‖{what}, {layers}");
                 let title = format!("Tangent kernel at the start{what}, {layers}");
                 let picture = Picture::falling(title, ["hidden units", "distance from the limit / limit"], &points);

@@ -18,8 +18,6 @@ pub(super) struct Lazy {
     pub(super) prediction: f64,
     /// Root mean square of f(θ_T) − f_lin(θ_T) over test points, in the unit of the targets.
     pub(super) test: f64,
-    /// ‖f₀‖/‖y‖
-    pub(super) start: f64,
     /// λ_min(G₀) over its rounding.
     pub(super) invertible: f64,
     /// ‖f_t − y‖ of the network and as predicted, at `times`.
@@ -69,7 +67,6 @@ pub(super) fn train(mut trial: Trial, test: &Matrix<f64>, steps: usize, relative
         drift: f64::NAN,
         prediction: 0.0,
         test: f64::NAN,
-        start: norm(f.as_slice()) / norm(y.as_slice()),
         invertible: smallest / (y.rows() as f64 * f64::EPSILON * most),
         measured: Vec::new(),
         predicted: Vec::new(),
@@ -101,6 +98,31 @@ pub(super) fn train(mut trial: Trial, test: &Matrix<f64>, steps: usize, relative
         Some((linearisation, drift, test)) => Ok(Lazy { linearisation, drift, test, ..lazy }),
         None => Ok(Lazy { prediction: f64::NAN, ..lazy }),
     }
+}
+
+/// What the linearisation says of a network before it is trained.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Foretold {
+    /// ‖f(θ) − f_lin(θ)‖/‖f(θ) − f(θ₀)‖ where gradient descent on f_lin ends.
+    pub(super) linearisation: f64,
+    /// ‖G − G₀‖_F/‖G₀‖_F there.
+    pub(super) drift: f64,
+}
+
+/// The same training on the linearisation, in closed form: θ − θ₀ = J₀ᵀG₀⁻¹(f_T − f₀).
+pub(super) fn foretold(trial: &Trial, steps: usize, relative_rate: f64) -> Result<Foretold> {
+    let (x, y) = (&trial.points.inputs, &trial.points.targets);
+    let tangent = trial.model.tangent(x)?;
+    let (gram, spectrum) = (tangent.gram(), trial.spectrum()?);
+    let dynamics = Dynamics::new(&gram, tangent.predictions(), y, trial.model.device().threads())?;
+    let learning_rate = relative_rate / spectrum.values.last().copied().unwrap_or(1.0);
+    let end = dynamics.outputs(Time::Descent { learning_rate, momentum: 0.0, steps: steps as u64 })?;
+    let way = tangent.vjp(&spectrum.solve(0.0, &difference(&end, tangent.predictions())))?;
+    let there = trial.moved(&way, 1.0)?;
+    Ok(Foretold {
+        linearisation: LinearisedModel::new(trial.model.clone()).error(&there.model.theta(), x)?.relative,
+        drift: norm(&difference(&there.gram()?, &gram)) / norm(gram.as_slice()),
+    })
 }
 
 impl Lazy {

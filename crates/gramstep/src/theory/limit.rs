@@ -8,8 +8,13 @@ use crate::kernel::{InfiniteKernel, Which};
 use crate::model::{Activation, Model, Parameterization, Specification};
 use crate::view::Matrix;
 
-/// Variances of weights and biases.
-const PARAMETERIZATION: Parameterization = Parameterization::Ntk { weight_variance: 2.0, bias_variance: 0.1 };
+/// σ_w² of the networks.
+pub(super) const WEIGHT_VARIANCE: f64 = 2.0;
+
+/// Weights of a variance, biases of variance 0.1.
+fn parameterization(weight_variance: f64) -> Parameterization {
+    Parameterization::Ntk { weight_variance, bias_variance: 0.1 }
+}
 
 /// ‖Θ̂₀ − Θ∞‖_F/‖Θ∞‖_F of a network with `depth` hidden layers.
 #[derive(Clone, Copy, Debug)]
@@ -20,20 +25,22 @@ pub(super) struct Distance {
     pub(super) test: f64,
 }
 
-/// The root mean square distance over networks of some seeds, on points and on test points of the same dimension.
+/// The root mean square distance over networks of some seeds, on points and on test points of the same dimension, from
+/// the limit of networks with weights of variance `limit`.
 pub(super) fn distance(
     points: &Points,
     test: &Matrix<f64>,
     (depth, width): (usize, usize),
-    activation: Activation,
+    limit: f64,
     seeds: impl Iterator<Item = u64>,
     device: &Device,
 ) -> Result<Distance> {
     let (n, d) = (points.samples(), points.inputs.columns());
     let sizes: Vec<usize> = std::iter::once(d).chain(std::iter::repeat_n(width, depth)).chain([1]).collect();
-    let specification = Specification::mlp(&sizes, activation).with_parameterization(PARAMETERIZATION);
+    let of = |variance| Specification::mlp(&sizes, Activation::Relu).with_parameterization(parameterization(variance));
+    let specification = of(WEIGHT_VARIANCE);
     let all = Matrix::from_fn(n + test.rows(), d, |i, j| if i < n { points.inputs[(i, j)] } else { test[(i - n, j)] });
-    let limit = InfiniteKernel::new(&specification)?.points(&all, device)?.gram(Which::Ntk);
+    let limit = InfiniteKernel::new(&of(limit))?.points(&all, device)?.gram(Which::Ntk);
     let (mut training, mut new) = (Vec::new(), Vec::new());
     for seed in seeds {
         let model = Model::<f64>::builder(specification.clone()).seed(seed).device(device.clone()).build()?;

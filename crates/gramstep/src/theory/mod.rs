@@ -22,8 +22,10 @@ mod du2019_linear_rate;
 mod frozen;
 mod gao2019_convergence;
 mod gao2019_existence;
+mod gao2019_images;
 mod gao2019_near_initialisation;
 mod gao2019_width;
+mod glyphs;
 mod ground;
 mod jacot2018_lazy;
 mod lazy;
@@ -45,6 +47,7 @@ pub use claim::{Claim, Effort};
 pub use du2019_linear_rate::LinearRate;
 pub use gao2019_convergence::RobustConvergence;
 pub use gao2019_existence::RobustExistence;
+pub use gao2019_images::RobustImages;
 pub use gao2019_near_initialisation::RobustNeighbourhood;
 pub use gao2019_width::RobustWidth;
 pub use ground::{Ground, Labels, Points};
@@ -71,5 +74,6 @@ pub fn claims(effort: Effort, meter: &dyn Meter) -> Vec<Box<dyn Claim + '_>> {
         Box::new(RobustNeighbourhood::new(effort)),
         Box::new(RobustExistence::new(effort)),
         Box::new(RobustWidth::new(effort)),
+        Box::new(RobustImages::new(effort)),
     ]
 }

@@ -176,8 +176,8 @@ impl Neighbourhood {
         }
         let share = 100.0 * mean(of_widest().map(|run| run.optimum / run.start));
         draw(certificate, widths, runs, &relative).say(format!(
-            "A global optimum was found {:.2} away from the start, where {:.2} was predicted: {share:.1} % of the \
-             length of the parameter vector at {widest} hidden units.",
+            "With {widest} hidden units a global optimum was found {:.2} away from the start on average, where {:.2} was \
+             predicted: {share:.1} % of the length of the parameter vector.",
             mean(of_widest().map(|run| run.optimum)),
             mean(of_widest().map(|run| run.radius)),
         ))

@@ -58,6 +58,23 @@ impl Trial {
         optimizer.step(&mut self.model, &batch)
     }
 
+    /// The same with targets y + f(θ₀, ·), on which f trains as f − f(θ₀, ·) does on y.
+    pub(super) fn centred(mut self) -> Result<Self> {
+        let f = self.model.predict(&self.points.inputs)?;
+        for (y, f) in self.points.targets.as_mut_slice().iter_mut().zip(f.as_slice()) {
+            *y += f;
+        }
+        Ok(self)
+    }
+
+    /// The same network at θ + length·direction.
+    pub(super) fn moved(&self, direction: &[f64], length: f64) -> Result<Self> {
+        let mut there = self.clone();
+        let theta: Vec<f64> = self.model.theta().iter().zip(direction).map(|(t, d)| t + length * d).collect();
+        there.model.set_theta(&theta)?;
+        Ok(there)
+    }
+
     /// θ − θ₀
     pub(super) fn displacement(&self) -> Vec<f64> {
         self.model.theta().iter().zip(&self.start).map(|(a, b)| a - b).collect()

@@ -120,13 +120,19 @@ impl Picture {
 impl Picture {
     /// Points over logarithmic axes beside the line ∝ x^{−1/2} through their mean at the smallest x.
     pub(super) fn falling(title: String, axes: [&str; 2], points: &[(f64, f64)]) -> Self {
+        Self::of_exponent(title, axes, points, -0.5)
+    }
+
+    /// The same beside the line ∝ x to an exponent.
+    pub(super) fn of_exponent(title: String, axes: [&str; 2], points: &[(f64, f64)], exponent: f64) -> Self {
         let first = smallest(points.iter().map(|point| point.0));
         let there = mean(points.iter().filter(|point| point.0 == first).map(|point| point.1));
-        let line = by_x(points.iter().map(|&(x, _)| (x, there * (x / first).powf(-0.5))));
+        let line = by_x(points.iter().map(|&(x, _)| (x, there * (x / first).powf(exponent))));
+        let slope = exponent.to_string().replace("0.5", "½").replace('-', "−");
         Self::new(title, axes[0], axes[1])
             .log_log()
             .curve("measured, one point a seed", Role::Measured, Mark::Points, points.iter().copied())
-            .curve("predicted slope −½", Role::Predicted, Mark::Line, line)
+            .curve(format!("predicted slope {slope}"), Role::Predicted, Mark::Line, line)
     }
 }
 

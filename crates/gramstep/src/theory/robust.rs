@@ -2,7 +2,7 @@
 
 use super::ground::{Ground, Labels, Points};
 use super::network::Trial;
-use super::statistics::smallest;
+use super::statistics::{mean, smallest};
 use crate::attack::{
     Attack, Criterion, LargestLoss, Pgd, Problem, RobustFit, RobustFitConfig, ThreatModel, robust_fit,
 };
@@ -77,11 +77,16 @@ impl RobustSetting {
 
     /// L_*: the hinge loss under a strong attack.
     pub(super) fn worst_loss(&self, trial: &Trial) -> Result<f64> {
+        Ok(mean(self.worst_hinges(trial)?))
+    }
+
+    /// The hinge loss of every sample under a strong attack.
+    pub(super) fn worst_hinges(&self, trial: &Trial) -> Result<impl Iterator<Item = f64>> {
         let goal = LargestLoss(&HingeLoss);
         let problem = Problem::new(&trial.model, &trial.points.inputs, &trial.points.targets);
         let problem = problem.with_goal(&goal).with_criterion(Criterion::None);
         let strong = Pgd::new(60).with_step_size(0.1).with_restarts(5).with_seed(9);
-        Ok(strong.run(&problem, &self.threat()?)?.after())
+        Ok(strong.run(&problem, &self.threat()?)?.samples.into_iter().map(|sample| sample.after))
     }
 
     /// The smallest distance between points of different labels over 2ε: above 1 their balls do not meet.
@@ -119,14 +124,6 @@ pub(super) fn scaled_network(
 /// The inner attack of training.
 pub(super) fn inner() -> Pgd {
     Pgd::new(10)
-}
-
-/// θ₀ + length·direction.
-pub(super) fn moved(trial: &Trial, direction: &[f64], length: f64) -> Result<Trial> {
-    let mut there = trial.clone();
-    let theta: Vec<f64> = trial.model.theta().iter().zip(direction).map(|(t, d)| t + length * d).collect();
-    there.model.set_theta(&theta)?;
-    Ok(there)
 }
 
 fn distance(x: &Matrix<f64>, i: usize, j: usize) -> f64 {

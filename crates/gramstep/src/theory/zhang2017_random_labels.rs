@@ -215,9 +215,9 @@ impl RandomLabels {
             .check(Check::new("test error with random labels", missed(0), Relation::Near, 0.5).within(CHANCE))
             .check(Check::new("test error with true labels, largest n", missed(1), Relation::AtMost, LEARNED));
         draw(certificate, runs).say(format!(
-            "All {most} random labels were learned by heart: by gradient descent to zero error in {:.0} steps and to \
-             the number in {:.0}, by Gram-Gauss-Newton in {:.0} and at most {steps:.0}. On new points they are right by \
-             chance, {:.0} % wrong; with true labels the same network is {:.0} % wrong.",
+            "All {most} random labels were fitted. Gradient descent had every sign right after {:.0} steps on average and \
+             every label to 1 in 1000 after {:.0}, Gram-Gauss-Newton after {:.0} and at most {steps:.0}. On new points the \
+             network is wrong on {:.0} %, as chance is; trained on true labels, on {:.0} %.",
             at_most(|run| run.descent.error),
             at_most(|run| run.descent.fitted),
             at_most(|run| run.second_order.error),

@@ -2,8 +2,9 @@
 
 use gramstep::attack::{
     AdversarialTraining, Attack, Candidates, Criterion, LargestLoss, ParameterBall, Pgd, Problem, RobustFit,
-    RobustFitConfig, Strongest, ThreatModel, robust_fit,
+    RobustFitConfig, Strongest, ThreatModel, robust_fit, robust_optimum,
 };
+use gramstep::kernel::LinearisedModel;
 use gramstep::loss::{HingeLoss, Loss, SquaredHingeLoss};
 use gramstep::optim::{Batch, Damping, GramGaussNewton, GramGaussNewtonConfig, Optimizer, Sgd, SgdConfig};
 use gramstep::solve::eigen;
@@ -132,6 +133,41 @@ fn a_robust_fit_exists_near_the_start_and_is_better_the_wider_the_network() {
         .to_vec();
     assert!(losses[0] < 0.1 && losses[1] < 0.02 && losses[2] < 1e-3, "{losses:?}");
     assert!(losses[1] <= losses[0] && losses[2] <= losses[1], "{losses:?}");
+}
+
+/// The optimum of a ball lies in it, is known to the tolerance, and nothing in the ball is below its bound; it falls as the
+/// ball grows, to nothing where a robust fit has room.
+#[test]
+fn no_linearised_network_of_a_ball_is_more_robust_than_the_optimum() {
+    let (x, y) = sphere(7, 0.6);
+    let model = network(128, 8);
+    let fitted = fit(&model, &x, &y, 0.2);
+    let mut linear = LinearisedModel::new(model.clone());
+    let mut worst = |direction: &[f64]| {
+        linear.set_displacement(direction.to_vec()).unwrap();
+        let problem = Problem::new(&linear, &x, &y).with_goal(&LargestLoss(&SquaredHingeLoss));
+        2.0 * strong().run(&problem.with_criterion(Criterion::None), &threat(0.2)).unwrap().after()
+    };
+    let mut before = f64::INFINITY;
+    for share in [0.3, 0.6, 1.2] {
+        let radius = share * fitted.norm;
+        let config = {
+            let mut config = RobustFitConfig::default();
+            config.tolerance = 1e-3;
+            config
+        };
+        let found = robust_optimum(&model, &x, &y, &threat(0.2), &strong(), radius, config).unwrap();
+        assert!(norm(&found.direction) <= radius * (1.0 + 1e-12) && found.loss - found.least <= 1e-3, "{share}");
+        assert!((worst(&found.direction) - found.loss).abs() < 1e-3, "{share}");
+        assert!(found.loss < before, "{share}");
+        before = found.loss;
+        let scaled = |v: &[f64]| v.iter().map(|v| v * radius / norm(v)).collect::<Vec<_>>();
+        let mixed: Vec<f64> = fitted.direction.iter().zip(&found.direction).map(|(a, b)| a + 0.5 * b).collect();
+        for rival in [&fitted.direction, &mixed, &model.theta()] {
+            assert!(worst(&scaled(rival)) >= found.least, "{share}");
+        }
+    }
+    assert!(before < 1e-3, "{before}");
 }
 
 #[test]
