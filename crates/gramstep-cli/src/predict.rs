@@ -35,7 +35,8 @@ pub(crate) struct Predict {
     /// Write the standard deviation of a new observation beside each prediction
     #[arg(long)]
     std: bool,
-    /// Write the interval that holds a new observation with this probability, such as 0.9
+    /// Write the interval that holds a new observation with this probability, such as 0.9; of classes, 1 beside each of
+    /// the set that holds the right one
     #[arg(long, value_name = "PROBABILITY", value_parser = probability)]
     interval: Option<f64>,
     /// Threads [default: all processors]

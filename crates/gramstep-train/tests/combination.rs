@@ -214,3 +214,28 @@ fn too_little_time_for_kernels_is_said() {
     assert!(notes.iter().any(|note| note.starts_with("not tried: kernel:")), "{notes:?}");
     assert!(learnt.report.stop_reason.is_early(), "{:?}", learnt.report.stop_reason);
 }
+
+#[test]
+fn sets_of_classes_hold_the_right_one() {
+    let n = 300;
+    let noisy = |first: usize, n: usize| {
+        let (x, noise) = rows(first, n);
+        let label = (0..n).map(|i| usize::from(x[(i, 0)] + 0.8 * noise[i] > 0.0)).collect::<Vec<_>>();
+        (x, label)
+    };
+    let (x, labels) = noisy(0, n);
+    let classes = ["no", "yes"].map(str::to_owned).to_vec();
+    let targets = ArrayTargets::Classes { classes, labels, kind: Labels::Text };
+    let predictor = fit(&x, targets, &[("epochs", "20"), ("ensemble", "5")]).0.predictor;
+    let (new, expected) = noisy(5000, 2000);
+    let held = |level: f64| {
+        let sets = predictor.class_sets_array(new.view(), level).unwrap();
+        let right = sets.iter().zip(&expected).filter(|(set, class)| set[**class]).count();
+        (right as f64 / 2000.0, sets.iter().flatten().filter(|held| **held).count())
+    };
+    let ((ninety, few), (all, many)) = (held(0.9), held(0.99));
+    assert!(
+        (0.86..0.97).contains(&ninety) && all >= ninety && many > few && few >= 2000,
+        "{ninety} {all} {few} {many}"
+    );
+}
