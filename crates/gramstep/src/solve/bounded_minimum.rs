@@ -41,8 +41,8 @@ struct Point {
     g: Vec<f64>,
 }
 
-/// Where the function is least near `start` after at most `iterations` directions; `evaluate` gives value and gradient, none where there is
-/// no finite value. None if there is none at `start`.
+/// Where the function is least near `start` after at most `iterations` directions; `evaluate` gives value and gradient,
+/// none where there is no finite value. None if there is none at `start`.
 ///
 /// # Errors
 /// Those of `evaluate`.
