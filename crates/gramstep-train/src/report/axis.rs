@@ -213,11 +213,9 @@ fn multiples_of_ten(low: f64, high: f64, multiples: &[f64]) -> Vec<(f64, String)
 
 /// Without trailing zeros.
 fn short(number: &str) -> String {
-    if number.contains('.') && !number.contains('e') {
-        number.trim_end_matches('0').trim_end_matches('.').to_owned()
-    } else {
-        number.to_owned()
-    }
+    let (digits, exponent) = number.find('e').map_or((number, ""), |at| number.split_at(at));
+    let digits = if digits.contains('.') { digits.trim_end_matches('0').trim_end_matches('.') } else { digits };
+    format!("{digits}{exponent}")
 }
 
 /// `0.01`, `1`, `10⁻⁷`.
@@ -243,6 +241,22 @@ mod tests {
 
     fn labels(axis: &Axis) -> Vec<&str> {
         axis.ticks.iter().map(|tick| tick.1.as_str()).collect()
+    }
+
+    #[test]
+    fn labels_have_no_zeros_at_their_end() {
+        let labels = ["5.0000e-15", "0.50000", "1.2500e3", "500", "20.0"].map(short);
+        assert_eq!(labels, ["5e-15", "0.5", "1.25e3", "500", "20"]);
+    }
+
+    #[test]
+    fn names_beside_cells_are_shortened_and_thinned() {
+        let names: Vec<String> = (0..30).map(|i| format!("a long name of class {i}")).collect();
+        let axis = Axis::of_cells(names.iter().cloned(), 14, Room::All(34));
+        assert!(axis.ticks.len() <= 14 && (axis.low, axis.high) == (0.0, 30.0));
+        assert!(axis.ticks.iter().all(|(_, label)| label.chars().count() <= 34 / axis.ticks.len()), "{:?}", axis.ticks);
+        let few = Axis::of_cells(["a", "b"].map(str::to_owned).into_iter(), 14, Room::Each(11));
+        assert_eq!(few.ticks, [(0.5, "a".to_owned()), (1.5, "b".to_owned())]);
     }
 
     #[test]
