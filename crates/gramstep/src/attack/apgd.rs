@@ -164,7 +164,7 @@ impl<T: Scalar> State<T> {
         }
     }
 
-    /// Halves steps that oscillate, or that have not been halved and brought nothing since the last checkpoint.
+    /// Halves the step of samples that oscillate, or whose last step length brought nothing since the last checkpoint.
     fn halve(&mut self, steps: usize) {
         let d = self.columns;
         for row in 0..self.lengths.len() {

@@ -1,4 +1,4 @@
-//! Points that somebody proposes.
+//! Points that are given.
 
 use super::{Attack, Criterion, Problem, Search};
 use crate::device::Tile;

@@ -51,7 +51,7 @@ impl<'a, T: Scalar> Region<'a, T> {
                 if !value.is_finite() {
                     return Err(Error::NonFinite { what: "input", layer: None });
                 }
-                // A frozen column may lie anywhere, and the box may be a rounding away from data of the model's type.
+                // A frozen column may lie outside the box; data rounded to the model's type may miss it by a rounding.
                 if scale > 0.0 && (x < T::from_f64(low) || x > T::from_f64(high)) {
                     return Err(Error::OutsideBox { sample: first + row, column, value, lower: low, upper: high });
                 }

@@ -23,7 +23,7 @@ pub struct Search<'a, T> {
     problem: &'a Problem<'a, T>,
     operations: &'a dyn Operations<T>,
     region: Region<'a, T>,
-    /// Whether only one step follows, so that the gradient itself is wanted and no direction for the long run.
+    /// Whether a single step follows: it takes the gradient of the goal, several steps its `ascent`.
     one_step: bool,
     /// Row of the batch that row 0 of the tile is.
     first: usize,
@@ -269,7 +269,7 @@ impl<'a, T: Scalar> Search<'a, T> {
 
 /// Sizes of a goal's gradient that every number type carries through a network; others are brought to 1.
 const REPRESENTED: std::ops::Range<f64> = 1e-20..1e20;
-/// Marks streams of draws that are made for want of a gradient.
+/// Marks the random streams of points drawn where the gradient is 0.
 const WITHOUT_GRADIENT: u64 = 1 << 63;
 
 /// The settings that attacks share.

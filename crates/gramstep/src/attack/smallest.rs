@@ -38,7 +38,7 @@ pub struct SmallestPerturbation {
 
 /// How much beyond the linear distance the first attack goes, and what a further way has to save.
 const BEYOND: f64 = 1.02;
-/// By what a radius grows that was too small.
+/// Factor by which a radius that was too small grows.
 const GROWTH: f64 = 4.0;
 /// The smallest share of the radius at which the first attack is made.
 const LEAST_SHARE: f64 = 1e-6;

@@ -7,7 +7,7 @@ use crate::model::{Cotangent, Differentiable, InputPass, Model};
 use crate::scalar::Scalar;
 use crate::view::{Matrix, MatrixView};
 
-/// Passes of the network that one of values and tangents is worth.
+/// Cost of a pass of values and tangents, in passes of the network.
 const TANGENT_COST: f64 = 3.0;
 
 impl<T: Scalar> Differentiable<T> for LinearisedModel<T> {

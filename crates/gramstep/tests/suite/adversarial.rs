@@ -161,7 +161,7 @@ fn no_linearised_network_of_a_ball_is_more_robust_than_the_optimum() {
         assert!((worst(&found.direction) - found.loss).abs() < 1e-3, "{share}");
         assert!(found.loss < before, "{share}");
         before = found.loss;
-        let scaled = |v: &[f64]| v.iter().map(|value| value * radius / norm(v)).collect::<Vec<_>>();
+        let scaled = |v: &[f64]| v.iter().map(|entry| entry * radius / norm(v)).collect::<Vec<_>>();
         let mixed: Vec<f64> = fitted.direction.iter().zip(&found.direction).map(|(a, b)| a + 0.5 * b).collect();
         for rival in [&fitted.direction, &mixed, &model.theta()] {
             assert!(worst(&scaled(rival)) >= found.least, "{share}");
