@@ -108,7 +108,7 @@ fn headline(report: &Report) -> String {
     let others = report.candidates.iter().filter(|candidate| !candidate.kept);
     let others: Vec<String> = others.map(|other| format!("{} {}", other.model, number(other.loss))).collect();
     let rows = report.validation.as_ref().map_or(0, |metrics| metrics.rows);
-    format!("{model}: loss {} on {} rows not seen ({})", number(kept.loss), count(rows), others.join(", "))
+    format!("{model}: loss {} on {} rows not seen\nbeside {}", number(kept.loss), count(rows), others.join(", "))
 }
 
 /// How a network was trained.

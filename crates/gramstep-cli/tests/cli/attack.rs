@@ -71,7 +71,7 @@ fn training_against_an_attack_lowers_the_error_under_it() {
     let (plain, hardened) = (attack("clean"), attack("robust"));
     // The clean fit is near perfect and falls at once; the hardened one gives up the fragile column.
     assert!(clean["test"]["rmse"].as_f64().unwrap() < 0.05);
-    assert!(robust(&plain, 3, "rmse") > 1.5, "{plain}");
+    assert!(robust(&plain, 3, "rmse") > 1.1 && robust(&plain, 3, "r2") < -1.0, "{plain}");
     assert!(robust(&hardened, 3, "rmse") < 0.6, "{hardened}");
     let config = std::fs::read_to_string(bench.path("robust/config.toml")).unwrap();
     assert!(config.contains("adversarial = \"linf:0.05:pgd:5:1\"") && config.contains("ball = 50"), "{config}");

@@ -2,8 +2,8 @@
 
 use std::cell::{Cell, RefCell};
 use std::ops::{ControlFlow, Range};
-use std::sync::mpsc::{Sender, channel, sync_channel};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use gramstep::Device;
 
@@ -67,6 +67,49 @@ fn held<V>(mutex: &Mutex<V>) -> MutexGuard<'_, V> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// How many messages of a task wait for their turn. Memory is taken as they come: of a hundred thousand tasks most have
+/// little to tell.
+#[derive(Debug, Default)]
+struct Backlog {
+    /// None where nobody listens any more.
+    waiting: Mutex<Option<usize>>,
+    changed: Condvar,
+}
+
+impl Backlog {
+    fn new() -> Arc<Self> {
+        Arc::new(Self { waiting: Mutex::new(Some(0)), changed: Condvar::new() })
+    }
+
+    /// Waits for room for one more.
+    fn enter(&self) {
+        let mut waiting = held(&self.waiting);
+        while waiting.is_some_and(|waiting| waiting >= BACKLOG) {
+            waiting = self.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+        *waiting = waiting.map(|waiting| waiting + 1);
+    }
+
+    fn leave(&self) {
+        let mut waiting = held(&self.waiting);
+        *waiting = waiting.map(|waiting| waiting.saturating_sub(1));
+        self.changed.notify_one();
+    }
+}
+
+/// The end of a task's messages that hears; when it goes the task waits for nothing.
+struct Heard<M> {
+    messages: Receiver<M>,
+    backlog: Arc<Backlog>,
+}
+
+impl<M> Drop for Heard<M> {
+    fn drop(&mut self) {
+        *held(&self.backlog.waiting) = None;
+        self.backlog.changed.notify_all();
+    }
+}
+
 /// By which a task tells something; after the end of all it goes nowhere.
 pub(crate) type Tell<'a, M> = &'a dyn Fn(M);
 
@@ -105,11 +148,14 @@ pub(crate) fn side_by_side<M: Send>(
             let _place = place();
             let mut left = held(&waiting);
             let Some(number) = left.next() else { return };
-            let (teller, heard) = sync_channel(BACKLOG);
-            let listens = begun.send((number, heard)).is_ok();
+            let ((teller, messages), backlog) = (channel(), Backlog::new());
+            let listens = begun.send((number, Heard { messages, backlog: Arc::clone(&backlog) })).is_ok();
             drop(left);
             if listens {
-                task(number, &|message| drop(teller.send(message)));
+                task(number, &|message| {
+                    backlog.enter();
+                    drop(teller.send(message));
+                });
             }
         }
     };
@@ -121,7 +167,8 @@ pub(crate) fn side_by_side<M: Send>(
         drop(begun);
         // Where this returns, all ends that hear are gone: no task waits for one.
         for (number, heard) in told {
-            for message in heard {
+            for message in &heard.messages {
+                heard.backlog.leave();
                 if hear(number, message).is_break() {
                     *held(&waiting) = 0..0;
                     return;

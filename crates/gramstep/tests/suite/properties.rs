@@ -97,6 +97,10 @@ proptest! {
             let batch = Batch::new(&x, &classes).with_loss(loss);
             for step in 0..12 {
                 let before = model.predict(&x).unwrap();
+                // The rate of a Poisson loss overflows: no step is defined.
+                if loss.name() == PoissonLoss.name() && before.as_slice().iter().any(|f| *f > 700.0) {
+                    break;
+                }
                 optimizer.step(&mut model, &batch).unwrap();
                 let after = model.predict(&x).unwrap();
                 let change: Vec<f64> = after.as_slice().iter().zip(before.as_slice()).map(|(a, b)| a - b).collect();

@@ -24,6 +24,13 @@ pub(super) struct Matern32;
 #[derive(Debug)]
 pub(super) struct Matern52;
 
+/// r² where exp(−r) has long been as small as it gets: beyond, powers of r before it would grow. NaN stays.
+#[inline(always)]
+fn near<T: Scalar>(square: T) -> T {
+    let most = T::from_f64(1e6);
+    if square > most { most } else { square }
+}
+
 impl Profile for Gaussian {
     #[inline(always)]
     fn at<T: Scalar>(square: T) -> (T, T) {
@@ -45,7 +52,7 @@ impl Profile for Matern12 {
 impl Profile for Matern32 {
     #[inline(always)]
     fn at<T: Scalar>(square: T) -> (T, T) {
-        let s = (T::from_f64(3.0) * square).sqrt();
+        let s = (T::from_f64(3.0) * near(square)).sqrt();
         let e = exp_nonpositive(-s);
         (s.mul_add(e, e), T::from_f64(-1.5) * e)
     }
@@ -54,7 +61,7 @@ impl Profile for Matern32 {
 impl Profile for Matern52 {
     #[inline(always)]
     fn at<T: Scalar>(square: T) -> (T, T) {
-        let five = T::from_f64(5.0) * square;
+        let five = T::from_f64(5.0) * near(square);
         let s = five.sqrt();
         let e = exp_nonpositive(-s);
         let line = s.mul_add(e, e);
