@@ -134,7 +134,8 @@ impl<'a, T: Scalar> Course<'a, T> {
                         return Ok(ControlFlow::Break(()));
                     }
                     if let Some(keeper) = keeper.as_mut().filter(|_| !gathered.is_interrupted()) {
-                        keeper.finished.clone_from(&gathered.fits);
+                        let known = keeper.finished.len();
+                        keeper.finished.extend(gathered.fits[known..].iter().cloned());
                         wanted.now_of(number + 1, Some(keeper));
                     }
                 }
