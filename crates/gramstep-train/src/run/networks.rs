@@ -42,12 +42,11 @@ pub(super) fn fit<T: Scalar>(
     check_memory("the network with its optimiser", needed, "give a smaller --model")?;
     let working = Settings { ridge, ..settings.clone() };
     let own;
-    let workers = match of.workers {
-        Some(workers) => workers,
-        None => {
-            own = Workers::new(settings.threads);
-            &own
-        }
+    let workers = if let Some(shared) = of.workers {
+        shared
+    } else {
+        own = Workers::new(settings.threads);
+        &own
     };
     let ensemble = Ensemble {
         settings: &working,
