@@ -50,12 +50,9 @@ mod tests {
     fn loss(outputs: &[f64], targets: &[f64], weights: Option<Vec<f64>>) -> (f64, f64) {
         let column = |values: &[f64]| Matrix::from_vec(values.len(), 1, values.to_vec()).unwrap();
         let rows = Dataset::new(column(targets), column(targets)).unwrap().with_weights(weights).unwrap();
-        let of = Targets::Regression {
-            columns: vec!["y".to_owned()],
-            standardisation: Standardisation::fit([&[0.0, 1.0][..]].into_iter()),
-            transform: Default::default(),
-            loss: Default::default(),
-        };
+        let (transform, loss) = Default::default();
+        let standardisation = Standardisation::fit([&[0.0, 1.0][..]].into_iter());
+        let of = Targets::Regression { columns: vec!["y".to_owned()], standardisation, transform, loss };
         (deciding_loss(&column(outputs), &rows, &of), loss_of_outputs(&column(outputs), &rows, &of))
     }
 

@@ -47,12 +47,11 @@ pub(super) fn fit<T: Scalar>(
         |limit: TimeLimit| TimeLimit(if settings.candidates.kernels { limit.0.mul_f64(SHARE) } else { limit.0 });
     let working = Settings { ridge, time_limit: settings.time_limit.map(limit), ..settings.clone() };
     let own;
-    let workers = match of.workers {
-        Some(workers) => workers,
-        None => {
-            own = Workers::new(settings.threads);
-            &own
-        }
+    let workers = if let Some(shared) = of.workers {
+        shared
+    } else {
+        own = Workers::new(settings.threads);
+        &own
     };
     let ensemble = Ensemble {
         settings: &working,

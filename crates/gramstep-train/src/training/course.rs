@@ -115,8 +115,8 @@ impl<'a, T: Scalar> Course<'a, T> {
             }
         };
         let mut outcome = Ok(());
-        let mut hear = |number: usize, told: Told<T>| {
-            Ok(match told {
+        let mut hear = |number: usize, told: Told<T>| -> Result<ControlFlow<()>> {
+            match told {
                 Told::Note(text) => observer.note(&text)?,
                 Told::Start(start) => start.pass_on(observer)?,
                 Told::Step(step) => step.pass_on(observer)?,
@@ -139,8 +139,8 @@ impl<'a, T: Scalar> Course<'a, T> {
                         wanted.now_of(number + 1, Some(keeper));
                     }
                 }
-            })
-            .map(ControlFlow::Continue)
+            }
+            Ok(ControlFlow::Continue(()))
         };
         let numbers = self.first..self.of.settings.ensemble;
         side_by_side(numbers, self.at_once, Some(self.of.workers), task, |number, told| {

@@ -17,7 +17,7 @@ use crate::settings::Settings;
 pub(super) enum Told<T> {
     Note(String),
     Start(Box<Begin>),
-    Step(Box<Step>),
+    Step(Box<OneStep>),
     Epoch(Box<EpochEvent>),
     Checkpoint(Box<Checkpoint>),
     End(Box<Result<(Fit, Model<T>)>>),
@@ -33,7 +33,7 @@ pub(super) struct Begin {
 }
 
 /// A [`StepEvent`] of its own.
-pub(super) struct Step {
+pub(super) struct OneStep {
     member: usize,
     epoch: usize,
     step: usize,
@@ -48,7 +48,7 @@ impl Begin {
     }
 }
 
-impl Step {
+impl OneStep {
     pub(super) fn pass_on(&self, observer: &mut dyn Observer) -> Result<()> {
         let Self { member, epoch, step, seconds, ref info } = *self;
         observer.observe(&Event::Step(&StepEvent { member, epoch, step, seconds, info }))
@@ -67,7 +67,7 @@ impl<T> Observer for Relay<'_, T> {
                 Told::Start(Box::new(Begin { settings, member, samples, parameters, steps_per_epoch }))
             }
             Event::Step(&StepEvent { member, epoch, step, seconds, info }) => {
-                Told::Step(Box::new(Step { member, epoch, step, seconds, info: info.clone() }))
+                Told::Step(Box::new(OneStep { member, epoch, step, seconds, info: *info }))
             }
             Event::Epoch(epoch) => Told::Epoch(Box::new(epoch.clone())),
             // No training tells of these.
