@@ -41,8 +41,8 @@ pub(crate) struct Verify {
     /// How many seeds
     #[arg(long, value_name = "N", default_value_t = SEEDS, help_heading = "Effort")]
     seeds: u64,
-    /// A table in place of synthetic points, normalised to the unit sphere: a .csv or .tsv file, builtin:diabetes or
-    /// builtin:winequality
+    /// A table or images in place of synthetic points, normalised to the unit sphere: a .csv or .tsv file, a folder as
+    /// train takes it, builtin:diabetes or builtin:winequality
     #[arg(long, value_name = "SRC", help_heading = "Data")]
     data: Option<String>,
     /// The column that is the target [default: the last one]

@@ -254,7 +254,7 @@ fn inputs_with_far_outliers_are_attacked_in_the_units_of_the_data() {
     let bench = Bench::new();
     bench.write("t.csv", table_with_slips(200));
     let run = bench.json("train --data t.csv --model mlp:24:relu --epochs 60 --quiet --json --out run");
-    bench.write("new.csv", "x,y\n0.5,0\n-1.2,0\n2.9,0\n250,0\n".to_owned());
+    bench.write("new.csv", "x,y\n0.5,0\n-1.2,0\n2.9,0\n250,0\n");
     let own = bench.json("attack run --norm linf --radius 0.1 --json");
     let of = |object: &Value| object["rmse"].as_f64().unwrap();
     assert!((of(&own["clean"]) - of(&run["test"])).abs() < 1e-6 * of(&run["test"]));
@@ -265,7 +265,7 @@ fn inputs_with_far_outliers_are_attacked_in_the_units_of_the_data() {
         let shares: Vec<f64> = (-200..=200).map(|step| f64::from(step) / 200.0).collect();
         let rows: Vec<f64> =
             [0.5, -1.2, 2.9, 250.0].iter().flat_map(|x| shares.iter().map(move |s| x + s * radius)).collect();
-        bench.write("grid.csv", "x\n".to_owned() + &rows.iter().map(|x| format!("{x}\n")).collect::<String>());
+        bench.write("grid.csv", format!("x\n{}\n", rows.iter().map(f64::to_string).collect::<Vec<_>>().join("\n")));
         assert_eq!(bench.run("predict run --data grid.csv --out said.csv").code, 0);
         let said = std::fs::read_to_string(bench.path("said.csv")).unwrap();
         let said: Vec<f64> =
@@ -281,7 +281,7 @@ fn an_attack_drives_up_the_loss_of_training_whatever_it_is() {
     let bench = Bench::new();
     let mut text = "a,b,y\n".to_owned();
     for i in 0..160 {
-        let (a, b) = ((i * 37 % 101) as f64 / 101.0, (i * 53 % 97) as f64 / 97.0);
+        let (a, b) = (f64::from(i * 37 % 101) / 101.0, f64::from(i * 53 % 97) / 97.0);
         writeln!(text, "{a},{b},{}", (4.0 * a + 2.0 * b).exp().round() + 1.0).unwrap();
     }
     bench.write("t.csv", text);

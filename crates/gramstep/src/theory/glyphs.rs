@@ -101,8 +101,8 @@ mod tests {
     #[test]
     fn a_three_is_an_eight_that_is_open_on_the_left() {
         let mut eight = Hand { place: [0.0; 2], size: 1.0, slant: 0.0, stroke: 0.1, opening: std::f64::consts::PI };
-        let right = [(0.32 * 32.0 + 32.0) as usize, ((1.0 - 0.38) * 32.0) as usize];
-        let left = [63 - right[0], right[1]];
+        // The pixels at (±0.32, −0.38), on the upper circle.
+        let (right, left) = ([42, 19], [21, 19]);
         assert_eq!([eight.ink(right, 64), eight.ink(left, 64), eight.ink([32, right[1]], 64)], [1.0, 1.0, 0.0]);
         eight.opening *= 0.8;
         assert_eq!([eight.ink(right, 64), eight.ink(left, 64)], [1.0, 0.0]);
