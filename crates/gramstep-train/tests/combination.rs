@@ -91,7 +91,7 @@ fn the_units_of_the_target_are_those_of_the_predictions() {
 #[test]
 fn a_model_file_holds_all_parts_and_is_the_same_when_written_again() {
     let (x, y) = regression(0, 60, 1.0);
-    let weights = (0..60).map(|i| 1.0 + (i % 3) as f64).collect::<Vec<_>>();
+    let weights = (0..60).map(|i| 1.0 + f64::from(i % 3)).collect::<Vec<_>>();
     let weighted = {
         let problem =
             Samples::new(x.view(), ArrayTargets::numbers(y)).with_weights(Some(weights)).problem(0.2, 3).unwrap();
@@ -139,7 +139,7 @@ fn gradients_are_those_of_the_outputs() {
         let radius = 1e-5;
         let problem = Problem::new(&**model, &at, &targets).with_goal(&goal).with_criterion(Criterion::None);
         let threat = ThreatModel::l2(radius).unwrap();
-        let moved = Fgsm::default().run(&problem, &threat).unwrap().inputs;
+        let moved = Fgsm.run(&problem, &threat).unwrap().inputs;
         let output = |x: &Matrix<f64>, i: usize| model.outputs(x).unwrap()[(i, k - 1)];
         for i in 0..8 {
             let slope = |j: usize| {
@@ -201,7 +201,9 @@ fn what_the_user_names_is_tried_alone() {
     let wrong = [("candidates", "networks,kernels"), ("loss", "absolute")];
     let problem = Samples::new(x.view(), ArrayTargets::numbers(y.clone())).problem(0.2, 3).unwrap();
     let mut config = Config::default();
-    wrong.iter().for_each(|(name, value)| config.set(name, value).unwrap());
+    for (name, value) in wrong {
+        config.set(name, value).unwrap();
+    }
     let go_on = AtomicBool::new(false);
     let silent = &mut gramstep_train::outcome::event::Silent;
     assert!(learn(&problem, &config, How::default(), &go_on, silent).unwrap_err().is_usage());

@@ -8,7 +8,7 @@ use super::{Bench, columns, numbers};
 fn labels(spelling: [[&str; 2]; 3]) -> String {
     let mut text = "u,v,wet,warm,rare\n".to_owned();
     for i in 0..240 {
-        let (u, v) = ((i * 37 % 101) as f64 / 50.0 - 1.0, (i * 53 % 97) as f64 / 48.0 - 1.0);
+        let (u, v) = (f64::from(i * 37 % 101) / 50.0 - 1.0, f64::from(i * 53 % 97) / 48.0 - 1.0);
         let is = [u + 0.3 * v > 0.0, u * v > 0.0, u + v > 1.35];
         let cells: Vec<&str> = spelling.iter().zip(is).map(|(two, is)| two[usize::from(is)]).collect();
         writeln!(text, "{u},{v},{}", cells.join(",")).expect("a string can be written");

@@ -51,7 +51,7 @@ mod tests {
         let column = |values: &[f64]| Matrix::from_vec(values.len(), 1, values.to_vec()).unwrap();
         let rows = Dataset::new(column(targets), column(targets)).unwrap().with_weights(weights).unwrap();
         let (transform, loss) = Default::default();
-        let standardisation = Standardisation::fit([&[0.0, 1.0][..]].into_iter());
+        let standardisation = Standardisation::fit([&[0.0, 1.0][..]]);
         let of = Targets::Regression { columns: vec!["y".to_owned()], standardisation, transform, loss };
         (deciding_loss(&column(outputs), &rows, &of), loss_of_outputs(&column(outputs), &rows, &of))
     }

@@ -143,11 +143,8 @@ mod tests {
             assert_eq!(all.per_target[a].scores, each(a).per_target[0].scores);
         }
         let right = |i: usize| (0..3).all(|a| (f[(i, a)] > 0.0) == (y[(i, a)] == 1.0));
-        let (mut own, mut sum) = (0.0, 0.0);
-        for i in 0..40 {
-            sum += weights[i];
-            own += if right(i) { weights[i] } else { 0.0 };
-        }
+        let sum: f64 = weights.iter().sum();
+        let own: f64 = weights.iter().enumerate().filter(|(i, _)| right(*i)).map(|(_, weight)| weight).sum();
         let labels_of = |metrics: super::super::metrics::Metrics| metrics.classification.unwrap().labels.unwrap();
         assert!((labels_of(all.clone()).subset_accuracy - own / sum).abs() < 1e-12);
         // What is watched is the same, less what takes a sort.

@@ -187,7 +187,7 @@ mod tests {
     /// What is heard of tasks that tell so many things each.
     fn heard(at_once: usize, workers: Option<&Workers>, tells: &[usize]) -> Vec<(usize, usize)> {
         let mut heard = Vec::new();
-        let task = |number: usize, tell: Tell<'_, usize>| (0..tells[number]).for_each(|what| tell(what));
+        let task = |number: usize, tell: Tell<'_, usize>| (0..tells[number]).for_each(tell);
         side_by_side(0..tells.len(), at_once, workers, task, |number, what| {
             heard.push((number, what));
             ControlFlow::Continue(())
