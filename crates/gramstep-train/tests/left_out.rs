@@ -70,13 +70,16 @@ fn what_rows_left_out_say_is_near_what_new_rows_say() {
 #[test]
 fn a_line_in_noise_that_a_network_learns_by_heart_is_left_to_ridge_regression() {
     let ((x, y), (new, expected)) = (data(LINE, 0, 80, 1.0), data(LINE, 5000, 2000, 1.0));
-    let (learnt, notes) = fit(&x, &y, &[]);
+    let (learnt, notes) = fit(&x, &y, &[("candidates", "networks,linear")]);
     assert_eq!(learnt.report.method(), "ridge regression", "{notes}");
     assert!(notes.contains("on the rows left out its loss is"), "{notes}");
     let (named, warning) = fit(&x, &y, &[("model", "mlp:60:tanh")]);
     assert!(warning.contains("on the rows left out ridge regression does better"), "{warning}");
     let of = |learnt: &Learnt| loss(learnt, &new, &expected, deviation(&y));
     assert!(of(&learnt) < of(&named), "and rightly so");
+    // A combination that knows its parts by the same rows is no worse by more than chance.
+    let combined = fit(&x, &y, &[]).0;
+    assert!(combined.report.is_combination() && of(&combined) < 1.15 * of(&learnt), "{}", of(&combined));
 }
 
 #[test]

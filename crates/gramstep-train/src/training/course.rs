@@ -124,7 +124,12 @@ impl<'a, T: Scalar> Course<'a, T> {
                 Told::Checkpoint(checkpoint) => {
                     // A network that the user ended goes on first.
                     if let Some(keeper) = keeper.as_mut().filter(|_| !gathered.is_interrupted()) {
-                        keeper.keep(*checkpoint)?;
+                        // Each holds all trained networks: one for each of many that end at once would take most of the
+                        // time. A run that is cut off trains those since the last one again.
+                        let last = number + 1 >= self.of.settings.ensemble;
+                        if last || keeper.is_due() || self.of.processes.flag().load(Ordering::Relaxed) {
+                            keeper.keep(*checkpoint)?;
+                        }
                         wanted.now_of(number, Some(keeper));
                     }
                 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use gramstep::Matrix;
 use gramstep::kernel::{ScaleOptions, ScaledFit, ScaledKind, ScaledRegression, fit_scales};
 
-use super::Rows;
+use super::rows::Rows;
 use crate::data::{Dataset, Task};
 use crate::error::Result;
 use crate::predictor::{KernelPart, Part, PartModel, View, inverse_temperature};

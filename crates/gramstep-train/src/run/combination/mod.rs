@@ -4,6 +4,7 @@
 
 mod kernels;
 mod many;
+mod rows;
 mod views;
 mod weights;
 
@@ -16,6 +17,7 @@ use gramstep::{Device, Matrix, Scalar};
 
 use self::kernels::{Fitting, Tried};
 use self::many::MANY;
+use self::rows::{Rows, unseen_by};
 use self::weights::weights;
 use super::fitted::Fitted;
 use super::judged::RIDGE;
@@ -43,61 +45,6 @@ const DEFAULT: &str = "mlp:256,256:gelu";
 const SMALL: &str = "mlp:50,50:gelu";
 /// Products over more columns than these take too long.
 const MOST_FACTORS: usize = 64;
-
-/// All rows that a run learns from, and which of them judge.
-pub(super) struct Rows {
-    pub(super) all: Dataset<f64>,
-    /// The places of the rows that were left out together.
-    pub(super) folds: Vec<Vec<usize>>,
-    /// What networks say of these, one fold after the other.
-    pub(super) networks: Matrix<f64>,
-}
-
-impl Rows {
-    /// None where no rows judge.
-    fn of<T: Scalar>(problem: &Problem<T>, fitted: &Fitted<T>) -> Result<Option<Self>> {
-        let all: Dataset<f64> = match (&fitted.train, &problem.validation) {
-            (Some(rows), _) => rows.cast(),
-            (None, Some(validation)) => validation.followed_by(&problem.train)?.into_type(),
-            (None, None) => problem.train.cast(),
-        };
-        let folds = match (&fitted.held_out, &problem.validation) {
-            (Some(held_out), _) => held_out.folds(),
-            (None, Some(validation)) => vec![(0..validation.rows()).collect()],
-            (None, None) => return Ok(None),
-        };
-        Ok(unseen_by(fitted, problem, &folds)?.map(|networks| Self { all, folds, networks }))
-    }
-
-    fn places(&self) -> Vec<usize> {
-        self.folds.concat()
-    }
-
-    /// Rows that judge.
-    fn judged(&self) -> usize {
-        self.folds.iter().map(Vec::len).sum()
-    }
-
-    /// The rows that judge, one fold after the other.
-    fn unseen(&self) -> Dataset<f64> {
-        self.all.select(&self.places())
-    }
-}
-
-/// What networks say of the rows of folds, one fold after the other; none where they did not leave these out.
-fn unseen_by<T: Scalar>(fitted: &Fitted<T>, problem: &Problem<T>, folds: &[Vec<usize>]) -> Result<Option<Matrix<f64>>> {
-    match (&fitted.held_out, &problem.validation) {
-        (Some(held_out), _) if held_out.folds() == folds => {
-            let last = held_out.places.iter().max().map_or(0, |last| last + 1);
-            let mut at = vec![0; last];
-            held_out.places.iter().zip(0..).for_each(|(&place, i)| at[place] = i);
-            let order: Vec<usize> = folds.iter().flatten().map(|&place| at[place]).collect();
-            Ok(Some(held_out.outputs.select_rows(&order)))
-        }
-        (None, Some(validation)) if folds.len() == 1 => Ok(Some(fitted.learned.outputs(&validation.inputs)?)),
-        _ => Ok(None),
-    }
-}
 
 /// What became of it.
 pub(super) struct Combined {

@@ -21,7 +21,7 @@ use crate::view::{Matrix, MatrixView};
 /// // The second column does not count.
 /// let kernel = ScaledKernel::new(ScaledKind::Rbf, vec![4.0, 0.0], Vec::new(), 0.0)?;
 /// let x = Matrix::from_vec(2, 2, vec![0.0, 7.0, 0.5, -3.0])?;
-/// let gram = kernel.gram(&x, 1);
+/// let gram = kernel.gram(&x, 1)?;
 /// assert_eq!(gram[(0, 0)], 1.0);
 /// assert!((gram[(1, 0)] - (-0.5_f64 * 4.0 * 0.25).exp()).abs() < 1e-15);
 /// # Ok::<(), gramstep::Error>(())
