@@ -57,6 +57,8 @@ _PARAMETERS = """
     candidates_ : list of dict
         What was judged: ``model``, ``loss`` on rows that it had not seen, ``weight`` where it is a part of a combination,
         ``kept``.
+    n_iter_ : int
+        Epochs of all networks together.
     settings_ : dict
         Every setting of the run, those that were decided too, named as on the command line.
     n_features_in_, feature_names_in_
@@ -97,6 +99,7 @@ class _Combination(SavesRun, BaseEstimator):
             self._predictor, training = fit(data, json.dumps(config), validation=validation, report=report)
         self.candidates_ = json.loads(training["candidates"])
         self.settings_ = json.loads(training["settings"])
+        self.n_iter_ = training["epochs"]
         return self
 
 

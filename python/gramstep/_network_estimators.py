@@ -409,7 +409,7 @@ class GramGaussNewtonClassifier(ClassifierMixin, PredictsSets, _NetworkEstimator
 
 def _is_several(y):
     """Whether y has a column for each of several labels."""
-    shape = np.shape(y)
+    shape = y.shape if hasattr(y, "shape") and hasattr(y, "ndim") else np.asarray(y).shape
     return len(shape) == 2 and shape[1] > 1
 
 
