@@ -49,8 +49,8 @@ pub struct RobustFit {
 /// with the width. Where balls of different labels overlap there is none, and Δ grows until the rounds are spent.
 ///
 /// # Errors
-/// [`Error::Shape`] if the model has several outputs, those of the attack, [`Error::Solve`] if no Δ meets the gathered
-/// constraints.
+/// [`Error::Shape`](crate::Error::Shape) if the model has several outputs, those of the attack,
+/// [`Error::Solve`](crate::Error::Solve) if no Δ meets the gathered constraints.
 pub fn robust_fit(
     model: &Model<f64>,
     x: &Matrix<f64>,
