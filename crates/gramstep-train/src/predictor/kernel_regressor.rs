@@ -27,6 +27,17 @@ impl KernelRegressor {
         }
     }
 
+    /// ∂⟨u_i, f(x_i)⟩/∂x_i, m×d; u: m×k.
+    ///
+    /// # Errors
+    /// If x or u does not fit.
+    pub fn input_gradient(&self, x: &Matrix<f64>, u: &Matrix<f64>) -> CoreResult<Matrix<f64>> {
+        match self {
+            Self::Infinite(regressor) => regressor.input_gradient(x, u),
+            Self::Scaled(regressor) => regressor.input_gradient(x, u),
+        }
+    }
+
     fn differentiable(&self) -> &dyn Differentiable<f64> {
         match self {
             Self::Infinite(regressor) => regressor,

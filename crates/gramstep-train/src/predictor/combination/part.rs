@@ -6,6 +6,7 @@ use gramstep::{Matrix, Scalar};
 
 use super::View;
 use crate::error::Result;
+use crate::predictor::KernelModel;
 
 /// A model of a combination.
 #[derive(Debug)]
@@ -24,6 +25,7 @@ pub(crate) enum PartModel {
     F32(Average<f32>),
     F64(Average<f64>),
     Kernel(Box<KernelPart>),
+    Infinite(Box<KernelModel>),
 }
 
 /// The regression with a kernel that has a scale for every column; of classes on their one-hot rows less `share`, its
@@ -47,6 +49,7 @@ impl Part {
                 f.as_mut_slice().iter_mut().for_each(|f| *f *= kernel.inverse_temperature);
                 f
             }
+            PartModel::Infinite(kernel) => kernel.outputs(&seen)?,
         })
     }
 
@@ -61,6 +64,7 @@ impl Part {
                 let scaled = Matrix::from_fn(u.rows(), u.columns(), |i, a| beta * u[(i, a)]);
                 kernel.regression.input_gradient(&seen, &scaled)?
             }
+            PartModel::Infinite(kernel) => kernel.regressor().input_gradient(&seen, u)?,
         };
         Ok(self.view.pull_back(x, &gradient))
     }
@@ -70,7 +74,7 @@ impl Part {
         match &self.model {
             PartModel::F32(networks) => networks.members().len(),
             PartModel::F64(networks) => networks.members().len(),
-            PartModel::Kernel(_) => 0,
+            PartModel::Kernel(_) | PartModel::Infinite(_) => 0,
         }
     }
 
@@ -80,6 +84,7 @@ impl Part {
             PartModel::F32(networks) => networks.parameter_count(),
             PartModel::F64(networks) => networks.parameter_count(),
             PartModel::Kernel(kernel) => kernel.regression.coefficients().as_slice().len(),
+            PartModel::Infinite(kernel) => kernel.coefficients().as_slice().len(),
         }
     }
 }

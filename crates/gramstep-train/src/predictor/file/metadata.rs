@@ -4,12 +4,11 @@ use gramstep::Specification;
 use serde::{Deserialize, Serialize};
 
 use super::parts::{CombinationMetadata, SpreadMetadata, specification};
-use super::scales::Scales;
+use super::scales::KernelMetadata;
 use super::seal;
 use crate::data::{DataHash, Preprocessing, Task};
-use crate::error::Result;
 use crate::predictor::known::Judging;
-use crate::predictor::{Kernel, KernelChoice, KernelModel, Known, Learned};
+use crate::predictor::{Known, Learned};
 use crate::settings::Precision;
 
 /// Version of the metadata.
@@ -66,41 +65,6 @@ pub struct Metadata {
 /// Of a file that does not say how many networks there are.
 fn one() -> usize {
     1
-}
-
-/// Numbers of a kernel regression.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct KernelMetadata {
-    /// κ, for weights of mean 1.
-    pub ridge: f64,
-    /// β of the softmax of a classification.
-    pub inverse_temperature: f64,
-    /// What was found of the kernel; none of an infinitely wide network's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub scales: Option<Scales>,
-}
-
-impl KernelMetadata {
-    fn of(model: &KernelModel) -> Self {
-        let scales = match model.kernel() {
-            Kernel::Scaled(kernel) => Some(Scales::of(&kernel)),
-            Kernel::Infinite(_) => None,
-        };
-        Self { ridge: model.ridge(), inverse_temperature: model.inverse_temperature(), scales }
-    }
-
-    /// The kernel of a name with these numbers; none where they are of another kind.
-    ///
-    /// # Errors
-    /// If there is no such kernel, or a number is outside its range.
-    pub(super) fn kernel(&self, name: &str) -> Result<Option<Kernel>> {
-        Ok(match (name.parse()?, &self.scales) {
-            (KernelChoice::Infinite(architecture), None) => Some(Kernel::Infinite(architecture)),
-            (KernelChoice::Scaled(kind), Some(scales)) => Some(Kernel::Scaled(scales.kernel(kind)?)),
-            _ => None,
-        })
-    }
 }
 
 impl Metadata {

@@ -17,9 +17,10 @@ mod scales;
 mod seal;
 mod write;
 
-pub use metadata::{FORMAT_VERSION, KernelMetadata, Metadata};
+pub use metadata::{FORMAT_VERSION, Metadata};
 pub use parts::{CombinationMetadata, NetworksMetadata, PartMetadata, ScaledMetadata, SpreadMetadata};
 pub(super) use read::{Parsed, parse};
+pub use scales::{KernelMetadata, Scales};
 pub(super) use write::bytes;
 
 /// What stands before the names of the tensors of a network.

@@ -4,7 +4,7 @@ use gramstep::kernel::{ScaledKernel, ScaledRegression};
 use gramstep::{Scalar, Specification};
 use serde::{Deserialize, Serialize};
 
-use super::scales::Scales;
+use super::scales::{KernelMetadata, Scales};
 use crate::error::Result;
 use crate::predictor::{Combination, Part, PartModel, Spread, View};
 use crate::settings::Precision;
@@ -33,9 +33,12 @@ pub struct PartMetadata {
     /// Networks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub networks: Option<NetworksMetadata>,
-    /// A kernel.
+    /// A kernel with a scale for every column.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kernel: Option<ScaledMetadata>,
+    /// A kernel of infinitely wide networks, of the part's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub infinite: Option<KernelMetadata>,
 }
 
 /// Of networks whose mean is a part.
@@ -94,7 +97,7 @@ impl PartMetadata {
         let networks = match &part.model {
             PartModel::F32(networks) => Some((networks.members().len(), specification(networks.members()))),
             PartModel::F64(networks) => Some((networks.members().len(), specification(networks.members()))),
-            PartModel::Kernel(_) => None,
+            PartModel::Kernel(_) | PartModel::Infinite(_) => None,
         };
         let precision = if matches!(part.model, PartModel::F32(_)) { Precision::F32 } else { Precision::F64 };
         Self {
@@ -104,7 +107,11 @@ impl PartMetadata {
             networks: networks.map(|(members, specification)| NetworksMetadata { members, precision, specification }),
             kernel: match &part.model {
                 PartModel::Kernel(kernel) => Some(ScaledMetadata::of(&kernel.regression, kernel.inverse_temperature)),
-                PartModel::F32(_) | PartModel::F64(_) => None,
+                PartModel::F32(_) | PartModel::F64(_) | PartModel::Infinite(_) => None,
+            },
+            infinite: match &part.model {
+                PartModel::Infinite(kernel) => Some(KernelMetadata::of(kernel)),
+                PartModel::F32(_) | PartModel::F64(_) | PartModel::Kernel(_) => None,
             },
         }
     }

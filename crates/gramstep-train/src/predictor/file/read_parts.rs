@@ -9,7 +9,7 @@ use super::parts::{CombinationMetadata, PartMetadata, ScaledMetadata};
 use super::read::{File, double, single};
 use crate::data::Dataset;
 use crate::error::Result;
-use crate::predictor::{ClassSets, Combination, KernelPart, Part, PartModel, Spread};
+use crate::predictor::{ClassSets, Combination, KernelModel, KernelPart, Part, PartModel, Spread};
 use crate::settings::Precision;
 
 impl File<'_> {
@@ -31,8 +31,8 @@ impl File<'_> {
             return Err(self.wrong(format!("part {} has an unusable weight or view", number + 1)));
         }
         let (root, width) = (part_prefix(number), part.view.width(inputs));
-        let model = match (&part.networks, &part.kernel) {
-            (Some(networks), None) => {
+        let model = match (&part.networks, &part.kernel, &part.infinite) {
+            (Some(networks), None, None) => {
                 let specification = networks.specification.as_ref();
                 let missing = || self.wrong(format!("part {} has no architecture", number + 1));
                 let of = (networks.members, specification.ok_or_else(missing)?);
@@ -41,7 +41,15 @@ impl File<'_> {
                     Precision::F64 => PartModel::F64(self.networks(&root, of, width, device, (Dtype::F64, double))?),
                 }
             }
-            (None, Some(kernel)) => {
+            (None, None, Some(kernel)) => {
+                let c = self.matrix(&format!("{root}coefficients"), train.rows(), train.targets.columns())?;
+                let name = &part.name;
+                let unknown = || self.wrong(format!("part {} is no kernel of a network", number + 1));
+                let of = (kernel.kernel(name)?.ok_or_else(unknown)?, self.metadata.preprocessing.targets.task());
+                let numbers = (kernel.ridge, kernel.inverse_temperature);
+                PartModel::Infinite(Box::new(KernelModel::restore(of, train.clone(), numbers, c, device)?))
+            }
+            (None, Some(kernel), None) => {
                 let c = self.matrix(&format!("{root}coefficients"), train.rows(), train.targets.columns())?;
                 let regression = scaled(kernel, (part.view.apply(&train.inputs), train.weights.clone()), c, device)?;
                 PartModel::Kernel(Box::new(KernelPart { regression, inverse_temperature: kernel.inverse_temperature }))

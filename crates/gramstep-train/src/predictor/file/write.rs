@@ -94,6 +94,9 @@ fn of_combination(path: &Path, combination: &Combination) -> Result<Vec<Tensor>>
             PartModel::Kernel(kernel) => {
                 tensors.push(matrix(format!("{root}coefficients"), kernel.regression.coefficients()));
             }
+            PartModel::Infinite(kernel) => {
+                tensors.push(matrix(format!("{root}coefficients"), kernel.coefficients()));
+            }
         }
     }
     Ok(tensors)

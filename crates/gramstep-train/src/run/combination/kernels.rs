@@ -3,17 +3,20 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use gramstep::Matrix;
-use gramstep::kernel::{ScaleOptions, ScaledFit, ScaledKind, ScaledRegression, fit_scales};
+use gramstep::kernel::{Ridge, ScaleOptions, ScaledFit, ScaledKind, ScaledRegression, fit_scales};
+use gramstep::{Device, Matrix};
 
 use super::rows::Rows;
 use crate::data::{Dataset, Task};
 use crate::error::Result;
-use crate::predictor::{KernelPart, Part, PartModel, View, inverse_temperature};
+use crate::predictor::{KernelModel, KernelPart, Part, PartModel, View, inverse_temperature};
 
 /// With fewer rows, or fewer a column than these, scales are fitted anew without each fold: else the weights believe
 /// them too much.
 const SURE: (usize, usize) = (500, 20);
+/// The kernel that has nothing to fit but κ, and the rows of which it is decomposed at most.
+const INFINITE: &str = "ntk:depth=3:relu";
+const MOST_DECOMPOSED: usize = 1000;
 /// But not without each single row.
 const MOST_FITS: usize = 20;
 
@@ -78,6 +81,20 @@ impl Fitting<'_> {
         let model = PartModel::Kernel(Box::new(KernelPart { regression, inverse_temperature: beta }));
         let part = Part { name: format!("kernel:{kind}"), weight: 1.0, view: view.clone(), model };
         Ok(Some(Tried { part, outputs, kind }))
+    }
+
+    /// The kernel of infinitely wide networks, of which every row is left out in closed form; none of many rows, nor after
+    /// the end.
+    pub(super) fn try_infinite(&self) -> Result<Option<(Part, Matrix<f64>)>> {
+        let all = &self.rows.all;
+        if all.rows() > MOST_DECOMPOSED || self.is_over() {
+            return Ok(None);
+        }
+        let device = Device::cpu(self.threads);
+        let model = KernelModel::fit(all.clone(), self.task, INFINITE.parse()?, Ridge::LeaveOneOut, &device)?;
+        let outputs = model.held_out()?.select_rows(&self.rows.places());
+        let model = PartModel::Infinite(Box::new(model));
+        Ok(Some((Part { name: INFINITE.to_owned(), weight: 1.0, view: View::default(), model }, outputs)))
     }
 
     /// What kernels are fitted to: classes less their mean.

@@ -223,6 +223,9 @@ fn kernels<T: Scalar>(
             }
         }
     }
+    if let Some((part, outputs)) = fitting.try_infinite()? {
+        candidates.push(Candidacy { part, outputs });
+    }
     observer.count("kernels", all, all);
     candidates.extend(tried.into_iter().map(|Tried { part, outputs, .. }| Candidacy { part, outputs }));
     Ok(left_out)
