@@ -219,7 +219,7 @@ class Data:
         classes: Sequence[str] | None = None,
         labels: str = "text",
         several: Sequence[tuple[str, str, str]] | None = None,
-        categories: Sequence[str] = ...
+        categories: Sequence[str] = ...,
         sample_weight: _Array | None = None,
         impute: bool = False,
     ) -> Data: ...
