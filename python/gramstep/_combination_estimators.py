@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, MultiOutputMixin, RegressorMixin
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted
 
 from gramstep._fit import (
     PredictsIntervals,
@@ -20,7 +19,6 @@ from gramstep._fit import (
     reporting,
     seed_of,
     validate_fit,
-    validate_predict,
     weigh_classes,
 )
 from gramstep._gramstep import fit
@@ -167,13 +165,7 @@ class GramstepRegressor(MultiOutputMixin, RegressorMixin, PredictsIntervals, _Co
         -------
         array of shape (m,) or (m, k), or two of them
         """
-        check_is_fitted(self)
-        X = validate_predict(self, X)
-        f = self._shaped(self._predictor.predict(X))
-        return (f, self._shaped(self._predictor.deviation(X))) if return_std else f
-
-    def _shaped(self, values):
-        return values[:, 0] if self._ndim == 1 and values.shape[1] == 1 else values
+        return self._predict(X, return_std)
 
 
 class GramstepClassifier(ClassifierMixin, PredictsSets, _Combination):
@@ -237,13 +229,3 @@ class GramstepClassifier(ClassifierMixin, PredictsSets, _Combination):
     def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
         """The logarithm of the probability of every class, (m, classes)."""
         return np.log(np.maximum(self.predict_proba(X), np.finfo(float).tiny))
-
-    def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        """The probability of every class, (m, classes)."""
-        check_is_fitted(self)
-        return self._predictor.predict(validate_predict(self, X))
-
-    def predict(self, X: Any) -> NDArray[Any]:
-        """The most probable class, (m,)."""
-        check_is_fitted(self)
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]

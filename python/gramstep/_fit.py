@@ -44,6 +44,16 @@ class SavesRun:
 class PredictsIntervals(SavesRun):
     """A fitted regressor that says how sure it is."""
 
+    def _predict(self, X, return_std):
+        """Targets in their own units, and the standard deviations of new observations if they are wanted."""
+        check_is_fitted(self)
+        X = validate_predict(self, X)
+        f = self._shaped(self._predictor.predict(X))
+        return (f, self._shaped(self._predictor.deviation(X))) if return_std else f
+
+    def _shaped(self, values):
+        return values[:, 0] if self._ndim == 1 and values.shape[1] == 1 else values
+
     def predict_interval(self, X: Any, level: float = 0.9) -> NDArray[np.float64]:
         """Lower and upper end of the interval that holds a new observation with probability ``level``.
 
@@ -61,14 +71,25 @@ class PredictsIntervals(SavesRun):
         array of shape (m, 2), of several targets (m, k, 2)
         """
         check_is_fitted(self)
-        if not 0.0 < level < 1.0:
-            raise ValueError(f"level = {level}: above 0 and below 1")
+        check_level(level)
         ends = self._predictor.interval(validate_predict(self, X), float(level))
         return ends if self._ndim == 1 else ends.reshape(len(ends), -1, 2)
 
 
 class PredictsSets(SavesRun):
     """A fitted classifier that says how sure it is."""
+
+    classes_: Any
+
+    def predict_proba(self, X: Any) -> NDArray[Any]:
+        """The probability of every class, (m, classes)."""
+        check_is_fitted(self)
+        return self._predictor.predict(validate_predict(self, X))
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """The most probable class, (m,)."""
+        check_is_fitted(self)
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
     def predict_set(self, X: Any, level: float = 0.9) -> NDArray[np.bool_]:
         """Which classes belong to the set that holds the right one with probability ``level``, most probable first in.
@@ -87,9 +108,14 @@ class PredictsSets(SavesRun):
         array of shape (m, classes)
         """
         check_is_fitted(self)
-        if not 0.0 < level < 1.0:
-            raise ValueError(f"level = {level}: above 0 and below 1")
+        check_level(level)
         return self._predictor.sets(validate_predict(self, X), float(level)) > 0.0
+
+
+def check_level(level):
+    """Whether it is the probability of an interval or a set."""
+    if not 0.0 < level < 1.0:
+        raise ValueError(f"level = {level}: above 0 and below 1")
 
 
 def validate_fit(estimator, X, y, *, reset=True, regression, several=False, least=2):

@@ -175,21 +175,16 @@ class KernelRegressor(MultiOutputMixin, RegressorMixin, PredictsIntervals, _Kern
         check_is_fitted(self)
         if return_std and return_cov:
             raise ValueError("return_std and return_cov: at most one of them")
+        if not return_cov:
+            return self._predict(X, return_std)
         X = validate_predict(self, X)
-        f = self._shaped(self._predictor.predict(X))
-        if return_std:
-            return f, self._shaped(self._predictor.deviation(X))
-        if return_cov:
-            covariances = self._predictor.covariance(X.astype(np.float64, copy=False))
-            return f, covariances[0] if self._ndim == 1 else np.stack(covariances, axis=-1)
-        return f
+        covariances = self._predictor.covariance(X.astype(np.float64, copy=False))
+        covariance = covariances[0] if self._ndim == 1 else np.stack(covariances, axis=-1)
+        return self._shaped(self._predictor.predict(X)), covariance
 
     @property
     def leave_one_out_(self) -> NDArray[Any]:
         return self._shaped(self._left_out())
-
-    def _shaped(self, values):
-        return values[:, 0] if self._ndim == 1 else values
 
 
 class KernelClassifier(ClassifierMixin, PredictsSets, _KernelEstimator):
@@ -217,16 +212,6 @@ class KernelClassifier(ClassifierMixin, PredictsSets, _KernelEstimator):
         check_classification_targets(y)
         self.classes_, labels = encode_classes(y)
         return self._fit(make_data(self, X, labels, sample_weight, self.classes_), X, labels, sample_weight)
-
-    def predict_proba(self, X: Any) -> NDArray[Any]:
-        """The probability of every class, (m, classes)."""
-        check_is_fitted(self)
-        return self._predictor.predict(validate_predict(self, X))
-
-    def predict(self, X: Any) -> NDArray[Any]:
-        """The most probable class, (m,)."""
-        check_is_fitted(self)
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
     @property
     def leave_one_out_(self) -> NDArray[Any]:

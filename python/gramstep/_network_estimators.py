@@ -301,13 +301,7 @@ class GramGaussNewtonRegressor(MultiOutputMixin, RegressorMixin, PredictsInterva
         -------
         array of shape (m,) or (m, k), or two of them; with several quantiles (m, k · levels)
         """
-        check_is_fitted(self)
-        X = validate_predict(self, X)
-        f = self._shaped(self._predictor.predict(X))
-        return (f, self._shaped(self._predictor.deviation(X))) if return_std else f
-
-    def _shaped(self, values):
-        return values[:, 0] if self._ndim == 1 and values.shape[1] == 1 else values
+        return self._predict(X, return_std)
 
 
 class GramGaussNewtonClassifier(ClassifierMixin, PredictsSets, _NetworkEstimator):

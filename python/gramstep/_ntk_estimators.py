@@ -6,10 +6,9 @@ import json
 import numbers
 from typing import Any
 
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin, MultiOutputMixin, RegressorMixin
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted
 
 from gramstep._fit import (
     PredictsIntervals,
@@ -19,7 +18,6 @@ from gramstep._fit import (
     make_data,
     reporting,
     validate_fit,
-    validate_predict,
 )
 from gramstep._gramstep import fit, kernel_name
 
@@ -145,13 +143,7 @@ class NTKRegressor(MultiOutputMixin, RegressorMixin, PredictsIntervals, _NTKEsti
 
     def predict(self, X: Any, return_std: bool = False) -> Any:
         """Targets in their own units, and the standard deviation of a new observation if it is wanted, noise included."""
-        check_is_fitted(self)
-        X = validate_predict(self, X)
-        f = self._shaped(self._predictor.predict(X))
-        return (f, self._shaped(self._predictor.deviation(X))) if return_std else f
-
-    def _shaped(self, values):
-        return values[:, 0] if self._ndim == 1 else values
+        return self._predict(X, return_std)
 
 
 class NTKClassifier(ClassifierMixin, PredictsSets, _NTKEstimator):
@@ -179,13 +171,3 @@ class NTKClassifier(ClassifierMixin, PredictsSets, _NTKEstimator):
         check_classification_targets(y)
         self.classes_, labels = encode_classes(y)
         return self._fit(make_data(self, X, labels, sample_weight, self.classes_))
-
-    def predict_proba(self, X: Any) -> NDArray[Any]:
-        """The probability of every class, (m, classes)."""
-        check_is_fitted(self)
-        return self._predictor.predict(validate_predict(self, X))
-
-    def predict(self, X: Any) -> NDArray[Any]:
-        """The most probable class, (m,)."""
-        check_is_fitted(self)
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gramstep._frame import cells
+from gramstep._fit import check_level
 from gramstep._gramstep import Model, Predictor
 
 
@@ -106,8 +107,7 @@ class Run:
     def predict_interval(self, table: Any, level: float = 0.9) -> NDArray[np.float64]:
         """Lower and upper end of the interval that holds a new observation with probability ``level``: (m, 2), of
         several targets (m, targets, 2)."""
-        if not 0.0 < level < 1.0:
-            raise ValueError(f"level = {level}: above 0 and below 1")
+        check_level(level)
         values = self._predict(table, interval=float(level))["values"].reshape(-1, len(self.targets), 3)[:, :, 1:]
         return values[:, 0] if len(self.targets) == 1 else values
 

@@ -53,9 +53,29 @@ pub fn permutation(n: usize, seed: u64, purpose: Purpose, step: u64) -> Vec<usiz
     order
 }
 
+/// At most so many of 0..n in ascending order, the first ones of the [`permutation`] of this name.
+#[must_use]
+pub fn choice(n: usize, most: usize, seed: u64, purpose: Purpose, step: u64) -> Vec<usize> {
+    if n <= most {
+        return (0..n).collect();
+    }
+    let mut chosen = permutation(n, seed, purpose, step);
+    chosen.truncate(most);
+    chosen.sort_unstable();
+    chosen
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_choice_is_the_beginning_of_the_permutation_in_order() {
+        assert_eq!(choice(5, 5, 3, Purpose::Split, 1), [0, 1, 2, 3, 4]);
+        let chosen = choice(50, 7, 3, Purpose::Split, 1);
+        let order = permutation(50, 3, Purpose::Split, 1);
+        assert!(chosen.len() == 7 && chosen.is_sorted() && order[..7].iter().all(|i| chosen.contains(i)));
+    }
 
     #[test]
     fn a_permutation_has_every_number_once_and_depends_on_the_step() {

@@ -15,7 +15,7 @@ use super::options::AttackOptions;
 use super::report::{AttackReport, ColumnMove, RobustMetrics, SCHEMA_VERSION};
 use super::transfer::{Other, Perturbed};
 use super::{examples, page, threat};
-use crate::data::permutation::permutation;
+use crate::data::permutation::choice;
 use crate::data::{Dataset, Preprocessing, Source, Targets, WeightedRows};
 use crate::error::{Error, Result};
 use crate::folder::check_output;
@@ -136,9 +136,7 @@ impl Under<'_> {
 /// As many rows as are wanted, drawn at random over all and in their order.
 fn chosen((rows, weights): WeightedRows, options: &AttackOptions) -> WeightedRows {
     let Some(wanted) = options.rows.filter(|wanted| *wanted < rows.len()) else { return (rows, weights) };
-    let mut places = permutation(rows.len(), options.seed, Purpose::Perturbation, 0);
-    places.truncate(wanted);
-    places.sort_unstable();
+    let places = choice(rows.len(), wanted, options.seed, Purpose::Perturbation, 0);
     let weights = weights.map(|weights| places.iter().map(|&at| weights[at]).collect());
     (places.into_iter().map(|at| rows[at]).collect(), weights)
 }

@@ -46,10 +46,14 @@ impl<T: Scalar> Dataset<T> {
         self.weights.as_ref().map_or(self.rows() as f64, |weights| weights.iter().sum())
     }
 
+    /// The weight of a row, 1 where all count the same.
+    pub(crate) fn weight(&self, row: usize) -> f64 {
+        self.weights.as_ref().map_or(1.0, |weights| weights[row])
+    }
+
     /// The mean of every target, rows counted by their weights: the constants that fit best.
     pub(crate) fn mean_targets(&self) -> Vec<f64> {
-        let weight = |i: usize| self.weights.as_ref().map_or(1.0, |weights| weights[i]);
-        let sum = |a: usize| (0..self.rows()).map(|i| weight(i) * self.targets[(i, a)].to_f64()).sum::<f64>();
+        let sum = |a: usize| (0..self.rows()).map(|i| self.weight(i) * self.targets[(i, a)].to_f64()).sum::<f64>();
         (0..self.targets.columns()).map(|a| sum(a) / self.total_weight()).collect()
     }
 

@@ -1,3 +1,3 @@
-//! Seeded permutations: the order of samples and the split of rows.
+//! Seeded permutations and choices: the order of samples, the split of rows, some of many.
 
-pub(crate) use gramstep::random::permutation;
+pub(crate) use gramstep::random::{choice, permutation};

@@ -6,11 +6,9 @@
 //!
 //! With few such rows the most probable classes whose probabilities add up to the level.
 
+use super::conformal::{FEWEST, ranked};
 use crate::outcome::HeldOut;
 use crate::outcome::metrics::{largest, softmax};
-
-/// With fewer rows the probabilities are believed.
-const FEWEST: usize = 20;
 
 /// What the right classes of rows that were not seen lacked in probability.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,9 +33,8 @@ impl ClassSets {
     /// Which classes belong to the set of a row, of whose classes these are the probabilities.
     #[must_use]
     pub fn holds(&self, probabilities: &[f64], level: f64) -> Vec<bool> {
-        let m = self.scores.len();
         let best = largest(probabilities);
-        if m < FEWEST {
+        if self.scores.len() < FEWEST {
             let mut order: Vec<usize> = (0..probabilities.len()).collect();
             order.sort_by(|&a, &b| probabilities[b].total_cmp(&probabilities[a]));
             let (mut sum, mut holds) = (0.0, vec![false; probabilities.len()]);
@@ -47,9 +44,7 @@ impl ClassSets {
             }
             return holds;
         }
-        #[allow(clippy::cast_sign_loss)] // a level is above 0
-        let rank = ((m + 1) as f64 * level).ceil() as usize;
-        let least = if rank > m { 0.0 } else { 1.0 - self.scores[rank.max(1) - 1] };
+        let least = ranked(&self.scores, level).map_or(0.0, |score| 1.0 - score);
         probabilities.iter().enumerate().map(|(class, &p)| p >= least || class == best).collect()
     }
 }

@@ -3,20 +3,24 @@
 use gramstep::Activation;
 
 /// With fewer scores an interval is that of a normal distribution.
-const FEWEST: usize = 20;
+pub(super) const FEWEST: usize = 20;
 
 /// The ⌈(m + 1)·level⌉-th smallest of m ascending scores (vovk2005); of few scores the normal quantile times `unit`, the
 /// standard deviation in their unit.
 pub(super) fn quantile(scores: &[f64], level: f64, unit: f64) -> f64 {
     let m = scores.len();
-    #[allow(clippy::cast_sign_loss)] // a level is above 0
-    let rank = ((m + 1) as f64 * level).ceil() as usize;
-    match m {
-        0..FEWEST => unit * half_width(level),
-        // So near to 1 that no score tells: the largest one, stretched as a normal distribution would be.
-        _ if rank > m => scores[m - 1] * half_width(level) / half_width(m as f64 / (m + 1) as f64),
-        _ => scores[rank.max(1) - 1],
+    if m < FEWEST {
+        return unit * half_width(level);
     }
+    // So near to 1 that no score tells: the largest one, stretched as a normal distribution would be.
+    ranked(scores, level).unwrap_or_else(|| scores[m - 1] * half_width(level) / half_width(m as f64 / (m + 1) as f64))
+}
+
+/// The ⌈(m + 1)·level⌉-th smallest of m ascending scores; none where these are too few for the level.
+pub(super) fn ranked(scores: &[f64], level: f64) -> Option<f64> {
+    #[allow(clippy::cast_sign_loss)] // a level is above 0
+    let rank = ((scores.len() + 1) as f64 * level).ceil() as usize;
+    scores.get(rank.max(1) - 1).copied()
 }
 
 /// The half width, in standard deviations, of a Gaussian interval of this probability: √2·erf⁻¹(q).

@@ -3,7 +3,7 @@
 use gramstep::Scalar;
 use gramstep::random::Purpose;
 
-use crate::data::permutation::permutation;
+use crate::data::permutation::choice;
 use crate::data::{Dataset, Problem};
 use crate::error::Result;
 
@@ -56,9 +56,7 @@ impl Known {
         let judging = validation.map_or(0, Dataset::rows);
         let total = judging + train.rows();
         let most = (RESIDUALS / train.targets.columns().max(1)).min(NUMBERS / train.inputs.columns().max(1)).max(2);
-        let mut places = permutation(total, seed, Purpose::Split, 1);
-        places.truncate(most);
-        places.sort_unstable();
+        let places = choice(total, most, seed, Purpose::Split, 1);
         let (first, others) = places.split_at(places.partition_point(|&place| place < judging));
         let others: Vec<usize> = others.iter().map(|place| place - judging).collect();
         let train: Dataset<f64> = train.select(&others).into_type();

@@ -15,7 +15,7 @@ use gramstep::kernel::{ScaleOptions, ScaledKind, ScaledRegression, fit_scales};
 use gramstep::random::Purpose;
 
 use super::conformal::quantile;
-use crate::data::permutation::permutation;
+use crate::data::permutation::choice;
 use crate::error::Result;
 use crate::outcome::HeldOut;
 
@@ -53,9 +53,8 @@ impl Spread {
         }
         let roots = Matrix::from_fn(n, k, |i, a| (y[(i, a)] - f[(i, a)]).abs().sqrt());
         let mean: Vec<f64> = (0..k).map(|a| (0..n).map(|i| roots[(i, a)]).sum::<f64>() / n as f64).collect();
-        let mut places = permutation(n, seed, Purpose::Split, 3);
-        places.truncate((MOST / k).min(NUMBERS / unseen.rows.inputs.columns().max(1)).max(2));
-        places.sort_unstable();
+        let most = (MOST / k).min(NUMBERS / unseen.rows.inputs.columns().max(1)).max(2);
+        let places = choice(n, most, seed, Purpose::Split, 3);
         let mut spread = Self { mean, regression: None, scores: Vec::new(), factors: Vec::new() };
         let mut scales = Matrix::from_fn(n, k, |_, a| spread.mean[a].powi(2));
         if places.len() >= FEWEST {

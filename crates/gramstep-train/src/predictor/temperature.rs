@@ -14,8 +14,7 @@ use crate::outcome::metrics::log_sum_exp;
 /// would make β infinite, and the first one that is not would be sure to be wrong.
 pub(crate) fn inverse_temperature(unseen: &Matrix<f64>, rows: &Dataset<f64>) -> f64 {
     let y = &rows.targets;
-    let weight = |i: usize| rows.weights.as_ref().map_or(1.0, |weights| weights[i]);
-    let total: f64 = (0..y.rows()).map(weight).sum();
+    let total: f64 = (0..y.rows()).map(|i| rows.weight(i)).sum();
     let doubt = 1.0 / (total + 1.0);
     best(|beta| {
         (0..y.rows())
@@ -23,7 +22,7 @@ pub(crate) fn inverse_temperature(unseen: &Matrix<f64>, rows: &Dataset<f64>) -> 
                 let scaled: Vec<f64> = unseen.row(i).iter().map(|f| beta * f).collect();
                 let own: f64 = scaled.iter().zip(y.row(i)).map(|(f, y)| f * y).sum();
                 let mean = scaled.iter().sum::<f64>() / scaled.len() as f64;
-                weight(i) * (log_sum_exp(&scaled) - (1.0 - doubt) * own - doubt * mean)
+                rows.weight(i) * (log_sum_exp(&scaled) - (1.0 - doubt) * own - doubt * mean)
             })
             .sum()
     })
@@ -32,11 +31,10 @@ pub(crate) fn inverse_temperature(unseen: &Matrix<f64>, rows: &Dataset<f64>) -> 
 /// The same for labels of 0 and 1, of which outputs above 0 are for 1.
 pub(crate) fn inverse_temperature_of_labels(unseen: &Matrix<f64>, rows: &Dataset<f64>) -> f64 {
     let y = &rows.targets;
-    let weight = |i: usize| rows.weights.as_ref().map_or(1.0, |weights| weights[i]);
     best(|beta| {
         let loss = |i: usize| {
             let scaled: Vec<f64> = unseen.row(i).iter().map(|f| beta * f).collect();
-            weight(i) * LogisticLoss.value(&scaled, y.row(i))
+            rows.weight(i) * LogisticLoss.value(&scaled, y.row(i))
         };
         (0..y.rows()).map(loss).sum()
     })

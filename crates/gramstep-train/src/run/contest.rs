@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use gramstep::{Matrix, Scalar};
 
 use super::assignment::Assignment;
-use super::combination::{Combined, Recipe, combine, others, wants_others};
+use super::combination::{Combined, Recipe, combine, others};
 use super::fitted::Fitted;
 use super::judged::Judged;
 use super::kept::Kept;
@@ -62,7 +62,10 @@ pub(super) fn decide<T: Scalar>(
         }
         Ok(Errors { spread: Spread::fit(&unseen, plan.seed(), threads)?.map(Arc::new), sets: None })
     };
-    let Some(judged) = Judged::of(problem, &fitted, threads)? else {
+    let combined = combination(of, plan, &fitted, observer)?;
+    // A combination has its own line.
+    let rivals = combined.is_none().then_some(threads);
+    let Some(judged) = Judged::of(problem, &fitted, rivals)? else {
         let (unseen, candidates) = (None, Vec::new());
         return Ok(Winner {
             fitted,
@@ -75,7 +78,7 @@ pub(super) fn decide<T: Scalar>(
     };
     let rows = if problem.validation.is_some() { "validation rows" } else { "rows left out" };
     let constant = judged.constant();
-    if let Some(combined) = combination(of, plan, &fitted, observer)? {
+    if let Some(combined) = combined {
         let mut candidates = combined.candidates;
         candidates.push(constant);
         let kept: Vec<usize> = (0..candidates.len()).filter(|&at| candidates[at].kept).collect();
@@ -142,11 +145,9 @@ fn combination<T: Scalar>(
 /// Other networks for a combination on many rows, in at most half of the time that is left; none if they fail.
 fn more_networks<T: Scalar>(of: &Assignment<'_, T>, plan: &Plan, left: Option<Duration>) -> Result<Option<Fitted<T>>> {
     let Plan::Networks(settings) = plan else { return Ok(None) };
-    if !wants_others(of.problem, settings) {
-        return Ok(None);
-    }
+    let Some(others) = others(of.problem, settings)? else { return Ok(None) };
     let time_limit = left.map(|left| TimeLimit(left / 2));
-    let settings = Settings { time_limit, candidates: Candidates::NETWORKS, ..others(settings)? };
+    let settings = Settings { time_limit, candidates: Candidates::NETWORKS, ..others };
     let fitted = networks::fit(of, &settings, &mut Kept::nothing(), &mut Silent)?;
     Ok(Some(fitted).filter(|fitted| fitted.fit.failure.is_none() && fitted.fit.best_epoch.is_some()))
 }

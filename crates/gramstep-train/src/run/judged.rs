@@ -18,13 +18,17 @@ pub(super) struct Judged {
     pub(super) own: Metrics,
     /// The loss of the constant there.
     constant: f64,
-    /// None where it cannot be judged by them.
+    /// None where it cannot be judged by them, or is not asked for.
     pub(super) reference: Option<Reference>,
 }
 
 impl Judged {
-    /// None where no rows judge.
-    pub(super) fn of<T: Scalar>(problem: &Problem<T>, fitted: &Fitted<T>, threads: usize) -> Result<Option<Self>> {
+    /// None where no rows judge; without `rivals`, the threads that may fit them, beside the constant alone.
+    pub(super) fn of<T: Scalar>(
+        problem: &Problem<T>,
+        fitted: &Fitted<T>,
+        rivals: Option<usize>,
+    ) -> Result<Option<Self>> {
         let targets = &problem.preprocessing.targets;
         let (own, rows): (Metrics, &Dataset<T>) = match (&fitted.held_out, &problem.validation) {
             (Some(held_out), _) => (held_out.measure(targets), &held_out.rows),
@@ -33,7 +37,10 @@ impl Judged {
         };
         let constant = loss_of_constant(&problem.train, rows, targets);
         let trained_on = fitted.train.as_ref().unwrap_or(&problem.train);
-        let reference = Reference::of(problem, fitted.held_out.as_ref(), trained_on, threads)?;
+        let reference = match rivals {
+            Some(threads) => Reference::of(problem, fitted.held_out.as_ref(), trained_on, threads)?,
+            None => None,
+        };
         Ok(Some(Self { own, constant, reference }))
     }
 

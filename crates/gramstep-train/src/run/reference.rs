@@ -6,7 +6,7 @@ use gramstep::model::{Average, Shape};
 use gramstep::random::Purpose;
 use gramstep::{Architecture, Matrix, Model, Scalar};
 
-use crate::data::permutation::permutation;
+use crate::data::permutation::choice;
 use crate::data::{Dataset, Inputs, Problem, Targets, Task};
 use crate::error::Result;
 use crate::outcome::HeldOut;
@@ -156,14 +156,8 @@ fn some_rows<T: Scalar>(rows: &Dataset<T>, inputs: &Inputs) -> (Dataset<f64>, bo
     let columns = rows.inputs.columns().max(1);
     let most = (NUMBERS / columns).min(ROWS).max(ROWS_PER_COLUMN * columns);
     let whole = rows.rows() <= most;
-    let mut chosen: Dataset<f64> = if whole {
-        rows.cast()
-    } else {
-        let mut places = permutation(rows.rows(), 0, Purpose::Split, 2);
-        places.truncate(most);
-        places.sort_unstable();
-        rows.select(&places).into_type()
-    };
+    let mut chosen: Dataset<f64> =
+        if whole { rows.cast() } else { rows.select(&choice(rows.rows(), most, 0, Purpose::Split, 2)).into_type() };
     inputs.unbound(&mut chosen.inputs);
     (chosen, whole)
 }

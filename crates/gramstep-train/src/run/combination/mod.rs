@@ -25,7 +25,7 @@ use super::reference;
 use crate::data::{Dataset, Problem, Task};
 use crate::error::Result;
 use crate::outcome::event::Observer;
-use crate::outcome::metrics::{Metrics, measure};
+use crate::outcome::metrics::{Metrics, loss_of_outputs, measure};
 use crate::outcome::{Candidate, HeldOut};
 use crate::predictor::{Combination, Learned, Part, PartModel, View, combined, inverse_temperature};
 use crate::settings::Settings;
@@ -76,17 +76,11 @@ struct Candidacy {
     outputs: Matrix<f64>,
 }
 
-/// Whether other networks are worth a try beside these: of many rows, where one architecture was trained without a choice.
-pub(super) fn wants_others<T>(problem: &Problem<T>, settings: &Settings) -> bool
-where
-    T: Scalar,
-{
-    problem.train.rows() > MANY && settings.model.to_string() == DEFAULT
-}
-
-/// The settings of the other networks.
-pub(super) fn others(settings: &Settings) -> Result<Settings> {
-    Ok(Settings { model: SMALL.parse()?, ..settings.clone() })
+/// The settings of other networks that are worth a try beside these: of many rows, where one architecture was trained
+/// without a choice.
+pub(super) fn others<T: Scalar>(problem: &Problem<T>, settings: &Settings) -> Result<Option<Settings>> {
+    let wanted = problem.train.rows() > MANY && settings.model.to_string() == DEFAULT;
+    wanted.then(|| Ok(Settings { model: SMALL.parse()?, ..settings.clone() })).transpose()
 }
 
 /// Weighs networks, others, kernels and a line; none where no rows judge.
@@ -135,15 +129,14 @@ pub(super) fn combine<T: Scalar>(
     if task == Task::Classification {
         whole.as_mut_slice().iter_mut().for_each(|f| *f *= beta);
     }
-    let judge = |f: &Matrix<f64>| measure(f, &unseen.targets, unseen.weights.as_deref(), targets);
     let told = candidates.iter().zip(&found).map(|(candidate, &weight)| Candidate {
         model: candidate.part.name.clone(),
-        loss: judge(&candidate.outputs).loss,
+        loss: loss_of_outputs(&candidate.outputs, &unseen, targets),
         kept: weight > 0.0,
         weight: Some(weight),
     });
     let told = told.collect();
-    let metrics = judge(&whole);
+    let metrics = measure(&whole, &unseen.targets, unseen.weights.as_deref(), targets);
     let parts = candidates.into_iter().zip(&found).filter(|(_, weight)| **weight > 0.0);
     let parts = parts.map(|(candidate, &weight)| Part { weight, ..candidate.part }).collect();
     let (judging, device) = (rows.places(), Device::cpu(threads));
@@ -207,7 +200,7 @@ fn kernels<T: Scalar>(
     }
     let unseen = fitting.rows.unseen();
     let targets = &problem.preprocessing.targets;
-    let loss = |tried: &Tried| measure(&tried.outputs, &unseen.targets, unseen.weights.as_deref(), targets).loss;
+    let loss = |tried: &Tried| loss_of_outputs(&tried.outputs, &unseen, targets);
     for (number, (what, view)) in views.iter().enumerate() {
         for shares in [false, true] {
             observer.count("kernels", all - 2 * (views.len() - number) + usize::from(shares), all);

@@ -45,9 +45,8 @@ pub(super) fn weights(task: Task, parts: &[&Matrix<f64>], rows: &Dataset<f64>) -
 /// By coordinate descent on the normal equations, which are few.
 fn of_squares(parts: &[&Matrix<f64>], rows: &Dataset<f64>) -> Vec<f64> {
     let (m, n) = (parts.len(), rows.rows());
-    let v = |i: usize| rows.weights.as_ref().map_or(1.0, |weights| weights[i]);
     let inner = |f: &Matrix<f64>, g: &Matrix<f64>| -> f64 {
-        (0..n).map(|i| v(i) * f.row(i).iter().zip(g.row(i)).map(|(f, g)| f * g).sum::<f64>()).sum()
+        (0..n).map(|i| rows.weight(i) * f.row(i).iter().zip(g.row(i)).map(|(f, g)| f * g).sum::<f64>()).sum()
     };
     let prior = prior(parts, rows);
     let mut gram = Matrix::from_fn(m, m, |c, e| if e <= c { inner(parts[c], parts[e]) } else { 0.0 });
@@ -74,10 +73,9 @@ fn of_squares(parts: &[&Matrix<f64>], rows: &Dataset<f64>) -> Vec<f64> {
 /// ρ: n rows of the error of the best part would be that error times n.
 fn prior(parts: &[&Matrix<f64>], rows: &Dataset<f64>) -> f64 {
     let (n, k, total) = (rows.rows(), rows.targets.columns() as f64, rows.total_weight());
-    let v = |i: usize| rows.weights.as_ref().map_or(1.0, |weights| weights[i]);
     let error =
         |f: &Matrix<f64>, i: usize| f.row(i).iter().zip(rows.targets.row(i)).map(|(f, y)| (f - y).powi(2)).sum::<f64>();
-    let mean = |f: &&Matrix<f64>| (0..n).map(|i| v(i) * error(f, i)).sum::<f64>() / (total * k);
+    let mean = |f: &&Matrix<f64>| (0..n).map(|i| rows.weight(i) * error(f, i)).sum::<f64>() / (total * k);
     let least = parts.iter().map(mean).fold(f64::INFINITY, f64::min).max(f64::MIN_POSITIVE);
     least * k * (PRIOR.0 * total + PRIOR.1)
 }
@@ -85,7 +83,6 @@ fn prior(parts: &[&Matrix<f64>], rows: &Dataset<f64>) -> f64 {
 /// By expectation and maximisation, which never lowers the likelihood.
 fn of_likelihood(parts: &[&Matrix<f64>], rows: &Dataset<f64>) -> Vec<f64> {
     let (m, n) = (parts.len(), rows.rows());
-    let v = |i: usize| rows.weights.as_ref().map_or(1.0, |weights| weights[i]);
     let own = |f: &Matrix<f64>, i: usize| {
         let logit: f64 = f.row(i).iter().zip(rows.targets.row(i)).map(|(f, y)| f * y).sum();
         (logit - log_sum_exp(f.row(i))).exp().max(f64::MIN_POSITIVE)
@@ -97,7 +94,7 @@ fn of_likelihood(parts: &[&Matrix<f64>], rows: &Dataset<f64>) -> Vec<f64> {
         for (i, p) in p.iter().enumerate() {
             let mean: f64 = w.iter().zip(p).map(|(w, p)| w * p).sum();
             for ((count, w), p) in counts.iter_mut().zip(&w).zip(p) {
-                *count += v(i) * w * p / mean;
+                *count += rows.weight(i) * w * p / mean;
             }
         }
         let total: f64 = counts.iter().sum();

@@ -6,7 +6,7 @@ use super::kind::ScaledKind;
 use super::objective::{Rows, ScaleObjective};
 use crate::device::Device;
 use crate::error::{Error, Result, check_extent, check_positive, check_setting};
-use crate::random::{Purpose, permutation};
+use crate::random::{Purpose, choice};
 use crate::solve::minimise;
 use crate::view::Matrix;
 
@@ -96,7 +96,7 @@ pub fn fit_scales(
     check(x, y, weights, options)?;
     let columns = x.columns();
     let unit = weights.map_or(1.0, |weights| weights.iter().map(|weight| weight / weights.len() as f64).sum());
-    let chosen = chosen(x.rows(), options);
+    let chosen = choice(x.rows(), options.rows, options.seed, Purpose::Split, 0);
     let x = x.select_rows(&chosen);
     let column = |a: usize| chosen.iter().map(|&i| y[(i, a)]).collect::<Vec<f64>>();
     let rows = Rows {
@@ -155,17 +155,6 @@ fn check_start(start: &ScaledFit, kind: ScaledKind, columns: usize) -> Result<()
     }
     let reason = format!("it is of the kernel {}, the fit of {kind}", start.kernel.kind());
     Err(Error::Conflict { what: "start of a fit of scales", reason })
-}
-
-/// The rows that are looked at, in their order.
-fn chosen(n: usize, options: &ScaleOptions<'_>) -> Vec<usize> {
-    if n <= options.rows {
-        return (0..n).collect();
-    }
-    let mut chosen = permutation(n, options.seed, Purpose::Split, 0);
-    chosen.truncate(options.rows);
-    chosen.sort_unstable();
-    chosen
 }
 
 fn no_evidence(size: usize) -> Error {
