@@ -151,7 +151,7 @@ class GramstepRegressor(MultiOutputMixin, RegressorMixin, PredictsIntervals, _Co
         self._ndim = y.ndim
         return self._train(make_data(self, X, y, sample_weight))
 
-    def predict(self, X: Any, return_std: bool = False) -> Any:
+    def predict(self, X: Any, return_std: bool = False, return_cov: bool = False) -> Any:
         """Targets in their own units.
 
         Parameters
@@ -160,12 +160,14 @@ class GramstepRegressor(MultiOutputMixin, RegressorMixin, PredictsIntervals, _Co
         return_std : bool
             Whether to return the standard deviation of a new observation too, noise included: of a combination by the
             size of its errors on rows that it had not seen.
+        return_cov : bool
+            Whether to return the covariance of new observations among themselves instead, (m, m) or (m, m, k).
 
         Returns
         -------
         array of shape (m,) or (m, k), or two of them
         """
-        return self._predict(X, return_std)
+        return self._predict(X, return_std, return_cov)
 
 
 class GramstepClassifier(ClassifierMixin, PredictsSets, _Combination):

@@ -44,12 +44,20 @@ class SavesRun:
 class PredictsIntervals(SavesRun):
     """A fitted regressor that says how sure it is."""
 
-    def _predict(self, X, return_std):
-        """Targets in their own units, and the standard deviations of new observations if they are wanted."""
+    def _predict(self, X, return_std, return_cov=False):
+        """Targets in their own units, and the standard deviations of new observations or their covariance if one of them
+        is wanted."""
         check_is_fitted(self)
+        if return_std and return_cov:
+            raise ValueError("return_std and return_cov: at most one of them")
         X = validate_predict(self, X)
         f = self._shaped(self._predictor.predict(X))
-        return (f, self._shaped(self._predictor.deviation(X))) if return_std else f
+        if return_std:
+            return f, self._shaped(self._predictor.deviation(X))
+        if return_cov:
+            covariances = self._predictor.covariance(_double(X))
+            return f, covariances[0] if self._ndim == 1 else np.stack(covariances, axis=-1)
+        return f
 
     def _shaped(self, values):
         return values[:, 0] if self._ndim == 1 and values.shape[1] == 1 else values
@@ -74,6 +82,32 @@ class PredictsIntervals(SavesRun):
         check_level(level)
         ends = self._predictor.interval(validate_predict(self, X), float(level))
         return ends if self._ndim == 1 else ends.reshape(len(ends), -1, 2)
+
+
+    def sample_y(self, X: Any, n_samples: int = 1, random_state: Any = 0) -> NDArray[np.float64]:
+        """Draws of new observations at ``X``, noise included, the rows of a draw together.
+
+        What errors of near rows have in common is the same in a draw, so that a sum or a maximum over rows is drawn too.
+        Draws are normal with the covariance of ``predict(X, return_cov=True)``; of a target whose logarithm is learned,
+        their logarithms are. Several targets are drawn independently.
+
+        Parameters
+        ----------
+        X : array or frame of shape (m, d)
+            Memory grows with m².
+        n_samples : int
+        random_state : int, RandomState or None
+
+        Returns
+        -------
+        array of shape (m, n_samples), of several targets (m, k, n_samples)
+        """
+        check_is_fitted(self)
+        if not isinstance(n_samples, numbers.Integral) or n_samples < 1:
+            raise ValueError(f"n_samples = {n_samples!r}: a whole number of at least 1")
+        draws = self._predictor.draws(_double(validate_predict(self, X)), int(n_samples), seed_of(random_state))
+        draws = np.stack(draws, axis=-1)
+        return draws[:, 0] if self._ndim == 1 and draws.shape[1] == 1 else draws
 
 
 class PredictsSets(SavesRun):
@@ -146,6 +180,11 @@ def validate_predict(estimator, X):
         X = validate_data(estimator, X, reset=False, skip_check_array=True)
         return Frame.of(X, getattr(estimator, "feature_names_in_", None))
     return validate_data(estimator, X, reset=False, dtype=DTYPES, ensure_all_finite=_finite(estimator))
+
+
+def _double(X):
+    """X in double precision, in which rows are judged together."""
+    return X if isinstance(X, Frame) else X.astype(np.float64, copy=False)
 
 
 def _finite(estimator):

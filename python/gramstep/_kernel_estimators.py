@@ -21,7 +21,6 @@ from gramstep._fit import (
     reporting,
     seed_of,
     validate_fit,
-    validate_predict,
 )
 from gramstep._gramstep import fit
 
@@ -172,15 +171,7 @@ class KernelRegressor(MultiOutputMixin, RegressorMixin, PredictsIntervals, _Kern
     def predict(self, X: Any, return_std: bool = False, return_cov: bool = False) -> Any:
         """Targets in their own units, and if it is wanted the standard deviation of new observations, (m,) or (m, k), or
         their covariance, (m, m) or (m, m, k), noise included."""
-        check_is_fitted(self)
-        if return_std and return_cov:
-            raise ValueError("return_std and return_cov: at most one of them")
-        if not return_cov:
-            return self._predict(X, return_std)
-        X = validate_predict(self, X)
-        covariances = self._predictor.covariance(X.astype(np.float64, copy=False))
-        covariance = covariances[0] if self._ndim == 1 else np.stack(covariances, axis=-1)
-        return self._shaped(self._predictor.predict(X)), covariance
+        return self._predict(X, return_std, return_cov)
 
     @property
     def leave_one_out_(self) -> NDArray[Any]:

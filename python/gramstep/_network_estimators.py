@@ -287,7 +287,7 @@ class GramGaussNewtonRegressor(MultiOutputMixin, RegressorMixin, PredictsInterva
         self._ndim = y.ndim
         return self._pass(make_data(self, X, y, sample_weight))
 
-    def predict(self, X: Any, return_std: bool = False) -> Any:
+    def predict(self, X: Any, return_std: bool = False, return_cov: bool = False) -> Any:
         """Targets in their own units.
 
         Parameters
@@ -296,12 +296,14 @@ class GramGaussNewtonRegressor(MultiOutputMixin, RegressorMixin, PredictsInterva
         return_std : bool
             Whether to return the standard deviation of a new observation too, noise included: by the linearised
             Laplace approximation on at most 1000 training rows, as ``gramstep predict --std`` does.
+        return_cov : bool
+            Whether to return the covariance of new observations among themselves instead, (m, m) or (m, m, k).
 
         Returns
         -------
         array of shape (m,) or (m, k), or two of them; with several quantiles (m, k · levels)
         """
-        return self._predict(X, return_std)
+        return self._predict(X, return_std, return_cov)
 
 
 class GramGaussNewtonClassifier(ClassifierMixin, PredictsSets, _NetworkEstimator):

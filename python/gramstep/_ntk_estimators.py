@@ -141,9 +141,10 @@ class NTKRegressor(MultiOutputMixin, RegressorMixin, PredictsIntervals, _NTKEsti
         self._ndim = y.ndim
         return self._fit(make_data(self, X, y, sample_weight))
 
-    def predict(self, X: Any, return_std: bool = False) -> Any:
-        """Targets in their own units, and the standard deviation of a new observation if it is wanted, noise included."""
-        return self._predict(X, return_std)
+    def predict(self, X: Any, return_std: bool = False, return_cov: bool = False) -> Any:
+        """Targets in their own units, and if it is wanted the standard deviation of new observations, (m,) or (m, k), or
+        their covariance, (m, m) or (m, m, k), noise included."""
+        return self._predict(X, return_std, return_cov)
 
 
 class NTKClassifier(ClassifierMixin, PredictsSets, _NTKEstimator):

@@ -111,6 +111,15 @@ class Run:
         values = self._predict(table, interval=float(level))["values"].reshape(-1, len(self.targets), 3)[:, :, 1:]
         return values[:, 0] if len(self.targets) == 1 else values
 
+    def sample_y(self, table: Any, n_samples: int = 1, random_state: int = 0) -> NDArray[np.float64]:
+        """Draws of new observations, noise included, the rows of a draw together, as ``gramstep predict --samples`` writes
+        them: (m, n_samples), of several targets (m, targets, n_samples)."""
+        if n_samples < 1:
+            raise ValueError(f"n_samples = {n_samples!r}: at least 1")
+        values = self._predict(table, samples=(int(n_samples), int(random_state)))["values"]
+        values = values.reshape(len(values), len(self.targets), 1 + n_samples)[:, :, 1:]
+        return values[:, 0] if len(self.targets) == 1 else values
+
     def _shaped(self, values):
         return values[:, 0] if values.shape[1] == 1 else values
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use gramstep::{Device, Matrix};
 use gramstep_train::Predictor;
 use gramstep_train::arrays::{self, How, Learnt};
+use gramstep_train::data::Table;
 use gramstep_train::outcome::Predictions;
 use gramstep_train::predictor::{ErrorBars, Network as Learned};
 use gramstep_train::settings::Config;
@@ -139,7 +140,7 @@ impl PyPredictor {
 
     fn deviation(&self, py: Python<'_>, x: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         if let Ok(columns) = x.cast::<PyDict>() {
-            let both = self.warned(py, columns, ErrorBars { deviation: true, interval: None })?;
+            let both = self.warned(py, columns, ErrorBars { deviation: true, ..ErrorBars::default() })?;
             let deviations = Matrix::from_fn(both.rows(), both.columns() / 2, |i, a| both[(i, 2 * a + 1)]);
             return Ok(array2(py, deviations)?.into_any().unbind());
         }
@@ -149,7 +150,7 @@ impl PyPredictor {
     /// 1 for every class in the set of this probability, else 0, (m, classes).
     fn sets(&self, py: Python<'_>, x: &Bound<'_, PyAny>, level: f64) -> PyResult<Py<PyAny>> {
         if let Ok(columns) = x.cast::<PyDict>() {
-            let both = self.warned(py, columns, ErrorBars { deviation: false, interval: Some(level) })?;
+            let both = self.warned(py, columns, ErrorBars { interval: Some(level), ..ErrorBars::default() })?;
             let k = both.columns() / 2;
             return Ok(array2(py, Matrix::from_fn(both.rows(), k, |i, a| both[(i, k + a)]))?.into_any().unbind());
         }
@@ -159,7 +160,7 @@ impl PyPredictor {
     /// Lower and upper end of the interval of every target, (m, 2k).
     fn interval(&self, py: Python<'_>, x: &Bound<'_, PyAny>, level: f64) -> PyResult<Py<PyAny>> {
         if let Ok(columns) = x.cast::<PyDict>() {
-            let all = self.warned(py, columns, ErrorBars { deviation: false, interval: Some(level) })?;
+            let all = self.warned(py, columns, ErrorBars { interval: Some(level), ..ErrorBars::default() })?;
             let ends = Matrix::from_fn(all.rows(), all.columns() / 3 * 2, |i, a| all[(i, a / 2 * 3 + 1 + a % 2)]);
             return Ok(array2(py, ends)?.into_any().unbind());
         }
@@ -168,10 +169,34 @@ impl PyPredictor {
 
     /// The covariance of new observations, one matrix for every target.
     fn covariance<'py>(&self, py: Python<'py>, x: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyArray2<f64>>>> {
-        let x = Input::<f64>::new(x, "X")?;
-        let x = x.samples()?;
-        let covariances = py.detach(|| self.predictor.covariance_array(x)).map_err(train)?;
-        covariances.into_iter().map(|covariance| array2(py, covariance)).collect()
+        let covariances = if let Ok(columns) = x.cast::<PyDict>() {
+            let table = self.table(columns)?;
+            py.detach(|| self.predictor.covariance_of(&table))
+        } else {
+            let x = Input::<f64>::new(x, "X")?;
+            let x = x.samples()?;
+            py.detach(|| self.predictor.covariance_array(x))
+        };
+        covariances.map_err(train)?.into_iter().map(|covariance| array2(py, covariance)).collect()
+    }
+
+    /// Draws of new observations, one matrix (m, targets) for each.
+    fn draws<'py>(
+        &self,
+        py: Python<'py>,
+        x: &Bound<'py, PyAny>,
+        count: usize,
+        seed: u64,
+    ) -> PyResult<Vec<Bound<'py, PyArray2<f64>>>> {
+        let draws = if let Ok(columns) = x.cast::<PyDict>() {
+            let table = self.table(columns)?;
+            py.detach(|| self.predictor.draws_of(&table, count, seed))
+        } else {
+            let x = Input::<f64>::new(x, "X")?;
+            let x = x.samples()?;
+            py.detach(|| self.predictor.draw_array(x, count, seed))
+        };
+        draws.map_err(train)?.into_iter().map(|draw| array2(py, draw)).collect()
     }
 
     /// Every training row by the kernel regression on all others.
@@ -181,15 +206,16 @@ impl PyPredictor {
     }
 
     /// Predicts rows from columns by name: arrays of numbers, or lists of text with None for a gap.
-    #[pyo3(signature = (columns, *, deviation=false, interval=None))]
+    #[pyo3(signature = (columns, *, deviation=false, interval=None, samples=None))]
     fn predict_table<'py>(
         &self,
         py: Python<'py>,
         columns: &Bound<'py, PyDict>,
         deviation: bool,
         interval: Option<f64>,
+        samples: Option<(usize, u64)>,
     ) -> PyResult<Bound<'py, PyDict>> {
-        let predictions = self.predictions(py, columns, ErrorBars { deviation, interval })?;
+        let predictions = self.predictions(py, columns, ErrorBars { deviation, interval, samples })?;
         let out = PyDict::new(py);
         out.set_item("header", &predictions.header)?;
         out.set_item("classes", &predictions.classes)?;
@@ -239,11 +265,18 @@ impl PyPredictor {
 }
 
 impl PyPredictor {
+    fn table(&self, columns: &Bound<'_, PyDict>) -> PyResult<Table> {
+        self.predictor.frame("the table", samples::columns(columns)?).map_err(train)
+    }
+
     fn predictions(&self, py: Python<'_>, columns: &Bound<'_, PyDict>, bars: ErrorBars) -> PyResult<Predictions> {
-        let table = self.predictor.frame("the table", samples::columns(columns)?).map_err(train)?;
-        let predictions = py.detach(|| match bars {
-            ErrorBars { deviation: false, interval: None } => self.predictor.predict(&table),
-            _ => self.predictor.predict_with(&table, bars),
+        let table = self.table(columns)?;
+        let predictions = py.detach(|| {
+            if bars == ErrorBars::default() {
+                self.predictor.predict(&table)
+            } else {
+                self.predictor.predict_with(&table, bars)
+            }
         });
         predictions.map_err(train)
     }

@@ -5,6 +5,7 @@ import subprocess
 
 import numpy as np
 import pytest
+import sklearn.base
 
 import gramstep
 
@@ -109,3 +110,44 @@ def test_labels_come_back_as_they_were(tmp_path, rng, labels):
     run = gramstep.load_run(tmp_path / "run")
     np.testing.assert_array_equal(run.predict(X), model.predict(X))
     assert run.classes == labels.tolist() and run.predict(X)[0] in labels.tolist()
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        gramstep.GramGaussNewtonRegressor((12,), max_iter=20, random_state=0),
+        gramstep.NTKRegressor(depth=1),
+        gramstep.KernelRegressor("matern52"),
+        gramstep.GramstepRegressor(max_iter=20, random_state=0),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+@pytest.mark.parametrize("k", [1, 2])
+def test_draws_have_the_mean_and_the_covariance_that_predict_returns(model, k):
+    generator = np.random.default_rng(0)
+    X = generator.uniform(-1, 1, (60, 2))
+    Y = np.sin(2 * X[:, :k]) * [5, 50][:k] + generator.normal(size=(60, k))
+    model = sklearn.base.clone(model).fit(X, Y[:, 0] if k == 1 else Y)
+    new = generator.uniform(-1, 1, (5, 2)).astype(np.float32)
+    f, std = model.predict(new, return_std=True)
+    _, covariance = model.predict(new, return_cov=True)
+    np.testing.assert_allclose(np.sqrt(np.einsum("ii...->i...", covariance)), std, rtol=1e-4)
+    draws = model.sample_y(new, 3000, random_state=1)
+    assert draws.shape == (*f.shape, 3000)
+    np.testing.assert_allclose((draws.mean(axis=-1) - f) / std, 0, atol=0.08)
+    np.testing.assert_allclose(draws.std(axis=-1) / std, 1, atol=0.08)
+    if k == 1:
+        scale = np.outer(std, std)
+        np.testing.assert_allclose(np.cov(draws) / scale, covariance / scale, atol=0.1)
+    with pytest.raises(ValueError, match="n_samples"):
+        model.sample_y(new, 0)
+    with pytest.raises(ValueError, match="at most one"):
+        model.predict(new, return_std=True, return_cov=True)
+
+
+def test_a_run_draws_what_its_estimator_drew(tmp_path):
+    X = np.random.default_rng(0).uniform(-1, 1, (60, 2))
+    model = gramstep.KernelRegressor("rbf").fit(X, np.sin(3 * X[:, 0]))
+    model.save_run(tmp_path / "run")
+    drawn = gramstep.load_run(tmp_path / "run").sample_y(X[:4], 7, random_state=3)
+    np.testing.assert_allclose(drawn, model.sample_y(X[:4], 7, random_state=3), rtol=1e-9)

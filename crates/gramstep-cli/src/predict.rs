@@ -39,6 +39,13 @@ pub(crate) struct Predict {
     /// the set that holds the right one
     #[arg(long, value_name = "PROBABILITY", value_parser = probability)]
     interval: Option<f64>,
+    /// Write N draws of a new observation of each row, the rows of a draw together: what errors of near rows have in
+    /// common is the same in all of them, and a sum or a maximum over rows is drawn too
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    samples: Option<u32>,
+    /// Of --samples [default: 0]
+    #[arg(long, value_name = "N", requires = "samples", default_value_t = 0, hide_default_value = true)]
+    seed: u64,
     /// Threads [default: all processors]
     #[arg(long, value_name = "N", value_parser = threads)]
     threads: Option<usize>,
@@ -64,11 +71,10 @@ impl Predict {
         // Names with commas are put together where the columns are known.
         let keep: Vec<String> = self.keep.iter().flat_map(|list| list.split(',')).map(str::to_owned).collect();
         let table = model.read_with(&source, &self.reading.options()?.keeping(keep.clone()), threads)?;
-        let mut predictions = if self.std || self.interval.is_some() {
-            model.predict_with(&table, ErrorBars { deviation: self.std, interval: self.interval })?
-        } else {
-            model.predict(&table)?
-        };
+        let samples = self.samples.map(|count| (count as usize, self.seed));
+        let bars = ErrorBars { deviation: self.std, interval: self.interval, samples };
+        let mut predictions =
+            if bars == ErrorBars::default() { model.predict(&table)? } else { model.predict_with(&table, bars)? };
         predictions.keep(&table, &keep)?;
         if !self.quiet {
             streams::notes(&predictions.notes);

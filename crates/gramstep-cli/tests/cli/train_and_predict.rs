@@ -237,6 +237,17 @@ fn error_bars_cover_about_as_many_new_rows_as_they_promise() {
     bench.run("report run --out page.html");
     assert!(std::fs::read_to_string(bench.path("page.html")).unwrap().contains("the data have changed since the run"));
     bench.fails("predict run --data new.csv --interval 1.5", 2, &["above 0 and below 1"]);
+
+    let drawn = bench.run("predict run --data new.csv --std --samples 50 --seed 4 --quiet");
+    assert!(drawn.stdout.starts_with("predicted_y,std_y,sample1_y,sample2_y,"), "{}", drawn.stdout);
+    let off = |row: &[f64]| row[2..].iter().map(|y| ((y - row[0]) / row[1]).powi(2)).sum::<f64>() / 50.0;
+    let drawn_rows = numbers(&drawn.stdout);
+    let size = drawn_rows.iter().map(|row| off(row)).sum::<f64>() / 400.0;
+    assert!((size - 1.0).abs() < 0.1, "{size}");
+    assert_eq!(bench.run("predict run --data new.csv --std --samples 50 --seed 4 --quiet").stdout, drawn.stdout);
+    assert_ne!(bench.run("predict run --data new.csv --std --samples 50 --quiet").stdout, drawn.stdout);
+    bench.fails("predict run --data new.csv --samples 0", 2, &["--samples"]);
+    bench.fails("predict run --data new.csv --seed 4", 2, &["--samples"]);
 }
 
 #[test]

@@ -39,6 +39,11 @@ impl Targets {
         [f - half, f + half]
     }
 
+    /// A value in the target's own units, moved so far: e^(shift/f)·f of logarithms, as in [`interval`](Self::interval).
+    pub(crate) fn shifted(&self, f: f64, shift: f64) -> f64 {
+        if self.is_logarithm() { f * (shift / f).exp() } else { f + shift }
+    }
+
     /// Whether logarithms are learned.
     pub(crate) fn is_logarithm(&self) -> bool {
         matches!(self, Self::Regression { transform: Transform::Log, .. })

@@ -93,7 +93,7 @@ mod tests {
         let bars = |text: &str| {
             let options = predictor.preprocessing().read_options(&ReadOptions::default());
             let table = Table::parse_with("new", text.as_bytes(), Format::Csv, &options).unwrap();
-            let bars = ErrorBars { deviation: true, interval: Some(0.9) };
+            let bars = ErrorBars { deviation: true, interval: Some(0.9), ..ErrorBars::default() };
             let predictions = predictor.predict_with(&table, bars).unwrap();
             (predictions.values.row(0).to_vec(), predictions.notes)
         };

@@ -1,31 +1,44 @@
-//! What a kernel regression says of several observations at once: the covariance of new ones, and its training rows, each
-//! by the regression on all others.
+//! What a predictor says of several observations at once: the covariance of new ones, and of a kernel regression its
+//! training rows, each by the regression on all others.
 
 use gramstep::{Matrix, MatrixView, Scalar};
 
 use super::{KernelModel, Learned, Predictor};
-use crate::data::Targets;
+use crate::data::{Table, Targets};
 use crate::error::{Error, Result, outside};
 use crate::outcome::metrics::in_own_units;
 
 impl Predictor {
     /// The covariance of new observations among themselves, noise included, in the units of the targets: m×m for every
-    /// target.
+    /// target. Its diagonal is the square of [`deviation_array`](Self::deviation_array).
     ///
     /// # Errors
-    /// If it is not a kernel regression of plain targets, or the array has other columns.
+    /// Those of [`inputs`](Self::inputs) and of [`uncertainty`](Self::uncertainty), and if the logarithm of the targets is
+    /// learned.
     pub fn covariance_array<T: Scalar>(&self, x: MatrixView<'_, T>) -> Result<Vec<Matrix<f64>>> {
+        self.covariance(&self.inputs(x)?.into_f64())
+    }
+
+    /// The same for the rows of a table.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn covariance_of(&self, table: &Table) -> Result<Vec<Matrix<f64>>> {
+        let rows: Vec<usize> = (0..table.rows()).collect();
+        self.covariance(&self.preprocessing().inputs.apply(table, &rows, &mut Vec::new())?)
+    }
+
+    fn covariance(&self, x: &Matrix<f64>) -> Result<Vec<Matrix<f64>>> {
         let targets = &self.preprocessing().targets;
+        let mut covariances = self.joint_covariance(x)?;
         let scale = match targets {
             Targets::Regression { standardisation, .. } if !targets.is_logarithm() => &standardisation.scale,
             _ => return Err(unknown("covariance", "of a regression whose targets are learned as they are")),
         };
-        let covariances = self.kernel("covariance")?.covariance(&self.inputs(x)?.into_f64())?;
-        let in_units = |(covariance, scale): (Matrix<f64>, &f64)| {
-            let (m, square) = (covariance.rows(), scale * scale);
-            Matrix::from_fn(m, m, |i, j| square * covariance[(i, j)])
-        };
-        Ok(covariances.into_iter().zip(scale).map(in_units).collect())
+        for (covariance, scale) in covariances.iter_mut().zip(scale) {
+            covariance.as_mut_slice().iter_mut().for_each(|entry| *entry *= scale * scale);
+        }
+        Ok(covariances)
     }
 
     /// What every training row is predicted by the regression on all others, with the scales of all: targets in their own

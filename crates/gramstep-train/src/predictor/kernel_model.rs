@@ -256,19 +256,27 @@ impl KernelModel {
         Ok(Matrix::from_fn(inputs.rows(), prior.len(), of))
     }
 
-    /// The covariance of new observations among themselves, noise included, in standardised units: m×m for every output.
+    /// The covariance of f at new points among themselves, in standardised units: m×m for every output.
+    ///
+    /// # Errors
+    /// Those of [`deviation`](Self::deviation).
+    pub fn function_covariance(&self, inputs: &Matrix<f64>) -> Result<Vec<Matrix<f64>>> {
+        let process = self.process();
+        let (prior, posterior) = (process.prior_variance()?, process.covariance(inputs)?);
+        let of = |prior: f64| Matrix::from_fn(inputs.rows(), inputs.rows(), |i, j| prior * posterior[(i, j)]);
+        Ok(prior.into_iter().map(of).collect())
+    }
+
+    /// The same of new observations, noise included.
     ///
     /// # Errors
     /// Those of [`deviation`](Self::deviation).
     pub fn covariance(&self, inputs: &Matrix<f64>) -> Result<Vec<Matrix<f64>>> {
-        let process = self.process();
-        let (prior, noise) = (process.prior_variance()?, process.noise_variance()?);
-        let posterior = process.covariance(inputs)?;
-        let of = |(prior, noise): (f64, f64)| {
-            let own = |i: usize, j: usize| if i == j { noise } else { 0.0 };
-            Matrix::from_fn(posterior.rows(), posterior.columns(), |i, j| prior * posterior[(i, j)] + own(i, j))
-        };
-        Ok(prior.into_iter().zip(noise).map(of).collect())
+        let mut covariances = self.function_covariance(inputs)?;
+        for (covariance, noise) in covariances.iter_mut().zip(self.process().noise_variance()?) {
+            (0..inputs.rows()).for_each(|i| covariance[(i, i)] += noise);
+        }
+        Ok(covariances)
     }
 
     /// The standard deviation of the target of every training row by the regression on all others, its noise included; n×k.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gramstep::model::Average;
+use gramstep::model::{Average, Differentiable as _};
 use gramstep::{Matrix, Model, Scalar};
 
 use super::joined::joined;
@@ -90,6 +90,18 @@ impl Learned {
                 "a network: kernels of a combination are none (--candidates networks)",
             )),
         }
+    }
+
+    /// Threads that it computes with.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        let device = match self {
+            Self::F32(networks) => networks.device(),
+            Self::F64(networks) => networks.device(),
+            Self::Kernel(kernel) => kernel.regressor().device(),
+            Self::Combination(combination) => combination.device(),
+        };
+        device.threads()
     }
 
     /// Networks of the average, or of all parts; 1 of a kernel regression.

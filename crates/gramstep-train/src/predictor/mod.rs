@@ -4,6 +4,7 @@
 mod class_sets;
 mod combination;
 mod conformal;
+mod draws;
 pub mod file;
 mod gaps;
 mod gaussian_process;

@@ -24,14 +24,17 @@ pub struct ErrorBars {
     pub deviation: bool,
     /// Lower and upper end of the interval that holds a new observation with this probability.
     pub interval: Option<f64>,
+    /// How many draws of new observations, and their seed.
+    pub samples: Option<(usize, u64)>,
 }
 
 impl ErrorBars {
     /// Names of the columns of one target.
-    fn header(&self, target: &str) -> impl Iterator<Item = String> {
+    fn header<'t>(&self, target: &'t str) -> impl Iterator<Item = String> + use<'t> {
         let deviation = self.deviation.then(|| format!("std_{target}"));
         let ends = self.interval.map(|_| [format!("lower_{target}"), format!("upper_{target}")]);
-        deviation.into_iter().chain(ends.into_iter().flatten())
+        let samples = (1..=self.samples.map_or(0, |(count, _)| count)).map(move |s| format!("sample{s}_{target}"));
+        deviation.into_iter().chain(ends.into_iter().flatten()).chain(samples)
     }
 }
 
@@ -80,8 +83,10 @@ impl Predictor {
     /// Like [`predict`](Self::predict), and those of [`uncertainty`](Self::uncertainty).
     pub fn predict_with(&self, table: &Table, bars: ErrorBars) -> Result<Predictions> {
         let (mut predictions, x) = self.predict_inputs(table)?;
-        if let (Targets::Classification { classes, .. }, false, Some(level)) =
-            (&self.preprocessing().targets, bars.deviation, bars.interval)
+        if let (
+            Targets::Classification { classes, .. },
+            ErrorBars { deviation: false, interval: Some(level), samples: None },
+        ) = (&self.preprocessing().targets, bars)
         {
             let sets = self.class_sets(&predictions.values, level)?;
             predictions.header.extend(classes.iter().map(|class| format!("set_{class}")));
@@ -93,6 +98,7 @@ impl Predictor {
         let open = self.open_by_gaps(table, &x)?;
         let deviation = bars.deviation.then(|| self.uncertainty()?.deviation(&x)).transpose()?;
         let widths = bars.interval.map(|level| self.half_widths(&x, level)).transpose()?;
+        let draws = bars.samples.map(|(count, seed)| self.draw(&x, &open, count, seed)).transpose()?;
         let normal = bars.interval.map_or(0.0, half_width);
         let all = &self.preprocessing().targets;
         let targets = all.columns();
@@ -107,6 +113,7 @@ impl Predictor {
                 wide.extend(deviation.as_ref().map(|deviation| all.own_deviation(f, deviation[(i, a)]).hypot(gap)));
                 let ends = widths.as_ref().map(|widths| all.interval(f, widths[(i, a)], normal * gap));
                 wide.extend(ends.into_iter().flatten());
+                wide.extend(draws.iter().flatten().map(|drawn| drawn[(i, a)]));
             }
         }
         predictions.values = Matrix::from_vec(x.rows(), predictions.header.len(), wide)?;

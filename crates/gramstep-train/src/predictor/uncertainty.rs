@@ -18,7 +18,7 @@ use gramstep::model::Average;
 use gramstep::{Matrix, Scalar};
 
 use super::conformal::quantile;
-use super::{KernelModel, Known, Learned, Spread};
+use super::{Combination, KernelModel, Known, Learned, Spread};
 use crate::data::Targets;
 use crate::error::{Error, Result};
 
@@ -40,8 +40,8 @@ enum Posterior {
     /// One of each network.
     Networks(Vec<LinearisedLaplace>),
     Kernel(Arc<KernelModel>),
-    /// Of a combination, which has no posterior: the size of its errors.
-    Spread(Arc<Spread>),
+    /// Of a combination, which has no posterior of its own: the size of its errors, and its parts for how they go together.
+    Combination(Arc<Spread>, Arc<Combination>),
 }
 
 impl Uncertainty {
@@ -70,10 +70,14 @@ impl Uncertainty {
                 let scores = scores(&kernel.train().targets, &kernel.held_out()?, &kernel.held_out_deviation()?);
                 Ok(Self { posterior: Posterior::Kernel(Arc::clone(kernel)), scale, scores })
             }
-            Learned::Combination(_) => {
+            Learned::Combination(combination) => {
                 let spread = spread.ok_or_else(|| none("without rows", "of a run that kept rows it had not seen"))?;
                 let scores = spread.relative_scores();
-                Ok(Self { posterior: Posterior::Spread(Arc::clone(spread)), scale, scores })
+                Ok(Self {
+                    posterior: Posterior::Combination(Arc::clone(spread), Arc::clone(combination)),
+                    scale,
+                    scores,
+                })
             }
         }
     }
@@ -109,7 +113,7 @@ impl Uncertainty {
     pub fn deviation(&self, x: &Matrix<f64>) -> Result<Matrix<f64>> {
         let standardised = match &self.posterior {
             Posterior::Kernel(model) => model.deviation(x)?,
-            Posterior::Spread(spread) => spread.deviation(x)?,
+            Posterior::Combination(spread, _) => spread.deviation(x)?,
             Posterior::Networks(posteriors) => {
                 let all: Vec<usize> = (0..x.rows()).collect();
                 let mut mixture = Mixture::new(x.rows(), self.scale.len());
@@ -122,12 +126,43 @@ impl Uncertainty {
         Ok(Matrix::from_fn(x.rows(), self.scale.len(), |i, a| standardised[(i, a)] * self.scale[a]))
     }
 
+    /// The covariance of new observations among themselves, noise included, in standardised units: m×m for every target;
+    /// its diagonal is the square of [`deviation`](Self::deviation).
+    pub(super) fn covariance(&self, x: &Matrix<f64>) -> Result<Vec<Matrix<f64>>> {
+        match &self.posterior {
+            Posterior::Kernel(model) => model.covariance(x),
+            Posterior::Combination(spread, combination) => combination.covariance(x, &spread.deviation(x)?),
+            Posterior::Networks(posteriors) => mixed_covariance(posteriors, x, self.scale.len()),
+        }
+    }
+
     /// The half width of the interval that holds a new observation with this probability, in standard deviations of that
     /// observation.
     #[must_use]
     pub fn half_width(&self, target: usize, level: f64) -> f64 {
         quantile(&self.scores[target], level, 1.0)
     }
+}
+
+/// Mean of the covariances + covariance of the means, with noise on the diagonal.
+fn mixed_covariance(posteriors: &[LinearisedLaplace], x: &Matrix<f64>, k: usize) -> Result<Vec<Matrix<f64>>> {
+    let (m, share) = (x.rows(), 1.0 / posteriors.len() as f64);
+    let means = posteriors.iter().map(|posterior| Ok(posterior.predict(x)?)).collect::<Result<Vec<_>>>()?;
+    let mean = Matrix::from_fn(m, k, |i, a| share * means.iter().map(|f| f[(i, a)]).sum::<f64>());
+    let mut sums = vec![Matrix::zeros(m, m); k];
+    for (posterior, f) in posteriors.iter().zip(&means) {
+        let own: Matrix<f64> = posterior.covariance(x)?;
+        for (a, sum) in sums.iter_mut().enumerate() {
+            let off: Vec<f64> = (0..m).map(|i| f[(i, a)] - mean[(i, a)]).collect();
+            for i in 0..m {
+                for (j, entry) in sum.row_mut(i).iter_mut().enumerate() {
+                    *entry += share * (own[(i * k + a, j * k + a)] + off[i] * off[j]);
+                }
+                sum[(i, i)] += share * posterior.noise_variance();
+            }
+        }
+    }
+    Ok(sums)
 }
 
 /// Sums over networks of what some rows are predicted.

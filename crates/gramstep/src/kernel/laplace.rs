@@ -179,6 +179,19 @@ impl LinearisedLaplace {
         self.deviations(x.into(), self.noise_variance())
     }
 
+    /// The covariance of f at new points and outputs among themselves, mk×mk with a sample's outputs side by side. With
+    /// [`noise_variance`](Self::noise_variance) on its diagonal it is that of new observations.
+    ///
+    /// # Errors
+    /// Those of [`deviation`](Self::deviation).
+    pub fn covariance<'x>(&self, x: impl Into<MatrixView<'x, f64>>) -> Result<Matrix<f64>> {
+        let scale = self.regression.prior_variance().first().copied().unwrap_or(0.0);
+        let new = self.model.tangent(x)?;
+        let mut covariance = self.regression.covariance(&new.cross_gram(&self.tangent)?, new.gram())?;
+        covariance.as_mut_slice().iter_mut().for_each(|entry| *entry *= scale);
+        Ok(covariance)
+    }
+
     fn deviations(&self, x: MatrixView<'_, f64>, added: f64) -> Result<Matrix<f64>> {
         let k = self.model.outputs();
         let scale = self.regression.prior_variance().first().copied().unwrap_or(0.0);

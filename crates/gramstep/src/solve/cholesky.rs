@@ -69,6 +69,16 @@ impl<T: Scalar> Cholesky<T> {
         MatRef::from_column_major_slice(&self.factor, self.size, self.size)
     }
 
+    /// L x.
+    pub(crate) fn multiply(&self, x: &[T]) -> Vec<T> {
+        let mut out = vec![T::ZERO; self.size];
+        for (j, &xj) in x.iter().enumerate() {
+            let column = &self.factor[j * self.size..(j + 1) * self.size];
+            out[j..].iter_mut().zip(&column[j..]).for_each(|(out, &l)| *out += l * xj);
+        }
+        out
+    }
+
     /// (L Lᵀ)⁻¹b for every vector of `rhs`, one after the other, in place.
     pub(crate) fn solve_in_place(&self, rhs: &mut [T]) {
         self.half_solve_in_place(rhs);

@@ -6,6 +6,7 @@ mod cholesky;
 mod conjugate_gradient;
 mod damped;
 mod eigen;
+mod gaussian;
 mod golden_section;
 mod products;
 mod solver;
@@ -14,6 +15,7 @@ mod vector;
 pub use conjugate_gradient::{ConjugateGradient, conjugate_gradient};
 pub use damped::Damped;
 pub use eigen::{Eigen, eigen};
+pub use gaussian::Gaussian;
 pub use golden_section::golden_section;
 pub use solver::{SolveInfo, Solver};
 

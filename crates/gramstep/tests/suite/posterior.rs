@@ -30,6 +30,11 @@ fn the_laplace_variance_is_that_of_the_linearised_network() {
     let hessian: Vec<Vec<f64>> = (0..p)
         .map(|q| (0..p).map(|r| dot(&columns[q], &columns[r]) + if q == r { 0.3 } else { 0.0 }).collect())
         .collect();
+    let covariance = laplace.covariance(&new).unwrap();
+    for (r, q) in (0..10).flat_map(|r| (0..10).map(move |q| (r, q))) {
+        let expected = s2 * dot(other.row(r), &eliminate(hessian.clone(), other.row(q).to_vec()));
+        assert!((covariance[(r, q)] - expected).abs() < 1e-8 * covariance[(r, r)].max(covariance[(q, q)]), "{r} {q}");
+    }
     let deviation = laplace.deviation(&new).unwrap();
     for i in 0..5 {
         for a in 0..2 {

@@ -8,6 +8,7 @@
 
 mod gradient;
 mod part;
+mod posterior;
 mod view;
 
 use gramstep::{Device, Matrix};
