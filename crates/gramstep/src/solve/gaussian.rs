@@ -42,13 +42,12 @@ impl Gaussian {
     pub fn new(covariance: &Matrix<f64>, threads: usize) -> Result<Self> {
         let size = covariance.rows();
         check_extent("columns of the covariance", size, covariance.columns())?;
-        let root = match Cholesky::factor(covariance, 0.0, threads) {
-            Some(factor) => Root::Cholesky(factor),
-            None => {
-                let eigen = eigen(covariance, threads)?;
-                let roots = eigen.values.iter().map(|value| value.max(0.0).sqrt()).collect();
-                Root::Eigen(eigen, roots)
-            }
+        let root = if let Some(factor) = Cholesky::factor(covariance, 0.0, threads) {
+            Root::Cholesky(factor)
+        } else {
+            let eigen = eigen(covariance, threads)?;
+            let roots = eigen.values.iter().map(|value| value.max(0.0).sqrt()).collect();
+            Root::Eigen(eigen, roots)
         };
         Ok(Self { root, size })
     }
