@@ -72,7 +72,7 @@ fn matrix<T: Scalar>(joint: &JointFeatures<'_, T>, linear: &Linearization, train
     let device = tangent.device();
     for start in (0..tangent.samples()).step_by(chunk) {
         let samples = start..(start + chunk).min(tangent.samples());
-        let mut rows: Matrix<f64> = tangent.trainable_rows(samples.clone(), trainable).cast();
+        let mut rows: Matrix<f64> = tangent.trainable_rows(samples.clone(), trainable).into_f64();
         linear.transform_jacobian(first + samples.start, &mut rows);
         let transposed = transpose(&rows);
         let work = (rows.rows() * p) as f64 * p as f64 / 2.0;
