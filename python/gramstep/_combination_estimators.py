@@ -31,7 +31,7 @@ _PARAMETERS = """
     Parameters
     ----------
     candidates : str, optional
-        What is tried: "networks", with "kernels", "linear" or both after a comma; all of them from 20 rows on.
+        What is tried: "networks", with "kernels", "linear" or both after a comma; all of them from 6 rows on.
     preset : {{"fast", "default", "thorough"}}, optional
         "fast" is one network of one architecture, or ridge regression where it is better.
     max_iter : int, optional

@@ -72,7 +72,7 @@ _PARAMETERS = """
         Of a classification: how much the errors of a class count, 1 for those that a dict leaves out.
     candidates : {{"networks", "networks,linear"}}, optional
         "networks,linear" keeps a ridge regression where it predicts validation rows better; the default where
-        ``hidden_layer_sizes`` is left open and there are at least 20 rows.
+        ``hidden_layer_sizes`` is left open and there are at least 6 rows.
     input_bounds : {{"auto", "none"}}, optional
         "auto" bends far outliers of a column towards the others, and rows far outside the training range towards it.
     adversarial : str, optional

@@ -192,7 +192,7 @@ settings! {
              or both. With kernels the model is their combination, weighted by rows that they have not seen"
         ),
         default: Some(
-            "networks,kernels,linear from 20 rows on where the model is left open; without kernels where --optimizer, \
+            "networks,kernels,linear from 6 rows on where the model is left open; without kernels where --optimizer, \
              --preset fast or another loss is given"
         ),
     }
