@@ -25,6 +25,7 @@ mod quadratic;
 mod ridge_regression;
 mod scale_fits;
 mod scaled_kernels;
+mod seams;
 mod tangent;
 mod theory;
 mod theory_controls;
