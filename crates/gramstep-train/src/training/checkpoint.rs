@@ -169,6 +169,7 @@ mod tests {
         let optimizer = OptimizerState {
             optimizer: "sgd".to_owned(),
             step: 7,
+            counts: vec![("updates".to_owned(), u64::MAX)],
             numbers,
             vectors: vec![("m".to_owned(), vec![0.1])],
         };

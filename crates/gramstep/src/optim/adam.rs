@@ -122,7 +122,7 @@ impl<T: Scalar> Optimizer<T> for Adam<T> {
             vectors.push(("second".to_owned(), widen(second)));
         }
         let optimizer = Optimizer::<T>::name(self).to_owned();
-        OptimizerState { optimizer, step: self.step, numbers: Vec::new(), vectors }
+        OptimizerState { optimizer, step: self.step, counts: Vec::new(), numbers: Vec::new(), vectors }
     }
 
     fn restore(&mut self, state: OptimizerState) -> Result<()> {

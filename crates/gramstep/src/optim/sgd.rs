@@ -143,6 +143,7 @@ impl<T: Scalar> Optimizer<T> for Sgd<T> {
         OptimizerState {
             optimizer: Optimizer::<T>::name(self).to_owned(),
             step: self.step,
+            counts: Vec::new(),
             numbers: Vec::new(),
             vectors: self.velocity.iter().map(|v| ("velocity".to_owned(), widen(v))).collect(),
         }

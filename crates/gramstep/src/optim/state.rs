@@ -14,6 +14,9 @@ pub struct OptimizerState {
     pub optimizer: String,
     /// Steps taken.
     pub step: u64,
+    /// Named counts.
+    #[serde(default)]
+    pub counts: Vec<(String, u64)>,
     /// Named numbers.
     pub numbers: Vec<(String, f64)>,
     /// Named vectors of length p, exact also for `f32`.
@@ -27,6 +30,13 @@ impl OptimizerState {
         } else {
             Err(Error::State { expected: optimizer.to_owned(), found: self.optimizer.clone() })
         }
+    }
+
+    /// A count; of a state that kept it among the numbers, from there.
+    #[allow(clippy::cast_sign_loss, reason = "a whole number of at least 0")]
+    pub(super) fn count(&self, name: &str) -> Option<u64> {
+        let count = self.counts.iter().find(|(key, _)| key == name).map(|(_, value)| *value);
+        count.or_else(|| self.number(name).map(|value| value as u64))
     }
 
     pub(super) fn number(&self, name: &str) -> Option<f64> {

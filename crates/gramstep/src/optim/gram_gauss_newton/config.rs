@@ -1,5 +1,7 @@
 //! Settings of a Gram-Gauss-Newton optimiser.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, check_momentum, check_not_negative, check_positive, check_setting};
@@ -90,7 +92,13 @@ impl GramGaussNewtonConfig {
         self
     }
 
-    pub(super) fn check(&self) -> Result<()> {
+    /// The method for so many rows of J, with trainable parameters at these places.
+    pub(in crate::optim) fn solver(&self, rows: usize, trainable: &[Range<usize>]) -> Solver {
+        let trainable = trainable.iter().map(ExactSizeIterator::len).sum();
+        self.solver.unwrap_or_else(|| Solver::choose(rows, trainable, self.memory_budget))
+    }
+
+    pub(in crate::optim) fn check(&self) -> Result<()> {
         check_positive("learning rate", self.learning_rate)?;
         check_not_negative("ridge", self.ridge)?;
         check_momentum("momentum", self.momentum)?;
