@@ -22,6 +22,16 @@ pub(crate) fn room_for(bytes: usize) -> usize {
     free(Path::new("/")).map_or(usize::MAX, room)
 }
 
+/// Bytes that the process may still take; none where nothing is known.
+pub(crate) fn free_bytes() -> Option<u64> {
+    free(Path::new("/"))
+}
+
+/// Bytes of the machine's memory; none where it is not known.
+pub(crate) fn total() -> Option<u64> {
+    Some(entry(&read_to_string("/proc/meminfo").ok()?, "MemTotal:")? << 10)
+}
+
 /// The least of what machine, groups and limits leave; none where nothing is known. `root` is where the files of the
 /// system lie.
 fn free(root: &Path) -> Option<u64> {

@@ -8,6 +8,21 @@ use crate::model::Model;
 use crate::scalar::Scalar;
 
 /// The state of an optimiser.
+///
+/// ```
+/// use gramstep::optim::{Batch, Optimizer, Sgd, SgdConfig};
+/// use gramstep::{Activation, Matrix, Model};
+/// let mut model = Model::<f64>::mlp(&[1, 8, 1], Activation::Tanh).build()?;
+/// let x = Matrix::from_vec(2, 1, vec![-1.0, 1.0])?;
+/// let mut optimizer = Sgd::<f64>::new(SgdConfig::default())?;
+/// optimizer.step(&mut model, &Batch::new(&x, &x))?;
+/// let state = optimizer.state();
+/// assert_eq!((state.step, state.vectors[0].0.as_str()), (1, "velocity"));
+/// let mut other = Sgd::<f64>::new(SgdConfig::default())?;
+/// other.restore(state)?;
+/// assert_eq!(other.state(), optimizer.state());
+/// # Ok::<(), gramstep::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct OptimizerState {
     /// Name of the optimiser.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gramstep::device::{Operations, Order, Pointwise, Product, Tile, TileMut};
-use gramstep::loss::{Curvature, Loss};
+use gramstep::loss::{AbsoluteLoss, CrossEntropyLoss, Curvature, Loss};
 use gramstep::model::Distribution;
 use gramstep::model::layer::{Call, Dense, Layer, Nonlinear, Stage};
 use gramstep::optim::{AdaptiveDamping, Batch, Damping, GramGaussNewton, GramGaussNewtonConfig, Optimizer};
@@ -180,11 +180,70 @@ fn tangent_identities_hold_for_a_users_own_stages() {
     }
 }
 
+/// Another loss, of which only value and gradient are known.
+#[derive(Debug)]
+struct Bare<L>(L);
+
+impl<L: Loss> Loss for Bare<L> {
+    fn name(&self) -> &'static str {
+        "bare"
+    }
+    fn value(&self, f: &[f64], y: &[f64]) -> f64 {
+        self.0.value(f, y)
+    }
+    fn gradient(&self, f: &[f64], y: &[f64], g: &mut [f64]) {
+        self.0.gradient(f, y, g);
+    }
+}
+
+/// −r²/2 + r⁴/4: a saddle at 0, least at ±1.
+#[derive(Debug)]
+struct DoubleWell;
+
+impl Loss for DoubleWell {
+    fn name(&self) -> &'static str {
+        "double well"
+    }
+    fn value(&self, f: &[f64], y: &[f64]) -> f64 {
+        f.iter().zip(y).map(|(f, y)| (f - y).powi(4) / 4.0 - (f - y).powi(2) / 2.0).sum()
+    }
+    fn gradient(&self, f: &[f64], y: &[f64], g: &mut [f64]) {
+        g.iter_mut().zip(f.iter().zip(y)).for_each(|(g, (f, y))| *g = (f - y).powi(3) - (f - y));
+    }
+}
+
+/// B Bᵀ and B z.
+fn squared(loss: &dyn Loss, f: &[f64], y: &[f64]) -> (Vec<f64>, Vec<f64>) {
+    let k = f.len();
+    let (mut b, mut z) = (vec![0.0; k * k], vec![0.0; k]);
+    loss.factor(f, y, &mut b, &mut z);
+    let b = Matrix::from_vec(k, k, b).unwrap();
+    ((0..k * k).map(|at| dot(b.row(at / k), b.row(at % k))).collect(), (0..k).map(|i| dot(b.row(i), &z)).collect())
+}
+
+#[test]
+fn a_loss_without_a_factor_gets_one_from_its_gradient() {
+    let (f, y) = ([0.3, -1.2, 0.9], [0.0, 1.0, 0.0]);
+    let ((q, g), (twin, gradient)) = (squared(&Bare(CrossEntropyLoss), &f, &y), squared(&CrossEntropyLoss, &f, &y));
+    assert!(q.iter().zip(&twin).all(|(q, twin)| (q - twin).abs() < 1e-7), "{q:?} and {twin:?}");
+    assert!(g.iter().zip(&gradient).all(|(g, twin)| (g - twin).abs() < 1e-12), "{g:?} and {gradient:?}");
+    // On the hill the size of the curvature counts, and where there is none, 1.
+    let (q, g) = squared(&DoubleWell, &[0.2], &[0.0]);
+    assert!((q[0] - (1.0 - 3.0 * 0.04)).abs() < 1e-8 && (g[0] - (0.008 - 0.2)).abs() < 1e-15);
+    let (q, g) = squared(&Bare(AbsoluteLoss), &[3.0], &[1.0]);
+    assert_eq!((q[0], g[0]), (1.0, 1.0));
+}
+
 #[test]
 fn a_users_own_loss_is_minimised() {
+    minimises(&LogCosh);
+    minimises(&Bare(LogCosh));
+}
+
+fn minimises(loss: &dyn Loss) {
     let mut model = network(false);
     let (x, y) = (matrix(5, 10, 4), matrix(6, 10, 2));
-    let batch = Batch::new(&x, &y).with_loss(&LogCosh);
+    let batch = Batch::new(&x, &y).with_loss(loss);
     let config = GramGaussNewtonConfig::default().with_damping(Damping::Adaptive(AdaptiveDamping::default()));
     let mut optimizer = GramGaussNewton::new(config).unwrap();
     let first = batch.loss(&model).unwrap();

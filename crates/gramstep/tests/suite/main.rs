@@ -7,6 +7,7 @@ mod average;
 mod cases;
 mod contracts;
 mod distributed;
+mod documentation;
 mod extensions;
 #[path = "../house/mod.rs"]
 mod house;

@@ -68,6 +68,51 @@ impl<T: Scalar> Stage<T> {
 ///
 /// Layers are *bilinear*: linear in the inputs for fixed parameters (up to a constant), and linear in the parameters
 /// for fixed inputs, or [additive](Layer::is_additive). Deltas have q rows per sample, in the order (sample, cotangent).
+///
+/// ```
+/// use std::sync::Arc;
+/// use gramstep::device::{Product, Tile, TileMut};
+/// use gramstep::model::layer::{Call, Layer, Stage};
+/// use gramstep::{Matrix, Model};
+///
+/// /// Every value times a number that depends on its place.
+/// #[derive(Debug)]
+/// struct Window(Vec<f64>);
+///
+/// impl Window {
+///     fn apply(&self, x: Tile<'_, f64>, out: TileMut<'_, f64>, mode: Product) {
+///         out.for_each_row(|i, out| {
+///             for ((out, x), w) in out.iter_mut().zip(x.row(i)).zip(&self.0) {
+///                 *out = if mode == Product::Replace { 0.0 } else { *out } + w * x;
+///             }
+///         });
+///     }
+/// }
+///
+/// impl Layer<f64> for Window {
+///     fn output_len(&self) -> usize {
+///         self.0.len()
+///     }
+///     fn forward(&self, _: &Call<'_, f64>, x: &[Tile<'_, f64>], out: TileMut<'_, f64>, _affine: bool, mode: Product) {
+///         self.apply(x[0], out, mode);
+///     }
+///     fn backward(
+///         &self,
+///         _: &Call<'_, f64>,
+///         _inputs: &[Tile<'_, f64>],
+///         _which: usize,
+///         delta: Tile<'_, f64>,
+///         into: TileMut<'_, f64>,
+///         mode: Product,
+///     ) {
+///         self.apply(delta, into, mode);
+///     }
+/// }
+///
+/// let model = Model::from_stages(2, vec![Stage::Layer(Arc::new(Window(vec![1.0, 0.5])))]).build()?;
+/// assert_eq!(model.predict(&Matrix::from_vec(1, 2, vec![4.0, 4.0])?)?.as_slice(), [4.0, 2.0]);
+/// # Ok::<(), gramstep::Error>(())
+/// ```
 pub trait Layer<T: Scalar>: Send + Sync + std::fmt::Debug {
     /// Number of values per sample that it puts out.
     fn output_len(&self) -> usize;

@@ -9,6 +9,13 @@ use crate::optim::{Damping, Schedule};
 use crate::solve::{ConjugateGradient, Solver};
 
 /// Settings of [`GramGaussNewton`](super::GramGaussNewton).
+///
+/// ```
+/// use gramstep::optim::{Damping, GramGaussNewton, GramGaussNewtonConfig};
+/// let config = GramGaussNewtonConfig::default().with_damping(Damping::Relative(0.1)).with_momentum(0.9);
+/// assert!(GramGaussNewton::<f64>::new(config).is_ok());
+/// assert!(GramGaussNewton::<f64>::new(config.with_ridge(-1.0)).is_err());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]

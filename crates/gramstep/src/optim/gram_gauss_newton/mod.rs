@@ -59,6 +59,15 @@ pub struct GramGaussNewton<T> {
 }
 
 /// How a batch will be solved.
+///
+/// ```
+/// use gramstep::optim::{GramGaussNewton, GramGaussNewtonConfig};
+/// use gramstep::{Activation, Model, solve::Solver};
+/// let small = Model::<f64>::mlp(&[3, 1], Activation::Relu).build()?;
+/// let plan = GramGaussNewton::new(GramGaussNewtonConfig::default())?.plan(&small, 100);
+/// assert_eq!((plan.solver, plan.size), (Solver::Primal, 4));
+/// # Ok::<(), gramstep::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Plan {
