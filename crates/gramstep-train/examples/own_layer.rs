@@ -1,29 +1,13 @@
-//! A function and a layer of one's own between layers of the library.
+//! A layer of one's own between layers of the library.
 
 use std::sync::Arc;
 
-use gramstep::device::{Order, Pointwise, Product, Tile, TileMut};
+use gramstep::device::{Product, Tile, TileMut};
 use gramstep::model::Distribution;
 use gramstep::model::layer::{Call, Dense, Layer, Stage};
 use gramstep::optim::{AdaptiveDamping, Batch, Damping, GramGaussNewton, GramGaussNewtonConfig, Optimizer};
-use gramstep::{Matrix, Model};
+use gramstep::{Activation, Matrix, Model};
 use gramstep_train::Result;
-
-/// cos z: value and two slopes.
-#[derive(Debug)]
-struct Cosine;
-
-impl Pointwise<f64> for Cosine {
-    fn evaluate(&self, order: Order, z: &[f64], out: &mut [f64]) {
-        for (out, z) in out.iter_mut().zip(z) {
-            *out = match order {
-                Order::Value => z.cos(),
-                Order::First => -z.sin(),
-                Order::Second => -z.cos(),
-            };
-        }
-    }
-}
 
 /// x less its mean over the sample. It is linear and symmetric, so the backward walk is the forward walk.
 #[derive(Debug)]
@@ -65,7 +49,7 @@ pub fn main() -> Result<()> {
     };
     let stages = vec![
         dense(1, 100, 3.0),
-        Stage::Pointwise(Arc::new(Cosine)),
+        Stage::Pointwise(Arc::new(Activation::Tanh)),
         Stage::Layer(Arc::new(Centre(100))),
         dense(100, 1, 0.1),
     ];

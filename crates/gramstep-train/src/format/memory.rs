@@ -16,7 +16,7 @@ pub(crate) fn check_memory(what: &'static str, needed: usize, instead: &'static 
     }
 }
 
-/// How many pieces of work that need so many bytes each fit side by side in half of what is free.
+/// How many pieces of work of `bytes` bytes each fit side by side in half of what is free.
 pub(crate) fn room_for(bytes: usize) -> usize {
     let room = |free: u64| usize::try_from(free / 2 / (bytes as u64).max(1)).unwrap_or(usize::MAX);
     free(Path::new("/")).map_or(usize::MAX, room)

@@ -57,14 +57,10 @@ impl SystemInfo {
     /// Of this machine, for that number of threads.
     #[must_use]
     pub fn new(threads: usize) -> Self {
-        let mut features = Vec::new();
-        for (name, has) in [("images", cfg!(feature = "images")), ("report", cfg!(feature = "report"))] {
-            features.extend(has.then_some(name));
-        }
         Self {
             program: ProgramInfo::new(threads),
             profile: if cfg!(debug_assertions) { "debug" } else { "release" },
-            features,
+            features: if cfg!(feature = "images") { vec!["images"] } else { Vec::new() },
             formats: Formats {
                 config: settings::FORMAT_VERSION,
                 record: folder::FORMAT_VERSION,

@@ -65,7 +65,7 @@ pub enum BatchSize {
 }
 
 impl BatchSize {
-    /// Whether that is all of so many rows.
+    /// Whether that is all of `rows` rows.
     #[must_use]
     pub fn is_full(self, rows: usize) -> bool {
         match self {

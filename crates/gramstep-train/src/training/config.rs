@@ -32,7 +32,7 @@ pub struct TrainerConfig {
 }
 
 impl TrainerConfig {
-    /// So many epochs of all rows in one step.
+    /// This number of epochs, all rows in one step.
     #[must_use]
     pub fn of_epochs(epochs: usize) -> Self {
         Self {
@@ -52,7 +52,7 @@ impl TrainerConfig {
         Self { batch_size, ..self }
     }
 
-    /// The same with an end after so many epochs that gain nothing.
+    /// The same with an end after this number of epochs that gain nothing.
     #[must_use]
     pub fn with_patience(self, epochs: usize) -> Self {
         Self { patience: Some(epochs), ..self }
@@ -70,7 +70,7 @@ impl TrainerConfig {
         Self { seed, ..self }
     }
 
-    /// Whether a step sees all of so many rows.
+    /// Whether a step sees all of `rows` rows.
     #[must_use]
     pub fn is_full_batch(&self, rows: usize) -> bool {
         self.batch_size.is_full(rows)

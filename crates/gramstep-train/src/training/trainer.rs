@@ -22,7 +22,7 @@ use crate::training::judge::Judge;
 use crate::training::processes::Processes;
 use crate::training::state::{State, culprit};
 
-/// After so many steps in a row that gain nothing, training has converged.
+/// Steps in a row that gain nothing after which training has converged.
 const MOST_FUTILE: usize = 3;
 
 /// Trains a model by the settings of a run, or by a [`TrainerConfig`] and a loss of the caller's.

@@ -46,7 +46,7 @@ impl<T: Scalar> Network<T> {
         self.slots[0]
     }
 
-    /// Numbers that a walk with so many cotangents a sample leaves behind for each: the outputs, and of nodes with
+    /// Numbers that a walk with `cotangents` cotangents a sample leaves behind for each sample: the outputs, and of nodes with
     /// parameters their inputs, each slot once, and deltas, or written-out gradients.
     pub(crate) fn trace_length(&self, cotangents: usize) -> usize {
         let mut read = vec![false; self.slots.len()];

@@ -22,9 +22,9 @@ const TIED_ITERATIONS: usize = 15;
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct ScaleOptions<'a> {
-    /// At most so many rows are looked at, chosen by the seed; 1 or more. An evaluation takes O(rows³).
+    /// Most rows that are looked at, chosen by the seed; 1 or more. An evaluation takes O(rows³).
     pub rows: usize,
-    /// At most so many directions of the optimiser.
+    /// Most directions that the optimiser searches along.
     pub iterations: usize,
     /// Of the choice of rows.
     pub seed: u64,

@@ -99,7 +99,7 @@ impl GramGaussNewtonConfig {
         self
     }
 
-    /// The method for so many rows of J, with trainable parameters at these places.
+    /// The method for this number of rows of J, with trainable parameters at these places.
     pub(in crate::optim) fn solver(&self, rows: usize, trainable: &[Range<usize>]) -> Solver {
         let trainable = trainable.iter().map(ExactSizeIterator::len).sum();
         self.solver.unwrap_or_else(|| Solver::choose(rows, trainable, self.memory_budget))
