@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use gramstep::Device;
 use gramstep_train::run::info::{ProgramInfo, RunInfo};
+use gramstep_train::run::system::SystemInfo;
 use gramstep_train::settings::all_processors;
 
 use crate::outcome::{Outcome, Result};
@@ -16,6 +17,9 @@ use crate::{streams, text};
 pub(crate) struct Info {
     /// The folder that train wrote
     run: Option<PathBuf>,
+    /// Show all of the machine and the program that the report of a fault needs
+    #[arg(long, conflicts_with = "run")]
+    system: bool,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -25,6 +29,8 @@ impl Info {
     pub(crate) fn run(self) -> Result {
         let threads = all_processors();
         let text = match (self.run, self.json) {
+            (None, false) if self.system => text::system(&SystemInfo::new(threads)),
+            (None, true) if self.system => text::json(&SystemInfo::new(threads))? + "\n",
             (None, false) => text::program(&ProgramInfo::new(threads)),
             (None, true) => text::json(&ProgramInfo::new(threads))? + "\n",
             (Some(run), false) => text::run(&RunInfo::load(&run, &Device::cpu(threads))?),

@@ -8,6 +8,7 @@ use gramstep_train::outcome::metrics::{Metrics, RegressionMetrics};
 use gramstep_train::outcome::{Candidate, FoldScore, KernelFit, Report};
 use gramstep_train::run::compare::{Comparison, Entry};
 use gramstep_train::run::info::{ProgramInfo, RunInfo};
+use gramstep_train::run::system::SystemInfo;
 use gramstep_train::training::adversarial::Unit;
 use serde::Serialize;
 
@@ -290,12 +291,34 @@ pub(crate) fn comparison(comparison: &Comparison) -> String {
     text
 }
 
+/// What `info --system` prints.
+pub(crate) fn system(info: &SystemInfo) -> String {
+    let unknown = || "unknown".to_owned();
+    let bytes = |bytes: Option<u64>| bytes.map_or_else(unknown, |bytes| format!("{} MiB", bytes >> 20));
+    let mut text = program(&info.program);
+    for (name, value) in [
+        ("build", [&[info.profile], &info.features[..]].concat().join(" ")),
+        (
+            "formats",
+            format!("config {}, record {}, model {}", info.formats.config, info.formats.record, info.formats.model),
+        ),
+        ("processor", info.processor.clone().unwrap_or_else(unknown)),
+        ("usable", format!("{} processors", info.processors)),
+        ("kernel", info.kernel.clone().unwrap_or_else(unknown)),
+        ("memory", format!("{}, {} free", bytes(info.memory), bytes(info.free_memory))),
+        ("budget", format!("{} for the matrix of a step", bytes(Some(info.memory_budget as u64)))),
+    ] {
+        let _ = writeln!(text, "{name:<9}  {value}");
+    }
+    text
+}
+
 /// What `info` prints.
 pub(crate) fn program(info: &ProgramInfo) -> String {
     format!(
-        "gramstep {}\n{}\nthreads  {}\nsimd     {}\n",
+        "gramstep {}\n{}\nthreads    {}\nsimd       {}\n",
         info.version,
-        format_args!("machine  {} {}", info.architecture, info.system),
+        format_args!("machine    {} {}", info.architecture, info.system),
         info.threads,
         if info.simd.is_empty() { "none known".to_owned() } else { info.simd.join(" ") },
     )

@@ -11,6 +11,13 @@ use crate::error::{Error, Result};
 use crate::scalar::Scalar;
 
 /// Collective operations over all processes. Every process must call the same operation in the same order.
+///
+/// ```
+/// use gramstep::communicator::{Communicator, Serial};
+/// assert_eq!((Serial.rank(), Serial.size()), (0, 1));
+/// assert_eq!(Serial.all_gather(b"mine")?, [b"mine"]);
+/// # Ok::<(), gramstep::Error>(())
+/// ```
 pub trait Communicator: Send + Sync + std::fmt::Debug {
     /// Number of this process, in `0..size`.
     fn rank(&self) -> usize;

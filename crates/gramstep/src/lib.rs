@@ -80,7 +80,7 @@
 //! | [`theory`] | claims of papers as programs: assumptions, predicted and measured, verdict |
 //!
 //! A module uses only modules above it in this table. Matrices of public signatures are [`Matrix`] and [`MatrixView`],
-//! numbers are [`Scalar`]s (`f32` or `f64`), and everything that can fail returns an [`Error`] with its numbers and a
+//! (features `ndarray` and `faer` convert from and to these crates' matrices), numbers are [`Scalar`]s (`f32` or `f64`), and everything that can fail returns an [`Error`] with its numbers and a
 //! [hint](Error::hint).
 //!
 //! # Conventions
@@ -92,6 +92,8 @@
 
 pub mod attack;
 pub mod communicator;
+#[cfg(any(feature = "faer", feature = "ndarray"))]
+mod conversions;
 pub mod device;
 mod error;
 pub mod kernel;

@@ -53,7 +53,7 @@ pub fn permutation(n: usize, seed: u64, purpose: Purpose, step: u64) -> Vec<usiz
     order
 }
 
-/// At most so many of 0..n in ascending order, the first ones of the [`permutation`] of this name.
+/// At most `most` of 0..n in ascending order: the first ones of the [`permutation`] of this name.
 #[must_use]
 pub fn choice(n: usize, most: usize, seed: u64, purpose: Purpose, step: u64) -> Vec<usize> {
     if n <= most {

@@ -11,7 +11,7 @@ use crate::folder::{Keep, Record, RunFolder};
 use crate::format::whole_file::write_atomically;
 use crate::outcome::Report;
 use crate::outcome::event::{Event, Observer};
-use crate::predictor::Predictor;
+use crate::predictor::{Metadata, Predictor};
 use crate::report::write_page;
 use crate::run::assignment::Assignment;
 use crate::settings::{Config, Precision, RidgeChoice};
@@ -132,6 +132,20 @@ pub fn save(folder: &Path, predictor: &Predictor, config: &str, record: &[u8]) -
     write_atomically(&folder.record(), record)?;
     predictor.save(&folder.model())?;
     write_page(&folder)
+}
+
+/// Keeps a predictor that no run made, such as [a network trained by hand](Predictor::of_network), as a run folder that
+/// `gramstep predict`, `attack`, `info` and `report` read; what its training told is in `record`, where there is one.
+///
+/// # Errors
+/// If the folder holds a run already or cannot be written, or a network has layers of the caller's own.
+pub fn keep(folder: &Path, predictor: &Predictor, record: Option<Record>) -> Result<()> {
+    let Metadata { model, data, .. } = predictor.metadata();
+    let data = data.as_ref().map_or_else(String::new, |data| format!("memory:{data}"));
+    let config = Config { data: Some(data), model: Some(model.clone()), ..Config::default() };
+    let record = record.map_or_else(|| Ok(Vec::new()), Record::into_bytes)?;
+    let wrong = |error: toml::ser::Error| Error::Configuration { path: folder.into(), reason: error.to_string() };
+    save(folder, predictor, &toml::to_string(&config).map_err(wrong)?, &record)
 }
 
 /// An observer that keeps losses and a record, and passes everything on.

@@ -24,5 +24,5 @@ mod inputs;
 mod learn;
 mod samples;
 
-pub use learn::{How, Learnt, learn, prepare, save};
+pub use learn::{How, Learnt, keep, learn, prepare, save};
 pub use samples::{ArrayTargets, Samples};

@@ -2,10 +2,6 @@
 
 use std::path::Path;
 
-use image::ExtendedColorType;
-use image::ImageEncoder;
-use image::codecs::png::PngEncoder;
-
 use super::examples::Example;
 use super::{AttackReport, ColumnMove, Transfer};
 use crate::data::{Geometry, Preprocessing};
@@ -161,14 +157,8 @@ fn pictures(preprocessing: &Preprocessing, geometry: Geometry, example: &Example
 
 /// Pixels from 0 to 1 as a PNG file.
 fn png(pixels: &[f64], geometry: Geometry) -> Result<Vec<u8>> {
-    let colour = if geometry.channels == 1 { ExtendedColorType::L8 } else { ExtendedColorType::Rgb8 };
     let bytes: Vec<u8> = pixels.iter().map(|value| byte(*value)).collect();
-    let side = |pixels: usize| u32::try_from(pixels).unwrap_or(u32::MAX);
-    let mut file = Vec::new();
-    PngEncoder::new(&mut file)
-        .write_image(&bytes, side(geometry.width), side(geometry.height), colour)
-        .map_err(|error| Error::Chart { reason: error.to_string() })?;
-    Ok(file)
+    crate::data::png(&bytes, geometry).map_err(|reason| Error::Chart { reason })
 }
 
 /// The nearest of the 256 steps from 0 to 1.

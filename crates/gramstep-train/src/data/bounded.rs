@@ -48,7 +48,7 @@ impl Inputs {
         }
     }
 
-    /// Whether the bounds are those of so many columns, with usable numbers.
+    /// Whether the bounds are those of that number of columns, with usable numbers.
     pub(super) fn check_bounds(&self, columns: usize) -> Result<(), String> {
         let usable = self.bounds.iter().all(|bound| bound.is_usable());
         if self.bounds.is_empty() || (usable && self.bounds.len() == columns) {

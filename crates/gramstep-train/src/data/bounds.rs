@@ -21,10 +21,10 @@ use super::summary::range;
 
 /// The share of the rows on each side among which outliers are looked for.
 const SIDE: f64 = 0.025;
-/// Outliers lie beyond the quantile of that share by so many distances between the two quantiles.
+/// Outliers lie beyond the quantile of that share by more than this, in distances between the two quantiles.
 const FAR: f64 = 2.0;
 
-/// Rows so many deviations outside the training range are taken as they are.
+/// Deviations outside the training range up to which rows are taken as they are.
 const MARGIN: f64 = 1.0;
 
 /// What keeps a standardised column within bounds.

@@ -18,7 +18,7 @@ use crate::format::date;
 use crate::format::remarks::Remarks;
 use crate::format::text::number;
 
-/// So many columns are named where rows lie outside their range.
+/// Most columns that are named where rows lie outside their range.
 const MOST_NAMED: usize = 5;
 
 /// How the input of a network is made from a table.

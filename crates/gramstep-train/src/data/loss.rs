@@ -23,7 +23,7 @@ pub enum LossChoice {
     Squared,
     /// |r|: the median.
     Absolute,
-    /// Squared up to so many standard deviations, absolute beyond.
+    /// Squared up to this number of standard deviations, absolute beyond.
     Huber(f64),
     /// Quantiles at these levels, ascending.
     Quantile(Vec<f64>),

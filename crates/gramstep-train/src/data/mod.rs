@@ -54,6 +54,7 @@ pub use folds::Fold;
 pub use format::Format;
 pub use identity::DataHash;
 pub(crate) use identity::DataHasher;
+pub(crate) use images::png;
 pub use images::{
     Augmentation, BrokenImages, Colour, Gap, Geometry, ImageSettings, ImageSize, Images, Progress, check_idx,
     check_image,

@@ -18,7 +18,7 @@ const TEST: f64 = 0.2;
 /// Fewer different rows than these are not split where the user leaves it open: each of them stands for many.
 const FEW: usize = 10;
 
-/// Up to so many rows of G (samples × outputs) a full batch is cheap.
+/// Rows of G (samples × outputs) up to which a full batch is cheap.
 pub(crate) const FULL_BATCH_ROWS: usize = 2048;
 
 /// Share of the rows that decides when to stop, unless the user says otherwise: few rows judge badly.

@@ -71,7 +71,7 @@ fn stratified(rows: &[usize], strata: &[usize], sizes: Sizes, seed: u64) -> Spli
     split
 }
 
-/// So many of `all` rows, in proportion to the classes' rows and at most `most` of each: by largest remainders.
+/// That number of `all` rows, in proportion to the classes' rows and at most `most` of each: by largest remainders.
 fn quotas(counts: &[usize], most: &[usize], wanted: usize) -> Vec<usize> {
     let all: usize = counts.iter().sum();
     let exact = |class: usize| wanted as f64 * counts[class] as f64 / all as f64;

@@ -46,7 +46,7 @@ impl Standardisation {
         self.mean.len()
     }
 
-    /// Whether it is one of so many columns, with usable numbers.
+    /// Whether it is one of that number of columns, with usable numbers.
     pub(super) fn check(&self, of: &str, columns: usize) -> Result<(), String> {
         if (self.mean.len(), self.scale.len()) != (columns, columns) {
             let (means, scales) = (self.mean.len(), self.scale.len());

@@ -57,7 +57,7 @@ impl Write for Out {
 impl Record {
     /// A record of a run that is not kept, or not yet.
     #[must_use]
-    pub(crate) fn in_memory() -> Self {
+    pub fn in_memory() -> Self {
         Self::new(Path::new("record.jsonl"), Out::Memory(Vec::new()), false)
     }
 

@@ -39,7 +39,7 @@ pub(crate) fn read_all(mut from: impl Read, fail: impl Fn(io::Error) -> Error) -
     }
 }
 
-/// Refuses a table of so many numbers that would not fit.
+/// Refuses a table whose numbers would not fit in memory.
 pub(crate) fn check_numbers(what: &'static str, rows: usize, columns: usize) -> Result<()> {
     check_memory(what, rows.saturating_mul(columns).saturating_mul(size_of::<f64>()), INSTEAD)
 }

@@ -241,7 +241,7 @@ pub(crate) fn written(seconds: f64) -> String {
     format!("{year:04}-{:02}-{:02}", month + 1, day + 1)
 }
 
-/// Year, month and day, both counted from 0, of so many days from 1970-01-01.
+/// Year, month and day, both counted from 0, of a number of days from 1970-01-01.
 fn civil(days: i64) -> (i64, i64, i64) {
     let shifted = days + 719_468;
     let of_era = shifted.rem_euclid(146_097);

@@ -16,10 +16,20 @@ pub(crate) fn check_memory(what: &'static str, needed: usize, instead: &'static 
     }
 }
 
-/// How many pieces of work that need so many bytes each fit side by side in half of what is free.
+/// How many pieces of work of `bytes` bytes each fit side by side in half of what is free.
 pub(crate) fn room_for(bytes: usize) -> usize {
     let room = |free: u64| usize::try_from(free / 2 / (bytes as u64).max(1)).unwrap_or(usize::MAX);
     free(Path::new("/")).map_or(usize::MAX, room)
+}
+
+/// Bytes that the process may still take; none where nothing is known.
+pub(crate) fn free_bytes() -> Option<u64> {
+    free(Path::new("/"))
+}
+
+/// Bytes of the machine's memory; none where it is not known.
+pub(crate) fn total() -> Option<u64> {
+    Some(entry(&read_to_string("/proc/meminfo").ok()?, "MemTotal:")? << 10)
 }
 
 /// The least of what machine, groups and limits leave; none where nothing is known. `root` is where the files of the

@@ -2,7 +2,7 @@
 
 use super::number_form::{Forms, is_exponent, is_space};
 
-/// A unit has at most so many characters.
+/// Most characters of a unit.
 const LONGEST_UNIT: usize = 12;
 
 /// Currencies that are written as words.

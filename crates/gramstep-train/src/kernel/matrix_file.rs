@@ -122,7 +122,7 @@ impl MatrixFile {
             .map_err(|source| Error::Write { path: beside(&self.path, ".part"), source })
     }
 
-    /// Says that so many blocks are written, after they have reached the disk.
+    /// Says how many blocks are written, after they have reached the disk.
     pub(super) fn commit(&mut self, blocks_done: usize) -> Result<()> {
         self.file.sync().map_err(|source| Error::Write { path: beside(&self.path, ".part"), source })?;
         let progress = Progress { contents: self.contents.clone(), blocks_done };

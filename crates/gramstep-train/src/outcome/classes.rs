@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::logits::{largest, softmax};
 
-/// Beyond so many classes their table is left out: it has a number for each pair.
+/// Classes beyond which their table is left out: it has a number for each pair.
 const MOST_CLASSES: usize = 100;
 
 /// Scores of one class against all others.

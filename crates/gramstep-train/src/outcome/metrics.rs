@@ -1,5 +1,6 @@
 //! How good predictions are: the loss in standardised units, and errors in the target's own units.
 
+use gramstep::loss::Loss;
 use gramstep::{Matrix, Model, Scalar};
 use serde::{Deserialize, Serialize};
 
@@ -100,6 +101,11 @@ pub fn loss<T: Scalar>(model: &Model<T>, dataset: &Dataset<T>, targets: &Targets
 /// The loss of outputs, as in [`Metrics::loss`], by the weights of the rows.
 pub(crate) fn loss_of_outputs<T: Scalar>(outputs: &Matrix<f64>, dataset: &Dataset<T>, targets: &Targets) -> f64 {
     mean_loss(outputs, &dataset.targets.cast(), dataset.weights.as_deref(), targets)
+}
+
+/// The mean of a loss over some rows, by their weights.
+pub(crate) fn mean_of<T: Scalar>(loss: &dyn Loss, outputs: &Matrix<f64>, dataset: &Dataset<T>) -> f64 {
+    mean_reported(loss, outputs, &dataset.targets.cast(), dataset.weights.as_deref())
 }
 
 /// The loss on some rows of the [`constant`].
@@ -217,7 +223,10 @@ impl Metrics {
 }
 
 fn mean_loss(outputs: &Matrix<f64>, expected: &Matrix<f64>, weights: Option<&[f64]>, targets: &Targets) -> f64 {
-    let loss = targets.loss();
+    mean_reported(&*targets.loss(), outputs, expected, weights)
+}
+
+fn mean_reported(loss: &dyn Loss, outputs: &Matrix<f64>, expected: &Matrix<f64>, weights: Option<&[f64]>) -> f64 {
     weighted_mean(outputs.rows(), weights, |i| loss.reported(outputs.row(i), expected.row(i)))
 }
 

@@ -11,7 +11,7 @@ pub enum StopReason {
     Epochs,
     /// The time was over.
     TimeLimit,
-    /// The validation loss did not get better for so many epochs.
+    /// The validation loss did not get better for as many epochs as patience allows.
     Patience,
     /// The training loss is zero up to rounding, or no step lowers it.
     Converged,

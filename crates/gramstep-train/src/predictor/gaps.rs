@@ -18,7 +18,7 @@ use crate::data::Table;
 use crate::error::Result;
 use crate::outcome::metrics::in_own_units;
 
-/// So many remembered rows fill a gap.
+/// Remembered rows that fill a gap.
 const DONORS: usize = 64;
 
 /// A row with gaps, and their places in the network's input.

@@ -211,7 +211,7 @@ impl GaussianProcess for InfiniteProcess {
     }
 }
 
-/// Whether a kernel of so many rows fits in memory with what is made of it.
+/// Whether a kernel of that number of rows fits in memory with what is made of it.
 ///
 /// # Errors
 /// If it does not.

@@ -44,7 +44,7 @@ fn perceptron<T: Scalar>(model: &Model<T>) -> Result<&Specification> {
     specification.ok_or_else(|| unfit("only networks of dense layers can lie side by side"))
 }
 
-/// The same with so many times the hidden units.
+/// The same with a multiple of the hidden units.
 fn widened(mut specification: Specification, factor: usize) -> Specification {
     let dense = specification.layers.iter_mut().filter_map(|layer| match layer {
         LayerSpecification::Dense(dense) => Some(dense),

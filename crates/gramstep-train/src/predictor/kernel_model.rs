@@ -56,7 +56,7 @@ pub struct KernelFitting<'a> {
 }
 
 impl KernelModel {
-    /// Training rows beyond which scales are found on so many of them.
+    /// Most training rows on which scales are found.
     pub const SCALE_ROWS: usize = 1000;
 
     /// Fits preprocessed rows.

@@ -3,13 +3,14 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use gramstep::{Device, Matrix, MatrixView, Scalar};
+use gramstep::model::Average;
+use gramstep::{Device, Matrix, MatrixView, Model, Scalar};
 
 use super::file;
 use super::file::SpreadMetadata;
 use super::learned::CHUNK;
 use super::{ClassSets, Known, Learned, Metadata, Spread, Uncertainty};
-use crate::data::{DataHash, Dataset, Preprocessing, Task};
+use crate::data::{DataHash, Dataset, Preprocessing, Problem, Task};
 use crate::error::{Error, Result};
 use crate::folder::RunFolder;
 use crate::format::whole_file::write_atomically;
@@ -49,6 +50,46 @@ impl Predictor {
     ) -> Self {
         let metadata = Metadata::of(&learned, (name, ridge), preprocessing, data, known.as_ref());
         Self::assemble(learned, metadata, known)
+    }
+
+    /// A network that was trained by hand on the rows of a problem, whose preprocessing and error bars come with it;
+    /// `name` is the architecture in short, as `--model` takes it, or any word.
+    ///
+    /// # Errors
+    /// [`Shape`](gramstep::Error::Shape) if its inputs or outputs are not those of the problem.
+    ///
+    /// ```
+    /// use gramstep::optim::{Batch, GramGaussNewton, GramGaussNewtonConfig, Optimizer};
+    /// use gramstep::{Activation, Matrix, Model};
+    /// use gramstep_train::Predictor;
+    /// use gramstep_train::arrays::{ArrayTargets, Samples};
+    /// let x = Matrix::from_fn(30, 1, |i, _| i as f64 / 15.0 - 1.0);
+    /// let y = Matrix::from_fn(30, 1, |i, _| 5.0 + (3.0 * x[(i, 0)]).sin());
+    /// let problem = Samples::new(x.view(), ArrayTargets::numbers(y.clone())).problem(0.1, 0)?;
+    /// let mut model = Model::mlp(&[1, 32, 1], Activation::Tanh).build()?;
+    /// let mut optimizer = GramGaussNewton::new(GramGaussNewtonConfig::default())?;
+    /// for _ in 0..40 {
+    ///     optimizer.step(&mut model, &Batch::new(&problem.train.inputs, &problem.train.targets))?;
+    /// }
+    /// let predictor = Predictor::of_network(&model, &problem, "mlp:32:tanh")?;
+    /// let f = predictor.predict_array(x.view())?;
+    /// assert!((0..30).all(|i| (f[(i, 0)] - y[(i, 0)]).abs() < 0.1));
+    /// # Ok::<(), gramstep_train::Error>(())
+    /// ```
+    pub fn of_network<T: Scalar>(model: &Model<T>, problem: &Problem<T>, name: &str) -> Result<Self> {
+        let rows = &problem.train;
+        for (what, expected, got) in [
+            ("inputs of the network", rows.inputs.columns(), model.inputs()),
+            ("outputs of the network", rows.targets.columns(), model.outputs()),
+        ] {
+            if expected != got {
+                return Err(gramstep::Error::Shape { what, expected, got }.into());
+            }
+        }
+        let learned = Learned::networks(&Average::new(vec![model.clone()])?)?;
+        let remembers = problem.preprocessing.targets.has_residuals();
+        let known = remembers.then(|| Known::of(problem, false, model.seed())).transpose()?;
+        Ok(Self::new(learned, (name.to_owned(), None), &problem.preprocessing, &problem.hash, known))
     }
 
     fn assemble(learned: Learned, metadata: Metadata, known: Option<Known>) -> Self {

@@ -1,9 +1,5 @@
 //! An axis: its range, its ticks, and where a value lies.
 
-use std::ops::Range;
-
-use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
-
 use crate::format::text::number;
 
 /// How values become places.
@@ -17,7 +13,7 @@ pub enum Scale {
     Log,
 }
 
-/// About so many ticks an axis.
+/// Ticks of an axis, about.
 const TICKS: f64 = 5.0;
 
 /// An axis over the values of a chart. Places are what is drawn: values, or their logarithms.
@@ -95,38 +91,12 @@ pub(super) enum Room {
     All(usize),
 }
 
-/// A name in so many characters.
+/// A name cut to that length.
 fn shortened(name: &str, length: usize) -> String {
     if name.chars().count() <= length {
         return name.to_owned();
     }
     name.chars().take(length.saturating_sub(1)).chain(['…']).collect()
-}
-
-impl Ranged for Axis {
-    type FormatOption = NoDefaultFormatting;
-    type ValueType = f64;
-
-    fn map(&self, place: &f64, (from, to): (i32, i32)) -> i32 {
-        let share = (place - self.low) / (self.high - self.low);
-        f64::from(from).mul_add(1.0 - share, f64::from(to) * share).round() as i32
-    }
-
-    fn key_points<Hint: KeyPointHint>(&self, _: Hint) -> Vec<f64> {
-        self.ticks.iter().map(|tick| tick.0).collect()
-    }
-
-    fn range(&self) -> Range<f64> {
-        self.low..self.high
-    }
-}
-
-impl ValueFormatter<f64> for Axis {
-    /// The label of the tick nearest to a place.
-    fn format_ext(&self, place: &f64) -> String {
-        let nearest = self.ticks.iter().min_by(|a, b| (a.0 - place).abs().total_cmp(&(b.0 - place).abs()));
-        nearest.map_or_else(String::new, |tick| tick.1.clone())
-    }
 }
 
 /// Whether a value has a place on any axis: the width of an axis has to be a number too.

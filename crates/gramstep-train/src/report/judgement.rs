@@ -12,13 +12,13 @@ use crate::outcome::labels::both_probabilities;
 use crate::outcome::metrics::{largest, softmax};
 use crate::predictor::Predictor;
 
-/// Residuals are shown against so many inputs.
+/// Inputs against which residuals are shown.
 const MOST_FEATURES: usize = 6;
 /// Groups of equally many rows along an input.
 const GROUPS: usize = 12;
-/// Curves of so many classes are drawn.
+/// Classes whose curves are drawn.
 const MOST_CURVES: usize = 8;
-/// Charts are shown for so many targets.
+/// Targets for which charts are shown.
 const MOST_TARGETS: usize = 3;
 
 /// A regression's predictions on one part of the data.

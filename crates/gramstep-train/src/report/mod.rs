@@ -1,10 +1,11 @@
 //! The page that people look at. Uses `training` and below.
 //!
-//! A page is one HTML file that needs no network and no script. [`Chart`] draws by `plotters` into inline SVG, [`Page`]
+//! A page is one HTML file that needs no network and no script. [`Chart`] draws inline SVG, [`Page`]
 //! holds headings, text, tables and charts; [`write_runs`] makes the page of one or several runs out of them.
 
 mod axis;
 mod chart;
+mod draw;
 mod escape;
 mod judgement;
 mod page;

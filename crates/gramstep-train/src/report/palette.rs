@@ -3,8 +3,6 @@
 //! The colours are those of Okabe and Ito (2008) that have contrast on white. Every colour has a dash of its own, set
 //! by the page's style sheet, so that lines differ without colour too.
 
-use plotters::style::RGBColor;
-
 /// A look: colour, dash pattern of lines (none is a whole line).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Look {
@@ -28,16 +26,15 @@ pub(super) fn look(series: usize) -> Look {
 }
 
 impl Look {
-    pub(super) fn rgb(self) -> RGBColor {
-        let (r, g, b) = self.colour;
-        RGBColor(r, g, b)
-    }
-
     /// As SVG writes it.
     pub(super) fn hex(self) -> String {
-        let (r, g, b) = self.colour;
-        format!("#{r:02X}{g:02X}{b:02X}")
+        hex(self.colour)
     }
+}
+
+/// A colour as SVG writes it.
+pub(super) fn hex((red, green, blue): (u8, u8, u8)) -> String {
+    format!("#{red:02X}{green:02X}{blue:02X}")
 }
 
 /// Style rules that give the lines of every colour their dash.
@@ -47,7 +44,7 @@ pub(super) fn dashes() -> String {
 }
 
 /// The colour of a share of 1: from light to dark, monotone in lightness.
-pub(super) fn shade(share: f64) -> RGBColor {
+pub(super) fn shade(share: f64) -> (u8, u8, u8) {
     const STOPS: [[f64; 3]; 4] =
         [[247.0, 251.0, 255.0], [158.0, 202.0, 225.0], [33.0, 113.0, 181.0], [8.0, 29.0, 88.0]];
     let place = share.clamp(0.0, 1.0) * (STOPS.len() - 1) as f64;
@@ -56,7 +53,7 @@ pub(super) fn shade(share: f64) -> RGBColor {
     let part = place - low as f64;
     #[allow(clippy::cast_sign_loss)] // between two colours
     let mix = |c: usize| (STOPS[low][c] + part * (STOPS[low + 1][c] - STOPS[low][c])).round() as u8;
-    RGBColor(mix(0), mix(1), mix(2))
+    (mix(0), mix(1), mix(2))
 }
 
 #[cfg(test)]
@@ -77,7 +74,7 @@ mod tests {
     #[test]
     fn shades_get_darker() {
         let light = |share| {
-            let RGBColor(r, g, b) = shade(share);
+            let (r, g, b) = shade(share);
             u32::from(r) + u32::from(g) + u32::from(b)
         };
         assert!((0..20).all(|i| light(f64::from(i) / 20.0) > light(f64::from(i + 1) / 20.0)));

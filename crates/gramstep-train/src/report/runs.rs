@@ -16,7 +16,7 @@ use crate::outcome::metrics::Metrics;
 use crate::outcome::{KernelFit, Report, Trial};
 use crate::predictor::Predictor;
 
-/// Losses of so many networks of an ensemble are drawn.
+/// Networks of an ensemble whose losses are drawn.
 const MOST_NETWORKS: usize = 3;
 
 /// What a page shows of one run.

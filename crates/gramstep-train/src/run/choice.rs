@@ -25,7 +25,7 @@ const MEMBERS: usize = 5;
 const THOROUGH_MEMBERS: usize = 10;
 /// Networks on data of middle size.
 const MIDDLE_MEMBERS: usize = 3;
-/// Data of middle size have at most so many numbers to predict.
+/// Most numbers to predict of data of middle size.
 const MIDDLE: usize = 20_000;
 /// Networks of each architecture that is tried: with one, the choice is as much of rows and seed.
 const JUDGES: usize = 3;

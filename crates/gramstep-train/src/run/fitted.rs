@@ -50,7 +50,7 @@ impl<T> Fitted<T> {
     }
 }
 
-/// So many networks of an architecture, in words.
+/// Networks of an architecture, in words.
 pub(super) fn named(networks: usize, architecture: &str) -> String {
     if networks > 1 { format!("{networks} networks {architecture}") } else { architecture.to_owned() }
 }

@@ -17,7 +17,7 @@ use crate::outcome::{ColumnScale, Fit, HeldOut, InputScale, KernelFit, StopReaso
 use crate::predictor::{Kernel, KernelChoice, KernelFitting, KernelModel, Learned};
 use crate::settings::{Config, Facts, Precision, RidgeChoice, all_processors};
 
-/// From so many rows on a solve takes long enough to say so.
+/// Rows from which on a solve takes long enough to say so.
 const MANY: usize = 2000;
 
 /// The kernel that a configuration asks for; none where its model is a network.

@@ -20,6 +20,7 @@ mod power_cuts;
 mod reference;
 mod resume;
 mod road;
+pub mod system;
 pub(crate) mod tune;
 mod unsettled;
 

@@ -15,7 +15,7 @@ use crate::predictor::{Learned, inverse_temperature, inverse_temperature_of_labe
 
 /// Numbers of the rows that it is fitted to, at most; more rows than that say nothing new of so few coefficients.
 const NUMBERS: usize = 1 << 22;
-/// But so many rows for each column.
+/// But at least this number of rows for each column.
 const ROWS_PER_COLUMN: usize = 16;
 /// And no more rows than these, of however few columns.
 const ROWS: usize = 1 << 16;

@@ -200,16 +200,7 @@ impl Settings {
     /// Whether every step sees all training rows.
     #[must_use]
     pub fn is_full_batch(&self, samples: usize) -> bool {
-        match self.batch_size {
-            BatchSize::Full => true,
-            BatchSize::Rows(rows) => rows >= samples,
-        }
-    }
-
-    /// Whether the mean over the steps of an epoch is judged and kept: on mini-batches of tables.
-    pub(crate) fn averages_steps(&self, samples: usize) -> bool {
-        let gram = self.optimizer == OptimizerName::GramGaussNewton;
-        gram && self.is_plain_table() && !self.is_full_batch(samples)
+        self.batch_size.is_full(samples)
     }
 
     /// Whether a ridge that is left open falls in the course of the run: wherever early stopping chooses among models,
@@ -245,7 +236,7 @@ impl Settings {
     }
 
     /// Whether the rows are those of a table, as they stand.
-    fn is_plain_table(&self) -> bool {
+    pub(crate) fn is_plain_table(&self) -> bool {
         self.adversarial.is_none() && self.image_size.is_none()
     }
 }

@@ -64,6 +64,17 @@ pub enum BatchSize {
     Rows(usize),
 }
 
+impl BatchSize {
+    /// Whether that is all of `rows` rows.
+    #[must_use]
+    pub fn is_full(self, rows: usize) -> bool {
+        match self {
+            Self::Full => true,
+            Self::Rows(size) => size >= rows,
+        }
+    }
+}
+
 impl FromStr for BatchSize {
     type Err = Error;
 

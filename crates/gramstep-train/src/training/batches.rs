@@ -6,7 +6,8 @@ use crate::data::permutation::permutation;
 use crate::settings::BatchSize;
 
 /// Number of batches of an epoch.
-pub(crate) fn batch_count(samples: usize, size: BatchSize) -> usize {
+#[must_use]
+pub fn batch_count(samples: usize, size: BatchSize) -> usize {
     match size {
         BatchSize::Full => 1,
         BatchSize::Rows(rows) => samples.div_ceil(rows).max(1),
@@ -14,13 +15,20 @@ pub(crate) fn batch_count(samples: usize, size: BatchSize) -> usize {
 }
 
 /// The batches of an epoch; `None` is all rows in their own order. Batches are equally large up to one row: a short
-/// last one would be interpolated by a second-order step at the expense of all others.
-pub(crate) fn batches(
-    samples: usize,
-    size: BatchSize,
-    seed: u64,
-    epoch: usize,
-) -> impl Iterator<Item = Option<Vec<usize>>> {
+/// last one would be interpolated by a second-order step at the expense of all others. The order depends on `seed` and
+/// `epoch` alone.
+///
+/// ```
+/// use gramstep::{Matrix, optim::Batch};
+/// use gramstep_train::{data::Dataset, settings::BatchSize, training::batches::batches};
+/// let data = Dataset::new(Matrix::<f64>::zeros(10, 2), Matrix::zeros(10, 1))?;
+/// for rows in batches(data.rows(), BatchSize::Rows(5), 7, 1) {
+///     let rows = rows.map_or_else(|| data.clone(), |rows| data.select(&rows));
+///     assert_eq!(Batch::new(&rows.inputs, &rows.targets).samples(), 5);
+/// }
+/// # Ok::<(), gramstep_train::Error>(())
+/// ```
+pub fn batches(samples: usize, size: BatchSize, seed: u64, epoch: usize) -> impl Iterator<Item = Option<Vec<usize>>> {
     let count = batch_count(samples, size);
     let order = if count == 1 { Vec::new() } else { permutation(samples, seed, Purpose::Shuffle, epoch as u64) };
     (0..count).map(move |i| (count > 1).then(|| order[i * samples / count..(i + 1) * samples / count].to_vec()))

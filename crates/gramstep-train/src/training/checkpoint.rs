@@ -26,7 +26,7 @@ pub(crate) const FORMAT_VERSION: u32 = 2;
 /// The version before, of which files are read: without a sum, and without the hash of the data.
 const LAST_VERSION: u32 = 1;
 
-/// Between two checkpoints lies so many times the time that one takes; tests want one an epoch.
+/// Time between two checkpoints, in units of the time that one takes; tests want one an epoch.
 const SPACING: u32 = if cfg!(test) { 0 } else { 20 };
 
 /// Where a training stands after an epoch. Numbers are exact, `f32` parameters too.
@@ -169,6 +169,7 @@ mod tests {
         let optimizer = OptimizerState {
             optimizer: "sgd".to_owned(),
             step: 7,
+            counts: vec![("updates".to_owned(), u64::MAX)],
             numbers,
             vectors: vec![("m".to_owned(), vec![0.1])],
         };

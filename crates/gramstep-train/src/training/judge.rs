@@ -1,6 +1,7 @@
 //! The loss of a network on rows: its own, or under attack; of all processes together, each of which judges its share.
 
 use gramstep::communicator::{agree, all_reduce_sum};
+use gramstep::loss::Loss;
 use gramstep::{Matrix, Model, Scalar};
 
 use super::adversarial::Opponent;
@@ -13,7 +14,9 @@ use crate::outcome::metrics::{self, Metrics};
 /// What a network is judged by.
 #[derive(Clone, Copy)]
 pub(super) struct Judge<'a> {
-    pub(super) targets: &'a Targets,
+    pub(super) loss: &'a dyn Loss,
+    /// By which metrics are made; the loss alone where there are none.
+    pub(super) targets: Option<&'a Targets>,
     pub(super) processes: Processes<'a>,
     /// Who changes the rows before.
     pub(super) opponent: Option<&'a Opponent>,
@@ -27,10 +30,9 @@ impl Judge<'_> {
 
     /// The mean loss by the weights of the rows, and the one that decides.
     pub(super) fn losses<T: Scalar>(&self, model: &Model<T>, data: &Dataset<T>, decides: bool) -> Result<(f64, f64)> {
-        let targets = self.targets;
         let both = |outputs: &Matrix<f64>| {
-            let loss = metrics::loss_of_outputs(outputs, data, targets);
-            (loss, if decides { deciding_loss(outputs, data, targets) } else { loss })
+            let loss = metrics::mean_of(self.loss, outputs, data);
+            (loss, self.targets.filter(|_| decides).map_or(loss, |targets| deciding_loss(outputs, data, targets)))
         };
         if self.processes.count() == 1 {
             return Ok(both(&self.outputs(model, data, 0)?));
@@ -57,7 +59,7 @@ impl Judge<'_> {
             let numbers = numbers.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect();
             return Ok(both(&Matrix::from_vec(data.rows(), model.outputs(), numbers)?));
         }
-        let loss = if weight == 0.0 { 0.0 } else { metrics::loss_of_outputs(&outputs, &own, targets) };
+        let loss = if weight == 0.0 { 0.0 } else { metrics::mean_of(self.loss, &outputs, &own) };
         let mut sums = [loss * weight, weight];
         all_reduce_sum(communicator, &mut sums)?;
         Ok((sums[0] / sums[1], sums[0] / sums[1]))
@@ -68,16 +70,17 @@ impl Judge<'_> {
         match self.opponent {
             None => metrics::outputs(model, &data.inputs),
             Some(opponent) => {
-                let attacked = opponent.attack_from(first, model, data, self.targets.loss().as_ref())?;
+                let attacked = opponent.attack_from(first, model, data, self.loss)?;
                 metrics::outputs(model, &attacked.inputs)
             }
         }
     }
 
     /// The quality on rows that are watched.
-    pub(super) fn metrics<T: Scalar>(&self, model: &Model<T>, data: &Dataset<T>) -> Result<Metrics> {
+    pub(super) fn metrics<T: Scalar>(&self, model: &Model<T>, data: &Dataset<T>) -> Result<Option<Metrics>> {
+        let Some(targets) = self.targets else { return Ok(None) };
         let outputs = metrics::outputs(model, &data.inputs)?;
-        Ok(metrics::watch(&outputs, &data.targets.cast(), data.weights.as_deref(), self.targets))
+        Ok(Some(metrics::watch(&outputs, &data.targets.cast(), data.weights.as_deref(), targets)))
     }
 }
 

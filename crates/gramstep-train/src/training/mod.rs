@@ -4,8 +4,9 @@
 pub mod adversarial;
 mod again;
 mod averaging;
-mod batches;
+pub mod batches;
 pub(crate) mod checkpoint;
+pub mod config;
 mod course;
 pub(crate) mod ensemble;
 mod far;

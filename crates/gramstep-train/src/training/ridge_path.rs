@@ -68,7 +68,7 @@ enum Beginning<T> {
 }
 
 impl<T: Scalar> RidgePath<T> {
-    /// At the start of the path for so many residuals, all in one batch or cut into several; the ridge of `config` is
+    /// At the start of the path for this number of residuals, all in one batch or cut into several; the ridge of `config` is
     /// not used.
     pub(crate) fn new(config: GramGaussNewtonConfig, residuals: usize, batches: usize) -> Result<Self> {
         let batches = batches as f64;

@@ -1,8 +1,10 @@
 //! The loop over epochs and batches, and every reason to end it.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gramstep::attack::ParameterBall;
+use gramstep::loss::Loss;
 use gramstep::optim::{Batch, Optimizer, StepInfo};
 use gramstep::{Model, Scalar};
 
@@ -15,18 +17,38 @@ use crate::training::adversarial::Opponent;
 use crate::training::averaging::Averaging;
 use crate::training::batches::{batch_count, batches};
 use crate::training::checkpoint::{Checkpoint, Checkpoints};
+use crate::training::config::TrainerConfig;
 use crate::training::judge::Judge;
 use crate::training::processes::Processes;
 use crate::training::state::{State, culprit};
 
-/// After so many steps in a row that gain nothing, training has converged.
+/// Steps in a row that gain nothing after which training has converged.
 const MOST_FUTILE: usize = 3;
 
-/// Trains a model by the settings of a run.
+/// Trains a model by the settings of a run, or by a [`TrainerConfig`] and a loss of the caller's.
+///
+/// ```
+/// use std::sync::atomic::AtomicBool;
+/// use gramstep::{Activation, Matrix, Model, loss::SquaredLoss, optim};
+/// use gramstep_train::data::Dataset;
+/// use gramstep_train::outcome::event::Silent;
+/// use gramstep_train::training::{config::TrainerConfig, trainer::Trainer};
+/// let x = Matrix::from_fn(20, 1, |i, _| i as f64 / 10.0 - 1.0);
+/// let y = Matrix::from_fn(20, 1, |i, _| (2.0 * x[(i, 0)]).sin());
+/// let mut model = Model::mlp(&[1, 16, 1], Activation::Tanh).build()?;
+/// let mut optimizer = optim::GramGaussNewton::new(optim::GramGaussNewtonConfig::default())?;
+/// let stop = AtomicBool::new(false);
+/// let trainer = Trainer::of(TrainerConfig::of_epochs(30), SquaredLoss, &stop);
+/// let fit = trainer.fit(&mut model, &mut optimizer, &Dataset::new(x, y)?, None, &mut Silent)?;
+/// assert!(fit.lowest_train_loss < 1e-3);
+/// # Ok::<(), gramstep_train::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Trainer<'a> {
-    settings: &'a Settings,
-    targets: &'a Targets,
+    config: TrainerConfig,
+    loss: Arc<dyn Loss>,
+    /// By which metrics are made; the loss alone where there are none.
+    targets: Option<&'a Targets>,
     processes: Processes<'a>,
     member: usize,
     tolerance: f64,
@@ -78,11 +100,26 @@ struct Running {
 impl<'a> Trainer<'a> {
     /// A trainer. Training ends after the step during which the flag that `processes` is made from becomes true.
     #[must_use]
-    pub fn new(settings: &'a Settings, targets: &'a Targets, processes: impl Into<Processes<'a>>) -> Self {
+    pub fn new(settings: &Settings, targets: &'a Targets, processes: impl Into<Processes<'a>>) -> Self {
         Self {
-            settings,
-            targets,
-            processes: processes.into(),
+            targets: Some(targets),
+            ..Self::with(TrainerConfig::from(settings), targets.loss().into(), processes.into())
+        }
+    }
+
+    /// A trainer by values: any loss, whatever the targets mean. Training ends after the step during which the flag that
+    /// `processes` is made from becomes true.
+    #[must_use]
+    pub fn of(config: TrainerConfig, loss: impl Loss + 'static, processes: impl Into<Processes<'a>>) -> Self {
+        Self::with(config, Arc::new(loss), processes.into())
+    }
+
+    fn with(config: TrainerConfig, loss: Arc<dyn Loss>, processes: Processes<'a>) -> Self {
+        Self {
+            config,
+            loss,
+            targets: None,
+            processes,
             member: 0,
             tolerance: 0.0,
             exact_train_loss: false,
@@ -141,7 +178,7 @@ impl<'a> Trainer<'a> {
         let Some((augmentation, geometry)) = self.augmentation else { return rows.map(|rows| train.select(&rows)) };
         let mut selected = rows.as_ref().map_or_else(|| train.clone(), |rows| train.select(rows));
         let samples = (0..selected.rows()).map(|at| rows.as_ref().map_or(at, |rows| rows[at]));
-        augmentation.apply(&mut selected.inputs, geometry, samples, (self.settings.seed, epoch));
+        augmentation.apply(&mut selected.inputs, geometry, samples, (self.config.seed, epoch));
         Some(selected)
     }
 
@@ -151,7 +188,7 @@ impl<'a> Trainer<'a> {
     }
 
     fn judge<'j>(&'j self, opponent: Option<&'j Opponent>) -> Judge<'j> {
-        Judge { targets: self.targets, processes: self.processes, opponent }
+        Judge { loss: &*self.loss, targets: self.targets, processes: self.processes, opponent }
     }
 
     /// Trains until a reason to stop.
@@ -238,17 +275,17 @@ impl<'a> Trainer<'a> {
         clock: &mut Clock,
     ) -> Result<Option<Ending>> {
         state.epoch += 1;
-        let loss = self.targets.loss();
         let mut running = Running::default();
         let mut reason = None;
-        let mut left = batch_count(train.rows(), self.settings.batch_size);
-        let mut averaging = self.settings.averages_steps(train.rows()).then(|| Averaging::of(model));
-        for rows in batches(train.rows(), self.settings.batch_size, self.settings.seed, state.epoch) {
+        let full = self.config.is_full_batch(train.rows());
+        let mut left = batch_count(train.rows(), self.config.batch_size);
+        let mut averaging = (self.config.averages_steps && !full).then(|| Averaging::of(model));
+        for rows in batches(train.rows(), self.config.batch_size, self.config.seed, state.epoch) {
             let weight = train.weight_of(rows.as_deref());
             let selected = self.select(train, self.own_rows(rows, train.rows()), state.epoch);
             let data = selected.as_ref().unwrap_or(train);
             let mut batch = Batch::new(&data.inputs, &data.targets)
-                .with_loss(loss.as_ref())
+                .with_loss(&*self.loss)
                 .with_communicator(self.processes.communicator());
             if let Some(weights) = &data.weights {
                 batch = batch.with_weights(weights);
@@ -276,7 +313,6 @@ impl<'a> Trainer<'a> {
             averaging.enter(model)?;
         }
         let judging = Instant::now();
-        let full = self.settings.is_full_batch(train.rows());
         // What a step against an attack says of itself is of the points that it attacked, and of their radius.
         let train_loss = match running.after.filter(|_| full && self.opponent.is_none()) {
             Some(after) => after,
@@ -297,7 +333,7 @@ impl<'a> Trainer<'a> {
                 distances: start.distances(model)?,
             }),
         };
-        let test = test.map(|data| self.judge(None).metrics(model, data)).transpose()?;
+        let test = test.map(|data| self.judge(None).metrics(model, data)).transpose()?.flatten();
         let improved = state.judge(validation.map_or(train_loss, |(_, (_, decides))| decides), self.tolerance, model);
         if let Some(averaging) = averaging {
             averaging.leave(model)?;
@@ -310,7 +346,7 @@ impl<'a> Trainer<'a> {
         let event = EpochEvent { member, epoch, step, seconds, train_loss, validation_loss, clean, test, improved };
         observer.observe(&Event::Epoch(&event))?;
 
-        if self.settings.warm_up.is_some_and(|epochs| epoch <= epochs) {
+        if self.config.warm_up.is_some_and(|epochs| epoch <= epochs) {
             state.reference.0 = epoch;
         }
         let waited = epoch - state.reference.0;
@@ -318,8 +354,8 @@ impl<'a> Trainer<'a> {
             Some(reason) => Some(reason),
             None if train_loss <= (4.0 * T::EPSILON.to_f64()).powi(2) => Some(StopReason::Converged),
             None if state.futile >= MOST_FUTILE => Some(StopReason::Converged),
-            None if self.settings.patience.is_some_and(|patience| waited >= patience) => Some(StopReason::Patience),
-            None if epoch >= self.settings.epochs => Some(StopReason::Epochs),
+            None if self.config.patience.is_some_and(|patience| waited >= patience) => Some(StopReason::Patience),
+            None if epoch >= self.config.epochs => Some(StopReason::Epochs),
             None => self.stop_now(*clock)?,
         };
         Ok(reason.map(|reason| Ending { reason, whole_epoch: left == 0 }))
@@ -330,7 +366,7 @@ impl<'a> Trainer<'a> {
             if self.processes.are_called_off() {
                 return Ok(Some(StopReason::Interrupted));
             }
-            let over = self.settings.time_limit.is_some_and(|limit| clock.elapsed() >= limit.0);
+            let over = self.config.time_limit.is_some_and(|limit| clock.elapsed() >= limit);
             Ok(over.then_some(StopReason::TimeLimit))
         })
     }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use gramstep::Device;
 
-/// So many messages of a task wait for their turn; a task that has more to tell waits itself.
+/// Messages of a task that may wait for their turn; a task that has more to tell waits itself.
 const BACKLOG: usize = 1 << 17;
 
 /// The threads that compute, and places for trainings beside one another, as many as there are threads.
@@ -184,7 +184,7 @@ mod tests {
 
     use super::*;
 
-    /// What is heard of tasks that tell so many things each.
+    /// What is heard of tasks that each tell this number of things.
     fn heard(at_once: usize, workers: Option<&Workers>, tells: &[usize]) -> Vec<(usize, usize)> {
         let mut heard = Vec::new();
         let task = |number: usize, tell: Tell<'_, usize>| (0..tells[number]).for_each(tell);

@@ -6,6 +6,15 @@ use crate::model::{Model, Span};
 use crate::scalar::Scalar;
 
 /// How far one layer is from where it started.
+///
+/// ```
+/// use gramstep::attack::ParameterBall;
+/// use gramstep::{Activation, Model};
+/// let model = Model::<f64>::mlp(&[2, 8, 1], Activation::Relu).build()?;
+/// let distances = ParameterBall::around(&model, 0.1)?.distances(&model)?;
+/// assert_eq!((distances.len(), distances[0].distance), (2, 0.0));
+/// # Ok::<(), gramstep::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerDistance {
     /// For example `layers.0`.

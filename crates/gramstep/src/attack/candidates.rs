@@ -9,6 +9,19 @@ use crate::view::Matrix;
 
 /// Evaluates given points, one for each sample of the batch, after projection on what is allowed: the midpoint between
 /// a sample and its opposite twin, or what another attack or model found.
+///
+/// ```
+/// use gramstep::attack::{Attack, Candidates, Criterion, Problem, Shift, ThreatModel};
+/// use gramstep::{Activation, Matrix, Model};
+/// let model = Model::<f64>::mlp(&[2, 16, 1], Activation::Tanh).seed(7).build()?;
+/// let (x, y) = (Matrix::from_vec(2, 2, vec![0.1, -0.4, 0.8, 0.3])?, Matrix::zeros(2, 1));
+/// let up = Shift::up(0);
+/// let problem = Problem::new(&model, &x, &y).with_goal(&up).with_criterion(Criterion::Moved(0.05));
+/// // Points far away are projected on the ball.
+/// let tried = Candidates(Matrix::from_vec(2, 2, vec![9.0; 4])?).run(&problem, &ThreatModel::linf(0.1)?)?;
+/// assert!(tried.samples.iter().all(|sample| sample.size <= 0.1 + 1e-12));
+/// # Ok::<(), gramstep::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Candidates<T>(pub Matrix<T>);
 

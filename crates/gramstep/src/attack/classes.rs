@@ -14,6 +14,13 @@ const TEMPERATURE: f64 = 0.1;
 /// Several steps climb a smooth maximum over the rivals, along Σ_a w_a f_a − f_c with w = softmax(f/τ) and τ a tenth of
 /// the range of f: between the strongest rival alone, to which an attack commits itself too early, and cross-entropy,
 /// which depends on the unit of f.
+///
+/// ```
+/// use gramstep::attack::{Goal, Margin};
+/// // Of three classes, and of two by the sign of one output.
+/// assert_eq!(Margin.value(&[2.0, 1.0, 5.0], &[1.0, 0.0, 0.0]), 3.0);
+/// assert_eq!(Margin.value(&[0.7], &[1.0]), -0.7);
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Margin;
 

@@ -35,6 +35,19 @@ pub fn error_against_radius<T: Scalar>(
 }
 
 /// One point of [`error_against_radius`].
+///
+/// ```
+/// use gramstep::attack::{Criterion, Pgd, Problem, Shift, ThreatModel, error_against_radius};
+/// use gramstep::{Activation, Matrix, Model};
+/// let model = Model::<f64>::mlp(&[2, 16, 1], Activation::Tanh).seed(7).build()?;
+/// let (x, y) = (Matrix::from_vec(2, 2, vec![0.1, -0.4, 0.8, 0.3])?, Matrix::zeros(2, 1));
+/// let up = Shift::up(0);
+/// let problem = Problem::new(&model, &x, &y).with_goal(&up).with_criterion(Criterion::Moved(0.05));
+/// let curve = error_against_radius(&Pgd::new(5), &problem, &ThreatModel::linf(0.0)?, &[0.0, 0.05, 0.2])?;
+/// assert!(curve[0].error == 0.0 && curve[2].radius == 0.2);
+/// assert!(curve.windows(2).all(|pair| pair[0].value <= pair[1].value));
+/// # Ok::<(), gramstep::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct RadiusPoint {

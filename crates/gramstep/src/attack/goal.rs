@@ -44,6 +44,12 @@ pub trait Goal: Sync + Debug {
 const ROUNDINGS: f64 = 16.0;
 
 /// The largest loss.
+///
+/// ```
+/// use gramstep::attack::{Goal, LargestLoss};
+/// use gramstep::loss::SquaredLoss;
+/// assert_eq!(LargestLoss(&SquaredLoss).value(&[3.0], &[1.0]), 2.0);
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct LargestLoss<'a>(pub &'a dyn Loss);
 
@@ -71,6 +77,12 @@ impl Goal for LargestLoss<'_> {
 }
 
 /// The output `output`, pushed up (`sign` = 1) or down (`sign` = −1).
+///
+/// ```
+/// use gramstep::attack::{Goal, Shift};
+/// assert_eq!(Shift::up(1).value(&[3.0, 5.0], &[0.0, 0.0]), 5.0);
+/// assert_eq!(Shift::down(0).value(&[3.0, 5.0], &[0.0, 0.0]), -3.0);
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Shift {
     output: usize,
@@ -109,6 +121,11 @@ impl Goal for Shift {
 }
 
 /// Outputs as near as possible to the targets, which are the attacker's wish here: −½‖f − y‖².
+///
+/// ```
+/// use gramstep::attack::{Goal, Reach};
+/// assert_eq!(Reach.value(&[3.0], &[1.0]), -2.0);
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Reach;
 

@@ -14,6 +14,45 @@ use crate::view::Matrix;
 ///
 /// Its settings are plain fields. A result does not depend on what else is in the batch, apart from rounding of
 /// products whose shape does.
+///
+/// ```
+/// use gramstep::attack::{Attack, Criterion, Problem, Search, Shift, ThreatModel};
+/// use gramstep::{Activation, Matrix, Model, Result};
+///
+/// /// The best of a number of random points.
+/// struct Dice(usize);
+///
+/// impl Attack<f64> for Dice {
+///     fn name(&self) -> &'static str {
+///         "dice"
+///     }
+///     fn check(&self) -> Result<()> {
+///         Ok(())
+///     }
+///     fn evaluations(&self) -> usize {
+///         self.0
+///     }
+///     fn starts_at_the_sample(&self) -> bool {
+///         false
+///     }
+///     fn search(&self, search: &mut Search<'_, f64>) -> Result<()> {
+///         let mut x = search.clean().to_vec();
+///         for throw in 0..self.0 {
+///             search.draw(1, throw, &mut x);
+///             search.evaluate(&x)?;
+///         }
+///         Ok(())
+///     }
+/// }
+///
+/// let model = Model::<f64>::mlp(&[2, 16, 1], Activation::Tanh).seed(7).build()?;
+/// let (x, y) = (Matrix::from_vec(2, 2, vec![0.1, -0.4, 0.8, 0.3])?, Matrix::zeros(2, 1));
+/// let up = Shift::up(0);
+/// let problem = Problem::new(&model, &x, &y).with_goal(&up).with_criterion(Criterion::Moved(0.05));
+/// let attacked = Dice(10).run(&problem, &ThreatModel::linf(0.1)?)?;
+/// assert!(attacked.samples.iter().all(|sample| sample.after >= sample.before));
+/// # Ok::<(), gramstep::Error>(())
+/// ```
 pub trait Attack<T: Scalar>: Sync {
     /// Its name, as a user writes it.
     fn name(&self) -> &'static str;

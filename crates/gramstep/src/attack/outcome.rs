@@ -4,6 +4,19 @@ use super::criterion::Criterion;
 use crate::view::Matrix;
 
 /// What an attack did to one sample.
+///
+/// ```
+/// use gramstep::attack::{Attack, Criterion, Fgsm, Problem, Shift, ThreatModel};
+/// use gramstep::{Activation, Matrix, Model};
+/// let model = Model::<f64>::mlp(&[2, 16, 1], Activation::Tanh).seed(7).build()?;
+/// let (x, y) = (Matrix::from_vec(2, 2, vec![0.1, -0.4, 0.8, 0.3])?, Matrix::zeros(2, 1));
+/// let up = Shift::up(0);
+/// let problem = Problem::new(&model, &x, &y).with_goal(&up).with_criterion(Criterion::Moved(0.05));
+/// let attacked = Fgsm.run(&problem, &ThreatModel::l2(0.1)?)?;
+/// let first = attacked.samples[0];
+/// assert!(first.size <= 0.1 + 1e-12 && first.after >= first.before);
+/// # Ok::<(), gramstep::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct SampleOutcome {
@@ -27,6 +40,19 @@ impl SampleOutcome {
 }
 
 /// What an attack did to a batch.
+///
+/// ```
+/// use gramstep::attack::{Attack, Criterion, Fgsm, Problem, Shift, ThreatModel};
+/// use gramstep::{Activation, Matrix, Model};
+/// let model = Model::<f64>::mlp(&[2, 16, 1], Activation::Tanh).seed(7).build()?;
+/// let (x, y) = (Matrix::from_vec(2, 2, vec![0.1, -0.4, 0.8, 0.3])?, Matrix::zeros(2, 1));
+/// let up = Shift::up(0);
+/// let problem = Problem::new(&model, &x, &y).with_goal(&up).with_criterion(Criterion::Moved(0.05));
+/// let attacked = Fgsm.run(&problem, &ThreatModel::l2(0.1)?)?;
+/// assert_eq!((attacked.inputs.rows(), attacked.samples.len()), (2, 2));
+/// assert!(attacked.after() >= attacked.before() && (0.0..=1.0).contains(&attacked.error()));
+/// # Ok::<(), gramstep::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Attacked<T> {
     /// The best points, n×d; the sample itself where nothing better was found.

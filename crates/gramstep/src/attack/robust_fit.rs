@@ -9,6 +9,13 @@ use crate::tangent::TangentFeatures;
 use crate::view::Matrix;
 
 /// Settings of [`robust_fit`] and [`robust_optimum`](super::robust_optimum).
+///
+/// ```
+/// use gramstep::attack::RobustFitConfig;
+/// let mut config = RobustFitConfig::default();
+/// config.rounds = 5;
+/// assert!(config.tolerance > 0.0);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct RobustFitConfig {
@@ -25,6 +32,16 @@ impl Default for RobustFitConfig {
 }
 
 /// A robust fit of the linearised network.
+///
+/// ```
+/// use gramstep::attack::{Pgd, RobustFitConfig, ThreatModel, robust_fit};
+/// use gramstep::{Activation, Matrix, Model};
+/// let model = Model::<f64>::mlp(&[1, 64, 1], Activation::Tanh).seed(1).build()?;
+/// let (x, y) = (Matrix::from_vec(2, 1, vec![-1.0, 1.0])?, Matrix::from_vec(2, 1, vec![-1.0, 1.0])?);
+/// let fit = robust_fit(&model, &x, &y, &ThreatModel::l2(0.2)?, &Pgd::new(20), RobustFitConfig::default())?;
+/// assert!(fit.converged && fit.direction.len() == model.parameter_count());
+/// # Ok::<(), gramstep::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RobustFit {

@@ -10,6 +10,17 @@ use crate::solve::{dot, norm};
 use crate::view::Matrix;
 
 /// The best robust parameters of a ball, for the linearised network and the squared hinge loss.
+///
+/// ```
+/// use gramstep::attack::{Pgd, RobustFitConfig, ThreatModel, robust_optimum};
+/// use gramstep::{Activation, Matrix, Model};
+/// let model = Model::<f64>::mlp(&[1, 16, 1], Activation::Tanh).seed(1).build()?;
+/// let (x, y) = (Matrix::from_vec(2, 1, vec![-1.0, 1.0])?, Matrix::from_vec(2, 1, vec![-1.0, 1.0])?);
+/// let (threat, config) = (ThreatModel::l2(0.2)?, RobustFitConfig::default());
+/// let optimum = robust_optimum(&model, &x, &y, &threat, &Pgd::new(10), 0.2, config)?;
+/// assert!(optimum.least <= optimum.loss);
+/// # Ok::<(), gramstep::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RobustOptimum {

@@ -19,6 +19,18 @@ use crate::scalar::Scalar;
 /// Nothing stands still on a plateau. Where the goal rests at the sample itself, as the squared loss does at f = y, every
 /// output is tried up and down first; where the gradient with respect to x vanishes, a step leads to a
 /// random point of the region.
+///
+/// ```
+/// use gramstep::attack::{Attack, Criterion, Fgsm, Problem, Shift, ThreatModel};
+/// use gramstep::{Activation, Matrix, Model};
+/// let model = Model::<f64>::mlp(&[2, 16, 1], Activation::Tanh).seed(7).build()?;
+/// let (x, y) = (Matrix::from_vec(2, 2, vec![0.1, -0.4, 0.8, 0.3])?, Matrix::zeros(2, 1));
+/// let up = Shift::up(0);
+/// let problem = Problem::new(&model, &x, &y).with_goal(&up).with_criterion(Criterion::Moved(0.05));
+/// // An attack is run by its own `search`; see `Attack` for one that is written by hand.
+/// assert!(Fgsm.run(&problem, &ThreatModel::linf(0.1)?)?.samples.iter().all(|sample| sample.steps > 0));
+/// # Ok::<(), gramstep::Error>(())
+/// ```
 pub struct Search<'a, T> {
     problem: &'a Problem<'a, T>,
     operations: &'a dyn Operations<T>,

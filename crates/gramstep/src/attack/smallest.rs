@@ -56,7 +56,7 @@ impl SmallestPerturbation {
         Self { bisections, ..Self::default() }
     }
 
-    /// The same search with at most so many ways for each sample.
+    /// The same search with at most this number of ways for each sample.
     #[must_use]
     pub fn with_ways(mut self, ways: usize) -> Self {
         self.ways = ways;

@@ -46,6 +46,18 @@ pub struct AdversarialTraining<T> {
 }
 
 /// What a step of adversarial training did.
+///
+/// ```
+/// use gramstep::attack::{AdversarialTraining, Fgsm, ThreatModel};
+/// use gramstep::optim::{Batch, Sgd, SgdConfig};
+/// use gramstep::{Activation, Matrix, Model};
+/// let mut model = Model::<f64>::mlp(&[1, 8, 1], Activation::Tanh).build()?;
+/// let x = Matrix::from_vec(2, 1, vec![-1.0, 1.0])?;
+/// let mut training = AdversarialTraining::new(Fgsm, ThreatModel::linf(0.1)?);
+/// let step = training.step(&mut Sgd::new(SgdConfig::default())?, &mut model, &Batch::new(&x, &x))?;
+/// assert!(step.robust_loss >= step.clean_loss && step.distances.is_empty());
+/// # Ok::<(), gramstep::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct AdversarialStep {

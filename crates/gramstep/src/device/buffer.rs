@@ -46,6 +46,12 @@ impl<T: Scalar> Buffer<T> {
         Self { data: values, pool: None }
     }
 
+    /// A copy of a row-major tile.
+    #[must_use]
+    pub fn copy(tile: Tile<'_, T>) -> Self {
+        Self::upload(tile.host().to_vec())
+    }
+
     /// A copy of the contents in host memory.
     #[must_use]
     pub fn download(&self) -> Vec<T> {

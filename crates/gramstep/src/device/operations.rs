@@ -18,6 +18,33 @@ pub enum Order {
 }
 
 /// A function applied to every number on its own. Activations implement it; so can a user's function.
+///
+/// ```
+/// use std::sync::Arc;
+/// use gramstep::device::{Order, Pointwise};
+/// use gramstep::model::layer::Stage;
+/// use gramstep::{Matrix, Model};
+///
+/// /// z²
+/// #[derive(Debug)]
+/// struct Square;
+///
+/// impl Pointwise<f64> for Square {
+///     fn evaluate(&self, order: Order, z: &[f64], out: &mut [f64]) {
+///         for (out, z) in out.iter_mut().zip(z) {
+///             *out = match order {
+///                 Order::Value => z * z,
+///                 Order::First => 2.0 * z,
+///                 Order::Second => 2.0,
+///             };
+///         }
+///     }
+/// }
+///
+/// let model = Model::from_stages(2, vec![Stage::Pointwise(Arc::new(Square))]).build()?;
+/// assert_eq!(model.predict(&Matrix::from_vec(1, 2, vec![2.0, -3.0])?)?.as_slice(), [4.0, 9.0]);
+/// # Ok::<(), gramstep::Error>(())
+/// ```
 pub trait Pointwise<T: Scalar>: Send + Sync + std::fmt::Debug {
     /// out_i = φ(z_i), φ′(z_i) or φ″(z_i).
     fn evaluate(&self, order: Order, z: &[T], out: &mut [T]);
@@ -47,6 +74,17 @@ pub enum Product {
 /// Operations on tiles. Shapes are checked by assertion: a mismatch is a bug of the caller, not of the user.
 ///
 /// "Row (i, a)" of a tile with n·k rows is row i·k + a: sample i, output (or cotangent) a.
+///
+/// ```
+/// use gramstep::Device;
+/// use gramstep::device::{Buffer, Operations, Product};
+/// let device = Device::cpu(1);
+/// let operations = device.operations::<f64>();
+/// let (a, b) = (Buffer::upload(vec![1.0, 2.0]), Buffer::upload(vec![3.0, 4.0]));
+/// let mut out = Buffer::zeros(1);
+/// operations.product(out.tile_mut(0, 1, 1), Product::Replace, 10.0, a.tile(0, 1, 2), b.tile(0, 2, 1));
+/// assert_eq!(out.download(), [110.0]);
+/// ```
 pub trait Operations<T: Scalar>: Sync {
     /// out = α·A·B, or out += α·A·B. A: m×k, B: k×n, out: m×n.
     fn product(&self, out: TileMut<'_, T>, mode: Product, alpha: T, a: Tile<'_, T>, b: Tile<'_, T>);

@@ -52,6 +52,12 @@ impl<'a, T: Scalar> Tile<'a, T> {
         Self { data: &self.data[range.start * self.row_stride..end], rows: range.len(), ..self }
     }
 
+    /// A row of a row-major matrix in host memory.
+    #[must_use]
+    pub fn row(&self, i: usize) -> &'a [T] {
+        &self.host()[i * self.columns..(i + 1) * self.columns]
+    }
+
     /// The elements of a row-major matrix in host memory.
     #[must_use]
     pub fn host(&self) -> &'a [T] {
@@ -115,6 +121,13 @@ impl<'a, T: Scalar> TileMut<'a, T> {
     #[must_use]
     pub fn as_tile(&self) -> Tile<'_, T> {
         Tile::new(self.data, self.rows, self.columns)
+    }
+
+    /// Calls a function with the number of every row and the row in host memory, in order.
+    pub fn for_each_row(self, mut write: impl FnMut(usize, &mut [T])) {
+        for (i, row) in self.data.chunks_exact_mut(self.columns.max(1)).enumerate() {
+            write(i, row);
+        }
     }
 
     /// The elements in host memory.

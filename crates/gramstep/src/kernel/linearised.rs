@@ -28,6 +28,16 @@ pub struct LinearisedModel<T> {
 }
 
 /// How far a network is from its linearisation, on some points.
+///
+/// ```
+/// use gramstep::kernel::LinearisedModel;
+/// use gramstep::{Activation, Matrix, Model};
+/// let line = Model::<f64>::mlp(&[1, 1], Activation::Identity).build()?;
+/// let theta: Vec<f64> = line.theta().iter().map(|theta| theta + 1.0).collect();
+/// // A network that is linear in its parameters is its linearisation.
+/// assert!(LinearisedModel::new(line).error(&theta, &Matrix::from_vec(1, 1, vec![2.0])?)?.absolute < 1e-12);
+/// # Ok::<(), gramstep::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct LinearisationError {

@@ -7,6 +7,28 @@ use crate::scalar::Scalar;
 use crate::view::Matrix;
 
 /// A kernel between two sets of points, of which any tile can be computed.
+///
+/// ```
+/// use std::ops::Range;
+/// use gramstep::{Matrix, Result};
+/// use gramstep::kernel::KernelTiles;
+///
+/// /// x·x′ of numbers.
+/// struct Products(Vec<f64>);
+///
+/// impl KernelTiles<f64> for Products {
+///     fn samples(&self) -> (usize, usize) {
+///         (self.0.len(), self.0.len())
+///     }
+///     fn tile(&self, rows: Range<usize>, columns: Range<usize>) -> Result<Matrix<f64>> {
+///         let entry = |i, j| self.0[rows.start + i] * self.0[columns.start + j];
+///         Ok(Matrix::from_fn(rows.len(), columns.len(), entry))
+///     }
+/// }
+///
+/// assert_eq!(Products(vec![1.0, 2.0, 3.0]).matrix(2)?.row(2), [3.0, 6.0, 9.0]);
+/// # Ok::<(), gramstep::Error>(())
+/// ```
 pub trait KernelTiles<T: Scalar> {
     /// n and n′, the numbers of points of the rows and of the columns.
     fn samples(&self) -> (usize, usize);

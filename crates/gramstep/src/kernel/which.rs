@@ -12,6 +12,15 @@ pub enum Which {
 }
 
 /// Both kernels of one network.
+///
+/// ```
+/// use gramstep::kernel::InfiniteKernel;
+/// use gramstep::{Activation, Device, Matrix};
+/// let kernel = InfiniteKernel::mlp(1, Activation::Relu, 2.0, 0.0)?;
+/// let both = kernel.points(&Matrix::from_vec(1, 2, vec![3.0, 4.0])?, &Device::cpu(1))?.kernels();
+/// assert!(both.ntk[(0, 0)] > both.nngp[(0, 0)]);
+/// # Ok::<(), gramstep::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Kernels<T> {
     /// The neural tangent kernel.

@@ -16,7 +16,7 @@ pub struct HingeLoss;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SquaredHingeLoss;
 
-/// Where 1/(1 − yf) stops to grow.
+/// Where 1/(1 − yf) stops growing.
 const SMALLEST_SHORTFALL: f64 = 1e-3;
 
 /// How much f falls short of the margin: max(0, 1 − yf).

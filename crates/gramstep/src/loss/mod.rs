@@ -5,6 +5,7 @@
 
 mod absolute;
 mod cross_entropy;
+mod from_hessian;
 mod hinge;
 mod huber;
 mod linearization;
@@ -26,12 +27,34 @@ pub use squared::SquaredLoss;
 
 use std::fmt::Debug;
 
-/// A loss ℓ(f, y) of one sample's outputs f ∈ ℝᵏ and targets y ∈ ℝᵏ.
+/// A loss ℓ(f, y) of one sample's outputs f ∈ ℝᵏ and targets y ∈ ℝᵏ. One's own needs a name, a value and a gradient.
 ///
 /// ```
 /// use gramstep::loss::{Loss, SquaredLoss};
 /// assert_eq!(SquaredLoss.value(&[3.0], &[1.0]), 2.0); // ½·2²
 /// assert_eq!(SquaredLoss.reported(&[3.0], &[1.0]), 4.0); // what people see: r²
+///
+/// /// Σ ln cosh r
+/// #[derive(Debug)]
+/// struct LogCosh;
+///
+/// impl Loss for LogCosh {
+///     fn name(&self) -> &'static str {
+///         "log-cosh"
+///     }
+///     fn value(&self, f: &[f64], y: &[f64]) -> f64 {
+///         f.iter().zip(y).map(|(f, y)| (f - y).cosh().ln()).sum()
+///     }
+///     fn gradient(&self, f: &[f64], y: &[f64], g: &mut [f64]) {
+///         g.iter_mut().zip(f.iter().zip(y)).for_each(|(g, (f, y))| *g = (f - y).tanh());
+///     }
+/// }
+///
+/// // B² = 1 − tanh² r, and B z = tanh r.
+/// let (mut b, mut z) = ([0.0], [0.0]);
+/// LogCosh.factor(&[1.5], &[1.0], &mut b, &mut z);
+/// assert!((b[0] * b[0] - (1.0 - 0.5_f64.tanh().powi(2))).abs() < 1e-9);
+/// assert!((b[0] * z[0] - 0.5_f64.tanh()).abs() < 1e-15);
 /// ```
 pub trait Loss: Send + Sync + Debug {
     /// Its name, for messages.
@@ -54,11 +77,28 @@ pub trait Loss: Send + Sync + Debug {
         self.gradient(f, y, g);
     }
 
-    /// The form that B takes.
-    fn curvature(&self) -> Curvature;
+    /// ∂²ℓ/∂f², k×k row by row, for the default of [`factor`](Self::factor): central differences of the gradient, unless
+    /// the loss knows better.
+    fn hessian(&self, f: &[f64], y: &[f64], hessian: &mut [f64]) {
+        from_hessian::differences(f, |f, g| self.gradient(f, y, g), hessian);
+    }
+
+    /// The form that B takes; one that is not full needs a [`factor`](Self::factor) of its own.
+    fn curvature(&self) -> Curvature {
+        Curvature::Full
+    }
 
     /// B (k entries if diagonal, k·k row-major if full, none if the identity) and z with B z = g.
-    fn factor(&self, f: &[f64], y: &[f64], factor: &mut [f64], z: &mut [f64]);
+    ///
+    /// Unless a loss has its own, of the [`hessian`](Self::hessian) VΛVᵀ: B = V|Λ|^½, full. Where the loss is not convex
+    /// the size of the curvature counts; a curvature below 10⁻⁸ of the largest counts as that, and one that is 0
+    /// altogether as 1.
+    fn factor(&self, f: &[f64], y: &[f64], factor: &mut [f64], z: &mut [f64]) {
+        let (mut hessian, mut gradient) = (vec![0.0; f.len() * f.len()], vec![0.0; f.len()]);
+        self.hessian(f, y, &mut hessian);
+        self.gradient(f, y, &mut gradient);
+        from_hessian::factor(hessian, &gradient, factor, z);
+    }
 
     /// The most that a step at a fixed damping should change the outputs of a sample, where outputs are logarithms and the
     /// curvature can vanish while the gradient does not: no damping relative to it bounds such a step. None where the

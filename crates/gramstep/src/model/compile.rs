@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::layer::{AveragePool, Combine, Convolution, Dense, Embed, Layer, Placement, ScalarBias, ScalarScale, Stage};
+use super::layer::{
+    AveragePool, Combine, Convolution, Dense, Embed, Layer, MaxPool, Placement, ScalarBias, ScalarScale, Stage,
+};
 use super::network::{Compiler, Network};
 use super::parameters::{Distribution, Span, Start};
 use super::specification::{
@@ -190,7 +192,7 @@ impl<T: Scalar> Stacker<'_, T> {
             }
             LayerSpecification::MaxPool { kernel } => {
                 let window = window(name, shape, (*kernel, *kernel), *kernel, 0)?;
-                (Stage::MaxPool(window), image(window, window.channels()))
+                (Stage::Nonlinear(Arc::new(MaxPool::new(window))), image(window, window.channels()))
             }
             LayerSpecification::GlobalAveragePool => {
                 let (height, width, _) = pixels(name, shape)?;

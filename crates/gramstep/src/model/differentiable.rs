@@ -21,6 +21,55 @@ pub struct InputPass<T> {
 /// A function of the input, f: ℝᵈ → ℝᵏ, with its gradient.
 ///
 /// Implemented for [`Model`]; implement it for anything else that should be attacked by the same call.
+///
+/// ```
+/// use gramstep::device::{Operations, Tile};
+/// use gramstep::model::{Cotangent, Differentiable, InputPass};
+/// use gramstep::{Device, Matrix, Result, attack::{Attack, Criterion, Fgsm, Problem, Shift, ThreatModel}};
+///
+/// /// f(x) = x₁ − x₂
+/// struct Difference(Device);
+///
+/// impl Differentiable<f64> for Difference {
+///     fn inputs(&self) -> usize {
+///         2
+///     }
+///     fn outputs(&self) -> usize {
+///         1
+///     }
+///     fn device(&self) -> &Device {
+///         &self.0
+///     }
+///     fn cost(&self) -> f64 {
+///         1.0
+///     }
+///     fn evaluate(&self, _: &dyn Operations<f64>, x: Tile<'_, f64>, pass: &mut InputPass<f64>) -> Result<()> {
+///         pass.outputs = (0..x.rows()).map(|i| x.row(i)[0] - x.row(i)[1]).collect();
+///         Ok(())
+///     }
+///     fn pull_back(
+///         &self,
+///         operations: &dyn Operations<f64>,
+///         x: Tile<'_, f64>,
+///         cotangent: &mut Cotangent<'_, f64>,
+///         pass: &mut InputPass<f64>,
+///     ) -> Result<()> {
+///         self.evaluate(operations, x, pass)?;
+///         pass.gradient.clear();
+///         for (i, f) in pass.outputs.iter().enumerate() {
+///             let mut u = [0.0];
+///             cotangent(i, &[*f], &mut u);
+///             pass.gradient.extend([u[0], -u[0]]);
+///         }
+///         Ok(())
+///     }
+/// }
+///
+/// let (model, x, y, up) = (Difference(Device::cpu(1)), Matrix::zeros(1, 2), Matrix::zeros(1, 1), Shift::up(0));
+/// let problem = Problem::new(&model, &x, &y).with_goal(&up).with_criterion(Criterion::Moved(0.1));
+/// assert!((Fgsm.run(&problem, &ThreatModel::linf(0.5)?)?.after() - 1.0).abs() < 1e-12);
+/// # Ok::<(), gramstep::Error>(())
+/// ```
 pub trait Differentiable<T: Scalar>: Sync {
     /// d, the number of values of one sample.
     fn inputs(&self) -> usize;

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::layer::{ParameterUse, Stage};
+use super::layer::{Layer, ParameterUse, Stage};
 use super::parameters::{Span, Start};
 use crate::device::Pool;
 use crate::scalar::Scalar;
@@ -46,7 +46,7 @@ impl<T: Scalar> Network<T> {
         self.slots[0]
     }
 
-    /// Numbers that a walk with so many cotangents a sample leaves behind for each: the outputs, and of nodes with
+    /// Numbers that a walk with `cotangents` cotangents a sample leaves behind for each sample: the outputs, and of nodes with
     /// parameters their inputs, each slot once, and deltas, or written-out gradients.
     pub(crate) fn trace_length(&self, cotangents: usize) -> usize {
         let mut read = vec![false; self.slots.len()];
@@ -67,10 +67,8 @@ impl<T: Scalar> Network<T> {
 
     /// Nodes with parameters, and how they use them.
     pub(crate) fn parametric_nodes(&self) -> impl Iterator<Item = (usize, &Node<T>, ParameterUse)> {
-        self.nodes.iter().enumerate().filter_map(|(at, node)| match &node.stage {
-            Stage::Layer(layer) => layer.parameter_use().map(|parameters| (at, node, parameters)),
-            Stage::Pointwise(_) | Stage::MaxPool(_) => None,
-        })
+        let parameters = |node: &Node<T>| node.stage.layer()?.parameter_use();
+        self.nodes.iter().enumerate().filter_map(move |(at, node)| Some((at, node, parameters(node)?)))
     }
 }
 
@@ -94,11 +92,8 @@ impl<T: Scalar> Compiler<T> {
 
     /// Appends a stage that reads `inputs`, and returns the slot it writes.
     pub(crate) fn push(&mut self, name: &str, stage: Stage<T>, inputs: Vec<usize>) -> usize {
-        let (length, requests) = match &stage {
-            Stage::Pointwise(_) => (self.slots[inputs[0]], Vec::new()),
-            Stage::MaxPool(window) => (window.places() * window.channels(), Vec::new()),
-            Stage::Layer(layer) => (layer.output_len(), layer.parameters()),
-        };
+        let length = stage.output_len(self.slots[inputs[0]]);
+        let requests = stage.layer().map_or_else(Vec::new, Layer::parameters);
         let (first_span, first_parameter) = (self.spans.len(), self.parameters);
         for request in requests {
             let span = Span {
@@ -136,11 +131,7 @@ impl<T: Scalar> Compiler<T> {
                 homes[at + 1] = homes[input];
             }
         }
-        let cost = self.nodes.iter().map(|node| match &node.stage {
-            Stage::Pointwise(_) | Stage::MaxPool(_) => 0,
-            Stage::Layer(layer) => layer.cost(),
-        });
-        let cost = cost.sum::<usize>() as f64;
+        let cost = self.nodes.iter().map(|node| node.stage.cost()).sum::<usize>() as f64;
         let network = Network {
             nodes: self.nodes,
             slots: self.slots,

@@ -11,6 +11,13 @@ use crate::model::Model;
 use crate::scalar::Scalar;
 
 /// Settings of [`Adam`].
+///
+/// ```
+/// use gramstep::optim::{Adam, AdamConfig};
+/// let mut config = AdamConfig::default();
+/// config.beta2 = 1.5;
+/// assert!(Adam::<f64>::new(config).is_err());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
@@ -47,6 +54,17 @@ impl Default for AdamConfig {
 /// g is the gradient of the weighted mean loss, as in [`super::Sgd`]. Frozen spans (weight 0) do not move, whatever
 /// decay and moments; their moments stay as they are. The step does not know the size of g, so a span weight s ≠ 0
 /// changes it through ε alone.
+///
+/// ```
+/// use gramstep::optim::{Adam, AdamConfig, Batch, Optimizer};
+/// use gramstep::{Activation, Matrix, Model};
+/// let mut model = Model::<f64>::mlp(&[1, 8, 1], Activation::Tanh).build()?;
+/// let x = Matrix::from_vec(2, 1, vec![-1.0, 1.0])?;
+/// let (batch, mut optimizer) = (Batch::new(&x, &x), Adam::new(AdamConfig::default())?);
+/// let first = optimizer.step(&mut model, &batch)?.loss;
+/// assert!(optimizer.step(&mut model, &batch)?.loss < first);
+/// # Ok::<(), gramstep::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Adam<T> {
     config: AdamConfig,
@@ -122,7 +140,7 @@ impl<T: Scalar> Optimizer<T> for Adam<T> {
             vectors.push(("second".to_owned(), widen(second)));
         }
         let optimizer = Optimizer::<T>::name(self).to_owned();
-        OptimizerState { optimizer, step: self.step, numbers: Vec::new(), vectors }
+        OptimizerState { optimizer, step: self.step, counts: Vec::new(), numbers: Vec::new(), vectors }
     }
 
     fn restore(&mut self, state: OptimizerState) -> Result<()> {

@@ -5,6 +5,15 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Result, check_not_negative, check_positive, check_setting};
 
 /// The damping λ of a Gram-Gauss-Newton step.
+///
+/// ```
+/// use gramstep::optim::{AdaptiveDamping, Damping, GramGaussNewton, GramGaussNewtonConfig};
+/// let adaptive = Damping::Adaptive(AdaptiveDamping::starting_at(1e-3));
+/// GramGaussNewton::<f64>::new(GramGaussNewtonConfig::default().with_damping(adaptive))?;
+/// let negative = GramGaussNewtonConfig::default().with_damping(Damping::Relative(-1.0));
+/// assert!(GramGaussNewton::<f64>::new(negative).is_err());
+/// # Ok::<(), gramstep::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -27,6 +36,12 @@ impl Default for Damping {
 }
 
 /// Levenberg–Marquardt damping: F as in [`Damping::Relative`], relative to the mean diagonal of BᵀGB.
+///
+/// ```
+/// use gramstep::optim::AdaptiveDamping;
+/// let damping = AdaptiveDamping::starting_at(1e-4);
+/// assert_eq!((damping.initial, damping.floor), (1e-4, AdaptiveDamping::default().floor));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
@@ -55,9 +70,63 @@ impl AdaptiveDamping {
     pub fn starting_at(initial: f64) -> Self {
         Self { initial, ..Self::default() }
     }
+
+    /// F after a failure at `level`.
+    pub(super) fn raised(self, level: f64) -> f64 {
+        (level * self.raise).clamp(self.floor, self.ceiling)
+    }
+
+    /// F after a step at `level` with that gain ratio.
+    pub(super) fn after(self, level: f64, accepted: bool, gain: f64) -> f64 {
+        let factor = match (accepted, gain) {
+            (false, _) => self.raise,
+            (true, gain) if gain < 0.25 => self.raise,
+            (true, gain) if gain > 0.75 => self.lower,
+            (true, _) => 1.0,
+        };
+        (level * factor).clamp(self.floor, self.ceiling)
+    }
 }
 
 impl Damping {
+    /// Whether this damping, a ridge κ included, is below `limit` relative to G's mean diagonal; `level`: F where it is
+    /// adaptive.
+    pub(super) fn is_below(
+        self,
+        limit: f64,
+        level: f64,
+        ridge: f64,
+        mean_diagonal: impl FnOnce() -> Result<f64>,
+    ) -> Result<bool> {
+        let (relative, absolute) = match self {
+            Self::Relative(relative) => (relative, 0.0),
+            Self::Absolute(absolute) => (0.0, absolute),
+            Self::Adaptive(_) => (level, 0.0),
+        };
+        let absolute = absolute + ridge;
+        if absolute == 0.0 || relative >= limit {
+            return Ok(relative < limit);
+        }
+        Ok(relative + absolute / mean_diagonal()? < limit)
+    }
+
+    /// λ for that mean diagonal; `level`: F where it is adaptive.
+    pub(super) fn value(self, level: f64, mean_diagonal: f64) -> f64 {
+        match self {
+            Self::Relative(relative) => relative * mean_diagonal,
+            Self::Absolute(absolute) => absolute,
+            Self::Adaptive(_) => level * mean_diagonal,
+        }
+    }
+
+    /// F of the first step; 0 where it is not adaptive.
+    pub(super) fn first_level(self) -> f64 {
+        match self {
+            Self::Adaptive(rule) => rule.initial,
+            Self::Relative(_) | Self::Absolute(_) => 0.0,
+        }
+    }
+
     pub(super) fn check(self) -> Result<()> {
         match self {
             Self::Relative(f) | Self::Absolute(f) => check_not_negative("damping", f),

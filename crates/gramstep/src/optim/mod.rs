@@ -3,15 +3,19 @@
 mod adam;
 mod batch;
 mod damping;
+mod direction;
 mod gram_gauss_newton;
 mod optimizer;
+mod primal;
 mod schedule;
 mod sgd;
 mod state;
+mod system;
 
 pub use adam::{Adam, AdamConfig};
 pub use batch::Batch;
 pub use damping::{AdaptiveDamping, Damping};
+pub use direction::GramSystem;
 pub use gram_gauss_newton::{GramGaussNewton, GramGaussNewtonConfig, Plan};
 pub use optimizer::{Optimizer, StepInfo};
 pub use schedule::Schedule;

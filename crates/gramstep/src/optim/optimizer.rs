@@ -10,6 +10,37 @@ use crate::scalar::Scalar;
 use crate::solve::SolveInfo;
 
 /// An optimiser. Its state is a plain value that can be saved and restored.
+///
+/// ```
+/// use gramstep::optim::{Batch, Optimizer, OptimizerState, Sgd, SgdConfig, StepInfo};
+/// use gramstep::{Activation, Matrix, Model, Result};
+///
+/// /// Steps of another optimiser, each on the batch twice.
+/// struct Twice<O>(O);
+///
+/// impl<O: Optimizer<f64>> Optimizer<f64> for Twice<O> {
+///     fn name(&self) -> &'static str {
+///         "twice"
+///     }
+///     fn step(&mut self, model: &mut Model<f64>, batch: &Batch<'_, f64>) -> Result<StepInfo> {
+///         self.0.step(model, batch)?;
+///         self.0.step(model, batch)
+///     }
+///     fn state(&self) -> OptimizerState {
+///         self.0.state()
+///     }
+///     fn restore(&mut self, state: OptimizerState) -> Result<()> {
+///         self.0.restore(state)
+///     }
+/// }
+///
+/// let mut model = Model::<f64>::mlp(&[1, 8, 1], Activation::Tanh).build()?;
+/// let x = Matrix::from_vec(2, 1, vec![-1.0, 1.0])?;
+/// let mut optimizer = Twice(Sgd::new(SgdConfig::default())?);
+/// optimizer.step(&mut model, &Batch::new(&x, &x))?;
+/// assert_eq!(optimizer.state().step, 2);
+/// # Ok::<(), gramstep::Error>(())
+/// ```
 pub trait Optimizer<T: Scalar>: Send {
     /// Its name, as a user writes it.
     fn name(&self) -> &'static str;
@@ -43,6 +74,17 @@ pub trait Optimizer<T: Scalar>: Send {
 }
 
 /// What a step did.
+///
+/// ```
+/// use gramstep::optim::{Batch, GramGaussNewton, GramGaussNewtonConfig, Optimizer};
+/// use gramstep::{Activation, Matrix, Model};
+/// let mut model = Model::<f64>::mlp(&[1, 8, 1], Activation::Tanh).build()?;
+/// let x = Matrix::from_vec(2, 1, vec![-1.0, 1.0])?;
+/// let info = GramGaussNewton::new(GramGaussNewtonConfig::default())?.step(&mut model, &Batch::new(&x, &x))?;
+/// assert!(info.accepted && info.solve.is_some_and(|solve| solve.size == 2));
+/// assert_eq!((info.learning_rate, info.loss_after), (1.0, None));
+/// # Ok::<(), gramstep::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct StepInfo {

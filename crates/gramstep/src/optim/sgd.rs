@@ -12,6 +12,13 @@ use crate::scalar::Scalar;
 use crate::tangent::JointFeatures;
 
 /// Settings of [`Sgd`].
+///
+/// ```
+/// use gramstep::optim::{Sgd, SgdConfig};
+/// let mut config = SgdConfig::default();
+/// (config.learning_rate, config.nesterov) = (0.1, true);
+/// assert!(Sgd::<f32>::new(config).is_ok());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
@@ -39,6 +46,17 @@ impl Default for SgdConfig {
 /// Frozen spans (weight 0) do not move, whatever decay and momentum; their velocity stays as it is.
 ///
 /// g = S∇[(1/Σw) Σ w_i ℓ_i] with ℓ = ½r² for the squared loss (PyTorch's `MSELoss` is twice that).
+///
+/// ```
+/// use gramstep::optim::{Batch, Optimizer, Sgd, SgdConfig};
+/// use gramstep::{Activation, Matrix, Model};
+/// let mut model = Model::<f64>::mlp(&[1, 8, 1], Activation::Tanh).build()?;
+/// let x = Matrix::from_vec(2, 1, vec![-1.0, 1.0])?;
+/// let (batch, mut optimizer) = (Batch::new(&x, &x), Sgd::new(SgdConfig::default())?);
+/// let first = optimizer.step(&mut model, &batch)?.loss;
+/// assert!(optimizer.step(&mut model, &batch)?.loss < first);
+/// # Ok::<(), gramstep::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Sgd<T> {
     config: SgdConfig,
@@ -143,6 +161,7 @@ impl<T: Scalar> Optimizer<T> for Sgd<T> {
         OptimizerState {
             optimizer: Optimizer::<T>::name(self).to_owned(),
             step: self.step,
+            counts: Vec::new(),
             numbers: Vec::new(),
             vectors: self.velocity.iter().map(|v| ("velocity".to_owned(), widen(v))).collect(),
         }

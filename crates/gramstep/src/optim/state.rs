@@ -8,12 +8,30 @@ use crate::model::Model;
 use crate::scalar::Scalar;
 
 /// The state of an optimiser.
+///
+/// ```
+/// use gramstep::optim::{Batch, Optimizer, Sgd, SgdConfig};
+/// use gramstep::{Activation, Matrix, Model};
+/// let mut model = Model::<f64>::mlp(&[1, 8, 1], Activation::Tanh).build()?;
+/// let x = Matrix::from_vec(2, 1, vec![-1.0, 1.0])?;
+/// let mut optimizer = Sgd::<f64>::new(SgdConfig::default())?;
+/// optimizer.step(&mut model, &Batch::new(&x, &x))?;
+/// let state = optimizer.state();
+/// assert_eq!((state.step, state.vectors[0].0.as_str()), (1, "velocity"));
+/// let mut other = Sgd::<f64>::new(SgdConfig::default())?;
+/// other.restore(state)?;
+/// assert_eq!(other.state(), optimizer.state());
+/// # Ok::<(), gramstep::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct OptimizerState {
     /// Name of the optimiser.
     pub optimizer: String,
     /// Steps taken.
     pub step: u64,
+    /// Named counts.
+    #[serde(default)]
+    pub counts: Vec<(String, u64)>,
     /// Named numbers.
     pub numbers: Vec<(String, f64)>,
     /// Named vectors of length p, exact also for `f32`.
@@ -27,6 +45,13 @@ impl OptimizerState {
         } else {
             Err(Error::State { expected: optimizer.to_owned(), found: self.optimizer.clone() })
         }
+    }
+
+    /// A count; of a state that kept it among the numbers, from there.
+    #[allow(clippy::cast_sign_loss, reason = "a whole number of at least 0")]
+    pub(super) fn count(&self, name: &str) -> Option<u64> {
+        let count = self.counts.iter().find(|(key, _)| key == name).map(|(_, value)| *value);
+        count.or_else(|| self.number(name).map(|value| value as u64))
     }
 
     pub(super) fn number(&self, name: &str) -> Option<f64> {

@@ -17,6 +17,14 @@ mod sealed {
 ///
 /// The trait is sealed. It carries only what numerical code of this crate needs; everything that must not lose
 /// digits (residuals, solves, reported losses) is `f64` whatever the model's type.
+///
+/// ```
+/// use gramstep::Scalar;
+/// fn half<T: Scalar>(x: T) -> T {
+///     x * T::from_f64(0.5)
+/// }
+/// assert_eq!((half(3.0_f32).to_f64(), <f64 as Scalar>::NAME), (1.5, "f64"));
+/// ```
 pub trait Scalar:
     sealed::Real
     + Copy

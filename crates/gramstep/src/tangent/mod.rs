@@ -20,6 +20,7 @@ mod joint;
 mod part;
 mod products;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 pub(crate) use gram::mirror;
@@ -142,6 +143,22 @@ impl<T: Scalar> TangentFeatures<T> {
             roots[term.offset..term.offset + length].fill(term.weight.sqrt());
         }
         roots
+    }
+
+    /// Where the parameters of weight > 0 lie in θ: in order, neighbours joined.
+    pub(crate) fn trainable(&self) -> Vec<Range<usize>> {
+        let terms = self.parts.iter().flat_map(Part::terms);
+        let mut runs: Vec<Range<usize>> = terms
+            .filter(|(term, _)| term.weight > 0.0)
+            .map(|(term, length)| term.offset..term.offset + length)
+            .collect();
+        runs.sort_by_key(|run| run.start);
+        runs.dedup_by(|next, run| {
+            let joined = run.end == next.start;
+            run.end = if joined { next.end } else { run.end };
+            joined
+        });
+        runs
     }
 
     pub(crate) fn device(&self) -> &Device {

@@ -19,6 +19,12 @@ pub enum Part<T> {
 }
 
 /// Where parameters lie in θ, and how they count.
+///
+/// ```
+/// use gramstep::tangent::Term;
+/// let frozen = Term { weight: 0.0, ..Term::at(10) };
+/// assert_eq!((frozen.offset, frozen.scale), (10, 1.0));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Term {
     /// Index of the first parameter in θ.
@@ -43,6 +49,16 @@ impl Term {
 }
 
 /// Activations and deltas of a weight W (d_out×d_in) used at T places of every sample.
+///
+/// ```
+/// use gramstep::tangent::{LinearPart, Part, Term};
+/// use gramstep::{Device, Matrix, TangentFeatures};
+/// // f = w·x of two samples of three values: A = x, D = 1.
+/// let part = LinearPart::new(1, (3, vec![1.0, 2.0, 3.0, 0.0, 1.0, 0.0]), (1, vec![1.0, 1.0]), Term::at(0), None);
+/// let features = TangentFeatures::from_parts(Device::cpu(1), 3, Matrix::zeros(2, 1), vec![Part::Linear(part)])?;
+/// assert_eq!(features.gram().as_slice(), [14.0, 2.0, 2.0, 1.0]);
+/// # Ok::<(), gramstep::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct LinearPart<T> {
     pub(super) places: usize,
@@ -200,6 +216,16 @@ impl<T: Scalar> LinearPart<T> {
 }
 
 /// Written-out gradients of a stretch of parameters.
+///
+/// ```
+/// use gramstep::tangent::{ExplicitPart, Part, Term};
+/// use gramstep::{Device, Matrix, TangentFeatures};
+/// // The gradients themselves, of two samples by two parameters.
+/// let part = ExplicitPart::new(2, vec![1.0, 2.0, 3.0, 4.0], Term::at(0));
+/// let features = TangentFeatures::from_parts(Device::cpu(1), 2, Matrix::zeros(2, 1), vec![Part::Explicit(part)])?;
+/// assert_eq!(features.jvp(&[1.0, -1.0])?, [-1.0, -1.0]);
+/// # Ok::<(), gramstep::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct ExplicitPart<T> {
     pub(super) length: usize,

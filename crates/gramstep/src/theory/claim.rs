@@ -15,6 +15,12 @@ pub enum Effort {
 }
 
 /// A claim of a paper.
+///
+/// ```
+/// use gramstep::theory::{Claim, Effort, LinearRate};
+/// let claim = LinearRate::new(Effort::Quick);
+/// assert!(!claim.name().is_empty() && !claim.statement().is_empty());
+/// ```
 pub trait Claim: Send {
     /// Its name, as a user writes it.
     fn name(&self) -> &'static str;

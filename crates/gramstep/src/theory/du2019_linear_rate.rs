@@ -29,7 +29,7 @@ use crate::view::Matrix;
 const DELTA: f64 = 0.1;
 /// What the exponents of flips and movement may miss of −½: narrow networks are not yet in the limit.
 const EXPONENT_TOLERANCE: f64 = 0.1;
-/// G is decomposed at so many places of a run.
+/// Places of a run at which G is decomposed.
 const PLACES: usize = 5;
 
 /// The claim `du2019`.

@@ -68,7 +68,7 @@ impl RobustImages {
         RobustSetting { samples: self.samples, inputs: self.side * self.side, radius: self.radius }
     }
 
-    /// The images of a seed, or so many of the given points, as many of one label as of the other where there are.
+    /// The images of a seed, or `samples` of the given points, as many of one label as of the other where possible.
     fn points(&self, ground: &Ground, seed: u64) -> Result<Points> {
         if ground.data.is_none() {
             return Ok(threes_and_eights(seed, self.samples, self.side));

@@ -159,7 +159,7 @@ impl Ground {
         self.describe_some(n, d, widths)
     }
 
-    /// The same for a claim that takes so many of the given points.
+    /// The same for a claim that takes this number of the given points.
     pub(super) fn describe_some(&self, n: usize, d: usize, widths: &[usize]) -> String {
         let of = if self.data.is_some() { "given points" } else { "points of the unit sphere" };
         let widths: Vec<String> = widths.iter().map(usize::to_string).collect();

@@ -51,7 +51,7 @@ pub(super) const MEASURES: [Measure; 4] = [
 /// The largest drift of the kernel that still is laziness.
 pub(super) const LAZY: f64 = 0.1;
 
-/// So many times of a run are kept for a picture.
+/// Times of a run that are kept for a picture.
 const TIMES: usize = 50;
 
 /// Gradient descent for a number of steps with η = `relative_rate`/λ_max(G₀). Not a number where training left them.

@@ -42,7 +42,7 @@ pub struct Curve {
     pub points: Vec<(f64, f64)>,
 }
 
-/// An axis.
+/// Name and scale of an axis.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Axis {

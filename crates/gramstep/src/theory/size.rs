@@ -29,6 +29,24 @@ pub struct Cost {
 }
 
 /// Measures what a piece of work costs.
+///
+/// ```
+/// use std::time::Instant;
+/// use gramstep::theory::{Cost, Meter};
+///
+/// /// Seconds by the clock.
+/// struct Clock;
+///
+/// impl Meter for Clock {
+///     fn measure(&self, work: &mut dyn FnMut()) -> Cost {
+///         let start = Instant::now();
+///         work();
+///         Cost { seconds: start.elapsed().as_secs_f64(), bytes: None }
+///     }
+/// }
+///
+/// assert!(Clock.measure(&mut || {}).seconds < 1.0);
+/// ```
 pub trait Meter: Sync {
     /// Does the work once and measures it.
     fn measure(&self, work: &mut dyn FnMut()) -> Cost;

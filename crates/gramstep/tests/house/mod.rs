@@ -24,6 +24,21 @@ struct Use {
     public: bool,
 }
 
+/// The Rust files of a folder and the folders in it.
+#[allow(dead_code)] // not all of the tests that share this file ask
+pub(crate) fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in folder.read_dir().unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(rust_files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files
+}
+
 /// The files of the crate by the module that each is.
 pub(crate) struct Crate(BTreeMap<Place, File>);
 

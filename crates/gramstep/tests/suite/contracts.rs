@@ -245,13 +245,13 @@ fn rejected_steps_do_not_count_as_updates_of_momentum() {
     let mut model = network();
     assert!(!optimizer.step(&mut model, &Batch::new(&x, &y)).unwrap().accepted);
     let state = optimizer.state();
-    assert_eq!(state.numbers.iter().find(|(name, _)| name == "updates").unwrap().1, 0.0);
+    assert_eq!(state.counts, [("updates".to_owned(), 0)]);
     // The first accepted step after it has the correction of the first update.
     let mut next = GramGaussNewton::new(config.with_learning_rate(1e-3)).unwrap();
     next.restore(state).unwrap();
     let info = next.step(&mut model, &Batch::new(&x, &y)).unwrap();
     assert!(info.accepted && (info.learning_rate - 1e-3 / (1.0_f64 - 0.81).sqrt()).abs() < 1e-15, "{info:?}");
-    assert_eq!(next.state().numbers.iter().find(|(name, _)| name == "updates").unwrap().1, 1.0);
+    assert_eq!(next.state().counts, [("updates".to_owned(), 1)]);
 }
 
 #[test]

@@ -4,10 +4,11 @@ use std::path::Path;
 
 use crate::house::Crate;
 
-const RANKS: [(&str, u8); 14] = [
+const RANKS: [(&str, u8); 15] = [
     ("scalar", 0),
     ("error", 0),
     ("view", 1),
+    ("conversions", 2),
     ("random", 1),
     ("communicator", 1),
     ("device", 2),

@@ -7,6 +7,7 @@ mod average;
 mod cases;
 mod contracts;
 mod distributed;
+mod documentation;
 mod extensions;
 #[path = "../house/mod.rs"]
 mod house;
@@ -25,6 +26,7 @@ mod quadratic;
 mod ridge_regression;
 mod scale_fits;
 mod scaled_kernels;
+mod seams;
 mod tangent;
 mod theory;
 mod theory_controls;

@@ -19,7 +19,7 @@ use crate::format::words::as_text;
 pub struct Augmentation {
     /// Left and right are exchanged, every other time.
     pub flip: bool,
-    /// A move by up to so many pixels each way; what comes in is the mean colour.
+    /// Most pixels of a move, each way; what comes in is the mean colour.
     pub shift: usize,
 }
 

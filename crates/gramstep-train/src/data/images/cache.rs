@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::decode::{self, Decoded};
+use super::decode;
+use super::decoded::Decoded;
 use super::{Geometry, ImageSettings, Images, Progress};
 use crate::error::Result;
 use crate::format::disk::make_folders;

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use super::idx;
-use super::open::open;
 use super::{Geometry, decode};
 use crate::error::{Error, Result};
 
@@ -12,14 +11,7 @@ use crate::error::{Error, Result};
 /// # Errors
 /// [`Error::Image`] where it cannot be read, or is cut off.
 pub fn check_image(path: &Path, bytes: &[u8]) -> Result<Geometry> {
-    let opened = open(bytes).map_err(|reason| Error::Image { path: path.to_owned(), reason })?;
-    let channels = if opened.image.color().has_color() { 3 } else { 1 };
-    let own = Geometry::new(opened.image.height() as usize, opened.image.width() as usize, channels);
-    let small = Geometry::new(own.height.min(8), own.width.min(8), channels);
-    match decode::pixels(opened, small).len() {
-        length if length == small.len() => Ok(own),
-        length => Err(Error::Image { path: path.to_owned(), reason: format!("{length} values make no image") }),
-    }
+    decode::measure(bytes).map_err(|reason| Error::Image { path: path.to_owned(), reason })
 }
 
 /// How many images there are in the bytes of an IDX file, packed or not; `path` is for messages.

@@ -1,38 +1,21 @@
 //! From the bytes of image files to pixels of one size and colour.
 
+use image::codecs::png::PngEncoder;
 use image::imageops::{self, FilterType};
-use image::{ColorType, DynamicImage, GrayImage, ImageBuffer, Luma, Rgb, RgbImage};
+use image::{ColorType, DynamicImage, ExtendedColorType, GrayImage, ImageBuffer, ImageEncoder, Luma, Rgb, RgbImage};
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
+use super::decoded::Decoded;
 use super::open::{Opened, open};
 use super::{Colour, Geometry, ImageSettings, ImageSize, Images, Progress};
 use crate::error::{Error, Result};
 
 /// Without another wish, images are brought to this size: that of the networks in the literature on small images.
 const DEFAULT_SIDE: usize = 32;
-/// So many files are decoded between two signs of progress.
+/// Files that are decoded between two signs of progress.
 const AT_ONCE: usize = 256;
-
-/// The images of a list of files.
-#[derive(Debug)]
-pub(super) struct Decoded {
-    /// The readable ones, in order.
-    pub(super) images: Images,
-    /// The others, and why.
-    pub(super) broken: Vec<(usize, String)>,
-    /// How many were of another size and were resized.
-    pub(super) resized: usize,
-    /// How many were of another colour and were converted.
-    pub(super) converted: usize,
-    /// How many were transparent in part.
-    pub(super) transparent: usize,
-    /// How many had 16 bits a channel.
-    pub(super) deep: usize,
-    /// The largest value in these.
-    pub(super) deepest: u16,
-}
 
 /// One decoded file.
 struct Decode {
@@ -41,37 +24,6 @@ struct Decode {
     converted: bool,
     transparent: bool,
     deepest: Option<u16>,
-}
-
-impl Decoded {
-    /// What was read and repaired, in sentences; `passed` are the files that were not read.
-    pub(super) fn notes(&self, origin: &str, passed: Option<&str>) -> Vec<String> {
-        let Geometry { height, width, channels, white } = self.images.geometry;
-        let colour = if channels == 1 { "grey" } else { "colour" };
-        let count = self.images.pixels.len() / self.images.geometry.len().max(1);
-        let passed = passed.map_or_else(String::new, |passed| format!("; {passed}"));
-        let mut notes = vec![format!("{origin}: {count} images of {height}×{width}, {colour}{passed}")];
-        if self.transparent > 0 {
-            notes.push(format!(
-                "{origin}: {} transparent in part, laid over white (over black what is white itself)",
-                self.transparent
-            ));
-        }
-        if self.deep > 0 {
-            let clipped = if self.deepest > white { ", larger ones too" } else { "" };
-            notes.push(format!(
-                "{origin}: {} of 16 bits a channel, made 8: the value {white} becomes 255{clipped}",
-                self.deep
-            ));
-        }
-        if self.resized > 0 {
-            notes.push(format!("{origin}: {} of another size, resized to fit", self.resized));
-        }
-        if self.converted > 0 {
-            notes.push(format!("{origin}: {} of another colour, made {colour}", self.converted));
-        }
-        notes
-    }
 }
 
 /// Size and colour of all images: what the settings say, else what the first readable file suggests.
@@ -200,15 +152,38 @@ fn shallow(image: &DynamicImage, white: u16) -> DynamicImage {
     }
 }
 
-/// The bytes of an image in the given size and colour.
-pub(super) fn pixels(opened: Opened, geometry: Geometry) -> Vec<u8> {
-    fit(opened, geometry).pixels
+/// Size and colour of the image in some bytes, which is decoded in small to see that it is whole.
+pub(super) fn measure(bytes: &[u8]) -> std::result::Result<Geometry, String> {
+    let opened = open(bytes)?;
+    let channels = if opened.image.color().has_color() { 3 } else { 1 };
+    let own = Geometry::new(opened.image.height() as usize, opened.image.width() as usize, channels);
+    let small = Geometry::new(own.height.min(8), own.width.min(8), channels);
+    match fit(opened, small).pixels.len() {
+        length if length == small.len() => Ok(own),
+        length => Err(format!("{length} values make no image")),
+    }
 }
 
 /// One image of raw grey pixels in the given size and colour.
-pub(super) fn fit_grey(pixels: &[u8], height: u32, width: u32, geometry: Geometry) -> Vec<u8> {
-    GrayImage::from_raw(width, height, pixels.to_vec())
-        .map_or_else(Vec::new, |image| fit(Opened::plain(image.into()), geometry).pixels)
+pub(super) fn fit_grey(
+    pixels: &[u8],
+    height: u32,
+    width: u32,
+    geometry: Geometry,
+) -> std::result::Result<Vec<u8>, String> {
+    let image = GrayImage::from_raw(width, height, pixels.to_vec()).ok_or("too few pixels")?;
+    Ok(fit(Opened::plain(image.into()), geometry).pixels)
+}
+
+/// Grey (1 channel) or coloured (3) pixels as a PNG file.
+pub(super) fn png(pixels: &[u8], geometry: Geometry) -> std::result::Result<Vec<u8>, String> {
+    let colour = if geometry.channels == 1 { ExtendedColorType::L8 } else { ExtendedColorType::Rgb8 };
+    let side = |pixels: usize| u32::try_from(pixels).unwrap_or(u32::MAX);
+    let mut file = Vec::new();
+    PngEncoder::new(&mut file)
+        .write_image(pixels, side(geometry.width), side(geometry.height), colour)
+        .map_err(|error| error.to_string())?;
+    Ok(file)
 }
 
 #[cfg(test)]

@@ -101,7 +101,8 @@ pub(super) fn read(pair: &Pair, settings: &ImageSettings) -> Result<Table> {
         pixels
     } else {
         let fit = |image: &[u8]| decode::fit_grey(image, height as u32, width as u32, geometry);
-        pixels.chunks_exact(height * width).flat_map(fit).collect()
+        let fitted: std::result::Result<Vec<_>, String> = pixels.chunks_exact(height * width).map(fit).collect();
+        fitted.map_err(|reason| Error::ImageFolder { path: pair.images.clone(), reason })?.concat()
     };
     let values: Vec<String> = (0..=u8::MAX).map(|label| label.to_string()).collect();
     let codes = labels.iter().map(|&label| u32::from(label)).collect();

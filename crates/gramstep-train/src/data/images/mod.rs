@@ -4,11 +4,18 @@
 mod augmentation;
 mod cache;
 mod check;
+#[cfg(feature = "images")]
 mod decode;
+#[cfg(not(feature = "images"))]
+#[path = "undecoded.rs"]
+mod decode;
+mod decoded;
 mod folder;
 mod idx;
+#[cfg(feature = "images")]
 mod jpeg;
 mod listing;
+#[cfg(feature = "images")]
 mod open;
 mod pixels;
 mod progress;
@@ -23,3 +30,8 @@ pub use pixels::{Gap, Geometry, Images};
 pub use progress::Progress;
 pub(super) use read::{read, read_idx, test_pair};
 pub use settings::{BrokenImages, Colour, ImageSettings, ImageSize};
+
+/// Grey (1 channel) or coloured (3) pixels as a PNG file.
+pub(crate) fn png(pixels: &[u8], geometry: Geometry) -> std::result::Result<Vec<u8>, String> {
+    decode::png(pixels, geometry)
+}

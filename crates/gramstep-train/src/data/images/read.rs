@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::decode::Decoded;
+use super::decoded::Decoded;
 use super::listing::{Listing, name};
 use super::pixels::{Gap, retain};
 use super::progress::Progress;

@@ -51,7 +51,7 @@ pub(super) struct Filling<'a> {
 }
 
 impl<'a> Filling<'a> {
-    /// An empty column for so many rows.
+    /// An empty column with room for that number of rows.
     pub(super) fn new(plan: &'a Plan, rows: usize) -> Self {
         let cells = match plan.meaning {
             Meaning::Number { .. } => Cells::Numbers(Vec::with_capacity(rows)),

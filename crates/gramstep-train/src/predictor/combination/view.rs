@@ -49,7 +49,7 @@ impl View {
         inputs + self.one_hot.iter().map(|(_, values)| values.len()).sum::<usize>()
     }
 
-    /// Whether it is one of inputs that have so many columns.
+    /// Whether it is one of inputs with that number of columns.
     pub(crate) fn fits(&self, inputs: usize) -> bool {
         let usable = |value: &f64| value.is_finite();
         (self.bounds.is_empty() || self.bounds.len() == inputs)

@@ -6,7 +6,7 @@ use crate::data::quantile::quantile;
 use crate::data::{Dataset, Encoding, Inputs};
 use crate::predictor::View;
 
-/// Numbers of so many values may be names of something.
+/// How many different values numbers have that may be names of something.
 const FEW: std::ops::RangeInclusive<usize> = 3..=8;
 /// From the distance of the quartiles to a standard deviation, for normal numbers.
 const QUARTILES: f64 = 1.349;

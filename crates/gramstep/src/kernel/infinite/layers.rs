@@ -18,6 +18,13 @@ pub enum InfiniteLayer {
 }
 
 /// What a dense layer does to the kernels: K ← w·K + b, Θ ← w′·K + b′ + w·Θ.
+///
+/// ```
+/// use gramstep::kernel::DenseVariances;
+/// // In the NTK parameterisation weights and biases move as they vary.
+/// let variances = DenseVariances::new(2.0, 0.1);
+/// assert_eq!((variances.weight_tangent, variances.bias_tangent), (2.0, 0.1));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct DenseVariances {

@@ -15,6 +15,16 @@ use crate::view::MatrixView;
 const LAYER_COST: f64 = 40.0;
 
 /// Points prepared for an [`InfiniteKernel`]: their directions, and their variances after every layer.
+///
+/// ```
+/// use gramstep::kernel::{InfiniteKernel, Which};
+/// use gramstep::{Activation, Device, Matrix};
+/// let kernel = InfiniteKernel::mlp(1, Activation::Relu, 2.0, 0.0)?;
+/// let points = kernel.points(&Matrix::from_vec(2, 2, vec![1.0, 0.0, 0.0, 1.0])?, &Device::cpu(1))?;
+/// let gram = points.gram(Which::Ntk);
+/// assert!((points.samples(), points.inputs()) == (2, 2) && gram[(0, 1)] == gram[(1, 0)]);
+/// # Ok::<(), gramstep::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct InfinitePoints<T> {
     pub(super) kernel: InfiniteKernel,

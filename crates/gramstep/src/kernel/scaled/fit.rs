@@ -14,11 +14,17 @@ use crate::view::Matrix;
 const TIED_ITERATIONS: usize = 15;
 
 /// How scales are looked for.
+///
+/// ```
+/// use gramstep::kernel::ScaleOptions;
+/// let options = ScaleOptions { iterations: 20, ..ScaleOptions::default() };
+/// assert!(options.ridge.is_none() && options.start.is_none());
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct ScaleOptions<'a> {
-    /// At most so many rows are looked at, chosen by the seed; 1 or more. An evaluation takes O(rows³).
+    /// Most rows that are looked at, chosen by the seed; 1 or more. An evaluation takes O(rows³).
     pub rows: usize,
-    /// At most so many directions of the optimiser.
+    /// Most directions that the optimiser searches along.
     pub iterations: usize,
     /// Of the choice of rows.
     pub seed: u64,
@@ -47,6 +53,16 @@ impl Default for ScaleOptions<'_> {
 }
 
 /// A kernel with the scales that were found.
+///
+/// ```
+/// use gramstep::Matrix;
+/// use gramstep::kernel::{ScaleOptions, ScaledKind, fit_scales};
+/// let x = Matrix::from_fn(20, 1, |i, _| i as f64 / 5.0 - 2.0);
+/// let y = Matrix::from_fn(20, 1, |i, _| x[(i, 0)].sin());
+/// let fit = fit_scales(ScaledKind::Matern52, &x, &y, None, &ScaleOptions::default(), &|| false)?;
+/// assert!(fit.kernel.weights()[0] > 0.0 && fit.ridge < 0.1 && fit.evaluations > 0);
+/// # Ok::<(), gramstep::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ScaledFit {

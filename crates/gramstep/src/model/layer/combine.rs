@@ -31,7 +31,15 @@ impl<T: Scalar> Layer<T> for Combine {
         }
     }
 
-    fn backward(&self, call: &Call<'_, T>, which: usize, delta: Tile<'_, T>, into: TileMut<'_, T>, mode: Product) {
+    fn backward(
+        &self,
+        call: &Call<'_, T>,
+        _: &[Tile<'_, T>],
+        which: usize,
+        delta: Tile<'_, T>,
+        into: TileMut<'_, T>,
+        mode: Product,
+    ) {
         let beta = if mode == Product::Replace { T::ZERO } else { T::ONE };
         call.operations.axpby(into, beta, T::from_f64(self.coefficients[which]), delta);
     }

@@ -63,7 +63,15 @@ impl<T: Scalar> Layer<T> for Convolution {
         call.operations.convolve(out, mode, T::from_f64(self.weights.scale), &self.window, inputs[0], weight);
     }
 
-    fn backward(&self, call: &Call<'_, T>, _which: usize, delta: Tile<'_, T>, into: TileMut<'_, T>, mode: Product) {
+    fn backward(
+        &self,
+        call: &Call<'_, T>,
+        _: &[Tile<'_, T>],
+        _which: usize,
+        delta: Tile<'_, T>,
+        into: TileMut<'_, T>,
+        mode: Product,
+    ) {
         let weight = call.matrix(0, self.weights.outputs, self.weights.inputs);
         call.operations.convolve_backward(into, mode, T::from_f64(self.weights.scale), &self.window, delta, weight);
     }

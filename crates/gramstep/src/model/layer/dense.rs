@@ -55,7 +55,15 @@ impl<T: Scalar> Layer<T> for Dense {
         call.operations.product(out, mode, T::from_f64(self.weights.scale), inputs[0], weight.t());
     }
 
-    fn backward(&self, call: &Call<'_, T>, _which: usize, delta: Tile<'_, T>, into: TileMut<'_, T>, mode: Product) {
+    fn backward(
+        &self,
+        call: &Call<'_, T>,
+        _: &[Tile<'_, T>],
+        _which: usize,
+        delta: Tile<'_, T>,
+        into: TileMut<'_, T>,
+        mode: Product,
+    ) {
         let weight = call.matrix(0, self.weights.outputs, self.weights.inputs);
         call.operations.product(into, mode, T::from_f64(self.weights.scale), delta, weight);
     }

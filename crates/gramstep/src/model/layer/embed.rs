@@ -68,7 +68,15 @@ impl<T: Scalar> Layer<T> for Embed {
         }
     }
 
-    fn backward(&self, call: &Call<'_, T>, which: usize, delta: Tile<'_, T>, mut into: TileMut<'_, T>, mode: Product) {
+    fn backward(
+        &self,
+        call: &Call<'_, T>,
+        _: &[Tile<'_, T>],
+        which: usize,
+        delta: Tile<'_, T>,
+        mut into: TileMut<'_, T>,
+        mode: Product,
+    ) {
         if mode == Product::Replace {
             into.host().fill(T::ZERO);
         }

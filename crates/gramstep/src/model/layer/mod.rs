@@ -1,11 +1,12 @@
 //! Layers: one file each. A stage of a network is a layer that is linear in its input and linear in its parameters, or
-//! one of two things that are not linear: a pointwise function, a max pool. That is all that tangent features need to
-//! know.
+//! a function without parameters that is not linear, number by number or sample by sample. That is all that tangent
+//! features need to know.
 
 mod combine;
 mod convolution;
 mod dense;
 mod embed;
+mod nonlinear;
 mod pool;
 mod scalar;
 mod weights;
@@ -14,7 +15,8 @@ pub use combine::Combine;
 pub use convolution::Convolution;
 pub use dense::Dense;
 pub use embed::{Embed, Placement};
-pub use pool::AveragePool;
+pub use nonlinear::Nonlinear;
+pub use pool::{AveragePool, MaxPool};
 pub use scalar::{ScalarBias, ScalarScale};
 
 use std::sync::Arc;
@@ -28,16 +30,89 @@ use crate::scalar::Scalar;
 pub enum Stage<T> {
     /// A function applied number by number: an [`Activation`](crate::Activation) or one of the user's.
     Pointwise(Arc<dyn Pointwise<T>>),
-    /// The largest value of every window of an image, channel by channel.
-    MaxPool(Window),
+    /// A function of the values of a sample that is not linear: a [`MaxPool`] or one of the user's.
+    Nonlinear(Arc<dyn Nonlinear<T>>),
     /// A layer.
     Layer(Arc<dyn Layer<T>>),
+}
+
+impl<T: Scalar> Stage<T> {
+    /// The layer, if it is one.
+    pub(super) fn layer(&self) -> Option<&dyn Layer<T>> {
+        match self {
+            Self::Layer(layer) => Some(&**layer),
+            Self::Pointwise(_) | Self::Nonlinear(_) => None,
+        }
+    }
+
+    /// Number of values per sample that it puts out, given that number of its input.
+    pub(super) fn output_len(&self, input: usize) -> usize {
+        match self {
+            Self::Pointwise(_) => input,
+            Self::Nonlinear(function) => function.output_len(),
+            Self::Layer(layer) => layer.output_len(),
+        }
+    }
+
+    /// Multiplications for one sample, about.
+    pub(super) fn cost(&self) -> usize {
+        match self {
+            Self::Pointwise(_) => 0,
+            Self::Nonlinear(function) => function.cost(),
+            Self::Layer(layer) => layer.cost(),
+        }
+    }
 }
 
 /// A layer: `output = layer(parameters, inputs)` for a tile of samples, one row per sample.
 ///
 /// Layers are *bilinear*: linear in the inputs for fixed parameters (up to a constant), and linear in the parameters
 /// for fixed inputs, or [additive](Layer::is_additive). Deltas have q rows per sample, in the order (sample, cotangent).
+///
+/// ```
+/// use std::sync::Arc;
+/// use gramstep::device::{Product, Tile, TileMut};
+/// use gramstep::model::layer::{Call, Layer, Stage};
+/// use gramstep::{Matrix, Model};
+///
+/// /// Every value times a number that depends on its place.
+/// #[derive(Debug)]
+/// struct Window(Vec<f64>);
+///
+/// impl Window {
+///     fn apply(&self, x: Tile<'_, f64>, out: TileMut<'_, f64>, mode: Product) {
+///         out.for_each_row(|i, out| {
+///             for ((out, x), w) in out.iter_mut().zip(x.row(i)).zip(&self.0) {
+///                 *out = if mode == Product::Replace { 0.0 } else { *out } + w * x;
+///             }
+///         });
+///     }
+/// }
+///
+/// impl Layer<f64> for Window {
+///     fn output_len(&self) -> usize {
+///         self.0.len()
+///     }
+///     fn forward(&self, _: &Call<'_, f64>, x: &[Tile<'_, f64>], out: TileMut<'_, f64>, _affine: bool, mode: Product) {
+///         self.apply(x[0], out, mode);
+///     }
+///     fn backward(
+///         &self,
+///         _: &Call<'_, f64>,
+///         _inputs: &[Tile<'_, f64>],
+///         _which: usize,
+///         delta: Tile<'_, f64>,
+///         into: TileMut<'_, f64>,
+///         mode: Product,
+///     ) {
+///         self.apply(delta, into, mode);
+///     }
+/// }
+///
+/// let model = Model::from_stages(2, vec![Stage::Layer(Arc::new(Window(vec![1.0, 0.5])))]).build()?;
+/// assert_eq!(model.predict(&Matrix::from_vec(1, 2, vec![4.0, 4.0])?)?.as_slice(), [4.0, 2.0]);
+/// # Ok::<(), gramstep::Error>(())
+/// ```
 pub trait Layer<T: Scalar>: Send + Sync + std::fmt::Debug {
     /// Number of values per sample that it puts out.
     fn output_len(&self) -> usize;
@@ -68,8 +143,16 @@ pub trait Layer<T: Scalar>: Send + Sync + std::fmt::Debug {
     /// Writes (or adds) the layer's output; without `affine` the terms that do not depend on the input are left out.
     fn forward(&self, call: &Call<'_, T>, inputs: &[Tile<'_, T>], out: TileMut<'_, T>, affine: bool, mode: Product);
 
-    /// Writes (or adds) ∂⟨δ, output⟩/∂(input number `which`).
-    fn backward(&self, call: &Call<'_, T>, which: usize, delta: Tile<'_, T>, into: TileMut<'_, T>, mode: Product);
+    /// Writes (or adds) ∂⟨δ, output⟩/∂(input number `which`), at the inputs of the forward walk.
+    fn backward(
+        &self,
+        call: &Call<'_, T>,
+        inputs: &[Tile<'_, T>],
+        which: usize,
+        delta: Tile<'_, T>,
+        into: TileMut<'_, T>,
+        mode: Product,
+    );
 
     /// Writes ∂⟨δ, output⟩/∂θ for every delta, n·q×p_l. Asked of layers of [`ParameterUse::Explicit`] alone.
     fn gradients(&self, call: &Call<'_, T>, inputs: &[Tile<'_, T>], delta: Tile<'_, T>, out: TileMut<'_, T>) {

@@ -41,7 +41,15 @@ impl<T: Scalar> Layer<T> for ScalarBias {
         call.operations.scale_shift(out, mode, T::ONE, shift, inputs[0]);
     }
 
-    fn backward(&self, call: &Call<'_, T>, _which: usize, delta: Tile<'_, T>, into: TileMut<'_, T>, mode: Product) {
+    fn backward(
+        &self,
+        call: &Call<'_, T>,
+        _: &[Tile<'_, T>],
+        _which: usize,
+        delta: Tile<'_, T>,
+        into: TileMut<'_, T>,
+        mode: Product,
+    ) {
         call.operations.scale_shift(into, mode, T::ONE, T::ZERO, delta);
     }
 
@@ -82,7 +90,15 @@ impl<T: Scalar> Layer<T> for ScalarScale {
         call.operations.scale_shift(out, mode, call.theta.host()[0], T::ZERO, inputs[0]);
     }
 
-    fn backward(&self, call: &Call<'_, T>, _which: usize, delta: Tile<'_, T>, into: TileMut<'_, T>, mode: Product) {
+    fn backward(
+        &self,
+        call: &Call<'_, T>,
+        _: &[Tile<'_, T>],
+        _which: usize,
+        delta: Tile<'_, T>,
+        into: TileMut<'_, T>,
+        mode: Product,
+    ) {
         call.operations.scale_shift(into, mode, call.theta.host()[0], T::ZERO, delta);
     }
 

@@ -1,7 +1,7 @@
 //! One tile forwards and backwards for the sake of its input gradient, in memory that is kept between calls.
 
-use super::{TileMut, Walker};
-use crate::device::{Operations, Tile, carve};
+use super::Walker;
+use crate::device::{Operations, Tile, TileMut, carve};
 use crate::model::differentiable::{Cotangent, InputPass};
 use crate::scalar::Scalar;
 

@@ -1,5 +1,7 @@
 //! Settings of a Gram-Gauss-Newton optimiser.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, check_momentum, check_not_negative, check_positive, check_setting};
@@ -7,6 +9,13 @@ use crate::optim::{Damping, Schedule};
 use crate::solve::{ConjugateGradient, Solver};
 
 /// Settings of [`GramGaussNewton`](super::GramGaussNewton).
+///
+/// ```
+/// use gramstep::optim::{Damping, GramGaussNewton, GramGaussNewtonConfig};
+/// let config = GramGaussNewtonConfig::default().with_damping(Damping::Relative(0.1)).with_momentum(0.9);
+/// assert!(GramGaussNewton::<f64>::new(config).is_ok());
+/// assert!(GramGaussNewton::<f64>::new(config.with_ridge(-1.0)).is_err());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
@@ -90,7 +99,13 @@ impl GramGaussNewtonConfig {
         self
     }
 
-    pub(super) fn check(&self) -> Result<()> {
+    /// The method for this number of rows of J, with trainable parameters at these places.
+    pub(in crate::optim) fn solver(&self, rows: usize, trainable: &[Range<usize>]) -> Solver {
+        let trainable = trainable.iter().map(ExactSizeIterator::len).sum();
+        self.solver.unwrap_or_else(|| Solver::choose(rows, trainable, self.memory_budget))
+    }
+
+    pub(in crate::optim) fn check(&self) -> Result<()> {
         check_positive("learning rate", self.learning_rate)?;
         check_not_negative("ridge", self.ridge)?;
         check_momentum("momentum", self.momentum)?;

@@ -1,23 +1,25 @@
 //! Gram-Gauss-Newton: θ ← θ − η Jᵀ(G + λI)⁻¹r, full batch and mini-batch alike (cai2019).
+//!
+//! A step is a direction (`direction.rs`, of the system in `system.rs`), at a damping (`damping.rs`), of a length and
+//! taken or tried (`search.rs` here).
 
 mod config;
-mod primal;
+mod search;
 mod spread;
-mod system;
 
 pub use config::GramGaussNewtonConfig;
 
-use self::system::{Direction, System};
-use super::batch::LossValue;
+use super::direction::Direction;
 use super::state::{fits, widen};
-use super::{AdaptiveDamping, Batch, Damping, Optimizer, OptimizerState, StepInfo};
+use super::system::System;
+use super::{Batch, Damping, Optimizer, OptimizerState, StepInfo};
 use crate::communicator::agree;
 use crate::device::{Buffer, Operations};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::loss::Linearization;
 use crate::model::Model;
 use crate::scalar::Scalar;
-use crate::solve::{SolveInfo, Solver, dot, norm};
+use crate::solve::{Solver, norm};
 use crate::tangent::JointFeatures;
 use crate::view::Matrix;
 
@@ -52,14 +54,20 @@ pub struct GramGaussNewton<T> {
     config: GramGaussNewtonConfig,
     step: u64,
     /// F of adaptive damping.
-    adaptive: f64,
-    /// φ of SPRING.
-    momentum: Option<Buffer<T>>,
-    /// How often φ was updated, rejected steps apart: a whole number.
-    updates: f64,
+    level: f64,
+    momentum: Option<Momentum<T>>,
 }
 
 /// How a batch will be solved.
+///
+/// ```
+/// use gramstep::optim::{GramGaussNewton, GramGaussNewtonConfig};
+/// use gramstep::{Activation, Model, solve::Solver};
+/// let small = Model::<f64>::mlp(&[3, 1], Activation::Relu).build()?;
+/// let plan = GramGaussNewton::new(GramGaussNewtonConfig::default())?.plan(&small, 100);
+/// assert_eq!((plan.solver, plan.size), (Solver::Primal, 4));
+/// # Ok::<(), gramstep::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Plan {
@@ -71,26 +79,22 @@ pub struct Plan {
     pub bytes: usize,
 }
 
-/// A tried step: φ, and what led to it.
-struct Proposal {
-    direction: Direction,
-    /// J̃φ, where the solve tells it without a product.
-    image: Option<Vec<f64>>,
-    /// λ, without κ.
-    damping: f64,
-    solve: SolveInfo,
-}
-
-/// What a step knows of its batch, over all processes.
-struct Problem<'c, T> {
-    tangent: JointFeatures<'c, T>,
-    linear: Linearization,
-    /// Σ w ℓ before the step.
-    objective: f64,
-    /// The loss before the step as people see it.
-    reported: f64,
+/// What a step knows of its batch beside the system, over all processes.
+pub(super) struct Before {
+    /// Σ w ℓ.
+    pub(super) objective: f64,
+    /// The loss as people see it.
+    pub(super) reported: f64,
     /// The most that the step may change the outputs.
     reach: Option<f64>,
+}
+
+/// φ of SPRING.
+#[derive(Clone, Debug)]
+pub(super) struct Momentum<T> {
+    phi: Buffer<T>,
+    /// How often φ was updated, rejected steps apart.
+    updates: u64,
 }
 
 impl<T: Scalar> GramGaussNewton<T> {
@@ -100,11 +104,7 @@ impl<T: Scalar> GramGaussNewton<T> {
     /// [`Error::Setting`] if a setting is out of range.
     pub fn new(config: GramGaussNewtonConfig) -> Result<Self> {
         config.check()?;
-        let adaptive = match config.damping {
-            Damping::Adaptive(adaptive) => adaptive.initial,
-            Damping::Relative(_) | Damping::Absolute(_) => 0.0,
-        };
-        Ok(Self { config, step: 0, adaptive, momentum: None, updates: 0.0 })
+        Ok(Self { config, step: 0, level: config.damping.first_level(), momentum: None })
     }
 
     /// Changes κ from the next step on.
@@ -131,14 +131,19 @@ impl<T: Scalar> GramGaussNewton<T> {
     #[must_use]
     pub fn plan(&self, model: &Model<T>, samples: usize) -> Plan {
         let rows = samples * model.outputs();
-        let trainable = model.trainable().iter().map(ExactSizeIterator::len).sum();
-        let choose = || Solver::choose(rows, trainable, self.config.memory_budget);
-        let solver = self.config.solver.unwrap_or_else(choose);
+        let trainable = model.trainable();
+        let solver = self.config.solver(rows, &trainable);
+        let trainable = trainable.iter().map(ExactSizeIterator::len).sum();
         let size = if solver == Solver::Primal { trainable } else { rows };
         Plan { solver, size, bytes: solver.bytes(rows, trainable) }
     }
 
-    fn problem<'c>(&self, model: &Model<T>, batch: &Batch<'c, T>) -> Result<Problem<'c, T>> {
+    /// The features of a batch, its loss to second order, and that loss.
+    fn linearize<'c>(
+        &self,
+        model: &Model<T>,
+        batch: &Batch<'c, T>,
+    ) -> Result<(JointFeatures<'c, T>, Linearization, Before)> {
         let communicator = batch.communicator();
         let targets = agree(communicator, batch.check(model))?;
         let tangent = JointFeatures::new(communicator, model.tangent(batch.inputs()), self.config.memory_budget)?;
@@ -150,20 +155,19 @@ impl<T: Scalar> GramGaussNewton<T> {
             Damping::Relative(_) | Damping::Absolute(_) => batch.loss_function().reach(),
         };
         let reach = self.config.max_output_change.or(of_loss);
-        Ok(Problem { tangent, linear, objective: loss.objective, reported: loss.reported, reach })
+        Ok((tangent, linear, Before { objective: loss.objective, reported: loss.reported, reach }))
     }
 
-    /// The batch's loss with the parameters as they are now, over all processes.
-    fn evaluate(model: &Model<T>, batch: &Batch<'_, T>) -> Result<LossValue> {
-        let outputs = match model.predict(batch.inputs()) {
-            Err(Error::NonFinite { .. }) => Ok(None),
-            outputs => outputs.map(Some),
+    /// The system of a batch, and what is known of it beside.
+    fn system<'c>(&self, model: &Model<T>, batch: &Batch<'c, T>) -> Result<(System<'c, T>, Before)> {
+        let (tangent, linear, before) = self.linearize(model, batch)?;
+        let GramGaussNewtonConfig { damping, ridge, memory_budget, conjugate_gradient, .. } = self.config;
+        let solver = self.plan(model, tangent.samples()).solver;
+        let is_below = |limit, tangent: &JointFeatures<'_, T>| {
+            damping.is_below(limit, self.level, ridge, || tangent.mean_diagonal())
         };
-        let outputs = batch.check(model).and_then(|targets| Ok((outputs?, targets)));
-        match agree(batch.communicator(), outputs)? {
-            (Some(outputs), targets) => batch.evaluate(&outputs.cast(), &targets),
-            (None, _) => batch.infinite(),
-        }
+        let system = System::new(tangent, linear, solver, &model.trainable(), is_below, memory_budget)?;
+        Ok((system.with_iterative(conjugate_gradient), before))
     }
 
     /// The anchor m = (λμφ + κθ)/k of trainable spans, μφ for κ = 0 and any λ; `None` if it is 0.
@@ -185,183 +189,39 @@ impl<T: Scalar> GramGaussNewton<T> {
                 add(of_theta, model.theta_buffer());
             }
             if let Some(momentum) = &self.momentum {
-                add(of_phi * self.config.momentum, momentum);
+                add(of_phi * self.config.momentum, &momentum.phi);
             }
         }
         Some(anchor)
     }
 
-    /// Solves for φ at damping λ.
-    fn propose(
-        &self,
-        model: &Model<T>,
-        problem: &Problem<'_, T>,
-        system: &System<'_, '_, T>,
-        damping: f64,
-    ) -> Result<Proposal> {
-        let anchor = self.anchor(model, damping);
-        let mut rhs = problem.linear.z.clone();
-        if let Some(anchor) = &anchor {
-            let image = problem.linear.apply_transpose(widen(&problem.tangent.jvp_buffer(anchor)?));
-            rhs.iter_mut().zip(image).for_each(|(r, image)| *r -= image);
-        }
-        let (direction, solve) = system.solve(&rhs, self.config.ridge + damping)?;
-        // J̃φ = J̃m + J̃J̃ᵀc with J̃J̃ᵀc = z − J̃m − kc.
-        let image = match &direction {
-            Direction::Rows(c) if solve.solver == Solver::Dual && !solve.repaired => {
-                Some(problem.linear.z.iter().zip(c).map(|(z, c)| z - solve.damping * c).collect())
-            }
-            _ => None,
-        };
-        let direction = match anchor {
-            None => direction,
-            Some(mut anchor) => {
-                system.add_direction(&direction, T::ONE, &mut anchor)?;
-                Direction::Parameters(widen(&anchor))
-            }
-        };
-        Ok(Proposal { direction, image, damping, solve })
-    }
-
-    /// Whether the smallest damping of a step, ridge included, is below `limit` relative to G's mean diagonal.
-    fn damps_less_than(&self, limit: f64, tangent: &JointFeatures<'_, T>) -> Result<bool> {
-        let (relative, absolute) = match self.config.damping {
-            Damping::Relative(relative) => (relative, 0.0),
-            Damping::Absolute(absolute) => (0.0, absolute),
-            Damping::Adaptive(_) => (self.adaptive, 0.0),
-        };
-        let absolute = absolute + self.config.ridge;
-        if absolute == 0.0 || relative >= limit {
-            return Ok(relative < limit);
-        }
-        Ok(relative + absolute / system::mean(&tangent.diagonal()?) < limit)
+    /// φ at damping λ.
+    fn direction(&self, model: &Model<T>, system: &System<'_, T>, damping: f64) -> Result<Direction<T>> {
+        Direction::solve(system, self.anchor(model, damping), self.config.ridge + damping)
     }
 
     /// η of this step: the schedule's, corrected for the start of the momentum, cut to the largest step norm and
     /// the largest change of the outputs.
-    fn length(&self, system: &System<'_, '_, T>, proposal: &Proposal, reach: Option<f64>) -> Result<f64> {
+    fn length(&self, system: &System<'_, T>, direction: &mut Direction<T>, reach: Option<f64>) -> Result<f64> {
         let mut length = self.config.learning_rate * self.config.schedule.factor(self.step);
         if self.config.momentum > 0.0 {
-            let power = self.config.momentum.powf(2.0 * (self.updates + 1.0));
+            let updates = self.momentum.as_ref().map_or(0, |momentum| momentum.updates);
+            let power = self.config.momentum.powf(2.0 * (updates as f64 + 1.0));
             length /= (1.0 - power).sqrt();
         }
         if let Some(cap) = self.config.max_step_norm {
-            let step = system.norm(&proposal.direction)?;
+            let step = direction.norm(system)?;
             if step * length > cap {
                 length = cap / step;
             }
         }
         if let Some(cap) = reach {
-            let change = norm(&system.output_change(&proposal.direction)?) / (system.samples() as f64).sqrt();
+            let change = norm(&direction.output_change(system)?) / (system.samples() as f64).sqrt();
             if change * length > cap {
                 length = cap / change;
             }
         }
         Ok(length)
-    }
-
-    fn fixed_step(
-        &mut self,
-        model: &mut Model<T>,
-        problem: &Problem<'_, T>,
-        system: &System<'_, '_, T>,
-    ) -> Result<StepInfo> {
-        let mean = system.mean_diagonal();
-        let damping = match self.config.damping {
-            Damping::Relative(relative) => relative * mean,
-            Damping::Absolute(absolute) => absolute,
-            Damping::Adaptive(_) => self.adaptive * mean,
-        };
-        let proposal = self.propose(model, problem, system, damping)?;
-        let length = self.length(system, &proposal, problem.reach)?;
-        let momentum = self.momentum_after(system, &proposal.direction)?;
-        system.add_direction(&proposal.direction, T::from_f64(-length), model.theta_buffer_mut())?;
-        self.remember(momentum);
-        Ok(StepInfo {
-            loss: problem.reported,
-            loss_after: None,
-            learning_rate: length,
-            damping: relative(proposal.damping, mean),
-            gain_ratio: None,
-            accepted: true,
-            solve: Some(proposal.solve),
-        })
-    }
-
-    /// Tries steps at rising damping until the loss falls.
-    fn adaptive_step(
-        &mut self,
-        model: &mut Model<T>,
-        batch: &Batch<'_, T>,
-        problem: &Problem<'_, T>,
-        system: &System<'_, '_, T>,
-        settings: AdaptiveDamping,
-    ) -> Result<StepInfo> {
-        let mean = system.mean_diagonal();
-        let before = problem.objective + self.penalty(model);
-        let start = model.theta_buffer().clone();
-        loop {
-            let used = self.adaptive;
-            let proposal = match self.propose(model, problem, system, used * mean) {
-                Err(Error::Solve { .. }) if used < settings.ceiling => {
-                    self.adaptive = (used * settings.raise).clamp(settings.floor, settings.ceiling);
-                    continue;
-                }
-                proposal => proposal?,
-            };
-            let length = self.length(system, &proposal, problem.reach)?;
-            let mut theta = start.clone();
-            system.add_direction(&proposal.direction, T::from_f64(-length), &mut theta)?;
-            let moved = match &proposal.image {
-                Some(image) => image.clone(),
-                None => system.image(&proposal.direction)?,
-            };
-            let momentum = self.momentum_after(system, &proposal.direction)?;
-            *model.theta_buffer_mut() = theta;
-            let LossValue { objective, reported } = match Self::evaluate(model, batch) {
-                Ok(loss) => loss,
-                Err(error) => {
-                    *model.theta_buffer_mut() = start;
-                    return Err(error);
-                }
-            };
-            let penalty = self.penalty(model);
-            let (z, actual) = (&problem.linear.z, before - objective - penalty);
-            // The model of the loss: ½‖z − ηJ̃φ‖² in place of ½‖z‖².
-            let predicted = length * dot(z, &moved) - 0.5 * length * length * dot(&moved, &moved)
-                + (before - problem.objective - penalty);
-            let noise = 8.0 * T::EPSILON.to_f64() * before.abs();
-            let gain = actual / predicted;
-            let converged = predicted.abs() <= noise && actual >= -noise;
-            let accepted = objective.is_finite() && (converged || (actual > 0.0 && predicted > 0.0));
-            if !converged {
-                let factor = match (accepted, gain) {
-                    (false, _) => settings.raise,
-                    (true, gain) if gain < 0.25 => settings.raise,
-                    (true, gain) if gain > 0.75 => settings.lower,
-                    (true, _) => 1.0,
-                };
-                self.adaptive = (self.adaptive * factor).clamp(settings.floor, settings.ceiling);
-            }
-            let given_up = !accepted && used >= settings.ceiling;
-            if !accepted {
-                *model.theta_buffer_mut() = start.clone();
-            }
-            if accepted || given_up {
-                if accepted {
-                    self.remember(momentum);
-                }
-                return Ok(StepInfo {
-                    loss: problem.reported,
-                    loss_after: Some(if accepted { reported } else { problem.reported }),
-                    learning_rate: length,
-                    damping: relative(proposal.damping, mean),
-                    gain_ratio: (!converged).then_some(gain).filter(|gain| gain.is_finite()),
-                    accepted,
-                    solve: Some(proposal.solve),
-                });
-            }
-        }
     }
 
     /// ½κ·θᵀS⁻¹θ of trainable spans.
@@ -377,22 +237,14 @@ impl<T: Scalar> GramGaussNewton<T> {
         0.5 * self.config.ridge * squares.sum::<f64>()
     }
 
-    /// φ, where there is momentum.
-    fn momentum_after(&self, system: &System<'_, '_, T>, direction: &Direction) -> Result<Option<Buffer<T>>> {
-        (self.config.momentum > 0.0).then(|| system.in_parameters(direction)).transpose()
-    }
-
-    /// Keeps φ of a step that was taken.
-    fn remember(&mut self, momentum: Option<Buffer<T>>) {
-        if momentum.is_some() {
-            self.momentum = momentum;
-            self.updates += 1.0;
+    /// Keeps φ of a step that was taken, where there is momentum.
+    fn remember(&mut self, system: &System<'_, T>, direction: Direction<T>) -> Result<()> {
+        if self.config.momentum > 0.0 {
+            let updates = self.momentum.as_ref().map_or(0, |momentum| momentum.updates) + 1;
+            self.momentum = Some(Momentum { phi: direction.into_vector(system)?, updates });
         }
+        Ok(())
     }
-}
-
-fn relative(damping: f64, mean_diagonal: f64) -> Option<f64> {
-    (mean_diagonal > 0.0).then(|| damping / mean_diagonal)
 }
 
 impl<T: Scalar> Optimizer<T> for GramGaussNewton<T> {
@@ -401,38 +253,34 @@ impl<T: Scalar> Optimizer<T> for GramGaussNewton<T> {
     }
 
     fn step(&mut self, model: &mut Model<T>, batch: &Batch<'_, T>) -> Result<StepInfo> {
-        fits(self.momentum.as_ref(), "momentum", model)?;
-        let problem = self.problem(model, batch)?;
-        let solver = self.plan(model, problem.tangent.samples()).solver;
-        let damps_less = |limit| self.damps_less_than(limit, &problem.tangent);
-        let budget = self.config.memory_budget;
-        let system = System::new(&problem.tangent, &problem.linear, solver, &model.trainable(), damps_less, budget)?
-            .with_iterative(self.config.conjugate_gradient);
+        fits(self.momentum.as_ref().map(|momentum| &momentum.phi), "momentum", model)?;
+        let (system, before) = self.system(model, batch)?;
         let info = match self.config.damping {
-            Damping::Adaptive(settings) => self.adaptive_step(model, batch, &problem, &system, settings)?,
-            Damping::Relative(_) | Damping::Absolute(_) => self.fixed_step(model, &problem, &system)?,
+            Damping::Adaptive(rule) => self.searched_step(model, batch, &system, &before, rule)?,
+            Damping::Relative(_) | Damping::Absolute(_) => self.fixed_step(model, &system, &before)?,
         };
         self.step += 1;
         Ok(info)
     }
 
     fn state(&self) -> OptimizerState {
+        let updates = self.momentum.as_ref().map_or(0, |momentum| momentum.updates);
         OptimizerState {
             optimizer: Optimizer::<T>::name(self).to_owned(),
             step: self.step,
-            numbers: vec![("adaptive".to_owned(), self.adaptive), ("updates".to_owned(), self.updates)],
-            vectors: self.momentum.iter().map(|phi| ("momentum".to_owned(), widen(phi))).collect(),
+            counts: vec![("updates".to_owned(), updates)],
+            numbers: vec![("adaptive".to_owned(), self.level)],
+            vectors: self.momentum.iter().map(|momentum| ("momentum".to_owned(), widen(&momentum.phi))).collect(),
         }
     }
 
     fn restore(&mut self, state: OptimizerState) -> Result<()> {
         state.expect(Optimizer::<T>::name(self))?;
         self.step = state.step;
-        self.adaptive = state.number("adaptive").unwrap_or(self.adaptive);
-        self.momentum = state.vector("momentum");
+        self.level = state.number("adaptive").unwrap_or(self.level);
         // States of before updates were counted took every step for one.
-        let updates = || state.number("updates").unwrap_or(state.step as f64);
-        self.updates = if self.momentum.is_some() { updates() } else { 0.0 };
+        let updates = state.count("updates").unwrap_or(state.step);
+        self.momentum = state.vector("momentum").map(|phi| Momentum { phi, updates });
         Ok(())
     }
 }

@@ -36,8 +36,8 @@ impl<T: Scalar> GramGaussNewton<T> {
     /// # Errors
     /// Those of a step on the batch, apart from those of its solve.
     pub fn spread(&self, model: &Model<T>, batch: &Batch<'_, T>) -> Result<f64> {
-        let problem = self.problem(model, batch)?;
-        let (tangent, k) = (&problem.tangent, problem.tangent.outputs());
+        let (tangent, linear, _) = self.linearize(model, batch)?;
+        let k = tangent.outputs();
         let wide = |values: Vec<T>| values.into_iter().map(Scalar::to_f64).collect::<Vec<f64>>();
         let own: Vec<f64> = (0..batch.samples()).map(|i| batch.weight(i)).collect();
         let weights = gather_values(batch.communicator(), &own)?;
@@ -54,7 +54,7 @@ impl<T: Scalar> GramGaussNewton<T> {
             common += u.iter().zip(image).map(|(u, image)| u * image).sum::<f64>();
         }
         let apart = (all - common / weights.iter().sum::<f64>()).max(0.0);
-        let trace = problem.linear.trace(|| Ok(diagonal.clone()), || tangent.diagonal_blocks().map(wide))?;
+        let trace = linear.trace(|| Ok(diagonal.clone()), || tangent.diagonal_blocks().map(wide))?;
         Ok(if all > 0.0 { trace * (apart / all) } else { 0.0 })
     }
 }

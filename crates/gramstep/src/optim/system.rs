@@ -3,23 +3,24 @@
 use std::ops::Range;
 
 use super::primal::{Primal, trace};
-use crate::device::{Buffer, Operations, Tile};
+use super::state::widen;
+use crate::device::Buffer;
 use crate::error::{Error, Result};
 use crate::loss::Linearization;
-use crate::optim::state::widen;
 use crate::scalar::Scalar;
-use crate::solve::{ConjugateGradient, Damped, SolveInfo, Solver, conjugate_gradient, dot, norm};
+use crate::solve::{ConjugateGradient, Damped, SolveInfo, Solver, conjugate_gradient, norm};
 use crate::tangent::JointFeatures;
 use crate::view::Matrix;
 
 /// A solution, in the space in which it was found.
-pub(super) enum Direction {
-    /// c of Jᵀ B c, n·k.
+pub(super) enum Solution {
+    /// c of S JᵀB c, n·k.
     Rows(Vec<f64>),
-    /// The vector itself, p.
+    /// A vector of parameters, p.
     Parameters(Vec<f64>),
 }
 
+#[derive(Debug)]
 enum Form {
     Dual(Matrix<f64>),
     Primal(Primal),
@@ -27,25 +28,26 @@ enum Form {
 }
 
 /// (J̃J̃ᵀ + kI) or (J̃ᵀJ̃ + kI), J̃ = BᵀJ S^½, ready to be solved at any damping k.
-pub(super) struct System<'a, 'c, T> {
-    tangent: &'a JointFeatures<'c, T>,
-    linear: &'a Linearization,
+#[derive(Debug)]
+pub(super) struct System<'c, T> {
+    tangent: JointFeatures<'c, T>,
+    linear: Linearization,
     form: Form,
     iterative: ConjugateGradient,
     mean_diagonal: f64,
 }
 
-impl<'a, 'c, T: Scalar> System<'a, 'c, T> {
+impl<'c, T: Scalar> System<'c, T> {
     /// Builds the matrix that `solver` needs. `damps_less_than`: whether the smallest damping that will be
     /// asked for is below that, relative to the mean diagonal: below the rounding noise of an `f32` Gram matrix the
     /// products are made in f64.
     /// `trainable`: where the parameters of weight > 0 lie in θ, in order.
     pub(super) fn new(
-        tangent: &'a JointFeatures<'c, T>,
-        linear: &'a Linearization,
+        tangent: JointFeatures<'c, T>,
+        linear: Linearization,
         solver: Solver,
         trainable: &[Range<usize>],
-        damps_less_than: impl FnOnce(f64) -> Result<bool>,
+        damps_less_than: impl FnOnce(f64, &JointFeatures<'c, T>) -> Result<bool>,
         budget: usize,
     ) -> Result<Self> {
         let rows = tangent.rows();
@@ -56,7 +58,7 @@ impl<'a, 'c, T: Scalar> System<'a, 'c, T> {
         let (form, trace) = match solver {
             Solver::Dual => {
                 let rounding = T::EPSILON.to_f64();
-                let coarse = rounding > 1e-10 && damps_less_than(rounding * rows as f64)?;
+                let coarse = rounding > 1e-10 && damps_less_than(rounding * rows as f64, &tangent)?;
                 let mut gram = if coarse { tangent.cast::<f64>().lower_gram() } else { tangent.lower_gram() }?;
                 let cost = (rows * rows) as f64;
                 tangent.device().enter(cost, |threads| linear.transform_gram(&mut gram, threads));
@@ -64,7 +66,7 @@ impl<'a, 'c, T: Scalar> System<'a, 'c, T> {
                 (Form::Dual(gram), trace)
             }
             Solver::Primal => {
-                let primal = Primal::new(tangent, linear, trainable)?;
+                let primal = Primal::new(&tangent, &linear, trainable)?;
                 let trace = primal.trace();
                 (Form::Primal(primal), trace)
             }
@@ -92,9 +94,14 @@ impl<'a, 'c, T: Scalar> System<'a, 'c, T> {
         self.tangent.samples()
     }
 
-    /// p
-    pub(super) fn parameter_count(&self) -> usize {
-        self.tangent.parameter_count()
+    /// What the system is made of.
+    pub(super) fn tangent(&self) -> &JointFeatures<'c, T> {
+        &self.tangent
+    }
+
+    /// z and B.
+    pub(super) fn linear(&self) -> &Linearization {
+        &self.linear
     }
 
     /// Mean diagonal of J̃J̃ᵀ.
@@ -103,29 +110,29 @@ impl<'a, 'c, T: Scalar> System<'a, 'c, T> {
     }
 
     /// J̃ᵀ(J̃J̃ᵀ + kI)⁻¹ rhs, or the (J̃ᵀJ̃ + kI)⁻¹J̃ᵀ rhs that equals it.
-    pub(super) fn solve(&self, rhs: &[f64], damping: f64) -> Result<(Direction, SolveInfo)> {
-        let (direction, info) = match &self.form {
+    pub(super) fn solve(&self, rhs: &[f64], damping: f64) -> Result<(Solution, SolveInfo)> {
+        let (solution, info) = match &self.form {
             Form::Dual(gram) => {
                 let work = (gram.rows() as f64).powi(3) / 6.0;
                 let solved = self
                     .tangent
                     .device()
                     .enter(work, |threads| Damped::factor(gram, damping, threads)?.solve(rhs, Solver::Dual));
-                solved.map(|(c, info)| (Direction::Rows(c), info))?
+                solved.map(|(c, info)| (Solution::Rows(c), info))?
             }
             Form::Primal(primal) => {
                 let pulled = self.pull(rhs)?;
                 let work = (primal.size() as f64).powi(3) / 6.0;
                 let solved = self.tangent.device().enter(work, |threads| primal.solve(&pulled, damping, threads));
-                solved.map(|(step, info)| (Direction::Parameters(step), info))?
+                solved.map(|(step, info)| (Solution::Parameters(step), info))?
             }
-            Form::Products => self.iterate(rhs, damping).map(|(c, info)| (Direction::Rows(c), info))?,
+            Form::Products => self.iterate(rhs, damping).map(|(c, info)| (Solution::Rows(c), info))?,
         };
-        let values = match &direction {
-            Direction::Rows(values) | Direction::Parameters(values) => values,
+        let values = match &solution {
+            Solution::Rows(values) | Solution::Parameters(values) => values,
         };
         if values.iter().all(|value| value.is_finite()) {
-            Ok((direction, info))
+            Ok((solution, info))
         } else {
             Err(Error::Solve { solver: "the solve", size: rhs.len(), reason: "the solution is not finite".to_owned() })
         }
@@ -137,10 +144,7 @@ impl<'a, 'c, T: Scalar> System<'a, 'c, T> {
         let mut settings = self.iterative;
         // Products carry rounding of their own, which no residual falls below.
         settings.tolerance = settings.tolerance.max(8.0 * T::EPSILON.to_f64());
-        let product = |c: &[f64]| {
-            let lifted = Buffer::upload(self.pull(c)?.into_iter().map(T::from_f64).collect());
-            Ok(self.linear.apply_transpose(widen(&self.tangent.jvp_buffer(&lifted)?)))
-        };
+        let product = |c: &[f64]| self.image(&self.lift(c)?);
         if !self.linear.is_curved() || damping == 0.0 {
             return conjugate_gradient(product, damping, rhs, settings);
         }
@@ -155,64 +159,34 @@ impl<'a, 'c, T: Scalar> System<'a, 'c, T> {
         Ok((c, info))
     }
 
-    /// S Jᵀ B c, p.
+    /// S JᵀB c, p, in f64.
     fn pull(&self, c: &[f64]) -> Result<Vec<f64>> {
-        let cotangents: Vec<T> = self.linear.apply(c.to_vec()).into_iter().map(T::from_f64).collect();
-        let mut pulled = Buffer::zeros(self.parameter_count());
-        self.tangent.add_vjp(T::ONE, Some(&cotangents), &mut pulled)?;
-        Ok(widen(&pulled))
+        self.lift(c).map(|lifted| widen(&lifted))
     }
 
-    /// into += α·direction, in parameter space.
+    /// S JᵀB c, p.
+    pub(super) fn lift(&self, c: &[f64]) -> Result<Buffer<T>> {
+        let mut lifted = Buffer::zeros(self.tangent.parameter_count());
+        self.add_lifted(T::ONE, c, &mut lifted)?;
+        Ok(lifted)
+    }
+
+    /// into += α·S JᵀB c.
     ///
     /// # Errors
     /// If a process is gone; `into` is left as it was.
-    pub(super) fn add_direction(&self, direction: &Direction, alpha: T, into: &mut Buffer<T>) -> Result<()> {
-        match direction {
-            Direction::Rows(c) => {
-                let cotangents: Vec<T> = self.linear.apply(c.clone()).into_iter().map(T::from_f64).collect();
-                self.tangent.add_vjp(alpha, Some(&cotangents), into)
-            }
-            Direction::Parameters(values) => {
-                let p = values.len();
-                let values: Vec<T> = values.iter().map(|&v| T::from_f64(v)).collect();
-                let operations = self.tangent.device().operations::<T>();
-                operations.axpby(into.tile_mut(0, 1, p), T::ONE, alpha, Tile::new(&values, 1, p));
-                Ok(())
-            }
-        }
+    pub(super) fn add_lifted(&self, alpha: T, c: &[f64], into: &mut Buffer<T>) -> Result<()> {
+        let cotangents: Vec<T> = self.linear.apply(c.to_vec()).into_iter().map(T::from_f64).collect();
+        self.tangent.add_vjp(alpha, Some(&cotangents), into)
     }
 
-    /// J̃·direction, n·k.
-    pub(super) fn image(&self, direction: &Direction) -> Result<Vec<f64>> {
-        Ok(self.linear.apply_transpose(self.output_change(direction)?))
+    /// J v, n·k.
+    pub(super) fn output_change(&self, v: &Buffer<T>) -> Result<Vec<f64>> {
+        Ok(widen(&self.tangent.jvp_buffer(v)?))
     }
 
-    /// J·direction, n·k.
-    pub(super) fn output_change(&self, direction: &Direction) -> Result<Vec<f64>> {
-        Ok(widen(&self.tangent.jvp_buffer(&self.in_parameters(direction)?)?))
+    /// J̃v, n·k.
+    pub(super) fn image(&self, v: &Buffer<T>) -> Result<Vec<f64>> {
+        Ok(self.linear.apply_transpose(self.output_change(v)?))
     }
-
-    /// Euclidean length of the direction in parameter space.
-    pub(super) fn norm(&self, direction: &Direction) -> Result<f64> {
-        match direction {
-            Direction::Parameters(values) => Ok(norm(values)),
-            Direction::Rows(_) => {
-                let wide = widen(&self.in_parameters(direction)?);
-                Ok(dot(&wide, &wide).sqrt())
-            }
-        }
-    }
-
-    /// The direction as a vector of parameters, p.
-    pub(super) fn in_parameters(&self, direction: &Direction) -> Result<Buffer<T>> {
-        let mut vector = Buffer::zeros(self.parameter_count());
-        self.add_direction(direction, T::ONE, &mut vector)?;
-        Ok(vector)
-    }
-}
-
-/// Mean of some numbers.
-pub(super) fn mean<T: Scalar>(values: &[T]) -> f64 {
-    values.iter().map(|v| v.to_f64()).sum::<f64>() / values.len().max(1) as f64
 }

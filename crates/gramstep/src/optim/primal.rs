@@ -11,6 +11,7 @@ use crate::tangent::JointFeatures;
 use crate::view::Matrix;
 
 /// J̃ᵀJ̃ in the coordinates S^{−½}θ of trainable parameters, ready to be solved at any damping.
+#[derive(Debug)]
 pub(super) struct Primal {
     /// Lower triangle.
     matrix: Matrix<f64>,
