@@ -11,7 +11,7 @@
 True
 """
 
-from gramstep import attacks
+from gramstep import attacks, infinite
 from gramstep._gramstep import (
     KernelDynamics,
     LinearisedModel,
@@ -23,12 +23,14 @@ from gramstep._gramstep import (
 )
 from gramstep._combination_estimators import GramstepClassifier, GramstepRegressor
 from gramstep._kernel_estimators import KernelClassifier, KernelRegressor
+from gramstep._kernel_regression import KernelRegression
 from gramstep._kernels import compute_tile, empirical_ntk, nngp, ntk
 from gramstep._network_estimators import GramGaussNewtonClassifier, GramGaussNewtonRegressor
 from gramstep._ntk_estimators import NTKClassifier, NTKRegressor
 from gramstep._parts import ExplicitPart, LinearPart
 from gramstep._runs import Run, load_run
 from gramstep._verify import verify
+from gramstep.infinite import InfiniteNetwork
 
 __all__ = [
     "ExplicitPart",
@@ -36,8 +38,10 @@ __all__ = [
     "GramGaussNewtonRegressor",
     "GramstepClassifier",
     "GramstepRegressor",
+    "InfiniteNetwork",
     "KernelClassifier",
     "KernelDynamics",
+    "KernelRegression",
     "KernelRegressor",
     "LinearPart",
     "LinearisedModel",
@@ -52,6 +56,7 @@ __all__ = [
     "damped_solve",
     "empirical_ntk",
     "gram_gauss_newton_step",
+    "infinite",
     "load_run",
     "nngp",
     "ntk",

@@ -17,10 +17,12 @@ __all__ = [
     "KernelDynamics",
     "ThreatModel",
     "Data",
+    "FittedKernel",
     "Predictor",
     "gram_gauss_newton_step",
     "damped_solve",
     "infinite_kernel",
+    "network_kernel",
     "kernel_name",
     "empirical_ntk",
     "run_attack",
@@ -174,6 +176,19 @@ class KernelDynamics:
         learning_rate: float | None = None,
         momentum: float = 0.0,
     ) -> _Array: ...
+    def ensemble(
+        self,
+        cross: ArrayLike,
+        nngp: ArrayLike,
+        nngp_cross: ArrayLike,
+        nngp_new: ArrayLike,
+        *,
+        start: ArrayLike | None = None,
+        time: float | None = None,
+        steps: int | None = None,
+        learning_rate: float | None = None,
+        momentum: float = 0.0,
+    ) -> tuple[_Array, _Array]: ...
     def largest_stable_rate(self, momentum: float = 0.0) -> float: ...
     def spectral_radius(self, learning_rate: float, momentum: float = 0.0) -> float: ...
 
@@ -194,6 +209,34 @@ def gram_gauss_newton_step(
 def damped_solve(
     G: ArrayLike, z: ArrayLike, damping: float, *, threads: int = 0
 ) -> tuple[_Array, dict[str, Any]]: ...
+@final
+class FittedKernel:
+    def __new__(
+        cls,
+        kernel: ArrayLike,
+        y: ArrayLike,
+        *,
+        ridge: float | str,
+        sample_weight: ArrayLike | None = None,
+        threads: int = 0,
+    ) -> FittedKernel: ...
+    @property
+    def ridge(self) -> float: ...
+    @property
+    def effective_parameters(self) -> float: ...
+    @property
+    def log_marginal_likelihood(self) -> float: ...
+    @property
+    def coefficients(self) -> _Array: ...
+    @property
+    def noise_variance(self) -> _Array: ...
+    @property
+    def prior_variance(self) -> _Array: ...
+    def leave_one_out(self) -> _Array: ...
+    def predict(self, cross: ArrayLike) -> _Array: ...
+    def variance(self, cross: ArrayLike, diagonal: ArrayLike) -> _Array: ...
+    def covariance(self, cross: ArrayLike, new: ArrayLike) -> _Array: ...
+
 @final
 class ThreatModel:
     def __new__(
@@ -266,6 +309,15 @@ def infinite_kernel(
     activation: str,
     weight_variance: float | None = None,
     bias_variance: float | None = None,
+    threads: int = 0,
+) -> _Array: ...
+def network_kernel(
+    which: Literal["ntk", "nngp"],
+    layers: Sequence[tuple[Any, ...]],
+    X: ArrayLike,
+    X2: ArrayLike | None = None,
+    *,
+    size: tuple[int, ...] | None = None,
     threads: int = 0,
 ) -> _Array: ...
 def empirical_ntk(model: Model, X: ArrayLike, X2: ArrayLike | None = None, *, outputs: str | int) -> _Array: ...

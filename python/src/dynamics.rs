@@ -1,7 +1,7 @@
 //! Training in function space, in closed form.
 
-use gramstep::Device;
-use gramstep::kernel::{Dynamics, Time};
+use gramstep::kernel::{Dynamics, EnsembleStart, Time};
+use gramstep::{Device, Matrix};
 use pyo3::prelude::*;
 
 use crate::array::{Input, array_of, array2, owned};
@@ -100,6 +100,73 @@ impl PyKernelDynamics {
         let start = owned(&Input::<f64>::finite(start, "start")?)?;
         let outputs = py.detach(|| self.dynamics.predict(&cross, &start, time)).map_err(core)?;
         Ok(array2(py, outputs)?.into_any().unbind())
+    }
+
+    /// Mean and covariance of the outputs at new points over infinitely many networks, each trained from a start of its own
+    /// (lee2019), (m, k) and (m, m): the covariance is that of every output.
+    ///
+    /// ::
+    ///
+    ///     A = Θ(x, X) Θ⁻¹ (1 - exp(-Θ t))
+    ///     mean        start + A (y - f₀)
+    ///     covariance  K(x, x') + A K(X, X) A'ᵀ - A K(X, x') - K(x, X) A'ᵀ
+    ///
+    /// Θ is the kernel that the dynamics were made of: the tangent kernel where all weights are trained, the NNGP kernel K
+    /// where only the last layer is. neural-tangents takes the mean loss: its t is n·k times this one.
+    ///
+    /// Parameters
+    /// ----------
+    /// cross : array of shape (m, n)
+    ///     Θ between new points and training points.
+    /// nngp, nngp_cross, nngp_new : arrays of shape (n, n), (m, n), (m, m)
+    ///     K of the training points, between new points and them, and of the new points.
+    /// start : array of shape (m, k), optional
+    ///     The mean at the start, 0 unless given.
+    /// time, steps, learning_rate, momentum
+    ///     As of ``outputs``.
+    ///
+    /// Examples
+    /// --------
+    /// >>> import numpy as np, gramstep
+    /// >>> X, Z = np.linspace(-1, 1, 6)[:, None], np.array([[0.1], [3.0]])
+    /// >>> dynamics = gramstep.KernelDynamics(gramstep.ntk(X), np.zeros((6, 1)), np.sin(3 * X))
+    /// >>> mean, covariance = dynamics.ensemble(
+    /// ...     gramstep.ntk(Z, X), gramstep.nngp(X), gramstep.nngp(Z, X), gramstep.nngp(Z), time=50.0
+    /// ... )
+    /// >>> mean.shape, bool(covariance[0, 0] < covariance[1, 1])
+    /// ((2, 1), True)
+    #[pyo3(signature = (cross, nngp, nngp_cross, nngp_new, *, start=None, time=None, steps=None, learning_rate=None, momentum=0.0))]
+    #[expect(clippy::too_many_arguments, reason = "keywords of Python")]
+    fn ensemble(
+        &self,
+        py: Python<'_>,
+        cross: &Bound<'_, PyAny>,
+        nngp: &Bound<'_, PyAny>,
+        nngp_cross: &Bound<'_, PyAny>,
+        nngp_new: &Bound<'_, PyAny>,
+        start: Option<&Bound<'_, PyAny>>,
+        time: Option<f64>,
+        steps: Option<u64>,
+        learning_rate: Option<f64>,
+        momentum: f64,
+    ) -> PyResult<(Py<PyAny>, Py<PyAny>)> {
+        let time = self::time(time, steps, learning_rate, momentum)?;
+        let matrix = |value, what| owned(&Input::<f64>::finite(value, what)?);
+        let cross = matrix(cross, "cross")?;
+        let (train, between, new) =
+            (matrix(nngp, "nngp")?, matrix(nngp_cross, "nngp_cross")?, matrix(nngp_new, "nngp_new")?);
+        let start = match start {
+            Some(start) => matrix(start, "start")?,
+            None => Matrix::zeros(cross.rows(), self.dynamics.output_count()),
+        };
+        let (mean, covariance) = py
+            .detach(|| {
+                let mean = self.dynamics.predict(&cross, &start, time)?;
+                let prior = EnsembleStart::new(&train, &between, &new);
+                Ok((mean, self.dynamics.ensemble_covariance(&cross, &prior, time)?))
+            })
+            .map_err(core)?;
+        Ok((array2(py, mean)?.into_any().unbind(), array2(py, covariance)?.into_any().unbind()))
     }
 
     /// 2(1 + μ)/λ_max, the largest learning rate at which gradient descent does not grow.

@@ -1,12 +1,13 @@
 //! Kernels: of infinite width, and of a network.
 
+use gramstep::Matrix;
 use gramstep::kernel::{EmpiricalKernel, InfiniteArchitecture, KernelTiles, Outputs, Which};
-use gramstep::{Device, Matrix};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
 use crate::array::{Input, Number, array2, rows};
 use crate::error::core;
+use crate::infinite::compute;
 use crate::model::{PyModel, activation, each};
 use crate::worker;
 
@@ -56,15 +57,16 @@ pub(crate) fn infinite_kernel(
     threads: usize,
 ) -> PyResult<Py<PyAny>> {
     let architecture = architecture(which, depth, activation, weight_variance, bias_variance)?;
+    let (kernel, which) = (architecture.kernel().map_err(core)?, architecture.which);
     if is_single(X) && X2.is_none_or(is_single) {
-        infinite::<f32>(py, &architecture, X, X2, threads)
+        compute::<f32>(py, &kernel, which, (X, X2), threads)
     } else {
-        infinite::<f64>(py, &architecture, X, X2, threads)
+        compute::<f64>(py, &kernel, which, (X, X2), threads)
     }
 }
 
 /// A kernel none of whose numbers is too large for its type.
-fn finite<T: Number>(kernel: gramstep::Result<Matrix<T>>) -> PyResult<Matrix<T>> {
+pub(crate) fn finite<T: Number>(kernel: gramstep::Result<Matrix<T>>) -> PyResult<Matrix<T>> {
     let kernel = kernel.map_err(core)?;
     if kernel.as_slice().iter().all(|value| value.is_finite()) {
         return Ok(kernel);
@@ -75,30 +77,6 @@ fn finite<T: Number>(kernel: gramstep::Result<Matrix<T>>) -> PyResult<Matrix<T>>
 /// Whether an array holds float32; everything else is computed in float64.
 pub(crate) fn is_single(x: &Bound<'_, PyAny>) -> bool {
     x.getattr("dtype").and_then(|dtype| dtype.eq("float32")).unwrap_or(false)
-}
-
-fn infinite<T: Number>(
-    py: Python<'_>,
-    architecture: &InfiniteArchitecture,
-    X: &Bound<'_, PyAny>,
-    X2: Option<&Bound<'_, PyAny>>,
-    threads: usize,
-) -> PyResult<Py<PyAny>> {
-    let x = Input::<T>::finite(X, "X")?;
-    let x2 = X2.map(|x2| Input::<T>::finite(x2, "X2")).transpose()?;
-    let (x, x2) = (x.samples()?, x2.as_ref().map(Input::samples).transpose()?);
-    let points = py.detach(|| {
-        let (kernel, device) = (architecture.kernel()?, Device::cpu(threads));
-        let others = x2.map(|x2| kernel.points(x2, &device)).transpose()?;
-        Ok((kernel.points(x, &device)?, others))
-    });
-    let (points, others) = points.map_err(core)?;
-    let which = architecture.which;
-    let kernel = worker::run(py, None, move |_, _| match others {
-        None => Ok(points.gram(which)),
-        Some(others) => points.cross_gram(&others, which),
-    })?;
-    Ok(array2(py, finite(kernel)?)?.into_any().unbind())
 }
 
 /// The tangent kernel of a network at its parameters.

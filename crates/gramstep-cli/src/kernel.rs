@@ -22,6 +22,7 @@ use crate::{streams, text};
     args_override_self = true,
     after_help = "Examples:
   gramstep kernel --data builtin:diabetes --infinite ntk:depth=3:relu --out kernel.npy
+  gramstep kernel --data photos/ --infinite ntk:myrtle5 --out kernel.npy
   gramstep kernel --data big.csv --infinite ntk:relu --tile 3/8 --out part-3.npy
   gramstep kernel --join part-1.npy part-2.npy .. --out kernel.npy
 A command that was interrupted goes on where it was when it is given again."
@@ -36,7 +37,9 @@ pub(crate) struct Kernel {
     /// Columns to leave out
     #[arg(long, value_name = "COL,..", value_delimiter = ',', help_heading = "Data")]
     drop: Vec<String>,
-    /// The kernel of an infinitely wide network: ntk or nngp, then :depth=N, :ACTIVATION, :weight=F, :bias=F (variances)
+    /// The kernel of an infinitely wide network: ntk or nngp, then :depth=N, :ACTIVATION, :weight=F, :bias=F (variances); for
+    /// images :cnn:WIDTH,.. with :gap, :flatten or :dense=WIDTH,.., or :myrtle5, :myrtle7, :myrtle10, :resnet20 in place of
+    /// :depth=N (only how many widths there are counts), and :image=HEIGHTxWIDTHxCHANNELS where columns of a table are pixels
     #[arg(long, value_name = "SPEC", value_parser = specification::<InfiniteArchitecture>, help_heading = "Kernel")]
     infinite: Option<InfiniteArchitecture>,
     /// The tangent kernel of a network at its start, the mean over its outputs, such as mlp:256,256:gelu

@@ -9,6 +9,7 @@ use std::time::Instant;
 use gramstep::kernel::{
     EmpiricalKernel, InfiniteArchitecture, InfiniteTiles, KernelTiles, Outputs, Spectrum, Which, alignment,
 };
+use gramstep::model::Shape;
 use gramstep::random::Purpose;
 use gramstep::{Architecture, Device, Matrix, Model, Scalar};
 
@@ -107,7 +108,8 @@ pub fn compute(job: &Job, stop: &AtomicBool, observer: &mut dyn Observer) -> Res
     let problem = Problem::load(&config.data_options()?.whole())?;
     let data = in_order(&problem.train, config.seed.unwrap_or_default());
     let device = Device::cpu(config.threads.unwrap_or(0));
-    let mut run = Run { job, stop, observer, device, data: &data };
+    let shape = problem.preprocessing.inputs.shape();
+    let mut run = Run { job, stop, observer, device, data: &data, shape };
     let mut summary = match config.precision.unwrap_or(Precision::F64) {
         Precision::F32 => run.compute::<f32>()?,
         Precision::F64 => run.compute::<f64>()?,
@@ -133,6 +135,7 @@ struct Run<'a> {
     observer: &'a mut dyn Observer,
     device: Device,
     data: &'a Dataset<f64>,
+    shape: Shape,
 }
 
 impl Run<'_> {
@@ -140,12 +143,12 @@ impl Run<'_> {
         let x: Matrix<T> = self.data.inputs.cast();
         match &self.job.choice {
             Choice::Infinite(architecture) => {
-                let points = architecture.kernel()?.points(&x, &self.device)?;
+                let points = architecture.for_inputs(self.shape)?.kernel()?.points(&x, &self.device)?;
                 drop(x);
                 self.tiles(&InfiniteTiles { rows: &points, columns: &points, which: architecture.which })
             }
             Choice::Finite(architecture) => {
-                let specification = architecture.specification(x.columns(), self.data.targets.columns());
+                let specification = architecture.specification(self.shape, self.data.targets.columns());
                 let seed = self.job.config.seed.unwrap_or_default();
                 let model = Model::builder(specification).seed(seed).device(self.device.clone()).build()?;
                 self.tiles(&EmpiricalKernel::new(&model, &x, &x, Which::Ntk, Outputs::Trace)?)

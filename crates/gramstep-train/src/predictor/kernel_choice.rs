@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use gramstep::kernel::{InfiniteArchitecture, ScaledKernel, ScaledKind};
+use gramstep::model::Shape;
 
 use crate::error::{Error, Result};
 
@@ -34,6 +35,17 @@ impl KernelChoice {
     #[must_use]
     pub fn names(model: &str) -> bool {
         matches!(model.split(':').next(), Some("ntk" | "nngp" | "kernel"))
+    }
+
+    /// The same for inputs of this shape, which a network for images has to know.
+    ///
+    /// # Errors
+    /// When it is for images and the inputs are none.
+    pub fn for_inputs(self, shape: Shape) -> Result<Self> {
+        Ok(match self {
+            Self::Infinite(architecture) => Self::Infinite(architecture.for_inputs(shape)?),
+            Self::Scaled(_) => self,
+        })
     }
 }
 

@@ -37,6 +37,7 @@ pub(crate) fn is_kernel(config: &Config) -> bool {
 pub(super) fn settings<T: Scalar>(config: &Config, problem: &Problem<T>) -> Result<Option<Config>> {
     let Some(choice) = choice(config)? else { return Ok(None) };
     refuse(config)?;
+    let choice = choice.for_inputs(problem.preprocessing.inputs.shape())?;
     if let Targets::MultiLabel { columns, .. } = &problem.preprocessing.targets {
         let targets = format!("the {} targets of a classification", columns.len());
         let reason = "a kernel regression classifies one target: take a network, --model mlp:256,256:gelu";

@@ -160,7 +160,8 @@ settings! {
              :dense=WIDTH,.. for dense layers over all pixels instead of their mean) or resnet32; or kernel \
              regression: kernel:KIND, KIND one of rbf, matern12, matern32, matern52, anova-rbf, anova-matern12, \
              anova-matern32, nngp, with a scale for every column, or the kernel of an infinitely wide network: \
-             ntk:depth=N:ACTIVATION or nngp:depth=N:ACTIVATION"
+             ntk:depth=N:ACTIVATION or nngp:depth=N:ACTIVATION, for images ntk:cnn:WIDTH,..:ACTIVATION (then :gap, \
+             :flatten or :dense=WIDTH,..; only how many widths there are counts), ntk:myrtle5, ntk:myrtle10 or ntk:resnet20"
         ),
         default: Some(
             "on small tables the best of three by the validation loss, else mlp:256,256:gelu; resnet32 for images"

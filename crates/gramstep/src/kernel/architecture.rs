@@ -1,14 +1,19 @@
-//! The one-line text form of an infinitely wide network, for command lines: `ntk:depth=3:relu`.
+//! The one-line text form of an infinitely wide network, for command lines: `ntk:depth=3:relu`, `ntk:cnn:16,32:gap`.
 
 use std::fmt;
 use std::str::FromStr;
 
+use super::image_architecture::ImageArchitecture;
 use super::{InfiniteKernel, Which};
 use crate::error::{Error, Result};
-use crate::model::Activation;
+use crate::model::{Activation, Shape};
 
-/// A kernel of an infinitely wide perceptron: `ntk` or `nngp`, then `depth=N` (hidden layers), an activation,
+/// A kernel of an infinitely wide network: `ntk` or `nngp`, then `depth=N` (hidden layers), an activation,
 /// `weight=F` and `bias=F` (variances), in any order.
+///
+/// In place of `depth=N` a network for images may stand: `cnn:WIDTH,..` with `gap`, `flatten` or `dense=WIDTH,..`,
+/// `myrtle5`, `myrtle7`, `myrtle10` or `resnet20`; `image=HEIGHTxWIDTHxCHANNELS` says how large they are, where
+/// [`for_inputs`](InfiniteArchitecture::for_inputs) does not. Widths are infinite: only how many there are counts.
 ///
 /// ```
 /// use gramstep::kernel::InfiniteArchitecture;
@@ -30,6 +35,8 @@ pub struct InfiniteArchitecture {
     pub weight_variance: f64,
     /// σ_b² of every dense layer, 0.1 unless set.
     pub bias_variance: f64,
+    /// A network for images, which takes the place of the hidden layers.
+    pub images: Option<ImageArchitecture>,
 }
 
 impl InfiniteArchitecture {
@@ -38,7 +45,51 @@ impl InfiniteArchitecture {
     /// # Errors
     /// [`Error::Setting`] if a variance is negative or not finite.
     pub fn kernel(&self) -> Result<InfiniteKernel> {
-        InfiniteKernel::mlp(self.depth, self.activation, self.weight_variance, self.bias_variance)
+        let Self { depth, activation, weight_variance, bias_variance, .. } = *self;
+        match self.images {
+            Some(images) => images.kernel(activation, weight_variance, bias_variance),
+            None => InfiniteKernel::mlp(depth, activation, weight_variance, bias_variance),
+        }
+    }
+
+    /// The same for inputs of this shape, which a network for images has to know.
+    ///
+    /// ```
+    /// use gramstep::kernel::InfiniteArchitecture;
+    /// use gramstep::model::Shape;
+    /// let architecture: InfiniteArchitecture = "ntk:myrtle5".parse()?;
+    /// let architecture = architecture.for_inputs(Shape::Image { height: 28, width: 28, channels: 1, side: 0 })?;
+    /// assert_eq!(architecture.to_string(), "ntk:myrtle5:image=28x28x1:relu:weight=2:bias=0.1");
+    /// # Ok::<(), gramstep::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Specification`] if the network is for images and the inputs are none, or not of the size that it names.
+    pub fn for_inputs(mut self, shape: impl Into<Shape>) -> Result<Self> {
+        let shape = shape.into();
+        let text = self.to_string();
+        let Some(images) = &mut self.images else { return Ok(self) };
+        let found = match shape {
+            Shape::Image { height, width, channels, side: 0 } => Some((height, width, channels)),
+            _ => None,
+        };
+        let length = |(height, width, channels): (usize, usize, usize)| height * width * channels;
+        match (images.size, found) {
+            (None, Some(size)) => images.size = Some(size),
+            (Some(size), Some(found)) if size == found => {}
+            (Some(size), None) if length(size) == shape.len() => {}
+            (Some(_), _) => {
+                return Err(Error::Specification { text, reason: format!("the inputs are {shape}") });
+            }
+            (None, None) => {
+                let reason = format!(
+                    "the network is for images, and the inputs are {shape}; image=HEIGHTxWIDTHxCHANNELS \
+                                      says which image columns are, row by row"
+                );
+                return Err(Error::Specification { text, reason });
+            }
+        }
+        Ok(self)
     }
 }
 
@@ -46,7 +97,11 @@ impl fmt::Display for InfiniteArchitecture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let which = if self.which == Which::Ntk { "ntk" } else { "nngp" };
         let Self { depth, activation, weight_variance, bias_variance, .. } = self;
-        write!(f, "{which}:depth={depth}:{activation}:weight={weight_variance}:bias={bias_variance}")
+        match &self.images {
+            Some(images) => write!(f, "{which}:{images}")?,
+            None => write!(f, "{which}:depth={depth}")?,
+        }
+        write!(f, ":{activation}:weight={weight_variance}:bias={bias_variance}")
     }
 }
 
@@ -60,8 +115,20 @@ impl FromStr for InfiniteArchitecture {
             Some("nngp") => Which::Nngp,
             _ => return Err(fault("expected ntk:depth=N:ACTIVATION or nngp:depth=N:ACTIVATION".to_owned())),
         };
-        let (mut depth, mut activation, mut weight, mut bias) = (1, Activation::Relu, None, 0.1);
-        for part in parts {
+        let (mut depth, mut activation, mut weight, mut bias) = (None, Activation::Relu, None, 0.1);
+        let mut images: Option<ImageArchitecture> = None;
+        while let Some(part) = parts.next() {
+            if let Some(read) = ImageArchitecture::read(part, || parts.next()) {
+                if images.replace(read.map_err(fault)?).is_some() {
+                    return Err(fault(format!("`{part}` is a second network")));
+                }
+                continue;
+            }
+            if let Some(images) = &mut images
+                && images.take(part).map_err(fault)?
+            {
+                continue;
+            }
             let variance = |value: &str| match value.parse::<f64>() {
                 Ok(variance) if variance >= 0.0 && variance.is_finite() => Ok(variance),
                 _ => Err(fault(format!("`{part}` is not a variance, which is finite and at least 0"))),
@@ -69,9 +136,10 @@ impl FromStr for InfiniteArchitecture {
             match part.split_once('=') {
                 None => activation = part.parse()?,
                 Some(("depth", value)) => {
-                    depth = value.parse().ok().filter(|depth| *depth <= 1000).ok_or_else(|| {
+                    let usable = value.parse().ok().filter(|depth| *depth <= 1000);
+                    depth = Some(usable.ok_or_else(|| {
                         fault(format!("`{part}` is not a number of hidden layers between 0 and 1000"))
-                    })?;
+                    })?);
                 }
                 Some(("weight", value)) => weight = Some(variance(value)?),
                 Some(("bias", value)) => bias = variance(value)?,
@@ -80,8 +148,12 @@ impl FromStr for InfiniteArchitecture {
                 }
             }
         }
+        if images.is_some() && depth.is_some() {
+            return Err(fault("depth=N is for networks without convolutions".to_owned()));
+        }
+        let depth = depth.unwrap_or(1);
         let weight_variance = weight.unwrap_or(if activation.is_rectifier() { 2.0 } else { 1.0 });
-        Ok(Self { which, depth, activation, weight_variance, bias_variance: bias })
+        Ok(Self { which, depth, activation, weight_variance, bias_variance: bias, images })
     }
 }
 
@@ -91,12 +163,36 @@ mod tests {
 
     #[test]
     fn text_is_read_back_and_nonsense_is_refused() {
-        for text in ["ntk", "ntk:depth=3:relu", "nngp:erf:bias=0:weight=1.5:depth=2"] {
+        for text in ["ntk", "ntk:depth=3:relu", "nngp:erf:bias=0:weight=1.5:depth=2"]
+            .into_iter()
+            .chain(["ntk:cnn:16,32:gap", "nngp:cnn:8:erf:flatten:weight=1", "ntk:cnn:8,8:dense=4,4:image=28x28x3"])
+            .chain(["ntk:myrtle5", "ntk:relu:myrtle10:bias=0:image=16x16x1", "ntk:resnet32"])
+        {
             let read: InfiniteArchitecture = text.parse().unwrap();
             assert_eq!(read.to_string().parse(), Ok(read));
         }
-        for text in ["", "mlp:3", "ntk:depth=", "ntk:depth=-1", "ntk:swoosh", "ntk:weight=-1", "ntk:width=3", "ntk:"] {
+        for text in ["", "mlp:3", "ntk:depth=", "ntk:depth=-1", "ntk:swoosh", "ntk:weight=-1", "ntk:width=3", "ntk:"]
+            .into_iter()
+            .chain(["ntk:cnn", "ntk:cnn:0", "ntk:cnn:8:max", "ntk:cnn:8:myrtle5", "ntk:myrtle6", "ntk:myrtle5:gap"])
+            .chain(["ntk:resnet9", "ntk:gap", "ntk:cnn:8:image=28x28", "ntk:cnn:8:image=0x1x1", "ntk:cnn:8:depth=2"])
+        {
             assert!(text.parse::<InfiniteArchitecture>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn the_size_of_images_comes_from_the_inputs_or_the_text() {
+        let read = |text: &str| text.parse::<InfiniteArchitecture>().unwrap();
+        let image = Shape::Image { height: 12, width: 10, channels: 3, side: 0 };
+        for text in ["ntk:cnn:4,4:relu", "ntk:cnn:4,4:flatten:erf", "ntk:cnn:4:dense=2", "ntk:myrtle7", "nngp:resnet8"]
+        {
+            let architecture = read(text);
+            assert!(architecture.kernel().is_err() && architecture.for_inputs(360).is_err(), "{text}");
+            let known = architecture.for_inputs(image).unwrap();
+            assert!(known.kernel().is_ok(), "{text}");
+            assert_eq!(known.to_string().parse(), Ok(known));
+            assert!(known.for_inputs(360).is_ok() && known.for_inputs(359).is_err(), "{text}");
+        }
+        assert_eq!(read("ntk:depth=2").for_inputs(7), Ok(read("ntk:depth=2")));
     }
 }

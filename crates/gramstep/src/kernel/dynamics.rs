@@ -84,6 +84,12 @@ impl Dynamics {
         &self.eigen.values
     }
 
+    /// k, the number of outputs.
+    #[must_use]
+    pub fn output_count(&self) -> usize {
+        self.start.columns()
+    }
+
     /// f_t at the training points, n×k.
     ///
     /// # Errors
@@ -113,6 +119,15 @@ impl Dynamics {
             (0..cross.rows()).map(|i| crate::solve::dot(cross.row(i), &c)).collect()
         });
         Ok(self.add(start, changes))
+    }
+
+    /// A row of K* K⁺(1 − exp(−Kt)): what a change of the targets has changed at a new point by this time.
+    pub(super) fn learned(&self, cross: &[f64], time: Time) -> Result<Vec<f64>> {
+        time.check()?;
+        let rounding = self.eigen.rounding();
+        let weigh = |(q, &w): (f64, &f64)| if w > rounding { q * time.learned(w) } else { 0.0 };
+        let weighed: Vec<f64> = self.eigen.project(cross).into_iter().zip(&self.eigen.values).map(weigh).collect();
+        Ok(self.eigen.expand(&weighed))
     }
 
     /// The largest learning rate at which gradient descent with this momentum does not grow: 2(1 + μ)/λ_max.
@@ -178,6 +193,14 @@ impl Time {
                 check_positive("learning rate", learning_rate)?;
                 check_momentum("momentum", momentum)
             }
+        }
+    }
+
+    /// (1 − what is left)/w along an eigenvector of eigenvalue w > 0.
+    fn learned(self, w: f64) -> f64 {
+        match self {
+            Self::Flow(t) => -(-w * t).exp_m1() / w,
+            _ => (1.0 - self.left(w)) / w,
         }
     }
 

@@ -5,6 +5,8 @@ mod architecture;
 mod checked;
 mod dynamics;
 mod empirical;
+mod ensemble;
+mod image_architecture;
 pub mod infinite;
 mod laplace;
 mod left_out;
@@ -24,7 +26,11 @@ mod which;
 pub use architecture::InfiniteArchitecture;
 pub use dynamics::{Dynamics, Time};
 pub use empirical::{EmpiricalKernel, Outputs};
-pub use infinite::{DenseVariances, InfiniteKernel, InfiniteLayer, InfinitePoints, InfiniteTiles};
+pub use ensemble::EnsembleStart;
+pub use image_architecture::{ImageArchitecture, ImageHead, ImageNetwork};
+pub use infinite::{
+    ConvolutionVariances, DenseVariances, InfiniteKernel, InfiniteLayer, InfinitePoints, InfiniteTiles, Padding,
+};
 pub use laplace::{Coverage, LinearisedLaplace};
 pub use left_out::leave_one_out;
 pub use linearised::{LinearisationError, LinearisedModel};

@@ -121,7 +121,7 @@ fn scaled_erfc<T: Scalar>(x: T) -> T {
 
 /// Σ c_i tⁱ, the coefficients highest first.
 #[inline(always)]
-fn horner<T: Scalar, const N: usize>(coefficients: &[f64; N], t: T) -> T {
+pub(crate) fn horner<T: Scalar, const N: usize>(coefficients: &[f64; N], t: T) -> T {
     let mut p = T::from_f64(coefficients[0]);
     let mut i = 1;
     while i < N {

@@ -48,7 +48,7 @@ fn error(kernel: &InfiniteKernel, which: Which, x: &Matrix<f64>, others: &Matrix
 fn networks(activation: Activation) -> Vec<InfiniteKernel> {
     let dense = |weight, bias| InfiniteLayer::Dense(DenseVariances::new(weight, bias));
     let phi = || InfiniteLayer::Activation(activation);
-    let residual = [dense(1.3, 0.2), InfiniteLayer::Residual(vec![phi(), dense(0.9, 0.1)]), phi(), dense(1.1, 0.3)];
+    let residual = [dense(1.3, 0.2), InfiniteLayer::residual(vec![phi(), dense(0.9, 0.1)]), phi(), dense(1.1, 0.3)];
     let mut frozen = Specification::mlp(&[4, 8, 8, 1], activation);
     frozen.parameterization = Parameterization::Ntk { weight_variance: 1.5, bias_variance: 0.1 };
     frozen.span_weights.insert("layers.2.weight".to_owned(), 0.0);

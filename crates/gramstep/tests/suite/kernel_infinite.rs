@@ -329,7 +329,7 @@ fn a_residual_branch_adds_its_kernel_to_that_of_its_input() {
     let dense = || InfiniteLayer::Dense(DenseVariances::new(w, b));
     let relu = || InfiniteLayer::Activation(Activation::Erf);
     let kernel =
-        InfiniteKernel::from_layers(vec![dense(), InfiniteLayer::Residual(vec![relu(), dense()]), relu(), dense()]);
+        InfiniteKernel::from_layers(vec![dense(), InfiniteLayer::residual(vec![relu(), dense()]), relu(), dense()]);
     let x = matrix::<f64>(11, 5, 3);
     let kernels = kernel.unwrap().points(&x, &device()).unwrap().kernels();
     for i in 0..5 {
@@ -356,8 +356,8 @@ fn networks_without_a_kernel_of_infinite_width_are_refused() {
     assert!(refused(vec![]));
     assert!(refused(vec![relu.clone()]));
     assert!(refused(vec![dense.clone(), relu.clone(), relu.clone()]));
-    assert!(refused(vec![dense.clone(), InfiniteLayer::Residual(vec![relu.clone()])]));
-    assert!(refused(vec![dense.clone(), InfiniteLayer::Residual(vec![])]));
+    assert!(refused(vec![dense.clone(), InfiniteLayer::residual(vec![relu.clone()])]));
+    assert!(refused(vec![dense.clone(), InfiniteLayer::residual(vec![])]));
     assert!(refused(vec![InfiniteLayer::Dense(DenseVariances::new(-1.0, 0.0))]));
     assert!(InfiniteKernel::new(&Specification::mlp(&[3, 4, 1], Activation::Relu)).is_err(), "standard");
     assert!(InfiniteKernel::new(&ntk(&[3, 4, 1], Activation::Relu).with_span_weight("layers.9.weight", 0.0)).is_err());

@@ -85,7 +85,7 @@ fn kernels_of_infinite_residual_networks_equal_those_of_neural_tangents() {
     let residual = &reference["residual"];
     let variances = DenseVariances::new(number(&residual["weight_variance"]), number(&residual["bias_variance"]));
     let (dense, relu) = (InfiniteLayer::Dense(variances), InfiniteLayer::Activation(Activation::Relu));
-    let block = InfiniteLayer::Residual(vec![relu.clone(), dense.clone()]);
+    let block = InfiniteLayer::residual(vec![relu.clone(), dense.clone()]);
     let kernel = InfiniteKernel::from_layers(vec![dense.clone(), block.clone(), block, relu, dense]).unwrap();
     assert_infinite(&kernel, &residual["infinite"], "residual");
 }

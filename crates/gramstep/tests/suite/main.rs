@@ -11,9 +11,11 @@ mod documentation;
 mod extensions;
 #[path = "../house/mod.rs"]
 mod house;
+mod image_twin;
 mod imports;
 mod initialisation;
 mod kernel_gradient;
+mod kernel_images;
 mod kernel_infinite;
 mod kernel_learning;
 mod kernel_reference;

@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use super::points::InfinitePoints;
 use super::slopes::Slopes;
-use super::walk::{STRIPE, Work, runs};
+use super::walk::{STRIPE, Start, Work, runs};
 use crate::device::{Operations, Product, Tile, TileMut, vectorized};
-use crate::error::{Result, check_extent};
+use crate::error::{Error, Result, check_extent};
 use crate::kernel::Which;
 use crate::scalar::Scalar;
 use crate::view::Matrix;
@@ -32,7 +32,7 @@ impl<T: Scalar> InfinitePoints<T> {
     ///
     /// # Errors
     /// Those of [`cross_kernels`](Self::cross_kernels), [`Error::Shape`](crate::Error::Shape) if u or c does not fit,
-    /// [`Error::Setting`](crate::Error::Setting) if the series of an activation does not converge.
+    /// [`Error::Setting`] if the series of an activation does not converge, [`Error::Conflict`] for convolutional networks.
     ///
     /// ```
     /// use gramstep::kernel::{InfiniteKernel, Which};
@@ -47,6 +47,10 @@ impl<T: Scalar> InfinitePoints<T> {
     /// ```
     pub fn input_gradient(&self, other: &Self, u: &Matrix<T>, c: &Matrix<T>, which: Which) -> Result<Matrix<T>> {
         self.check(other)?;
+        if self.images.is_some() {
+            let reason = "there is none for kernels of convolutional networks".to_owned();
+            return Err(Error::Conflict { what: "gradient of a kernel in its input", reason });
+        }
         check_extent("rows of the cotangents", self.samples, u.rows())?;
         check_extent("rows of the coefficients", other.samples, c.rows())?;
         check_extent("columns of the cotangents", c.columns(), u.columns())?;
@@ -77,11 +81,18 @@ impl<T: Scalar> InfinitePoints<T> {
         let mut own = |i: usize| {
             let mut growth = Vec::with_capacity(self.kernel.steps.len());
             slopes.start();
-            self.walk(self, i, i..i + 1, &[T::ONE], &mut work, |_, step, pairs, before, tables| {
-                let now = slopes.own_growth();
-                growth.push(now);
-                slopes.step(step, pairs, before, now, tables);
-            });
+            self.walk(
+                self,
+                i,
+                i..i + 1,
+                Start::Correlations(&[T::ONE]),
+                &mut work,
+                |_, step, pairs, before, tables| {
+                    let now = slopes.own_growth();
+                    growth.push(now);
+                    slopes.step(step, pairs, before, now, tables);
+                },
+            );
             growth
         };
         (0..self.samples).map(&mut own).collect()
@@ -112,7 +123,7 @@ impl<T: Scalar> InfinitePoints<T> {
                 for (start, run) in runs(stripe.clone()) {
                     let place = row * width + start..row * width + start + run.len();
                     slopes.start();
-                    let correlations = &correlations[place.clone()];
+                    let correlations = Start::Correlations(&correlations[place.clone()]);
                     self.walk(other, i, run.clone(), correlations, &mut work, |at, step, pairs, before, tables| {
                         slopes.step(step, pairs, before, growth[i][at], tables);
                     });

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use super::images::{Grid, Program};
 use super::layers::{DenseVariances, InfiniteLayer, read};
-use super::steps::{Step, steps};
+use super::steps::{Flow, Step, steps};
 use crate::error::Result;
-use crate::model::{Activation, Specification};
+use crate::model::{Activation, Shape, Specification};
 
 /// The kernels of an infinitely wide network.
 ///
@@ -26,9 +27,12 @@ use crate::model::{Activation, Specification};
 #[derive(Clone, Debug)]
 pub struct InfiniteKernel {
     pub(super) layers: Arc<Vec<InfiniteLayer>>,
+    /// What makes vectors of images.
+    pub(super) images: Option<Arc<Program>>,
+    /// What follows, on vectors.
     pub(super) steps: Arc<Vec<Step>>,
-    /// Number of values of a point, where it is known.
-    pub(super) inputs: Option<usize>,
+    /// Shape of a point, where it is known.
+    shape: Option<Shape>,
     pub(super) output_scale: f64,
     /// Whether outputs start at 0: the difference of two equal copies.
     pub(super) centred: bool,
@@ -36,7 +40,7 @@ pub struct InfiniteKernel {
 
 impl PartialEq for InfiniteKernel {
     fn eq(&self, other: &Self) -> bool {
-        (&self.layers, self.inputs, self.centred) == (&other.layers, other.inputs, other.centred)
+        (&self.layers, self.shape, self.centred) == (&other.layers, other.shape, other.centred)
             && self.output_scale == other.output_scale
     }
 }
@@ -51,8 +55,7 @@ impl InfiniteKernel {
     /// [`Error::Specification`](crate::Error::Specification) if a layer has no kernel of infinite width,
     /// [`Error::Setting`](crate::Error::Setting) if a variance is negative or not finite.
     pub fn new(specification: &Specification) -> Result<Self> {
-        let mut kernel = Self::from_layers(read(specification)?)?;
-        kernel.inputs = Some(specification.input.len());
+        let mut kernel = Self::for_inputs(read(specification)?, specification.input)?;
         kernel.output_scale = specification.output_scale;
         kernel.centred = specification.symmetric;
         Ok(kernel)
@@ -63,8 +66,53 @@ impl InfiniteKernel {
     /// # Errors
     /// Those of [`new`](Self::new).
     pub fn from_layers(layers: Vec<InfiniteLayer>) -> Result<Self> {
-        let steps = Arc::new(steps(&layers)?);
-        Ok(Self { layers: Arc::new(layers), steps, inputs: None, output_scale: 1.0, centred: false })
+        let steps = steps(&layers, Flow::INPUT)?;
+        Ok(Self::of(layers, None, steps, None))
+    }
+
+    /// The kernels of layers, for points of this shape: images where there are convolutions or pools.
+    ///
+    /// ```
+    /// use gramstep::kernel::{ConvolutionVariances, DenseVariances, InfiniteKernel, InfiniteLayer};
+    /// use gramstep::model::Shape;
+    /// use gramstep::{Activation, Device, Matrix};
+    /// let variances = DenseVariances::new(2.0, 0.0);
+    /// let layers = vec![
+    ///     InfiniteLayer::Convolution(ConvolutionVariances::new(3, variances)),
+    ///     InfiniteLayer::Activation(Activation::Relu),
+    ///     InfiniteLayer::GlobalAveragePool,
+    ///     InfiniteLayer::Dense(variances),
+    /// ];
+    /// let shape = Shape::Image { height: 4, width: 4, channels: 1, side: 0 };
+    /// let kernel = InfiniteKernel::for_inputs(layers, shape)?;
+    /// let x = Matrix::from_fn(2, 16, |i, j| ((i + 1) * j) as f64 / 16.0);
+    /// let kernels = kernel.points(&x, &Device::cpu(1))?.kernels();
+    /// assert!(kernels.ntk[(0, 1)] > kernels.nngp[(0, 1)]);
+    /// # Ok::<(), gramstep::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`new`](Self::new).
+    pub fn for_inputs(layers: Vec<InfiniteLayer>, shape: impl Into<Shape>) -> Result<Self> {
+        let shape = shape.into();
+        if let Shape::Image { height, width, channels, side: 0 } = shape
+            && let Some((program, used, flow)) = Program::compile(&layers, Grid { height, width }, channels)?
+        {
+            let steps = steps(&layers[used..], flow)?;
+            return Ok(Self::of(layers, Some(program), steps, Some(shape)));
+        }
+        let steps = steps(&layers, Flow::INPUT)?;
+        Ok(Self::of(layers, None, steps, Some(shape)))
+    }
+
+    fn of(layers: Vec<InfiniteLayer>, program: Option<Program>, steps: Vec<Step>, shape: Option<Shape>) -> Self {
+        let (layers, images, steps) = (Arc::new(layers), program.map(Arc::new), Arc::new(steps));
+        Self { layers, images, steps, shape, output_scale: 1.0, centred: false }
+    }
+
+    /// Number of values of a point, where it is known.
+    pub(super) fn inputs(&self) -> Option<usize> {
+        self.shape.map(Shape::len)
     }
 
     /// `depth` hidden layers with one activation, all dense layers with the same variances.

@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
+use super::images::{Head, IMAGE_PANEL, ImagePoints, heads};
 use super::pairs::{Pairs, Scales};
 use super::points::InfinitePoints;
-use super::walk::{STRIPE, Work, runs};
+use super::walk::{STRIPE, Start, Work, runs};
 use crate::device::{Operations, vectorized};
 use crate::error::Result;
 use crate::kernel::tiles::check_tile;
@@ -20,6 +21,16 @@ const PANEL: usize = 128;
 struct Target<'a, T> {
     ntk: Option<&'a mut [T]>,
     nngp: Option<&'a mut [T]>,
+}
+
+impl<T> Target<'_, T> {
+    /// `length` numbers of it.
+    fn part(&mut self, start: usize, length: usize) -> Target<'_, T> {
+        Target {
+            ntk: self.ntk.as_deref_mut().map(|ntk| &mut ntk[start..start + length]),
+            nngp: self.nngp.as_deref_mut().map(|nngp| &mut nngp[start..start + length]),
+        }
+    }
 }
 
 impl<T: Scalar> InfinitePoints<T> {
@@ -85,7 +96,7 @@ impl<T: Scalar> InfinitePoints<T> {
     /// K(x, x) of every point.
     #[must_use]
     pub fn diagonal(&self, which: Which) -> Vec<T> {
-        let mut work = Work::new();
+        let (mut work, same) = (Work::new(), [T::ONE]);
         let mut diagonal = vec![T::ZERO; self.samples];
         for (i, value) in diagonal.iter_mut().enumerate() {
             let (out, mut rest) = (std::slice::from_mut(value), Target { ntk: None, nngp: None });
@@ -93,14 +104,17 @@ impl<T: Scalar> InfinitePoints<T> {
                 Which::Ntk => rest.ntk = Some(out),
                 Which::Nngp => rest.nngp = Some(out),
             }
-            self.run(self, i, i..i + 1, &[T::ONE], &mut work, rest);
+            let own = self.images.as_ref().map(|images| [images.own_head(i)]);
+            let start = own.as_ref().map_or(Start::Correlations(&same), |own| Start::Heads(own));
+            self.run(self, i, i..i + 1, start, &mut work, rest);
         }
         diagonal
     }
 
     /// Rows of a panel: enough panels for all threads.
     pub(super) fn panel(&self, rows: usize) -> usize {
-        rows.div_ceil(2 * self.device.threads()).clamp(1, PANEL)
+        let most = if self.images.is_some() { IMAGE_PANEL } else { PANEL };
+        rows.div_ceil(2 * self.device.threads()).clamp(1, most)
     }
 
     fn symmetric(&self, ntk: Option<&mut Matrix<T>>, nngp: Option<&mut Matrix<T>>) {
@@ -148,6 +162,9 @@ impl<T: Scalar> InfinitePoints<T> {
         lower: bool,
         target: &mut Target<'_, T>,
     ) {
+        if let (Some(x), Some(y)) = (&self.images, &other.images) {
+            return self.fill_images((x, y), other, rows, columns, lower, target);
+        }
         let width = columns.len();
         let end = if lower { rows.end } else { columns.end };
         let (mut work, mut correlations) = (Work::new(), Vec::new());
@@ -158,17 +175,32 @@ impl<T: Scalar> InfinitePoints<T> {
                 let stop = if lower { stripe.end.min(i + 1) } else { stripe.end };
                 for (start, run) in runs(stripe.start..stop) {
                     let from = row * stripe.len() + start;
-                    let correlations = &correlations[from..from + run.len()];
-                    let place = row * width + run.start - columns.start;
-                    let place = place..place + run.len();
-                    let out = Target {
-                        ntk: target.ntk.as_deref_mut().map(|ntk| &mut ntk[place.clone()]),
-                        nngp: target.nngp.as_deref_mut().map(|nngp| &mut nngp[place.clone()]),
-                    };
+                    let correlations = Start::Correlations(&correlations[from..from + run.len()]);
+                    let out = target.part(row * width + run.start - columns.start, run.len());
                     self.run(other, i, run, correlations, &mut work, out);
                 }
             }
         }
+    }
+
+    /// The same where both are images.
+    fn fill_images(
+        &self,
+        (x, y): (&ImagePoints<T>, &ImagePoints<T>),
+        other: &Self,
+        rows: Range<usize>,
+        columns: Range<usize>,
+        lower: bool,
+        target: &mut Target<'_, T>,
+    ) {
+        let (width, first) = (columns.len(), rows.start);
+        let mut work = Work::new();
+        heads(x, rows, y, columns.clone(), lower, |i, run: Range<usize>, heads: &[Head<T>]| {
+            let end = if lower { run.end.min(i + 1).max(run.start) } else { run.end };
+            let run = run.start..end;
+            let out = target.part((i - first) * width + run.start - columns.start, run.len());
+            self.run(other, i, run.clone(), Start::Heads(&heads[..run.len()]), &mut work, out);
+        });
     }
 
     /// The kernels of a run of pairs (i, j).
@@ -177,13 +209,13 @@ impl<T: Scalar> InfinitePoints<T> {
         other: &Self,
         i: usize,
         columns: Range<usize>,
-        correlations: &[T],
+        start: Start<'_, T>,
         work: &mut Work<T>,
         out: Target<'_, T>,
     ) {
         let last = self.kernel.steps.len();
         let scales = Scales { row: self.scales[last][i], columns: &other.scales[last][columns.clone()] };
-        self.walk(other, i, columns, correlations, work, |_, _, _, _, _| ());
+        self.walk(other, i, columns, start, work, |_, _, _, _, _| ());
         self.write(&mut work.pairs, scales, out);
     }
 

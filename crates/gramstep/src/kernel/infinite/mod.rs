@@ -8,11 +8,14 @@
 //! sum      K ← K + K of the branch, Θ alike
 //! ```
 //!
+//! Images are vectors after convolutions and pools, `images/`.
+//!
 //! A tile of correlations is one product of matrices; then runs of pairs that fit the first-level cache go through all
 //! layers before the next run starts. There is no n×n array but the result.
 
 mod dual;
 mod gradient;
+mod images;
 mod kernel;
 mod kernels;
 mod layers;
@@ -24,7 +27,8 @@ mod steps;
 mod tiles;
 mod walk;
 
+pub use images::Padding;
 pub use kernel::InfiniteKernel;
-pub use layers::{DenseVariances, InfiniteLayer};
+pub use layers::{ConvolutionVariances, DenseVariances, InfiniteLayer};
 pub use points::InfinitePoints;
 pub use tiles::InfiniteTiles;

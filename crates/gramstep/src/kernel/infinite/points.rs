@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::dual::Coefficients;
+use super::images::ImagePoints;
 use super::kernel::InfiniteKernel;
 use super::steps::Step;
 use crate::device::{Device, Tile};
@@ -31,9 +32,11 @@ pub struct InfinitePoints<T> {
     pub(super) device: Device,
     pub(super) samples: usize,
     pub(super) inputs: usize,
-    /// x/|x|, n×d; 0 stays 0.
+    /// x/|x|, n×d; 0 stays 0. None of images.
     directions: Vec<T>,
-    /// √K(x, x) of every point, for every state.
+    /// Images, which become vectors first.
+    pub(super) images: Option<ImagePoints<T>>,
+    /// √K(x, x) of every point, for every state of the layers on vectors.
     pub(super) scales: Vec<Vec<T>>,
     /// What series need, for every step.
     pub(super) coefficients: Vec<Option<Arc<Coefficients<T>>>>,
@@ -53,25 +56,26 @@ impl InfiniteKernel {
 
 impl<T: Scalar> InfinitePoints<T> {
     pub(super) fn new(kernel: &InfiniteKernel, x: MatrixView<'_, T>, device: &Device) -> Result<Self> {
-        if let Some(expected) = kernel.inputs.filter(|&inputs| inputs != x.columns()) {
+        if let Some(expected) = kernel.inputs().filter(|&inputs| inputs != x.columns()) {
             return Err(Error::Shape { what: "columns of the input", expected, got: x.columns() });
         }
         let (samples, inputs) = (x.rows(), x.columns());
         let mut directions = x.to_vec();
-        let mut variances = Vec::with_capacity(samples);
-        for row in directions.chunks_exact_mut(inputs.max(1)) {
-            variances.push(normalise(row)? / inputs as f64);
+        let (mut images, mut variances) = (None, Vec::with_capacity(samples));
+        if let Some(program) = &kernel.images {
+            check_finite(&directions)?;
+            let points = ImagePoints::new(program, device, std::mem::take(&mut directions), inputs)?;
+            variances.extend_from_slice(&points.variances);
+            images = Some(points);
+        } else {
+            for row in directions.chunks_exact_mut(inputs.max(1)) {
+                variances.push(normalise(row)? / inputs as f64);
+            }
+            variances.resize(samples, 0.0);
         }
-        variances.resize(samples, 0.0);
-        let mut points = Self {
-            kernel: kernel.clone(),
-            device: device.clone(),
-            samples,
-            inputs,
-            directions,
-            scales: Vec::new(),
-            coefficients: Vec::new(),
-        };
+        let (kernel, device) = (kernel.clone(), device.clone());
+        let (scales, coefficients) = (Vec::new(), Vec::new());
+        let mut points = Self { kernel, device, samples, inputs, directions, images, scales, coefficients };
         points.follow(variances)?;
         Ok(points)
     }
@@ -91,6 +95,7 @@ impl<T: Scalar> InfinitePoints<T> {
                     moments
                 }
                 Step::Split => now.clone(),
+                Step::Swap { from } => states[*from].clone(),
                 Step::Join { from } => now.iter().zip(&states[*from]).map(|(a, b)| a + b).collect(),
             };
             self.coefficients.push(coefficients);
@@ -144,7 +149,8 @@ impl<T: Scalar> InfinitePoints<T> {
     }
 
     pub(super) fn cost(&self, pairs: f64) -> f64 {
-        pairs * (self.inputs as f64 + LAYER_COST * self.kernel.steps.len() as f64)
+        let start = self.images.as_ref().map_or(self.inputs as f64, ImagePoints::pair_cost);
+        pairs * (start + LAYER_COST * self.kernel.steps.len() as f64)
     }
 
     pub(super) fn directions_of(&self, points: &Range<usize>) -> Tile<'_, T> {
@@ -156,9 +162,7 @@ impl<T: Scalar> InfinitePoints<T> {
 /// Divides a row by its length, and returns the square of that; safe against overflow and underflow.
 fn normalise<T: Scalar>(row: &mut [T]) -> Result<f64> {
     let largest = row.iter().fold(0.0, |largest, v| f64::max(largest, v.to_f64().abs()));
-    if !row.iter().all(|v| v.is_finite()) {
-        return Err(Error::NonFinite { what: "input", layer: None });
-    }
+    check_finite(row)?;
     if largest == 0.0 {
         return Ok(0.0);
     }
@@ -167,4 +171,9 @@ fn normalise<T: Scalar>(row: &mut [T]) -> Result<f64> {
         *value = T::from_f64(value.to_f64() / length);
     }
     Ok(length * length)
+}
+
+fn check_finite<T: Scalar>(values: &[T]) -> Result<()> {
+    let finite = values.iter().all(|v| v.is_finite());
+    if finite { Ok(()) } else { Err(Error::NonFinite { what: "input", layer: None }) }
 }

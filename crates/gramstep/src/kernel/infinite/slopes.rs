@@ -113,6 +113,12 @@ impl<T: Scalar> Slopes<T> {
                 self.in_q.activation(&self.partials, growth, theta);
             }
             Step::Split => self.saved.push([self.in_k.clone(), self.in_q.clone()]),
+            Step::Swap { .. } => {
+                if let Some([in_k, in_q]) = self.saved.last_mut() {
+                    std::mem::swap(&mut self.in_k, in_k);
+                    std::mem::swap(&mut self.in_q, in_q);
+                }
+            }
             Step::Join { .. } => {
                 if let Some([in_k, in_q]) = self.saved.pop() {
                     self.in_k.join(&in_k);

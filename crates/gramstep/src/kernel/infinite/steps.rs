@@ -12,6 +12,10 @@ pub(super) enum Step {
     Activation(Dual),
     /// Remembers the kernels in front of a residual branch.
     Split,
+    /// Exchanges the kernels with what was remembered, which is state number `from`.
+    Swap {
+        from: usize,
+    },
     /// Adds what was remembered, which is state number `from`.
     Join {
         from: usize,
@@ -19,18 +23,32 @@ pub(super) enum Step {
 }
 
 /// What is known of the values after some layers.
-#[derive(Clone, Copy)]
-struct Flow {
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Flow {
     /// Normally distributed, as an activation needs its input.
-    normal: bool,
+    pub(super) normal: bool,
     /// Independent, with mean 0, of the input of the innermost residual branch.
-    fresh: bool,
+    pub(super) fresh: bool,
+}
+
+impl Flow {
+    /// What is known of the inputs.
+    pub(super) const INPUT: Self = Self { normal: false, fresh: false };
+
+    /// Through an activation, which needs normally distributed values.
+    pub(super) fn through(self, activation: Activation) -> Result<Self> {
+        if self.normal {
+            return Ok(Self { normal: false, fresh: false });
+        }
+        let reason = "in an infinitely wide network an activation needs a dense layer or a convolution right before it";
+        Err(fault(activation.name(), reason))
+    }
 }
 
 /// The layers as operations one after the other; state s is what operation s starts from.
-pub(super) fn steps(layers: &[InfiniteLayer]) -> Result<Vec<Step>> {
+pub(super) fn steps(layers: &[InfiniteLayer], flow: Flow) -> Result<Vec<Step>> {
     let mut steps = Vec::new();
-    append(layers, &mut steps, Flow { normal: false, fresh: false })?;
+    append(layers, &mut steps, flow)?;
     if steps.iter().any(|step| matches!(step, Step::Dense(_))) {
         Ok(steps)
     } else {
@@ -45,26 +63,38 @@ fn append(layers: &[InfiniteLayer], steps: &mut Vec<Step>, mut flow: Flow) -> Re
                 steps.push(Step::Dense(variances.check()?));
                 flow = Flow { normal: true, fresh: true };
             }
-            InfiniteLayer::Activation(Activation::Identity) => {}
-            InfiniteLayer::Activation(activation) if flow.normal => {
-                steps.push(Step::Activation(Dual::from(*activation)));
-                flow = Flow { normal: false, fresh: false };
-            }
+            InfiniteLayer::Activation(Activation::Identity) | InfiniteLayer::Flatten => {}
             InfiniteLayer::Activation(activation) => {
-                let reason = "in an infinitely wide network an activation needs a dense layer right before it";
-                return Err(fault(activation.name(), reason));
+                flow = flow.through(*activation)?;
+                steps.push(Step::Activation(Dual::from(*activation)));
             }
-            InfiniteLayer::Residual(branch) => {
-                let from = steps.len();
-                steps.push(Step::Split);
-                let end = append(branch, steps, Flow { normal: flow.normal, fresh: false })?;
-                if !end.fresh {
-                    return Err(fault("residual", "the branch of an infinitely wide network ends in a dense layer"));
-                }
-                steps.push(Step::Join { from });
-                flow.normal &= end.normal;
+            InfiniteLayer::LayerNorm { epsilon } => steps.push(Step::Activation(Dual::normalise(*epsilon)?)),
+            InfiniteLayer::Residual { layers, shortcut } => flow = residual(layers, shortcut, steps, flow)?,
+            InfiniteLayer::Convolution(_)
+            | InfiniteLayer::AveragePool { .. }
+            | InfiniteLayer::SumPool { .. }
+            | InfiniteLayer::Pixels { .. }
+            | InfiniteLayer::GlobalAveragePool => {
+                return Err(fault("layers", "convolutions and pools need images, and stand before the dense layers"));
             }
         }
     }
     Ok(flow)
+}
+
+fn residual(branch: &[InfiniteLayer], shortcut: &[InfiniteLayer], steps: &mut Vec<Step>, flow: Flow) -> Result<Flow> {
+    let input = steps.len();
+    steps.push(Step::Split);
+    let end = append(branch, steps, Flow { fresh: false, ..flow })?;
+    if !end.fresh {
+        return Err(fault("residual", "the branch of an infinitely wide network ends in a dense layer"));
+    }
+    let (mut from, mut flow) = (input, Flow { fresh: false, ..flow });
+    if !shortcut.is_empty() {
+        from = steps.len();
+        steps.push(Step::Swap { from: input });
+        flow = append(shortcut, steps, flow)?;
+    }
+    steps.push(Step::Join { from });
+    Ok(Flow { normal: flow.normal && end.normal, fresh: flow.fresh })
 }

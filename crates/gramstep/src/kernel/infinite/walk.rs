@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::dual::Tables;
+use super::images::Head;
 use super::pairs::{Pairs, RUN, Scales};
 use super::points::InfinitePoints;
 use super::steps::Step;
@@ -13,6 +14,15 @@ use crate::scalar::Scalar;
 pub(super) const STRIPE: usize = 768;
 /// Distance of a correlation from ±1 below which it is computed again from the difference of the points.
 const NEAR: f64 = 1.0 / 64.0;
+
+/// What a run of pairs is known by before the first layer on vectors.
+#[derive(Clone, Copy)]
+pub(super) enum Start<'a, T> {
+    /// Vectors: their correlations.
+    Correlations(&'a [T]),
+    /// Images, which became vectors.
+    Heads(&'a [Head<T>]),
+}
 
 /// Memory of one task.
 pub(super) struct Work<T> {
@@ -53,14 +63,24 @@ impl<T: Scalar> InfinitePoints<T> {
         other: &Self,
         i: usize,
         columns: Range<usize>,
-        correlations: &[T],
+        start: Start<'_, T>,
         Work { pairs, saved }: &mut Work<T>,
         mut visit: impl FnMut(usize, &Step, &Pairs<T>, Scales<'_, T>, Option<Tables<'_, T>>),
     ) {
         let scales =
             |state: usize| Scales { row: self.scales[state][i], columns: &other.scales[state][columns.clone()] };
-        pairs.start(correlations);
-        self.refine(other, i, columns.start, correlations, pairs);
+        match start {
+            Start::Correlations(correlations) => {
+                pairs.start(correlations);
+                self.refine(other, i, columns.start, correlations, pairs);
+            }
+            Start::Heads(heads) => {
+                let (u, v, theta) = pairs.slices(heads.len());
+                for (((u, v), theta), head) in u.iter_mut().zip(v).zip(theta).zip(heads) {
+                    (*u, *v, *theta) = (head.deficit, T::ONE + T::ONE - head.deficit, head.theta);
+                }
+            }
+        }
         saved.clear();
         for (at, step) in self.kernel.steps.iter().enumerate() {
             let tables = self.coefficients[at].as_deref().zip(other.coefficients[at].as_deref());
@@ -70,6 +90,11 @@ impl<T: Scalar> InfinitePoints<T> {
                 Step::Dense(layer) => pairs.dense(*layer, scales(at), scales(at + 1)),
                 Step::Activation(dual) => dual.apply(pairs, scales(at), scales(at + 1), tables),
                 Step::Split => saved.push(pairs.clone()),
+                Step::Swap { .. } => {
+                    if let Some(input) = saved.last_mut() {
+                        std::mem::swap(pairs, input);
+                    }
+                }
                 Step::Join { from } => {
                     if let Some(input) = saved.pop() {
                         pairs.join(&input, scales(at), scales(*from), scales(at + 1));

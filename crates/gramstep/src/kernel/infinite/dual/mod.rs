@@ -3,18 +3,21 @@
 //! Functions with a kink at 0 alone depend on the angle of the pair; they map (u, v) to (u, v) without cancellation.
 //! Smooth ones have closed forms in the covariance, or a series.
 
+mod normalise;
 mod partials;
 mod rectifier;
 mod series;
-mod smooth;
+pub(super) mod smooth;
 
 use super::pairs::{Pairs, Scales};
 use crate::device::Device;
-use crate::error::Result;
+use crate::error::{Result, check_not_negative};
 use crate::model::Activation;
 use crate::scalar::Scalar;
 
+pub(super) use normalise::factor as normalising_factor;
 pub(super) use partials::Partials;
+pub(super) use rectifier::squared_relu_pair;
 pub(super) use series::{Coefficients, Tables};
 
 /// How an activation acts on kernels.
@@ -31,6 +34,10 @@ pub(super) enum Dual {
     Sin,
     Cos,
     Gelu,
+    /// z/√(variance + ε), what normalisation over infinitely many values does.
+    Normalise {
+        epsilon: f64,
+    },
     /// Everything else: a series of Hermite polynomials.
     Series(Activation),
 }
@@ -53,6 +60,12 @@ impl From<Activation> for Dual {
 }
 
 impl Dual {
+    /// Normalisation with this ε.
+    pub(super) fn normalise(epsilon: f64) -> Result<Self> {
+        check_not_negative("ε of a normalisation", epsilon)?;
+        Ok(Self::Normalise { epsilon })
+    }
+
     /// E[φ(x)²] for x of these variances, and what the series needs to know of the points.
     pub(super) fn prepare<T: Scalar>(
         self,
@@ -66,6 +79,9 @@ impl Dual {
                 Ok((variances.iter().map(|a| factor * a).collect(), None))
             }
             Self::SquaredRelu => each(|a| 1.5 * a * a),
+            Self::Normalise { epsilon } => {
+                Ok((variances.iter().map(|&a| normalise::second_moment(a, epsilon)).collect(), None))
+            }
             Self::Erf => each(smooth::second_moment::<smooth::Erf>),
             Self::Sin => each(smooth::second_moment::<smooth::Sin>),
             Self::Cos => each(smooth::second_moment::<smooth::Cos>),
@@ -88,6 +104,7 @@ impl Dual {
         match self {
             Self::Rectifier { linear, absolute } => rectifier::rectifier(pairs, before.columns.len(), linear, absolute),
             Self::SquaredRelu => rectifier::squared_relu(pairs, before),
+            Self::Normalise { epsilon } => normalise::apply(pairs, before, epsilon),
             Self::Erf => smooth::apply::<T, smooth::Erf>(pairs, before, after),
             Self::Sin => smooth::apply::<T, smooth::Sin>(pairs, before, after),
             Self::Cos => smooth::apply::<T, smooth::Cos>(pairs, before, after),
@@ -111,6 +128,7 @@ impl Dual {
         match self {
             Self::Rectifier { linear, absolute } => rectifier::partials(into, pairs, before, linear, absolute),
             Self::SquaredRelu => rectifier::squared_relu_partials(into, pairs, before),
+            Self::Normalise { epsilon } => normalise::partials(into, pairs, before, epsilon),
             Self::Erf => smooth::partials::<T, smooth::Erf>(into, pairs, before),
             Self::Sin => smooth::partials::<T, smooth::Sin>(into, pairs, before),
             Self::Cos => smooth::partials::<T, smooth::Cos>(into, pairs, before),

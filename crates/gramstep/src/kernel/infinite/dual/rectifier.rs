@@ -41,28 +41,33 @@ pub(super) fn rectifier<T: Scalar>(pairs: &mut Pairs<T>, length: usize, linear: 
 
 /// φ(z) = max(z, 0)².
 pub(super) fn squared_relu<T: Scalar>(pairs: &mut Pairs<T>, before: Scales<'_, T>) {
-    let (half, two, three) = (T::from_f64(0.5), T::from_f64(2.0), T::from_f64(3.0));
-    let (right, third) = (T::from_f64(PI / 2.0), T::from_f64(1.0 / (3.0 * PI)));
-    let slope = T::from_f64(2.0 / PI) * before.row;
     let (u, v, theta) = pairs.slices(before.columns.len());
     vectorized(
         #[inline(always)]
         || {
             for (((u, v), theta), &rj) in u.iter_mut().zip(v).zip(theta).zip(before.columns) {
-                let c = half * (*v - *u);
-                let square = *u * *v;
-                let sine = square.sqrt();
-                let (arcsine, angle) = angles(c, u.min(*v));
-                let (t, rest) = if c < T::ZERO { (right - arcsine, angle) } else { (angle, right + arcsine) };
-                // 1 − ρ′ = (2πs² + t(1 + 2c²) − 3sc)/(3π).
-                let bend = (two * c).mul_add(c, T::ONE);
-                let turned = T::from_f64(2.0 * PI).mul_add(square, t * bend - three * sine * c);
-                *u = (third * turned).max(T::ZERO);
-                *v = two - *u;
-                *theta *= slope * rj * (sine + rest * c);
+                let (deficit, slope) = squared_relu_pair(*u, *v);
+                *u = deficit;
+                *v = T::from_f64(2.0) - deficit;
+                *theta *= slope * before.row * rj;
             }
         },
     );
+}
+
+/// 1 − ρ′ = (2πs² + t(1 + 2c²) − 3sc)/(3π), and E[φ′φ′]/√(ab), of one pair.
+#[inline(always)]
+pub(in super::super) fn squared_relu_pair<T: Scalar>(u: T, v: T) -> (T, T) {
+    let [half, two, three] = [0.5, 2.0, 3.0].map(T::from_f64);
+    let [right, third, turn, twice] = [PI / 2.0, 1.0 / (3.0 * PI), 2.0 * PI, 2.0 / PI].map(T::from_f64);
+    let c = half * (v - u);
+    let square = u * v;
+    let sine = square.sqrt();
+    let (arcsine, angle) = angles(c, u.min(v));
+    let (t, rest) = if c < T::ZERO { (right - arcsine, angle) } else { (angle, right + arcsine) };
+    let bend = (two * c).mul_add(c, T::ONE);
+    let deficit = (third * turn.mul_add(square, t * bend - three * sine * c)).max(T::ZERO);
+    (deficit, twice * rest.mul_add(c, sine))
 }
 
 /// Derivatives for φ(z) = linear·z + absolute·|z|: with F = √(ab)·f(ρ), S = f′(ρ),

@@ -17,7 +17,7 @@ use crate::scalar::Scalar;
 use crate::scalar::elementary::{angles, exp_m1_nonpositive, exp_nonpositive};
 
 /// A dual activation in closed form.
-pub(super) trait Closed {
+pub(in super::super) trait Closed {
     /// (E[φφ], E[φ′φ′]) of one pair, from r_i = √a, r_j = √b, u and v.
     fn pair<T: Scalar>(ri: T, rj: T, u: T, v: T) -> (T, T);
 
@@ -86,7 +86,7 @@ fn arcsine<T: Scalar>(k: T, total: T, rest: T) -> T {
 }
 
 /// erf z.
-pub(super) struct Erf;
+pub(in super::super) struct Erf;
 
 impl Closed for Erf {
     #[inline(always)]
@@ -125,7 +125,7 @@ fn exponentials<T: Scalar>(ri: T, rj: T, u: T, v: T) -> (T, T) {
 }
 
 /// sin z.
-pub(super) struct Sin;
+pub(in super::super) struct Sin;
 
 impl Closed for Sin {
     #[inline(always)]
@@ -143,7 +143,7 @@ impl Closed for Sin {
 }
 
 /// cos z.
-pub(super) struct Cos;
+pub(in super::super) struct Cos;
 
 impl Closed for Cos {
     #[inline(always)]
@@ -162,7 +162,7 @@ impl Closed for Cos {
 }
 
 /// z·Φ(z).
-pub(super) struct Gelu;
+pub(in super::super) struct Gelu;
 
 impl Closed for Gelu {
     #[inline(always)]

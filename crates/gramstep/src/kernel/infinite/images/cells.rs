@@ -1,0 +1,46 @@
+//! Memory in cells of one cache line.
+
+use std::ops::{Deref, DerefMut};
+
+use crate::scalar::Scalar;
+
+/// Bytes of a line of the cache, and of the widest vector.
+const LINE: usize = 64;
+
+/// Numbers of a cell: pairs of images that are computed side by side.
+#[inline(always)]
+pub(super) const fn lanes<T>() -> usize {
+    LINE / size_of::<T>()
+}
+
+/// Numbers that begin at the start of a cache line.
+#[derive(Debug)]
+pub(super) struct Cells<T> {
+    values: Vec<T>,
+    start: usize,
+    length: usize,
+}
+
+impl<T: Scalar> Cells<T> {
+    /// `length` zeros.
+    pub(super) fn new(length: usize) -> Self {
+        let values = vec![T::ZERO; length + lanes::<T>()];
+        let start = values.as_ptr().align_offset(LINE).min(lanes::<T>());
+        Self { values, start, length }
+    }
+}
+
+impl<T> Deref for Cells<T> {
+    type Target = [T];
+    #[inline(always)]
+    fn deref(&self) -> &[T] {
+        &self.values[self.start..self.start + self.length]
+    }
+}
+
+impl<T> DerefMut for Cells<T> {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut [T] {
+        &mut self.values[self.start..self.start + self.length]
+    }
+}

@@ -1,0 +1,262 @@
+"""Layers of infinitely wide networks, for :class:`gramstep.InfiniteNetwork`.
+
+Variances are those of the NTK parameterisation: a dense layer is ``z = sqrt(weight_variance / fan_in) W a +
+sqrt(bias_variance) b`` with W, b ~ N(0, 1); a convolution the same for every window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Union
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gramstep import _gramstep
+
+__all__ = [
+    "Activation",
+    "AvgPool",
+    "Conv",
+    "Dense",
+    "Flatten",
+    "GlobalAvgPool",
+    "InfiniteNetwork",
+    "LayerNorm",
+    "Residual",
+    "SumPool",
+]
+
+
+@dataclass(frozen=True)
+class Dense:
+    """A dense layer; of an image that has not become a vector yet, over all of its pixels.
+
+    Examples
+    --------
+    >>> from gramstep.infinite import Dense
+    >>> Dense(bias_variance=0.1)
+    Dense(weight_variance=2.0, bias_variance=0.1)
+    """
+
+    weight_variance: float = 2.0
+    bias_variance: float = 0.0
+
+    def _words(self) -> tuple[Any, ...]:
+        return ("dense", self.weight_variance, self.bias_variance)
+
+
+@dataclass(frozen=True)
+class Conv:
+    """A convolution with a square kernel.
+
+    Parameters
+    ----------
+    kernel : int
+        Side of a window.
+    stride : int
+    padding : "same", "valid", "circular" or int
+        Zeros as XLA puts them, so that size / stride pixels come out, rounded up; none; the image itself, as on a torus;
+        or so many zeros on every side, as finite networks have them.
+    weight_variance, bias_variance : float
+
+    Examples
+    --------
+    >>> from gramstep.infinite import Conv
+    >>> Conv(3, stride=2).padding
+    'same'
+    """
+
+    kernel: int = 3
+    stride: int = 1
+    padding: Literal["same", "valid", "circular"] | int = "same"
+    weight_variance: float = 2.0
+    bias_variance: float = 0.0
+
+    def _words(self) -> tuple[Any, ...]:
+        return ("convolution", self.kernel, self.stride, self.padding, self.weight_variance, self.bias_variance)
+
+
+@dataclass(frozen=True)
+class Activation:
+    """A function of every number: relu, leaky-relu, abs, squared-relu, erf, gelu, sin, cos; on vectors any other too.
+
+    It needs a dense layer or a convolution before it, with nothing but sums, pools and normalisation between.
+    """
+
+    name: str
+
+    def _words(self) -> tuple[Any, ...]:
+        return ("activation", self.name)
+
+
+@dataclass(frozen=True)
+class AvgPool:
+    """The mean over squares of pixels side by side; pixels that fill no square are dropped."""
+
+    window: int = 2
+
+    def _words(self) -> tuple[Any, ...]:
+        return ("average-pool", self.window)
+
+
+@dataclass(frozen=True)
+class SumPool:
+    """The sum over squares of pixels side by side."""
+
+    window: int = 2
+
+    def _words(self) -> tuple[Any, ...]:
+        return ("sum-pool", self.window)
+
+
+@dataclass(frozen=True)
+class GlobalAvgPool:
+    """The mean over all pixels."""
+
+    def _words(self) -> tuple[Any, ...]:
+        return ("global-average-pool",)
+
+
+@dataclass(frozen=True)
+class Flatten:
+    """All pixels side by side."""
+
+    def _words(self) -> tuple[Any, ...]:
+        return ("flatten",)
+
+
+@dataclass(frozen=True)
+class LayerNorm:
+    """(x - mean) / sqrt(variance + epsilon) over the channels of every pixel, or over a vector."""
+
+    epsilon: float = 1e-12
+
+    def _words(self) -> tuple[Any, ...]:
+        return ("layer-norm", self.epsilon)
+
+
+@dataclass(frozen=True)
+class Residual:
+    """shortcut(x) + layers(x), the shortcut x itself where it is empty.
+
+    The branch ends in a dense layer or a convolution; pools stand before or after it.
+
+    Examples
+    --------
+    >>> from gramstep.infinite import Activation, Conv, Residual
+    >>> block = Residual([Activation("relu"), Conv(3, stride=2)], shortcut=[Conv(1, stride=2)])
+    >>> len(block.layers)
+    2
+    """
+
+    layers: Sequence[Layer]
+    shortcut: Sequence[Layer] = field(default_factory=list)
+
+    def _words(self) -> tuple[Any, ...]:
+        return ("residual", _words(self.layers), _words(self.shortcut))
+
+
+Layer = Union[Dense, Conv, Activation, AvgPool, SumPool, GlobalAvgPool, Flatten, LayerNorm, Residual]
+
+
+def _words(layers: Sequence[Layer]) -> list[tuple[Any, ...]]:
+    for layer in layers:
+        if not hasattr(layer, "_words"):
+            raise TypeError(f"{layer!r} is no layer of gramstep.infinite, such as Dense() or Conv(3)")
+    return [layer._words() for layer in layers]
+
+
+class InfiniteNetwork:
+    """The kernels of an infinitely wide network that is put together layer by layer.
+
+    ::
+
+        Dense, Conv    K ← w·mean K + b,  Θ ← w·mean Θ + K      over the windows of a pair of pixels
+        Activation     K ← E[φ(u)φ(v)],  Θ ← Θ·E[φ'(u)φ'(v)]     for normal (u, v) with the covariance K
+        Residual       sums of both
+
+    Networks with k outputs have the kernel of one output times the unit matrix.
+
+    Parameters
+    ----------
+    layers : sequence of layers
+        First to last; the last one is a dense layer, or what follows from one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gramstep import InfiniteNetwork
+    >>> from gramstep.infinite import Activation, Conv, Dense, GlobalAvgPool
+    >>> network = InfiniteNetwork([Conv(3), Activation("relu"), GlobalAvgPool(), Dense()])
+    >>> X = np.random.default_rng(0).normal(size=(4, 8, 8, 3))
+    >>> network.ntk(X).shape, network.nngp(X[:1], X).shape
+    ((4, 4), (1, 4))
+    """
+
+    def __init__(self, layers: Sequence[Layer]) -> None:
+        self.layers = list(layers)
+        _words(self.layers)
+
+    def __repr__(self) -> str:
+        return f"InfiniteNetwork({self.layers!r})"
+
+    def ntk(self, X: ArrayLike, X2: ArrayLike | None = None, *, threads: int = 0) -> NDArray[Any]:
+        """The neural tangent kernel Θ.
+
+        Parameters
+        ----------
+        X : array of shape (n, d), or (n, height, width, channels)
+        X2 : array of shape (m, ..), optional
+            X itself unless given.
+        threads : int
+            0: all that the machine has.
+
+        Returns
+        -------
+        array of shape (n, m)
+            float32 where X and X2 are, else float64; symmetric to the bit without X2.
+        """
+        return self._kernel("ntk", X, X2, threads)
+
+    def nngp(self, X: ArrayLike, X2: ArrayLike | None = None, *, threads: int = 0) -> NDArray[Any]:
+        """The covariance K of the outputs over the initial parameters; arguments and result as of :meth:`ntk`."""
+        return self._kernel("nngp", X, X2, threads)
+
+    def tile(
+        self,
+        X: ArrayLike,
+        rows: slice,
+        columns: slice | None = None,
+        *,
+        kernel: Literal["ntk", "nngp"] = "ntk",
+        threads: int = 1,
+    ) -> NDArray[Any]:
+        """A tile of a kernel matrix of points too many for one machine: K[rows, columns], all columns unless given.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from gramstep import InfiniteNetwork
+        >>> from gramstep.infinite import Activation, Conv, Dense
+        >>> network = InfiniteNetwork([Conv(3), Activation("relu"), Dense()])
+        >>> X = np.random.default_rng(0).normal(size=(6, 5, 5, 1))
+        >>> bool(np.allclose(network.tile(X, slice(0, 2)), network.ntk(X)[:2], rtol=1e-12))
+        True
+        """
+        if kernel not in ("ntk", "nngp"):
+            raise ValueError(f"kernel must be 'ntk' or 'nngp', got {kernel!r}")
+        points = np.asarray(X)
+        others = points[slice(None) if columns is None else columns]
+        return self._kernel(kernel, points[rows], others, threads)
+
+    def _kernel(
+        self, which: Literal["ntk", "nngp"], X: ArrayLike, X2: ArrayLike | None, threads: int
+    ) -> NDArray[Any]:
+        X = np.asarray(X)
+        X2 = None if X2 is None else np.asarray(X2)
+        if X2 is not None and X2.shape[1:] != X.shape[1:]:
+            raise ValueError(f"X2 has shape {X2.shape}, X has shape {X.shape}: only their first axes may differ")
+        size = tuple(X.shape[1:]) if X.ndim == 4 else None
+        return _gramstep.network_kernel(which, _words(self.layers), X, X2, size=size, threads=threads)
