@@ -11,7 +11,7 @@ use crate::networks::{MLP, MLP10, cnn, data, mlp, model, resnet32};
 use crate::timing::{Operation, measure};
 
 /// All cases.
-pub(crate) const NAMES: [&str; 11] = [
+pub(crate) const NAMES: [&str; 12] = [
     "step-mlp",
     "step-small",
     "step-resnet32",
@@ -20,6 +20,7 @@ pub(crate) const NAMES: [&str; 11] = [
     "gram-mlp-4096",
     "gram-cnn",
     "ntk-infinite",
+    "ntk-images",
     "pgd-mlp10",
     "cholesky",
     "ensemble",
@@ -42,6 +43,7 @@ pub(crate) fn run(name: &str, options: &Options) -> Outcome {
             infinite::<f32>(name, options)?;
             infinite::<f64>(name, options)
         }
+        "ntk-images" => crate::images::kernels(name, options),
         "pgd-mlp10" => crate::attack::pgd(name, options),
         "cholesky" => cholesky(options),
         "ensemble" => {

@@ -5,6 +5,7 @@
 mod attack;
 mod cases;
 mod ensemble;
+mod images;
 mod networks;
 mod timing;
 

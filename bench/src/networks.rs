@@ -9,7 +9,7 @@ pub(crate) const MLP: [usize; 5] = [784, 1024, 1024, 1024, 1];
 pub(crate) const MLP10: [usize; 4] = [784, 512, 512, 10];
 
 /// Images of the reference problems.
-const IMAGE: Shape = Shape::Image { height: 32, width: 32, channels: 3, side: 0 };
+pub(crate) const IMAGE: Shape = Shape::Image { height: 32, width: 32, channels: 3, side: 0 };
 
 /// A relu network of dense layers.
 pub(crate) fn mlp(sizes: &[usize]) -> Specification {

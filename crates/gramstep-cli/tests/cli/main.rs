@@ -10,6 +10,7 @@ mod compare;
 mod distributed;
 mod faults;
 mod images;
+mod info;
 mod init;
 mod interrupt;
 mod kernel;

@@ -47,8 +47,8 @@ fn follow(layers: &[InfiniteLayer], state: State) -> State {
             let theta = vec![variances.weight * state.theta[0] + theta];
             linear(state, variances.weight, variances.bias, theta)
         }
-        InfiniteLayer::Activation(activation) => activate(*activation, state),
-        InfiniteLayer::LayerNorm { epsilon } => normalise(*epsilon, state),
+        InfiniteLayer::Activation(activation) => activate(*activation, &state),
+        InfiniteLayer::LayerNorm { epsilon } => normalise(*epsilon, &state),
         InfiniteLayer::AveragePool { window } => {
             pool(&state, *window, 1.0 / (window * window * window * window) as f64)
         }
@@ -125,12 +125,8 @@ fn convolve(layer: &ConvolutionVariances, state: &State) -> State {
     let ((height, top), (width, left)) = (axis(state.height, layer), axis(state.width, layer));
     let torus = layer.padding == Padding::Circular;
     let place = |out: usize, tap: usize, low: usize, size: usize| {
-        let at = (out * layer.stride + tap) as isize - low as isize;
-        if torus {
-            Some(at.rem_euclid(size as isize) as usize)
-        } else {
-            (0..size as isize).contains(&at).then_some(at as usize)
-        }
+        let at = out * layer.stride + tap;
+        if torus { Some((at + size - low) % size) } else { at.checked_sub(low).filter(|&at| at < size) }
     };
     let pixel = |p: usize, tap: usize| {
         let row = place(p / width, tap / layer.kernel, top, state.height)?;
@@ -186,7 +182,7 @@ fn dual(activation: Activation, a: f64, b: f64, k: f64) -> (f64, f64) {
     }
 }
 
-fn activate(activation: Activation, state: State) -> State {
+fn activate(activation: Activation, state: &State) -> State {
     let pixels = state.height * state.width;
     let variance = |side: usize, p: usize| state.own[side][p * pixels + p];
     let map = |left: usize, right: usize, k: &[f64]| -> Vec<(f64, f64)> {
@@ -197,15 +193,15 @@ fn activate(activation: Activation, state: State) -> State {
     let own = [values(map(0, 0, &state.own[0])), values(map(1, 1, &state.own[1]))];
     let (cross, slopes): (Vec<_>, Vec<_>) = map(0, 1, &state.cross).into_iter().unzip();
     let theta = state.theta.iter().zip(slopes).map(|(theta, slope)| theta * slope).collect();
-    State { own, cross, theta, ..state }
+    State { own, cross, theta, ..*state }
 }
 
-fn normalise(epsilon: f64, state: State) -> State {
+fn normalise(epsilon: f64, state: &State) -> State {
     let pixels = state.height * state.width;
     let factor = |side: usize, p: usize| 1.0 / (state.own[side][p * pixels + p] + epsilon).sqrt();
     let map = |left: usize, right: usize, k: &[f64]| -> Vec<f64> {
         (0..pixels * pixels).map(|at| k[at] * factor(left, at / pixels) * factor(right, at % pixels)).collect()
     };
     let own = [map(0, 0, &state.own[0]), map(1, 1, &state.own[1])];
-    State { own, cross: map(0, 1, &state.cross), theta: map(0, 1, &state.theta), ..state }
+    State { own, cross: map(0, 1, &state.cross), theta: map(0, 1, &state.theta), ..*state }
 }

@@ -16,6 +16,7 @@ mod imports;
 mod initialisation;
 mod kernel_gradient;
 mod kernel_images;
+mod kernel_images_reference;
 mod kernel_infinite;
 mod kernel_learning;
 mod kernel_reference;

@@ -67,7 +67,7 @@ impl Windows {
                 ((size + 2 * border - kernel) / stride + 1, border)
             }
         };
-        if padding == Padding::Circular && (size % stride > 0 || kernel > size) {
+        if padding == Padding::Circular && (!size.is_multiple_of(stride) || kernel > size) {
             return refuse(&format!(
                 "on a torus of {size} pixels the stride divides the size, and a window fits in it"
             ));

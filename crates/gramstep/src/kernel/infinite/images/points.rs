@@ -44,7 +44,7 @@ impl<T: Scalar> ImagePoints<T> {
         images: Vec<T>,
         length: usize,
     ) -> Result<Self> {
-        let count = if length == 0 { 0 } else { images.len() / length };
+        let count = images.len().checked_div(length).unwrap_or(0);
         let mut points = Self {
             program: Arc::clone(program),
             device: device.clone(),
@@ -117,7 +117,9 @@ impl<T: Scalar> ImagePoints<T> {
             variances.iter_mut().zip(cell).for_each(|(sum, value)| *sum += value);
         }
         let share = self.share();
-        variances.iter_mut().for_each(|sum| *sum *= share);
+        for sum in &mut variances {
+            *sum *= share;
+        }
         let thetas = work.theta.iter().map(|sum| share * sum).collect();
         Ok(Found { starts, variances, thetas })
     }

@@ -150,32 +150,37 @@ impl Program {
 
 /// From the last stage to the first, which planes are needed.
 fn find_offsets(stages: &mut [Stage], torus: bool) {
-    let mut wanted: Option<(Vec<isize>, Vec<isize>)> = None;
+    let mut wanted: Option<[Vec<isize>; 2]> = None;
     for stage in stages.iter_mut().rev() {
-        let axis = |size: usize, of: &dyn Fn(&(Vec<isize>, Vec<isize>)) -> Vec<isize>| {
-            let size = size.cast_signed();
-            let mut offsets: Vec<isize> = match (stage.exit, &wanted) {
-                (Exit::Pool { window, .. }, Some(coarse)) => {
-                    let window = window.cast_signed();
-                    of(coarse).iter().flat_map(|d| (1 - window..window).map(move |e| window * d + e)).collect()
-                }
-                (Exit::Flatten, _) => vec![0],
-                _ if torus => (0..size).collect(),
-                _ => (1 - size..size).collect(),
-            };
-            if torus {
-                offsets.iter_mut().for_each(|offset| *offset = offset.rem_euclid(size));
-            }
-            offsets.retain(|offset| offset.abs() < size);
-            offsets.sort_unstable();
-            offsets.dedup();
-            offsets
-        };
-        stage.offsets = (axis(stage.end.height, &|pair| pair.0.clone()), axis(stage.end.width, &|pair| pair.1.clone()));
+        let [rows, columns] = [stage.end.height, stage.end.width].map(usize::cast_signed);
+        let coarse = |axis: usize| wanted.as_ref().map(|wanted| wanted[axis].as_slice());
+        stage.offsets = (needed(stage.exit, coarse(0), rows, torus), needed(stage.exit, coarse(1), columns, torus));
         let factor = stage.factor.cast_signed();
         let far = |offsets: &[isize]| offsets.iter().map(|d| factor * d).collect();
-        wanted = Some((far(&stage.offsets.0), far(&stage.offsets.1)));
+        wanted = Some([far(&stage.offsets.0), far(&stage.offsets.1)]);
     }
+}
+
+/// The offsets along one axis, ascending, that an exit needs; `coarse` are those that the next stage starts from.
+fn needed(exit: Exit, coarse: Option<&[isize]>, size: isize, torus: bool) -> Vec<isize> {
+    let all = if torus { 0..size } else { 1 - size..size };
+    let mut offsets: Vec<isize> = match (exit, coarse) {
+        (Exit::Pool { window, .. }, Some(coarse)) => {
+            let window = window.cast_signed();
+            coarse.iter().flat_map(|d| (1 - window..window).map(move |e| window * d + e)).collect()
+        }
+        (Exit::Flatten, _) => vec![0],
+        _ => all.collect(),
+    };
+    if torus {
+        for offset in &mut offsets {
+            *offset = offset.rem_euclid(size);
+        }
+    }
+    offsets.retain(|offset| offset.abs() < size);
+    offsets.sort_unstable();
+    offsets.dedup();
+    offsets
 }
 
 struct Compiler {
@@ -327,7 +332,7 @@ impl Compiler {
     fn residual(&mut self, branch: &[InfiniteLayer], shortcut: &[InfiniteLayer], flow: Flow) -> Result<Flow> {
         let before = self.grid;
         self.push(Op::Split);
-        let stride = self.stride_of(branch);
+        let stride = stride_of(branch);
         self.remembered += 1;
         self.depth = self.depth.max(self.remembered);
         let end = self.append(branch, Flow { fresh: false, ..flow }, false)?;
@@ -353,17 +358,17 @@ impl Compiler {
         self.push(Op::Join);
         Ok(Flow { normal: flow.normal && end.normal, fresh: flow.fresh })
     }
+}
 
-    /// Product of the strides of a branch.
-    fn stride_of(&self, branch: &[InfiniteLayer]) -> usize {
-        let stride = |layer: &InfiniteLayer| match layer {
-            InfiniteLayer::Convolution(convolution) => convolution.stride,
-            InfiniteLayer::Pixels { stride, .. } => *stride,
-            InfiniteLayer::Residual { layers, .. } => self.stride_of(layers),
-            _ => 1,
-        };
-        branch.iter().map(stride).product()
-    }
+/// Product of the strides of a branch.
+fn stride_of(branch: &[InfiniteLayer]) -> usize {
+    let stride = |layer: &InfiniteLayer| match layer {
+        InfiniteLayer::Convolution(convolution) => convolution.stride,
+        InfiniteLayer::Pixels { stride, .. } => *stride,
+        InfiniteLayer::Residual { layers, .. } => stride_of(layers),
+        _ => 1,
+    };
+    branch.iter().map(stride).product()
 }
 
 fn differ(branch: Grid, shortcut: Grid) -> crate::Error {

@@ -14,7 +14,7 @@ use crate::scalar::Scalar;
 use crate::scalar::elementary::horner;
 
 /// Of P, to 2e-16.
-#[expect(clippy::unreadable_literal, reason = "a table made by a script")]
+#[expect(clippy::unreadable_literal, clippy::approx_constant, reason = "a table made by a script")]
 const ANGLE: [f64; 18] = [
     7.609614252019444e-06,
     -5.225042885568418e-05,

@@ -174,7 +174,9 @@ fn window_sums(convolution: &Convolution, grid: Grid, each: usize, variances: &[
                 cell.iter_mut().zip(from).for_each(|(sum, v)| *sum += v);
             }
         }
-        cell.iter_mut().for_each(|sum| *sum = weight.mul_add(*sum, bias));
+        for sum in cell {
+            *sum = weight.mul_add(*sum, bias);
+        }
     }
     sums
 }
