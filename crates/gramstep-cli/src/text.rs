@@ -182,7 +182,9 @@ pub(crate) fn report(report: &Report) -> String {
     if let Some(folds) = &report.cross_validation {
         let score = |score: &FoldScore| format!("{} {} ± {}", score.name, number(score.mean), number(score.deviation));
         let scores: Vec<String> = folds.scores.iter().map(score).collect();
-        let _ = writeln!(text, "\nmean ± deviation of {} folds: {}", folds.folds, scores.join(", "));
+        let diverged: Vec<String> = folds.diverged.iter().map(usize::to_string).collect();
+        let without = if diverged.is_empty() { String::new() } else { format!(" (diverged: {})", diverged.join(", ")) };
+        let _ = writeln!(text, "\nmean ± deviation of {} folds{without}: {}", folds.folds, scores.join(", "));
     }
     if let Some(run) = &report.run {
         let _ = write!(text, "\nkept in {run}\n");
@@ -249,7 +251,8 @@ pub(crate) fn comparison(comparison: &Comparison) -> String {
         value.map_or_else(|| "-".to_owned(), number)
     };
     let header = ["", "epochs", "train loss", "validation", "test", if regression { "test rmse" } else { "accuracy" }];
-    let mut rows = vec![header.map(str::to_owned).to_vec()];
+    let shown = if done().next().is_some() { header.len() } else { 2 };
+    let mut rows = vec![header[..shown].iter().map(|&cell| cell.to_owned()).collect()];
     let mut failures = String::new();
     for run in &comparison.runs {
         match run {
@@ -264,8 +267,9 @@ pub(crate) fn comparison(comparison: &Comparison) -> String {
                     quality(report.test.as_ref()),
                 ]);
             }
-            Entry::Failed { optimizer, error, .. } => {
-                rows.push(vec![optimizer.to_string(), "failed".to_owned()]);
+            Entry::Failed { optimizer, error, diverged, .. } => {
+                let how = if diverged.is_some() { "diverged" } else { "failed" };
+                rows.push(vec![optimizer.to_string(), how.to_owned()]);
                 let _ = writeln!(failures, "{optimizer}: {error}");
             }
             _ => {}
@@ -286,7 +290,9 @@ pub(crate) fn comparison(comparison: &Comparison) -> String {
     }
     text.push_str(&table(&rows));
     text.push_str(&failures);
-    text.push_str("\ntrain loss: lowest reached; the others: at the lowest\nvalidation loss\n");
+    if done().next().is_some() {
+        text.push_str("\ntrain loss: lowest reached; the others: at the lowest\nvalidation loss\n");
+    }
     text
 }
 

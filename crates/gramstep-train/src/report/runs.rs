@@ -38,15 +38,24 @@ pub fn write_runs(runs: &[PathBuf], out: &Path, device: &Device) -> Result<()> {
     // A run that is not there is the first thing to tell.
     let shown = read(runs, device)?;
     check_page(out, runs)?;
-    write_atomically(out, page(&shown, &[])?.as_bytes())
+    write_atomically(out, page(&shown, Told::default())?.as_bytes())
 }
 
-/// The same for the runs of a comparison, with the learning rates that were tried before it.
+/// What a comparison has to tell beside its runs.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Told<'a> {
+    /// What was tried before.
+    pub(crate) trials: &'a [Trial],
+    /// The methods that came to no end, and why.
+    pub(crate) failures: &'a [(String, String)],
+}
+
+/// The same for the runs of a comparison, those that came to no end among them; there may be none.
 ///
 /// # Errors
 /// Like [`write_runs`].
-pub(crate) fn write_comparison(runs: &[PathBuf], trials: &[Trial], out: &Path, device: &Device) -> Result<()> {
-    write_atomically(out, page(&read(runs, device)?, trials)?.as_bytes())
+pub(crate) fn write_comparison(runs: &[PathBuf], told: Told<'_>, out: &Path, device: &Device) -> Result<()> {
+    write_atomically(out, page(&read(runs, device)?, told)?.as_bytes())
 }
 
 fn read(runs: &[PathBuf], device: &Device) -> Result<Vec<Shown>> {
@@ -56,13 +65,13 @@ fn read(runs: &[PathBuf], device: &Device) -> Result<Vec<Shown>> {
 /// Writes `report.html` of a run whose predictor and data are at hand.
 pub(crate) fn write_run<T: Scalar>(folder: &RunFolder, predictor: &Predictor, problem: &Problem<T>) -> Result<()> {
     let shown = Shown::read(folder.path(), Judgement::of(predictor, problem))?;
-    write_atomically(&folder.report(), page(&[shown], &[])?.as_bytes())
+    write_atomically(&folder.report(), page(&[shown], Told::default())?.as_bytes())
 }
 
 /// Writes `report.html` of a run whose data were in memory and are gone.
 pub(crate) fn write_page(folder: &RunFolder) -> Result<()> {
     let shown = Shown::read(folder.path(), Err(Error::InMemory))?;
-    write_atomically(&folder.report(), page(&[shown], &[])?.as_bytes())
+    write_atomically(&folder.report(), page(&[shown], Told::default())?.as_bytes())
 }
 
 /// The judgement of a kept run, whose data are read again.
@@ -108,11 +117,11 @@ impl Shown {
     }
 }
 
-fn page(runs: &[Shown], trials: &[Trial]) -> Result<String> {
+fn page(runs: &[Shown], told: Told<'_>) -> Result<String> {
     let names: Vec<&str> = runs.iter().map(|run| run.name.as_str()).collect();
-    let mut page = Page::new(&names.join(" · "));
+    let mut page = Page::new(&if names.is_empty() { "Comparison".to_owned() } else { names.join(" · ") });
     page.note(concat!("Report by gramstep ", env!("CARGO_PKG_VERSION")));
-    summary(&mut page, runs);
+    summary(&mut page, runs, told.failures);
     for run in runs {
         if let Some(report) = &run.history.report {
             rivals(&mut page, &run.name, report);
@@ -130,7 +139,10 @@ fn page(runs: &[Shown], trials: &[Trial]) -> Result<String> {
     }
     scales(&mut page, runs)?;
     milestones(&mut page, runs);
-    tuning(&mut page, trials);
+    tuning(&mut page, told.trials);
+    if runs.is_empty() {
+        return Ok(page.finish());
+    }
     page.heading("Predictions");
     for run in runs {
         match &run.judgement {
@@ -164,11 +176,16 @@ fn page(runs: &[Shown], trials: &[Trial]) -> Result<String> {
     Ok(page.finish())
 }
 
-fn summary(page: &mut Page, runs: &[Shown]) {
+fn summary(page: &mut Page, runs: &[Shown], failures: &[(String, String)]) {
     let reports: Vec<(&str, &Report)> =
         runs.iter().filter_map(|run| Some((run.name.as_str(), run.history.report.as_ref()?))).collect();
-    for run in runs.iter().filter(|run| run.history.report.is_none()) {
+    let told = |run: &Shown| failures.iter().any(|(name, _)| *name == run.name);
+    for run in runs.iter().filter(|run| run.history.report.is_none() && !told(run)) {
         page.note(&format!("{}: this run did not come to its end.", run.name));
+    }
+    if !failures.is_empty() {
+        let rows: Vec<Vec<String>> = failures.iter().map(|(name, why)| vec![name.clone(), why.clone()]).collect();
+        page.table(&["method", "came to no end"], &rows);
     }
     let rows: Vec<Vec<String>> = reports
         .iter()

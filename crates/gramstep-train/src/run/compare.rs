@@ -14,7 +14,7 @@ use crate::error::{Error, Result, conflict};
 use crate::folder::{Keep, RunFolder, check_output};
 use crate::outcome::event::{Observer, Silent};
 use crate::outcome::{Report, SCHEMA_VERSION, Trial};
-use crate::report::write_comparison;
+use crate::report::{Told, write_comparison};
 use crate::settings::{Candidates, Config, OptimizerName, Precision, Settings, TimeLimit};
 
 /// Every method may train so long unless the user says otherwise.
@@ -33,10 +33,23 @@ pub enum Entry {
         optimizer: OptimizerName,
         /// Why.
         error: String,
-        /// Whether it diverged, which says something of the method.
-        #[serde(skip)]
-        diverged: bool,
+        /// Where it diverged, which says something of the method; none where it failed for another reason.
+        #[serde(flatten, skip_serializing_if = "Option::is_none")]
+        diverged: Option<Place>,
+        /// The folder with its configuration and the record of what it had done by then, where runs are kept.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        run: Option<String>,
     },
+}
+
+/// A place in a training.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Place {
+    /// The step, counted from 1; 0 where it is not known.
+    pub step: usize,
+    /// The epoch, counted from 1; 0 where it is not known.
+    pub epoch: usize,
 }
 
 impl Entry {
@@ -44,6 +57,15 @@ impl Entry {
     #[must_use]
     pub fn report(&self) -> Option<&Report> {
         if let Self::Done(report) = self { Some(report) } else { None }
+    }
+
+    /// The folder with what it did.
+    fn folder(&self) -> Option<PathBuf> {
+        match self {
+            Self::Done(report) => report.run.as_ref(),
+            Self::Failed { run, .. } => run.as_ref(),
+        }
+        .map(PathBuf::from)
     }
 }
 
@@ -70,7 +92,7 @@ impl Comparison {
     /// Whether a method failed for another reason than that it diverged.
     #[must_use]
     pub fn has_failed(&self) -> bool {
-        self.runs.iter().any(|run| matches!(run, Entry::Failed { diverged: false, .. }))
+        self.runs.iter().any(|run| matches!(run, Entry::Failed { diverged: None, .. }))
     }
 }
 
@@ -124,14 +146,17 @@ pub fn compare(
             Precision::F32 => learn::<f32>(problem.clone(), config, keep, stop, observer),
             Precision::F64 => learn::<f64>(problem.clone(), config, keep, stop, observer),
         };
-        if tune && optimizer != OptimizerName::GramGaussNewton {
-            let mut trial = |config: &Config| fit(config, Keep::Nothing, &mut Silent);
-            let rate = tune::learning_rate(&config, &settings, &mut trial, stop, observer, &mut trials)?;
-            config.learning_rate = Some(rate);
-        }
         let folder = out.map(|out| out.join(optimizer.to_string()));
         let keep = folder.as_deref().map_or(Keep::Nothing, Keep::Folder);
-        match fit(&config, keep, observer) {
+        let mut train = || {
+            if tune && optimizer != OptimizerName::GramGaussNewton {
+                let mut trial = |config: &Config| fit(config, Keep::Nothing, &mut Silent);
+                let rate = tune::learning_rate(&config, &settings, &mut trial, stop, observer, &mut trials)?;
+                config.learning_rate = Some(rate);
+            }
+            fit(&config, keep, observer)
+        };
+        match train() {
             Ok(report) => {
                 let interrupted = report.is_interrupted();
                 runs.push(Entry::Done(Box::new(report)));
@@ -140,20 +165,27 @@ pub fn compare(
                 }
             }
             Err(error) => {
-                let diverged = matches!(error, Error::NonFinite { .. });
-                if runs.is_empty() && !diverged {
+                let diverged = error.is_divergence().then(|| match error {
+                    Error::NonFinite { step, epoch, .. } => Place { step, epoch },
+                    _ => Place { step: 0, epoch: 0 },
+                });
+                if runs.is_empty() && diverged.is_none() {
                     return Err(error);
                 }
-                runs.push(Entry::Failed { optimizer, error: error.to_string(), diverged });
+                let kept = folder.filter(|folder| RunFolder::open(folder).record().exists());
+                let run = kept.map(|folder| folder.display().to_string());
+                runs.push(Entry::Failed { optimizer, error: error.to_string(), diverged, run });
             }
         }
     }
     if let Some(page) = page {
-        let kept: Vec<PathBuf> =
-            runs.iter().filter_map(|run| Some(PathBuf::from(run.report()?.run.as_ref()?))).collect();
-        if !kept.is_empty() {
-            write_comparison(&kept, &trials, &page, &Device::cpu(threads.unwrap_or(1)))?;
-        }
+        let kept: Vec<PathBuf> = runs.iter().filter_map(Entry::folder).collect();
+        let failures = runs.iter().filter_map(|run| match run {
+            Entry::Failed { optimizer, error, .. } => Some((optimizer.to_string(), error.clone())),
+            Entry::Done(_) => None,
+        });
+        let told = Told { trials: &trials, failures: &failures.collect::<Vec<_>>() };
+        write_comparison(&kept, told, &page, &Device::cpu(threads.unwrap_or(1)))?;
     }
     Ok(Comparison::of(runs, trials))
 }

@@ -28,10 +28,10 @@ struct Judged {
     rows: Vec<(u64, Vec<String>)>,
 }
 
-/// Fits and judges every fold; none if the user ended it.
+/// Fits and judges every fold; none if the user ended it. A fold whose fit diverges has no scores.
 ///
 /// # Errors
-/// Those of a fit.
+/// Those of a fit, that of divergence where every fold diverges.
 pub(super) fn cross_validate(
     config: &Config,
     table: &Table,
@@ -57,7 +57,7 @@ pub(super) fn cross_validate(
         }
     };
     let (mut metrics, mut header, mut rows) = (Vec::new(), Vec::new(), Vec::new());
-    let mut failure = Ok(());
+    let (mut diverged, mut divergence, mut failure) = (Vec::new(), None, Ok(()));
     let task = |number: usize, tell: Tell<'_, _>| tell(judged(number));
     side_by_side(0..count, at_once, None, task, |number, judged| {
         match judged {
@@ -69,19 +69,31 @@ pub(super) fn cross_validate(
                 return ControlFlow::Continue(());
             }
             Ok(None) => {}
+            Err(error) if error.is_divergence() => {
+                let (fold, place) = (number + 1, error.to_string());
+                failure = observer.note(&format!("fold {fold} diverged and has no scores: {place}"));
+                diverged.push(fold);
+                divergence = Some(error);
+                if failure.is_ok() {
+                    return ControlFlow::Continue(());
+                }
+            }
             Err(error) => failure = Err(error),
         }
         over.store(true, Ordering::Relaxed);
         ControlFlow::Break(())
     });
     failure?;
-    if metrics.len() < count {
+    if let Some(error) = divergence.filter(|_| diverged.len() == count) {
+        return Err(error);
+    }
+    if metrics.len() + diverged.len() < count {
         return Ok(None);
     }
     rows.sort_by_key(|(line, _)| *line);
     let cells = rows.into_iter().map(|(_, cells)| cells);
     let predictions = csv(std::iter::once(header).chain(cells));
-    Ok(Some(CrossValidation { folds: Folds::of(&metrics), predictions }))
+    Ok(Some(CrossValidation { folds: Folds::of(&metrics, diverged), predictions }))
 }
 
 /// Fits all other rows and judges those of a fold.

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::data::Portion;
-use crate::error::{Error, Result, conflict};
+use crate::error::{Result, conflict};
 use crate::format::text::number;
 use crate::outcome::event::Observer;
 use crate::outcome::{Report, Trial};
@@ -44,7 +44,7 @@ pub(crate) fn learning_rate(
         short.learning_rate = Some(rate(exponent));
         let loss = match fit(&short) {
             Ok(report) => report.validation.map(|metrics| metrics.loss).filter(|loss| loss.is_finite()),
-            Err(Error::NonFinite { .. }) => None,
+            Err(error) if error.is_divergence() => None,
             Err(error) => return Err(error),
         };
         trials.push(Trial { optimizer: settings.optimizer, learning_rate: rate(exponent), validation_loss: loss });

@@ -206,11 +206,13 @@ impl<'a> Trainer<'a> {
                     }
                     break reason;
                 }
-                Err(error @ Error::NonFinite { .. }) => {
-                    failure = Some(error);
-                    break StopReason::NonFinite;
-                }
-                Err(error) => return Err(error),
+                Err(error) => match state.located(error) {
+                    error @ Error::NonFinite { .. } => {
+                        failure = Some(error);
+                        break StopReason::NonFinite;
+                    }
+                    error => return Err(error),
+                },
             }
         };
         if let Some(best) = &state.best {
@@ -255,7 +257,7 @@ impl<'a> Trainer<'a> {
             }
             state.step += 1;
             left -= 1;
-            let info = optimizer.step(model, &batch).map_err(|error| state.located(error))?;
+            let info = optimizer.step(model, &batch)?;
             running.add(&info, weight);
             state.check(&info, model)?;
             if let Some(averaging) = &mut averaging {
