@@ -7,6 +7,7 @@ use gramstep_train::format::text::{count, number, seconds};
 use gramstep_train::outcome::metrics::{Metrics, RegressionMetrics};
 use gramstep_train::outcome::{Candidate, FoldScore, KernelFit, Report};
 use gramstep_train::run::compare::{Comparison, Entry};
+use gramstep_train::run::forecast::Forecast;
 use gramstep_train::run::info::{ProgramInfo, RunInfo};
 use gramstep_train::training::adversarial::Unit;
 use serde::Serialize;
@@ -45,14 +46,7 @@ fn entries(metrics: &Metrics) -> Vec<(String, f64)> {
         entries.push(("mae".to_owned(), *mae));
         entries.push(("r2".to_owned(), r2.unwrap_or(f64::NAN)));
     }
-    for target in &metrics.per_target {
-        let (name, value) = match (&target.errors, &target.scores) {
-            (Some(errors), _) => ("rmse", errors.rmse),
-            (None, Some(scores)) => ("accuracy", scores.accuracy),
-            (None, None) => continue,
-        };
-        entries.push((format!("{name} {}", target.target), value));
-    }
+    entries.extend(metrics.scores_of_targets());
     if let Some(classification) = &metrics.classification {
         if let Some(labels) = &classification.labels {
             entries.push(("all right".to_owned(), labels.subset_accuracy));
@@ -294,6 +288,33 @@ pub(crate) fn comparison(comparison: &Comparison) -> String {
         text.push_str("\ntrain loss: lowest reached; the others: at the lowest\nvalidation loss\n");
     }
     text
+}
+
+/// What `train --dry-run` prints.
+pub(crate) fn forecast(forecast: &Forecast) -> String {
+    let gigabytes = |bytes: usize| format!("{:.2}", bytes as f64 / 1e9);
+    let memory = forecast.memory;
+    let networks = if forecast.ensemble > 1 { format!("{} networks ", forecast.ensemble) } else { String::new() };
+    format!(
+        "{networks}{}, {} parameters, {}\n{} training rows, {} steps an epoch of {} rows\n\
+         memory  {} GB: data {}, network and optimiser {}, step {}, its system {}\n\
+         time    {} a step, {} an epoch with judging; {} epochs take at most {} h\n",
+        forecast.model,
+        count(forecast.parameters),
+        forecast.precision,
+        count(forecast.rows),
+        count(forecast.steps_per_epoch),
+        count(forecast.batch_rows),
+        gigabytes(memory.sum()),
+        gigabytes(memory.data),
+        gigabytes(memory.network),
+        gigabytes(memory.step),
+        gigabytes(memory.system),
+        seconds(forecast.seconds_per_step),
+        seconds(forecast.seconds_per_epoch),
+        count(forecast.epochs),
+        number(forecast.hours),
+    )
 }
 
 /// What `info` prints.

@@ -2,6 +2,7 @@
 
 use super::index_columns::index_columns;
 use super::reading::{ColumnType, resolved};
+use super::siblings::siblings;
 use super::{Fold, ImageSettings, Learning, Portion, ReadOptions, Source, SplitBy, Table, Task};
 
 /// Where the data are, what is learned from them, and which rows are for what.
@@ -17,7 +18,7 @@ use super::{Fold, ImageSettings, Learning, Portion, ReadOptions, Source, SplitBy
 pub struct DataOptions {
     /// Where the data are.
     pub source: Source,
-    /// The columns to learn; empty for the last one.
+    /// The columns to learn: names, ranges `x0..x67`, patterns `*_x`; empty for the last one.
     pub target: Vec<String>,
     /// The columns to leave out.
     pub drop: Vec<String>,
@@ -99,8 +100,17 @@ impl DataOptions {
     /// them: those whose type says so, those that number the rows, and the one that names the groups of the split.
     pub(super) fn of_table(&self, table: &Table, notes: &mut Vec<String>) -> Self {
         let is_column = |name: &str| table.column(name).is_some();
-        let target = resolved(&self.target, is_column);
-        let mut drop = resolved(&self.drop, is_column);
+        let names = table.column_names();
+        let target = resolved(&self.target, &names);
+        if target.len() > self.target.len() {
+            notes.push(format!(
+                "{} columns are learned, from `{}` to `{}`",
+                target.len(),
+                target[0],
+                target[target.len() - 1]
+            ));
+        }
+        let mut drop = resolved(&self.drop, &names);
         let types = &self.reading.types;
         let dropped = types.iter().filter(|typed| typed.of == ColumnType::Drop).map(|typed| typed.column.clone());
         drop.extend(dropped.filter(|name| is_column(name)));
@@ -116,6 +126,18 @@ impl DataOptions {
         for name in index_columns(table, &spoken_of) {
             notes.push(format!("`{name}` is left out: it numbers the rows; --types {name}=number keeps it"));
             drop.push(name);
+        }
+        if !target.is_empty() {
+            // What the data come with as targets is no input where some of it is learned, unless the user says so.
+            let others: Vec<&String> = table.targets.iter().filter(|name| !spoken_of.contains(name)).collect();
+            if let Some(first) = others.first() {
+                let more = if others.len() > 1 { format!(" and {} more", others.len() - 1) } else { String::new() };
+                let keep = format!("--types {first}=number takes it for input");
+                notes.push(format!("`{first}`{more} is a target of these data too, and left out: {keep}"));
+            }
+            drop.extend(others.into_iter().cloned());
+            let inputs = |name: &&str| !spoken_of.iter().chain(&drop).any(|other| other == name);
+            notes.extend(siblings(&target, &names.iter().copied().filter(inputs).collect::<Vec<_>>()));
         }
         Self { target, drop, ..self.clone() }
     }

@@ -58,14 +58,7 @@ fn named(metrics: &Metrics) -> Vec<(String, f64)> {
                 .map(|(name, value)| (name.to_owned(), value)),
         );
     }
-    for target in &metrics.per_target {
-        let score = match (&target.errors, &target.scores) {
-            (Some(errors), _) => Some(("rmse", errors.rmse)),
-            (None, Some(scores)) => Some(("accuracy", scores.accuracy)),
-            (None, None) => None,
-        };
-        named.extend(score.map(|(name, value)| (format!("{name} {}", target.target), value)));
-    }
+    named.extend(metrics.scores_of_targets());
     if let Some(classification) = &metrics.classification {
         named.push(("accuracy".to_owned(), classification.accuracy));
         named.push(("nll".to_owned(), classification.nll));

@@ -12,6 +12,7 @@ mod palette;
 mod rivals;
 mod runs;
 mod scales;
+mod targets;
 mod usage;
 
 pub use axis::Scale;

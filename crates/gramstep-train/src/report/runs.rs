@@ -6,6 +6,7 @@ use gramstep::{Device, Scalar};
 
 use super::judgement::Judgement;
 use super::rivals::rivals;
+use super::targets::targets;
 use super::{Chart, Page, Scale, usage};
 use crate::data::Problem;
 use crate::error::{Error, Result};
@@ -123,8 +124,12 @@ fn page(runs: &[Shown], told: Told<'_>) -> Result<String> {
     page.note(concat!("Report by gramstep ", env!("CARGO_PKG_VERSION")));
     summary(&mut page, runs, told.failures);
     for run in runs {
+        page.folded(&format!("All settings of {}", run.name), &run.config);
+    }
+    for run in runs {
         if let Some(report) = &run.history.report {
             rivals(&mut page, &run.name, report);
+            targets(&mut page, &run.name, report)?;
         }
     }
     if runs.iter().any(|run| !run.history.epochs.is_empty()) {
@@ -168,10 +173,6 @@ fn page(runs: &[Shown], told: Told<'_>) -> Result<String> {
     }
     if !runs.iter().all(Shown::is_of_a_kernel) {
         page.paragraph(usage::NETWORK).code(usage::NUMPY);
-    }
-    page.heading("Configuration");
-    for run in runs {
-        page.note(&run.name).code(&run.config);
     }
     Ok(page.finish())
 }
@@ -315,15 +316,30 @@ fn distances(page: &mut Page, runs: &[Shown]) -> Result<()> {
     Ok(())
 }
 
-/// The learning rates that were tried.
+/// The settings that were tried.
 fn tuning(page: &mut Page, trials: &[Trial]) {
     if trials.is_empty() {
         return;
     }
     let loss = |trial: &Trial| trial.validation_loss.map_or_else(|| "diverged".to_owned(), number);
-    let row = |trial: &Trial| vec![trial.optimizer.to_string(), number(trial.learning_rate), loss(trial)];
-    page.note("Learning rates that were tried before, in runs of a fifth of the time and epochs.");
-    page.table(&["method", "learning rate", "validation loss"], &trials.iter().map(row).collect::<Vec<_>>());
+    let row = |trial: &Trial| {
+        let damping = trial.damping.map_or_else(|| "–".to_owned(), |damping| damping.to_string());
+        let share = format!("{:.0} %", 100.0 * trial.share);
+        let [rate, momentum] = [trial.learning_rate, trial.momentum].map(number);
+        vec![trial.optimizer.to_string(), rate, momentum, damping, trial.schedule.to_string(), share, loss(trial)]
+    };
+    let cost = number(trials.iter().map(|trial| trial.share).sum());
+    page.heading("Settings that were tried before").note(&format!(
+        "{} runs, as long together as {cost} of those above; in each round every setting got the same share, and a third went \
+         on. Shown is the last round of each.",
+        trials.len()
+    ));
+    let last = |trial: &&Trial| {
+        let same = |other: &&Trial| other.optimizer == trial.optimizer;
+        trial.share >= trials.iter().filter(same).map(|other| other.share).fold(0.0, f64::max)
+    };
+    let header = ["method", "learning rate", "momentum", "damping", "schedule", "share", "validation loss"];
+    page.table(&header, &trials.iter().filter(last).map(row).collect::<Vec<_>>());
 }
 
 type Lines = Vec<(String, Vec<(f64, f64)>)>;

@@ -77,7 +77,7 @@ pub struct Comparison {
     pub schema_version: u32,
     /// One entry a method, in the order asked for.
     pub runs: Vec<Entry>,
-    /// The learning rates that were tried before.
+    /// The settings that were tried before.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub trials: Vec<Trial>,
 }
@@ -98,8 +98,8 @@ impl Comparison {
 
 /// Trains each method from the same initial parameters with the same split. A method that diverges is an entry of the
 /// result, not an error; so is one that fails after another one is done, which is not lost by that. Each method goes on until the time limit, unless epochs or patience are set. With `out`, each
-/// run is kept in `OUT/METHOD`, and `OUT/report.html` lays them over each other. With `tune`, the learning rates of SGD
-/// and Adam are searched before, by the validation loss.
+/// run is kept in `OUT/METHOD`, and `OUT/report.html` lays them over each other. With `tune`, learning rate, momentum, damping
+/// and schedule of every method are searched before, by the validation loss.
 ///
 /// # Errors
 /// When the configuration or the data are wrong, or a file cannot be written.
@@ -128,13 +128,13 @@ pub fn compare(
         check_output(page, &config.sources())?;
     }
     let problem = load(&config, None, observer)?;
-    let (damping, threads, rate) = (config.damping, config.threads, config.learning_rate);
+    let (damping, threads, decay) = (config.damping, config.threads, config.weight_decay);
     let mut trials = Vec::new();
     let mut runs = Vec::with_capacity(optimizers.len());
     let of = |optimizer: OptimizerName| Config {
         optimizer: Some(optimizer),
         damping: damping.filter(|_| optimizer == OptimizerName::GramGaussNewton),
-        learning_rate: rate,
+        weight_decay: decay.filter(|_| optimizer != OptimizerName::GramGaussNewton),
         ..config.clone()
     };
     // Wrong use is found before the work of the first method.
@@ -149,10 +149,10 @@ pub fn compare(
         let folder = out.map(|out| out.join(optimizer.to_string()));
         let keep = folder.as_deref().map_or(Keep::Nothing, Keep::Folder);
         let mut train = || {
-            if tune && optimizer != OptimizerName::GramGaussNewton {
+            if tune {
                 let mut trial = |config: &Config| fit(config, Keep::Nothing, &mut Silent);
-                let rate = tune::learning_rate(&config, &settings, &mut trial, stop, observer, &mut trials)?;
-                config.learning_rate = Some(rate);
+                let of = (&settings, problem.train.rows());
+                tune::tune(&mut config, of, &mut trial, stop, observer, &mut trials)?;
             }
             fit(&config, keep, observer)
         };
@@ -165,10 +165,10 @@ pub fn compare(
                 }
             }
             Err(error) => {
-                let diverged = error.is_divergence().then(|| match error {
-                    Error::NonFinite { step, epoch, .. } => Place { step, epoch },
-                    _ => Place { step: 0, epoch: 0 },
-                });
+                let diverged = match error {
+                    Error::NonFinite { step, epoch, .. } => Some(Place { step, epoch }),
+                    ref error => error.is_divergence().then_some(Place { step: 0, epoch: 0 }),
+                };
                 if runs.is_empty() && diverged.is_none() {
                     return Err(error);
                 }

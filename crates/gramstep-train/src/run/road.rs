@@ -92,6 +92,21 @@ impl<T: Scalar> Assignment<'_, T> {
         }
     }
 
+    /// The error of networks that diverged, whose best parameters are kept.
+    fn lost(&self, failure: Error, fitted: Fitted<T>, known: Option<Known>, kept: &Kept) -> Error {
+        let (problem, of) = (self.problem, (fitted.name, fitted.ridge));
+        let has_best = fitted.fit.best_epoch.is_some();
+        let predictor = Predictor::new(fitted.learned, of, &problem.preprocessing, &problem.hash, known);
+        let path = if has_best { kept.model(&predictor) } else { Ok(None) };
+        match (path, failure) {
+            (Ok(path), Error::NonFinite { step, epoch, what, .. }) => {
+                Error::NonFinite { step, epoch, what, kept: path }
+            }
+            (Err(error), _) => error,
+            (Ok(_), failure) => failure,
+        }
+    }
+
     /// Judges what was fitted and keeps it.
     fn finish(
         &self,
@@ -105,15 +120,21 @@ impl<T: Scalar> Assignment<'_, T> {
             let remembers = networks && problem.preprocessing.targets.has_residuals();
             remembers.then(|| Known::of(problem, fitted.circular, plan.seed())).transpose()
         };
-        if let Some(failure) = fitted.fit.failure.take() {
-            let (problem, known) = (self.problem, known(self.problem, &fitted)?);
-            let of = (fitted.name, fitted.ridge);
-            let predictor = Predictor::new(fitted.learned, of, &problem.preprocessing, &problem.hash, known);
-            let path = if fitted.fit.best_epoch.is_some() { kept.model(&predictor)? } else { None };
-            return Err(kept_in(failure, path));
+        let mut failure = fitted.fit.failure.take();
+        if let Some(failure) = failure.take_if(|_| plan.candidates() == Candidates::NETWORKS) {
+            let known = known(self.problem, &fitted)?;
+            return Err(self.lost(failure, fitted, known, &kept));
         }
         let winner = decide(self, plan, fitted, observer)?;
         let Winner { fitted, unseen, candidates, unbounded, errors, is_trained } = winner;
+        if let Some(failure) = failure {
+            if is_trained && !matches!(fitted.learned, Learned::Combination(_)) {
+                let known = known(self.problem, &fitted)?;
+                return Err(self.lost(failure, fitted, known, &kept));
+            }
+            observer
+                .note(&format!("the networks diverged ({failure}); what was tried beside them takes their place"))?;
+        }
         let problem =
             if unbounded { Cow::Owned(self.problem.clone().without_bounds()) } else { Cow::Borrowed(self.problem) };
         let preprocessing = &problem.preprocessing;
@@ -168,14 +189,6 @@ impl<T: Scalar> Assignment<'_, T> {
             }
         }
         Ok(Learnt { predictor, report, config })
-    }
-}
-
-/// Names the file with the best parameters in an error about non-finite numbers.
-fn kept_in(error: Error, path: Option<std::path::PathBuf>) -> Error {
-    match error {
-        Error::NonFinite { step, epoch, what, .. } => Error::NonFinite { step, epoch, what, kept: path },
-        other => other,
     }
 }
 

@@ -4,8 +4,9 @@
 pub mod adversarial;
 mod again;
 mod averaging;
-mod batches;
+pub(crate) mod batches;
 pub(crate) mod checkpoint;
+mod clock;
 mod course;
 pub(crate) mod ensemble;
 mod far;

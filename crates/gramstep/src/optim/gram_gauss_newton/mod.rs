@@ -50,6 +50,8 @@ use crate::view::Matrix;
 #[derive(Clone, Debug)]
 pub struct GramGaussNewton<T> {
     config: GramGaussNewtonConfig,
+    /// On η, from outside.
+    factor: f64,
     step: u64,
     /// F of adaptive damping.
     adaptive: f64,
@@ -104,7 +106,7 @@ impl<T: Scalar> GramGaussNewton<T> {
             Damping::Adaptive(adaptive) => adaptive.initial,
             Damping::Relative(_) | Damping::Absolute(_) => 0.0,
         };
-        Ok(Self { config, step: 0, adaptive, momentum: None, updates: 0.0 })
+        Ok(Self { config, factor: 1.0, step: 0, adaptive, momentum: None, updates: 0.0 })
     }
 
     /// Changes κ from the next step on.
@@ -240,7 +242,7 @@ impl<T: Scalar> GramGaussNewton<T> {
     /// η of this step: the schedule's, corrected for the start of the momentum, cut to the largest step norm and
     /// the largest change of the outputs.
     fn length(&self, system: &System<'_, '_, T>, proposal: &Proposal, reach: Option<f64>) -> Result<f64> {
-        let mut length = self.config.learning_rate * self.config.schedule.factor(self.step);
+        let mut length = self.config.learning_rate * self.config.schedule.factor(self.step) * self.factor;
         if self.config.momentum > 0.0 {
             let power = self.config.momentum.powf(2.0 * (self.updates + 1.0));
             length /= (1.0 - power).sqrt();
@@ -398,6 +400,10 @@ fn relative(damping: f64, mean_diagonal: f64) -> Option<f64> {
 impl<T: Scalar> Optimizer<T> for GramGaussNewton<T> {
     fn name(&self) -> &'static str {
         "gram-gauss-newton"
+    }
+
+    fn set_factor(&mut self, factor: f64) {
+        self.factor = factor;
     }
 
     fn step(&mut self, model: &mut Model<T>, batch: &Batch<'_, T>) -> Result<StepInfo> {
