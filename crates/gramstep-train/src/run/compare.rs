@@ -201,3 +201,54 @@ fn learn<T: gramstep::Scalar>(
     let assignment = Assignment { exact_train_loss: true, ..Assignment::new(&problem, config, stop.into()) };
     Ok(assignment.learn(keep, observer)?.report)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+    use crate::outcome::event::Silent;
+
+    fn compared(given: &[(&str, &str)], methods: &[OptimizerName], out: Option<&Path>) -> Result<Comparison> {
+        let mut config = Config { data: Some("builtin:diabetes".to_owned()), ..Config::default() };
+        for (name, value) in [("model", "mlp:64,64:relu"), ("batch-size", "full"), ("epochs", "3")].iter().chain(given)
+        {
+            config.set(name, value).unwrap();
+        }
+        compare(&config, methods, false, out, &AtomicBool::new(false), &mut Silent)
+    }
+
+    #[test]
+    fn methods_that_diverge_are_entries_with_their_step_and_the_page_is_written() {
+        let parent = tempfile::tempdir().unwrap();
+        let out = parent.path().join("kept");
+        let wild = [("learning-rate", "1e6"), ("precision", "f32")];
+        let methods = [OptimizerName::Sgd, OptimizerName::Adam];
+        let of = compared(&wild, &methods, Some(&out)).unwrap();
+        for (entry, method) in of.runs.iter().zip(methods) {
+            let Entry::Failed { optimizer, diverged: Some(place), run: Some(run), .. } = entry else {
+                panic!("{entry:?}")
+            };
+            assert_eq!(*optimizer, method);
+            assert!(place.step > 0 && place.epoch > 0);
+            assert!(Path::new(run).join("record.jsonl").is_file());
+        }
+        assert!(!of.has_failed());
+        let page = std::fs::read_to_string(out.join("report.html")).unwrap();
+        assert_eq!(page.matches("is not finite").count(), 2);
+        let json = serde_json::to_value(&of).unwrap();
+        assert!(json["runs"][1]["step"].as_u64() > Some(0) && json["runs"][1]["error"].is_string(), "{json}");
+    }
+
+    #[test]
+    fn a_method_that_diverges_leaves_the_others_and_wrong_use_is_an_error() {
+        let of = compared(&[("momentum", "0.9"), ("learning-rate", "1e3")], &OptimizerName::ALL[1..], None).unwrap();
+        assert_eq!(of.runs.len(), 3);
+        let wrong = compared(&[("weight-decay", "0.1"), ("ridge", "1")], &[OptimizerName::Adam], None);
+        assert!(matches!(wrong, Err(Error::Conflict { .. })));
+        // Gram-Gauss-Newton has a ridge in its place, and is compared without it.
+        let both = [OptimizerName::GramGaussNewton, OptimizerName::AdamW];
+        assert!(
+            compared(&[("weight-decay", "0.1")], &both, None).unwrap().runs.iter().all(|run| run.report().is_some())
+        );
+    }
+}

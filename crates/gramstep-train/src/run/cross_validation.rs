@@ -148,3 +148,49 @@ fn csv(rows: impl Iterator<Item = Vec<String>>) -> Option<Vec<u8>> {
     }
     writer.into_inner().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::table_of;
+    use crate::outcome::event::Event;
+
+    /// Five folds of a table of which one row has a huge input.
+    fn folds(given: &[(&str, &str)]) -> (Result<Option<CrossValidation>>, String) {
+        let row = |i: i32| {
+            format!("{},{}\n", if i == 17 { "1e38".to_owned() } else { i.to_string() }, (f64::from(i) / 9.0).sin())
+        };
+        let table = table_of(&format!("a,y\n{}", (0..50).map(row).collect::<String>()));
+        let mut config = Config { data: Some("csv:t".to_owned()), threads: Some(2), ..Config::default() };
+        let own = [("model", "mlp:4:quadratic-relu"), ("input-bounds", "none"), ("precision", "f32"), ("epochs", "3")];
+        for (name, value) in own.iter().chain(given) {
+            config.set(name, value).unwrap();
+        }
+        let (never, mut told) = (AtomicBool::new(false), String::new());
+        let mut hear = |event: &Event<'_>| {
+            if let Event::Note(note) = event {
+                told += note;
+            }
+            Ok(())
+        };
+        let folds = cross_validate(&config, &table, 5, Precision::F32, (&never).into(), &mut hear);
+        (folds, told)
+    }
+
+    #[test]
+    fn a_fold_that_diverges_has_no_scores_and_the_others_have() {
+        let (found, told) = folds(&[]);
+        let of = found.unwrap().unwrap();
+        assert_eq!((of.folds.folds, of.folds.diverged.len()), (4, 1), "{told}");
+        assert!(of.folds.scores.iter().all(|score| score.values.len() == 4 && score.mean.is_finite()));
+        assert!(told.contains("diverged and has no scores"), "{told}");
+        let lines = String::from_utf8(of.predictions.unwrap()).unwrap().lines().count();
+        assert_eq!(lines, 1 + 40);
+    }
+
+    #[test]
+    fn folds_that_all_diverge_are_an_error() {
+        let (found, _) = folds(&[("optimizer", "sgd"), ("learning-rate", "1e30")]);
+        assert!(found.unwrap_err().is_divergence());
+    }
+}
