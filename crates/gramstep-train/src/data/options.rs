@@ -148,3 +148,46 @@ impl DataOptions {
         self.test.clone().or_else(own)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{Problem, table_of};
+
+    fn names(list: &[&str]) -> Vec<String> {
+        list.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    #[test]
+    fn targets_are_ranges_and_patterns_and_what_is_called_like_them_is_said() {
+        let row = |i: usize| format!("{i},{},{},{},{}\n", i % 3, i % 5, i % 7, i % 4);
+        let table = table_of(&format!("size,x0,y0,x1,y1\n{}", (0..40).map(row).collect::<String>()));
+        let of = |target: &[&str], drop: &[&str]| {
+            let (target, drop) = (names(target), names(drop));
+            let options = DataOptions { target, drop, ..DataOptions::of("csv:t".parse().unwrap()) };
+            Problem::of_table(&table, &options).unwrap()
+        };
+        let problem = of(&["x0..x1"], &[]);
+        assert_eq!(problem.preprocessing.targets.columns(), ["x0", "x1"]);
+        let said = |problem: &Problem| problem.notes.join("\n").contains("called like the targets");
+        assert!(said(&problem), "{:?}", problem.notes);
+        let problem = of(&["x*"], &["y0..y1"]);
+        assert_eq!(problem.preprocessing.targets.columns(), ["x0", "x1"]);
+        assert_eq!(problem.preprocessing.inputs.names(), ["size"]);
+        assert!(!said(&problem) && !said(&of(&["x*", "y*"], &[])));
+    }
+
+    #[test]
+    fn targets_that_data_come_with_are_no_inputs_where_some_are_learned() {
+        let row = |i: usize| format!("{i},{},{}\n", i % 3, i % 5);
+        let mut table = table_of(&format!("a,first,second\n{}", (0..40).map(row).collect::<String>()));
+        table.targets = names(&["first", "second"]);
+        let mut options = DataOptions { target: names(&["first"]), ..DataOptions::of("csv:t".parse().unwrap()) };
+        let problem = Problem::of_table(&table, &options).unwrap();
+        assert_eq!(problem.preprocessing.inputs.names(), ["a"]);
+        assert!(problem.notes.iter().any(|note| note.starts_with("`second` is a target of these data too")));
+        options.reading.types = super::super::TypedColumn::list(&names(&["second=number"])).unwrap();
+        let problem = Problem::of_table(&table, &options).unwrap();
+        assert_eq!(problem.preprocessing.inputs.names(), ["a", "second"]);
+    }
+}

@@ -162,7 +162,7 @@ mod tests {
         };
         let table = table_of(&format!("a,y\n{}", (0..50).map(row).collect::<String>()));
         let mut config = Config { data: Some("csv:t".to_owned()), threads: Some(2), ..Config::default() };
-        let own = [("model", "mlp:4:quadratic-relu"), ("input-bounds", "none"), ("precision", "f32"), ("epochs", "3")];
+        let own = [("model", "mlp:16:quadratic-relu"), ("input-bounds", "none"), ("validation", "0"), ("epochs", "3")];
         for (name, value) in own.iter().chain(given) {
             config.set(name, value).unwrap();
         }

@@ -166,7 +166,7 @@ pub(crate) fn tune(
 /// So much of a number of epochs; at least one.
 fn part(epochs: usize, share: f64) -> usize {
     #[allow(clippy::cast_sign_loss)] // both are above 0
-    let part = (epochs as f64 * share).ceil() as usize;
+    let part = (epochs as f64 * share - 1e-9).ceil() as usize;
     part.max(1)
 }
 

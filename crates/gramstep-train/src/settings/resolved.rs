@@ -311,4 +311,19 @@ mod tests {
         config.damping = Some(DampingChoice::Fixed(0.1));
         assert!(Settings::resolve(&config, &problem).unwrap_err().is_usage());
     }
+
+    #[test]
+    fn the_rows_of_a_step_follow_from_what_it_has_to_solve() {
+        let config = Config { data: Some("csv:t".to_owned()), ..Config::default() };
+        let rows = |outputs: usize, image: Option<Geometry>| {
+            let (samples, rows, task) = (20_000, 22_000, Task::Regression);
+            let facts = Facts { samples, rows, outputs, task, validation: true, validation_share: 0.1, image };
+            Settings::complete(&config, facts, &[]).unwrap().batch_size
+        };
+        let image = Some(Geometry::new(32, 32, 1));
+        for (outputs, table, images) in [(1, 512, 128), (10, 51, 128), (64, 32, 32), (136, 15, 15), (5000, 8, 8)] {
+            assert_eq!(rows(outputs, None), BatchSize::Rows(table), "{outputs}");
+            assert_eq!(rows(outputs, image), BatchSize::Rows(images), "{outputs}");
+        }
+    }
 }
