@@ -2,6 +2,7 @@
 
 use gramstep::kernel::LinearisedModel;
 use gramstep::model::{Parameterization, Shape};
+use gramstep::model::Convolution;
 use gramstep::{Activation, Architecture, Device, Model, Specification};
 use pyo3::exceptions::{PyKeyError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -169,7 +170,8 @@ impl PyModel {
             other => return Err(PyValueError::new_err(format!("pool is 'mean' or 'max', not {other:?}"))),
         };
         let activation = self::activation(activation)?;
-        let architecture = Architecture::Cnn { channels, activation, max_pools, dense };
+        let convolutions = channels.into_iter().map(Convolution::new).collect();
+        let architecture = Architecture::Cnn { convolutions, activation, max_pools, dense };
         let specification = architecture.specification(image(image_shape), outputs);
         Ok(Self { network: Network::build(specification, seed, dtype, threads)? })
     }

@@ -28,7 +28,8 @@ pub(crate) struct Compare {
     #[arg(long, value_name = "NAME,..", value_delimiter = ',', value_parser = parse::<OptimizerName>,
           default_value = "gram-gauss-newton,adam", help_heading = "Method")]
     optimizers: Vec<OptimizerName>,
-    /// Search the learning rates of sgd and adam by the validation loss before: short runs of a fifth of the time each
+    /// Search learning rate, momentum, damping and schedule of every method by the validation loss before: some 27 settings in
+    /// rounds that take as long as a run each, of which there are three or four; what is given stays
     #[arg(long, help_heading = "Method")]
     tune: bool,
     /// Keep every run in a folder of this one [default: keep nothing]

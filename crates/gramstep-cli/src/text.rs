@@ -7,6 +7,7 @@ use gramstep_train::format::text::{count, number, seconds};
 use gramstep_train::outcome::metrics::{Metrics, RegressionMetrics};
 use gramstep_train::outcome::{Candidate, FoldScore, KernelFit, Report};
 use gramstep_train::run::compare::{Comparison, Entry};
+use gramstep_train::run::forecast::Forecast;
 use gramstep_train::run::info::{ProgramInfo, RunInfo};
 use gramstep_train::run::system::SystemInfo;
 use gramstep_train::training::adversarial::Unit;
@@ -46,14 +47,7 @@ fn entries(metrics: &Metrics) -> Vec<(String, f64)> {
         entries.push(("mae".to_owned(), *mae));
         entries.push(("r2".to_owned(), r2.unwrap_or(f64::NAN)));
     }
-    for target in &metrics.per_target {
-        let (name, value) = match (&target.errors, &target.scores) {
-            (Some(errors), _) => ("rmse", errors.rmse),
-            (None, Some(scores)) => ("accuracy", scores.accuracy),
-            (None, None) => continue,
-        };
-        entries.push((format!("{name} {}", target.target), value));
-    }
+    entries.extend(metrics.scores_of_targets());
     if let Some(classification) = &metrics.classification {
         if let Some(labels) = &classification.labels {
             entries.push(("all right".to_owned(), labels.subset_accuracy));
@@ -183,7 +177,9 @@ pub(crate) fn report(report: &Report) -> String {
     if let Some(folds) = &report.cross_validation {
         let score = |score: &FoldScore| format!("{} {} ± {}", score.name, number(score.mean), number(score.deviation));
         let scores: Vec<String> = folds.scores.iter().map(score).collect();
-        let _ = writeln!(text, "\nmean ± deviation of {} folds: {}", folds.folds, scores.join(", "));
+        let diverged: Vec<String> = folds.diverged.iter().map(usize::to_string).collect();
+        let without = if diverged.is_empty() { String::new() } else { format!(" (diverged: {})", diverged.join(", ")) };
+        let _ = writeln!(text, "\nmean ± deviation of {} folds{without}: {}", folds.folds, scores.join(", "));
     }
     if let Some(run) = &report.run {
         let _ = write!(text, "\nkept in {run}\n");
@@ -250,7 +246,8 @@ pub(crate) fn comparison(comparison: &Comparison) -> String {
         value.map_or_else(|| "-".to_owned(), number)
     };
     let header = ["", "epochs", "train loss", "validation", "test", if regression { "test rmse" } else { "accuracy" }];
-    let mut rows = vec![header.map(str::to_owned).to_vec()];
+    let shown = if done().next().is_some() { header.len() } else { 2 };
+    let mut rows = vec![header[..shown].iter().map(|&cell| cell.to_owned()).collect()];
     let mut failures = String::new();
     for run in &comparison.runs {
         match run {
@@ -265,8 +262,9 @@ pub(crate) fn comparison(comparison: &Comparison) -> String {
                     quality(report.test.as_ref()),
                 ]);
             }
-            Entry::Failed { optimizer, error, .. } => {
-                rows.push(vec![optimizer.to_string(), "failed".to_owned()]);
+            Entry::Failed { optimizer, error, diverged, .. } => {
+                let how = if diverged.is_some() { "diverged" } else { "failed" };
+                rows.push(vec![optimizer.to_string(), how.to_owned()]);
                 let _ = writeln!(failures, "{optimizer}: {error}");
             }
             _ => {}
@@ -287,7 +285,9 @@ pub(crate) fn comparison(comparison: &Comparison) -> String {
     }
     text.push_str(&table(&rows));
     text.push_str(&failures);
-    text.push_str("\ntrain loss: lowest reached; the others: at the lowest\nvalidation loss\n");
+    if done().next().is_some() {
+        text.push_str("\ntrain loss: lowest reached; the others: at the lowest\nvalidation loss\n");
+    }
     text
 }
 
@@ -311,6 +311,33 @@ pub(crate) fn system(info: &SystemInfo) -> String {
         let _ = writeln!(text, "{name:<9}  {value}");
     }
     text
+}
+
+/// What `train --dry-run` prints.
+pub(crate) fn forecast(forecast: &Forecast) -> String {
+    let gigabytes = |bytes: usize| format!("{:.2}", bytes as f64 / 1e9);
+    let memory = forecast.memory;
+    let networks = if forecast.ensemble > 1 { format!("{} networks ", forecast.ensemble) } else { String::new() };
+    format!(
+        "{networks}{}, {} parameters, {}\n{} training rows, {} steps an epoch of {} rows\n\
+         memory  {} GB: data {}, network and optimiser {}, step {}, its system {}\n\
+         time    {} a step, {} an epoch with judging; {} epochs take at most {} h\n",
+        forecast.model,
+        count(forecast.parameters),
+        forecast.precision,
+        count(forecast.rows),
+        count(forecast.steps_per_epoch),
+        count(forecast.batch_rows),
+        gigabytes(memory.sum()),
+        gigabytes(memory.data),
+        gigabytes(memory.network),
+        gigabytes(memory.step),
+        gigabytes(memory.system),
+        seconds(forecast.seconds_per_step),
+        seconds(forecast.seconds_per_epoch),
+        count(forecast.epochs),
+        number(forecast.hours),
+    )
 }
 
 /// What `info` prints.

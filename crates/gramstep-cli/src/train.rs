@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use gramstep_train::outcome::event::{Event, Observer};
+use gramstep_train::run::forecast::foretell;
 use gramstep_train::run::{Keep, finish, resume, train};
 use gramstep_train::training::processes::Processes;
 
@@ -29,6 +30,9 @@ pub(crate) struct Train {
     /// With --resume: make no more steps, write model and report of what was done by the last checkpoint
     #[arg(long, requires = "resume")]
     finish: bool,
+    /// Read the data, time a few steps and foretell memory and time of the run; nothing is kept
+    #[arg(long, conflicts_with_all = ["out", "resume"])]
+    dry_run: bool,
     /// As one of the processes that mpirun started: mpirun -n 4 gramstep train --distributed ..; each steps on its share
     /// of every batch. All of them read the data; the first one writes. See SCALING.md
     #[cfg(feature = "mpi")]
@@ -52,6 +56,13 @@ impl Train {
 
     fn train(self, ending: &Ending, processes: Processes<'_>) -> Result {
         let config = self.options.config()?;
+        if self.dry_run {
+            let forecast = foretell(&config, &mut Progress::new(self.talk.quiet))?;
+            ending.over();
+            let text = if self.talk.json { text::json(&forecast)? + "\n" } else { text::forecast(&forecast) };
+            streams::print(&text)?;
+            return Ok(Outcome::Done);
+        }
         let keep = self.out.as_deref().map_or(Keep::Fresh, Keep::Folder);
         let mut progress = Progress::new(self.talk.quiet);
         let mut watch = |event: &Event<'_>| {

@@ -19,7 +19,7 @@ fn points(rows: usize, shift: f64) -> Result<Dataset<f64>> {
     Dataset::new(x, Matrix::from_vec(rows, 1, y)?)
 }
 
-pub fn main() -> Result<()> {
+pub(crate) fn main() -> Result<()> {
     let (train, validation) = (points(60, 0.0)?, points(29, 0.01)?);
     let mut model = Model::mlp(&[2, 64, 1], Activation::Tanh).seed(1).build()?;
     // On a full batch the damping follows how well the linearised network predicts.

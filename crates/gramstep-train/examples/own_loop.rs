@@ -9,7 +9,7 @@ use gramstep_train::settings::BatchSize;
 use gramstep_train::training::batches::batches;
 use gramstep_train::{Predictor, Result};
 
-pub fn main() -> Result<()> {
+pub(crate) fn main() -> Result<()> {
     // Numbers in units of their own: the problem standardises and splits them, and the run remembers how.
     let x = Matrix::from_fn(120, 1, |i, _| 20.0 + i as f64 / 4.0);
     let y = Matrix::from_fn(120, 1, |i, _| 1000.0 + 200.0 * (x[(i, 0)] / 5.0).sin());

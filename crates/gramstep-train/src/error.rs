@@ -477,6 +477,12 @@ impl Error {
         Some(fixed.to_owned())
     }
 
+    /// Whether a training left the finite numbers: its own end, and none of what is tried beside it.
+    #[must_use]
+    pub fn is_divergence(&self) -> bool {
+        matches!(self, Self::NonFinite { .. } | Self::Core(gramstep::Error::NonFinite { .. }))
+    }
+
     /// Whether the command was given wrongly, rather than its work having failed.
     #[must_use]
     pub fn is_usage(&self) -> bool {

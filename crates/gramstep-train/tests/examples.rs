@@ -1,7 +1,5 @@
 //! The examples run, each to its own assertions, and are short enough to be read.
 
-#![allow(unreachable_pub, reason = "`main` of an example is called from here")]
-
 use std::path::Path;
 
 #[path = "../examples/own_data.rs"]

@@ -31,16 +31,58 @@ fn a_method_that_diverges_is_an_entry_and_not_an_error() {
 }
 
 #[test]
-fn tuning_tries_learning_rates_for_first_order_methods_alone_and_shows_them() {
+fn all_methods_may_diverge_and_the_table_and_the_page_say_where() {
+    let bench = Bench::new();
+    let options =
+        "--optimizers sgd,adam --learning-rate 1e6 --batch-size full --precision f32 --epochs 3 --model mlp:64,64:relu";
+    let run = bench.run(&format!("compare --data builtin:diabetes {options} --out kept"));
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    for method in ["sgd", "adam"] {
+        let lines: Vec<&str> = run.stdout.lines().filter(|line| line.starts_with(method)).collect();
+        assert!(lines[0].ends_with("diverged") && lines[1].contains(": step "), "{}", run.stdout);
+        assert!(bench.path(&format!("kept/{method}/record.jsonl")).is_file());
+    }
+    let page = std::fs::read_to_string(bench.path("kept/report.html")).unwrap();
+    assert!(page.contains("came to no end") && page.matches("is not finite").count() == 2);
+    let result = bench.json(&format!("compare --data builtin:diabetes {options} --json --quiet"));
+    let runs = result["runs"].as_array().unwrap();
+    assert!(runs.iter().all(|run| run["step"].as_u64() > Some(0) && run["epoch"].as_u64() > Some(0)), "{runs:?}");
+}
+
+#[test]
+fn tuning_tries_the_same_number_of_settings_for_every_method_and_shows_them() {
     let bench = Bench::new();
     bench.write("t.csv", smooth_table(80));
-    let options = "--model mlp:8:tanh --optimizers gram-gauss-newton,sgd --epochs 5 --tune --out kept";
+    let options = "--model mlp:8:tanh --optimizers gram-gauss-newton,sgd --batch-size 16 --epochs 3 --tune --out kept";
     let result = bench.json(&format!("compare --data t.csv {options} --json --quiet"));
     let trials = result["trials"].as_array().unwrap();
-    assert!(trials.len() >= 5 && trials.iter().all(|trial| trial["optimizer"] == "sgd"), "{trials:?}");
+    let of = |name: &str| trials.iter().filter(|trial| trial["optimizer"] == name).count();
+    assert!(of("gram-gauss-newton") >= 39 && of("sgd") >= 39, "{trials:?}");
+    assert!(trials.iter().any(|trial| trial["schedule"] == "cosine"));
     let page = std::fs::read_to_string(bench.path("kept/report.html")).unwrap();
-    for text in ["Learning rates that were tried", "Test loss over time", "until a training loss was reached"] {
+    for text in ["Settings that were tried", "Test loss over time", "until a training loss was reached"] {
         assert!(page.contains(text), "{text}");
     }
     bench.fails(&format!("compare --data t.csv {options}2 --validation 0"), 2, &["give --validation"]);
+}
+
+#[test]
+fn adamw_is_adam_with_weight_decay_and_gram_gauss_newton_has_a_ridge_instead() {
+    let bench = Bench::new();
+    bench.write("t.csv", smooth_table(80));
+    let run = |method: &str| {
+        let options = format!("--model mlp:8:tanh --optimizer {method} --epochs 5 --seed 3 --json --quiet --out");
+        bench.json(&format!("train --data t.csv {options} {}", method.replace(' ', "")))["train"]["loss"]
+            .as_f64()
+            .unwrap()
+    };
+    let [adamw, adam, with, without] = ["adamw", "adam", "adam --weight-decay 0.01", "adamw --weight-decay 0"].map(run);
+    assert_eq!((adamw, adam), (with, without));
+    assert_ne!(adamw, adam);
+    bench.fails("train --data t.csv --weight-decay 0.1", 2, &["--ridge"]);
+    let both = "train --data t.csv --optimizer adam --weight-decay 0.1 --ridge 1";
+    bench.fails(both, 2, &["give one of them"]);
+    let methods =
+        "--optimizers gram-gauss-newton,adamw --weight-decay 0.1 --epochs 2 --model mlp:8:tanh --json --quiet";
+    assert!(bench.json(&format!("compare --data t.csv {methods}"))["runs"][1]["train"]["loss"].is_f64());
 }

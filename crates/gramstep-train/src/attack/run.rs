@@ -166,7 +166,7 @@ fn attack_model<T: Scalar>(
     let goal = LargestLoss(&*loss);
     let rows = data.rows();
     let numbers: Vec<u64> = under.rows.iter().map(|&row| row as u64).collect();
-    let (mut robust, mut inputs) = (Vec::new(), data.inputs.cast());
+    let (mut robust, mut inputs) = (Vec::new(), data.inputs.cast().into_matrix());
     for (at, share) in SHARES.into_iter().enumerate() {
         let threat = under.threat.clone().with_radius(share * options.radius)?;
         let mut found = Matrix::zeros(rows, data.inputs.columns());

@@ -1,9 +1,9 @@
 //! The bounds of a network's inputs at work: decided, put on rows and taken off.
 
-use gramstep::{Matrix, Scalar};
+use gramstep::Scalar;
 
 use super::bounds::{Bound, decide};
-use super::{Dataset, Encoding, Inputs};
+use super::{Dataset, Encoding, Features, Inputs};
 
 impl Inputs {
     /// From columns of a row to inputs of the network, for rows stored one after another.
@@ -14,7 +14,7 @@ impl Inputs {
 
     /// Brings standardised rows within the bounds.
     pub(crate) fn bend<T: Scalar>(&self, values: &mut [T]) {
-        self.each_bound(values, Bound::apply);
+        each_bound(&self.bounds, values, Bound::apply);
     }
 
     /// ∂/∂z from ∂/∂(bounded z), in place, at standardised rows z.
@@ -29,7 +29,7 @@ impl Inputs {
 
     /// Undoes [`standardise`](Self::standardise).
     pub(crate) fn unstandardise(&self, values: &mut [f64]) {
-        self.each_bound(values, Bound::invert);
+        each_bound(&self.bounds, values, Bound::invert);
         self.standardisation.invert(values);
     }
 
@@ -37,15 +37,6 @@ impl Inputs {
     pub(super) fn input(&self, place: usize, value: f64) -> f64 {
         let z = (value - self.standardisation.mean[place]) / self.standardisation.scale[place];
         self.bounds.get(place).map_or(z, |bound| bound.apply(z))
-    }
-
-    /// Replaces the values of rows by what `f` makes of each and its bound; without bounds they stay.
-    fn each_bound<T: Scalar>(&self, values: &mut [T], f: fn(Bound, f64) -> f64) {
-        for row in values.chunks_mut(self.bounds.len().max(1)) {
-            for (value, &bound) in row.iter_mut().zip(&self.bounds) {
-                *value = T::from_f64(f(bound, value.to_f64()));
-            }
-        }
     }
 
     /// Whether the bounds are those of that number of columns, with usable numbers.
@@ -67,7 +58,7 @@ impl Inputs {
                 continue;
             }
             for at in places.take(column.encoding.measured()) {
-                let values: Vec<f64> = (0..train.rows()).map(|i| train.inputs[(i, at)].to_f64()).collect();
+                let values: Vec<f64> = (0..train.rows()).map(|i| train.inputs.number(i, at).to_f64()).collect();
                 (bounds[at], changes[at]) = decide(&values, train.weights.as_deref());
             }
         }
@@ -80,16 +71,29 @@ impl Inputs {
     }
 
     /// Brings standardised rows within the bounds, by what [`decide_bounds`](Self::decide_bounds) changed.
-    pub(super) fn bound<T: Scalar>(&self, rows: &mut Matrix<T>, changes: &[(f64, f64)]) {
-        for row in rows.as_mut_slice().chunks_mut(self.width().max(1)) {
-            for ((value, bound), (centre, scale)) in row.iter_mut().zip(&self.bounds).zip(changes) {
+    pub(super) fn bound<T: Scalar>(&self, rows: &mut Features<T>, changes: &[(f64, f64)]) {
+        let (first, rows) = rows.numbers_mut();
+        let width = rows.columns().max(1);
+        for row in rows.as_mut_slice().chunks_mut(width) {
+            for ((value, bound), (centre, scale)) in row.iter_mut().zip(&self.bounds[first..]).zip(&changes[first..]) {
                 *value = T::from_f64(bound.apply((value.to_f64() - centre) / scale));
             }
         }
     }
 
     /// Takes the bounds off rows.
-    pub(crate) fn unbound<T: Scalar>(&self, rows: &mut Matrix<T>) {
-        self.each_bound(rows.as_mut_slice(), Bound::invert);
+    pub(crate) fn unbound<T: Scalar>(&self, rows: &mut Features<T>) {
+        let (first, rows) = rows.numbers_mut();
+        let bounds = self.bounds.get(first..).unwrap_or_default();
+        each_bound(bounds, rows.as_mut_slice(), Bound::invert);
+    }
+}
+
+/// Replaces the values of rows by what `f` makes of each and its bound; without bounds they stay.
+fn each_bound<T: Scalar>(bounds: &[Bound], values: &mut [T], f: fn(Bound, f64) -> f64) {
+    for row in values.chunks_mut(bounds.len().max(1)) {
+        for (value, &bound) in row.iter_mut().zip(bounds) {
+            *value = T::from_f64(f(bound, value.to_f64()));
+        }
     }
 }

@@ -1,17 +1,25 @@
-//! What a trainer sees: matrices.
+//! What a trainer sees: inputs and targets of rows.
 
 use gramstep::{Matrix, Scalar};
 
+use super::Features;
+
 /// Inputs and targets of the same rows, preprocessed.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Dataset<T> {
-    /// n×d.
-    pub inputs: Matrix<T>,
+    /// n×d; images as bytes.
+    pub inputs: Features<T>,
     /// n×k: standardised numbers or one-hot classes.
     pub targets: Matrix<T>,
     /// A weight above 0 for every row; none where all count the same.
     pub weights: Option<Vec<f64>>,
+}
+
+impl<T: Scalar> PartialEq for Dataset<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.inputs == other.inputs && self.targets == other.targets && self.weights == other.weights
+    }
 }
 
 impl<T: Scalar> Dataset<T> {
@@ -19,7 +27,8 @@ impl<T: Scalar> Dataset<T> {
     ///
     /// # Errors
     /// If the two have different numbers of rows.
-    pub fn new(inputs: Matrix<T>, targets: Matrix<T>) -> crate::Result<Self> {
+    pub fn new(inputs: impl Into<Features<T>>, targets: Matrix<T>) -> crate::Result<Self> {
+        let inputs = inputs.into();
         if inputs.rows() != targets.rows() {
             let (expected, got) = (inputs.rows(), targets.rows());
             return Err(gramstep::Error::Shape { what: "rows of the targets", expected, got }.into());
@@ -66,6 +75,12 @@ impl<T: Scalar> Dataset<T> {
         }
     }
 
+    /// Bytes that it takes, images as long as they are not asked for as numbers.
+    pub(crate) fn bytes(&self) -> usize {
+        let weights = self.weights.as_ref().map_or(0, |weights| size_of_val(weights.as_slice()));
+        self.inputs.bytes() + size_of_val(self.targets.as_slice()) + weights
+    }
+
     /// Number of rows.
     #[must_use]
     pub fn rows(&self) -> usize {
@@ -89,11 +104,11 @@ impl<T: Scalar> Dataset<T> {
     /// # Errors
     /// If it has other columns.
     pub(crate) fn followed_by(&self, other: &Self) -> crate::Result<Self> {
-        let stack = |a: &Matrix<T>, b: &Matrix<T>| {
-            Matrix::from_vec(a.rows() + b.rows(), a.columns(), [a.as_slice(), b.as_slice()].concat())
-        };
+        let (a, b) = (&self.targets, &other.targets);
+        let targets = [a.as_slice(), b.as_slice()].concat();
+        let targets = Matrix::from_vec(a.rows() + b.rows(), a.columns(), targets)?;
         let weights = self.weights.as_ref().zip(other.weights.as_ref()).map(|(a, b)| [a.as_slice(), b].concat());
-        Self::new(stack(&self.inputs, &other.inputs)?, stack(&self.targets, &other.targets)?)?.with_weights(weights)
+        Self::new(self.inputs.followed_by(&other.inputs)?, targets)?.with_weights(weights)
     }
 
     /// The rows named by `indices`, in that order.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::encoding::{Encoding, describe, encode_category, fit_category, fit_images, fit_number, intensity};
 use super::far_mark::far_mark;
 use super::rows::Rows;
-use super::{Bound, BrokenImages, Cells, Column, DateParts, Geometry, ImageSettings, Standardisation, Table};
+use super::{Bound, BrokenImages, Cells, Column, DateParts, Features, Geometry, ImageSettings, Standardisation, Table};
 use crate::error::{Error, Result};
 use crate::format::bounded::check_numbers;
 use crate::format::date;
@@ -237,6 +237,23 @@ impl Inputs {
         notes.extend(said.map(|sentence| format!("{}: {sentence}", table.origin())));
         self.standardise(&mut values);
         Ok(Matrix::from_vec(rows.len(), width, values)?)
+    }
+
+    /// The same, of images their bytes.
+    pub(super) fn features(&self, table: &Table, rows: &[usize], notes: &mut Vec<String>) -> Result<Features<f64>> {
+        let (Some(geometry), Some(image)) = (self.geometry(), self.columns.first()) else {
+            return Ok(self.apply(table, rows, notes)?.into());
+        };
+        let Some(column) = table.column(&image.name) else { return Ok(self.apply(table, rows, notes)?.into()) };
+        let images = table.images(column, geometry)?;
+        let (pixels, mut side) = (geometry.len(), self.clone());
+        side.columns.remove(0);
+        side.bounds = self.bounds.get(pixels..).unwrap_or_default().to_vec();
+        let beside = |of: &mut Vec<f64>| of.split_off(pixels);
+        let (mut mean, mut scale) = (self.standardisation.mean.clone(), self.standardisation.scale.clone());
+        side.standardisation = Standardisation { mean: beside(&mut mean), scale: beside(&mut scale) };
+        let side = side.apply(table, rows, notes)?;
+        Ok(Features::of_images(images, rows, Standardisation { mean, scale }, side))
     }
 
     /// The rows of a table that lack a value where no training row does, and the places of their gaps in the network's

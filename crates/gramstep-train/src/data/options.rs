@@ -2,6 +2,7 @@
 
 use super::index_columns::index_columns;
 use super::reading::{ColumnType, resolved};
+use super::siblings::siblings;
 use super::{Fold, ImageSettings, Learning, Portion, ReadOptions, Source, SplitBy, Table, Task};
 
 /// Where the data are, what is learned from them, and which rows are for what.
@@ -17,7 +18,7 @@ use super::{Fold, ImageSettings, Learning, Portion, ReadOptions, Source, SplitBy
 pub struct DataOptions {
     /// Where the data are.
     pub source: Source,
-    /// The columns to learn; empty for the last one.
+    /// The columns to learn: names, ranges `x0..x67`, patterns `*_x`; empty for the last one.
     pub target: Vec<String>,
     /// The columns to leave out.
     pub drop: Vec<String>,
@@ -99,8 +100,17 @@ impl DataOptions {
     /// them: those whose type says so, those that number the rows, and the one that names the groups of the split.
     pub(super) fn of_table(&self, table: &Table, notes: &mut Vec<String>) -> Self {
         let is_column = |name: &str| table.column(name).is_some();
-        let target = resolved(&self.target, is_column);
-        let mut drop = resolved(&self.drop, is_column);
+        let names = table.column_names();
+        let target = resolved(&self.target, &names);
+        if target.len() > self.target.len() {
+            notes.push(format!(
+                "{} columns are learned, from `{}` to `{}`",
+                target.len(),
+                target[0],
+                target[target.len() - 1]
+            ));
+        }
+        let mut drop = resolved(&self.drop, &names);
         let types = &self.reading.types;
         let dropped = types.iter().filter(|typed| typed.of == ColumnType::Drop).map(|typed| typed.column.clone());
         drop.extend(dropped.filter(|name| is_column(name)));
@@ -117,6 +127,18 @@ impl DataOptions {
             notes.push(format!("`{name}` is left out: it numbers the rows; --types {name}=number keeps it"));
             drop.push(name);
         }
+        if !target.is_empty() {
+            // What the data come with as targets is no input where some of it is learned, unless the user says so.
+            let others: Vec<&String> = table.targets.iter().filter(|name| !spoken_of.contains(name)).collect();
+            if let Some(first) = others.first() {
+                let more = if others.len() > 1 { format!(" and {} more", others.len() - 1) } else { String::new() };
+                let keep = format!("--types {first}=number takes it for input");
+                notes.push(format!("`{first}`{more} is a target of these data too, and left out: {keep}"));
+            }
+            drop.extend(others.into_iter().cloned());
+            let inputs = |name: &&str| !spoken_of.iter().chain(&drop).any(|other| other == name);
+            notes.extend(siblings(&target, &names.iter().copied().filter(inputs).collect::<Vec<_>>()));
+        }
         Self { target, drop, ..self.clone() }
     }
 
@@ -124,5 +146,48 @@ impl DataOptions {
     pub(super) fn test_or_own(&self) -> Option<Portion> {
         let own = || self.source.test().map(|source| Portion::File(source.to_string().into()));
         self.test.clone().or_else(own)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{Problem, table_of};
+
+    fn names(list: &[&str]) -> Vec<String> {
+        list.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    #[test]
+    fn targets_are_ranges_and_patterns_and_what_is_called_like_them_is_said() {
+        let row = |i: usize| format!("{i},{},{},{},{}\n", i % 3, i % 5, i % 7, i % 4);
+        let table = table_of(&format!("size,x0,y0,x1,y1\n{}", (0..40).map(row).collect::<String>()));
+        let of = |target: &[&str], drop: &[&str]| {
+            let (target, drop) = (names(target), names(drop));
+            let options = DataOptions { target, drop, ..DataOptions::of("csv:t".parse().unwrap()) };
+            Problem::of_table(&table, &options).unwrap()
+        };
+        let problem = of(&["x0..x1"], &[]);
+        assert_eq!(problem.preprocessing.targets.columns(), ["x0", "x1"]);
+        let said = |problem: &Problem| problem.notes.join("\n").contains("called like the targets");
+        assert!(said(&problem), "{:?}", problem.notes);
+        let problem = of(&["x*"], &["y0..y1"]);
+        assert_eq!(problem.preprocessing.targets.columns(), ["x0", "x1"]);
+        assert_eq!(problem.preprocessing.inputs.names(), ["size"]);
+        assert!(!said(&problem) && !said(&of(&["x*", "y*"], &[])));
+    }
+
+    #[test]
+    fn targets_that_data_come_with_are_no_inputs_where_some_are_learned() {
+        let row = |i: usize| format!("{i},{},{}\n", i % 3, i % 5);
+        let mut table = table_of(&format!("a,first,second\n{}", (0..40).map(row).collect::<String>()));
+        table.targets = names(&["first", "second"]);
+        let mut options = DataOptions { target: names(&["first"]), ..DataOptions::of("csv:t".parse().unwrap()) };
+        let problem = Problem::of_table(&table, &options).unwrap();
+        assert_eq!(problem.preprocessing.inputs.names(), ["a"]);
+        assert!(problem.notes.iter().any(|note| note.starts_with("`second` is a target of these data too")));
+        options.reading.types = super::super::TypedColumn::list(&names(&["second=number"])).unwrap();
+        let problem = Problem::of_table(&table, &options).unwrap();
+        assert_eq!(problem.preprocessing.inputs.names(), ["a", "second"]);
     }
 }

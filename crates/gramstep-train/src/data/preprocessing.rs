@@ -107,6 +107,6 @@ impl Preprocessing {
     /// # Errors
     /// For a wrong set of columns and for cells that do not fit.
     pub fn dataset(&self, table: &Table, rows: &[usize], notes: &mut Vec<String>) -> Result<Dataset<f64>> {
-        Dataset::new(self.inputs.apply(table, rows, notes)?, self.targets.apply(table, rows)?)
+        Dataset::new(self.inputs.features(table, rows, notes)?, self.targets.apply(table, rows)?)
     }
 }

@@ -1,5 +1,7 @@
 //! A table as it was read: columns of numbers, of text or of images, with the line of every row for messages.
 
+use std::sync::Arc;
+
 use super::reading::resolved;
 use super::{Gap, Geometry, Images, Reading, Task, images};
 use crate::error::{Error, Result};
@@ -43,7 +45,7 @@ pub enum Cells {
     /// Text.
     Text(TextCells),
     /// Images of one size and colour.
-    Images(Images),
+    Images(Arc<Images>),
 }
 
 impl Cells {
@@ -54,7 +56,7 @@ impl Cells {
             Self::Text(text) => images::retain(&mut text.codes, keep),
             Self::Images(images) => {
                 let length = images.geometry.len();
-                images::retain(&mut images.pixels, |at| keep(at / length));
+                images::retain(&mut Arc::make_mut(images).pixels, |at| keep(at / length));
             }
         }
     }
@@ -162,12 +164,17 @@ impl Table {
         })
     }
 
-    /// Names of columns from parts of a list that was cut at commas.
+    /// The names of all columns.
+    pub(super) fn column_names(&self) -> Vec<&str> {
+        self.columns.iter().map(|column| column.name.as_str()).collect()
+    }
+
+    /// Names of columns from parts of a list that was cut at commas, ranges and patterns among them.
     ///
     /// # Errors
     /// [`Error::UnknownColumn`].
     pub(crate) fn resolve(&self, parts: &[String]) -> Result<Vec<String>> {
-        let names = resolved(parts, |name| self.column(name).is_some());
+        let names = resolved(parts, &self.column_names());
         names.iter().try_for_each(|name| self.require(name).map(|_| ()))?;
         Ok(names)
     }
@@ -182,7 +189,7 @@ impl Table {
     }
 
     /// The images of a column that has to hold images of this size and colour.
-    pub(super) fn images<'a>(&self, column: &'a Column, geometry: Geometry) -> Result<&'a Images> {
+    pub(super) fn images<'a>(&self, column: &'a Column, geometry: Geometry) -> Result<&'a Arc<Images>> {
         let reason = match &column.cells {
             Cells::Images(images) if images.geometry == geometry => return Ok(images),
             Cells::Images(images) => format!("images of {:?}, where {geometry:?} is needed", images.geometry),

@@ -140,7 +140,7 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn compute<T: Scalar>(&mut self) -> Result<Summary> {
-        let x: Matrix<T> = self.data.inputs.cast();
+        let x: Matrix<T> = self.data.inputs.cast().into_matrix();
         match &self.job.choice {
             Choice::Infinite(architecture) => {
                 let points = architecture.for_inputs(self.shape)?.kernel()?.points(&x, &self.device)?;

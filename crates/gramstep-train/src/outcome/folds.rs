@@ -8,8 +8,11 @@ use super::metrics::Metrics;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Folds {
-    /// How many folds there are.
+    /// How many folds have scores.
     pub folds: usize,
+    /// The folds, counted from 1, whose fit diverged: they have no scores.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub diverged: Vec<usize>,
     /// Each score over the folds.
     pub scores: Vec<FoldScore>,
 }
@@ -29,9 +32,9 @@ pub struct FoldScore {
 }
 
 impl Folds {
-    /// Of the metrics of each fold.
+    /// Of the metrics of each fold; of those that diverged there are none.
     #[must_use]
-    pub fn of(metrics: &[Metrics]) -> Self {
+    pub fn of(metrics: &[Metrics], diverged: Vec<usize>) -> Self {
         let names: Vec<String> =
             metrics.first().map_or_else(Vec::new, |first| named(first).into_iter().map(|(name, _)| name).collect());
         let score = |(at, name): (usize, String)| {
@@ -41,7 +44,7 @@ impl Folds {
             let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
             FoldScore { name, mean, deviation: variance.sqrt(), values }
         };
-        Self { folds: metrics.len(), scores: names.into_iter().enumerate().map(score).collect() }
+        Self { folds: metrics.len(), diverged, scores: names.into_iter().enumerate().map(score).collect() }
     }
 }
 
@@ -55,14 +58,7 @@ fn named(metrics: &Metrics) -> Vec<(String, f64)> {
                 .map(|(name, value)| (name.to_owned(), value)),
         );
     }
-    for target in &metrics.per_target {
-        let score = match (&target.errors, &target.scores) {
-            (Some(errors), _) => Some(("rmse", errors.rmse)),
-            (None, Some(scores)) => Some(("accuracy", scores.accuracy)),
-            (None, None) => None,
-        };
-        named.extend(score.map(|(name, value)| (format!("{name} {}", target.target), value)));
-    }
+    named.extend(metrics.scores_of_targets());
     if let Some(classification) = &metrics.classification {
         named.push(("accuracy".to_owned(), classification.accuracy));
         named.push(("nll".to_owned(), classification.nll));

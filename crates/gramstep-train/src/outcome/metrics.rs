@@ -9,7 +9,7 @@ use super::labels::{self, AllLabels, LabelScores, both_probabilities};
 pub(crate) use super::logits::{largest, log_sum_exp, softmax};
 use super::weighted_mean::weighted_mean;
 use crate::data::quantile::quantile;
-use crate::data::{Dataset, LossChoice, Targets, Transform};
+use crate::data::{Dataset, InRows, LossChoice, Targets, Transform};
 use crate::error::Result;
 
 /// Rows that are predicted at a time.
@@ -136,14 +136,14 @@ pub(crate) fn constant<T: Scalar>(train: &Dataset<T>, rows: usize, targets: &Tar
 }
 
 /// Outputs of a model for any number of rows, in bounded memory.
-pub(crate) fn outputs<T: Scalar>(model: &Model<T>, inputs: &Matrix<T>) -> Result<Matrix<f64>> {
+pub(crate) fn outputs<T: Scalar>(model: &Model<T>, inputs: &impl InRows<T>) -> Result<Matrix<f64>> {
     let mut values = Vec::new();
-    for start in (0..inputs.rows()).step_by(CHUNK) {
-        let end = inputs.rows().min(start + CHUNK);
-        let part = model.predict(inputs.view().row_range(start..end))?;
+    for start in (0..inputs.count()).step_by(CHUNK) {
+        let end = inputs.count().min(start + CHUNK);
+        let part = model.predict(inputs.chunk(start..end).view())?;
         values.extend(part.as_slice().iter().map(|value| value.to_f64()));
     }
-    Ok(Matrix::from_vec(inputs.rows(), model.outputs(), values)?)
+    Ok(Matrix::from_vec(inputs.count(), model.outputs(), values)?)
 }
 
 /// Judges outputs (standardised values or logits) against targets (standardised values, one-hot classes or labels). A row

@@ -14,6 +14,7 @@ pub mod metrics;
 mod predictions;
 mod report;
 mod stop_reason;
+mod targets;
 mod trial;
 mod weighted_mean;
 

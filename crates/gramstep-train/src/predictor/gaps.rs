@@ -56,9 +56,9 @@ impl Predictor {
     /// Inputs of the rows that it remembers.
     fn donors(&self) -> Option<&Matrix<f64>> {
         match self.learned() {
-            Learned::Kernel(kernel) => Some(&kernel.train().inputs),
-            Learned::Combination(combination) => Some(&combination.train.inputs),
-            Learned::F32(_) | Learned::F64(_) => self.known().map(|known| &known.rows.inputs),
+            Learned::Kernel(kernel) => Some(&*kernel.train().inputs),
+            Learned::Combination(combination) => Some(&*combination.train.inputs),
+            Learned::F32(_) | Learned::F64(_) => self.known().map(|known| &*known.rows.inputs),
         }
         .filter(|donors| donors.rows() > 0)
     }

@@ -87,7 +87,7 @@ impl KernelModel {
             }
             KernelChoice::Scaled(kind) => {
                 let (targets, threads) = (regressed(&train, task), fitting.device.threads());
-                let (x, weights) = (&train.inputs, train.weights.as_deref());
+                let (x, weights) = (&*train.inputs, train.weights.as_deref());
                 let options = ScaleOptions {
                     rows: Self::SCALE_ROWS,
                     seed: fitting.seed,
@@ -153,7 +153,7 @@ impl KernelModel {
                 Solution::Infinite(Box::new(InfiniteProcess::restore(architecture, points, rows, ridge)))
             }
             Kernel::Scaled(kernel) => {
-                let (x, c, threads) = (train.inputs.clone(), coefficients.clone(), device.threads());
+                let (x, c, threads) = (train.inputs.clone().into_matrix(), coefficients.clone(), device.threads());
                 Solution::Scaled(Box::new(ScaledRegression::restore(kernel, ridge, x, c, weights, threads)?))
             }
         };
@@ -355,7 +355,8 @@ mod tests {
             assert!((f[(0, 0)] - held_out[(row, 0)]).abs() < 1e-10);
             // Scales stay as they are.
             let ridge = scaled.ridge();
-            let refit = ScaledRegression::fit(kernel.clone(), ridge, rest.inputs, &rest.targets, None, 1).unwrap();
+            let (x, y) = (rest.inputs.into_matrix(), &rest.targets);
+            let refit = ScaledRegression::fit(kernel.clone(), ridge, x, y, None, 1).unwrap();
             assert!((refit.predict(&left_out).unwrap()[(0, 0)] - held_out_scaled[(row, 0)]).abs() < 1e-8);
         }
     }

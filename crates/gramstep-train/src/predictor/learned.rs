@@ -7,7 +7,7 @@ use gramstep::{Matrix, Model, Scalar};
 
 use super::joined::joined;
 use super::{Combination, KernelModel};
-use crate::data::{Dataset, Targets};
+use crate::data::{Dataset, InRows, Targets};
 use crate::error::{Result, outside};
 use crate::outcome::COMBINATION;
 use crate::outcome::metrics::{Metrics, measure};
@@ -130,7 +130,7 @@ impl Learned {
     ///
     /// # Errors
     /// If the inputs have another number of columns.
-    pub fn outputs<T: Scalar>(&self, inputs: &Matrix<T>) -> Result<Matrix<f64>> {
+    pub(crate) fn outputs<T: Scalar>(&self, inputs: &impl InRows<T>) -> Result<Matrix<f64>> {
         match self {
             Self::F32(networks) => by_chunks(inputs, |x| Ok(networks.predict(&x.into_type())?.into_f64())),
             Self::F64(networks) => by_chunks(inputs, |x| Ok(networks.predict(&x.into_type())?.into_f64())),
@@ -146,15 +146,15 @@ impl Learned {
 }
 
 /// The results for some rows at a time, one below the other.
-fn by_chunks<T: Scalar>(x: &Matrix<T>, work: impl Fn(Matrix<T>) -> Result<Matrix<f64>>) -> Result<Matrix<f64>> {
+fn by_chunks<T: Scalar>(x: &impl InRows<T>, work: impl Fn(Matrix<T>) -> Result<Matrix<f64>>) -> Result<Matrix<f64>> {
     let (mut values, mut columns) = (Vec::new(), 0);
     // No rows have outputs too: none of k.
-    let last = x.rows().saturating_sub(1) / CHUNK;
+    let all = x.count();
+    let last = all.saturating_sub(1) / CHUNK;
     for start in (0..=last).map(|chunk| chunk * CHUNK) {
-        let rows: Vec<usize> = (start..x.rows().min(start + CHUNK)).collect();
-        let part = work(x.select_rows(&rows))?;
+        let part = work(x.chunk(start..all.min(start + CHUNK)).into_owned())?;
         columns = part.columns();
         values.extend(part.into_vec());
     }
-    Ok(Matrix::from_vec(x.rows(), columns, values)?)
+    Ok(Matrix::from_vec(all, columns, values)?)
 }

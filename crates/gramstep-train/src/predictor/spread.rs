@@ -58,7 +58,7 @@ impl Spread {
         let mut spread = Self { mean, regression: None, scores: Vec::new(), factors: Vec::new() };
         let mut scales = Matrix::from_fn(n, k, |_, a| spread.mean[a].powi(2));
         if places.len() >= FEWEST {
-            let x = unseen.rows.inputs.select_rows(&places);
+            let x = unseen.rows.inputs.select_rows(&places).into_matrix();
             let off = Matrix::from_fn(places.len(), k, |i, a| roots[(places[i], a)] - spread.mean[a]);
             let mut options = ScaleOptions::default();
             (options.threads, options.seed) = (threads, seed);

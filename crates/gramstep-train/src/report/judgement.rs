@@ -44,7 +44,8 @@ impl Judgement {
         match &preprocessing.targets {
             targets @ Targets::Regression { columns, loss, .. } => {
                 let names = preprocessing.inputs.names();
-                let mut raw = data.inputs.as_slice().to_vec();
+                let plain = preprocessing.inputs.geometry().is_none();
+                let mut raw = if plain { data.inputs.as_slice().to_vec() } else { Vec::new() };
                 preprocessing.inputs.unstandardise(&mut raw);
                 for (j, name) in columns.iter().enumerate().take(MOST_TARGETS) {
                     let (at, middle) = (j * loss.outputs(), loss.middle());
@@ -58,7 +59,7 @@ impl Judgement {
                     charts.extend(regression(part, name, &truth, &predicted));
                     let residuals: Vec<f64> = predicted.iter().zip(&truth).map(|(f, y)| f - y).collect();
                     // Single pixels explain nothing.
-                    if preprocessing.inputs.geometry().is_none() {
+                    if plain {
                         charts.extend(by_feature(name, &residuals, &names, &raw));
                     }
                 }

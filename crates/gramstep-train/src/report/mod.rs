@@ -13,10 +13,11 @@ mod palette;
 mod rivals;
 mod runs;
 mod scales;
+mod targets;
 mod usage;
 
 pub use axis::Scale;
 pub use chart::Chart;
 pub use page::{Page, Picture};
 pub use runs::write_runs;
-pub(crate) use runs::{write_comparison, write_page, write_run};
+pub(crate) use runs::{Told, write_comparison, write_page, write_run};

@@ -99,6 +99,14 @@ impl Page {
         self.element("pre", text, "pre")
     }
 
+    /// The same under a line that opens it.
+    pub fn folded(&mut self, line: &str, text: &str) -> &mut Self {
+        let _ = write!(self.body, "<details><summary>{}</summary>", escape(line));
+        self.code(text);
+        self.body.push_str("</details>\n");
+        self
+    }
+
     /// A table: the first column to the left, the others, numbers, to the right.
     pub fn table(&mut self, header: &[&str], rows: &[Vec<String>]) -> &mut Self {
         self.body.push_str("<div class=\"scroll\"><table>");

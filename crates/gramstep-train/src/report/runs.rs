@@ -6,6 +6,7 @@ use gramstep::{Device, Scalar};
 
 use super::judgement::Judgement;
 use super::rivals::rivals;
+use super::targets::targets;
 use super::{Chart, Page, Scale, usage};
 use crate::data::Problem;
 use crate::error::{Error, Result};
@@ -38,15 +39,24 @@ pub fn write_runs(runs: &[PathBuf], out: &Path, device: &Device) -> Result<()> {
     // A run that is not there is the first thing to tell.
     let shown = read(runs, device)?;
     check_page(out, runs)?;
-    write_atomically(out, page(&shown, &[])?.as_bytes())
+    write_atomically(out, page(&shown, Told::default())?.as_bytes())
 }
 
-/// The same for the runs of a comparison, with the learning rates that were tried before it.
+/// What a comparison has to tell beside its runs.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Told<'a> {
+    /// What was tried before.
+    pub(crate) trials: &'a [Trial],
+    /// The methods that came to no end, and why.
+    pub(crate) failures: &'a [(String, String)],
+}
+
+/// The same for the runs of a comparison, those that came to no end among them; there may be none.
 ///
 /// # Errors
 /// Like [`write_runs`].
-pub(crate) fn write_comparison(runs: &[PathBuf], trials: &[Trial], out: &Path, device: &Device) -> Result<()> {
-    write_atomically(out, page(&read(runs, device)?, trials)?.as_bytes())
+pub(crate) fn write_comparison(runs: &[PathBuf], told: Told<'_>, out: &Path, device: &Device) -> Result<()> {
+    write_atomically(out, page(&read(runs, device)?, told)?.as_bytes())
 }
 
 fn read(runs: &[PathBuf], device: &Device) -> Result<Vec<Shown>> {
@@ -56,13 +66,13 @@ fn read(runs: &[PathBuf], device: &Device) -> Result<Vec<Shown>> {
 /// Writes `report.html` of a run whose predictor and data are at hand.
 pub(crate) fn write_run<T: Scalar>(folder: &RunFolder, predictor: &Predictor, problem: &Problem<T>) -> Result<()> {
     let shown = Shown::read(folder.path(), Judgement::of(predictor, problem))?;
-    write_atomically(&folder.report(), page(&[shown], &[])?.as_bytes())
+    write_atomically(&folder.report(), page(&[shown], Told::default())?.as_bytes())
 }
 
 /// Writes `report.html` of a run whose data were in memory and are gone.
 pub(crate) fn write_page(folder: &RunFolder) -> Result<()> {
     let shown = Shown::read(folder.path(), Err(Error::InMemory))?;
-    write_atomically(&folder.report(), page(&[shown], &[])?.as_bytes())
+    write_atomically(&folder.report(), page(&[shown], Told::default())?.as_bytes())
 }
 
 /// The judgement of a kept run, whose data are read again.
@@ -108,14 +118,18 @@ impl Shown {
     }
 }
 
-fn page(runs: &[Shown], trials: &[Trial]) -> Result<String> {
+fn page(runs: &[Shown], told: Told<'_>) -> Result<String> {
     let names: Vec<&str> = runs.iter().map(|run| run.name.as_str()).collect();
-    let mut page = Page::new(&names.join(" · "));
+    let mut page = Page::new(&if names.is_empty() { "Comparison".to_owned() } else { names.join(" · ") });
     page.note(concat!("Report by gramstep ", env!("CARGO_PKG_VERSION")));
-    summary(&mut page, runs);
+    summary(&mut page, runs, told.failures);
+    for run in runs {
+        page.folded(&format!("All settings of {}", run.name), &run.config);
+    }
     for run in runs {
         if let Some(report) = &run.history.report {
             rivals(&mut page, &run.name, report);
+            targets(&mut page, &run.name, report)?;
         }
     }
     if runs.iter().any(|run| !run.history.epochs.is_empty()) {
@@ -130,7 +144,10 @@ fn page(runs: &[Shown], trials: &[Trial]) -> Result<String> {
     }
     scales(&mut page, runs)?;
     milestones(&mut page, runs);
-    tuning(&mut page, trials);
+    tuning(&mut page, told.trials);
+    if runs.is_empty() {
+        return Ok(page.finish());
+    }
     page.heading("Predictions");
     for run in runs {
         match &run.judgement {
@@ -157,18 +174,19 @@ fn page(runs: &[Shown], trials: &[Trial]) -> Result<String> {
     if !runs.iter().all(Shown::is_of_a_kernel) {
         page.paragraph(usage::NETWORK).code(usage::NUMPY);
     }
-    page.heading("Configuration");
-    for run in runs {
-        page.note(&run.name).code(&run.config);
-    }
     Ok(page.finish())
 }
 
-fn summary(page: &mut Page, runs: &[Shown]) {
+fn summary(page: &mut Page, runs: &[Shown], failures: &[(String, String)]) {
     let reports: Vec<(&str, &Report)> =
         runs.iter().filter_map(|run| Some((run.name.as_str(), run.history.report.as_ref()?))).collect();
-    for run in runs.iter().filter(|run| run.history.report.is_none()) {
+    let told = |run: &Shown| failures.iter().any(|(name, _)| *name == run.name);
+    for run in runs.iter().filter(|run| run.history.report.is_none() && !told(run)) {
         page.note(&format!("{}: this run did not come to its end.", run.name));
+    }
+    if !failures.is_empty() {
+        let rows: Vec<Vec<String>> = failures.iter().map(|(name, why)| vec![name.clone(), why.clone()]).collect();
+        page.table(&["method", "came to no end"], &rows);
     }
     let rows: Vec<Vec<String>> = reports
         .iter()
@@ -298,15 +316,30 @@ fn distances(page: &mut Page, runs: &[Shown]) -> Result<()> {
     Ok(())
 }
 
-/// The learning rates that were tried.
+/// The settings that were tried.
 fn tuning(page: &mut Page, trials: &[Trial]) {
     if trials.is_empty() {
         return;
     }
     let loss = |trial: &Trial| trial.validation_loss.map_or_else(|| "diverged".to_owned(), number);
-    let row = |trial: &Trial| vec![trial.optimizer.to_string(), number(trial.learning_rate), loss(trial)];
-    page.note("Learning rates that were tried before, in runs of a fifth of the time and epochs.");
-    page.table(&["method", "learning rate", "validation loss"], &trials.iter().map(row).collect::<Vec<_>>());
+    let row = |trial: &Trial| {
+        let damping = trial.damping.map_or_else(|| "–".to_owned(), |damping| damping.to_string());
+        let share = format!("{:.0} %", 100.0 * trial.share);
+        let [rate, momentum] = [trial.learning_rate, trial.momentum].map(number);
+        vec![trial.optimizer.to_string(), rate, momentum, damping, trial.schedule.to_string(), share, loss(trial)]
+    };
+    let cost = number(trials.iter().map(|trial| trial.share).sum());
+    page.heading("Settings that were tried before").note(&format!(
+        "{} runs, as long together as {cost} of those above; in each round every setting got the same share, and a third went \
+         on. Shown is the last round of each.",
+        trials.len()
+    ));
+    let last = |trial: &&Trial| {
+        let same = |other: &&Trial| other.optimizer == trial.optimizer;
+        trial.share >= trials.iter().filter(same).map(|other| other.share).fold(0.0, f64::max)
+    };
+    let header = ["method", "learning rate", "momentum", "damping", "schedule", "share", "validation loss"];
+    page.table(&header, &trials.iter().filter(last).map(row).collect::<Vec<_>>());
 }
 
 type Lines = Vec<(String, Vec<(f64, f64)>)>;

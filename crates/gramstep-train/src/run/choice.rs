@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::fitted::named;
 use super::learnt::Learnt;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::outcome::event::Observer;
 use crate::outcome::{Report, StopReason};
 use crate::settings::{Config, Facts, OptimizerName, Preset, TimeLimit};
@@ -143,7 +143,7 @@ fn choose(
                     (lowest, choice.best) = (loss, Some((CANDIDATES[number], learnt)));
                 }
             }
-            Err(Error::NonFinite { .. }) => {}
+            Err(error) if error.is_divergence() => {}
             Err(error) => failure = Err(error),
         }
         if failure.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }

@@ -14,7 +14,7 @@ use crate::error::{Error, Result, conflict};
 use crate::folder::{Keep, RunFolder, check_output};
 use crate::outcome::event::{Observer, Silent};
 use crate::outcome::{Report, SCHEMA_VERSION, Trial};
-use crate::report::write_comparison;
+use crate::report::{Told, write_comparison};
 use crate::settings::{Candidates, Config, OptimizerName, Precision, Settings, TimeLimit};
 
 /// Every method may train so long unless the user says otherwise.
@@ -33,10 +33,23 @@ pub enum Entry {
         optimizer: OptimizerName,
         /// Why.
         error: String,
-        /// Whether it diverged, which says something of the method.
-        #[serde(skip)]
-        diverged: bool,
+        /// Where it diverged, which says something of the method; none where it failed for another reason.
+        #[serde(flatten, skip_serializing_if = "Option::is_none")]
+        diverged: Option<Place>,
+        /// The folder with its configuration and the record of what it had done by then, where runs are kept.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        run: Option<String>,
     },
+}
+
+/// A place in a training.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Place {
+    /// The step, counted from 1; 0 where it is not known.
+    pub step: usize,
+    /// The epoch, counted from 1; 0 where it is not known.
+    pub epoch: usize,
 }
 
 impl Entry {
@@ -44,6 +57,15 @@ impl Entry {
     #[must_use]
     pub fn report(&self) -> Option<&Report> {
         if let Self::Done(report) = self { Some(report) } else { None }
+    }
+
+    /// The folder with what it did.
+    fn folder(&self) -> Option<PathBuf> {
+        match self {
+            Self::Done(report) => report.run.as_ref(),
+            Self::Failed { run, .. } => run.as_ref(),
+        }
+        .map(PathBuf::from)
     }
 }
 
@@ -55,7 +77,7 @@ pub struct Comparison {
     pub schema_version: u32,
     /// One entry a method, in the order asked for.
     pub runs: Vec<Entry>,
-    /// The learning rates that were tried before.
+    /// The settings that were tried before.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub trials: Vec<Trial>,
 }
@@ -70,14 +92,14 @@ impl Comparison {
     /// Whether a method failed for another reason than that it diverged.
     #[must_use]
     pub fn has_failed(&self) -> bool {
-        self.runs.iter().any(|run| matches!(run, Entry::Failed { diverged: false, .. }))
+        self.runs.iter().any(|run| matches!(run, Entry::Failed { diverged: None, .. }))
     }
 }
 
 /// Trains each method from the same initial parameters with the same split. A method that diverges is an entry of the
 /// result, not an error; so is one that fails after another one is done, which is not lost by that. Each method goes on until the time limit, unless epochs or patience are set. With `out`, each
-/// run is kept in `OUT/METHOD`, and `OUT/report.html` lays them over each other. With `tune`, the learning rates of SGD
-/// and Adam are searched before, by the validation loss.
+/// run is kept in `OUT/METHOD`, and `OUT/report.html` lays them over each other. With `tune`, learning rate, momentum, damping
+/// and schedule of every method are searched before, by the validation loss.
 ///
 /// # Errors
 /// When the configuration or the data are wrong, or a file cannot be written.
@@ -106,13 +128,13 @@ pub fn compare(
         check_output(page, &config.sources())?;
     }
     let problem = load(&config, None, observer)?;
-    let (damping, threads, rate) = (config.damping, config.threads, config.learning_rate);
+    let (damping, threads, decay) = (config.damping, config.threads, config.weight_decay);
     let mut trials = Vec::new();
     let mut runs = Vec::with_capacity(optimizers.len());
     let of = |optimizer: OptimizerName| Config {
         optimizer: Some(optimizer),
         damping: damping.filter(|_| optimizer == OptimizerName::GramGaussNewton),
-        learning_rate: rate,
+        weight_decay: decay.filter(|_| optimizer != OptimizerName::GramGaussNewton),
         ..config.clone()
     };
     // Wrong use is found before the work of the first method.
@@ -124,14 +146,17 @@ pub fn compare(
             Precision::F32 => learn::<f32>(problem.clone(), config, keep, stop, observer),
             Precision::F64 => learn::<f64>(problem.clone(), config, keep, stop, observer),
         };
-        if tune && optimizer != OptimizerName::GramGaussNewton {
-            let mut trial = |config: &Config| fit(config, Keep::Nothing, &mut Silent);
-            let rate = tune::learning_rate(&config, &settings, &mut trial, stop, observer, &mut trials)?;
-            config.learning_rate = Some(rate);
-        }
         let folder = out.map(|out| out.join(optimizer.to_string()));
         let keep = folder.as_deref().map_or(Keep::Nothing, Keep::Folder);
-        match fit(&config, keep, observer) {
+        let mut train = || {
+            if tune {
+                let mut trial = |config: &Config| fit(config, Keep::Nothing, &mut Silent);
+                let of = (&settings, problem.train.rows());
+                tune::tune(&mut config, of, &mut trial, stop, observer, &mut trials)?;
+            }
+            fit(&config, keep, observer)
+        };
+        match train() {
             Ok(report) => {
                 let interrupted = report.is_interrupted();
                 runs.push(Entry::Done(Box::new(report)));
@@ -140,20 +165,27 @@ pub fn compare(
                 }
             }
             Err(error) => {
-                let diverged = matches!(error, Error::NonFinite { .. });
-                if runs.is_empty() && !diverged {
+                let diverged = match error {
+                    Error::NonFinite { step, epoch, .. } => Some(Place { step, epoch }),
+                    ref error => error.is_divergence().then_some(Place { step: 0, epoch: 0 }),
+                };
+                if runs.is_empty() && diverged.is_none() {
                     return Err(error);
                 }
-                runs.push(Entry::Failed { optimizer, error: error.to_string(), diverged });
+                let kept = folder.filter(|folder| RunFolder::open(folder).record().exists());
+                let run = kept.map(|folder| folder.display().to_string());
+                runs.push(Entry::Failed { optimizer, error: error.to_string(), diverged, run });
             }
         }
     }
     if let Some(page) = page {
-        let kept: Vec<PathBuf> =
-            runs.iter().filter_map(|run| Some(PathBuf::from(run.report()?.run.as_ref()?))).collect();
-        if !kept.is_empty() {
-            write_comparison(&kept, &trials, &page, &Device::cpu(threads.unwrap_or(1)))?;
-        }
+        let kept: Vec<PathBuf> = runs.iter().filter_map(Entry::folder).collect();
+        let failures = runs.iter().filter_map(|run| match run {
+            Entry::Failed { optimizer, error, .. } => Some((optimizer.to_string(), error.clone())),
+            Entry::Done(_) => None,
+        });
+        let told = Told { trials: &trials, failures: &failures.collect::<Vec<_>>() };
+        write_comparison(&kept, told, &page, &Device::cpu(threads.unwrap_or(1)))?;
     }
     Ok(Comparison::of(runs, trials))
 }
@@ -168,4 +200,55 @@ fn learn<T: gramstep::Scalar>(
     let problem = problem.into_type::<T>();
     let assignment = Assignment { exact_train_loss: true, ..Assignment::new(&problem, config, stop.into()) };
     Ok(assignment.learn(keep, observer)?.report)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+    use crate::outcome::event::Silent;
+
+    fn compared(given: &[(&str, &str)], methods: &[OptimizerName], out: Option<&Path>) -> Result<Comparison> {
+        let mut config = Config { data: Some("builtin:diabetes".to_owned()), ..Config::default() };
+        for (name, value) in [("model", "mlp:64,64:relu"), ("batch-size", "full"), ("epochs", "3")].iter().chain(given)
+        {
+            config.set(name, value).unwrap();
+        }
+        compare(&config, methods, false, out, &AtomicBool::new(false), &mut Silent)
+    }
+
+    #[test]
+    fn methods_that_diverge_are_entries_with_their_step_and_the_page_is_written() {
+        let parent = tempfile::tempdir().unwrap();
+        let out = parent.path().join("kept");
+        let wild = [("learning-rate", "1e6"), ("precision", "f32")];
+        let methods = [OptimizerName::Sgd, OptimizerName::Adam];
+        let of = compared(&wild, &methods, Some(&out)).unwrap();
+        for (entry, method) in of.runs.iter().zip(methods) {
+            let Entry::Failed { optimizer, diverged: Some(place), run: Some(run), .. } = entry else {
+                panic!("{entry:?}")
+            };
+            assert_eq!(*optimizer, method);
+            assert!(place.step > 0 && place.epoch > 0);
+            assert!(Path::new(run).join("record.jsonl").is_file());
+        }
+        assert!(!of.has_failed());
+        let page = std::fs::read_to_string(out.join("report.html")).unwrap();
+        assert_eq!(page.matches("is not finite").count(), 2);
+        let json = serde_json::to_value(&of).unwrap();
+        assert!(json["runs"][1]["step"].as_u64() > Some(0) && json["runs"][1]["error"].is_string(), "{json}");
+    }
+
+    #[test]
+    fn a_method_that_diverges_leaves_the_others_and_wrong_use_is_an_error() {
+        let of = compared(&[("momentum", "0.9"), ("learning-rate", "1e3")], &OptimizerName::ALL[1..], None).unwrap();
+        assert_eq!(of.runs.len(), 3);
+        let wrong = compared(&[("weight-decay", "0.1"), ("ridge", "1")], &[OptimizerName::Adam], None);
+        assert!(matches!(wrong, Err(Error::Conflict { .. })));
+        // Gram-Gauss-Newton has a ridge in its place, and is compared without it.
+        let both = [OptimizerName::GramGaussNewton, OptimizerName::AdamW];
+        assert!(
+            compared(&[("weight-decay", "0.1")], &both, None).unwrap().runs.iter().all(|run| run.report().is_some())
+        );
+    }
 }

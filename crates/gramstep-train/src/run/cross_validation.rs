@@ -28,10 +28,10 @@ struct Judged {
     rows: Vec<(u64, Vec<String>)>,
 }
 
-/// Fits and judges every fold; none if the user ended it.
+/// Fits and judges every fold; none if the user ended it. A fold whose fit diverges has no scores.
 ///
 /// # Errors
-/// Those of a fit.
+/// Those of a fit, that of divergence where every fold diverges.
 pub(super) fn cross_validate(
     config: &Config,
     table: &Table,
@@ -57,7 +57,7 @@ pub(super) fn cross_validate(
         }
     };
     let (mut metrics, mut header, mut rows) = (Vec::new(), Vec::new(), Vec::new());
-    let mut failure = Ok(());
+    let (mut diverged, mut divergence, mut failure) = (Vec::new(), None, Ok(()));
     let task = |number: usize, tell: Tell<'_, _>| tell(judged(number));
     side_by_side(0..count, at_once, None, task, |number, judged| {
         match judged {
@@ -69,19 +69,31 @@ pub(super) fn cross_validate(
                 return ControlFlow::Continue(());
             }
             Ok(None) => {}
+            Err(error) if error.is_divergence() => {
+                let (fold, place) = (number + 1, error.to_string());
+                failure = observer.note(&format!("fold {fold} diverged and has no scores: {place}"));
+                diverged.push(fold);
+                divergence = Some(error);
+                if failure.is_ok() {
+                    return ControlFlow::Continue(());
+                }
+            }
             Err(error) => failure = Err(error),
         }
         over.store(true, Ordering::Relaxed);
         ControlFlow::Break(())
     });
     failure?;
-    if metrics.len() < count {
+    if let Some(error) = divergence.filter(|_| diverged.len() == count) {
+        return Err(error);
+    }
+    if metrics.len() + diverged.len() < count {
         return Ok(None);
     }
     rows.sort_by_key(|(line, _)| *line);
     let cells = rows.into_iter().map(|(_, cells)| cells);
     let predictions = csv(std::iter::once(header).chain(cells));
-    Ok(Some(CrossValidation { folds: Folds::of(&metrics), predictions }))
+    Ok(Some(CrossValidation { folds: Folds::of(&metrics, diverged), predictions }))
 }
 
 /// Fits all other rows and judges those of a fold.
@@ -135,4 +147,50 @@ fn csv(rows: impl Iterator<Item = Vec<String>>) -> Option<Vec<u8>> {
         writer.write_record(row.iter().map(|cell| text_cell(cell).into_owned())).ok()?;
     }
     writer.into_inner().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::table_of;
+    use crate::outcome::event::Event;
+
+    /// Five folds of a table of which one row has a huge input.
+    fn folds(given: &[(&str, &str)]) -> (Result<Option<CrossValidation>>, String) {
+        let row = |i: i32| {
+            format!("{},{}\n", if i == 17 { "1e38".to_owned() } else { i.to_string() }, (f64::from(i) / 9.0).sin())
+        };
+        let table = table_of(&format!("a,y\n{}", (0..50).map(row).collect::<String>()));
+        let mut config = Config { data: Some("csv:t".to_owned()), threads: Some(2), ..Config::default() };
+        let own = [("model", "mlp:16:quadratic-relu"), ("input-bounds", "none"), ("validation", "0"), ("epochs", "3")];
+        for (name, value) in own.iter().chain(given) {
+            config.set(name, value).unwrap();
+        }
+        let (never, mut told) = (AtomicBool::new(false), String::new());
+        let mut hear = |event: &Event<'_>| {
+            if let Event::Note(note) = event {
+                told += note;
+            }
+            Ok(())
+        };
+        let folds = cross_validate(&config, &table, 5, Precision::F32, (&never).into(), &mut hear);
+        (folds, told)
+    }
+
+    #[test]
+    fn a_fold_that_diverges_has_no_scores_and_the_others_have() {
+        let (found, told) = folds(&[]);
+        let of = found.unwrap().unwrap();
+        assert_eq!((of.folds.folds, of.folds.diverged.len()), (4, 1), "{told}");
+        assert!(of.folds.scores.iter().all(|score| score.values.len() == 4 && score.mean.is_finite()));
+        assert!(told.contains("diverged and has no scores"), "{told}");
+        let lines = String::from_utf8(of.predictions.unwrap()).unwrap().lines().count();
+        assert_eq!(lines, 1 + 40);
+    }
+
+    #[test]
+    fn folds_that_all_diverge_are_an_error() {
+        let (found, _) = folds(&[("optimizer", "sgd"), ("learning-rate", "1e30")]);
+        assert!(found.unwrap_err().is_divergence());
+    }
 }

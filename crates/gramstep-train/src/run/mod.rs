@@ -7,6 +7,7 @@ pub mod compare;
 mod contest;
 mod cross_validation;
 mod fitted;
+pub mod forecast;
 pub mod info;
 mod judged;
 mod kept;

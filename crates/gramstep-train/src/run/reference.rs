@@ -7,7 +7,7 @@ use gramstep::random::Purpose;
 use gramstep::{Architecture, Matrix, Model, Scalar};
 
 use crate::data::permutation::choice;
-use crate::data::{Dataset, Inputs, Problem, Targets, Task};
+use crate::data::{Dataset, Features, Inputs, Problem, Targets, Task};
 use crate::error::Result;
 use crate::outcome::HeldOut;
 use crate::outcome::metrics::{Metrics, measure};
@@ -163,8 +163,8 @@ fn some_rows<T: Scalar>(rows: &Dataset<T>, inputs: &Inputs) -> (Dataset<f64>, bo
 }
 
 /// Inputs as a line sees them.
-fn unbounded<T: Scalar>(rows: &Matrix<T>, inputs: &Inputs) -> Matrix<f64> {
+fn unbounded<T: Scalar>(rows: &Features<T>, inputs: &Inputs) -> Matrix<f64> {
     let mut rows = rows.cast();
     inputs.unbound(&mut rows);
-    rows
+    rows.into_matrix()
 }

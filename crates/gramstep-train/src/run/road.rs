@@ -92,6 +92,21 @@ impl<T: Scalar> Assignment<'_, T> {
         }
     }
 
+    /// The error of networks that diverged, whose best parameters are kept.
+    fn lost(&self, failure: Error, fitted: Fitted<T>, known: Option<Known>, kept: &Kept) -> Error {
+        let (problem, of) = (self.problem, (fitted.name, fitted.ridge));
+        let has_best = fitted.fit.best_epoch.is_some();
+        let predictor = Predictor::new(fitted.learned, of, &problem.preprocessing, &problem.hash, known);
+        let path = if has_best { kept.model(&predictor) } else { Ok(None) };
+        match (path, failure) {
+            (Ok(path), Error::NonFinite { step, epoch, what, .. }) => {
+                Error::NonFinite { step, epoch, what, kept: path }
+            }
+            (Err(error), _) => error,
+            (Ok(_), failure) => failure,
+        }
+    }
+
     /// Judges what was fitted and keeps it.
     fn finish(
         &self,
@@ -105,15 +120,21 @@ impl<T: Scalar> Assignment<'_, T> {
             let remembers = networks && problem.preprocessing.targets.has_residuals();
             remembers.then(|| Known::of(problem, fitted.circular, plan.seed())).transpose()
         };
-        if let Some(failure) = fitted.fit.failure.take() {
-            let (problem, known) = (self.problem, known(self.problem, &fitted)?);
-            let of = (fitted.name, fitted.ridge);
-            let predictor = Predictor::new(fitted.learned, of, &problem.preprocessing, &problem.hash, known);
-            let path = if fitted.fit.best_epoch.is_some() { kept.model(&predictor)? } else { None };
-            return Err(kept_in(failure, path));
+        let mut failure = fitted.fit.failure.take();
+        if let Some(failure) = failure.take_if(|_| plan.candidates() == Candidates::NETWORKS) {
+            let known = known(self.problem, &fitted)?;
+            return Err(self.lost(failure, fitted, known, &kept));
         }
         let winner = decide(self, plan, fitted, observer)?;
         let Winner { fitted, unseen, candidates, unbounded, errors, is_trained } = winner;
+        if let Some(failure) = failure {
+            if is_trained && !matches!(fitted.learned, Learned::Combination(_)) {
+                let known = known(self.problem, &fitted)?;
+                return Err(self.lost(failure, fitted, known, &kept));
+            }
+            observer
+                .note(&format!("the networks diverged ({failure}); what was tried beside them takes their place"))?;
+        }
         let problem =
             if unbounded { Cow::Owned(self.problem.clone().without_bounds()) } else { Cow::Borrowed(self.problem) };
         let preprocessing = &problem.preprocessing;
@@ -171,21 +192,14 @@ impl<T: Scalar> Assignment<'_, T> {
     }
 }
 
-/// Names the file with the best parameters in an error about non-finite numbers.
-fn kept_in(error: Error, path: Option<std::path::PathBuf>) -> Error {
-    match error {
-        Error::NonFinite { step, epoch, what, .. } => Error::NonFinite { step, epoch, what, kept: path },
-        other => other,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::sync::Arc;
     use std::sync::atomic::AtomicBool;
 
     use super::*;
-    use crate::data::{DataOptions, Problem, table_of};
+    use crate::data::{Cells, Column, DataOptions, Geometry, Images, Problem, Table, table_of};
 
     fn learn(keep: Keep<'_>, model: &str, epochs: Option<usize>) -> Result<Learnt> {
         let row = |i: i32| format!("{},{},{}\n", i, i * 7 % 5, (f64::from(i) / 5.0).sin());
@@ -246,5 +260,49 @@ mod tests {
         assert!(learn(Keep::Folder(&run), "ntk:depth=1:relu", Some(3)).unwrap_err().is_usage());
         assert!(learn(Keep::Folder(&run), "mlp:no", None).is_err());
         assert!(!run.exists());
+    }
+
+    #[test]
+    fn a_training_leaves_its_images_bytes() {
+        let (geometry, rows) = (Geometry::new(8, 8, 3), 40);
+        let pixels = (0..rows * geometry.len()).map(|i| (i * 7919 % 251) as u8).collect();
+        let images = Cells::Images(Arc::new(Images { geometry, pixels, gaps: Vec::new() }));
+        let target = Cells::Numbers((0..rows).map(|i| (i as f64 / 5.0).sin()).collect());
+        let columns = [("image", images), ("y", target)].map(|(name, cells)| Column { name: name.to_owned(), cells });
+        let table = Table::from_columns("images", columns.into()).unwrap();
+        let problem = Problem::of_table(&table, &DataOptions::of("csv:t".parse().unwrap())).unwrap().into_type::<f32>();
+        let mut config = Config { data: Some("csv:t".to_owned()), threads: Some(1), ..Config::default() };
+        for (name, value) in [("model", "cnn:2:relu"), ("epochs", "2"), ("batch-size", "16"), ("augment", "flip")] {
+            config.set(name, value).unwrap();
+        }
+        let never = AtomicBool::new(false);
+        let learnt = Assignment::new(&problem, &config, (&never).into()).learn(Keep::Nothing, &mut Silent).unwrap();
+        assert!(learnt.report.test.is_some() && learnt.report.train.loss.is_finite());
+        for part in [Some(&problem.train), problem.validation.as_ref(), problem.test.as_ref()].into_iter().flatten() {
+            // One byte a number of the image, and the target in single precision.
+            assert!(!part.inputs.is_matrix());
+            assert_eq!(part.bytes(), part.rows() * (geometry.len() + 4));
+        }
+        // So 20 000 images of 64×64×3 take a quarter of a gigabyte.
+        assert!(20_000 * (Geometry::new(64, 64, 3).len() + 4) < 300_000_000);
+    }
+
+    #[test]
+    fn what_was_tried_beside_networks_that_diverge_takes_their_place() {
+        let row = |i: i32| format!("{},{}\n", i, 2 * i + i % 3);
+        let text = format!("a,y\n{}", (0..60).map(row).collect::<String>());
+        let problem = Problem::of_table(&table_of(&text), &DataOptions::of("csv:t".parse().unwrap())).unwrap();
+        let learn = |given: &[(&str, &str)]| {
+            let mut config = Config { data: Some("csv:t".to_owned()), ..Config::default() };
+            for (name, value) in given.iter().chain(&[("optimizer", "sgd"), ("learning-rate", "1e200")]) {
+                config.set(name, value).unwrap();
+            }
+            let never = AtomicBool::new(false);
+            Assignment::new(&problem, &config, (&never).into()).learn(Keep::Nothing, &mut Silent)
+        };
+        let report = learn(&[]).unwrap().report;
+        assert_eq!((report.method().as_str(), report.optimizer), ("ridge regression", None));
+        assert!(report.test.unwrap().regression.unwrap().r2.unwrap() > 0.9);
+        assert!(learn(&[("model", "mlp:8:tanh")]).unwrap_err().is_divergence());
     }
 }

@@ -7,12 +7,14 @@ use gramstep::Architecture;
 use serde::{Deserialize, Serialize};
 
 use super::Group::{Data, Images, Machine, Method, Model, Reading, Stopping};
-use super::field::{ABOVE_ZERO, Field, IN_A_FILE, ONE_OR_MORE, SHARE_OF_THE_PAST, THREADS, TWO_OR_MORE, WHOLE};
+use super::field::{
+    ABOVE_ZERO, Field, IN_A_FILE, ONE_OR_MORE, SHARE_OF_THE_PAST, THREADS, TWO_OR_MORE, WHOLE, ZERO_OR_MORE,
+};
 use super::setting::{Entry, dashed};
 use super::table::settings;
 use super::{
     Adversary, BatchSize, Candidates, DampingChoice, Hyphen, InputBounds, OptimizerName, Precision, Preset,
-    RidgeChoice, Taken, TimeLimit,
+    RidgeChoice, ScheduleChoice, Taken, TimeLimit,
 };
 use crate::data::{
     Augmentation, BrokenImages, ClassWeights, Colour, Header, ImageSize, LossChoice, Portion, Separator, SplitBy, Task,
@@ -54,11 +56,12 @@ settings! {
              IDX files as MNIST"
         ),
     }
-    /// The columns to learn; several of two values each are labels (with --task classification where they are numbers).
+    /// The columns to learn: names, ranges x0..x67, patterns *_x; several of two values each are labels (with --task
+    /// classification where they are numbers).
     target: Vec<String> => always(Vec<String>) {
         group: Data, value: "COL,..", example: "y,z", kernel: true, default: Some("the last one"),
     }
-    /// Columns to leave out.
+    /// Columns to leave out: names, ranges, patterns.
     drop: Vec<String> => always(Vec<String>) {
         group: Data, value: "COL,..", example: "id", kernel: true,
     }
@@ -156,8 +159,9 @@ settings! {
     model: Option<String> => always(#[serde(serialize_with = "as_text")] Architecture) {
         group: Model, value: "SPEC", example: "mlp:8,8:tanh", kernel: true,
         help: Some(
-            "The network: linear, mlp:WIDTH,..:ACTIVATION, cnn:CHANNELS,..:ACTIVATION (then :max for max pools, \
-             :dense=WIDTH,.. for dense layers over all pixels instead of their mean) or resnet32; or kernel \
+            "The network: linear, mlp:WIDTH,..:ACTIVATION, cnn:CHANNELS[kSIDE][sSTRIDE],..:ACTIVATION (then \
+             :max for max pools, :dense=WIDTH,.. for dense layers over all pixels instead of their mean) or \
+             resnet:DEPTH[:CHANNELS], DEPTH one of 20, 32, 44, 56, 6n + 2; or kernel \
              regression: kernel:KIND, KIND one of rbf, matern12, matern32, matern52, anova-rbf, anova-matern12, \
              anova-matern32, nngp, with a scale for every column, or the kernel of an infinitely wide network: \
              ntk:depth=N:ACTIVATION or nngp:depth=N:ACTIVATION, for images ntk:cnn:WIDTH,..:ACTIVATION (then :gap, \
@@ -197,7 +201,7 @@ settings! {
              --preset fast or another loss is given"
         ),
     }
-    /// gram-gauss-newton, sgd or adam.
+    /// gram-gauss-newton, sgd, adam or adamw.
     optimizer: Option<OptimizerName> => always(OptimizerName) {
         group: Method, value: "OPTIMIZER", example: "gram-gauss-newton", kernel: false, taken: Taken::Train,
         default: Some("gram-gauss-newton"),
@@ -205,6 +209,11 @@ settings! {
     /// Step length.
     learning_rate: Option<f64> where ABOVE_ZERO => always(f64) {
         group: Method, value: "F", example: "0.5", kernel: false, hyphen: Hyphen::Number,
+    }
+    /// How the learning rate goes on in the course of the run, by its epochs or its time: constant, cosine or
+    /// step:SHARE,.. with :warm-up=SHARE; without --patience such a run does not stop early.
+    schedule: Option<ScheduleChoice> => maybe(ScheduleChoice) {
+        group: Method, value: "SCHEDULE", example: "cosine:warm-up=0.05", kernel: false, default: Some("constant"),
     }
     /// Damping of gram-gauss-newton relative to the mean diagonal of G.
     damping: Option<DampingChoice> => maybe(DampingChoice) {
@@ -215,6 +224,10 @@ settings! {
     ridge: Option<RidgeChoice> => always(RidgeChoice) {
         group: Method, value: "auto|evidence|F", example: "1e-3", kernel: true, hyphen: Hyphen::Value,
         default: Some("auto"),
+    }
+    /// Weight decay of sgd and, beside the step, of adam, as other programs have it; ridge is that of the summed loss.
+    weight_decay: Option<f64> where ZERO_OR_MORE => maybe(f64) {
+        group: Method, value: "F", example: "0.01", kernel: false, hyphen: Hyphen::Number, default: Some("0.01 of adamw"),
     }
     /// Momentum: of SPRING for gram-gauss-newton, of sgd; for adam its first decay rate.
     momentum: Option<f64> where SHARE_OF_THE_PAST => always(f64) {
@@ -334,7 +347,8 @@ mod tests {
 
     #[test]
     fn the_settings_of_a_run_are_all_of_the_table_but_the_preset_which_is_settled_by_then() {
-        let config = full();
+        // Of ridge and weight decay a run has one.
+        let config = Config { weight_decay: None, ..full() };
         config.validate().unwrap();
         let image = Some(Geometry::new(64, 48, 1));
         let task = Task::Classification;
@@ -342,7 +356,11 @@ mod tests {
         let settings = Settings::complete(&config, facts, &config.target).unwrap();
         let file = toml::to_string(&settings).unwrap();
         let written = names(&file.parse().unwrap());
-        let expected = SETTINGS.iter().map(|setting| setting.name.to_owned()).filter(|name| name != "preset").collect();
+        let expected = SETTINGS
+            .iter()
+            .map(|setting| setting.name.to_owned())
+            .filter(|name| !["preset", "weight-decay"].contains(&name.as_str()))
+            .collect();
         assert_eq!(written, expected);
         let read: Config = toml::from_str(&file).unwrap();
         assert_eq!(read, Config { preset: None, ..config });

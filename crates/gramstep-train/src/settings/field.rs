@@ -112,6 +112,9 @@ impl<T: Display> Range<T> {
 
 pub(crate) const ABOVE_ZERO: Range<f64> = Range { allows: |v| *v > 0.0 && v.is_finite(), text: "a number above 0" };
 
+pub(crate) const ZERO_OR_MORE: Range<f64> =
+    Range { allows: |v| *v >= 0.0 && v.is_finite(), text: "a number of at least 0" };
+
 pub(crate) const SHARE_OF_THE_PAST: Range<f64> =
     Range { allows: |v| (0.0..1.0).contains(v), text: "at least 0 and below 1" };
 

@@ -16,6 +16,14 @@ use crate::error::{Error, Result, conflict};
 /// η of Gram-Gauss-Newton against an attack, which moves between steps.
 const ADVERSARIAL_LEARNING_RATE: f64 = 0.2;
 
+/// The equations of a step on a mini-batch, unless the user gives its size: the solve is of their third power.
+const MOST_EQUATIONS: usize = 2048;
+/// The rows of a mini-batch that are taken however many the outputs are.
+const FEWEST_SOLVED: usize = 8;
+
+/// The weight decay of AdamW, as in most programs.
+const ADAMW_DECAY: f64 = 0.01;
+
 /// With fewer rows of training and validation no choice between kinds of models is made: of 6 to 18 rows of seven public
 /// tables the combination was a tenth nearer than networks alone, and never far worse than the mean.
 const FEWEST_TO_CHOOSE: usize = 6;
@@ -74,22 +82,25 @@ impl Defaults {
     fn of(optimizer: OptimizerName, facts: Facts) -> Self {
         let full = facts.are_small();
         let stochastic = BatchSize::Rows(if facts.image.is_some() { 128 } else { 64 });
+        // A step solves one equation a residual: many outputs ask for few rows.
+        let solved =
+            |rows: usize| BatchSize::Rows(rows.min((MOST_EQUATIONS / facts.outputs.max(1)).max(FEWEST_SOLVED)));
         match optimizer {
             OptimizerName::GramGaussNewton if facts.image.is_some() => {
-                Self { learning_rate: 0.1, momentum: 0.9, batch_size: stochastic, epochs: 100, patience: 10 }
+                Self { learning_rate: 0.1, momentum: 0.9, batch_size: solved(128), epochs: 100, patience: 10 }
             }
             OptimizerName::GramGaussNewton if full => {
                 Self { learning_rate: 1.0, momentum: 0.0, batch_size: BatchSize::Full, epochs: 200, patience: 20 }
             }
             OptimizerName::GramGaussNewton => {
-                let batch_size = BatchSize::Rows((512 / facts.outputs).max(32));
+                let batch_size = solved((512 / facts.outputs).max(32));
                 let momentum = if facts.task == Task::Regression { 0.95 } else { 0.9 };
                 Self { learning_rate: 0.1, momentum, batch_size, epochs: 100, patience: 20 }
             }
             OptimizerName::Sgd => {
                 Self { learning_rate: 0.01, momentum: 0.9, batch_size: stochastic, epochs: 500, patience: 30 }
             }
-            OptimizerName::Adam => {
+            OptimizerName::Adam | OptimizerName::AdamW => {
                 Self { learning_rate: 1e-3, momentum: 0.9, batch_size: stochastic, epochs: 500, patience: 30 }
             }
         }
@@ -114,6 +125,15 @@ impl Settings {
         if config.damping.is_some() && !gram {
             let reason = "it is a setting of gram-gauss-newton alone";
             return Err(conflict("damping", format!("--optimizer {optimizer}"), reason));
+        }
+        let decays = config.weight_decay.or((optimizer == OptimizerName::AdamW).then_some(ADAMW_DECAY));
+        if config.weight_decay.is_some() && gram {
+            let reason = "its weight decay is --ridge, in the units of the summed loss";
+            return Err(conflict("weight-decay", format!("--optimizer {optimizer}"), reason));
+        }
+        if decays.is_some() && matches!(config.ridge, Some(RidgeChoice::Fixed(_))) {
+            let reason = "both are weight decay; give one of them";
+            return Err(conflict("ridge", format!("--optimizer {optimizer} with weight decay"), reason));
         }
         if config.ridge == Some(RidgeChoice::Evidence) {
             let reason = "it is a setting of kernels, such as --model ntk:depth=3:relu";
@@ -144,6 +164,8 @@ impl Settings {
             let reason = "kernels are fitted by least squares";
             return Err(conflict("candidates networks,kernels", format!("--loss {loss}"), reason));
         }
+        // It is best at its end.
+        let anneals = config.schedule.as_ref().is_some_and(|schedule| !schedule.is_constant());
         if config.augment.is_some() && facts.image.is_none() {
             return Err(conflict("augment", "a table", "it is a setting of images alone"));
         }
@@ -180,8 +202,10 @@ impl Settings {
             candidates: config.candidates.unwrap_or(Candidates::NETWORKS),
             optimizer,
             learning_rate: config.learning_rate.unwrap_or(default_learning_rate),
+            schedule: config.schedule.clone(),
             damping: gram.then(|| config.damping.unwrap_or(DampingChoice::Auto)),
             ridge: config.ridge.unwrap_or(RidgeChoice::Auto),
+            weight_decay: decays,
             momentum: config.momentum.unwrap_or(default_momentum),
             batch_size,
             adversarial: config.adversarial,
@@ -189,7 +213,7 @@ impl Settings {
             warm_up: config.warm_up,
             epochs: config.epochs.unwrap_or(defaults.epochs),
             time_limit: config.time_limit,
-            patience: facts.validation.then(|| config.patience.unwrap_or(defaults.patience)),
+            patience: config.patience.or((!anneals).then_some(defaults.patience)).filter(|_| facts.validation),
             seed: config.seed.unwrap_or(0),
             precision: config.precision.unwrap_or(default_precision),
             threads: config.threads.unwrap_or_else(all_processors),
@@ -278,5 +302,20 @@ mod tests {
         config.optimizer = Some(OptimizerName::Adam);
         config.damping = Some(DampingChoice::Fixed(0.1));
         assert!(Settings::resolve(&config, &problem).unwrap_err().is_usage());
+    }
+
+    #[test]
+    fn the_rows_of_a_step_follow_from_what_it_has_to_solve() {
+        let config = Config { data: Some("csv:t".to_owned()), ..Config::default() };
+        let rows = |outputs: usize, image: Option<Geometry>| {
+            let (samples, rows, task) = (20_000, 22_000, Task::Regression);
+            let facts = Facts { samples, rows, outputs, task, validation: true, validation_share: 0.1, image };
+            Settings::complete(&config, facts, &[]).unwrap().batch_size
+        };
+        let image = Some(Geometry::new(32, 32, 1));
+        for (outputs, table, images) in [(1, 512, 128), (10, 51, 128), (64, 32, 32), (136, 15, 15), (5000, 8, 8)] {
+            assert_eq!(rows(outputs, None), BatchSize::Rows(table), "{outputs}");
+            assert_eq!(rows(outputs, image), BatchSize::Rows(images), "{outputs}");
+        }
     }
 }

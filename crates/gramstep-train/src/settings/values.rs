@@ -19,6 +19,8 @@ words! {
         Sgd = "sgd",
         /// Adam.
         Adam = "adam",
+        /// Adam with decoupled weight decay.
+        AdamW = "adamw",
     }
 }
 
@@ -226,6 +228,6 @@ mod tests {
             assert!(text.parse::<DampingChoice>().is_err(), "{text}");
         }
         let error = "lbfgs".parse::<OptimizerName>().unwrap_err();
-        assert_eq!(error.to_string(), "optimizer = lbfgs: one of gram-gauss-newton sgd adam");
+        assert_eq!(error.to_string(), "optimizer = lbfgs: one of gram-gauss-newton sgd adam adamw");
     }
 }

@@ -115,6 +115,10 @@ impl<T: Scalar> Optimizer<T> for AdversarialOptimizer<T> {
         self.inner.name()
     }
 
+    fn set_factor(&mut self, factor: f64) {
+        self.inner.set_factor(factor);
+    }
+
     fn step(&mut self, model: &mut Model<T>, batch: &Batch<'_, T>) -> gramstep::Result<StepInfo> {
         Ok(self.training.step(self.inner.as_mut(), model, batch)?.step)
     }

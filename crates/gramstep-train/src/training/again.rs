@@ -1,4 +1,8 @@
-//! Networks that are far worse than the others: trained again, or left out where the user ended training.
+//! Networks that left the finite numbers, or that are far worse than the others: trained again, or left out where the
+//! user ended training.
+//!
+//! That one network is lost ends none of the others. It is trained from other seeds on its own rows; all of them are lost
+//! only where every one is, or where one comes to nothing from any seed.
 
 use gramstep::{Model, Scalar};
 
@@ -6,11 +10,43 @@ use super::course::{Course, Gathered};
 use super::far;
 use super::finished::Finished;
 use crate::error::Result;
-use crate::outcome::StopReason;
 use crate::outcome::event::Observer;
+use crate::outcome::{Fit, StopReason};
 use crate::training::trainer::Parts;
 
+/// So many other seeds are tried for a network that left the finite numbers.
+const MOST_SEEDS: usize = 3;
+
 impl<T: Scalar> Course<'_, T> {
+    /// Trains networks again, from another seed, that left the finite numbers; the better one counts.
+    pub(super) fn train_the_lost_again(&self, gathered: &mut Gathered<T>, observer: &mut dyn Observer) -> Result<()> {
+        let lost: Vec<usize> = (0..gathered.fits.len()).filter(|&number| gathered.fits[number].is_lost()).collect();
+        if lost.len() == gathered.fits.len() {
+            return Ok(());
+        }
+        let begin = |number: usize, seed: usize| self.start_of(number).map_or_else(|| self.of.network(seed), Ok);
+        for number in lost {
+            for attempt in 1..=MOST_SEEDS {
+                let hopeless = gathered.fits[number].is_hopeless();
+                let seed = attempt * self.of.settings.ensemble + number;
+                // Without one of these there is no average.
+                if self.of.processes.is_stopped()? || !(hopeless || self.may_begin(seed)?) {
+                    break;
+                }
+                let what = format!("network {} left the finite numbers", number + 1);
+                observer.note(&format!("{what}; it is trained again from another seed"))?;
+                let (fit, model) = self.again(number, seed, begin(number, seed)?, observer)?;
+                let before = if hopeless { f64::NAN } else { self.share(number, &gathered.models[number])? };
+                let found = fit.failure.is_none();
+                self.take_the_better(gathered, number, (fit, model), before)?;
+                if found {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Trains networks again, from another seed, that are far worse than the others; the better one counts. No
     /// checkpoint is written meanwhile: a run that is cut off here comes back by the last one.
     pub(super) fn train_the_worst_again(&self, gathered: &mut Gathered<T>, observer: &mut dyn Observer) -> Result<()> {
@@ -22,22 +58,46 @@ impl<T: Scalar> Course<'_, T> {
             }
             let what = format!("network {} is far worse than the others", number + 1);
             observer.note(&format!("{what}; it is trained again from another seed"))?;
-            let _place = self.of.workers.place();
-            let (mut model, settings, fold) = (self.of.network(another)?, self.settings_of(another), self.fold(number));
-            let parts = self.of.parts_of(fold.as_ref());
-            let fit = self.of.member(&settings, another, &mut model, parts, (None, None), observer)?;
-            let now = if fit.failure.is_none() { self.share(number, &model)? } else { f64::INFINITY };
-            let better = now < shares[number] || shares[number].is_nan();
-            gathered.fits[number].trained_again(&Finished::of(&fit, &model), better);
-            if better {
-                gathered.models[number] = model;
-            }
-            let now = if better { now } else { shares[number] };
+            let trained = self.again(number, another, self.of.network(another)?, observer)?;
+            let now = self.take_the_better(gathered, number, trained, shares[number])?;
             if far::far_worse(&with(&shares, number, now)).contains(&number) {
                 observer.note(&format!("{what} from this seed too: its rows may be harder to predict"))?;
             }
         }
         Ok(())
+    }
+
+    /// Trains a network on the rows of its number, from another seed.
+    fn again(
+        &self,
+        number: usize,
+        seed: usize,
+        mut model: Model<T>,
+        observer: &mut dyn Observer,
+    ) -> Result<(Fit, Model<T>)> {
+        let _place = self.of.workers.place();
+        let (settings, fold) = (self.settings_of(seed), self.fold(number));
+        let parts = self.of.parts_of(fold.as_ref());
+        let fit = self.of.member(&settings, seed, &mut model, parts, (None, None), observer)?;
+        Ok((fit, model))
+    }
+
+    /// Keeps the better one of a network and of the same trained again; returns its share.
+    fn take_the_better(
+        &self,
+        gathered: &mut Gathered<T>,
+        number: usize,
+        (fit, model): (Fit, Model<T>),
+        before: f64,
+    ) -> Result<f64> {
+        let usable = fit.failure.is_none() || fit.best_epoch.is_some();
+        let now = if usable { self.share(number, &model)? } else { f64::INFINITY };
+        let better = usable && (now < before || before.is_nan());
+        gathered.fits[number].trained_again(&Finished::of(&fit, &model), better);
+        if better {
+            gathered.models[number] = model;
+        }
+        Ok(if better { now } else { before })
     }
 
     /// Takes networks out that the user ended before they were as good as the others, from the last one on.
@@ -47,6 +107,12 @@ impl<T: Scalar> Course<'_, T> {
         observer: &mut dyn Observer,
     ) -> Result<()> {
         let Gathered { models, fits, .. } = gathered;
+        if let Some(hopeless) = fits.iter().position(Finished::is_hopeless).filter(|&hopeless| hopeless > 0) {
+            // The rows of a network are told by its place.
+            models.truncate(hopeless);
+            let number = hopeless + 1;
+            observer.note(&format!("network {number} left the finite numbers; the average is of those before it"))?;
+        }
         let shares = self.shares(models)?;
         let far = far::far_worse(&shares);
         while let Some(last) = models.len().checked_sub(1).filter(|last| *last > 0 && far.contains(last)) {

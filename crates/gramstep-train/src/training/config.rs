@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::settings::{BatchSize, OptimizerName, Settings};
+use crate::settings::{BatchSize, OptimizerName, ScheduleChoice, Settings};
 
 /// Settings of a [`Trainer`](super::trainer::Trainer).
 ///
@@ -11,7 +11,7 @@ use crate::settings::{BatchSize, OptimizerName, Settings};
 /// let config = TrainerConfig::of_epochs(100).with_batch_size(BatchSize::Rows(128)).with_patience(10).with_seed(7);
 /// assert_eq!((config.epochs, config.patience, config.time_limit), (100, Some(10), None));
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct TrainerConfig {
     /// Epochs at most.
@@ -25,6 +25,8 @@ pub struct TrainerConfig {
     pub warm_up: Option<usize>,
     /// Time after which training ends.
     pub time_limit: Option<Duration>,
+    /// How the learning rate goes over the training; of the optimiser alone where there is none.
+    pub schedule: Option<ScheduleChoice>,
     /// Seed of the order of the rows and of augmentation.
     pub seed: u64,
     /// Whether the mean of the parameters over the steps of an epoch is judged and kept, on mini-batches.
@@ -41,6 +43,7 @@ impl TrainerConfig {
             patience: None,
             warm_up: None,
             time_limit: None,
+            schedule: None,
             seed: 0,
             averages_steps: false,
         }
@@ -64,6 +67,12 @@ impl TrainerConfig {
         Self { time_limit: Some(limit), ..self }
     }
 
+    /// The same with a learning rate that goes by `schedule`.
+    #[must_use]
+    pub fn with_schedule(self, schedule: ScheduleChoice) -> Self {
+        Self { schedule: Some(schedule), ..self }
+    }
+
     /// The same with another seed.
     #[must_use]
     pub fn with_seed(self, seed: u64) -> Self {
@@ -85,6 +94,7 @@ impl From<&Settings> for TrainerConfig {
             patience: settings.patience,
             warm_up: settings.warm_up,
             time_limit: settings.time_limit.map(|limit| limit.0),
+            schedule: settings.schedule.clone(),
             seed: settings.seed,
             averages_steps: settings.optimizer == OptimizerName::GramGaussNewton && settings.is_plain_table(),
         }

@@ -39,21 +39,26 @@ pub(super) struct Course<'a, T> {
     of_first: Duration,
 }
 
-/// The networks that are trained.
+/// The networks that are trained, and how each came about.
 pub(super) struct Gathered<T> {
     pub(super) models: Vec<Model<T>>,
     pub(super) fits: Vec<Finished>,
+    /// Why the first one of those was lost that were, in this session.
     pub(super) failure: Option<Error>,
 }
 
 impl<T: Scalar> Gathered<T> {
-    /// Takes the next one in. One that was lost ends the training; its best parameters count.
-    fn take(&mut self, mut fit: Fit, model: Model<T>) -> ControlFlow<()> {
-        self.failure = fit.failure.take();
-        let usable = self.failure.is_none() || fit.best_epoch.is_some() || self.models.is_empty();
+    /// Takes the next one in. One that was lost does not end the others.
+    fn take(&mut self, mut fit: Fit, model: Model<T>) {
+        self.failure = self.failure.take().or(fit.failure.take());
         self.fits.push(Finished::of(&fit, &model));
-        self.models.extend(usable.then_some(model));
-        if self.failure.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        self.models.push(model);
+    }
+
+    /// Whether there is no average of them: each left the finite numbers, or one did with nothing to keep.
+    pub(super) fn is_lost(&self) -> bool {
+        let fits = &self.fits[..self.models.len()];
+        fits.iter().all(Finished::is_lost) || fits.iter().any(Finished::is_hopeless)
     }
 
     /// Whether the user ended one of them.
@@ -115,7 +120,7 @@ impl<'a, T: Scalar> Course<'a, T> {
             }
         };
         let mut outcome = Ok(());
-        let mut hear = |number: usize, told: Told<T>| -> Result<ControlFlow<()>> {
+        let mut hear = |number: usize, told: Told<T>| -> Result<()> {
             match told {
                 Told::Note(text) => observer.note(&text)?,
                 Told::Start(start) => start.pass_on(observer)?,
@@ -135,9 +140,7 @@ impl<'a, T: Scalar> Course<'a, T> {
                 }
                 Told::End(end) => {
                     let (fit, model) = (*end)?;
-                    if gathered.take(fit, model).is_break() {
-                        return Ok(ControlFlow::Break(()));
-                    }
+                    gathered.take(fit, model);
                     if let Some(keeper) = keeper.as_mut().filter(|_| !gathered.is_interrupted()) {
                         let known = keeper.finished.len();
                         keeper.finished.extend(gathered.fits[known..].iter().cloned());
@@ -145,19 +148,17 @@ impl<'a, T: Scalar> Course<'a, T> {
                     }
                 }
             }
-            Ok(ControlFlow::Continue(()))
+            Ok(())
         };
         let numbers = self.first..self.of.settings.ensemble;
         side_by_side(numbers, self.at_once, Some(self.of.workers), task, |number, told| {
-            let next = hear(number, told).unwrap_or_else(|error| {
-                outcome = Err(error);
-                ControlFlow::Break(())
-            });
-            if next.is_break() {
-                // The others are of no use to anybody.
-                over.store(true, Ordering::Relaxed);
+            outcome = hear(number, told);
+            if outcome.is_ok() {
+                return ControlFlow::Continue(());
             }
-            next
+            // The others are of no use to anybody.
+            over.store(true, Ordering::Relaxed);
+            ControlFlow::Break(())
         });
         outcome
     }
@@ -180,6 +181,8 @@ impl<'a, T: Scalar> Course<'a, T> {
         let mut model = self.untrained(number)?;
         let (settings, fold) = (self.settings_of(number), self.fold(number));
         let fit = of.member(&settings, number, &mut model, of.parts_of(fold.as_ref()), from, observer)?;
+        // A checkpoint holds finite numbers alone.
+        let model = if fit.failure.is_some() && fit.best_epoch.is_none() { self.untrained(number)? } else { model };
         Ok((fit, model))
     }
 
@@ -188,12 +191,14 @@ impl<'a, T: Scalar> Course<'a, T> {
         self.folds.filter(|_| number > 0).map(|folds| folds.fold(number))
     }
 
+    /// The network of an earlier run that one goes on from.
+    pub(super) fn start_of(&self, number: usize) -> Option<Model<T>> {
+        self.start.and_then(|start| start.members().get(number)).cloned()
+    }
+
     /// A network before training.
     pub(super) fn untrained(&self, number: usize) -> Result<Model<T>> {
-        match self.start.and_then(|start| start.members().get(number)) {
-            Some(model) => Ok(model.clone()),
-            None => self.of.network(number),
-        }
+        self.start_of(number).map_or_else(|| self.of.network(number), Ok)
     }
 
     /// The settings of a network: a seed of its own, and its share of the time that is left. Networks that run at once have
@@ -291,6 +296,27 @@ mod tests {
                 assert_eq!(one.failure.is_some(), other.failure.is_some());
             }
         }
+    }
+
+    #[test]
+    fn a_network_that_leaves_the_finite_numbers_ends_none_of_the_others_and_is_trained_again() {
+        let mut found = 0;
+        // Losses overflow where the rate to the number of steps does, which depends on the network.
+        for step in 0..200 {
+            let rate = format!("{:e}", 10_f64.powf(8.0 + 0.05 * f64::from(step)));
+            let given = [("optimizer", "sgd"), ("learning-rate", rate.as_str()), ("batch-size", "16"), ("epochs", "4")];
+            let (trained, told) = train(&given, 2, &mut |_, _| Ok(()));
+            let trained = trained.unwrap();
+            let again =
+                told.iter().filter(|line| line.contains("left the finite numbers; it is trained again")).count();
+            if trained.fit.failure.is_some() {
+                continue;
+            }
+            assert_eq!(trained.networks.members().len(), 4);
+            assert!(trained.networks.members().iter().all(|model| model.theta().iter().all(|value| value.is_finite())));
+            found += again;
+        }
+        assert!(found > 0, "no rate at which some networks diverge and others do not");
     }
 
     #[test]

@@ -30,6 +30,16 @@ impl Finished {
         }
     }
 
+    /// Whether it left the finite numbers.
+    pub(super) fn is_lost(&self) -> bool {
+        self.stop_reason == StopReason::NonFinite
+    }
+
+    /// Whether it left them before there was anything to keep.
+    pub(super) fn is_hopeless(&self) -> bool {
+        self.is_lost() && self.best_epoch.is_none()
+    }
+
     /// What both trainings took, and the result of the better one.
     pub(super) fn trained_again(&mut self, again: &Self, better: bool) {
         let (epochs, steps) = (self.epochs + again.epochs, self.steps + again.steps);

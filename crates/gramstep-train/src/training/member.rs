@@ -84,3 +84,55 @@ impl<T: Scalar> Ensemble<'_, T> {
         trainer.go_on(model, optimizer.as_mut(), parts, observer, checkpoint, keeper)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use super::*;
+    use crate::data::{DataOptions, Problem, table_of};
+    use crate::settings::Config;
+    use crate::training::workers::Workers;
+
+    #[test]
+    fn the_learning_rate_of_every_method_follows_the_schedule() {
+        let row = |i: i32| format!("{},{}\n", i, (f64::from(i) / 7.0).sin());
+        let text = format!("a,y\n{}", (0..50).map(row).collect::<String>());
+        let problem = Problem::of_table(&table_of(&text), &DataOptions::of("csv:t".parse().unwrap())).unwrap();
+        for (method, batch) in [("gram-gauss-newton", "full"), ("gram-gauss-newton", "8"), ("sgd", "8"), ("adamw", "8")]
+        {
+            let mut config = Config { data: Some("csv:t".to_owned()), threads: Some(1), ..Config::default() };
+            let own = [("model", "mlp:4:tanh"), ("epochs", "5"), ("learning-rate", "0.01"), ("momentum", "0")];
+            for (name, value) in
+                own.iter().chain(&[("optimizer", method), ("batch-size", batch), ("schedule", "step:0.4")])
+            {
+                config.set(name, value).unwrap();
+            }
+            let settings = Settings::resolve(&config, &problem).unwrap();
+            let stop = AtomicBool::new(false);
+            let ensemble = Ensemble {
+                settings: &settings,
+                preprocessing: &problem.preprocessing,
+                parts: Parts { train: &problem.train, validation: problem.validation.as_ref(), test: None },
+                exact_train_loss: false,
+                tolerance: 0.0,
+                processes: (&stop).into(),
+                workers: &Workers::new(1),
+            };
+            let mut rates = Vec::new();
+            let mut watch = |event: &Event<'_>| {
+                if let Event::Step(step) = event {
+                    rates.push(step.info.learning_rate);
+                }
+                Ok(())
+            };
+            ensemble.train(None, None, None, &mut watch).unwrap();
+            let all = rates.len();
+            assert!(all >= 5, "no patience before the end");
+            for (made, rate) in rates.into_iter().enumerate() {
+                let expected = if made as f64 / (all as f64) < 0.4 { 0.01 } else { 0.001 };
+                assert!((rate / expected - 1.0).abs() < 1e-9, "{method}, step {made} of {all}: {rate}");
+            }
+        }
+    }
+}

@@ -6,6 +6,7 @@ mod again;
 mod averaging;
 pub mod batches;
 pub(crate) mod checkpoint;
+mod clock;
 pub mod config;
 mod course;
 pub(crate) mod ensemble;

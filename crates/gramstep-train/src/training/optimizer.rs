@@ -48,8 +48,16 @@ fn damping(settings: &Settings, samples: usize) -> Damping {
     }
 }
 
+/// λ relative to the mean diagonal of G where it stays as it is; none where it is adaptive.
+pub(crate) fn relative_damping(settings: &Settings, samples: usize) -> Option<f64> {
+    match damping(settings, samples) {
+        Damping::Relative(value) => Some(value),
+        _ => None,
+    }
+}
+
 /// How a step of Gram-Gauss-Newton will be solved; none of other methods.
-pub(super) fn system<T: Scalar>(settings: &Settings, model: &Model<T>, samples: usize) -> Result<Option<Plan>> {
+pub(crate) fn system<T: Scalar>(settings: &Settings, model: &Model<T>, samples: usize) -> Result<Option<Plan>> {
     if settings.optimizer != OptimizerName::GramGaussNewton {
         return Ok(None);
     }
@@ -87,7 +95,7 @@ pub fn build<T: Scalar>(settings: &Settings, samples: usize, outputs: usize) -> 
         RidgeChoice::Fixed(ridge) => ridge,
         RidgeChoice::Auto | RidgeChoice::Evidence => 0.0,
     };
-    let ridge_of_mean = ridge / samples as f64;
+    let decay = settings.weight_decay.unwrap_or(ridge / samples as f64);
     Ok(match settings.optimizer {
         OptimizerName::GramGaussNewton => {
             let batches = batch_count(samples, settings.batch_size);
@@ -112,14 +120,14 @@ pub fn build<T: Scalar>(settings: &Settings, samples: usize, outputs: usize) -> 
             let mut config = SgdConfig::default();
             config.learning_rate = settings.learning_rate;
             config.momentum = settings.momentum;
-            config.weight_decay = ridge_of_mean;
+            config.weight_decay = decay;
             Box::new(Sgd::new(config)?)
         }
-        OptimizerName::Adam => {
+        OptimizerName::Adam | OptimizerName::AdamW => {
             let mut config = AdamConfig::default();
             config.learning_rate = settings.learning_rate;
             config.beta1 = settings.momentum;
-            config.weight_decay = ridge_of_mean;
+            config.weight_decay = decay;
             Box::new(Adam::new(config)?)
         }
     })

@@ -49,6 +49,8 @@ pub(crate) struct RidgePath<T> {
     optimizer: GramGaussNewton<T>,
     config: GramGaussNewtonConfig,
     ridge: f64,
+    /// On η, from outside.
+    factor: f64,
     /// Factor on κ after a step.
     rate: f64,
     /// Below this κ there is no ridge.
@@ -75,7 +77,7 @@ impl<T: Scalar> RidgePath<T> {
         let ridge = (PER_RESIDUAL * residuals as f64).min(MOST) / batches;
         let optimizer = GramGaussNewton::new(config.with_ridge(ridge))?;
         let rate = if batches > 1.0 { EPOCH_RATE.powf(batches.recip()) } else { RATE };
-        Ok(Self { optimizer, config, ridge, rate, end: END / batches, beginning: Beginning::Ahead })
+        Ok(Self { optimizer, config, ridge, factor: 1.0, rate, end: END / batches, beginning: Beginning::Ahead })
     }
 
     fn continue_with(&mut self, ridge: f64) -> Result<()> {
@@ -102,6 +104,7 @@ impl<T: Scalar> RidgePath<T> {
         model.set_theta(start)?;
         let first = *first;
         self.optimizer = GramGaussNewton::new(self.config)?;
+        self.optimizer.set_factor(self.factor);
         self.continue_with(first)?;
         Ok(true)
     }
@@ -110,6 +113,11 @@ impl<T: Scalar> RidgePath<T> {
 impl<T: Scalar> Optimizer<T> for RidgePath<T> {
     fn name(&self) -> &'static str {
         Optimizer::<T>::name(&self.optimizer)
+    }
+
+    fn set_factor(&mut self, factor: f64) {
+        self.factor = factor;
+        self.optimizer.set_factor(factor);
     }
 
     fn step(&mut self, model: &mut Model<T>, batch: &Batch<'_, T>) -> Result<StepInfo> {

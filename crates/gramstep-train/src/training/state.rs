@@ -111,14 +111,14 @@ impl<T: Scalar> State<T> {
         Error::NonFinite { step: self.step, epoch: self.epoch, what, kept: None }
     }
 
-    /// Adds step and epoch to an error of the mathematics about non-finite numbers.
-    pub(super) fn located(&self, error: gramstep::Error) -> Error {
+    /// Adds step and epoch to an error of the mathematics about non-finite numbers, of a step or of the judgement after it.
+    pub(super) fn located(&self, error: Error) -> Error {
         match error {
-            gramstep::Error::NonFinite { what, layer } => {
+            Error::Core(gramstep::Error::NonFinite { what, layer }) => {
                 let layer = layer.map_or_else(String::new, |layer| format!(" of layer `{layer}`"));
                 self.non_finite(format!("{what}{layer}"))
             }
-            error => error.into(),
+            error => error,
         }
     }
 }

@@ -28,7 +28,7 @@ pub(crate) struct Trained<T> {
 
 impl<T: Scalar> Ensemble<'_, T> {
     /// Trains every network, from those of `start` if there are any, all from the checkpoint on if there is one. A
-    /// network that fails ends the training; its best parameters count.
+    /// network that leaves the finite numbers does not end the others: see [`super::again`].
     ///
     /// # Errors
     /// When a step or an observer fails.
@@ -51,7 +51,7 @@ impl<T: Scalar> Ensemble<'_, T> {
         course.train(&mut gathered, checkpoint, keeper, observer)?;
         let (trained, wanted) = (gathered.models.len(), self.settings.ensemble);
         let mut missing = None;
-        if trained < wanted && gathered.failure.is_none() {
+        if trained < wanted {
             // Those that ran may have come to their end just then.
             let by_user = gathered.is_interrupted() || self.processes.is_stopped()?;
             missing = Some(if by_user { StopReason::Interrupted } else { StopReason::TimeLimit });
@@ -60,10 +60,19 @@ impl<T: Scalar> Ensemble<'_, T> {
         }
         if gathered.is_interrupted() {
             course.leave_out_what_had_only_begun(&mut gathered, observer)?;
-        } else if start.is_none() && gathered.failure.is_none() && gathered.models.len() == self.settings.ensemble {
-            course.train_the_worst_again(&mut gathered, observer)?;
+        } else {
+            course.train_the_lost_again(&mut gathered, observer)?;
+            if start.is_none() && !gathered.is_lost() && trained == wanted {
+                course.train_the_worst_again(&mut gathered, observer)?;
+            }
         }
-        let Gathered { models, fits, failure } = gathered;
+        let is_lost = gathered.is_lost();
+        let Gathered { mut models, fits, failure } = gathered;
+        let failure = is_lost.then(|| failure.unwrap_or_else(|| lost_before(&fits)));
+        if is_lost {
+            let best = fits.iter().position(|fit| fit.best_epoch.is_some()).unwrap_or(0);
+            models = vec![models.swap_remove(best)];
+        }
         let fit = total(&fits, failure, missing, course.elapsed());
         let shared = folds.filter(|_| models.len() > 1);
         Ok(Trained { networks: Average::new(models)?, fit, shared })
@@ -97,10 +106,16 @@ impl<T: Scalar> Trained<T> {
     }
 }
 
+/// What is left to say of networks that an earlier session lost.
+fn lost_before(fits: &[Finished]) -> Error {
+    let (step, epoch) = fits.iter().find(|fit| fit.is_lost()).map_or((0, 0), |fit| (fit.steps, fit.epochs));
+    Error::NonFinite { step, epoch, what: "the loss".to_owned(), kept: None }
+}
+
 /// All trainings as one; `missing` says why some networks were not trained.
 fn total(fits: &[Finished], failure: Option<Error>, missing: Option<StopReason>, elapsed: Duration) -> Fit {
-    let early = |fit: &&Finished| matches!(fit.stop_reason, StopReason::TimeLimit | StopReason::Interrupted);
-    let deciding = fits.iter().rfind(early).or(fits.last());
+    let early = |fit: &&Finished| fit.stop_reason.is_early();
+    let deciding = fits.iter().rfind(early).or(fits.iter().rfind(|fit| !fit.is_lost()));
     Fit {
         epochs: fits.iter().map(|fit| fit.epochs).sum(),
         steps: fits.iter().map(|fit| fit.steps).sum(),

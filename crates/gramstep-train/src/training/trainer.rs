@@ -1,7 +1,7 @@
 //! The loop over epochs and batches, and every reason to end it.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use gramstep::attack::ParameterBall;
 use gramstep::loss::Loss;
@@ -17,6 +17,7 @@ use crate::training::adversarial::Opponent;
 use crate::training::averaging::Averaging;
 use crate::training::batches::{batch_count, batches};
 use crate::training::checkpoint::{Checkpoint, Checkpoints};
+use crate::training::clock::Clock;
 use crate::training::config::TrainerConfig;
 use crate::training::judge::Judge;
 use crate::training::processes::Processes;
@@ -57,15 +58,6 @@ pub struct Trainer<'a> {
     augmentation: Option<(Augmentation, Geometry)>,
 }
 
-/// The time since a training began, over all its sessions.
-#[derive(Clone, Copy, Debug)]
-struct Clock {
-    start: Instant,
-    earlier: Duration,
-    /// Spent on judging and not on training, where that is not counted.
-    judging: Duration,
-}
-
 /// The rows of a training.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Parts<'a, T> {
@@ -73,12 +65,6 @@ pub(crate) struct Parts<'a, T> {
     pub(crate) validation: Option<&'a Dataset<T>>,
     /// Rows that are watched and decide nothing.
     pub(crate) test: Option<&'a Dataset<T>>,
-}
-
-impl Clock {
-    fn elapsed(self) -> Duration {
-        self.earlier + self.start.elapsed().saturating_sub(self.judging)
-    }
 }
 
 /// The end of a training.
@@ -218,8 +204,7 @@ impl<'a> Trainer<'a> {
     ) -> Result<Fit> {
         let resumed = from.is_some();
         let seconds = from.as_ref().map_or(0.0, |checkpoint| checkpoint.seconds);
-        let earlier = Duration::try_from_secs_f64(seconds).unwrap_or_default();
-        let mut clock = Clock { start: Instant::now(), earlier, judging: Duration::ZERO };
+        let mut clock = Clock::after(seconds);
         let start = self.opponent.as_ref().map(|_| ParameterBall::around(model, f64::INFINITY)).transpose()?;
         let mut state = State::before(start);
         if let Some(checkpoint) = from {
@@ -243,11 +228,13 @@ impl<'a> Trainer<'a> {
                     }
                     break reason;
                 }
-                Err(error @ Error::NonFinite { .. }) => {
-                    failure = Some(error);
-                    break StopReason::NonFinite;
-                }
-                Err(error) => return Err(error),
+                Err(error) => match state.located(error) {
+                    error @ Error::NonFinite { .. } => {
+                        failure = Some(error);
+                        break StopReason::NonFinite;
+                    }
+                    error => return Err(error),
+                },
             }
         };
         if let Some(best) = &state.best {
@@ -290,9 +277,12 @@ impl<'a> Trainer<'a> {
             if let Some(weights) = &data.weights {
                 batch = batch.with_weights(weights);
             }
+            if let Some(factor) = self.factor(state.step, train.rows(), *clock)? {
+                optimizer.set_factor(factor);
+            }
             state.step += 1;
             left -= 1;
-            let info = optimizer.step(model, &batch).map_err(|error| state.located(error))?;
+            let info = optimizer.step(model, &batch)?;
             running.add(&info, weight);
             state.check(&info, model)?;
             if let Some(averaging) = &mut averaging {
@@ -339,7 +329,7 @@ impl<'a> Trainer<'a> {
             averaging.leave(model)?;
         }
         if self.exact_train_loss {
-            clock.judging += judging.elapsed();
+            clock.leave_out_since(judging);
         }
         let seconds = clock.elapsed().as_secs_f64();
         let (member, epoch, step) = (self.member, state.epoch, state.step);
@@ -359,6 +349,16 @@ impl<'a> Trainer<'a> {
             None => self.stop_now(*clock)?,
         };
         Ok(reason.map(|reason| Ending { reason, whole_epoch: left == 0 }))
+    }
+
+    /// The factor on the learning rate of the next step, as so many are made; none where it stays as it is.
+    fn factor(&self, steps: usize, rows: usize, clock: Clock) -> Result<Option<f64>> {
+        let Some(schedule) = &self.config.schedule else { return Ok(None) };
+        let all = self.config.epochs.saturating_mul(batch_count(rows, self.config.batch_size));
+        let made = steps as f64 / all as f64;
+        let Some(limit) = self.config.time_limit else { return Ok(Some(schedule.factor(made))) };
+        // One clock for all.
+        self.processes.first(|| Ok(Some(schedule.factor(made.max(clock.share(limit))))))
     }
 
     fn stop_now(&self, clock: Clock) -> Result<Option<StopReason>> {

@@ -1,10 +1,11 @@
 //! The one-line text form of an architecture, for command lines: `mlp:256,256:gelu`, `linear`, `cnn:32,64:relu`,
-//! `cnn:16,32:relu:max:dense=128`, `resnet32`, `resnet20:8`.
+//! `cnn:16k5s2,32:relu:max:dense=128`, `resnet32`, `resnet20:8`.
 
 use std::fmt;
 use std::str::FromStr;
 
 use super::activation::Activation;
+use super::images::Convolution;
 use super::specification::{Shape, Specification};
 use crate::error::{Error, Result};
 
@@ -29,10 +30,10 @@ pub enum Architecture {
     },
     /// One dense layer.
     Linear,
-    /// A plain convolutional network ([`Specification::cnn`]): channels of the convolutions and their activation.
+    /// A plain convolutional network ([`Specification::cnn_of`]): its convolutions and their activation.
     Cnn {
-        /// Channels of the 3×3 convolutions.
-        channels: Vec<usize>,
+        /// The convolutions.
+        convolutions: Vec<Convolution>,
         /// Activation after each of them.
         activation: Activation,
         /// Whether images are halved by the largest value of a square, not by its mean.
@@ -64,8 +65,8 @@ impl Architecture {
                 let sizes: Vec<_> = [shape.len()].into_iter().chain(hidden.iter().copied()).chain([outputs]).collect();
                 Specification::mlp(&sizes, *activation)
             }
-            Self::Cnn { channels, activation, max_pools, dense } => {
-                let mut specification = Specification::cnn(shape, channels, *activation, outputs);
+            Self::Cnn { convolutions, activation, max_pools, dense } => {
+                let mut specification = Specification::cnn_of(shape, convolutions, *activation, outputs);
                 if !dense.is_empty() {
                     specification = specification.with_dense_head(dense, *activation);
                 }
@@ -81,8 +82,9 @@ impl fmt::Display for Architecture {
         match self {
             Self::Linear => f.write_str("linear"),
             Self::Mlp { hidden, activation } => write!(f, "mlp:{}:{activation}", list(hidden)),
-            Self::Cnn { channels, activation, max_pools, dense } => {
-                write!(f, "cnn:{}:{activation}{}", list(channels), if *max_pools { ":max" } else { "" })?;
+            Self::Cnn { convolutions, activation, max_pools, dense } => {
+                let convolutions: Vec<String> = convolutions.iter().map(convolution).collect();
+                write!(f, "cnn:{}:{activation}{}", convolutions.join(","), if *max_pools { ":max" } else { "" })?;
                 if dense.is_empty() { Ok(()) } else { write!(f, ":dense={}", list(dense)) }
             }
             Self::ResNet { blocks, channels: RESNET_CHANNELS } => write!(f, "resnet{}", 6 * blocks + 2),
@@ -93,6 +95,13 @@ impl fmt::Display for Architecture {
 
 fn list(widths: &[usize]) -> String {
     widths.iter().map(usize::to_string).collect::<Vec<_>>().join(",")
+}
+
+/// Channels, and where they are not those of most networks kernel and stride: `16`, `16k5`, `16k5s2`.
+fn convolution(&Convolution { channels, kernel, stride }: &Convolution) -> String {
+    let kernel = if kernel == 3 { String::new() } else { format!("k{kernel}") };
+    let stride = if stride == 1 { String::new() } else { format!("s{stride}") };
+    format!("{channels}{kernel}{stride}")
 }
 
 impl FromStr for Architecture {
@@ -120,12 +129,26 @@ impl FromStr for Architecture {
                 if let Some(surplus) = options.next() {
                     return Err(fault(format!("`{surplus}` is one part too many")));
                 }
+                let read = |text: &str| {
+                    let (text, stride) = text.split_once('s').map_or((text, "1"), |(text, stride)| (text, stride));
+                    let (channels, kernel) = text.split_once('k').unwrap_or((text, "3"));
+                    let kernel = count(kernel, "side of a kernel")?;
+                    if kernel % 2 == 0 {
+                        return Err(fault(format!("a kernel has an odd side, not {kernel}")));
+                    }
+                    let channels = count(channels, "number of channels")?;
+                    Ok(Convolution { channels, kernel, stride: count(stride, "stride")? })
+                };
                 Ok(Self::Cnn {
-                    channels: counts(channels, "number of channels")?,
+                    convolutions: channels.split(',').map(read).collect::<Result<_>>()?,
                     activation: activation.unwrap_or("relu").parse()?,
                     max_pools,
                     dense: dense.transpose()?.unwrap_or_default(),
                 })
+            }
+            (Some("resnet"), Some(depth), channels, None) => {
+                let channels = channels.map_or_else(String::new, |channels| format!(":{channels}"));
+                format!("resnet{depth}{channels}").parse()
             }
             (Some(name), channels, None, None) if name.starts_with("resnet") => {
                 let depth = count(&name["resnet".len()..], "depth")?;
@@ -137,7 +160,8 @@ impl FromStr for Architecture {
                 Ok(Self::ResNet { blocks: (depth - 2) / 6, channels })
             }
             _ => Err(fault(
-                "expected mlp:WIDTH,..:ACTIVATION, linear, cnn:CHANNELS,..:ACTIVATION[:max][:dense=WIDTH,..] or resnet32"
+                "expected mlp:WIDTH,..:ACTIVATION, linear, cnn:CHANNELS[kSIDE][sSTRIDE],..:ACTIVATION[:max][:dense=WIDTH,..] \
+                 or resnet:DEPTH[:CHANNELS]"
                     .to_owned(),
             )),
         }
@@ -147,6 +171,7 @@ impl FromStr for Architecture {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::LayerSpecification;
 
     #[test]
     fn convolutional_networks_need_an_image() {
@@ -185,6 +210,9 @@ mod tests {
             "cnn:8:relu:max:dense=32,16",
             "resnet32",
             "resnet20:8",
+            "resnet56",
+            "cnn:16k5s2,32,64k1:relu",
+            "cnn:8s2:tanh:max",
         ] {
             assert_eq!(text.parse::<Architecture>().map(|a| a.to_string()), Ok(text.to_owned()));
         }
@@ -200,9 +228,41 @@ mod tests {
                 "cnn:8:relu:min",
                 "cnn:8:relu:dense=",
                 "cnn:8:relu:dense=4:max",
+                "cnn:8k4:relu",
+                "cnn:8k:relu",
+                "cnn:8s0:relu",
+                "cnn:8s2k3:relu",
+                "resnet:",
+                "resnet:21",
+                "resnet:20:8:2",
             ])
         {
             assert!(text.parse::<Architecture>().is_err(), "{text}");
         }
+        for (text, same) in [("resnet:20", "resnet20"), ("resnet:44:8", "resnet44:8"), ("cnn:8k3s1:relu", "cnn:8:relu")]
+        {
+            assert_eq!(text.parse::<Architecture>().map(|a| a.to_string()), Ok(same.to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_convolution_has_kernel_and_stride_of_its_own_and_a_stride_takes_the_place_of_a_pool() {
+        let image = Shape::Image { height: 32, width: 32, channels: 3, side: 0 };
+        let specification = "cnn:8k5,16s2,4k1:relu".parse::<Architecture>().unwrap().specification(image, 2);
+        let shapes: Vec<_> = specification.spans().unwrap().into_iter().map(|span| span.shape).collect();
+        let weights: Vec<_> = shapes.into_iter().filter(|shape| shape.len() > 1).collect();
+        assert_eq!(
+            weights.iter().map(|shape| shape.iter().product()).collect::<Vec<usize>>(),
+            [8 * 75, 16 * 72, 4 * 16, 8]
+        );
+        let pools = |specification: &Specification| {
+            specification.layers.iter().filter(|layer| matches!(layer, LayerSpecification::AveragePool { .. })).count()
+        };
+        assert_eq!(
+            (pools(&specification), pools(&Specification::cnn(image, &[8, 16, 4], Activation::Relu, 2))),
+            (1, 2)
+        );
+        let model = crate::Model::<f32>::builder(specification).build().unwrap();
+        assert!(model.predict(crate::Matrix::from_fn(2, 3072, |i, j| ((i + j) % 5) as f32).view()).is_ok());
     }
 }

@@ -9,6 +9,26 @@ use super::specification::{
 /// The smallest side of an image that a plain convolutional network still halves.
 const HALVED: usize = 8;
 
+/// One convolution of a plain network: channels of its result, side of its kernel, pixels from one window to the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::exhaustive_structs)]
+pub struct Convolution {
+    /// Channels of the result.
+    pub channels: usize,
+    /// Side of the kernel, an odd number.
+    pub kernel: usize,
+    /// Pixels from one window to the next.
+    pub stride: usize,
+}
+
+impl Convolution {
+    /// 3×3 at every pixel.
+    #[must_use]
+    pub fn new(channels: usize) -> Self {
+        Self { channels, kernel: 3, stride: 1 }
+    }
+}
+
 impl Specification {
     /// A plain convolutional network: 3×3 convolutions with these channels, an activation after each, images halved by
     /// averaging between them while they have at least 8 pixels a side; the mean over pixels; a dense layer.
@@ -16,17 +36,26 @@ impl Specification {
     /// Numbers that come with the image join before the dense layer.
     #[must_use]
     pub fn cnn(input: Shape, channels: &[usize], activation: Activation, outputs: usize) -> Self {
+        let convolutions: Vec<Convolution> = channels.iter().map(|&channels| Convolution::new(channels)).collect();
+        Self::cnn_of(input, &convolutions, activation, outputs)
+    }
+
+    /// The same of convolutions with kernels and strides of their own. Before one that takes strides images are not halved.
+    #[must_use]
+    pub fn cnn_of(input: Shape, convolutions: &[Convolution], activation: Activation, outputs: usize) -> Self {
         let mut side = match input {
             Shape::Image { height, width, .. } => height.min(width),
             Shape::Vector(_) => 0,
         };
         let mut layers = Vec::new();
-        for (at, &channels) in channels.iter().enumerate() {
-            if at > 0 && side >= HALVED {
+        for (at, &Convolution { channels, kernel, stride }) in convolutions.iter().enumerate() {
+            if at > 0 && side >= HALVED && stride == 1 {
                 layers.push(LayerSpecification::AveragePool { kernel: 2 });
                 side /= 2;
             }
-            layers.push(LayerSpecification::Convolution(ConvolutionSpecification::new(channels, 3)));
+            let convolution = ConvolutionSpecification::new(channels, kernel).with_stride(stride);
+            layers.push(LayerSpecification::Convolution(convolution));
+            side = side.div_ceil(stride.max(1));
             layers.push(LayerSpecification::Activation(activation));
         }
         layers.extend(head(input));
@@ -53,8 +82,13 @@ impl Specification {
         let pool = |layer: &&LayerSpecification| {
             matches!(layer, LayerSpecification::AveragePool { .. } | LayerSpecification::MaxPool { .. })
         };
+        let smaller = |side: usize, layer: &LayerSpecification| match layer {
+            LayerSpecification::Convolution(convolution) => side.div_ceil(convolution.stride.max(1)),
+            layer if pool(&layer) => side / 2,
+            _ => side,
+        };
         let side = match self.input {
-            Shape::Image { height, width, .. } => height.min(width) >> self.layers.iter().filter(pool).count(),
+            Shape::Image { height, width, .. } => self.layers.iter().fold(height.min(width), smaller),
             Shape::Vector(_) => 0,
         };
         let halving = self.layers.iter().find(pool).cloned().unwrap_or(LayerSpecification::AveragePool { kernel: 2 });

@@ -16,6 +16,7 @@ pub use activation::Activation;
 pub use architecture::Architecture;
 pub use average::Average;
 pub use differentiable::{Cotangent, Differentiable, InputPass};
+pub use images::Convolution;
 pub use parameters::{Distribution, ParameterRequest, Span};
 pub use specification::{
     ConvolutionSpecification, DenseSpecification, Initialization, LayerSpecification, Parameterization, Scheme, Shape,

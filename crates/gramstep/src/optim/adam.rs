@@ -68,6 +68,8 @@ impl Default for AdamConfig {
 #[derive(Clone, Debug)]
 pub struct Adam<T> {
     config: AdamConfig,
+    /// On η, from outside.
+    factor: f64,
     step: u64,
     moments: Option<(Buffer<T>, Buffer<T>)>,
 }
@@ -84,7 +86,7 @@ impl<T: Scalar> Adam<T> {
         check_positive("epsilon", config.epsilon)?;
         check_not_negative("weight decay", config.weight_decay)?;
         config.schedule.check()?;
-        Ok(Self { config, step: 0, moments: None })
+        Ok(Self { config, factor: 1.0, step: 0, moments: None })
     }
 }
 
@@ -93,13 +95,17 @@ impl<T: Scalar> Optimizer<T> for Adam<T> {
         "adam"
     }
 
+    fn set_factor(&mut self, factor: f64) {
+        self.factor = factor;
+    }
+
     fn step(&mut self, model: &mut Model<T>, batch: &Batch<'_, T>) -> Result<StepInfo> {
         fits(self.moments.as_ref().map(|(first, _)| first), "first moment", model)?;
         fits(self.moments.as_ref().map(|(_, second)| second), "second moment", model)?;
         let (features, loss) = gradient_features(model, batch)?;
         let trainable = model.trainable();
         let config = self.config;
-        let learning_rate = config.learning_rate * config.schedule.factor(self.step);
+        let learning_rate = config.learning_rate * config.schedule.factor(self.step) * self.factor;
         let p = model.parameter_count();
         let device = model.device().clone();
         let (first, second) = self.moments.get_or_insert_with(|| (Buffer::zeros(p), Buffer::zeros(p)));

@@ -63,7 +63,12 @@ pub trait Optimizer<T: Scalar>: Send {
     /// [`Error::Memory`]: crate::Error::Memory
     fn step(&mut self, model: &mut Model<T>, batch: &Batch<'_, T>) -> Result<StepInfo>;
 
-    /// Everything that the next step depends on, apart from the model.
+    /// A factor on the learning rate from the next step on, beside that of the optimiser's own schedule: of a schedule over
+    /// something that only the caller knows, such as the time that is left. It is no part of the state. An optimiser without
+    /// learning rate passes over it.
+    fn set_factor(&mut self, _factor: f64) {}
+
+    /// Everything that the next step depends on, apart from the model and the [factor](Self::set_factor).
     fn state(&self) -> OptimizerState;
 
     /// Continues from a saved state. Whether it is that of a model of this size shows at the next step.

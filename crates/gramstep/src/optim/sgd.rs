@@ -60,6 +60,8 @@ impl Default for SgdConfig {
 #[derive(Clone, Debug)]
 pub struct Sgd<T> {
     config: SgdConfig,
+    /// On η, from outside.
+    factor: f64,
     step: u64,
     /// μ·v of the step before: scaled when it was used last, so that a step passes over it once.
     velocity: Option<Buffer<T>>,
@@ -75,7 +77,7 @@ impl<T: Scalar> Sgd<T> {
         check_momentum("momentum", config.momentum)?;
         check_not_negative("weight decay", config.weight_decay)?;
         config.schedule.check()?;
-        Ok(Self { config, step: 0, velocity: None })
+        Ok(Self { config, factor: 1.0, step: 0, velocity: None })
     }
 }
 
@@ -112,12 +114,16 @@ impl<T: Scalar> Optimizer<T> for Sgd<T> {
         "sgd"
     }
 
+    fn set_factor(&mut self, factor: f64) {
+        self.factor = factor;
+    }
+
     fn step(&mut self, model: &mut Model<T>, batch: &Batch<'_, T>) -> Result<StepInfo> {
         fits(self.velocity.as_ref(), "velocity", model)?;
         let (features, loss) = gradient_features(model, batch)?;
         let trainable = model.trainable();
         let config = self.config;
-        let learning_rate = config.learning_rate * config.schedule.factor(self.step);
+        let learning_rate = config.learning_rate * config.schedule.factor(self.step) * self.factor;
         let (eta, mu) = (T::from_f64(learning_rate), T::from_f64(config.momentum));
         let p = model.parameter_count();
         let device = model.device().clone();

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use flate2::read::GzDecoder;
 
@@ -108,7 +109,10 @@ pub(super) fn read(pair: &Pair, settings: &ImageSettings) -> Result<Table> {
     let codes = labels.iter().map(|&label| u32::from(label)).collect();
     let label = Cells::Text(TextCells { values, codes, numbers: 0, first_text: 0 });
     let columns = vec![
-        Column { name: "image".to_owned(), cells: Cells::Images(Images { geometry, pixels, gaps: Vec::new() }) },
+        Column {
+            name: "image".to_owned(),
+            cells: Cells::Images(Arc::new(Images { geometry, pixels, gaps: Vec::new() })),
+        },
         Column { name: "label".to_owned(), cells: label },
     ];
     let table = Table::new(pair.images.display().to_string(), columns, (1..=images as u64).collect(), Vec::new());

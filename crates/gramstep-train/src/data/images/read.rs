@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::decoded::Decoded;
 use super::listing::{Listing, name};
@@ -70,7 +71,7 @@ fn table(listing: Listing, mut decoded: Decoded, settings: &ImageSettings) -> Re
         retain(&mut lines, keep);
         retain(&mut names, keep);
     }
-    let image = Column { name: "image".to_owned(), cells: Cells::Images(decoded.images) };
+    let image = Column { name: "image".to_owned(), cells: Cells::Images(Arc::new(decoded.images)) };
     columns.insert(0, image);
     let table = Table::new(origin, columns, lines, notes);
     Ok(Table { names, targets: vec![target], task, reading, ..table })

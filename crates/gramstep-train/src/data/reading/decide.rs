@@ -9,7 +9,8 @@ use std::collections::{HashMap, HashSet};
 
 use super::evidence::Evidence;
 use super::fill::Plan;
-use super::options::{ColumnType, ReadOptions, TypedColumn, resolved};
+use super::options::{ColumnType, ReadOptions, TypedColumn};
+use super::patterns::resolved;
 use super::{Meaning, Reading};
 use crate::error::{Error, Result};
 use crate::format::date::DateOrder;
@@ -38,14 +39,14 @@ pub(super) struct Decision {
 pub(super) fn decide(facts: &Facts<'_>, columns: &[Evidence]) -> Result<Decision> {
     let options = facts.options;
     let is_column: HashSet<&str> = facts.names.iter().map(String::as_str).collect();
-    let mut labels: HashSet<String> = resolved(&options.labels, |name| is_column.contains(name)).into_iter().collect();
-    let together = resolved(&options.labels_together, |name| is_column.contains(name));
+    let mut labels: HashSet<String> = resolved(&options.labels, facts.names).into_iter().collect();
+    let together = resolved(&options.labels_together, facts.names);
     let known = || facts.names.iter().zip(columns).filter(|(name, _)| together.contains(name));
     if known().any(|(_, evidence)| evidence.is_text()) {
         labels.extend(together.iter().cloned());
     }
     if let Some(others) = &options.last_is_label_but {
-        let others = resolved(others, |name| is_column.contains(name));
+        let others = resolved(others, facts.names);
         labels.extend(facts.names.iter().rev().find(|name| !others.contains(name)).cloned());
     }
     for typed in &options.types {
@@ -60,7 +61,7 @@ pub(super) fn decide(facts: &Facts<'_>, columns: &[Evidence]) -> Result<Decision
     }
     let types: HashMap<&str, ColumnType> =
         options.types.iter().map(|TypedColumn { column, of }| (column.as_str(), *of)).collect();
-    let unused: HashSet<String> = resolved(&options.unused, |name| is_column.contains(name)).into_iter().collect();
+    let unused: HashSet<String> = resolved(&options.unused, facts.names).into_iter().collect();
     let wanted: HashSet<&str> = options.wanted.iter().map(String::as_str).collect();
     let mut choice = Choice { facts, wanted: &wanted, proof: proof(columns), remarks: Remarks::default() };
     let mut plans = Vec::with_capacity(columns.len());

@@ -16,14 +16,15 @@ mod missing;
 mod numbers;
 mod options;
 mod order;
+mod patterns;
 mod records;
 mod separator;
 
 pub(super) use delimited::parse;
 pub use frame::FrameCells;
 pub use meaning::{Meaning, Reading};
-pub(super) use options::resolved;
 pub use options::{ColumnType, Header, ReadOptions, TypedColumn};
+pub(super) use patterns::resolved;
 pub use separator::Separator;
 
 #[cfg(test)]

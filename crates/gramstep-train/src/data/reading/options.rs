@@ -175,34 +175,12 @@ impl ReadOptions {
     }
 }
 
-/// Names of columns from parts of a list that was cut at commas: where a part is no column, it may be one together with
-/// the parts after it.
-pub(crate) fn resolved<'a>(parts: &[String], is_column: impl Fn(&str) -> bool + 'a) -> Vec<String> {
-    let mut names = Vec::new();
-    let mut at = 0;
-    while at < parts.len() {
-        let joined = |end: usize| parts[at..end].join(",");
-        let end = (at + 1..=parts.len()).find(|&end| is_column(&joined(end))).unwrap_or(at + 1);
-        names.push(joined(end));
-        at = end;
-    }
-    names
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn parts(text: &str) -> Vec<String> {
         text.split(',').map(str::to_owned).collect()
-    }
-
-    #[test]
-    fn names_with_commas_are_put_together_again() {
-        let columns = ["a", "b, in mm", "c,d,e"];
-        let names = |text| resolved(&parts(text), |name| columns.contains(&name));
-        assert_eq!(names("a,b, in mm,c,d,e"), ["a", "b, in mm", "c,d,e"]);
-        assert_eq!(names("x,a"), ["x", "a"]);
     }
 
     #[test]

@@ -121,7 +121,7 @@ impl Fitting<'_> {
     }
 
     fn regression(&self, scales: &ScaledFit, rows: &Dataset<f64>) -> Result<ScaledRegression> {
-        let (x, y, weights) = (rows.inputs.clone(), &rows.targets, rows.weights.as_deref());
+        let (x, y, weights) = (rows.inputs.clone().into_matrix(), &rows.targets, rows.weights.as_deref());
         Ok(ScaledRegression::fit(scales.kernel.clone(), scales.ridge, x, y, weights, self.threads)?)
     }
 }

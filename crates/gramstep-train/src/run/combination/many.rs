@@ -131,11 +131,12 @@ impl Fitting<'_> {
 
     /// Fitted in single precision.
     fn single(&self, kernel: &ScaledKernel, ridge: f64, rows: &Dataset<f64>) -> Result<ScaledRegression> {
-        let (ridge, x, weights) = (ridge.max(LEAST_RIDGE), rows.inputs.cast::<f32>(), rows.weights.as_deref());
+        let (ridge, x, weights) =
+            (ridge.max(LEAST_RIDGE), rows.inputs.cast::<f32>().into_matrix(), rows.weights.as_deref());
         let fitted = ScaledRegression::fit(kernel.clone(), ridge, x, &rows.targets, weights, self.threads)?;
         let c: Matrix<f64> = fitted.coefficients().cast();
         drop(fitted);
-        let (x, weights) = (rows.inputs.clone(), rows.weights.clone());
+        let (x, weights) = (rows.inputs.clone().into_matrix(), rows.weights.clone());
         Ok(ScaledRegression::restore(kernel.clone(), ridge, x, c, weights, self.threads)?)
     }
 }

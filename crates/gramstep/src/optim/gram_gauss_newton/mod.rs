@@ -52,6 +52,8 @@ use crate::view::Matrix;
 #[derive(Clone, Debug)]
 pub struct GramGaussNewton<T> {
     config: GramGaussNewtonConfig,
+    /// On η, from outside.
+    factor: f64,
     step: u64,
     /// F of adaptive damping.
     level: f64,
@@ -104,7 +106,7 @@ impl<T: Scalar> GramGaussNewton<T> {
     /// [`Error::Setting`] if a setting is out of range.
     pub fn new(config: GramGaussNewtonConfig) -> Result<Self> {
         config.check()?;
-        Ok(Self { config, step: 0, level: config.damping.first_level(), momentum: None })
+        Ok(Self { config, factor: 1.0, step: 0, level: config.damping.first_level(), momentum: None })
     }
 
     /// Changes κ from the next step on.
@@ -203,7 +205,7 @@ impl<T: Scalar> GramGaussNewton<T> {
     /// η of this step: the schedule's, corrected for the start of the momentum, cut to the largest step norm and
     /// the largest change of the outputs.
     fn length(&self, system: &System<'_, T>, direction: &mut Direction<T>, reach: Option<f64>) -> Result<f64> {
-        let mut length = self.config.learning_rate * self.config.schedule.factor(self.step);
+        let mut length = self.config.learning_rate * self.config.schedule.factor(self.step) * self.factor;
         if self.config.momentum > 0.0 {
             let updates = self.momentum.as_ref().map_or(0, |momentum| momentum.updates);
             let power = self.config.momentum.powf(2.0 * (updates as f64 + 1.0));
@@ -250,6 +252,10 @@ impl<T: Scalar> GramGaussNewton<T> {
 impl<T: Scalar> Optimizer<T> for GramGaussNewton<T> {
     fn name(&self) -> &'static str {
         "gram-gauss-newton"
+    }
+
+    fn set_factor(&mut self, factor: f64) {
+        self.factor = factor;
     }
 
     fn step(&mut self, model: &mut Model<T>, batch: &Batch<'_, T>) -> Result<StepInfo> {

@@ -1,0 +1,179 @@
+//! How the learning rate goes on in the course of a run.
+
+use std::f64::consts::PI;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result, outside};
+use crate::format::words::as_text;
+
+/// Factor on the learning rate at each step down, unless the text says otherwise.
+const STEP: f64 = 0.1;
+const RANGE: &str = "constant, cosine or step:SHARE,.. (shares of the run at which the rate falls to a tenth, or by :factor=F), each \
+     with :warm-up=SHARE if wanted, such as cosine:warm-up=0.05 or step:0.5,0.75:factor=0.2";
+
+/// A factor on the learning rate as a function of the progress of the run: the share of its epochs that are made, or of its
+/// time that is over, whichever is larger. Written `constant`, `cosine` or `step:SHARE,..`, with `:warm-up=SHARE` for a
+/// rise from 0 before it.
+///
+/// ```
+/// use gramstep_train::settings::ScheduleChoice;
+/// let schedule: ScheduleChoice = "cosine:warm-up=0.1".parse()?;
+/// assert_eq!((schedule.factor(0.05), schedule.factor(0.1), schedule.factor(1.0)), (0.5, 1.0, 0.0));
+/// let steps: ScheduleChoice = "step:0.5,0.75:factor=0.5".parse()?;
+/// assert_eq!((steps.factor(0.4), steps.factor(0.5), steps.factor(0.9)), (1.0, 0.5, 0.25));
+/// # Ok::<(), gramstep_train::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ScheduleChoice {
+    form: Form,
+    /// The share of the run in which the factor rises from 0.
+    warm_up: f64,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Form {
+    Constant,
+    /// Half a cosine from 1 to 0.
+    Cosine,
+    /// A factor at each of these shares of the run.
+    Steps {
+        at: Vec<f64>,
+        factor: f64,
+    },
+}
+
+impl ScheduleChoice {
+    /// Always 1.
+    pub const CONSTANT: Self = Self { form: Form::Constant, warm_up: 0.0 };
+    /// Half a cosine from 1 to 0.
+    pub const COSINE: Self = Self { form: Form::Cosine, warm_up: 0.0 };
+
+    /// The factor at some progress in 0..=1.
+    #[must_use]
+    pub fn factor(&self, progress: f64) -> f64 {
+        if progress < self.warm_up {
+            return progress / self.warm_up;
+        }
+        match &self.form {
+            Form::Constant => 1.0,
+            Form::Cosine => {
+                let rest = (progress - self.warm_up) / (1.0 - self.warm_up);
+                0.5 * (1.0 + (PI * rest.min(1.0)).cos())
+            }
+            Form::Steps { at, factor } => at.iter().filter(|at| progress >= **at).map(|_| factor).product(),
+        }
+    }
+
+    /// Whether it is always 1.
+    #[must_use]
+    pub fn is_constant(&self) -> bool {
+        *self == Self::CONSTANT
+    }
+}
+
+impl FromStr for ScheduleChoice {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let fault = || outside("schedule", &text, RANGE);
+        let share = |text: &str| text.parse().ok().filter(|share| (0.0..1.0).contains(share)).ok_or_else(fault);
+        let mut parts = text.split(':').peekable();
+        let mut form = match parts.next() {
+            Some("constant") => Form::Constant,
+            Some("cosine") => Form::Cosine,
+            Some("step") => {
+                let at: Vec<f64> = parts.next().ok_or_else(fault)?.split(',').map(share).collect::<Result<_>>()?;
+                if at.windows(2).any(|pair| pair[0] >= pair[1]) {
+                    return Err(fault());
+                }
+                Form::Steps { at, factor: STEP }
+            }
+            _ => return Err(fault()),
+        };
+        if let (Form::Steps { factor, .. }, Some(given)) =
+            (&mut form, parts.peek().and_then(|part| part.strip_prefix("factor=")))
+        {
+            *factor = given.parse().ok().filter(|factor| *factor > 0.0 && *factor < 1.0).ok_or_else(fault)?;
+            parts.next();
+        }
+        let warm_up = match parts.next().map(|part| part.strip_prefix("warm-up=")) {
+            None => 0.0,
+            Some(given) => share(given.ok_or_else(fault)?)?,
+        };
+        if parts.next().is_none() { Ok(Self { form, warm_up }) } else { Err(fault()) }
+    }
+}
+
+impl fmt::Display for ScheduleChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.form {
+            Form::Constant => f.write_str("constant")?,
+            Form::Cosine => f.write_str("cosine")?,
+            Form::Steps { at, factor } => {
+                let at: Vec<String> = at.iter().map(f64::to_string).collect();
+                write!(f, "step:{}", at.join(","))?;
+                if *factor != STEP {
+                    write!(f, ":factor={factor}")?;
+                }
+            }
+        }
+        if self.warm_up > 0.0 { write!(f, ":warm-up={}", self.warm_up) } else { Ok(()) }
+    }
+}
+
+as_text!(ScheduleChoice);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn schedules_are_read_back_and_nonsense_is_refused() {
+        for text in [
+            "constant",
+            "cosine",
+            "cosine:warm-up=0.05",
+            "step:0.5",
+            "step:0.5,0.75:factor=0.2",
+            "step:0.5,0.75:warm-up=0.1",
+            "step:0.3:factor=0.5:warm-up=0.1",
+            "constant:warm-up=0.2",
+        ] {
+            assert_eq!(text.parse::<ScheduleChoice>().unwrap().to_string(), text);
+        }
+        for text in [
+            "",
+            "linear",
+            "step",
+            "step:",
+            "step:2",
+            "step:0.7,0.5",
+            "step:0.5:factor=1",
+            "cosine:0.1",
+            "cosine:warm-up=1",
+            "cosine:factor=0.5",
+            "cosine:warm-up=0.1:warm-up=0.1",
+            "step:nan",
+            "cosine:warm-up=nan",
+        ] {
+            assert!(text.parse::<ScheduleChoice>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_factor_rises_to_one_and_never_again() {
+        for text in ["cosine:warm-up=0.1", "step:0.2,0.8:warm-up=0.1", "constant:warm-up=0.1", "cosine"] {
+            let schedule: ScheduleChoice = text.parse().unwrap();
+            let factors: Vec<f64> = (0..=100).map(|i| schedule.factor(f64::from(i) / 100.0)).collect();
+            let start = if text.contains("warm-up") { 10 } else { 0 };
+            assert_eq!(factors[start], 1.0, "{text}");
+            assert!(factors[..start].windows(2).all(|pair| pair[0] < pair[1]), "{text}");
+            assert!(factors[start..].windows(2).all(|pair| pair[0] >= pair[1]), "{text}");
+        }
+        assert!(ScheduleChoice::COSINE.factor(7.0).abs() < 1e-15, "beyond its end it stays there");
+    }
+}
