@@ -11,10 +11,11 @@ use crate::networks::{MLP, MLP10, cnn, data, mlp, model, resnet32};
 use crate::timing::{Operation, measure};
 
 /// All cases.
-pub(crate) const NAMES: [&str; 11] = [
+pub(crate) const NAMES: [&str; 12] = [
     "step-mlp",
     "step-small",
     "step-resnet32",
+    "convolution",
     "gram-mlp",
     "gram-mlp10",
     "gram-mlp-4096",
@@ -33,6 +34,7 @@ pub(crate) fn run(name: &str, options: &Options) -> Outcome {
         "step-mlp" => step(name, mlp(&MLP), 128, options),
         "step-small" => step(name, mlp(&[2, 32, 32, 1]), 64, options),
         "step-resnet32" => step(name, resnet32(), 128, options),
+        "convolution" => crate::convolution::convolution(name, options),
         "gram-mlp" => gram(name, mlp(&MLP), 512, options),
         "gram-mlp10" => gram(name, mlp(&MLP10), 128, options),
         // For its peak memory.

@@ -13,6 +13,20 @@ pub(crate) struct Pool<T>(Mutex<Vec<Vec<T>>>);
 impl<T: Scalar> Pool<T> {
     /// A block of `length` numbers of any value: the smallest that is free, or a new one.
     pub(super) fn take(&self, length: usize) -> Vec<T> {
+        let mut block = self.take_at_least(length);
+        block.truncate(length);
+        block
+    }
+
+    /// Runs `work` with `length` numbers of any value.
+    pub(crate) fn lend<R>(&self, length: usize, work: impl FnOnce(&mut [T]) -> R) -> R {
+        let mut block = self.take_at_least(length);
+        let result = work(&mut block[..length]);
+        self.give(block);
+        result
+    }
+
+    fn take_at_least(&self, length: usize) -> Vec<T> {
         let mut free = self.free();
         let fitting = free.iter().enumerate().filter(|(_, block)| block.capacity() >= length);
         let chosen = fitting.min_by_key(|(_, block)| block.capacity()).map(|(at, _)| at);
@@ -21,16 +35,10 @@ impl<T: Scalar> Pool<T> {
         if block.capacity() < length {
             return vec![T::ZERO; length];
         }
-        block.resize(length, T::ZERO);
+        if block.len() < length {
+            block.resize(length, T::ZERO);
+        }
         block
-    }
-
-    /// Runs `work` with `length` numbers of any value.
-    pub(crate) fn lend<R>(&self, length: usize, work: impl FnOnce(&mut [T]) -> R) -> R {
-        let mut block = self.take(length);
-        let result = work(&mut block);
-        self.give(block);
-        result
     }
 }
 

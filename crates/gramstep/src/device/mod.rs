@@ -58,6 +58,16 @@ impl Device {
         Self(Arc::new(cpu::Cpu::with_pool(pool)))
     }
 
+    /// The same device with every convolution in its direct form.
+    ///
+    /// In single precision, 3×3 convolutions with stride 1 and a border of one pixel, from and to multiples of 16
+    /// channels, are else made by Winograd's F(4×4, 3×3): in some .4 of the time, with a norm-wise error of 5 to 8·10⁻⁷
+    /// where the direct form has 2 to 4·10⁻⁷. Double precision is always direct.
+    #[must_use]
+    pub fn with_direct_convolutions(&self) -> Self {
+        Self(Arc::new(self.0.direct()))
+    }
+
     /// Number of threads.
     #[must_use]
     pub fn threads(&self) -> usize {
