@@ -6,26 +6,37 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::tile::TileMut;
 use crate::scalar::Scalar;
 
+/// Bytes of a cache line. Vectors of 512 bits that lie across two lines take twice the time.
+const LINE: usize = 64;
+
+/// Index of the first number of a block at the start of a line.
+fn line_start<T>(block: &[T]) -> usize {
+    block.as_ptr().align_offset(LINE).min(LINE / size_of::<T>())
+}
+
 /// Blocks of memory that are not in use at the moment. A model has one; it is freed with the model.
 #[derive(Debug, Default)]
 pub(crate) struct Pool<T>(Mutex<Vec<Vec<T>>>);
 
 impl<T: Scalar> Pool<T> {
-    /// A block of `length` numbers of any value: the smallest that is free, or a new one.
-    pub(super) fn take(&self, length: usize) -> Vec<T> {
-        let mut block = self.take_at_least(length);
-        block.truncate(length);
-        block
+    /// A block that ends after `length` numbers of any value, and where they start: at a cache line.
+    pub(super) fn take(&self, length: usize) -> (Vec<T>, usize) {
+        let mut block = self.take_at_least(length + LINE / size_of::<T>());
+        let start = line_start(&block);
+        block.truncate(start + length);
+        (block, start)
     }
 
-    /// Runs `work` with `length` numbers of any value.
+    /// Runs `work` with `length` numbers of any value, from the start of a cache line on.
     pub(crate) fn lend<R>(&self, length: usize, work: impl FnOnce(&mut [T]) -> R) -> R {
-        let mut block = self.take_at_least(length);
-        let result = work(&mut block[..length]);
+        let mut block = self.take_at_least(length + LINE / size_of::<T>());
+        let start = line_start(&block);
+        let result = work(&mut block[start..start + length]);
         self.give(block);
         result
     }
 
+    /// The smallest block that is free and long enough, or a new one.
     fn take_at_least(&self, length: usize) -> Vec<T> {
         let mut free = self.free();
         let fitting = free.iter().enumerate().filter(|(_, block)| block.capacity() >= length);

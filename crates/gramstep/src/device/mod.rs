@@ -104,7 +104,7 @@ impl Device {
     ///
     /// Weights beyond the second-level cache are read once per tile. Where they outweigh the values of a sample, tiles
     /// are large and each operation runs on all threads. Otherwise tiles are as large as keeps their values in that
-    /// cache, or, of a deep network for images, those of a layer.
+    /// cache, or, of a deep network for images, half of a layer's: a convolution reads its weights once a tile, too.
     pub(crate) fn tile_samples<T>(&self, samples: usize, parameters: usize, values: usize, widest: usize) -> usize {
         let size = size_of::<T>();
         let heavy = parameters * size > cpu::CACHE_BYTES && parameters > values;
@@ -112,7 +112,7 @@ impl Device {
         let largest = if heavy {
             LARGEST_TILE
         } else if fitting(values) < SMALLEST_TILE {
-            fitting(2 * widest).clamp(1, SMALLEST_TILE)
+            fitting(widest.div_ceil(2)).clamp(1, SMALLEST_TILE)
         } else {
             fitting(values).min(LARGEST_TILE)
         };

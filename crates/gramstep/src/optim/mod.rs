@@ -12,7 +12,7 @@ mod state;
 pub use adam::{Adam, AdamConfig};
 pub use batch::Batch;
 pub use damping::{AdaptiveDamping, Damping};
-pub use gram_gauss_newton::{GramGaussNewton, GramGaussNewtonConfig, Plan};
+pub use gram_gauss_newton::{GramGaussNewton, GramGaussNewtonConfig, Plan, Rows};
 pub use optimizer::{Optimizer, StepInfo};
 pub use schedule::Schedule;
 pub use sgd::{Sgd, SgdConfig};

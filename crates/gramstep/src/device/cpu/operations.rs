@@ -196,21 +196,23 @@ impl<T: Scalar> Operations<T> for CpuOperations {
         // Partial sums over fixed blocks, added in order.
         let shape = Shape::new::<T>(self, window, outputs);
         let block = shape.map_or(SUMMED_IMAGES, |shape| shape.summed_images(SUMMED_IMAGES));
-        let mut partial = vec![T::ZERO; images.rows().div_ceil(block) * length];
         let threads = self.threads_for(deltas.rows() * deltas.columns() * window.len());
-        self.pieces(threads, partial.chunks_mut(length).enumerate().collect(), |(at, partial)| {
-            let range = at * block..((at + 1) * block).min(images.rows());
-            if let Some(shape) = shape {
-                let deltas = deltas.row_range(range.start * q..range.end * q).host();
-                return shape.gradients(self, (partial, true), images.row_range(range).host(), deltas, q);
-            }
-            let mut convolution = Convolution::new(window, outputs);
-            for i in range {
-                let deltas = deltas.row_range(i * q..(i + 1) * q).host();
-                convolution.gradients(partial, Product::Accumulate, images.row_range(i..i + 1).host(), deltas, outputs);
-            }
+        self.scratch(images.rows().div_ceil(block) * length, |partial: &mut [T]| {
+            self.pieces(threads, partial.chunks_mut(length).enumerate().collect(), |(at, partial)| {
+                let range = at * block..((at + 1) * block).min(images.rows());
+                if let Some(shape) = shape {
+                    let deltas = deltas.row_range(range.start * q..range.end * q).host();
+                    return shape.gradients(self, (partial, true), images.row_range(range).host(), deltas, q);
+                }
+                let mut convolution = Convolution::new(window, outputs);
+                partial.fill(T::ZERO);
+                for i in range {
+                    let (image, deltas) = (images.row_range(i..i + 1), deltas.row_range(i * q..(i + 1) * q));
+                    convolution.gradients(partial, Product::Accumulate, image.host(), deltas.host(), outputs);
+                }
+            });
+            elementwise::column_sums(out.host(), alpha, partial);
         });
-        elementwise::column_sums(out.host(), alpha, &partial);
     }
 
     fn unfold(&self, out: TileMut<'_, T>, window: &Window, images: Tile<'_, T>) {

@@ -86,6 +86,13 @@ impl CpuOperations {
         Self { cpu: cpu.clone(), threads, known: Known::default() }
     }
 
+    /// Runs `work` with `length` numbers of any value, in memory that is used again.
+    pub(super) fn scratch<T: Scalar, R>(&self, length: usize, work: impl FnOnce(&mut [T]) -> R) -> R {
+        self.cpu
+            .scratch
+            .lend(length * size_of::<T>() / size_of::<f32>(), |memory| work(bytemuck::cast_slice_mut(memory)))
+    }
+
     /// Threads worth waking for this many elementary operations.
     pub(super) fn threads_for(&self, operations: usize) -> usize {
         const WORTH_A_THREAD: usize = 1 << 16;

@@ -5,9 +5,9 @@
 
 use pulp::{Simd, WithSimd};
 
+use super::Shape;
 use super::memory::{Memory, pad};
 use super::product::{self, Strided};
-use super::Shape;
 use super::transform::{self, AREA, Lanes, REACH};
 
 /// Tiles that are transformed at a time.

@@ -24,9 +24,3 @@ impl<'a> Memory<'a> {
         taken
     }
 }
-
-/// `length` numbers of `memory` from the start of a cache line on; it has [`LINE`] more than that.
-pub(super) fn aligned(memory: &mut [f32], length: usize) -> &mut [f32] {
-    let start = memory.as_ptr().align_offset(LINE * size_of::<f32>()).min(LINE);
-    &mut memory[start..start + length]
-}

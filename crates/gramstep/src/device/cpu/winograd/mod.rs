@@ -7,6 +7,8 @@
 //! Rounding, norm-wise: 5 to 8·10⁻⁷ where the direct form has 2 to 4·10⁻⁷. So numbers that have to be exact to the last
 //! digits are made in double precision, which is always direct.
 
+#![allow(clippy::needless_range_loop, reason = "several arrays are read at one index, as the formulas have it")]
+
 mod forward;
 mod gradients;
 mod memory;
@@ -23,7 +25,6 @@ use pulp::Simd;
 
 use self::forward::Forward;
 use self::gradients::Gradients;
-use self::memory::{LINE, aligned};
 use self::tiling::Tiling;
 use self::weights::Source;
 pub(super) use self::weights::{Known, Way};
@@ -79,21 +80,19 @@ impl Shape {
         way: Way,
     ) {
         let shape = if way == Way::Forward { self } else { self.backward() };
-        let source =
-            Source { inputs: shape.inputs, outputs: shape.outputs, way, alpha: alpha.to_f64() as f32 };
+        let source = Source { inputs: shape.inputs, outputs: shape.outputs, way, alpha: alpha.to_f64() as f32 };
         let memory = &operations.cpu.scratch;
         let weights = operations.known.transformed(memory, source, single(weight.host()));
         operations.by_rows(out, 9 * shape.inputs, |first, mut out| {
             let images = single(images.row_range(first..first + out.rows()).host());
-            let needed = Forward::memory(&shape);
-            memory.lend(needed + LINE, |memory| {
+            memory.lend(Forward::memory(&shape), |memory| {
                 let work = Forward {
                     shape: &shape,
                     weights: weights.values(),
                     images,
                     out: single_mut(out.host()),
                     add: mode == Product::Accumulate,
-                    memory: aligned(memory, needed),
+                    memory,
                 };
                 pulp::Arch::new().dispatch(work);
             });
@@ -109,8 +108,7 @@ impl Shape {
         deltas: &[T],
         cotangents: usize,
     ) {
-        let needed = Gradients::memory(self);
-        operations.cpu.scratch.lend(needed + LINE, |memory| {
+        operations.cpu.scratch.lend(Gradients::memory(self), |memory| {
             let work = Gradients {
                 shape: self,
                 images: single(images),
@@ -118,7 +116,7 @@ impl Shape {
                 cotangents,
                 out: single_mut(out),
                 summed,
-                memory: aligned(memory, needed),
+                memory,
             };
             pulp::Arch::new().dispatch(work);
         });

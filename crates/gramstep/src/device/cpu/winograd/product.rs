@@ -72,10 +72,7 @@ fn rows_block<S: Simd, const R: usize, const N: usize>(
             }
         }
     }
-    let c = &mut c.as_chunks_mut::<N>().0[..R];
-    for r in 0..R {
-        c[r] = sums[r];
-    }
+    c.as_chunks_mut::<N>().0[..R].copy_from_slice(&sums);
 }
 
 /// A matrix whose rows lie `step` apart.

@@ -141,7 +141,12 @@ fn every_pass_is_the_direct_one_up_to_rounding() {
 }
 
 /// Aᵀ[Σ_c (G g_c Gᵀ) ∘ (Bᵀ d_c B)]A of one tile and one output, by the matrices, or by their absolute values.
-fn tile_result(m: &Matrices, pixels: &[[[f64; 6]; 6]], taps: &[[[f64; 3]; 3]], change: fn(f64) -> f64) -> [[f64; 4]; 4] {
+fn tile_result(
+    m: &Matrices,
+    pixels: &[[[f64; 6]; 6]],
+    taps: &[[[f64; 3]; 3]],
+    change: fn(f64) -> f64,
+) -> [[f64; 4]; 4] {
     let mut sums = [[0.0; 6]; 6];
     for (d, g) in pixels.iter().zip(taps) {
         for (i, line) in sums.iter_mut().enumerate() {
@@ -193,11 +198,11 @@ fn errors_stay_below_the_bound_of_the_transforms() {
             .map(|c| std::array::from_fn(|i| std::array::from_fn(|j| pixel(row + i, column + j, c))))
             .collect();
         for output in 0..outputs {
-            let tap = |c: usize, i: usize, j: usize| 0.5 * f64::from(layer.weight[(output * 9 + i * 3 + j) * channels + c]);
+            let tap =
+                |c: usize, i: usize, j: usize| 0.5 * f64::from(layer.weight[(output * 9 + i * 3 + j) * channels + c]);
             let taps: Vec<_> =
                 (0..channels).map(|c| std::array::from_fn(|i| std::array::from_fn(|j| tap(c, i, j)))).collect();
-            let (same, bound) =
-                (tile_result(&m, &pixels, &taps, |v| v), tile_result(&m, &pixels, &taps, f64::abs));
+            let (same, bound) = (tile_result(&m, &pixels, &taps, |v| v), tile_result(&m, &pixels, &taps, f64::abs));
             for i in 0..4 {
                 for j in 0..4 {
                     let at = ((row + i) * 8 + column + j) * outputs + output;
@@ -248,9 +253,8 @@ fn an_image_serves_all_its_cotangents() {
 #[test]
 fn other_layers_stay_direct() {
     let operations = CpuOperations::new(&Arc::new(Cpu::with_threads(1)), 1);
-    let window = |size: usize, channels, stride, padding| {
-        Window::new((size, size, channels), (3, 3), stride, padding).unwrap()
-    };
+    let window =
+        |size: usize, channels, stride, padding| Window::new((size, size, channels), (3, 3), stride, padding).unwrap();
     assert!(Shape::new::<f32>(&operations, &window(8, 16, 1, 1), 16).is_some());
     assert!(Shape::new::<f64>(&operations, &window(8, 16, 1, 1), 16).is_none(), "double precision");
     for (window, outputs) in [
@@ -272,8 +276,7 @@ fn bits_are_those_of_every_vector_unit_with_fused_products() {
     for layer in layers() {
         let shape = layer.shape();
         let work = |out: &mut Vec<f32>, run: &dyn Fn(Gradients<'_>)| {
-            let needed = Gradients::memory(&shape);
-            let mut memory = vec![0.0; needed + LINE];
+            let mut memory = vec![0.0; Gradients::memory(&shape)];
             run(Gradients {
                 shape: &shape,
                 images: &layer.x,
@@ -281,7 +284,7 @@ fn bits_are_those_of_every_vector_unit_with_fused_products() {
                 cotangents: 1,
                 out,
                 summed: false,
-                memory: aligned(&mut memory, needed),
+                memory: &mut memory,
             });
         };
         let mut gradients = [(); 2].map(|()| vec![0.0; layer.images * layer.weight.len()]);

@@ -58,11 +58,7 @@ impl Tiling {
         zero: V,
     ) -> [&'a [V]; REACH] {
         // Row and column of the first pixel in the image with its border.
-        if place.row > 0
-            && place.column > 0
-            && place.row + SIDE < self.height
-            && place.column + SIDE < self.width
-        {
+        if place.row > 0 && place.column > 0 && place.row + SIDE < self.height && place.column + SIDE < self.width {
             let first = (place.row - 1) * self.width + place.column - 1;
             return self.cut(image, first, pixel);
         }

@@ -5,7 +5,7 @@
 //! dW = Gᵀ[(A δ Aᵀ) ∘ (Bᵀ d B)]G      its adjoint in the weights
 //! ```
 //!
-//! These points keep all constants near 1 (P² = ½, Q² = 2, P²Q² = 1): half the rounding of 0, ±1, ±2, ∞ (lavin2016fast).
+//! These points keep all constants near 1 (P² = ½, Q² = 2, P²Q² = 1): half the rounding of 0, ±1, ±2, ∞ (lavin2016).
 //! Entry (i, j) of a transformed tile is its frequency 6i + j; frequencies lie `step` vectors apart. Rows of a result are
 //! made in pairs and read again what they need: no 6×6 intermediate has to leave the registers.
 //!
@@ -112,14 +112,7 @@ impl<S: Simd> Lanes<S> {
     fn taps(self, g: [S::f32s; 3]) -> [S::f32s; 6] {
         let (even_p, odd_p) = (self.scale(GP, self.fma(P2, g[2], g[0])), self.scale(P * GP, g[1]));
         let (even_q, odd_q) = (self.scale(GQ, self.fma(Q2, g[2], g[0])), self.scale(Q * GQ, g[1]));
-        [
-            g[0],
-            self.add(even_p, odd_p),
-            self.sub(even_p, odd_p),
-            self.add(even_q, odd_q),
-            self.sub(even_q, odd_q),
-            g[2],
-        ]
+        [g[0], self.add(even_p, odd_p), self.sub(even_p, odd_p), self.add(even_q, odd_q), self.sub(even_q, odd_q), g[2]]
     }
 
     /// Gᵀs
@@ -216,19 +209,15 @@ pub(super) fn output<S: Simd>(o: Lanes<S>, m: &[S::f32s], step: usize) -> [[S::f
     let m = &m[..=(AREA - 1) * step];
     let (mut t, mut u) = ([o.zero(); 6], [o.zero(); 6]);
     for j in 0..6 {
-        let (even_p, even_q) = (
-            o.add(m[(6 + j) * step], m[(12 + j) * step]),
-            o.add(m[(18 + j) * step], m[(24 + j) * step]),
-        );
+        let (even_p, even_q) =
+            (o.add(m[(6 + j) * step], m[(12 + j) * step]), o.add(m[(18 + j) * step], m[(24 + j) * step]));
         t[j] = o.add(m[j * step], o.add(even_p, even_q));
         u[j] = o.fma(Q2, even_q, o.scale(P2, even_p));
     }
     let (first, third) = (o.results(t), o.results(u));
     for j in 0..6 {
-        let (odd_p, odd_q) = (
-            o.sub(m[(6 + j) * step], m[(12 + j) * step]),
-            o.sub(m[(18 + j) * step], m[(24 + j) * step]),
-        );
+        let (odd_p, odd_q) =
+            (o.sub(m[(6 + j) * step], m[(12 + j) * step]), o.sub(m[(18 + j) * step], m[(24 + j) * step]));
         t[j] = o.fma(Q, odd_q, o.scale(P, odd_p));
         u[j] = o.fma(Q * Q2, odd_q, o.fma(P * P2, odd_p, m[(30 + j) * step]));
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use pulp::{Simd, WithSimd};
 
 use super::Shape;
-use super::memory::{LINE, aligned};
+use super::memory::LINE;
 use super::transform::{self, AREA, Lanes};
 use crate::device::buffer::Buffer;
 use crate::device::memory::Pool;
@@ -24,7 +24,7 @@ pub(in crate::device::cpu) enum Way {
 pub(super) struct Transformed {
     source: Source,
     weight: Buffer<f32>,
-    /// U[panel][frequency][input][panel of outputs], from the first cache line on.
+    /// U[panel][frequency][input][panel of outputs].
     values: Buffer<f32>,
 }
 
@@ -41,9 +41,7 @@ pub(super) struct Source {
 impl Transformed {
     /// U
     pub(super) fn values(&self) -> &[f32] {
-        let memory = self.values.tile(0, 1, self.values.len()).host();
-        let start = memory.as_ptr().align_offset(LINE * size_of::<f32>()).min(LINE);
-        &memory[start..][..memory.len() - LINE]
+        self.values.tile(0, 1, self.values.len()).host()
     }
 
     fn is_of(&self, source: Source, weight: &[f32]) -> bool {
@@ -67,11 +65,10 @@ impl Known {
         let mut kept = Buffer::lent(memory, weight.len());
         kept.tile_mut(0, 1, weight.len()).host().copy_from_slice(weight);
         let length = AREA * source.inputs * source.outputs;
-        let mut values = Buffer::lent(memory, length + LINE);
-        let mut tile = values.tile_mut(0, 1, length + LINE);
+        let mut values = Buffer::lent(memory, length);
+        let mut out = values.tile_mut(0, 1, length);
         memory.lend(weight.len(), |turned| {
-            let work = Transform { source, weight, turned, out: aligned(tile.host(), length) };
-            pulp::Arch::new().dispatch(work);
+            pulp::Arch::new().dispatch(Transform { source, weight, turned, out: out.host() });
         });
         let made = Arc::new(Transformed { source, weight: kept, values });
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(made.clone());
