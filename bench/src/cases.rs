@@ -1,20 +1,23 @@
 //! The cases by name.
 
 use gramstep::kernel::{InfiniteKernel, Which};
-use gramstep::optim::{Batch, Damping, GramGaussNewton, GramGaussNewtonConfig, Optimizer, Sgd, SgdConfig};
+use gramstep::loss::{CrossEntropyLoss, Loss, SquaredLoss};
+use gramstep::optim::{Batch, Damping, GramGaussNewton, GramGaussNewtonConfig, Optimizer, Rows, Sgd, SgdConfig};
 use gramstep::solve::{Damped, Solver};
 use gramstep::{Activation, Device, Matrix, Model, Scalar, Specification};
 use serde_json::{Value, json};
 
 use crate::Options;
-use crate::networks::{MLP, MLP10, cnn, data, mlp, model, resnet32};
+use crate::networks::{MLP, MLP10, SOFTMAX, cnn, data, mlp, model, resnet32};
 use crate::timing::{Operation, measure};
 
 /// All cases.
-pub(crate) const NAMES: [&str; 12] = [
+pub(crate) const NAMES: [&str; 14] = [
     "step-mlp",
     "step-small",
     "step-resnet32",
+    "convolution",
+    "softmax",
     "gram-mlp",
     "gram-mlp10",
     "gram-mlp-4096",
@@ -34,6 +37,8 @@ pub(crate) fn run(name: &str, options: &Options) -> Outcome {
         "step-mlp" => step(name, mlp(&MLP), 128, options),
         "step-small" => step(name, mlp(&[2, 32, 32, 1]), 64, options),
         "step-resnet32" => step(name, resnet32(), 128, options),
+        "convolution" => crate::convolution::convolution(name, options),
+        "softmax" => softmax(name, options),
         "gram-mlp" => gram(name, mlp(&MLP), 512, options),
         "gram-mlp10" => gram(name, mlp(&MLP10), 128, options),
         // For its peak memory.
@@ -66,22 +71,48 @@ fn config(samples: usize, options: &Options) -> Value {
 fn step(name: &str, specification: Specification, samples: usize, options: &Options) -> Outcome {
     let model = model::<f32>(specification, options.threads)?;
     let (x, y) = (data::<f32>(samples, model.inputs()), data::<f32>(samples, model.outputs()));
-    let mut sgd_config = SgdConfig::default();
-    sgd_config.learning_rate = 1e-4;
     let ggn = GramGaussNewtonConfig::default().with_damping(Damping::Relative(0.1)).with_learning_rate(0.1);
-    let batch = Batch::new(&x, &y);
-    let timed = |optimizer: &str, mut stepper: Box<dyn Optimizer<f32>>, mut model: Model<f32>| Operation {
-        name: format!("{name}/{optimizer}"),
-        config: config(samples, options),
-        run: Box::new(move || {
-            stepper.step(&mut model, &batch).expect("a step on finite data succeeds");
-        }),
-    };
-    let operations = vec![
-        timed("sgd", Box::new(Sgd::new(sgd_config).map_err(text)?), model.clone()),
-        timed("gram-gauss-newton", Box::new(GramGaussNewton::new(ggn).map_err(text)?), model),
-    ];
-    measure(options.repeats, operations);
+    steps(name, &model, (&x, &y, &SquaredLoss), &[("gram-gauss-newton", ggn)], options)
+}
+
+/// 784-256-256-10 on classes: SGD with momentum, Gram-Gauss-Newton with one row a sample and with all ten, in turn.
+fn softmax(name: &str, options: &Options) -> Outcome {
+    let model = model::<f32>(mlp(&SOFTMAX), options.threads)?;
+    let x = data::<f32>(128, model.inputs());
+    let y = Matrix::from_fn(128, model.outputs(), |i, a| f32::from(u8::from(a == i % 10)));
+    let one = GramGaussNewtonConfig::default().with_damping(Damping::Relative(0.5)).with_learning_rate(0.1);
+    let one = one.with_rows(Rows::One);
+    let carried = one.with_momentum(0.9);
+    let forms = [("one-row", one), ("one-row-carried", carried), ("exact", one.with_rows(Rows::Exact))];
+    steps(name, &model, (&x, &y, &CrossEntropyLoss), &forms, options)
+}
+
+/// Steps of SGD with momentum and of some forms of Gram-Gauss-Newton, in turn.
+fn steps(
+    name: &str,
+    model: &Model<f32>,
+    (x, y, loss): (&Matrix<f32>, &Matrix<f32>, &dyn Loss),
+    forms: &[(&str, GramGaussNewtonConfig)],
+    options: &Options,
+) -> Outcome {
+    let mut sgd = SgdConfig::default();
+    sgd.learning_rate = 1e-4;
+    let mut steppers: Vec<(&str, Box<dyn Optimizer<f32>>)> = vec![("sgd", Box::new(Sgd::new(sgd).map_err(text)?))];
+    for &(form, config) in forms {
+        steppers.push((form, Box::new(GramGaussNewton::new(config).map_err(text)?)));
+    }
+    let batch = Batch::new(x, y).with_loss(loss);
+    let operations = steppers.into_iter().map(|(optimizer, mut stepper)| {
+        let (mut model, batch) = (model.clone(), &batch);
+        Operation {
+            name: format!("{name}/{optimizer}"),
+            config: config(x.rows(), options),
+            run: Box::new(move || {
+                stepper.step(&mut model, batch).expect("a step on finite data succeeds");
+            }),
+        }
+    });
+    measure(options.repeats, operations.collect());
     Ok(())
 }
 

@@ -4,6 +4,7 @@
 
 mod attack;
 mod cases;
+mod convolution;
 mod ensemble;
 mod images;
 mod networks;

@@ -7,6 +7,8 @@ use gramstep::{Activation, Device, Matrix, Model, Scalar, Specification};
 pub(crate) const MLP: [usize; 5] = [784, 1024, 1024, 1024, 1];
 /// 784-512-512-10 relu.
 pub(crate) const MLP10: [usize; 4] = [784, 512, 512, 10];
+/// 784-256-256-10 relu, on classes.
+pub(crate) const SOFTMAX: [usize; 4] = [784, 256, 256, 10];
 
 /// Images of the reference problems.
 pub(crate) const IMAGE: Shape = Shape::Image { height: 32, width: 32, channels: 3, side: 0 };

@@ -14,7 +14,7 @@ use super::setting::{Entry, dashed};
 use super::table::settings;
 use super::{
     Adversary, BatchSize, Candidates, DampingChoice, Hyphen, InputBounds, OptimizerName, Precision, Preset,
-    RidgeChoice, ScheduleChoice, Taken, TimeLimit,
+    RidgeChoice, RowsPerSample, ScheduleChoice, Taken, TimeLimit,
 };
 use crate::data::{
     Augmentation, BrokenImages, ClassWeights, Colour, Header, ImageSize, LossChoice, Portion, Separator, SplitBy, Task,
@@ -218,6 +218,11 @@ settings! {
     /// Damping of gram-gauss-newton relative to the mean diagonal of G.
     damping: Option<DampingChoice> => maybe(DampingChoice) {
         group: Method, value: "auto|F", example: "0.01", kernel: false, hyphen: Hyphen::Value, default: Some("auto"),
+    }
+    /// Rows of gram-gauss-newton for a sample: exact (one an output) or one, whose steps cost about as much as those of sgd
+    /// however many classes there are.
+    rows_per_sample: Option<RowsPerSample> => maybe(RowsPerSample) {
+        group: Method, value: "exact|one", example: "one", kernel: false, default: Some("exact"),
     }
     /// Weight decay; auto lets it fall in the course of the run, and early stopping chooses; of ntk and nngp auto is the
     /// one of least error for rows left out, evidence that of largest marginal likelihood, which kernel:KIND always takes.

@@ -21,4 +21,6 @@ pub use config::{Config, FORMAT_VERSION, SETTINGS, Setting, Settings};
 pub use resolved::{Facts, all_processors};
 pub use schedule::ScheduleChoice;
 pub use setting::{Entry, Group, Hyphen, Taken};
-pub use values::{BatchSize, DampingChoice, InputBounds, OptimizerName, Precision, Preset, RidgeChoice, TimeLimit};
+pub use values::{
+    BatchSize, DampingChoice, InputBounds, OptimizerName, Precision, Preset, RidgeChoice, RowsPerSample, TimeLimit,
+};

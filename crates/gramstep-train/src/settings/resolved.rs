@@ -6,7 +6,7 @@ use gramstep::Scalar;
 
 use super::{
     BatchSize, Candidates, Config, DampingChoice, FORMAT_VERSION, InputBounds, OptimizerName, Precision, Preset,
-    RidgeChoice, Settings,
+    RidgeChoice, RowsPerSample, Settings,
 };
 use crate::data::{
     BrokenImages, Dataset, FULL_BATCH_ROWS, Geometry, ImageSettings, LossChoice, Portion, Problem, Task,
@@ -122,9 +122,10 @@ impl Settings {
         config.validate()?;
         let optimizer = config.optimizer.unwrap_or(OptimizerName::GramGaussNewton);
         let gram = optimizer == OptimizerName::GramGaussNewton;
-        if config.damping.is_some() && !gram {
+        let of_gram = [("damping", config.damping.is_some()), ("rows-per-sample", config.rows_per_sample.is_some())];
+        if let Some((setting, _)) = of_gram.into_iter().find(|&(_, given)| given && !gram) {
             let reason = "it is a setting of gram-gauss-newton alone";
-            return Err(conflict("damping", format!("--optimizer {optimizer}"), reason));
+            return Err(conflict(setting, format!("--optimizer {optimizer}"), reason));
         }
         let decays = config.weight_decay.or((optimizer == OptimizerName::AdamW).then_some(ADAMW_DECAY));
         if config.weight_decay.is_some() && gram {
@@ -204,6 +205,7 @@ impl Settings {
             learning_rate: config.learning_rate.unwrap_or(default_learning_rate),
             schedule: config.schedule.clone(),
             damping: gram.then(|| config.damping.unwrap_or(DampingChoice::Auto)),
+            rows_per_sample: gram.then(|| config.rows_per_sample.unwrap_or(RowsPerSample::Exact)),
             ridge: config.ridge.unwrap_or(RidgeChoice::Auto),
             weight_decay: decays,
             momentum: config.momentum.unwrap_or(default_momentum),

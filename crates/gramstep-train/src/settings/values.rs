@@ -25,6 +25,16 @@ words! {
 }
 
 words! {
+    /// Rows of gram-gauss-newton for a sample.
+    RowsPerSample as "rows-per-sample" {
+        /// One an output: the curvature of the loss as it is.
+        Exact = "exact",
+        /// One, with the root of twice the loss for a residual: a step costs about as much as one of sgd.
+        One = "one",
+    }
+}
+
+words! {
     /// The number type of the parameters.
     Precision as "precision" {
         /// Single: half the memory, about twice the speed.

@@ -4,14 +4,15 @@
 //! its rows have of n, and methods on the mean loss get κ/n.
 
 use gramstep::optim::{
-    Adam, AdamConfig, AdaptiveDamping, Damping, GramGaussNewton, GramGaussNewtonConfig, Optimizer, Plan, Sgd, SgdConfig,
+    Adam, AdamConfig, AdaptiveDamping, Damping, GramGaussNewton, GramGaussNewtonConfig, Optimizer, Plan, Rows, Sgd,
+    SgdConfig,
 };
 use gramstep::solve::Solver;
 use gramstep::{Model, Scalar};
 
 use crate::data::Task;
 use crate::error::Result;
-use crate::settings::{DampingChoice, OptimizerName, RidgeChoice, Settings, check_memory};
+use crate::settings::{DampingChoice, OptimizerName, RidgeChoice, RowsPerSample, Settings, check_memory};
 use crate::training::batches::batch_count;
 use crate::training::ridge_path::RidgePath;
 
@@ -62,7 +63,8 @@ pub(crate) fn system<T: Scalar>(settings: &Settings, model: &Model<T>, samples: 
         return Ok(None);
     }
     let largest_batch = samples.div_ceil(batch_count(samples, settings.batch_size));
-    Ok(Some(GramGaussNewton::<T>::new(GramGaussNewtonConfig::default())?.plan(model, largest_batch)))
+    let config = GramGaussNewtonConfig::default().with_rows(rows(settings));
+    Ok(Some(GramGaussNewton::<T>::new(config)?.plan(model, largest_batch)))
 }
 
 /// How a step of Gram-Gauss-Newton will be solved, for a person to read before the run; none for other methods, whose
@@ -72,8 +74,8 @@ pub(crate) fn system<T: Scalar>(settings: &Settings, model: &Model<T>, samples: 
 /// When a setting is outside its range, or a step would not fit in memory.
 pub(crate) fn plan<T: Scalar>(settings: &Settings, model: &Model<T>, samples: usize) -> Result<Option<String>> {
     let largest_batch = samples.div_ceil(batch_count(samples, settings.batch_size));
-    let second_order = settings.optimizer == OptimizerName::GramGaussNewton;
-    let kept = model.step_bytes(largest_batch, if second_order { model.outputs() } else { 1 });
+    let all_rows = settings.optimizer == OptimizerName::GramGaussNewton && rows(settings) == Rows::Exact;
+    let kept = model.step_bytes(largest_batch, if all_rows { model.outputs() } else { 1 });
     check_memory("a step with its activations and derivatives", kept, "give a smaller --batch-size")?;
     let Some(plan) = system(settings, model, samples)? else { return Ok(None) };
     check_memory("the system of a step", plan.bytes, "give a smaller --batch-size, or --optimizer adam")?;
@@ -84,6 +86,14 @@ pub(crate) fn plan<T: Scalar>(settings: &Settings, model: &Model<T>, samples: us
     };
     let memory = if plan.bytes > 0 { format!(", {} MB", plan.bytes.div_ceil(1 << 20)) } else { String::new() };
     Ok(Some(format!("each step solves {method}{memory}")))
+}
+
+/// Rows of a sample as the library has them.
+fn rows(settings: &Settings) -> Rows {
+    match settings.rows_per_sample {
+        Some(RowsPerSample::One) => Rows::One,
+        Some(RowsPerSample::Exact) | None => Rows::Exact,
+    }
 }
 
 /// The optimiser of a run on `samples` training rows with `outputs` outputs each.
@@ -103,15 +113,17 @@ pub fn build<T: Scalar>(settings: &Settings, samples: usize, outputs: usize) -> 
                 .with_learning_rate(settings.learning_rate)
                 .with_damping(damping(settings, samples))
                 .with_ridge(ridge / batches as f64)
+                .with_rows(rows(settings))
                 .with_momentum(settings.momentum);
             let config = match settings.task {
-                Task::Classification if !settings.is_full_batch(samples) => {
+                Task::Classification if !settings.is_full_batch(samples) && config.rows == Rows::Exact => {
                     config.with_max_output_change(MOST_LOGIT_CHANGE)
                 }
                 _ => config,
             };
             if settings.has_ridge_path(samples) {
-                Box::new(RidgePath::new(config, samples * outputs, batches)?)
+                let residuals = if config.rows == Rows::Exact { samples * outputs } else { samples };
+                Box::new(RidgePath::new(config, residuals, batches)?)
             } else {
                 Box::new(GramGaussNewton::new(config)?)
             }

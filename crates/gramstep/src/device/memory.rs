@@ -6,13 +6,38 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::tile::TileMut;
 use crate::scalar::Scalar;
 
+/// Bytes of a cache line. Vectors of 512 bits that lie across two lines take twice the time.
+const LINE: usize = 64;
+
+/// Index of the first number of a block at the start of a line.
+fn line_start<T>(block: &[T]) -> usize {
+    block.as_ptr().align_offset(LINE).min(LINE / size_of::<T>())
+}
+
 /// Blocks of memory that are not in use at the moment. A model has one; it is freed with the model.
 #[derive(Debug, Default)]
 pub(crate) struct Pool<T>(Mutex<Vec<Vec<T>>>);
 
 impl<T: Scalar> Pool<T> {
-    /// A block of `length` numbers of any value: the smallest that is free, or a new one.
-    pub(super) fn take(&self, length: usize) -> Vec<T> {
+    /// A block that ends after `length` numbers of any value, and where they start: at a cache line.
+    pub(super) fn take(&self, length: usize) -> (Vec<T>, usize) {
+        let mut block = self.take_at_least(length + LINE / size_of::<T>());
+        let start = line_start(&block);
+        block.truncate(start + length);
+        (block, start)
+    }
+
+    /// Runs `work` with `length` numbers of any value, from the start of a cache line on.
+    pub(crate) fn lend<R>(&self, length: usize, work: impl FnOnce(&mut [T]) -> R) -> R {
+        let mut block = self.take_at_least(length + LINE / size_of::<T>());
+        let start = line_start(&block);
+        let result = work(&mut block[start..start + length]);
+        self.give(block);
+        result
+    }
+
+    /// The smallest block that is free and long enough, or a new one.
+    fn take_at_least(&self, length: usize) -> Vec<T> {
         let mut free = self.free();
         let fitting = free.iter().enumerate().filter(|(_, block)| block.capacity() >= length);
         let chosen = fitting.min_by_key(|(_, block)| block.capacity()).map(|(at, _)| at);
@@ -21,16 +46,10 @@ impl<T: Scalar> Pool<T> {
         if block.capacity() < length {
             return vec![T::ZERO; length];
         }
-        block.resize(length, T::ZERO);
+        if block.len() < length {
+            block.resize(length, T::ZERO);
+        }
         block
-    }
-
-    /// Runs `work` with `length` numbers of any value.
-    pub(crate) fn lend<R>(&self, length: usize, work: impl FnOnce(&mut [T]) -> R) -> R {
-        let mut block = self.take(length);
-        let result = work(&mut block);
-        self.give(block);
-        result
     }
 }
 

@@ -58,6 +58,16 @@ impl Device {
         Self(Arc::new(cpu::Cpu::with_pool(pool)))
     }
 
+    /// The same device with every convolution in its direct form.
+    ///
+    /// In single precision, 3×3 convolutions with stride 1 and a border of one pixel, from and to multiples of 16
+    /// channels, are else made by Winograd's F(4×4, 3×3): in some .4 of the time, with a norm-wise error of 5 to 8·10⁻⁷
+    /// where the direct form has 2 to 4·10⁻⁷. Double precision is always direct.
+    #[must_use]
+    pub fn with_direct_convolutions(&self) -> Self {
+        Self(Arc::new(self.0.direct()))
+    }
+
     /// Number of threads.
     #[must_use]
     pub fn threads(&self) -> usize {
@@ -94,7 +104,7 @@ impl Device {
     ///
     /// Weights beyond the second-level cache are read once per tile. Where they outweigh the values of a sample, tiles
     /// are large and each operation runs on all threads. Otherwise tiles are as large as keeps their values in that
-    /// cache, or, of a deep network for images, those of a layer.
+    /// cache, or, of a deep network for images, half of a layer's: a convolution reads its weights once a tile, too.
     pub(crate) fn tile_samples<T>(&self, samples: usize, parameters: usize, values: usize, widest: usize) -> usize {
         let size = size_of::<T>();
         let heavy = parameters * size > cpu::CACHE_BYTES && parameters > values;
@@ -102,7 +112,7 @@ impl Device {
         let largest = if heavy {
             LARGEST_TILE
         } else if fitting(values) < SMALLEST_TILE {
-            fitting(2 * widest).clamp(1, SMALLEST_TILE)
+            fitting(widest.div_ceil(2)).clamp(1, SMALLEST_TILE)
         } else {
             fitting(values).min(LARGEST_TILE)
         };

@@ -59,6 +59,16 @@ impl Linearization {
         Self { z, outputs: k, factor, curved: loss.curvature() != Curvature::Identity }
     }
 
+    /// The linearisation ½Σ w ρ² of one residual ρ a sample, whose gradient is a row of J.
+    pub(crate) fn of_residuals(mut residuals: Vec<f64>, weights: Option<&[f64]>) -> Self {
+        let factor = weights
+            .map_or(Factor::Identity, |weights| Factor::Diagonal(weights.iter().map(|weight| weight.sqrt()).collect()));
+        if let Factor::Diagonal(roots) = &factor {
+            residuals.iter_mut().zip(roots).for_each(|(residual, root)| *residual *= root);
+        }
+        Self { z: residuals, outputs: 1, factor, curved: false }
+    }
+
     /// Whether the loss itself, weights apart, has a B that is not 1: entries of B may then vanish and z be huge.
     pub(crate) fn is_curved(&self) -> bool {
         self.curved

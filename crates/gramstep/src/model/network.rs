@@ -28,7 +28,7 @@ pub(crate) struct Network<T> {
     /// Values per sample of each slot.
     pub(crate) slots: Vec<usize>,
     /// The slot in whose memory the delta of each slot lives: a pointwise node turns the delta of its output into
-    /// that of its input in place, unless another node reads that input too.
+    /// that of its input in place, and an additive layer leaves it as it is, unless another node reads that input too.
     pub(crate) homes: Vec<usize>,
     pub(crate) parameters: usize,
     /// Multiplications of one forward pass of one sample, about.
@@ -127,7 +127,13 @@ impl<T: Scalar> Compiler<T> {
         let mut homes: Vec<usize> = (0..self.slots.len()).collect();
         for (at, node) in self.nodes.iter().enumerate() {
             let input = node.inputs[0];
-            if matches!(node.stage, Stage::Pointwise(_)) && readers[input] == 1 {
+            let in_place = match &node.stage {
+                Stage::Pointwise(_) => true,
+                // The network's own input may have no deltas, and the layer's parameters need them.
+                Stage::Layer(layer) => layer.is_additive() && input > 0,
+                Stage::Nonlinear(_) => false,
+            };
+            if in_place && readers[input] == 1 {
                 homes[at + 1] = homes[input];
             }
         }

@@ -118,6 +118,11 @@ impl<'a, T: Scalar> Batch<'a, T> {
         Ok(self.evaluate(&f.cast(), &targets)?.reported)
     }
 
+    /// Weights of the samples, where they are not all 1.
+    pub(super) fn weights(&self) -> Option<&'a [f64]> {
+        self.weights
+    }
+
     /// Checks shapes, targets and weights; returns the targets.
     pub(super) fn check(&self, model: &Model<T>) -> Result<Matrix<f64>> {
         let (n, k) = (self.samples(), model.outputs());

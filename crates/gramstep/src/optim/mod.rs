@@ -16,7 +16,7 @@ pub use adam::{Adam, AdamConfig};
 pub use batch::Batch;
 pub use damping::{AdaptiveDamping, Damping};
 pub use direction::GramSystem;
-pub use gram_gauss_newton::{GramGaussNewton, GramGaussNewtonConfig, Plan};
+pub use gram_gauss_newton::{GramGaussNewton, GramGaussNewtonConfig, Plan, Rows};
 pub use optimizer::{Optimizer, StepInfo};
 pub use schedule::Schedule;
 pub use sgd::{Sgd, SgdConfig};

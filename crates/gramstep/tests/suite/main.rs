@@ -22,6 +22,7 @@ mod kernel_learning;
 mod kernel_reference;
 mod left_out;
 mod losses;
+mod one_row;
 mod optimisers;
 mod posterior;
 mod properties;

@@ -7,6 +7,7 @@ mod pool;
 mod product;
 mod threads;
 mod vector;
+mod winograd;
 
 use std::sync::Arc;
 

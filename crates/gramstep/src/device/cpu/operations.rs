@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::convolution::{self, Convolution};
 use super::threads::CpuOperations;
+use super::winograd::{Shape, Way};
 use super::{elementwise, pool, product};
 use crate::device::operations::{AdamUpdate, Operations, Order, Pointwise, Product};
 use crate::device::tile::{Tile, TileMut};
@@ -118,6 +119,9 @@ impl<T: Scalar> Operations<T> for CpuOperations {
     ) {
         assert_eq!((images.rows(), images.columns()), (out.rows(), window.image_len()), "images of convolve");
         assert_eq!((weight.rows() * window.places(), weight.columns()), (out.columns(), window.len()), "weight");
+        if let Some(shape) = Shape::new::<T>(self, window, weight.rows()) {
+            return shape.convolve(self, out, (mode, alpha), images, weight, Way::Forward);
+        }
         self.by_rows(out, window.len(), |first, mut out| {
             let columns = out.columns();
             let mut convolution = Convolution::new(window, weight.rows());
@@ -137,13 +141,16 @@ impl<T: Scalar> Operations<T> for CpuOperations {
         deltas: Tile<'_, T>,
         weight: Tile<'_, T>,
     ) {
+        assert_eq!((deltas.rows(), window.image_len()), (into.rows(), into.columns()), "shape of convolve_backward");
+        if let Some(shape) = Shape::new::<T>(self, window, weight.rows()) {
+            return shape.convolve(self, into, (mode, alpha), deltas, weight, Way::Backward);
+        }
         if window.stride() == 1 {
             let transposed = convolution::transposed_weight(window, weight.host());
             let window = window.transposed(weight.rows());
             let weight = Tile::new(&transposed, transposed.len() / window.len(), window.len());
             return self.convolve(into, mode, alpha, &window, deltas, weight);
         }
-        assert_eq!((deltas.rows(), window.image_len()), (into.rows(), into.columns()), "shape of convolve_backward");
         self.by_rows(into, window.len(), |first, mut into| {
             let (columns, width) = (into.columns(), deltas.columns());
             let mut convolution = Convolution::new(window, weight.rows());
@@ -159,8 +166,14 @@ impl<T: Scalar> Operations<T> for CpuOperations {
         assert_eq!((out.rows(), out.columns()), (deltas.rows(), outputs * window.len()), "shape of convolve_gradients");
         // One row for each image, so that its windows serve all its cotangents.
         let out = out.reshape(q * outputs * window.len());
+        let shape = Shape::new::<T>(self, window, outputs);
         self.by_rows(out, window.places(), |first, mut out| {
             let (rows, columns) = (out.rows(), out.columns());
+            if let Some(shape) = shape {
+                let images = images.row_range(first..first + rows).host();
+                let deltas = deltas.row_range(first * q..(first + rows) * q).host();
+                return shape.gradients(self, (out.host(), false), images, deltas, q);
+            }
             let mut convolution = Convolution::new(window, outputs);
             for (i, out) in (first..first + rows).zip(out.host().chunks_exact_mut(columns)) {
                 let deltas = deltas.row_range(i * q..(i + 1) * q).host();
@@ -181,16 +194,25 @@ impl<T: Scalar> Operations<T> for CpuOperations {
         assert_eq!(out.rows() * out.columns(), outputs * window.len(), "shape of convolve_gradient_sum");
         let length = out.rows() * out.columns();
         // Partial sums over fixed blocks, added in order.
-        let mut partial = vec![T::ZERO; images.rows().div_ceil(SUMMED_IMAGES) * length];
+        let shape = Shape::new::<T>(self, window, outputs);
+        let block = shape.map_or(SUMMED_IMAGES, |shape| shape.summed_images(SUMMED_IMAGES));
         let threads = self.threads_for(deltas.rows() * deltas.columns() * window.len());
-        self.pieces(threads, partial.chunks_mut(length).enumerate().collect(), |(at, partial)| {
-            let mut convolution = Convolution::new(window, outputs);
-            for i in at * SUMMED_IMAGES..((at + 1) * SUMMED_IMAGES).min(images.rows()) {
-                let deltas = deltas.row_range(i * q..(i + 1) * q).host();
-                convolution.gradients(partial, Product::Accumulate, images.row_range(i..i + 1).host(), deltas, outputs);
-            }
+        self.scratch(images.rows().div_ceil(block) * length, |partial: &mut [T]| {
+            self.pieces(threads, partial.chunks_mut(length).enumerate().collect(), |(at, partial)| {
+                let range = at * block..((at + 1) * block).min(images.rows());
+                if let Some(shape) = shape {
+                    let deltas = deltas.row_range(range.start * q..range.end * q).host();
+                    return shape.gradients(self, (partial, true), images.row_range(range).host(), deltas, q);
+                }
+                let mut convolution = Convolution::new(window, outputs);
+                partial.fill(T::ZERO);
+                for i in range {
+                    let (image, deltas) = (images.row_range(i..i + 1), deltas.row_range(i * q..(i + 1) * q));
+                    convolution.gradients(partial, Product::Accumulate, image.host(), deltas.host(), outputs);
+                }
+            });
+            elementwise::column_sums(out.host(), alpha, partial);
         });
-        elementwise::column_sums(out.host(), alpha, &partial);
     }
 
     fn unfold(&self, out: TileMut<'_, T>, window: &Window, images: Tile<'_, T>) {

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::winograd::Known;
+use crate::device::memory::Pool;
 use crate::device::tile::TileMut;
 use crate::scalar::Scalar;
 
@@ -26,6 +28,10 @@ pub(crate) fn for_each_chunk<T: Send>(
 #[derive(Debug)]
 pub(crate) struct Cpu {
     pool: Option<Arc<rayon::ThreadPool>>,
+    /// Memory of operations, for the time that one runs.
+    pub(super) scratch: Arc<Pool<f32>>,
+    /// Whether all convolutions take the direct form.
+    pub(super) direct: bool,
 }
 
 impl Cpu {
@@ -38,11 +44,20 @@ impl Cpu {
         let pool = (threads > 1)
             .then(|| rayon::ThreadPoolBuilder::new().num_threads(threads).build().ok().map(Arc::new))
             .flatten();
-        Self { pool }
+        Self::new(pool)
     }
 
     pub(crate) fn with_pool(pool: Arc<rayon::ThreadPool>) -> Self {
-        Self { pool: Some(pool) }
+        Self::new(Some(pool))
+    }
+
+    fn new(pool: Option<Arc<rayon::ThreadPool>>) -> Self {
+        Self { pool, scratch: Arc::default(), direct: false }
+    }
+
+    /// The same threads with convolutions in the direct form.
+    pub(crate) fn direct(&self) -> Self {
+        Self { pool: self.pool.clone(), scratch: self.scratch.clone(), direct: true }
     }
 
     pub(crate) fn threads(&self) -> usize {
@@ -62,11 +77,20 @@ impl Cpu {
 pub(crate) struct CpuOperations {
     pub(super) cpu: Arc<Cpu>,
     pub(super) threads: usize,
+    /// Weights of convolutions, transformed once for all tiles.
+    pub(super) known: Known,
 }
 
 impl CpuOperations {
     pub(crate) fn new(cpu: &Arc<Cpu>, threads: usize) -> Self {
-        Self { cpu: cpu.clone(), threads }
+        Self { cpu: cpu.clone(), threads, known: Known::default() }
+    }
+
+    /// Runs `work` with `length` numbers of any value, in memory that is used again.
+    pub(super) fn scratch<T: Scalar, R>(&self, length: usize, work: impl FnOnce(&mut [T]) -> R) -> R {
+        self.cpu
+            .scratch
+            .lend(length * size_of::<T>() / size_of::<f32>(), |memory| work(bytemuck::cast_slice_mut(memory)))
     }
 
     /// Threads worth waking for this many elementary operations.

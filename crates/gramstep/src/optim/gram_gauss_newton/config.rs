@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+use super::rows::Rows;
 use crate::error::{Result, check_momentum, check_not_negative, check_positive, check_setting};
 use crate::optim::{Damping, Schedule};
 use crate::solve::{ConjugateGradient, Solver};
@@ -30,12 +31,15 @@ pub struct GramGaussNewtonConfig {
     pub ridge: f64,
     /// μ of SPRING (goldshlager2024), in 0..1; 0 is off.
     pub momentum: f64,
+    /// Rows of a sample.
+    pub rows: Rows,
     /// Largest Euclidean length of a step.
     pub max_step_norm: Option<f64>,
     /// The most that a step may change the outputs of the batch by its linear model, ηJφ: root mean square over the
     /// samples of the Euclidean norm. Where a loss is curved its quadratic model says nothing of far outputs: the
     /// curvature of a confident mistake is nearly 0, its gradient is not. Where it is not set, steps at a fixed damping have
-    /// the loss's own bound, [`Loss::reach`](crate::loss::Loss::reach); infinite is none.
+    /// the loss's own bound, [`Loss::reach`](crate::loss::Loss::reach); infinite is none. With one row a sample it bounds
+    /// the change of the residual ρ, and there is none of the loss's own: a step makes ρ no larger than it is.
     pub max_output_change: Option<f64>,
     /// Method of solving; chosen from sizes and memory where it is not set.
     pub solver: Option<Solver>,
@@ -54,6 +58,7 @@ impl Default for GramGaussNewtonConfig {
             damping: Damping::default(),
             ridge: 0.0,
             momentum: 0.0,
+            rows: Rows::Exact,
             max_step_norm: None,
             max_output_change: None,
             solver: None,
@@ -89,6 +94,13 @@ impl GramGaussNewtonConfig {
     #[must_use]
     pub fn with_momentum(mut self, momentum: f64) -> Self {
         self.momentum = momentum;
+        self
+    }
+
+    /// The same settings with other rows of a sample.
+    #[must_use]
+    pub fn with_rows(mut self, rows: Rows) -> Self {
+        self.rows = rows;
         self
     }
 

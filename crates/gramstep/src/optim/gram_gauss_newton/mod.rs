@@ -4,10 +4,12 @@
 //! taken or tried (`search.rs` here).
 
 mod config;
+mod rows;
 mod search;
 mod spread;
 
 pub use config::GramGaussNewtonConfig;
+pub use rows::Rows;
 
 use super::direction::Direction;
 use super::state::{fits, widen};
@@ -75,7 +77,7 @@ pub struct GramGaussNewton<T> {
 pub struct Plan {
     /// Method.
     pub solver: Solver,
-    /// Equations of the system: one a residual (n·k), or one a trainable parameter if they are fewer.
+    /// Equations of the system: one a residual (n·k, or n with one row a sample), or one a trainable parameter if they are fewer.
     pub size: usize,
     /// Bytes of the dense matrix and its factor; a step whose bytes exceed the memory budget is refused.
     pub bytes: usize,
@@ -132,7 +134,7 @@ impl<T: Scalar> GramGaussNewton<T> {
     /// ```
     #[must_use]
     pub fn plan(&self, model: &Model<T>, samples: usize) -> Plan {
-        let rows = samples * model.outputs();
+        let rows = samples * self.config.rows.per_sample(model.outputs());
         let trainable = model.trainable();
         let solver = self.config.solver(rows, &trainable);
         let trainable = trainable.iter().map(ExactSizeIterator::len).sum();
@@ -148,14 +150,14 @@ impl<T: Scalar> GramGaussNewton<T> {
     ) -> Result<(JointFeatures<'c, T>, Linearization, Before)> {
         let communicator = batch.communicator();
         let targets = agree(communicator, batch.check(model))?;
-        let tangent = JointFeatures::new(communicator, model.tangent(batch.inputs()), self.config.memory_budget)?;
+        let rows = self.config.rows;
+        let tangent = rows.tangent(model, batch, &targets);
+        let tangent = JointFeatures::new(communicator, tangent, self.config.memory_budget)?;
         let f: Matrix<f64> = tangent.own().predictions().cast();
         let loss = batch.evaluate(&f, &targets)?;
-        let linear = batch.linearize(&f, &targets).gather(communicator)?;
-        let of_loss = match self.config.damping {
-            Damping::Adaptive(_) => None,
-            Damping::Relative(_) | Damping::Absolute(_) => batch.loss_function().reach(),
-        };
+        let linear = agree(communicator, rows.linearize(batch, &f, &targets))?.gather(communicator)?;
+        let fixed = matches!(self.config.damping, Damping::Relative(_) | Damping::Absolute(_));
+        let of_loss = batch.loss_function().reach().filter(|_| fixed && rows == Rows::Exact);
         let reach = self.config.max_output_change.or(of_loss);
         Ok((tangent, linear, Before { objective: loss.objective, reported: loss.reported, reach }))
     }
