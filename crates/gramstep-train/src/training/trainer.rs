@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use gramstep::attack::ParameterBall;
 use gramstep::loss::Loss;
-use gramstep::optim::{Batch, Optimizer, StepInfo};
+use gramstep::optim::{Batch, Optimizer};
 use gramstep::{Model, Scalar};
 
 use crate::data::{Augmentation, Dataset, Geometry, Targets};
@@ -17,10 +17,12 @@ use crate::training::adversarial::Opponent;
 use crate::training::averaging::Averaging;
 use crate::training::batches::{batch_count, batches};
 use crate::training::checkpoint::{Checkpoint, Checkpoints};
+use crate::training::clock::Clock;
 use crate::training::config::TrainerConfig;
 use crate::training::judge::Judge;
 use crate::training::processes::Processes;
-use crate::training::state::{State, culprit};
+use crate::training::running::Running;
+use crate::training::state::{State, culprit, fingerprint};
 
 /// Steps in a row that gain nothing after which training has converged.
 const MOST_FUTILE: usize = 3;
@@ -57,15 +59,6 @@ pub struct Trainer<'a> {
     augmentation: Option<(Augmentation, Geometry)>,
 }
 
-/// The time since a training began, over all its sessions.
-#[derive(Clone, Copy, Debug)]
-struct Clock {
-    start: Instant,
-    earlier: Duration,
-    /// Spent on judging and not on training, where that is not counted.
-    judging: Duration,
-}
-
 /// The rows of a training.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Parts<'a, T> {
@@ -75,26 +68,12 @@ pub(crate) struct Parts<'a, T> {
     pub(crate) test: Option<&'a Dataset<T>>,
 }
 
-impl Clock {
-    fn elapsed(self) -> Duration {
-        self.earlier + self.start.elapsed().saturating_sub(self.judging)
-    }
-}
-
 /// The end of a training.
 #[derive(Clone, Copy)]
 struct Ending {
     reason: StopReason,
     /// Whether the last epoch had all its steps.
     whole_epoch: bool,
-}
-
-/// The losses of the steps of one epoch.
-#[derive(Default)]
-struct Running {
-    sum: f64,
-    weight: f64,
-    after: Option<f64>,
 }
 
 impl<'a> Trainer<'a> {
@@ -107,8 +86,7 @@ impl<'a> Trainer<'a> {
         }
     }
 
-    /// A trainer by values: any loss, whatever the targets mean. Training ends after the step during which the flag that
-    /// `processes` is made from becomes true.
+    /// A trainer by values: any loss, whatever the targets mean. It ends by the flag, too.
     #[must_use]
     pub fn of(config: TrainerConfig, loss: impl Loss + 'static, processes: impl Into<Processes<'a>>) -> Self {
         Self::with(config, Arc::new(loss), processes.into())
@@ -370,19 +348,6 @@ impl<'a> Trainer<'a> {
             Ok(over.then_some(StopReason::TimeLimit))
         })
     }
-}
-
-impl Running {
-    fn add(&mut self, info: &StepInfo, weight: f64) {
-        self.sum += info.loss * weight;
-        self.weight += weight;
-        self.after = info.loss_after;
-    }
-}
-
-/// A number that tells parameters apart by their bits.
-fn fingerprint<T: Scalar>(theta: &[T]) -> [u8; 8] {
-    theta.iter().fold(0_u64, |print, value| print.rotate_left(1) ^ value.to_f64().to_bits()).to_le_bytes()
 }
 
 #[cfg(test)]
