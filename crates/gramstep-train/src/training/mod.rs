@@ -18,6 +18,7 @@ mod member;
 pub mod optimizer;
 pub mod processes;
 mod ridge_path;
+mod running;
 mod state;
 mod told;
 pub(crate) mod trained;

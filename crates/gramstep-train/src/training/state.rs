@@ -130,3 +130,8 @@ pub(super) fn culprit<T: Scalar>(model: &Model<T>) -> String {
     let span = model.spans().iter().find(|span| span.range().contains(&at));
     span.map_or_else(|| "a parameter".to_owned(), |span| format!("parameter `{}`", span.name))
 }
+
+/// A number that tells parameters apart by their bits.
+pub(super) fn fingerprint<T: Scalar>(theta: &[T]) -> [u8; 8] {
+    theta.iter().fold(0_u64, |print, value| print.rotate_left(1) ^ value.to_f64().to_bits()).to_le_bytes()
+}

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use gramstep::attack::ParameterBall;
 use gramstep::loss::Loss;
-use gramstep::optim::{Batch, Optimizer, StepInfo};
+use gramstep::optim::{Batch, Optimizer};
 use gramstep::{Model, Scalar};
 
 use crate::data::{Augmentation, Dataset, Geometry, Targets};
@@ -21,7 +21,8 @@ use crate::training::clock::Clock;
 use crate::training::config::TrainerConfig;
 use crate::training::judge::Judge;
 use crate::training::processes::Processes;
-use crate::training::state::{State, culprit};
+use crate::training::running::Running;
+use crate::training::state::{State, culprit, fingerprint};
 
 /// Steps in a row that gain nothing after which training has converged.
 const MOST_FUTILE: usize = 3;
@@ -75,14 +76,6 @@ struct Ending {
     whole_epoch: bool,
 }
 
-/// The losses of the steps of one epoch.
-#[derive(Default)]
-struct Running {
-    sum: f64,
-    weight: f64,
-    after: Option<f64>,
-}
-
 impl<'a> Trainer<'a> {
     /// A trainer. Training ends after the step during which the flag that `processes` is made from becomes true.
     #[must_use]
@@ -93,8 +86,7 @@ impl<'a> Trainer<'a> {
         }
     }
 
-    /// A trainer by values: any loss, whatever the targets mean. Training ends after the step during which the flag that
-    /// `processes` is made from becomes true.
+    /// A trainer by values: any loss, whatever the targets mean. It ends by the flag, too.
     #[must_use]
     pub fn of(config: TrainerConfig, loss: impl Loss + 'static, processes: impl Into<Processes<'a>>) -> Self {
         Self::with(config, Arc::new(loss), processes.into())
@@ -370,19 +362,6 @@ impl<'a> Trainer<'a> {
             Ok(over.then_some(StopReason::TimeLimit))
         })
     }
-}
-
-impl Running {
-    fn add(&mut self, info: &StepInfo, weight: f64) {
-        self.sum += info.loss * weight;
-        self.weight += weight;
-        self.after = info.loss_after;
-    }
-}
-
-/// A number that tells parameters apart by their bits.
-fn fingerprint<T: Scalar>(theta: &[T]) -> [u8; 8] {
-    theta.iter().fold(0_u64, |print, value| print.rotate_left(1) ^ value.to_f64().to_bits()).to_le_bytes()
 }
 
 #[cfg(test)]

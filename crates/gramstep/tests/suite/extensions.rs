@@ -236,18 +236,19 @@ fn a_loss_without_a_factor_gets_one_from_its_gradient() {
 
 #[test]
 fn a_users_own_loss_is_minimised() {
-    minimises(&LogCosh);
-    minimises(&Bare(LogCosh));
+    minimises(&LogCosh, 15);
+    // The Hessian of a large residual is nearly 0 where the weight that LogCosh uses is not: more steps.
+    minimises(&Bare(LogCosh), 40);
 }
 
-fn minimises(loss: &dyn Loss) {
+fn minimises(loss: &dyn Loss, steps: usize) {
     let mut model = network(false);
     let (x, y) = (matrix(5, 10, 4), matrix(6, 10, 2));
     let batch = Batch::new(&x, &y).with_loss(loss);
     let config = GramGaussNewtonConfig::default().with_damping(Damping::Adaptive(AdaptiveDamping::default()));
     let mut optimizer = GramGaussNewton::new(config).unwrap();
     let first = batch.loss(&model).unwrap();
-    for _ in 0..15 {
+    for _ in 0..steps {
         optimizer.step(&mut model, &batch).unwrap();
     }
     assert!(batch.loss(&model).unwrap() < 1e-6 * first);

@@ -6,6 +6,7 @@ mod attacks;
 mod average;
 mod cases;
 mod contracts;
+mod directions;
 mod distributed;
 mod documentation;
 mod extensions;
