@@ -20,7 +20,8 @@ MLP10 = [784, 512, 512, 10]
 
 
 def main():
-    cases = {"gram-mlp": gram_mlp, "gram-mlp10": gram_mlp10, "ntk-infinite": ntk_infinite}
+    cases = {"gram-mlp": gram_mlp, "gram-mlp10": gram_mlp10, "ntk-infinite": ntk_infinite,
+             "ntk-images": ntk_images}
     arguments = parse_arguments(__doc__, cases, extend=lambda parser: parser.add_argument(
         "--all-implementations", action="store_true",
         help="also the other two ways of neural-tangents; up to a minute a kernel, so with --repeats 1"))
@@ -65,6 +66,31 @@ def ntk_infinite(arguments):
             config = describe(arguments, dtype, n=2000, inputs=784, hidden_layers=3)
             measure([Operation("ntk-infinite/neural-tangents", config,
                                lambda: kernel(x, None, get="ntk").block_until_ready())], arguments.repeats)
+
+
+def ntk_images(arguments):
+    """Kernels of two images with sixteen others, 32x32x3: 21 convolutions with the mean over pixels, with all pixels, and a
+    wide residual network of two blocks a group."""
+    convolution = lambda stride=1: stax.Conv(1, (3, 3), (stride, stride), "SAME", W_std=2**0.5, b_std=0.1)
+    dense = stax.Dense(1, W_std=2**0.5, b_std=0.1)
+    deep = [layer for _ in range(21) for layer in (convolution(), stax.Relu())]
+
+    def block(stride, change):
+        branch = stax.serial(stax.Relu(), convolution(stride), stax.Relu(), convolution())
+        shortcut = convolution(stride) if change else stax.Identity()
+        return stax.serial(stax.FanOut(2), stax.parallel(branch, shortcut), stax.FanInSum())
+
+    residual = [convolution()] + [layer for stride in (1, 2, 2) for layer in (block(stride, True), block(1, False))]
+    for name, layers in [("gap-21", [*deep, stax.GlobalAvgPool()]), ("flatten-21", [*deep, stax.Flatten()]),
+                         ("wide-residual", [*residual, stax.GlobalAvgPool()])]:
+        kernel = jax.jit(stax.serial(*layers, dense)[2], static_argnames="get")
+        for dtype, double in [("f32", False), ("f64", True)]:
+            with enable_x64(double):
+                images = jax.random.normal(jax.random.PRNGKey(1), (18, 32, 32, 3), jnp.float64 if double else jnp.float32)
+                config = describe(arguments, dtype, rows=2, columns=16)
+                measure([Operation(f"ntk-images/{name}/neural-tangents", config,
+                                   lambda: kernel(images[:2], images[2:], get="ntk").block_until_ready())],
+                        arguments.repeats)
 
 
 def problem(layers, n):

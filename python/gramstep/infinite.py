@@ -256,6 +256,10 @@ class InfiniteNetwork:
     ) -> NDArray[Any]:
         X = np.asarray(X)
         X2 = None if X2 is None else np.asarray(X2)
+        if X.ndim not in (2, 4):
+            raise ValueError(
+                f"X has {X.ndim} axes, shape {X.shape}: expected 2 (samples, features) or 4 (samples, height, width, channels)"
+            )
         if X2 is not None and X2.shape[1:] != X.shape[1:]:
             raise ValueError(f"X2 has shape {X2.shape}, X has shape {X.shape}: only their first axes may differ")
         size = tuple(X.shape[1:]) if X.ndim == 4 else None

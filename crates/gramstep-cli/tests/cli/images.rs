@@ -292,3 +292,36 @@ fn names_that_are_not_text_are_classes_apart() {
     let predicted = bench.run("predict run --data p --quiet");
     assert!(predicted.stdout.starts_with("file,predicted_class,probability_\\xfe,probability_\\xff\n"));
 }
+
+#[test]
+fn kernels_of_infinitely_wide_convolutional_networks_are_regressed_with() {
+    let bench = Bench::new();
+    for i in 0..12_u8 {
+        bench.grey(&format!("shades/dark/{i}.png"), 40 + i);
+        bench.grey(&format!("shades/light/{i}.png"), 180 + i);
+    }
+    for model in ["ntk:cnn:16,32:relu:gap", "nngp:cnn:8:erf:flatten", "ntk:myrtle5", "ntk:resnet8"] {
+        let report = bench.json(&format!("train --data shades --model {model} --out run --json --quiet"));
+        assert_eq!(report["test"]["accuracy"], 1.0, "{model}");
+        // The model file knows the size of its images, and the settings repeat the run.
+        assert_eq!(bench.run("predict run --data shades").stdout.lines().count(), 25, "{model}");
+        let again = bench.json("train --config run/config.toml --out again --json --quiet");
+        assert_eq!(again["train"], report["train"], "{model}");
+        std::fs::remove_dir_all(bench.path("run")).unwrap();
+        std::fs::remove_dir_all(bench.path("again")).unwrap();
+    }
+    let summary = bench.json("kernel --data shades --infinite ntk:myrtle5 --out k.npy --json --quiet");
+    assert_eq!(summary["size"], 24);
+    bench.json("train --data shades --model ntk:cnn:4:relu --out run --json --quiet");
+    bench.fails("attack run --data shades --norm linf --radius 0.1", 1, &["gradient", "convolutional"]);
+
+    bench.bones(10);
+    bench.fails("train --data bones --model ntk:cnn:4:relu", 1, &["for images", "numbers"]);
+    // Columns of a table may be the pixels of an image, row by row.
+    bench.write(
+        "pixels.csv",
+        (0..20).fold("a,b,c,d,y\n".to_owned(), |text, i| format!("{text}{i},1,{},0,{i}\n", 20 - i)),
+    );
+    bench.fails("train --data pixels.csv --model ntk:cnn:4:relu", 1, &["a vector of", "image="]);
+    bench.fails("train --data pixels.csv --model ntk:cnn:4:max", 2, &["largest"]);
+}

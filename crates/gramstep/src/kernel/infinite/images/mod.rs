@@ -1,4 +1,4 @@
-//! Kernels of infinitely wide convolutional networks.
+//! Kernels of infinitely wide convolutional networks (arora2019cntk).
 //!
 //! The kernel of two images is K\[p,q\] over pairs of pixels. A convolution
 //!
