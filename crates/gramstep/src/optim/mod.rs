@@ -8,6 +8,7 @@ mod gram_gauss_newton;
 mod optimizer;
 mod primal;
 mod schedule;
+mod seed;
 mod sgd;
 mod state;
 mod system;

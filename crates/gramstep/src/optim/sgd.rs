@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::seed::by_sample;
 use super::state::{fits, widen};
 use super::{Batch, Optimizer, OptimizerState, Schedule, StepInfo};
 use crate::communicator::agree;
-use crate::device::{Buffer, Operations, Tile, TileMut};
+use crate::device::{Buffer, Operations};
 use crate::error::{Result, check_momentum, check_not_negative, check_positive};
 use crate::model::Model;
 use crate::scalar::Scalar;
@@ -88,16 +89,8 @@ pub(super) fn gradient_features<'c, T: Scalar>(
 ) -> Result<(JointFeatures<'c, T>, f64)> {
     let targets = agree(batch.communicator(), batch.check(model))?;
     let scale = 1.0 / batch.total_weight()?;
-    let k = model.outputs();
-    let seed = |rows: std::ops::Range<usize>, f: Tile<'_, T>, mut out: TileMut<'_, T>| {
-        let (mut f64s, mut g) = (vec![0.0; k], vec![0.0; k]);
-        for ((i, f), out) in rows.zip(f.host().chunks_exact(k)).zip(out.host().chunks_exact_mut(k)) {
-            f64s.iter_mut().zip(f).for_each(|(wide, f)| *wide = f.to_f64());
-            batch.output_gradient(i, scale, &f64s, targets.row(i), &mut g);
-            out.iter_mut().zip(&g).for_each(|(out, &g)| *out = T::from_f64(g));
-        }
-    };
-    let own = model.functional(batch.inputs(), &seed);
+    let gradient = |i: usize, f: &[f64], g: &mut [f64]| batch.output_gradient(i, scale, f, targets.row(i), g);
+    let own = model.functional(batch.inputs(), &by_sample(gradient));
     // Nothing is written out: J is needed once.
     let features = JointFeatures::new(batch.communicator(), own, 0)?;
     let loss = batch.evaluate(&features.own().predictions().cast(), &targets)?.reported;

@@ -1,14 +1,12 @@
 //! How many rows of a system a sample has: one an output, or one that stands for its loss.
 
-use std::ops::Range;
-
 use serde::{Deserialize, Serialize};
 
-use crate::device::{Tile, TileMut};
 use crate::error::{Error, Result};
 use crate::loss::{Curvature, Linearization, Loss};
 use crate::model::Model;
 use crate::optim::Batch;
+use crate::optim::seed::by_sample;
 use crate::scalar::Scalar;
 use crate::tangent::TangentFeatures;
 use crate::view::Matrix;
@@ -68,20 +66,14 @@ impl Rows {
             return model.tangent(batch.inputs());
         }
         let loss = batch.loss_function();
-        let seed = |samples: Range<usize>, f: Tile<'_, T>, mut out: TileMut<'_, T>| {
-            let k = f.columns();
-            let mut wide = vec![0.0; k];
-            let mut g = vec![0.0; k];
-            for ((i, f), out) in samples.zip(f.host().chunks_exact(k)).zip(out.host().chunks_exact_mut(k)) {
-                wide.iter_mut().zip(f).for_each(|(wide, f)| *wide = f.to_f64());
-                loss.gradient(&wide, targets.row(i), &mut g);
-                let residual = self.residual(loss, &wide, targets.row(i));
-                // Where the loss is at its least, both are 0, and so is the row.
-                let factor = if residual > 0.0 { residual.recip() } else { 0.0 };
-                out.iter_mut().zip(&g).for_each(|(out, g)| *out = T::from_f64(factor * g));
-            }
+        let row = |i: usize, f: &[f64], g: &mut [f64]| {
+            loss.gradient(f, targets.row(i), g);
+            let residual = self.residual(loss, f, targets.row(i));
+            // Where the loss is at its least, both are 0, and so is the row.
+            let factor = if residual > 0.0 { residual.recip() } else { 0.0 };
+            g.iter_mut().for_each(|g| *g *= factor);
         };
-        let features = model.functional(batch.inputs(), &seed)?;
+        let features = model.functional(batch.inputs(), &by_sample(row))?;
         if features.predictions().as_slice().iter().all(|value| value.is_finite()) {
             return Ok(features);
         }
