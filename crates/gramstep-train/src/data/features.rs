@@ -273,7 +273,7 @@ mod tests {
     /// Six images of 2×2 pixels and the row's number beside each, as bytes and as the matrix that they are.
     fn both() -> (Features<f32>, Matrix<f32>) {
         let geometry = Geometry::new(2, 2, 1);
-        let pixels: Vec<u8> = (0..24).map(|i| (i * 37 % 251) as u8).collect();
+        let pixels: Vec<u8> = (0..24_u8).map(|i| i.wrapping_mul(37)).collect();
         let images = Arc::new(Images { geometry, pixels: pixels.clone(), gaps: Vec::new() });
         let scaling = Standardisation { mean: vec![0.4; 4], scale: vec![0.3; 4] };
         let side = Matrix::from_fn(6, 1, |i, _| i as f32);

@@ -63,9 +63,9 @@ mod tests {
     /// The metrics of a constant on so many targets, of which a later one has larger errors.
     fn metrics(targets: usize) -> Metrics {
         let names: Vec<String> = (0..targets).map(|j| format!("t{j}")).collect();
-        let row = |i: usize| (0..targets).map(|j| format!(",{}", (i % 3) * (j + 1))).collect::<String>();
-        let text =
-            format!("a,{}\n{}", names.join(","), (0..30).map(|i| format!("{i}{}\n", row(i))).collect::<String>());
+        let cell = |i: usize, j: usize| format!(",{}", (i % 3) * (j + 1));
+        let row = |i: usize| format!("{i}{}\n", (0..targets).map(|j| cell(i, j)).collect::<String>());
+        let text = format!("a,{}\n{}", names.join(","), (0..30).map(row).collect::<String>());
         let options = DataOptions { target: names, ..DataOptions::of("csv:t".parse().unwrap()) };
         let problem = Problem::of_table(&table_of(&text), &options).unwrap();
         let outputs = Matrix::zeros(problem.train.rows(), targets);
