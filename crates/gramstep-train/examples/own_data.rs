@@ -26,7 +26,7 @@ pub(crate) fn main() -> Result<()> {
     let damping = Damping::Adaptive(AdaptiveDamping::default());
     let mut optimizer = GramGaussNewton::new(GramGaussNewtonConfig::default().with_damping(damping))?;
 
-    let config = TrainerConfig::of_epochs(100).with_patience(10).with_time_limit(Duration::from_secs(60));
+    let config = TrainerConfig::of_epochs(100).with_patience(10).with_time_limit(Duration::from_mins(1));
     let stop = AtomicBool::new(false); // set it from a signal handler, and training ends after its step
     let mut watch = |event: &Event<'_>| {
         if let Event::Epoch(epoch) = event {

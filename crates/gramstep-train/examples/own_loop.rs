@@ -1,6 +1,6 @@
 //! A loop of one's own over mini-batches, and a run folder at its end that the program reads.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use gramstep::optim::{Batch, Damping, GramGaussNewton, GramGaussNewtonConfig, Optimizer};
 use gramstep::{Activation, Device, Matrix, Model};
@@ -41,12 +41,12 @@ pub(crate) fn main() -> Result<()> {
     let worst = (0..120).map(|i| (f[(i, 0)] - y[(i, 0)]).abs()).fold(0.0, f64::max);
     println!("validation loss {:.2e}; largest error {worst:.2} of 400; kept in {}", best.0, folder.display());
     assert!(worst < 40.0);
-    remove(folder);
+    remove(&folder);
     Ok(())
 }
 
-fn remove(folder: PathBuf) {
-    if let Err(error) = std::fs::remove_dir_all(&folder) {
+fn remove(folder: &Path) {
+    if let Err(error) = std::fs::remove_dir_all(folder) {
         eprintln!("{} is left: {error}", folder.display());
     }
 }

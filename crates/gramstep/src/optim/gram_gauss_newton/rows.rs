@@ -71,7 +71,9 @@ impl Rows {
             let residual = self.residual(loss, f, targets.row(i));
             // Where the loss is at its least, both are 0, and so is the row.
             let factor = if residual > 0.0 { residual.recip() } else { 0.0 };
-            g.iter_mut().for_each(|g| *g *= factor);
+            for g in g {
+                *g *= factor;
+            }
         };
         let features = model.functional(batch.inputs(), &by_sample(row))?;
         if features.predictions().as_slice().iter().all(|value| value.is_finite()) {
