@@ -339,7 +339,7 @@ mod tests {
         let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
         assert!(mean(train.targets.as_slice()).abs() < 1e-12);
         assert!(mean(test.targets.as_slice()).abs() > 1e-6);
-        assert_eq!((train.rows(), test.rows()), (265, 88));
+        assert_eq!((train.rows(), test.rows()), (266, 88));
         assert!(problem.notes[0].contains("`progression`"));
     }
 
