@@ -32,7 +32,7 @@ mod with_faer {
 mod with_ndarray {
     use ndarray::{Array2, ArrayView2};
 
-    use crate::error::{Error, Result, check_setting};
+    use crate::error::{Error, Result};
     use crate::scalar::Scalar;
     use crate::view::{Matrix, MatrixView};
 
@@ -80,14 +80,12 @@ mod with_ndarray {
         fn try_from(view: ArrayView2<'a, T>) -> Result<Self> {
             let (rows, columns) = view.dim();
             let strides = view.strides().iter().map(|&stride| usize::try_from(stride).ok());
-            match (view.to_slice_memory_order(), strides.collect::<Option<Vec<_>>>().as_deref()) {
-                (Some(data), Some(&[row, column])) => Self::strided(data, rows, columns, row, column),
-                _ => {
-                    let (name, value) = ("strides of a view", format!("{:?}", view.strides()));
-                    check_setting(false, name, &value, "those of memory without gaps")?;
-                    unreachable!("refused above")
-                }
-            }
+            let strides = strides.collect::<Option<Vec<_>>>();
+            let (Some(data), Some(&[row, column])) = (view.to_slice_memory_order(), strides.as_deref()) else {
+                let (name, value) = ("strides of a view", format!("{:?}", view.strides()));
+                return Err(Error::Setting { name, value, range: "those of memory without gaps" });
+            };
+            Self::strided(data, rows, columns, row, column)
         }
     }
 }

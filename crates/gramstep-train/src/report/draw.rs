@@ -163,8 +163,8 @@ impl Plot {
             self.text((left - 12.0, at + 0.35 * FONT), "end", "", &label);
         }
         self.line(&[(left, top), (left, bottom), (right, bottom)], INK, 2);
-        self.text(((left + right) / 2.0, SIZE.1 - 14.0), "middle", "", x_name);
-        let (x, y) = (FONT, (top + bottom) / 2.0);
+        self.text((f64::midpoint(left, right), SIZE.1 - 14.0), "middle", "", x_name);
+        let (x, y) = (FONT, f64::midpoint(top, bottom));
         self.text((x, y), "middle", &format!(" transform=\"rotate(-90 {x} {y})\""), y_name);
     }
 
