@@ -19,14 +19,14 @@ fn points(rows: usize, shift: f64) -> Result<Dataset<f64>> {
     Dataset::new(x, Matrix::from_vec(rows, 1, y)?)
 }
 
-pub fn main() -> Result<()> {
+pub(crate) fn main() -> Result<()> {
     let (train, validation) = (points(60, 0.0)?, points(29, 0.01)?);
     let mut model = Model::mlp(&[2, 64, 1], Activation::Tanh).seed(1).build()?;
     // On a full batch the damping follows how well the linearised network predicts.
     let damping = Damping::Adaptive(AdaptiveDamping::default());
     let mut optimizer = GramGaussNewton::new(GramGaussNewtonConfig::default().with_damping(damping))?;
 
-    let config = TrainerConfig::of_epochs(100).with_patience(10).with_time_limit(Duration::from_secs(60));
+    let config = TrainerConfig::of_epochs(100).with_patience(10).with_time_limit(Duration::from_mins(1));
     let stop = AtomicBool::new(false); // set it from a signal handler, and training ends after its step
     let mut watch = |event: &Event<'_>| {
         if let Event::Epoch(epoch) = event {

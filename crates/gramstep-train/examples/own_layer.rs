@@ -42,7 +42,7 @@ impl Layer<f64> for Centre {
     }
 }
 
-pub fn main() -> Result<()> {
+pub(crate) fn main() -> Result<()> {
     let dense = |inputs, outputs, scale| {
         let dense = Dense::new(inputs, outputs, scale, Distribution::Normal(1.0));
         Stage::Layer(Arc::new(dense.with_bias(1.0, Distribution::Normal(1.0))))

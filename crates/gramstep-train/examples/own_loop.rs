@@ -1,6 +1,6 @@
 //! A loop of one's own over mini-batches, and a run folder at its end that the program reads.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use gramstep::optim::{Batch, Damping, GramGaussNewton, GramGaussNewtonConfig, Optimizer};
 use gramstep::{Activation, Device, Matrix, Model};
@@ -9,7 +9,7 @@ use gramstep_train::settings::BatchSize;
 use gramstep_train::training::batches::batches;
 use gramstep_train::{Predictor, Result};
 
-pub fn main() -> Result<()> {
+pub(crate) fn main() -> Result<()> {
     // Numbers in units of their own: the problem standardises and splits them, and the run remembers how.
     let x = Matrix::from_fn(120, 1, |i, _| 20.0 + i as f64 / 4.0);
     let y = Matrix::from_fn(120, 1, |i, _| 1000.0 + 200.0 * (x[(i, 0)] / 5.0).sin());
@@ -41,12 +41,12 @@ pub fn main() -> Result<()> {
     let worst = (0..120).map(|i| (f[(i, 0)] - y[(i, 0)]).abs()).fold(0.0, f64::max);
     println!("validation loss {:.2e}; largest error {worst:.2} of 400; kept in {}", best.0, folder.display());
     assert!(worst < 40.0);
-    remove(folder);
+    remove(&folder);
     Ok(())
 }
 
-fn remove(folder: PathBuf) {
-    if let Err(error) = std::fs::remove_dir_all(&folder) {
+fn remove(folder: &Path) {
+    if let Err(error) = std::fs::remove_dir_all(folder) {
         eprintln!("{} is left: {error}", folder.display());
     }
 }

@@ -24,7 +24,7 @@ impl Loss for NormalLikelihood {
     }
 }
 
-pub fn main() -> Result<()> {
+pub(crate) fn main() -> Result<()> {
     // Noise that grows from left to right.
     let x = Matrix::from_fn(200, 1, |i, _| i as f64 / 100.0 - 1.0);
     let noise = |i: usize| ((i * 7919 + 17) as f64 * 12.9898).sin() * (0.1 + 0.2 * (x[(i, 0)] + 1.0));
