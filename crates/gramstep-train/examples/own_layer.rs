@@ -59,7 +59,7 @@ pub(crate) fn main() -> Result<()> {
     let batch = Batch::new(&x, &y);
     let damping = Damping::Adaptive(AdaptiveDamping::default());
     let mut optimizer = GramGaussNewton::new(GramGaussNewtonConfig::default().with_damping(damping))?;
-    for _ in 0..30 {
+    for _ in 0..80 {
         optimizer.step(&mut model, &batch)?;
     }
     println!("loss {:.1e}", batch.loss(&model)?);

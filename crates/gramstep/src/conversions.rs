@@ -80,12 +80,12 @@ mod with_ndarray {
         fn try_from(view: ArrayView2<'a, T>) -> Result<Self> {
             let (rows, columns) = view.dim();
             let strides = view.strides().iter().map(|&stride| usize::try_from(stride).ok());
-            let usable = (view.to_slice_memory_order(), strides.collect::<Option<Vec<_>>>());
-            if let (Some(data), Some([row, column])) = (usable.0, usable.1.as_deref()) {
-                return Self::strided(data, rows, columns, *row, *column);
-            }
-            let (name, value) = ("strides of a view", format!("{:?}", view.strides()));
-            Err(Error::Setting { name, value, range: "those of memory without gaps" })
+            let strides = strides.collect::<Option<Vec<_>>>();
+            let (Some(data), Some(&[row, column])) = (view.to_slice_memory_order(), strides.as_deref()) else {
+                let (name, value) = ("strides of a view", format!("{:?}", view.strides()));
+                return Err(Error::Setting { name, value, range: "those of memory without gaps" });
+            };
+            Self::strided(data, rows, columns, row, column)
         }
     }
 }

@@ -105,7 +105,7 @@ impl<T: Scalar> GramGaussNewton<T> {
     /// An optimiser at rest.
     ///
     /// # Errors
-    /// [`Error::Setting`] if a setting is out of range.
+    /// [`Error::Setting`](crate::Error::Setting) if a setting is out of range.
     pub fn new(config: GramGaussNewtonConfig) -> Result<Self> {
         config.check()?;
         Ok(Self { config, factor: 1.0, step: 0, level: config.damping.first_level(), momentum: None })
@@ -114,7 +114,7 @@ impl<T: Scalar> GramGaussNewton<T> {
     /// Changes κ from the next step on.
     ///
     /// # Errors
-    /// [`Error::Setting`] if it is not a number of at least 0.
+    /// [`Error::Setting`](crate::Error::Setting) if it is not a number of at least 0.
     pub fn set_ridge(&mut self, ridge: f64) -> Result<()> {
         let config = self.config.with_ridge(ridge);
         config.check()?;
