@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use crate::scalar::Scalar;
 
-pub(crate) use cpu::{for_each_chunk, vectorized};
+pub(crate) use cpu::{for_each_chunk, vectorized, vectorized_body};
 pub(crate) use memory::{Pool, carve};
 
 /// Multiplications below which waking another thread costs more than it gains.

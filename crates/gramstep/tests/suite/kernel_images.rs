@@ -248,7 +248,7 @@ fn single_precision_follows_double_precision_where_pixels_and_images_are_alike()
             let mean = matches!(layer, InfiniteLayer::GlobalAveragePool);
             !mean && !matches!(layer, InfiniteLayer::AveragePool { .. } | InfiniteLayer::SumPool { .. })
         };
-        let tolerance = if layers.iter().all(flat) { 6e-6 } else { 4e-5 };
+        let tolerance = if layers.iter().all(flat) { 1e-5 } else { 4e-5 };
         let narrow = edges(size).cast::<f32>();
         let wide = narrow.cast::<f64>();
         let kernel = kernel(&layers, size);

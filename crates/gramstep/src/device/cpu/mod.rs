@@ -15,7 +15,7 @@ use rayon::prelude::*;
 
 pub(crate) use self::threads::for_each_chunk;
 pub(super) use self::threads::{Cpu, CpuOperations};
-pub(crate) use self::vector::vectorized;
+pub(crate) use self::vector::{vectorized, vectorized_body};
 use super::operations::Operations;
 use crate::scalar::Scalar;
 

@@ -1,6 +1,6 @@
 //! The layers of an infinitely wide network, read from the specification of a finite one.
 
-use super::images::Padding;
+use super::padding::Padding;
 use crate::device::Window;
 use crate::error::{Error, Result, check_not_negative};
 use crate::model::{

@@ -19,6 +19,7 @@ mod images;
 mod kernel;
 mod kernels;
 mod layers;
+mod padding;
 mod pairs;
 mod points;
 pub mod quadrature;
@@ -27,8 +28,8 @@ mod steps;
 mod tiles;
 mod walk;
 
-pub use images::Padding;
 pub use kernel::InfiniteKernel;
 pub use layers::{ConvolutionVariances, DenseVariances, InfiniteLayer};
+pub use padding::Padding;
 pub use points::InfinitePoints;
 pub use tiles::InfiniteTiles;

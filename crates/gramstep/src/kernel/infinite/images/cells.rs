@@ -1,4 +1,4 @@
-//! Memory in cells of one cache line.
+//! Memory in cells of sixteen numbers, aligned to lines of the cache.
 
 use std::ops::{Deref, DerefMut};
 
@@ -7,11 +7,8 @@ use crate::scalar::Scalar;
 /// Bytes of a line of the cache, and of the widest vector.
 const LINE: usize = 64;
 
-/// Numbers of a cell: pairs of images that are computed side by side.
-#[inline(always)]
-pub(super) const fn lanes<T>() -> usize {
-    LINE / size_of::<T>()
-}
+/// Numbers of a cell: pairs of images that are computed side by side. Loops of fewer rounds are not made vector code.
+pub(super) const LANES: usize = 16;
 
 /// Numbers that begin at the start of a cache line.
 #[derive(Debug)]
@@ -24,8 +21,9 @@ pub(super) struct Cells<T> {
 impl<T: Scalar> Cells<T> {
     /// `length` zeros.
     pub(super) fn new(length: usize) -> Self {
-        let values = vec![T::ZERO; length + lanes::<T>()];
-        let start = values.as_ptr().align_offset(LINE).min(lanes::<T>());
+        let slack = LINE / size_of::<T>();
+        let values = vec![T::ZERO; length + slack];
+        let start = values.as_ptr().align_offset(LINE).min(slack);
         Self { values, start, length }
     }
 }

@@ -1,21 +1,8 @@
-//! Grids of pixels, the borders of convolutions, and the planes of pairs of pixels at one offset.
+//! Grids of pixels, windows on them, and the planes of pairs of pixels at one offset.
 
 use crate::error::Result;
 use crate::kernel::infinite::layers::fault;
-
-/// What surrounds an image for a convolution.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Padding {
-    /// Zeros, so that ⌈size/stride⌉ pixels come out; of an odd number the surplus one comes last, as in XLA.
-    Same,
-    /// Nothing: windows stay inside.
-    Valid,
-    /// The image itself, as on a torus.
-    Circular,
-    /// So many zeros on every side, as finite networks have them.
-    Zeros(usize),
-}
+use crate::kernel::infinite::padding::Padding;
 
 /// Rows and columns of pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,19 +2,11 @@
 
 use std::ops::Range;
 
-use super::cells::lanes;
-use super::points::ImagePoints;
+use super::cells::LANES;
+use super::points::{Head, ImagePoints};
 use super::program::Exit;
 use super::walk::{Between, Work};
 use crate::scalar::Scalar;
-
-/// A pair of images as a pair of vectors.
-#[derive(Clone, Copy, Debug)]
-pub(in super::super) struct Head<T> {
-    /// 1 − ρ
-    pub(in super::super) deficit: T,
-    pub(in super::super) theta: T,
-}
 
 /// Rows that are prepared once for all columns.
 pub(in super::super) const IMAGE_PANEL: usize = 16;
@@ -29,7 +21,7 @@ pub(in super::super) fn heads<T: Scalar>(
     lower: bool,
     mut take: impl FnMut(usize, Range<usize>, &[Head<T>]),
 ) {
-    let each = lanes::<T>();
+    let each = LANES;
     let program = &*x.program;
     let mut work = Work::new(program);
     let mut heads = Vec::with_capacity(each);

@@ -15,7 +15,7 @@
 //! convolution is the same box filter on it, and 1 − ρ = (G − (r − r′)²/2)/(r r′), r = √v, without cancellation where two
 //! pixels or two images are alike.
 //!
-//! Numbers of a *cell* are as many pairs of images as fill a line of the cache: one image x with several x′.
+//! The numbers of a *cell* are sixteen pairs of images: one image x with sixteen x′.
 
 mod cells;
 mod geometry;
@@ -30,7 +30,6 @@ mod tables;
 mod walk;
 
 pub(super) use geometry::Grid;
-pub use geometry::Padding;
-pub(super) use kernels::{Head, IMAGE_PANEL, heads};
-pub(super) use points::ImagePoints;
+pub(super) use kernels::{IMAGE_PANEL, heads};
+pub(super) use points::{Head, ImagePoints};
 pub(super) use program::Program;

@@ -1,11 +1,11 @@
 //! One plane: the gaps and Θ of all pairs of pixels (p, p + d), for a cell of pairs of images.
 
-use super::cells::{Cells, lanes};
+use super::cells::{Cells, LANES};
 use super::geometry::{Grid, Offset, Region};
 use super::maps::{Map, Pair};
 use super::program::Convolution;
 use super::tables::{State, Table};
-use crate::device::vectorized;
+use crate::device::vectorized_body;
 use crate::scalar::Scalar;
 
 /// A plane with a border on every side.
@@ -27,7 +27,7 @@ pub(super) struct Sums<T> {
 
 impl<T: Scalar> Sums<T> {
     pub(super) fn new(width: usize) -> Self {
-        Self { gap: Cells::new(width * lanes::<T>()), theta: Cells::new(width * lanes::<T>()) }
+        Self { gap: Cells::new(width * LANES), theta: Cells::new(width * LANES) }
     }
 }
 
@@ -71,10 +71,16 @@ impl<'a, T: Scalar, const WIDE: bool> States<'a, T, WIDE> {
     }
 }
 
-/// Number `lane` of pixel `at` of x.
+/// The pixels of a row of x, each one number or a cell.
 #[inline(always)]
-fn of_x<T: Copy, const WIDE: bool>(row: &[T], at: usize, lane: usize, each: usize) -> T {
-    if WIDE { row[at * each + lane] } else { row[at] }
+fn pixels<T: Scalar, const WIDE: bool>(row: &[T]) -> std::slice::ChunksExact<'_, T> {
+    row.chunks_exact(if WIDE { LANES } else { 1 })
+}
+
+/// Number `lane` of a pixel of x.
+#[inline(always)]
+fn of_x<T: Copy, const WIDE: bool>(pixel: &[T], lane: usize) -> T {
+    if WIDE { pixel[lane] } else { pixel[0] }
 }
 
 /// What is done to a row of windows before the next one, while it is in the first-level cache.
@@ -111,13 +117,13 @@ pub(super) struct Linear<'a, T, const WIDE: bool> {
 impl<T: Scalar, const WIDE: bool> RowEnd<T> for Linear<'_, T, WIDE> {
     #[inline(always)]
     fn end(&self, row: usize, gap: &mut [T], theta: &mut [T]) {
-        let each = lanes::<T>();
+        let each = LANES;
         let (x, y) = self.place.rows(row.cast_signed(), 0, gap.len() / each, self.states.halves());
         let cells = gap.chunks_exact(each).zip(theta.chunks_exact_mut(each)).zip(y.chunks_exact(each));
-        for (at, ((gap, theta), y)) in cells.enumerate() {
-            for lane in 0..each {
-                let covariance = of_x::<T, WIDE>(x, at, lane, each) + y[lane] - gap[lane];
-                theta[lane] += self.trained.ratio.mul_add(covariance, self.trained.shift);
+        for (((gap, theta), y), x) in cells.zip(pixels::<T, WIDE>(x)) {
+            for (lane, ((theta, &gap), &y)) in theta.iter_mut().zip(gap).zip(y).enumerate() {
+                let covariance = of_x::<T, WIDE>(x, lane) + y - gap;
+                *theta += self.trained.ratio.mul_add(covariance, self.trained.shift);
             }
         }
     }
@@ -138,25 +144,21 @@ pub(super) struct Activated<'a, T, M, const WIDE: bool> {
 impl<T: Scalar, M: Map<T>, const WIDE: bool> RowEnd<T> for Activated<'_, T, M, WIDE> {
     #[inline(always)]
     fn end(&self, row: usize, gap: &mut [T], theta: &mut [T]) {
-        let each = lanes::<T>();
+        let each = LANES;
         let rows = |tables| self.place.rows(row.cast_signed(), 0, gap.len() / each, tables);
         let ((xr, yr), (xi, yi), (xh, yh)) = (rows(self.roots), rows(self.inverses), rows(self.after.halves()));
         let cells = gap.chunks_exact_mut(each).zip(theta.chunks_exact_mut(each));
         let others = yr.chunks_exact(each).zip(yi.chunks_exact(each)).zip(yh.chunks_exact(each));
-        for (at, ((gap, theta), ((yr, yi), yh))) in cells.zip(others).enumerate() {
-            for lane in 0..each {
-                let of_x = |row| of_x::<T, WIDE>(row, at, lane, each);
-                let pair = Pair {
-                    ri: of_x(xr),
-                    rj: yr[lane],
-                    inverse: of_x(xi) * yi[lane],
-                    gap: gap[lane],
-                    after: of_x(xh) + yh[lane],
-                };
-                let trained = self.trained.ratio.mul_add(pair.covariance(), self.trained.shift) + theta[lane];
+        let own = pixels::<T, WIDE>(xr).zip(pixels::<T, WIDE>(xi)).zip(pixels::<T, WIDE>(xh));
+        for (((gap, theta), ((yr, yi), yh)), ((xr, xi), xh)) in cells.zip(others).zip(own) {
+            let values = gap.iter_mut().zip(theta).zip(yr.iter().zip(yi).zip(yh));
+            for (lane, ((gap, theta), ((&rj, &ij), &hj))) in values.enumerate() {
+                let of = |pixel| of_x::<T, WIDE>(pixel, lane);
+                let pair = Pair { ri: of(xr), rj, inverse: of(xi) * ij, gap: *gap, after: of(xh) + hj };
+                let trained = self.trained.ratio.mul_add(pair.covariance(), self.trained.shift) + *theta;
                 let (after, slope) = self.map.map(pair);
-                gap[lane] = after;
-                theta[lane] = trained * slope;
+                *gap = after;
+                *theta = trained * slope;
             }
         }
     }
@@ -165,7 +167,7 @@ impl<T: Scalar, M: Map<T>, const WIDE: bool> RowEnd<T> for Activated<'_, T, M, W
 impl<T: Scalar> Plane<T> {
     /// Memory for planes of up to `pixels` numbers a cell, border included.
     pub(super) fn new(pixels: usize, margin: usize) -> Self {
-        let cells = || Cells::new(pixels * lanes::<T>());
+        let cells = || Cells::new(pixels * LANES);
         let region = Region { height: 0, width: 0, first: (0, 0) };
         Self { gap: cells(), theta: cells(), margin, region, offset: (0, 0) }
     }
@@ -185,36 +187,36 @@ impl<T: Scalar> Plane<T> {
     /// Numbers from one row to the next.
     #[inline(always)]
     fn pitch(&self) -> usize {
-        (self.region.width + 2 * self.margin) * lanes::<T>()
+        (self.region.width + 2 * self.margin) * LANES
     }
 
     #[inline(always)]
     fn row_start(&self, row: usize) -> usize {
-        (row + self.margin) * self.pitch() + self.margin * lanes::<T>()
+        (row + self.margin) * self.pitch() + self.margin * LANES
     }
 
     /// Gaps and Θ of a row.
     #[inline(always)]
     pub(super) fn row(&self, row: usize) -> (&[T], &[T]) {
-        let (start, width) = (self.row_start(row), self.region.width * lanes::<T>());
+        let (start, width) = (self.row_start(row), self.region.width * LANES);
         (&self.gap[start..start + width], &self.theta[start..start + width])
     }
 
     #[inline(always)]
     pub(super) fn row_mut(&mut self, row: usize) -> (&mut [T], &mut [T]) {
-        let (start, width) = (self.row_start(row), self.region.width * lanes::<T>());
+        let (start, width) = (self.row_start(row), self.region.width * LANES);
         (&mut self.gap[start..start + width], &mut self.theta[start..start + width])
     }
 
     /// Gap ← |x_p − x′_q|²/2C, Θ ← 0.
     pub(super) fn input<const WIDE: bool>(&mut self, x: &[T], y: &[T], channels: usize, place: Place, width: usize) {
-        let each = lanes::<T>();
+        let each = LANES;
         let factor = T::from_f64(0.5 / channels as f64);
         let torus = place.period.is_some();
         let unsigned = |(row, column): (isize, isize)| (row.unsigned_abs(), column.unsigned_abs());
         let (first, partner) = (unsigned(place.x), unsigned(place.y));
         let height = place.period.map_or(usize::MAX, isize::unsigned_abs);
-        vectorized(
+        vectorized_body(
             #[inline(always)]
             || {
                 for i in 0..self.region.height {
@@ -226,11 +228,13 @@ impl<T: Scalar> Plane<T> {
                         let of_x = ((first.0 + i) * width + first.1 + j) * channels;
                         let of_y = (row * width + column) * channels;
                         gap.fill(T::ZERO);
-                        for channel in 0..channels {
-                            let theirs = &y[(of_y + channel) * each..][..each];
-                            for lane in 0..each {
-                                let difference = self::of_x::<T, WIDE>(x, of_x + channel, lane, each) - theirs[lane];
-                                gap[lane] = difference.mul_add(difference, gap[lane]);
+                        let step = if WIDE { each } else { 1 };
+                        let ours = pixels::<T, WIDE>(&x[of_x * step..][..channels * step]);
+                        let theirs = y[of_y * each..][..channels * each].chunks_exact(each);
+                        for (ours, theirs) in ours.zip(theirs) {
+                            for (lane, (gap, &value)) in gap.iter_mut().zip(theirs).enumerate() {
+                                let difference = self::of_x::<T, WIDE>(ours, lane) - value;
+                                *gap = difference.mul_add(difference, *gap);
                             }
                         }
                         for value in gap {
@@ -244,20 +248,20 @@ impl<T: Scalar> Plane<T> {
 
     /// Gaps from covariances or back, (v + v′)/2 − ·, after multiplication of both numbers with a factor.
     pub(super) fn turn<const WIDE: bool>(&mut self, factor: f64, place: Place, states: States<'_, T, WIDE>) {
-        let each = lanes::<T>();
+        let each = LANES;
         let factor = T::from_f64(factor);
-        vectorized(
+        vectorized_body(
             #[inline(always)]
             || {
                 for i in 0..self.region.height {
                     let (gap, theta) = self.row_mut(i);
                     let (x, y) = place.rows(i.cast_signed(), 0, gap.len() / each, states.halves());
                     let cells = gap.chunks_exact_mut(each).zip(theta.chunks_exact_mut(each));
-                    for (at, ((gap, theta), y)) in cells.zip(y.chunks_exact(each)).enumerate() {
-                        for lane in 0..each {
-                            let sum = of_x::<T, WIDE>(x, at, lane, each) + y[lane];
-                            gap[lane] = sum - factor * gap[lane];
-                            theta[lane] *= factor;
+                    let tables = y.chunks_exact(each).zip(pixels::<T, WIDE>(x));
+                    for ((gap, theta), (y, x)) in cells.zip(tables) {
+                        for (lane, ((gap, theta), &y)) in gap.iter_mut().zip(theta).zip(y).enumerate() {
+                            *gap = of_x::<T, WIDE>(x, lane) + y - factor * *gap;
+                            *theta *= factor;
                         }
                     }
                 }
@@ -290,13 +294,13 @@ impl<T: Scalar> Plane<T> {
 
     /// Part of the border: where one pixel is outside its image K = Θ = 0, and the gap is half the other's variance.
     fn edge<const WIDE: bool>(&mut self, i: isize, j: isize, width: usize, place: Place, states: States<'_, T, WIDE>) {
-        let each = lanes::<T>();
+        let each = LANES;
         let (x, y) = place.rows(i, j, width, states.halves());
         let start = self.margin.wrapping_add_signed(i) * self.pitch() + self.margin.wrapping_add_signed(j) * each;
         let gap = &mut self.gap[start..start + width * each];
-        for (at, (gap, y)) in gap.chunks_exact_mut(each).zip(y.chunks_exact(each)).enumerate() {
-            for lane in 0..each {
-                gap[lane] = of_x::<T, WIDE>(x, at, lane, each) + y[lane];
+        for ((gap, y), x) in gap.chunks_exact_mut(each).zip(y.chunks_exact(each)).zip(pixels::<T, WIDE>(x)) {
+            for (lane, (gap, &y)) in gap.iter_mut().zip(y).enumerate() {
+                *gap = of_x::<T, WIDE>(x, lane) + y;
             }
         }
         self.theta[start..start + width * each].fill(T::ZERO);
@@ -304,7 +308,7 @@ impl<T: Scalar> Plane<T> {
 
     /// The border of a torus.
     fn wrap(&mut self) {
-        let (pitch, margin, each) = (self.pitch(), self.margin, lanes::<T>());
+        let (pitch, margin, each) = (self.pitch(), self.margin, LANES);
         let Region { height, width, .. } = self.region;
         for values in [&mut self.gap, &mut self.theta] {
             for row in margin..margin + height {
@@ -329,7 +333,7 @@ impl<T: Scalar> Plane<T> {
         let Convolution { kernel, stride, rows, columns, .. } = *convolution;
         let weight = T::from_f64(convolution.weight);
         let (gap_sums, theta_sums) = (&mut sums.gap[..pitch], &mut sums.theta[..pitch]);
-        vectorized(
+        vectorized_body(
             #[inline(always)]
             || {
                 for i in 0..self.region.height {
@@ -348,7 +352,7 @@ impl<T: Scalar> Plane<T> {
 
     /// An activation by itself.
     pub(super) fn activate(&mut self, end: &impl RowEnd<T>) {
-        vectorized(
+        vectorized_body(
             #[inline(always)]
             || {
                 for i in 0..self.region.height {
@@ -361,7 +365,7 @@ impl<T: Scalar> Plane<T> {
 
     /// Every s-th pixel of another plane.
     pub(super) fn every(&mut self, source: &Self, stride: usize, share: f64) {
-        let each = lanes::<T>();
+        let each = LANES;
         let share = T::from_f64(share);
         for i in 0..self.region.height {
             let (gaps, thetas) = source.row(stride * i);
@@ -376,7 +380,7 @@ impl<T: Scalar> Plane<T> {
 
     /// Adds another plane of the same size.
     pub(super) fn add(&mut self, other: &Self) {
-        vectorized(
+        vectorized_body(
             #[inline(always)]
             || {
                 for i in 0..self.region.height {
@@ -393,7 +397,7 @@ impl<T: Scalar> Plane<T> {
 
     /// Adds the sums of both numbers over the plane to two cells.
     pub(super) fn total(&self, gap: &mut [f64], theta: &mut [f64]) {
-        let each = lanes::<T>();
+        let each = LANES;
         let mut row = Cells::new(each);
         for i in 0..self.region.height {
             let (gaps, thetas) = self.row(i);
@@ -430,7 +434,7 @@ fn add_rows<T: Scalar>(sums: &mut [T], rows: &[T], kernel: usize) {
 /// weight·Σ over `kernel` cells from every stride-th one on.
 #[inline(always)]
 fn add_columns<T: Scalar>(out: &mut [T], sums: &[T], (first, stride, kernel): (usize, usize, usize), weight: T) {
-    let each = lanes::<T>();
+    let each = LANES;
     let length = out.len();
     if stride == 1 && kernel == 3 {
         let of = |at: usize| &sums[(first + at) * each..][..length];

@@ -3,8 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::cells::lanes;
-use super::kernels::Head;
+use super::cells::LANES;
 use super::program::{Exit, Program};
 use super::tables::Side;
 use super::walk::{Between, Work};
@@ -27,6 +26,14 @@ pub(in super::super) struct ImagePoints<T> {
     pub(in super::super) variances: Vec<f64>,
     /// Θ(x, x) of that vector.
     thetas: Vec<T>,
+}
+
+/// A pair of images as a pair of vectors.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct Head<T> {
+    /// 1 − ρ
+    pub(in super::super) deficit: T,
+    pub(in super::super) theta: T,
 }
 
 /// What is found out of a cell of images.
@@ -54,7 +61,7 @@ impl<T: Scalar> ImagePoints<T> {
             variances: Vec::new(),
             thetas: Vec::new(),
         };
-        let each = lanes::<T>();
+        let each = LANES;
         let cells: Vec<Range<usize>> = (0..count).step_by(each).map(|start| start..(start + each).min(count)).collect();
         let mut found: Vec<Option<Result<Found<T>>>> = cells.iter().map(|_| None).collect();
         let items: Vec<_> = cells.iter().cloned().zip(&mut found).collect();
@@ -84,7 +91,7 @@ impl<T: Scalar> ImagePoints<T> {
 
     /// The variances of a cell of images, by the kernels of each with itself.
     fn look(&self, range: Range<usize>) -> Result<Found<T>> {
-        let (program, each) = (&*self.program, lanes::<T>());
+        let (program, each) = (&*self.program, LANES);
         let mut side = Side::new(self.images_of(&range), self.length);
         let mut work = Work::new(program);
         let mut now = side.input_variances(program.channels);
@@ -133,7 +140,7 @@ impl<T: Scalar> ImagePoints<T> {
 
     /// A cell of images, ready for planes.
     pub(super) fn side(&self, range: &Range<usize>) -> Side<T> {
-        let each = lanes::<T>();
+        let each = LANES;
         let mut side = Side::new(self.images_of(range), self.length);
         side.prepare(&self.program, &self.device, side.input_variances(self.program.channels));
         for (starts, stage) in self.starts.iter().zip(self.program.stages.iter().skip(1)) {

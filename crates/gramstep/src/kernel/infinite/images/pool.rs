@@ -1,10 +1,10 @@
 //! Planes between two stages: a pool of t×t pixels adds planes t·D − (t−1) … t·D + (t−1) into plane D.
 
-use super::cells::{Cells, lanes};
+use super::cells::{Cells, LANES};
 use super::geometry::{Grid, Offset, Region};
 use super::plane::Plane;
 use super::program::{Exit, Program, Stage};
-use crate::device::vectorized;
+use crate::device::vectorized_body;
 use crate::scalar::Scalar;
 
 /// The planes that a stage starts from, without borders: sums of K and of Θ over the windows of the pool before it.
@@ -39,7 +39,7 @@ impl<T: Scalar> Pooled<T> {
             for &right in &offsets.1 {
                 starts.push(length);
                 let region = Region::new(after.start, (down, right), program.torus);
-                length += region.height * region.width * lanes::<T>();
+                length += region.height * region.width * LANES;
             }
         }
         Some(Self {
@@ -70,7 +70,7 @@ impl<T: Scalar> Pooled<T> {
     pub(super) fn load(&self, offset: Offset, plane: &mut Plane<T>) {
         let Some((start, region)) = self.find(offset) else { return };
         plane.shape(region, offset);
-        let width = region.width * lanes::<T>();
+        let width = region.width * LANES;
         for i in 0..region.height {
             let from = start + i * width;
             let (covariance, theta) = plane.row_mut(i);
@@ -82,7 +82,7 @@ impl<T: Scalar> Pooled<T> {
     /// The covariances of equal pixels.
     pub(super) fn diagonal(&self) -> &[T] {
         let (start, region) = self.find((0, 0)).unwrap_or((0, Region { height: 0, width: 0, first: (0, 0) }));
-        &self.covariance[start..start + region.height * region.width * lanes::<T>()]
+        &self.covariance[start..start + region.height * region.width * LANES]
     }
 
     /// Adds a plane of covariances to all planes that it has a part in.
@@ -110,13 +110,13 @@ impl<T: Scalar> Pooled<T> {
     /// Sums over pixels t·P + u of a window whose partners t·Q + u + e lie in the partner's window.
     fn add_part(&mut self, fine: &Plane<T>, coarse: Offset, (e, f): (isize, isize)) {
         let Some((start, region)) = self.find(coarse) else { return };
-        let each = lanes::<T>();
+        let each = LANES;
         let window = self.window;
         let taps = |e: isize| e.min(0).unsigned_abs()..window - e.max(0).unsigned_abs();
         // Pixel t·P + u of x lies so many rows below the first row of the fine plane.
         let place = |pixel: usize, tap: usize, first: usize| window * pixel + tap - first;
         let width = region.width * each;
-        vectorized(
+        vectorized_body(
             #[inline(always)]
             || {
                 for i in 0..region.height {

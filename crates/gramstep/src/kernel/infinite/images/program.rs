@@ -2,8 +2,9 @@
 
 use super::super::dual::Dual;
 use super::super::layers::{ConvolutionVariances, InfiniteLayer, fault};
+use super::super::padding::Padding;
 use super::super::steps::Flow;
-use super::geometry::{Grid, Offset, Padding, Region, Windows};
+use super::geometry::{Grid, Offset, Region, Windows};
 use crate::error::Result;
 use crate::model::Activation;
 

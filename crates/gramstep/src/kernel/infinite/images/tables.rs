@@ -1,7 +1,7 @@
 //! What planes ask of an image, or of a cell of images: variances of every pixel, in front of every operation.
 
 use super::super::dual::Dual;
-use super::cells::{Cells, lanes};
+use super::cells::{Cells, LANES};
 use super::geometry::{Grid, Windows};
 use super::program::{Convolution, Op, Program, Stage};
 use crate::device::Device;
@@ -91,7 +91,7 @@ pub(super) struct Side<T> {
 impl<T: Scalar> Side<T> {
     /// A cell of images, each of `length` numbers; the last one fills what is left of the cell.
     pub(super) fn new(images: &[T], length: usize) -> Self {
-        let each = lanes::<T>();
+        let each = LANES;
         let count = images.len() / length.max(1);
         let mut pixels = Cells::new(length * each);
         for (at, cell) in pixels.chunks_exact_mut(each).enumerate() {
@@ -104,7 +104,7 @@ impl<T: Scalar> Side<T> {
 
     /// The variances of the pixels themselves.
     pub(super) fn input_variances(&self, channels: usize) -> Vec<f64> {
-        let each = lanes::<T>();
+        let each = LANES;
         let mut variances = vec![0.0; self.pixels.len() / channels];
         for (cell, pixel) in variances.chunks_exact_mut(each).zip(self.pixels.chunks_exact(each * channels)) {
             for channel in pixel.chunks_exact(each) {
@@ -117,7 +117,7 @@ impl<T: Scalar> Side<T> {
     /// Prepares the next stage from the variances at its start; returns those at its end.
     pub(super) fn prepare(&mut self, program: &Program, device: &Device, start: Vec<f64>) -> Vec<f64> {
         let stage = &program.stages[self.stages.len()];
-        let each = lanes::<T>();
+        let each = LANES;
         let (mut now, mut stack) = (start, Vec::new());
         let mut states = Vec::with_capacity(stage.ops.len() + 1);
         for (at, op) in stage.ops.iter().enumerate() {
@@ -145,8 +145,8 @@ impl<T: Scalar> Side<T> {
 
     /// One image of a cell.
     pub(super) fn lane(&self, lane: usize) -> Self {
-        let mut pixels = Cells::new(self.pixels.len() / lanes::<T>());
-        let values = self.pixels.iter().skip(lane).step_by(lanes::<T>());
+        let mut pixels = Cells::new(self.pixels.len() / LANES);
+        let values = self.pixels.iter().skip(lane).step_by(LANES);
         pixels.iter_mut().zip(values).for_each(|(out, &value)| *out = value);
         let stages = self.stages.iter().map(|states| states.iter().map(|state| state.lane(lane)).collect());
         Self { pixels, stages: stages.collect() }

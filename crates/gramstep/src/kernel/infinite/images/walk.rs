@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 
 use super::super::dual::{Dual, smooth};
-use super::cells::lanes;
+use super::cells::LANES;
 use super::geometry::{Grid, Offset, Region};
 use super::maps::{Normalisation, Smooth, SquaredRelu};
 use super::plane::{Activated, Linear, Place, Plane, RowEnd, States, Sums, Trained};
@@ -45,8 +45,8 @@ impl<T: Scalar> Work<T> {
                 .zip(program.stages.iter().skip(1))
                 .filter_map(|(before, after)| Pooled::new(program, before, after))
                 .collect(),
-            covariance: vec![0.0; lanes::<T>()],
-            theta: vec![0.0; lanes::<T>()],
+            covariance: vec![0.0; LANES],
+            theta: vec![0.0; LANES],
         }
     }
 }
