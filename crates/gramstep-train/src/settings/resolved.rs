@@ -299,11 +299,17 @@ mod tests {
     }
 
     #[test]
-    fn damping_belongs_to_gram_gauss_newton() {
+    fn damping_and_rows_belong_to_gram_gauss_newton() {
         let (mut config, problem) = problem();
         config.optimizer = Some(OptimizerName::Adam);
         config.damping = Some(DampingChoice::Fixed(0.1));
         assert!(Settings::resolve(&config, &problem).unwrap_err().is_usage());
+        config.damping = None;
+        config.rows_per_sample = Some(RowsPerSample::One);
+        assert!(Settings::resolve(&config, &problem).unwrap_err().is_usage());
+        config.optimizer = None;
+        let settings = Settings::resolve(&config, &problem).unwrap();
+        assert_eq!(settings.rows_per_sample, Some(RowsPerSample::One));
     }
 
     #[test]

@@ -173,4 +173,19 @@ mod tests {
             plan(&settings, &model, 1 << 40).unwrap();
         }
     }
+
+    #[test]
+    fn one_row_a_sample_makes_a_system_as_large_as_the_batch_and_reaches_the_optimiser() {
+        let problem = Problem::load(&DataOptions::of("builtin:winequality".parse().unwrap())).unwrap();
+        let model = Model::<f64>::mlp(&[11, 64, 64, 6], Activation::Tanh).build().unwrap();
+        let sizes = ["exact", "one"].map(|rows| {
+            let mut config = Config { data: Some("builtin:winequality".to_owned()), ..Config::default() };
+            config.set("batch-size", "50").unwrap();
+            config.set("rows-per-sample", rows).unwrap();
+            let settings = Settings::resolve(&config, &problem).unwrap();
+            build::<f64>(&settings, 1000, 6).unwrap();
+            system(&settings, &model, 1000).unwrap().unwrap().size
+        });
+        assert_eq!(sizes, [300, 50]);
+    }
 }

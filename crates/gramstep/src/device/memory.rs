@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::tile::TileMut;
 use crate::scalar::Scalar;
 
-/// Bytes of a cache line. Vectors of 512 bits that lie across two lines take twice the time.
+/// Bytes of a cache line. A vector of 512 bits that does not begin at one lies across two.
 const LINE: usize = 64;
 
 /// Index of the first number of a block at the start of a line.

@@ -5,7 +5,8 @@
 //! dW = Gᵀ[(A δ Aᵀ) ∘ (Bᵀ d B)]G      its adjoint in the weights
 //! ```
 //!
-//! These points keep all constants near 1 (P² = ½, Q² = 2, P²Q² = 1): half the rounding of 0, ±1, ±2, ∞ (lavin2016).
+//! These points keep all constants near 1 (P² = ½, Q² = 2, P²Q² = 1) where 0, ±1, ±2, ∞ (lavin2016) reach
+//! 8, which keeps rounding small.
 //! Entry (i, j) of a transformed tile is its frequency 6i + j; frequencies lie `step` vectors apart. Rows of a result are
 //! made in pairs and read again what they need: no 6×6 intermediate has to leave the registers.
 //!
