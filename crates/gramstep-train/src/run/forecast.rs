@@ -198,8 +198,11 @@ mod tests {
         assert_eq!(forecast.batch_rows, rows.div_ceil(forecast.steps_per_epoch));
         let bytes = if forecast.precision == Precision::F32 { 4 } else { 8 };
         assert_eq!(forecast.memory.network, 4 * parameters * bytes);
-        // 442 rows of ten inputs and a target.
-        assert_eq!(forecast.memory.data, 442 * 11 * bytes);
+        // All rows, of ten inputs and a target.
+        let problem = Problem::load(&config(&given).data_options().unwrap()).unwrap();
+        let parts = [Some(&problem.train), problem.validation.as_ref(), problem.test.as_ref()];
+        let all: usize = parts.into_iter().flatten().map(Dataset::rows).sum();
+        assert_eq!(forecast.memory.data, all * 11 * bytes);
         let expected = forecast.seconds_per_epoch * 100.0 / 3600.0;
         assert!((forecast.hours / expected - 1.0).abs() < 1e-12 && expected > 0.0);
         let limited = foretell(&config(&[("time-limit", "1ms")]), &mut Silent).unwrap();
