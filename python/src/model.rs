@@ -1,8 +1,8 @@
 //! `Model`.
 
 use gramstep::kernel::LinearisedModel;
-use gramstep::model::{Parameterization, Shape};
 use gramstep::model::Convolution;
+use gramstep::model::{Parameterization, Shape};
 use gramstep::{Activation, Architecture, Device, Model, Specification};
 use pyo3::exceptions::{PyKeyError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
