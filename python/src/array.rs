@@ -134,3 +134,8 @@ pub(crate) fn owned<T: Number>(input: &Input<'_, T>) -> PyResult<Matrix<T>> {
     let view = input.matrix()?;
     Matrix::from_vec(view.rows(), view.columns(), view.to_vec()).map_err(crate::error::core)
 }
+
+/// Whether an array holds float32; everything else is computed in float64.
+pub(crate) fn is_single(x: &Bound<'_, PyAny>) -> bool {
+    x.getattr("dtype").and_then(|dtype| dtype.eq("float32")).unwrap_or(false)
+}

@@ -7,9 +7,8 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
-use crate::array::{Input, Number, array2};
+use crate::array::{Input, Number, array2, is_single};
 use crate::error::core;
-use crate::kernels::{finite, is_single};
 use crate::model::activation;
 use crate::worker;
 
@@ -107,4 +106,13 @@ pub(crate) fn compute<T: Number>(
         Some(others) => points.cross_gram(&others, which),
     })?;
     Ok(array2(py, finite(matrix)?)?.into_any().unbind())
+}
+
+/// A kernel none of whose numbers is too large for its type.
+pub(crate) fn finite<T: Number>(kernel: gramstep::Result<Matrix<T>>) -> PyResult<Matrix<T>> {
+    let kernel = kernel.map_err(core)?;
+    if kernel.as_slice().iter().all(|value| value.is_finite()) {
+        return Ok(kernel);
+    }
+    Err(core(gramstep::Error::NonFinite { what: "the kernel", layer: None }))
 }

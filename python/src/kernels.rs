@@ -1,13 +1,12 @@
 //! Kernels: of infinite width, and of a network.
 
-use gramstep::Matrix;
 use gramstep::kernel::{EmpiricalKernel, InfiniteArchitecture, KernelTiles, Outputs, Which};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
-use crate::array::{Input, Number, array2, rows};
+use crate::array::{Input, array2, is_single, rows};
 use crate::error::core;
-use crate::infinite::compute;
+use crate::infinite::{compute, finite};
 use crate::model::{PyModel, activation, each};
 use crate::worker;
 
@@ -63,20 +62,6 @@ pub(crate) fn infinite_kernel(
     } else {
         compute::<f64>(py, &kernel, which, (X, X2), threads)
     }
-}
-
-/// A kernel none of whose numbers is too large for its type.
-pub(crate) fn finite<T: Number>(kernel: gramstep::Result<Matrix<T>>) -> PyResult<Matrix<T>> {
-    let kernel = kernel.map_err(core)?;
-    if kernel.as_slice().iter().all(|value| value.is_finite()) {
-        return Ok(kernel);
-    }
-    Err(core(gramstep::Error::NonFinite { what: "the kernel", layer: None }))
-}
-
-/// Whether an array holds float32; everything else is computed in float64.
-pub(crate) fn is_single(x: &Bound<'_, PyAny>) -> bool {
-    x.getattr("dtype").and_then(|dtype| dtype.eq("float32")).unwrap_or(false)
 }
 
 /// The tangent kernel of a network at its parameters.

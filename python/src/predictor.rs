@@ -17,9 +17,8 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{IntoPyDict as _, PyBytes, PyDict};
 
-use crate::array::{Input, Number, array2};
+use crate::array::{Input, Number, array2, is_single};
 use crate::error::train;
-use crate::kernels::is_single;
 use crate::model::{Network, PyModel};
 use crate::samples::{self, PyData};
 use crate::worker;

@@ -7,6 +7,14 @@ use crate::error::{Error, Result};
 use crate::model::{Activation, LayerSpecification, Parameterization, Shape, Specification};
 
 /// A convolutional network whose widths are infinite, and the images that it is for.
+///
+/// ```
+/// use gramstep::kernel::{ImageNetwork, InfiniteArchitecture};
+/// let architecture: InfiniteArchitecture = "ntk:myrtle5:image=8x8x3".parse()?;
+/// let images = architecture.images.unwrap();
+/// assert_eq!((images.network, images.size), (ImageNetwork::Myrtle { depth: 5 }, Some((8, 8, 3))));
+/// # Ok::<(), gramstep::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ImageArchitecture {
@@ -32,7 +40,8 @@ pub enum ImageNetwork {
         /// Layers with weights: 5, 7 or 10.
         depth: usize,
     },
-    /// Residual blocks relu(x + conv relu(conv x)) in three stages, images halved between them.
+    /// Residual blocks x + conv φ(conv φ(x)) in three stages, images halved between them by strides, where the shortcut
+    /// is a 1×1 convolution.
     ResNet {
         /// Blocks of a stage; 6·blocks + 2 layers.
         blocks: usize,
@@ -177,19 +186,21 @@ fn myrtle(depth: usize, activation: Activation, variances: DenseVariances) -> Ve
     layers
 }
 
+/// What goes through a shortcut has to stay normally distributed, so activations stand before convolutions (he2016).
 fn resnet(blocks: usize, activation: Activation, variances: DenseVariances) -> Vec<InfiniteLayer> {
     let phi = || InfiniteLayer::Activation(activation);
-    let mut layers = vec![convolution(1, variances), phi()];
+    let mut layers = vec![convolution(1, variances)];
     for stage in 0..3 {
         for block in 0..blocks {
             let halve = stage > 0 && block == 0;
-            let branch = vec![convolution(if halve { 2 } else { 1 }, variances), phi(), convolution(1, variances)];
-            // Every second pixel, and as many channels of zeros as there were channels.
-            let shortcut = if halve { vec![InfiniteLayer::Pixels { stride: 2, share: 0.5 }] } else { Vec::new() };
-            layers.extend([InfiniteLayer::Residual { layers: branch, shortcut }, phi()]);
+            let branch =
+                vec![phi(), convolution(if halve { 2 } else { 1 }, variances), phi(), convolution(1, variances)];
+            let pointwise = ConvolutionVariances::new(1, variances).with_stride(2);
+            let shortcut = if halve { vec![InfiniteLayer::Convolution(pointwise)] } else { Vec::new() };
+            layers.push(InfiniteLayer::Residual { layers: branch, shortcut });
         }
     }
-    layers.extend([InfiniteLayer::GlobalAveragePool, InfiniteLayer::Dense(variances)]);
+    layers.extend([phi(), InfiniteLayer::GlobalAveragePool, InfiniteLayer::Dense(variances)]);
     layers
 }
 
