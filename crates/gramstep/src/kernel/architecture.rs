@@ -71,6 +71,11 @@ impl InfiniteArchitecture {
         let Some(images) = &mut self.images else { return Ok(self) };
         let found = match shape {
             Shape::Image { height, width, channels, side: 0 } => Some((height, width, channels)),
+            Shape::Image { side, .. } if side > 0 => {
+                let reason =
+                    format!("a network with {side} numbers beside an image has no kernel here; leave them out");
+                return Err(Error::Specification { text, reason });
+            }
             _ => None,
         };
         let length = |(height, width, channels): (usize, usize, usize)| height * width * channels;

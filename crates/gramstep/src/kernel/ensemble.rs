@@ -15,6 +15,12 @@ use crate::solve::dot;
 use crate::view::Matrix;
 
 /// The covariances of outputs at the start.
+///
+/// ```
+/// use gramstep::{Matrix, kernel::EnsembleStart};
+/// let (train, cross, new) = (Matrix::zeros(5, 5), Matrix::zeros(2, 5), Matrix::zeros(2, 2));
+/// assert_eq!(EnsembleStart::new(&train, &cross, &new).cross.rows(), 2);
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct EnsembleStart<'a> {

