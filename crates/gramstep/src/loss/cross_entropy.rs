@@ -5,7 +5,8 @@ use super::{Curvature, Loss, REACH_OF_LOGARITHMS};
 /// Softmax cross-entropy: ℓ = −Σ_a y_a ln p_a, p = softmax(f); y one-hot or any distribution.
 ///
 /// Q = diag(p) − p pᵀ = B Bᵀ with B = diag(√p) − p √pᵀ exactly, and z_a = (p_a − y_a)/√p_a solves B z = p − y:
-/// the sum √p·z vanishes. √p is computed as exp(½·max(ln p, −600)), so that z stays finite when p underflows.
+/// the sum √p·z vanishes. √p is computed as exp(½·max(ln p, −60)): where a network is sure and wrong
+/// everywhere, λ is a share of p, and c ~ 1/(p λ) has to stay a number, B c one of single precision.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CrossEntropyLoss;
 
@@ -51,7 +52,7 @@ impl Loss for CrossEntropyLoss {
     fn factor(&self, f: &[f64], y: &[f64], factor: &mut [f64], z: &mut [f64]) {
         let k = f.len();
         let log_sum = log_normaliser(f);
-        let root = |f: f64| (0.5 * (f - log_sum).max(-600.0)).exp();
+        let root = |f: f64| (0.5 * (f - log_sum).max(-60.0)).exp();
         for (a, row) in factor.chunks_exact_mut(k).enumerate() {
             let root_a = root(f[a]);
             for (b, entry) in row.iter_mut().enumerate() {

@@ -45,7 +45,7 @@ impl Loss for LogisticLoss {
     fn factor(&self, f: &[f64], y: &[f64], factor: &mut [f64], z: &mut [f64]) {
         for (((b, z), &f), y) in factor.iter_mut().zip(z).zip(f).zip(y) {
             // √(p(1 − p)) by half logarithms of both, which do not underflow together with p.
-            let half = |x: f64| (-0.5 * (x.max(0.0) + (-x.abs()).exp().ln_1p()).min(600.0)).exp();
+            let half = |x: f64| (-0.5 * (x.max(0.0) + (-x.abs()).exp().ln_1p()).min(60.0)).exp();
             *b = half(f) * half(-f);
             *z = (sigmoid(f) - y) / *b;
         }

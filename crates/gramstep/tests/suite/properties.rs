@@ -4,7 +4,7 @@ use gramstep::loss::{CrossEntropyLoss, LogisticLoss, Loss, PoissonLoss};
 use gramstep::model::Parameterization;
 use gramstep::optim::{Batch, Damping, GramGaussNewton, GramGaussNewtonConfig, Optimizer};
 use gramstep::solve::Solver;
-use gramstep::{Activation, Device, Matrix, Model, Specification};
+use gramstep::{Activation, Device, Matrix, Model, Scalar, Specification};
 use proptest::prelude::*;
 
 use super::cases::{assert_close, dot, matrix, norm, normal};
@@ -138,5 +138,38 @@ proptest! {
         let floor = 1e-14 * norm(&model.theta());
         let difference: Vec<f64> = dual.iter().zip(&primal).map(|(a, b)| a - b).collect();
         prop_assert!(norm(&difference) <= 1e-9 * norm(&dual) + floor, "{} of {}", norm(&difference), norm(&dual));
+    }
+}
+
+#[test]
+fn a_network_that_is_sure_everywhere_takes_a_step() {
+    sure_steps::<f64>(400);
+    sure_steps::<f32>(400);
+}
+
+/// Whatever it is sure of: λ is a share of a curvature that is hardly there.
+fn sure_steps<T: Scalar>(networks: u64) {
+    for seed in 0..networks {
+        let samples = 1 + (seed % 7) as usize;
+        let linear = Specification::mlp(&[3, 4], Activation::Tanh);
+        let mut model = Model::<T>::builder(linear).seed(seed).build().unwrap();
+        let sureness = (seed * 37 % 300) as f64;
+        let theta: Vec<T> = normal::<f64>(seed, 16).iter().map(|v| T::from_f64(sureness * v)).collect();
+        model.set_theta(&theta).unwrap();
+        let x = matrix::<T>(seed + 1, samples, 3);
+        let right = |i: usize| (i + seed as usize) % 4;
+        let classes = Matrix::from_fn(samples, 4, |i, a| if right(i) == a { T::ONE } else { T::ZERO });
+        let damping = 10_f64.powi(-9 + (seed % 10) as i32);
+        for damping in [Damping::Relative(damping), Damping::Absolute(damping)] {
+            for loss in [&CrossEntropyLoss as &dyn Loss, &LogisticLoss] {
+                let mut model = model.clone();
+                let config = GramGaussNewtonConfig::default().with_damping(damping);
+                let mut optimizer = GramGaussNewton::new(config).unwrap();
+                for step in 0..6 {
+                    let told = optimizer.step(&mut model, &Batch::new(&x, &classes).with_loss(loss));
+                    assert!(told.is_ok(), "{} {seed} {damping:?} {}, step {step}: {told:?}", T::NAME, loss.name());
+                }
+            }
+        }
     }
 }
