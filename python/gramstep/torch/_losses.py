@@ -79,7 +79,7 @@ def huber(f: Tensor, y: Tensor) -> Linearised:
 def cross_entropy(f: Tensor, y: Tensor) -> Linearised:
     """−Σ y log softmax(f); y: classes (n,), or probabilities (n, k). B = diag(√p) − p√pᵀ, z = (p − y)/√p."""
     log_p = f.log_softmax(1)
-    p, root = log_p.exp(), (0.5 * log_p.clamp_min(-600.0)).exp()
+    p, root = log_p.exp(), (0.5 * log_p.clamp_min(-60.0)).exp()
     target = _probabilities(f, y)
     total = -float(torch.where(target == 0, torch.zeros_like(log_p), target * log_p).sum())
     factor = torch.diag_embed(root) - p[:, :, None] * root[:, None, :]
@@ -105,7 +105,7 @@ def logistic(f: Tensor, y: Tensor) -> Linearised:
         raise ValueError("targets: logistic expects probabilities from 0 to 1")
     softplus = torch.nn.functional.softplus
     total = float((f.clamp_min(0) + softplus(-f.abs(), threshold=1e9) - y * f).sum())
-    root = (-0.5 * (softplus(f) + softplus(-f)).clamp_max(600.0)).exp()
+    root = (-0.5 * (softplus(f) + softplus(-f)).clamp_max(60.0)).exp()
     return Linearised(total, total / max(1, len(f)), (f.sigmoid() - y) / root, root)
 
 
@@ -113,7 +113,7 @@ def poisson(f: Tensor, y: Tensor) -> Linearised:
     """eᶠ − y f, f the logarithm of the rate, y ≥ 0. B = √rate, z = (rate − y)/B. Reported as half the deviance."""
     if bool((y < 0).any()):
         raise ValueError("targets: poisson expects counts from 0 on")
-    rate, root = f.exp(), (0.5 * f.clamp_min(-600.0)).exp()
+    rate, root = f.exp(), (0.5 * f.clamp_min(-60.0)).exp()
     total = float((rate - y * f).sum())
     best = float((y - torch.xlogy(y, y)).sum())
     return Linearised(total, (total - best) / max(1, len(f)), (rate - y) / root, root)
