@@ -270,14 +270,7 @@ impl PyPredictor {
 
     fn predictions(&self, py: Python<'_>, columns: &Bound<'_, PyDict>, bars: ErrorBars) -> PyResult<Predictions> {
         let table = self.table(columns)?;
-        let predictions = py.detach(|| {
-            if bars == ErrorBars::default() {
-                self.predictor.predict(&table)
-            } else {
-                self.predictor.predict_with(&table, bars)
-            }
-        });
-        predictions.map_err(train)
+        py.detach(|| self.predictor.predict_with(&table, bars)).map_err(train)
     }
 
     /// Values of predictions; what is repaired or a guess is a warning.

@@ -73,8 +73,7 @@ impl Predict {
         let table = model.read_with(&source, &self.reading.options()?.keeping(keep.clone()), threads)?;
         let samples = self.samples.map(|count| (count as usize, self.seed));
         let bars = ErrorBars { deviation: self.std, interval: self.interval, samples };
-        let mut predictions =
-            if bars == ErrorBars::default() { model.predict(&table)? } else { model.predict_with(&table, bars)? };
+        let mut predictions = model.predict_with(&table, bars)?;
         predictions.keep(&table, &keep)?;
         if !self.quiet {
             streams::notes(&predictions.notes);

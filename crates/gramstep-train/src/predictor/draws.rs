@@ -38,8 +38,7 @@ impl Predictor {
     /// # Errors
     /// The same.
     pub fn draws_of(&self, table: &Table, count: usize, seed: u64) -> Result<Vec<Matrix<f64>>> {
-        let rows: Vec<usize> = (0..table.rows()).collect();
-        let x = self.preprocessing().inputs.apply(table, &rows, &mut Vec::new())?;
+        let x = self.inputs_of(table, &mut Vec::new())?;
         self.draw(&x, &self.open_by_gaps(table, &x)?, count, seed)
     }
 

@@ -24,8 +24,7 @@ impl Predictor {
     /// # Errors
     /// The same.
     pub fn covariance_of(&self, table: &Table) -> Result<Vec<Matrix<f64>>> {
-        let rows: Vec<usize> = (0..table.rows()).collect();
-        self.covariance(&self.preprocessing().inputs.apply(table, &rows, &mut Vec::new())?)
+        self.covariance(&self.inputs_of(table, &mut Vec::new())?)
     }
 
     fn covariance(&self, x: &Matrix<f64>) -> Result<Vec<Matrix<f64>>> {

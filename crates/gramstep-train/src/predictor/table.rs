@@ -82,6 +82,9 @@ impl Predictor {
     /// # Errors
     /// Like [`predict`](Self::predict), and those of [`uncertainty`](Self::uncertainty).
     pub fn predict_with(&self, table: &Table, bars: ErrorBars) -> Result<Predictions> {
+        if bars == ErrorBars::default() {
+            return self.predict(table);
+        }
         let (mut predictions, x) = self.predict_inputs(table)?;
         if let (
             Targets::Classification { classes, .. },
@@ -141,12 +144,17 @@ impl Predictor {
         Ok(widths)
     }
 
+    /// The network's inputs of all rows, and what was repaired.
+    pub(super) fn inputs_of(&self, table: &Table, notes: &mut Vec<String>) -> Result<Matrix<f64>> {
+        let rows: Vec<usize> = (0..table.rows()).collect();
+        self.preprocessing().inputs.apply(table, &rows, notes)
+    }
+
     /// Predictions, and the network's inputs.
     fn predict_inputs(&self, table: &Table) -> Result<(Predictions, Matrix<f64>)> {
         let Preprocessing { inputs, targets, .. } = self.preprocessing();
         let mut notes = table.notes().to_vec();
-        let rows: Vec<usize> = (0..table.rows()).collect();
-        let x = inputs.apply(table, &rows, &mut notes)?;
+        let x = self.inputs_of(table, &mut notes)?;
         notes.extend(inputs.outside(table));
         let outputs = self.learned().outputs(&x)?;
         let metrics = judge(table, &outputs, self.preprocessing(), &mut notes);

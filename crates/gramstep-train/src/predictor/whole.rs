@@ -116,8 +116,9 @@ impl Predictor {
     /// [`Error::Setting`] for a regression, and for a model that kept no rows it had not seen.
     pub fn class_sets(&self, p: &Matrix<f64>, level: f64) -> Result<Vec<Vec<bool>>> {
         let Some(sets) = &self.sets else {
-            let range = "a setting of classifications that were judged on rows not seen in training: train with --validation 0.2".to_owned();
-            return Err(Error::Setting { name: "interval", value: level.to_string(), range });
+            let range = "a setting of classifications that were judged on rows not seen in training: train with \
+                         --validation 0.2";
+            return Err(Error::Setting { name: "interval", value: level.to_string(), range: range.to_owned() });
         };
         Ok((0..p.rows()).map(|i| sets.holds(p.row(i), level)).collect())
     }
