@@ -220,10 +220,8 @@ mod tests {
     use gramstep::Device;
 
     use super::*;
-    use crate::data::{DataOptions, Problem, table_of};
-    use crate::settings::Config;
+    use crate::training::on_a_sine::OnASine;
     use crate::training::trained::Trained;
-    use crate::training::trainer::Parts;
     use crate::training::workers::Workers;
 
     /// Trains four networks, so many at once; `watch` may object to an event, or set the flag. Also returns what was told.
@@ -232,24 +230,9 @@ mod tests {
         at_once: usize,
         watch: &mut dyn FnMut(&Event<'_>, &AtomicBool) -> Result<()>,
     ) -> (Result<Trained<f64>>, Vec<String>) {
-        let row = |i: i32| format!("{},{}\n", i, (f64::from(i) / 7.0).sin());
-        let text = format!("a,y\n{}", (0..50).map(row).collect::<String>());
-        let problem = Problem::of_table(&table_of(&text), &DataOptions::of("csv:t".parse().unwrap())).unwrap();
-        let mut config = Config { data: Some("csv:t".to_owned()), threads: Some(2), ..Config::default() };
-        for (name, value) in [("model", "mlp:8:tanh"), ("ensemble", "4"), ("epochs", "6")].iter().chain(given) {
-            config.set(name, value).unwrap();
-        }
-        let settings = Settings::resolve(&config, &problem).unwrap();
-        let stop = AtomicBool::new(false);
-        let ensemble = Ensemble {
-            settings: &settings,
-            preprocessing: &problem.preprocessing,
-            parts: Parts { train: &problem.train, validation: problem.validation.as_ref(), test: None },
-            exact_train_loss: false,
-            tolerance: 0.0,
-            processes: (&stop).into(),
-            workers: &Workers::with_places(at_once, Device::cpu(2)),
-        };
+        let own = [("model", "mlp:8:tanh"), ("ensemble", "4"), ("epochs", "6")];
+        let (sine, workers) = (OnASine::new(2, own.iter().chain(given)), Workers::with_places(at_once, Device::cpu(2)));
+        let ensemble = sine.ensemble(&workers);
         let mut told = Vec::new();
         let mut observer = |event: &Event<'_>| {
             told.push(match event {
@@ -258,7 +241,7 @@ mod tests {
                 Event::Epoch(epoch) => format!("{:?}", EpochEventWithoutTime(epoch)),
                 other => format!("{other:?}"),
             });
-            watch(event, &stop)
+            watch(event, &sine.stop)
         };
         (ensemble.train(None, None, None, &mut observer), told)
     }

@@ -87,38 +87,18 @@ impl<T: Scalar> Ensemble<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicBool;
-
     use super::*;
-    use crate::data::{DataOptions, Problem, table_of};
-    use crate::settings::Config;
+    use crate::training::on_a_sine::OnASine;
     use crate::training::workers::Workers;
 
     #[test]
     fn the_learning_rate_of_every_method_follows_the_schedule() {
-        let row = |i: i32| format!("{},{}\n", i, (f64::from(i) / 7.0).sin());
-        let text = format!("a,y\n{}", (0..50).map(row).collect::<String>());
-        let problem = Problem::of_table(&table_of(&text), &DataOptions::of("csv:t".parse().unwrap())).unwrap();
         for (method, batch) in [("gram-gauss-newton", "full"), ("gram-gauss-newton", "8"), ("sgd", "8"), ("adamw", "8")]
         {
-            let mut config = Config { data: Some("csv:t".to_owned()), threads: Some(1), ..Config::default() };
             let own = [("model", "mlp:4:tanh"), ("epochs", "5"), ("learning-rate", "0.01"), ("momentum", "0")];
-            for (name, value) in
-                own.iter().chain(&[("optimizer", method), ("batch-size", batch), ("schedule", "step:0.4")])
-            {
-                config.set(name, value).unwrap();
-            }
-            let settings = Settings::resolve(&config, &problem).unwrap();
-            let stop = AtomicBool::new(false);
-            let ensemble = Ensemble {
-                settings: &settings,
-                preprocessing: &problem.preprocessing,
-                parts: Parts { train: &problem.train, validation: problem.validation.as_ref(), test: None },
-                exact_train_loss: false,
-                tolerance: 0.0,
-                processes: (&stop).into(),
-                workers: &Workers::new(1),
-            };
+            let more = [("optimizer", method), ("batch-size", batch), ("schedule", "step:0.4")];
+            let (sine, workers) = (OnASine::new(1, own.iter().chain(&more)), Workers::new(1));
+            let ensemble = sine.ensemble(&workers);
             let mut rates = Vec::new();
             let mut watch = |event: &Event<'_>| {
                 if let Event::Step(step) = event {

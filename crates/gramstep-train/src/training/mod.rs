@@ -15,6 +15,8 @@ mod finished;
 pub(crate) mod folds;
 mod judge;
 mod member;
+#[cfg(test)]
+mod on_a_sine;
 pub mod optimizer;
 pub mod processes;
 mod ridge_path;

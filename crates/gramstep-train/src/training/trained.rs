@@ -133,35 +133,17 @@ fn total(fits: &[Finished], failure: Option<Error>, missing: Option<StopReason>,
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicBool;
-
     use super::*;
-    use crate::data::{DataOptions, Dataset, Problem, table_of};
+    use crate::data::Dataset;
     use crate::outcome::event::Silent;
-    use crate::settings::{Config, Settings};
-    use crate::training::trainer::Parts;
+    use crate::training::on_a_sine::OnASine;
     use crate::training::workers::Workers;
 
     #[test]
     fn networks_differ_in_start_and_rows_and_judge_rows_that_they_have_not_seen() {
-        let row = |i: i32| format!("{},{}\n", i, (f64::from(i) / 7.0).sin());
-        let text = format!("a,y\n{}", (0..50).map(row).collect::<String>());
-        let problem = Problem::of_table(&table_of(&text), &DataOptions::of("csv:t".parse().unwrap())).unwrap();
-        let mut config = Config { data: Some("csv:t".to_owned()), threads: Some(1), ..Config::default() };
-        for (name, value) in [("model", "mlp:4:tanh"), ("ensemble", "3"), ("epochs", "2")] {
-            config.set(name, value).unwrap();
-        }
-        let settings = Settings::resolve(&config, &problem).unwrap();
-        let stop = AtomicBool::new(false);
-        let ensemble = Ensemble {
-            settings: &settings,
-            preprocessing: &problem.preprocessing,
-            parts: Parts { train: &problem.train, validation: problem.validation.as_ref(), test: None },
-            exact_train_loss: false,
-            tolerance: 0.0,
-            processes: (&stop).into(),
-            workers: &Workers::new(1),
-        };
+        let given = [("model", "mlp:4:tanh"), ("ensemble", "3"), ("epochs", "2")];
+        let (sine, workers) = (OnASine::new(1, &given), Workers::new(1));
+        let (problem, ensemble) = (&sine.problem, sine.ensemble(&workers));
         let trained = ensemble.train(None, None, None, &mut Silent).unwrap();
         let members = trained.networks.members();
         assert_eq!((members.len(), trained.fit.epochs), (3, 6));
