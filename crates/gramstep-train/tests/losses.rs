@@ -135,3 +135,27 @@ fn balanced_classes_are_found_as_often_as_they_are_there() {
     let weighed = found(&[("class-weight", "rare=11")]);
     assert!(weighed.abs_diff(balanced) < 10, "{weighed} {balanced}");
 }
+
+#[test]
+fn a_loss_that_the_prepared_targets_do_not_have_is_refused() {
+    let x = inputs(0, 40);
+    let y = targets(&x, 0, |x, _| 2.0 + x[0]);
+    let problem = |learning| {
+        Samples::new(x.view(), ArrayTargets::numbers(y.clone())).with_learning(learning).problem(0.2, 1).unwrap()
+    };
+    let config = |name, value| {
+        let mut config = Config { epochs: Some(1), ..Config::default() };
+        config.set(name, value).unwrap();
+        config
+    };
+    let learn = |prepared: &Config, config: &Config| {
+        learn(&problem(prepared.learning()), config, How::default(), &AtomicBool::new(false), &mut Silent)
+    };
+    for (name, asked, other) in [("loss", "huber", "squared"), ("target-transform", "log", "none")] {
+        for (prepared, wanted) in [(other, asked), (asked, other)] {
+            let error = learn(&config(name, prepared), &config(name, wanted)).unwrap_err().to_string();
+            assert!(error.contains(name) && error.contains("with_learning"), "{error}");
+        }
+        learn(&config(name, asked), &config(name, asked)).unwrap();
+    }
+}

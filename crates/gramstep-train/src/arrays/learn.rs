@@ -72,7 +72,7 @@ pub fn prepare<T: Scalar>(problem: &mut Problem<T>, config: &Config, start: Opti
 /// Training ends after the step during which `stop` becomes true.
 ///
 /// # Errors
-/// When a setting is outside its range, a step fails or numbers become non-finite.
+/// When a setting is outside its range, `loss` or `target-transform` are not those of the problem, a step fails or numbers become non-finite.
 pub fn learn<T: Scalar>(
     problem: &Problem<T>,
     config: &Config,
@@ -97,6 +97,7 @@ pub fn learn<T: Scalar>(
             config.ridge = Some(RidgeChoice::Fixed(0.0));
         }
     }
+    config.learning().require(&problem.preprocessing.targets)?;
     problem.notes.iter().try_for_each(|note| observer.note(note))?;
     let mut watch = Watch {
         inner: observer,
