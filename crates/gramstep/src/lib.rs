@@ -99,6 +99,7 @@ mod error;
 pub mod kernel;
 pub mod loss;
 pub mod model;
+mod once;
 pub mod optim;
 pub mod random;
 mod scalar;

@@ -7,6 +7,7 @@
 
 mod buffer;
 mod cpu;
+mod forward;
 mod memory;
 mod operations;
 mod tile;
@@ -21,7 +22,7 @@ use std::sync::Arc;
 
 use crate::scalar::Scalar;
 
-pub(crate) use cpu::{for_each_chunk, vectorized, vectorized_body};
+pub(crate) use cpu::{CpuOperations, for_each_chunk, vectorized, vectorized_body};
 pub(crate) use memory::{Pool, carve};
 
 /// Multiplications below which waking another thread costs more than it gains.
@@ -77,7 +78,7 @@ impl Device {
     /// Operations that use all threads of the device.
     #[must_use]
     pub fn operations<T: Scalar>(&self) -> impl Operations<T> + use<T> {
-        cpu::CpuOperations::new(&self.0, self.threads())
+        T::operations(CpuOperations::new(&self.0, self.threads()))
     }
 
     /// Runs `work` among the device's threads if it is large (`multiplications`), else right here: a small network

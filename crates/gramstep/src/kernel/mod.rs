@@ -18,7 +18,7 @@ mod regressor;
 mod ridge;
 mod ridge_regression;
 mod row_weights;
-mod scaled;
+pub(crate) mod scaled;
 mod spectrum;
 mod tiles;
 mod which;

@@ -13,8 +13,9 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+pub(super) use self::threads::Cpu;
+pub(crate) use self::threads::CpuOperations;
 pub(crate) use self::threads::for_each_chunk;
-pub(super) use self::threads::{Cpu, CpuOperations};
 pub(crate) use self::vector::{vectorized, vectorized_body};
 use super::operations::Operations;
 use crate::scalar::Scalar;
@@ -31,12 +32,12 @@ impl Cpu {
         task: impl Fn(&dyn Operations<T>, I) + Sync,
     ) {
         if threads > 1 && items.len() >= threads {
-            let alone = CpuOperations::new(self, 1);
-            self.install(|| items.into_par_iter().with_max_len(1).for_each(|item| task(&alone, item)));
+            let alone = T::operations(CpuOperations::new(self, 1));
+            self.install(|| items.into_par_iter().with_max_len(1).for_each(|item| task(&*alone, item)));
         } else {
-            let operations = CpuOperations::new(self, threads);
+            let operations = T::operations(CpuOperations::new(self, threads));
             for item in items {
-                task(&operations, item);
+                task(&*operations, item);
             }
         }
     }

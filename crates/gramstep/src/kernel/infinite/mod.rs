@@ -29,6 +29,7 @@ mod tiles;
 mod walk;
 
 pub use kernel::InfiniteKernel;
+pub(crate) use kernels::Target;
 pub use layers::{ConvolutionVariances, DenseVariances, InfiniteLayer};
 pub use padding::Padding;
 pub use points::InfinitePoints;
