@@ -68,8 +68,8 @@ fn matrix<T: Scalar>(joint: &JointFeatures<'_, T>, linear: &Linearization, train
     let p = trainable.iter().map(ExactSizeIterator::len).sum::<usize>();
     let mut matrix = Matrix::zeros(p, p);
     let (tangent, first) = (joint.own(), joint.own_samples().start);
-    // Rows of J̃ at a time: 32 MiB, at least one sample.
-    let chunk = ((32 << 20) / (8 * p * tangent.outputs()).max(1)).clamp(1, tangent.samples().max(1));
+    // Rows of J̃ at a time: 1 MiB, at least one sample. Larger blocks would be fresh pages at every step.
+    let chunk = ((1 << 20) / (8 * p * tangent.outputs()).max(1)).clamp(1, tangent.samples().max(1));
     let device = tangent.device();
     for start in (0..tangent.samples()).step_by(chunk) {
         let samples = start..(start + chunk).min(tangent.samples());
