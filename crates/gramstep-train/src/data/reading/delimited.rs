@@ -1,5 +1,6 @@
 //! From the bytes of a delimited file to a table.
 
+use super::cells::cells;
 use super::decide::{Facts, decide};
 use super::evidence::{Evidence, Rules};
 use super::fill::fill;
@@ -29,10 +30,10 @@ pub(in crate::data) fn parse(origin: String, bytes: &[u8], usual: Option<u8>, op
     let mut lines = Vec::new();
     walk(layout, &origin, bytes, |line, record| {
         if lines.is_empty() {
-            first = record.iter().map(str::to_owned).collect();
+            first = cells(record).map(str::to_owned).collect();
             columns = vec![Evidence::default(); record.len()];
         } else {
-            for ((cell, column), first) in record.iter().zip(&mut columns).zip(&first) {
+            for ((cell, column), first) in cells(record).zip(&mut columns).zip(&first) {
                 column.see(lines.len(), cell, rules);
                 column.first_again = column.first_again || cell == first;
             }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::Meaning;
+use super::cells::cells;
 use super::evidence::Evidence;
 use super::layout::Layout;
 use super::missing::{is_missing, is_weak};
@@ -127,11 +128,11 @@ pub(super) fn fill(
         if std::mem::take(&mut header) {
             return Ok(());
         }
-        for (cell, column) in record.iter().zip(&mut columns) {
+        for (cell, column) in cells(record).zip(&mut columns) {
             column.push(cell, missing);
         }
         for (&j, kept) in verbatim.iter().zip(&mut kept) {
-            kept.push(record.get(j).unwrap_or_default().to_owned());
+            kept.push(record.get(j).unwrap_or_default().trim().to_owned());
         }
         Ok(())
     })?;
