@@ -24,8 +24,8 @@ pub(crate) struct Train {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Go on with a run that was cut off, from its last checkpoint, with its settings; --epochs, --time-limit and
-    /// --patience may be changed
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["out", "data", "config", "init"])]
+    /// --patience may be changed, and --data names the place of the same data
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["out", "config", "init"])]
     resume: Option<PathBuf>,
     /// With --resume: make no more steps, write model and report of what was done by the last checkpoint
     #[arg(long, requires = "resume")]

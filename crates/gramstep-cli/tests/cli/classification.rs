@@ -29,6 +29,12 @@ fn a_text_target_is_classified_and_predicted_with_probabilities() {
     assert!(report["test"]["accuracy"].as_f64().unwrap() > 0.8, "{report}");
     assert_eq!(report["test"]["loss"], report["test"]["nll"]);
     assert!(report["test"]["rmse"].is_null());
+    // Every count of the matrix is written into its cell.
+    let page = std::fs::read_to_string(bench.path("run/report.html")).unwrap();
+    let chart = page.split("<svg").find(|chart| chart.contains("predicted class")).unwrap();
+    let cells = chart.split("<text").filter_map(|text| text.split_once('>')?.1.split_once('<')?.0.parse::<f64>().ok());
+    let counts: Vec<f64> = cells.collect();
+    assert_eq!((counts.len(), counts.iter().sum::<f64>()), (9, report["test"]["rows"].as_f64().unwrap()), "{chart}");
 
     assert_eq!(bench.run("predict run --data t.csv --out p.csv").code, 0);
     let predicted = columns(&bench.path("p.csv"));
@@ -71,4 +77,17 @@ fn classes_of_noisy_rows_do_not_make_mini_batches_diverge() {
     );
     let loss = report["test"]["loss"].as_f64().unwrap();
     assert!(loss < 1.5, "{loss}");
+}
+
+#[test]
+fn the_script_that_rebuilds_networks_is_on_pages_of_networks_alone() {
+    let bench = Bench::new();
+    bench.write("t.csv", bands(60));
+    for (settings, of_networks) in [("--model mlp:8:gelu --epochs 3", true), ("--candidates networks,linear", false)] {
+        let run = bench.run(&format!("train --data t.csv {settings} --out run-{of_networks} --quiet"));
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        let page = std::fs::read_to_string(bench.path(&format!("run-{of_networks}/report.html"))).unwrap();
+        assert_eq!(page.contains("Rebuilds a network"), of_networks, "{settings}");
+        assert_eq!(page.contains("tensors of every part"), !of_networks, "{settings}");
+    }
 }

@@ -58,6 +58,37 @@ fn what_cannot_be_resumed_is_refused() {
 }
 
 #[test]
+fn data_that_were_moved_are_taken_and_others_are_not() {
+    let bench = Bench::new();
+    bench.write("t.csv", smooth_table(60));
+    bench.write("other.csv", smooth_table(61));
+    let endless =
+        "train --data t.csv --optimizer sgd --model mlp:8:gelu --epochs 100000000 --patience 100000000 --out run";
+    let mut child = bench.command(endless).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    while !bench.path("run/checkpoint.json").exists() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let config = std::fs::read(bench.path("run/config.toml")).unwrap();
+    std::fs::rename(bench.path("t.csv"), bench.path("moved.csv")).unwrap();
+    bench.fails("train --resume run", 1, &["t.csv"]);
+    bench.fails("train --resume run --data other.csv", 1, &["checkpoint.json", "other data"]);
+    assert_eq!(std::fs::read(bench.path("run/config.toml")).unwrap(), config);
+    for setting in ["--seed 1", "--validation 0.4", "--batch-size 3", "--learning-rate 1", "--precision f32"] {
+        bench.fails(
+            &format!("train --resume run --data moved.csv {setting}"),
+            2,
+            &["the run goes on with its own settings"],
+        );
+    }
+    let run = bench.run("train --resume run --data moved.csv --epochs 3000 --quiet");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!(bench.run("predict run moved.csv").code, 0);
+    assert_eq!(bench.run("report run").code, 0);
+}
+
+#[test]
 fn runs_are_laid_over_each_other_in_one_page() {
     let bench = Bench::new();
     bench.write("t.csv", smooth_table(60));

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Result};
-use crate::format::disk::{self, Written};
+use crate::format::disk::Written;
 use crate::outcome::event::{EpochEvent, Event, Observer, Start, StepEvent};
 use crate::outcome::{Folds, Report};
 
@@ -76,8 +76,8 @@ impl Record {
     /// [`Error::Write`].
     pub fn create(path: &Path) -> Result<Self> {
         let wrong = |source| Error::Write { path: path.to_owned(), source };
+        // Its name is on the disk with that of the first checkpoint, which is the first to need it.
         let file = Written::create(path).map_err(wrong)?;
-        disk::sync_folder_of(path).map_err(wrong)?;
         Ok(Self::new(path, Out::File(BufWriter::new(file)), false))
     }
 

@@ -381,4 +381,20 @@ mod tests {
             assert!(predictor.predict_array(Matrix::<f64>::zeros(0, 3).view()).is_err());
         }
     }
+    #[test]
+    fn numbers_that_are_not_there_are_errors_and_no_predictions() {
+        let problem = problem();
+        let x = &problem.test.as_ref().unwrap().inputs;
+        let with = |value: f64| {
+            let model = Model::<f64>::mlp(&[2, 5, 1], Activation::Relu).theta(vec![value; 21]).build().unwrap();
+            let learned = Learned::networks(&Average::new(vec![model]).unwrap()).unwrap();
+            Predictor::new(learned, ("mlp:5:relu".to_owned(), None), &problem.preprocessing, &problem.hash, None)
+        };
+        assert!(with(0.1).predict_array(x.view()).is_ok());
+        let error = with(1e200).predict_array(x.view()).unwrap_err();
+        assert!(matches!(error, Error::Core(gramstep::Error::NonFinite { what: "a prediction", .. })), "{error}");
+        let bytes = with(f64::NAN).to_bytes(Path::new("m")).unwrap();
+        let error = Predictor::parse(Path::new("m"), &bytes, &Device::cpu(1)).unwrap_err().to_string();
+        assert!(error.contains("not finite"), "{error}");
+    }
 }

@@ -120,7 +120,16 @@ impl Chart {
     /// A matrix as shades, row by row from the top; light is the smallest value.
     #[must_use]
     pub fn heat_map(self, name: impl Into<String>, columns: usize, values: Vec<f64>) -> Self {
-        self.with(name, Mark::Cells { columns: columns.max(1), values })
+        self.with(name, Mark::Cells { columns: columns.max(1), values, texts: Vec::new() })
+    }
+
+    /// What is written into the cells of the matrix before.
+    #[must_use]
+    pub fn cell_texts(mut self, written: Vec<String>) -> Self {
+        if let Some(Mark::Cells { texts, .. }) = self.series.last_mut().map(|series| &mut series.mark) {
+            *texts = written;
+        }
+        self
     }
 
     /// Names of the rows and columns of a square matrix.

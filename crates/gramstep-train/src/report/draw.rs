@@ -26,6 +26,7 @@ const MOST_LINE_POINTS: usize = 800;
 const MOST_CLOUD_POINTS: usize = 1500;
 
 const INK: &str = "#3C4048";
+const PAPER: &str = "#FFFFFF";
 const GRID: &str = "#E1E4E9";
 
 /// What is drawn in one look.
@@ -47,6 +48,8 @@ pub(super) enum Mark {
     Cells {
         columns: usize,
         values: Vec<f64>,
+        /// What is written into the cells, if anything.
+        texts: Vec<String>,
     },
     /// y = x, or y = 0.
     Guide {
@@ -118,7 +121,7 @@ impl Drawing<'_> {
                     xs.extend(bars.iter().flat_map(|bar| [bar.0, bar.1]));
                     ys.extend(bars.iter().map(|bar| bar.2).chain([0.0]));
                 }
-                Mark::Cells { columns, values } => {
+                Mark::Cells { columns, values, texts } => {
                     xs.extend([0.0, *columns as f64]);
                     ys.extend([0.0, values.len().div_ceil(*columns) as f64]);
                 }
@@ -200,6 +203,11 @@ impl Plot {
                     let fill = hex(shade(if share.is_finite() { share } else { 0.0 }));
                     let corners = [(column, row), (column + 1.0, row + 1.0)];
                     self.rectangle(corners, &format!("fill=\"{fill}\" shape-rendering=\"crispEdges\""));
+                    if let Some(text) = texts.get(at) {
+                        let (x, y) = self.at((column + 0.5, row + 0.5));
+                        let colour = if share > 0.5 { PAPER } else { INK };
+                        self.coloured_text((x, y + 0.35 * FONT), ("middle", colour), "", text);
+                    }
                 }
             }
             Mark::Guide { diagonal } => {
@@ -238,9 +246,13 @@ impl Plot {
             writeln!(self.svg, "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" {look}/>");
     }
 
-    fn text(&mut self, (x, y): (f64, f64), anchor: &str, more: &str, text: &str) {
+    fn text(&mut self, at: (f64, f64), anchor: &str, more: &str, text: &str) {
+        self.coloured_text(at, (anchor, INK), more, text);
+    }
+
+    fn coloured_text(&mut self, (x, y): (f64, f64), (anchor, colour): (&str, &str), more: &str, text: &str) {
         let place = format_args!("x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\"{more}");
-        let font = format_args!("font-family=\"sans-serif\" font-size=\"{FONT}\" fill=\"{INK}\"");
+        let font = format_args!("font-family=\"sans-serif\" font-size=\"{FONT}\" fill=\"{colour}\"");
         let _ = writeln!(self.svg, "<text {place} {font}>{}</text>", escape(text));
     }
 }

@@ -18,6 +18,8 @@ const MOST_FEATURES: usize = 6;
 const GROUPS: usize = 12;
 /// Classes whose curves are drawn.
 const MOST_CURVES: usize = 8;
+/// Classes of the largest matrix that shows its counts.
+const MOST_COUNTED: usize = 10;
 /// Targets for which charts are shown.
 const MOST_TARGETS: usize = 3;
 
@@ -146,11 +148,16 @@ fn confusion(part: &str, classes: &[String], pairs: impl Iterator<Item = (usize,
         if rows[truth] > 0.0 { count / rows[truth] } else { 0.0 }
     };
     let values = (0..k * k).map(|at| share(at / k, at % k)).collect();
-    Chart::new("Confusion of classes")
-        .note(format!("{part} rows; the share of each predicted class among the rows of a true one"))
+    let chart = Chart::new("Confusion of classes")
+        .note(format!("{part} rows, counted; dark is a large share of the rows of a true class"))
         .axes("predicted class", "true class")
         .heat_map("share", k, values)
-        .cell_names(classes)
+        .cell_names(classes);
+    if k > MOST_COUNTED {
+        return chart;
+    }
+    let count = |at: usize| counts.get(&(at / k, at % k)).copied().unwrap_or(0.0).to_string();
+    chart.cell_texts((0..k * k).map(count).collect())
 }
 
 /// How well probabilities order the rows, and how often what they say is right.

@@ -111,6 +111,10 @@ impl Shown {
         self.history.report.as_ref().is_some_and(|report| report.kernel.is_some())
     }
 
+    fn is_a_combination(&self) -> bool {
+        self.history.report.as_ref().is_some_and(Report::is_combination)
+    }
+
     fn members(&self) -> Vec<usize> {
         let mut members: Vec<usize> = self.history.epochs.iter().map(|line| line.member).collect();
         members.dedup();
@@ -171,7 +175,10 @@ fn page(runs: &[Shown], told: Told<'_>) -> Result<String> {
     if runs.iter().any(Shown::is_of_a_kernel) {
         page.paragraph(usage::KERNEL);
     }
-    if !runs.iter().all(Shown::is_of_a_kernel) {
+    if runs.iter().any(Shown::is_a_combination) {
+        page.paragraph(usage::COMBINATION);
+    }
+    if !runs.iter().all(|run| run.is_of_a_kernel() || run.is_a_combination()) {
         page.paragraph(usage::NETWORK).code(usage::NUMPY);
     }
     Ok(page.finish())

@@ -9,6 +9,11 @@ pub(super) const KERNEL: &str = "model.safetensors holds the training rows (inpu
      the kernel and the preprocessing. The standardised prediction is f(x) = K(x, X)·c; in Python gramstep.ntk and \
      gramstep.nngp compute K of infinitely wide networks, gramstep.load_run predicts with any kernel.";
 
+/// What the file of a combination holds.
+pub(super) const COMBINATION: &str = "model.safetensors holds the tensors of every part (weights of networks, training rows and coefficients of kernels), \
+     and as metadata the parts, their weights and the preprocessing. From Python, gramstep.load_run predicts with it; \
+     trained with --candidates networks, a model is networks alone, which a few lines of NumPy rebuild.";
+
 /// Rebuilds the network in Python with NumPy.
 pub(super) const NUMPY: &str = include_str!("rebuild.py");
 

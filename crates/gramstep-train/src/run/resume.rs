@@ -15,11 +15,11 @@ use crate::report::write_runs;
 use crate::settings::{Candidates, Config, InputBounds, all_processors};
 use crate::training::processes::Processes;
 
-/// What may be said anew of a run that goes on: its limits, and the machine.
-const RESUMABLE: [&str; 4] = ["epochs", "time-limit", "patience", "threads"];
+/// What may be said anew of a run that goes on: its limits, the machine, and where its data are by now.
+const RESUMABLE: [&str; 5] = ["epochs", "time-limit", "patience", "threads", "data"];
 
 /// Goes on with the run in a folder from its last checkpoint, to the same bits as if it had never been cut off. `over`
-/// may change the limits of the run. Of a run that was cut off after its last step the files that are missing are written.
+/// may change the limits of the run, and say where the same data are. Of a run that was cut off after its last step the files that are missing are written.
 ///
 /// # Errors
 /// Like [`train`], and when the run has come to its end already, its files cannot be used, or another process writes to
@@ -70,4 +70,34 @@ pub fn finish(folder: &Path, over: Config, observer: &mut dyn Observer) -> Resul
         return Err(Error::Checkpoint { path: folder.to_owned(), reason });
     }
     resume(folder, over, &AtomicBool::new(true), observer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::event::Silent;
+    use crate::settings::SETTINGS;
+
+    #[test]
+    fn no_setting_but_limits_machine_and_the_place_of_the_data_is_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let values = ["1", "0.3", "relu", "true", "auto", "none", "a", "x=1", "squared", "grey", "linf:0.1", "a:b"];
+        let stop = AtomicBool::new(false);
+        let (mut refused, mut taken) = (0, Vec::new());
+        for setting in SETTINGS {
+            let with = |value: &&str| {
+                let mut over = Config::default();
+                over.set(setting.name, value).ok().map(|()| over)
+            };
+            let Some(over) = values.iter().find_map(with) else { continue };
+            let error = resume(folder.path(), over, &stop, &mut Silent).unwrap_err();
+            match error {
+                Error::Conflict { one, .. } if one == setting.name => refused += 1,
+                _ => taken.push(setting.name),
+            }
+        }
+        taken.sort_unstable();
+        assert_eq!(taken, ["data", "epochs", "patience", "threads", "time-limit"]);
+        assert!(refused >= 40, "{refused} of {}", SETTINGS.len());
+    }
 }
