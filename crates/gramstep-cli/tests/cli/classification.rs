@@ -83,7 +83,7 @@ fn classes_of_noisy_rows_do_not_make_mini_batches_diverge() {
 fn the_script_that_rebuilds_networks_is_on_pages_of_networks_alone() {
     let bench = Bench::new();
     bench.write("t.csv", bands(60));
-    for (settings, of_networks) in [("--model mlp:8:gelu --epochs 3", true), ("--candidates networks,linear", false)] {
+    for (settings, of_networks) in [("--model mlp:8:gelu --epochs 3", true), ("--candidates networks,kernels", false)] {
         let run = bench.run(&format!("train --data t.csv {settings} --out run-{of_networks} --quiet"));
         assert_eq!(run.code, 0, "{}", run.stderr);
         let page = std::fs::read_to_string(bench.path(&format!("run-{of_networks}/report.html"))).unwrap();
