@@ -73,12 +73,14 @@ fn a_hang_up_is_nothing_to_a_program_that_was_started_to_ignore_it() {
     let script = format!("trap '' HUP; exec {} train --data t.csv {ENDLESS} --out run", env!("CARGO_BIN_EXE_gramstep"));
     let mut child = Command::new("sh");
     child.args(["-c", &script]).current_dir(bench.path("."));
-    let child = child.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = child.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     bench.wait_for("run/record.jsonl", 3000);
     send("-HUP", &child);
     let then = std::fs::metadata(bench.path("run/record.jsonl")).unwrap().len();
-    bench.wait_for("run/record.jsonl", then + 5000);
-    assert!(std::fs::metadata(bench.path("run/record.jsonl")).unwrap().len() > then + 4000);
+    // Far more than the last words of a run that ends.
+    bench.wait_for("run/record.jsonl", then + 100_000);
+    assert!(std::fs::metadata(bench.path("run/record.jsonl")).unwrap().len() > then + 50_000);
+    assert!(child.try_wait().unwrap().is_none());
     ended_by("-TERM", child);
 }
 
@@ -105,6 +107,20 @@ fn an_interrupted_verification_tells_the_claims_that_are_through() {
     let found: Value = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!(found["interrupted"], true);
     assert!(found["claims"].as_array().unwrap().len() < 12 && bench.path("verdicts/certificates.json").exists());
+}
+
+#[test]
+fn a_second_signal_ends_a_long_step_at_once() {
+    let bench = Bench::new();
+    bench.write("t.csv", smooth_table(6000));
+    let child = bench.start("train --data t.csv --model ntk:depth=1:relu --out run --threads 1");
+    std::thread::sleep(Duration::from_millis(2500));
+    send("-INT", &child);
+    std::thread::sleep(Duration::from_millis(300));
+    let start = Instant::now();
+    ended_by("-INT", child);
+    // The first one alone would be given three and a half seconds.
+    assert!(start.elapsed() < Duration::from_millis(2500), "{:?}", start.elapsed());
 }
 
 #[test]

@@ -189,4 +189,14 @@ mod tests {
         write_atomically(&first.model(), b"x").unwrap();
         assert!(matches!(RunFolder::create(first.path()), Err(Error::FolderInUse { .. })));
     }
+    #[test]
+    fn what_a_killed_process_was_writing_is_gone_with_the_next_lock() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = RunFolder::create(&parent.path().join("run")).unwrap();
+        let left = folder.path().join(".gramstep-4000000-0.tmp");
+        std::fs::write(&left, "half a model").unwrap();
+        std::fs::write(folder.model(), "a model").unwrap();
+        drop(folder.lock().unwrap());
+        assert!(!left.exists() && folder.model().exists());
+    }
 }
