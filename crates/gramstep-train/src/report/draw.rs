@@ -121,7 +121,7 @@ impl Drawing<'_> {
                     xs.extend(bars.iter().flat_map(|bar| [bar.0, bar.1]));
                     ys.extend(bars.iter().map(|bar| bar.2).chain([0.0]));
                 }
-                Mark::Cells { columns, values, texts } => {
+                Mark::Cells { columns, values, .. } => {
                     xs.extend([0.0, *columns as f64]);
                     ys.extend([0.0, values.len().div_ceil(*columns) as f64]);
                 }
@@ -194,7 +194,7 @@ impl Plot {
                     self.rectangle(corners, &format!("fill=\"{colour}\" fill-opacity=\"0.55\" stroke=\"{colour}\""));
                 }
             }
-            Mark::Cells { columns, values } => {
+            Mark::Cells { columns, values, texts } => {
                 let (low, high) = range(values);
                 let rows = values.len().div_ceil(*columns);
                 for (at, value) in values.iter().enumerate() {
