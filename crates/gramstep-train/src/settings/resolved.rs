@@ -24,6 +24,9 @@ const FEWEST_SOLVED: usize = 8;
 /// The weight decay of AdamW, as in most programs.
 const ADAMW_DECAY: f64 = 0.01;
 
+/// Rows of the Gram matrix that is watched.
+pub(crate) const MOST_WATCHED_OUTPUTS: usize = 1024;
+
 /// With fewer rows of training and validation no choice between kinds of models is made: of 6 to 18 rows of seven public
 /// tables the combination was a tenth nearer than networks alone, and never far worse than the mean.
 const FEWEST_TO_CHOOSE: usize = 6;
@@ -165,6 +168,11 @@ impl Settings {
             let reason = "kernels are fitted by least squares";
             return Err(conflict("candidates networks,kernels", format!("--loss {loss}"), reason));
         }
+        if config.watch_kernel.is_some() && facts.outputs > MOST_WATCHED_OUTPUTS {
+            let reason =
+                format!("the Gram matrix of a single row is {0}×{0}; at most {MOST_WATCHED_OUTPUTS}", facts.outputs);
+            return Err(conflict("watch-kernel", format!("{} outputs", facts.outputs), reason));
+        }
         // It is best at its end.
         let anneals = config.schedule.as_ref().is_some_and(|schedule| !schedule.is_constant());
         if config.augment.is_some() && facts.image.is_none() {
@@ -216,6 +224,7 @@ impl Settings {
             epochs: config.epochs.unwrap_or(defaults.epochs),
             time_limit: config.time_limit,
             patience: config.patience.or((!anneals).then_some(defaults.patience)).filter(|_| facts.validation),
+            watch_kernel: config.watch_kernel,
             seed: config.seed.unwrap_or(0),
             precision: config.precision.unwrap_or(default_precision),
             threads: config.threads.unwrap_or_else(all_processors),
