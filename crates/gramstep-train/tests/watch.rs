@@ -95,6 +95,7 @@ fn the_sharpness_of_a_line_is_where_gradient_descent_begins_to_grow() {
             ("batch-size", "full"),
             ("ridge", "0"),
             ("epochs", "60"),
+            ("patience", "1000"),
             ("momentum", momentum),
             ("learning-rate", &rate),
         ];
