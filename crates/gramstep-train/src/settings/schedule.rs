@@ -165,9 +165,10 @@ impl fmt::Display for ScheduleChoice {
             ("damping", self.damping),
             ("momentum", self.momentum),
         ];
-        given.into_iter().filter_map(|(name, value)| Some((name, value?))).try_for_each(|(name, value)| {
-            write!(f, ":{name}={value}")
-        })
+        given
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)))
+            .try_for_each(|(name, value)| write!(f, ":{name}={value}"))
     }
 }
 
@@ -229,7 +230,9 @@ mod tests {
             assert!(factors[start..].windows(2).all(|pair| pair[0] >= pair[1]), "{text}");
         }
         let following: ScheduleChoice = "cosine:warm-up=0.2:damping=0.25:momentum=0.99".parse().unwrap();
-        for (progress, damping, momentum) in [(0.0, 1.0, 0.9), (0.1, 1.0, 0.9), (0.2, 1.0, 0.9), (0.6, 0.5, 1.0 - 1e-3_f64.sqrt()), (1.0, 0.25, 0.99)] {
+        for (progress, damping, momentum) in
+            [(0.0, 1.0, 0.9), (0.1, 1.0, 0.9), (0.2, 1.0, 0.9), (0.6, 0.5, 1.0 - 1e-3_f64.sqrt()), (1.0, 0.25, 0.99)]
+        {
             let factors = following.factors(progress, 0.9);
             assert!((factors.damping - damping).abs() < 1e-12, "{progress}: {factors:?}");
             assert!((factors.momentum(0.9) - momentum).abs() < 1e-12, "{progress}: {factors:?}");

@@ -77,7 +77,15 @@ impl<T: Scalar> RidgePath<T> {
         let ridge = (PER_RESIDUAL * residuals as f64).min(MOST) / batches;
         let optimizer = GramGaussNewton::new(config.with_ridge(ridge))?;
         let rate = if batches > 1.0 { EPOCH_RATE.powf(batches.recip()) } else { RATE };
-        Ok(Self { optimizer, config, ridge, factors: Factors::default(), rate, end: END / batches, beginning: Beginning::Ahead })
+        Ok(Self {
+            optimizer,
+            config,
+            ridge,
+            factors: Factors::default(),
+            rate,
+            end: END / batches,
+            beginning: Beginning::Ahead,
+        })
     }
 
     fn continue_with(&mut self, ridge: f64) -> Result<()> {

@@ -186,11 +186,12 @@ impl<T: Scalar> TaylorModel<T> {
         let (k, v) = (self.model.outputs(), Buffer::upload(self.displacement.clone()));
         let mut units = vec![T::ZERO; samples * k * k];
         units.chunks_exact_mut(k).enumerate().for_each(|(row, unit)| unit[row % k] = T::ONE);
+        let units = Buffer::upload(units);
         let parts = self.model.enter(samples, 2 * self.order * (1 + k), || {
             let operations = self.model.device().operations::<T>();
             let x = x.tile(0, samples, self.model.inputs());
             let jets = self.model.walker().jets(&operations, &v, x, self.order);
-            let u = Tile::new(&units, samples * k, k);
+            let u = units.tile(0, samples * k, k);
             let left = self.model.walker().jet_adjoints(&operations, &v, (x, &jets), u, self.order);
             left.into_iter().flat_map(|part| self.parts(&part, (samples, samples * k))).collect()
         });

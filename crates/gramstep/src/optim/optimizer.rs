@@ -107,7 +107,11 @@ impl Factors {
     /// The momentum in place of μ; none stays none.
     #[must_use]
     pub fn momentum(self, momentum: f64) -> f64 {
-        if self.forgetting == 1.0 || momentum == 0.0 { momentum } else { (1.0 - (1.0 - momentum) * self.forgetting).max(0.0) }
+        if self.forgetting == 1.0 || momentum == 0.0 {
+            momentum
+        } else {
+            (1.0 - (1.0 - momentum) * self.forgetting).max(0.0)
+        }
     }
 }
 

@@ -119,7 +119,7 @@ fn image_cases() -> Vec<Case> {
             "cnn with group norm",
             Specification::cnn(image(6, 5, 2, 0), &[8, 4], Activation::Tanh, 2).with_group_norm(),
         ),
-        case("resnet with group norm", smooth(Specification::group_norm_resnet(image(7, 6, 1, 0), 1, 8, 2))),
+        case("resnet with group norm", smooth(Specification::group_norm_resnet(image(7, 6, 1, 0), 1, 2, 2))),
         case(
             "group norm of several groups and of the input",
             layers(

@@ -222,7 +222,8 @@ impl<T: Scalar> GramGaussNewton<T> {
     /// η of this step: the schedule's, corrected for the start of the momentum, cut to the largest step norm and
     /// the largest change of the outputs.
     fn length(&self, system: &System<'_, T>, direction: &mut Direction<T>, reach: Option<f64>) -> Result<f64> {
-        let mut length = self.config.learning_rate * self.config.schedule.factor(self.step) * self.factors.learning_rate;
+        let mut length =
+            self.config.learning_rate * self.config.schedule.factor(self.step) * self.factors.learning_rate;
         if self.config.momentum > 0.0 {
             let updates = self.momentum.as_ref().map_or(0, |momentum| momentum.updates);
             let power = self.momentum().powf(2.0 * (updates as f64 + 1.0));
