@@ -36,7 +36,9 @@ fn recorded(folder: &Path) -> Vec<Value> {
     let text = fs::read_to_string(folder.join("record.jsonl")).unwrap();
     let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let mut lines: Vec<Value> = lines.filter(|line| line["kind"] == "kernel").collect();
-    lines.iter_mut().for_each(|line| line["seconds"] = 0.into());
+    for line in &mut lines {
+        line["seconds"] = 0.into();
+    }
     lines
 }
 
@@ -151,7 +153,7 @@ fn a_run_that_was_cut_off_is_watched_on() {
 #[test]
 fn classes_have_a_sharpness_by_their_curvature_and_what_cannot_be_watched_is_refused() {
     let parent = tempfile::tempdir().unwrap();
-    let row = |i: i32| format!("{},{},{}\n", i % 7, i % 5, ["a", "b", "c"][(i % 7 + i % 5) as usize % 3]);
+    let row = |i: usize| format!("{},{},{}\n", i % 7, i % 5, ["a", "b", "c"][(i % 7 + i % 5) % 3]);
     let path = parent.path().join("c.csv");
     fs::write(&path, format!("a,b,y\n{}", (0..80).map(row).collect::<String>())).unwrap();
     let report = run(&config(&path.display().to_string(), &[]), &parent.path().join("classes"));

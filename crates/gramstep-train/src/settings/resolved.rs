@@ -168,16 +168,9 @@ impl Settings {
             let reason = "kernels are fitted by least squares";
             return Err(conflict("candidates networks,kernels", format!("--loss {loss}"), reason));
         }
-        if config.watch_kernel.is_some() && facts.outputs > MOST_WATCHED_OUTPUTS {
-            let reason =
-                format!("the Gram matrix of a single row is {0}×{0}; at most {MOST_WATCHED_OUTPUTS}", facts.outputs);
-            return Err(conflict("watch-kernel", format!("{} outputs", facts.outputs), reason));
-        }
         // It is best at its end.
         let anneals = config.schedule.as_ref().is_some_and(|schedule| !schedule.is_constant());
-        if config.augment.is_some() && facts.image.is_none() {
-            return Err(conflict("augment", "a table", "it is a setting of images alone"));
-        }
+        Self::check_data(config, facts)?;
         Ok(Self {
             format_version: FORMAT_VERSION,
             data: config.data.clone().ok_or(Error::NoData)?,
@@ -230,6 +223,19 @@ impl Settings {
             threads: config.threads.unwrap_or_else(all_processors),
             processes: config.processes,
         })
+    }
+
+    /// Whether the data are such that settings of some data alone have a meaning.
+    fn check_data(config: &Config, facts: Facts) -> Result<()> {
+        if config.augment.is_some() && facts.image.is_none() {
+            return Err(conflict("augment", "a table", "it is a setting of images alone"));
+        }
+        if config.watch_kernel.is_some() && facts.outputs > MOST_WATCHED_OUTPUTS {
+            let reason =
+                format!("the Gram matrix of a single row is {0}×{0}; at most {MOST_WATCHED_OUTPUTS}", facts.outputs);
+            return Err(conflict("watch-kernel", format!("{} outputs", facts.outputs), reason));
+        }
+        Ok(())
     }
 
     /// Whether every step sees all training rows.

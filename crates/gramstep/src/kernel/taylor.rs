@@ -1,6 +1,6 @@
 //! The Taylor expansion of a network around θ₀ to an order up to 4: of order 1 it is its linearisation.
 
-use crate::device::{Buffer, Operations as _, Tile};
+use crate::device::{Buffer, Operations as _, Tile, TileMut};
 use crate::error::{Error, Result, check_extent, check_not_negative, check_setting};
 use crate::model::layer::{ParameterUse, Stage};
 use crate::model::walk::JetPart;
@@ -155,7 +155,7 @@ impl<T: Scalar> TaylorModel<T> {
         }
         let cost = self.model.network().cost * (2 * samples * self.order) as f64;
         self.model.device().for_each(cost, works, |operations, (start, outs)| {
-            let tile = outs.first().map_or(0, |out| out.rows());
+            let tile = outs.first().map_or(0, TileMut::rows);
             let jets = self.model.walker().jets(operations, &v, x.tile(start * d, tile, d), self.order);
             for (out, coefficient) in outs.into_iter().zip(jets.outputs()) {
                 if let Some(coefficient) = coefficient {
@@ -165,7 +165,7 @@ impl<T: Scalar> TaylorModel<T> {
         });
         let terms: Vec<Matrix<T>> =
             terms.into_iter().map(|term| Matrix::from_vec(samples, k, term.into_host())).collect::<Result<_>>()?;
-        if terms.iter().flat_map(|term| term.as_slice()).all(|value| value.is_finite()) {
+        if terms.iter().flat_map(Matrix::as_slice).all(|value| value.is_finite()) {
             Ok(terms)
         } else {
             Err(Error::NonFinite { what: "Taylor expansion", layer: None })

@@ -263,22 +263,22 @@ fn higher<T: Scalar>(activation: Activation, order: Order, z: &[T], out: &mut [T
     let third = order == Order::Third;
     match activation {
         Activation::Identity | Activation::Relu | Activation::LeakyRelu | Activation::Abs | Activation::SquaredRelu => {
-            out.fill(T::ZERO)
+            out.fill(T::ZERO);
         }
         Activation::Gelu if third => map(z, out, |z| e::normal(z).1 * z * (z * z - four)),
         Activation::Gelu => map(z, out, |z| {
             let square = z * z;
             e::normal(z).1 * ((number(7.0) - square) * square - four)
         }),
-        Activation::Silu if third => map(z, out, |z| number(3.0) * sigmoid(z)[0] + z * sigmoid(z)[1]),
-        Activation::Silu => map(z, out, |z| four * sigmoid(z)[1] + z * sigmoid(z)[2]),
+        Activation::Silu if third => map(z, out, |z| number(3.0) * sigmoid_bends(z)[0] + z * sigmoid_bends(z)[1]),
+        Activation::Silu => map(z, out, |z| four * sigmoid_bends(z)[1] + z * sigmoid_bends(z)[2]),
         // tanh z = 2σ(2z) − 1
-        Activation::Tanh if third => map(z, out, |z| number(16.0) * sigmoid(two * z)[1]),
-        Activation::Tanh => map(z, out, |z| number(32.0) * sigmoid(two * z)[2]),
-        Activation::Sigmoid if third => map(z, out, |z| sigmoid(z)[1]),
-        Activation::Sigmoid => map(z, out, |z| sigmoid(z)[2]),
-        Activation::Softplus if third => map(z, out, |z| sigmoid(z)[0]),
-        Activation::Softplus => map(z, out, |z| sigmoid(z)[1]),
+        Activation::Tanh if third => map(z, out, |z| number(16.0) * sigmoid_bends(two * z)[1]),
+        Activation::Tanh => map(z, out, |z| number(32.0) * sigmoid_bends(two * z)[2]),
+        Activation::Sigmoid if third => map(z, out, |z| sigmoid_bends(z)[1]),
+        Activation::Sigmoid => map(z, out, |z| sigmoid_bends(z)[2]),
+        Activation::Softplus if third => map(z, out, |z| sigmoid_bends(z)[0]),
+        Activation::Softplus => map(z, out, |z| sigmoid_bends(z)[1]),
         Activation::Erf if third => map(z, out, |z| e::erf_slope(z) * (four * z * z - two)),
         Activation::Erf => map(z, out, |z| e::erf_slope(z) * z * (number(12.0) - number(8.0) * z * z)),
         Activation::Sin if third => map(z, out, |z| -z.cos()),
@@ -286,13 +286,13 @@ fn higher<T: Scalar>(activation: Activation, order: Order, z: &[T], out: &mut [T
         Activation::Sin => map(z, out, Scalar::sin),
         Activation::Cos => map(z, out, Scalar::cos),
     }
+}
 
-    /// σ″, σ‴ and σ⁗ at z, from d = σ′ and t = tanh z/2 = 2σ − 1: d′ = −d t, t′ = 2d.
-    #[inline(always)]
-    fn sigmoid<T: Scalar>(z: T) -> [T; 3] {
-        let (d, t) = (e::sigmoid_slope(z), e::tanh(T::from_f64(0.5) * z));
-        [-d * t, d * (t * t - d - d), d * t * (T::from_f64(8.0) * d - t * t)]
-    }
+/// σ″, σ‴ and σ⁗ at z, from d = σ′ and t = tanh z/2 = 2σ − 1: d′ = −d t, t′ = 2d.
+#[inline(always)]
+fn sigmoid_bends<T: Scalar>(z: T) -> [T; 3] {
+    let (d, t) = (e::sigmoid_slope(z), e::tanh(T::from_f64(0.5) * z));
+    [-d * t, d * (t * t - d - d), d * t * (T::from_f64(8.0) * d - t * t)]
 }
 
 #[cfg(test)]

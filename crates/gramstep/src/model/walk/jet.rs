@@ -143,9 +143,9 @@ impl<T: Scalar> Walker<'_, T> {
                     }
                 }
                 Stage::Nonlinear(function) if first > 0 => {
-                    for j in 1..=order {
+                    for (j, into) in adjoints[first].iter_mut().enumerate().skip(1) {
                         let (Some(delta), Some(base)) = (delta(j), series[0]) else { continue };
-                        let into = writable(&mut adjoints[first][j], rows, length);
+                        let into = writable(into, rows, length);
                         function.vjp(operations, base, delta, into, Product::Accumulate);
                     }
                 }
