@@ -15,15 +15,16 @@ import struct
 import zlib
 
 
-def png(pixels, size):
-    """A grey PNG of size×size bytes."""
-    rows = b"".join(b"\0" + bytes(pixels[y * size : (y + 1) * size]) for y in range(size))
+def png(pixels, size, channels=1):
+    """A PNG of size×size bytes, grey or RGB."""
+    row = size * channels
+    rows = b"".join(b"\0" + bytes(pixels[y * row : (y + 1) * row]) for y in range(size))
 
     def chunk(kind, data):
         body = kind + data
         return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
 
-    header = struct.pack(">IIBBBBB", size, size, 8, 0, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", size, size, 8, 2 if channels == 3 else 0, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 

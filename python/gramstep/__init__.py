@@ -17,11 +17,14 @@ from gramstep._gramstep import (
     LinearisedModel,
     Model,
     TangentFeatures,
+    TaylorModel,
     __version__,
     damped_solve,
     gram_gauss_newton_step,
 )
 from gramstep._combination_estimators import GramstepClassifier, GramstepRegressor
+from gramstep._compare import compare
+from gramstep._finite import MonteCarlo, monte_carlo_kernel, taylor_expand
 from gramstep._kernel_estimators import KernelClassifier, KernelRegressor
 from gramstep._kernel_regression import KernelRegression
 from gramstep._kernels import compute_tile, empirical_ntk, nngp, ntk
@@ -46,19 +49,24 @@ __all__ = [
     "LinearPart",
     "LinearisedModel",
     "Model",
+    "MonteCarlo",
     "NTKClassifier",
     "NTKRegressor",
     "Run",
     "TangentFeatures",
+    "TaylorModel",
     "__version__",
     "attacks",
+    "compare",
     "compute_tile",
     "damped_solve",
     "empirical_ntk",
     "gram_gauss_newton_step",
     "infinite",
     "load_run",
+    "monte_carlo_kernel",
     "nngp",
     "ntk",
+    "taylor_expand",
     "verify",
 ]

@@ -1,4 +1,4 @@
-"""The compiled half. Public: Model, LinearisedModel, TangentFeatures, KernelDynamics, gram_gauss_newton_step, damped_solve."""
+"""The compiled half. Public: Model, LinearisedModel, TaylorModel, TangentFeatures, KernelDynamics, gram_gauss_newton_step, damped_solve."""
 
 from collections.abc import Callable, Sequence
 from os import PathLike
@@ -13,6 +13,7 @@ __all__ = [
     "__version__",
     "Model",
     "LinearisedModel",
+    "TaylorModel",
     "TangentFeatures",
     "KernelDynamics",
     "ThreatModel",
@@ -21,13 +22,16 @@ __all__ = [
     "Predictor",
     "gram_gauss_newton_step",
     "damped_solve",
+    "taylor_expand",
     "infinite_kernel",
     "network_kernel",
     "kernel_name",
     "empirical_ntk",
+    "monte_carlo_kernel",
     "run_attack",
     "run_transfer",
     "fit",
+    "run_compare",
     "run_verify",
 ]
 
@@ -63,6 +67,7 @@ class Model:
         activation: str = "relu",
         pool: Literal["mean", "max"] = "mean",
         dense: Sequence[int] = ...,
+        group_norm: bool = False,
         seed: int = 0,
         dtype: _Dtype = "float32",
         threads: int = 0,
@@ -75,6 +80,7 @@ class Model:
         *,
         depth: int = 32,
         channels: int = 16,
+        group_norm: bool = False,
         seed: int = 0,
         dtype: _Dtype = "float32",
         threads: int = 0,
@@ -120,6 +126,24 @@ class LinearisedModel:
     @property
     def n_outputs(self) -> int: ...
     def predict(self, X: ArrayLike) -> _Array: ...
+    @property
+    def displacement(self) -> _Array: ...
+    @displacement.setter
+    def displacement(self, v: ArrayLike) -> None: ...
+
+@final
+class TaylorModel:
+    def fit(
+        self, X: ArrayLike, y: ArrayLike, *, ridge: float = 0.0, max_steps: int | None = None
+    ) -> TaylorModel: ...
+    @property
+    def order(self) -> int: ...
+    @property
+    def n_outputs(self) -> int: ...
+    def predict(self, X: ArrayLike) -> _Array: ...
+    def terms(self, X: ArrayLike) -> _Array: ...
+    def vjp(self, X: ArrayLike, u: ArrayLike) -> _Array: ...
+    def gram(self, X: ArrayLike) -> _Array: ...
     @property
     def displacement(self) -> _Array: ...
     @displacement.setter
@@ -321,6 +345,25 @@ def network_kernel(
     threads: int = 0,
 ) -> _Array: ...
 def empirical_ntk(model: Model, X: ArrayLike, X2: ArrayLike | None = None, *, outputs: str | int) -> _Array: ...
+def monte_carlo_kernel(
+    model: Model,
+    X: ArrayLike,
+    X2: ArrayLike | None = None,
+    *,
+    n_samples: int,
+    kernel: str,
+    seed: int,
+    outputs: str | int,
+) -> tuple[_Array, _Array]: ...
+def run_compare(
+    config: str,
+    optimizers: list[str],
+    *,
+    tune: bool,
+    out: str | PathLike[str] | None = None,
+    report: _Report | None = None,
+) -> tuple[str, list[dict[str, list[float]]]]: ...
+def taylor_expand(model: Model, order: int) -> TaylorModel: ...
 def run_attack(
     model: Model | LinearisedModel, x: ArrayLike, y: ArrayLike, plan: dict[str, Any], bisections: int | None = None
 ) -> dict[str, _Array]: ...

@@ -70,6 +70,12 @@ class Run:
         return [line["train_loss"] for line in self.record if line["kind"] == "epoch" and not line.get("member")]
 
     @property
+    def kernel_watch(self) -> list[dict[str, Any]]:
+        """What ``--watch-kernel`` saw, look by look: ``epoch``, ``drift``, ``alignment``, ``effective_rank``,
+        ``eigenvalues``, ``sharpness`` and, of sgd, ``stable_below`` = 2(1 + μ)/η."""
+        return [line for line in self.record if line["kind"] == "kernel"]
+
+    @property
     def model(self) -> Model:
         """The network, a :class:`Model`, for standardised inputs and targets; a kernel regression has none."""
         return self._predictor.model()

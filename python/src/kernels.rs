@@ -1,6 +1,6 @@
 //! Kernels: of infinite width, and of a network.
 
-use gramstep::kernel::{EmpiricalKernel, InfiniteArchitecture, KernelTiles, Outputs, Which};
+use gramstep::kernel::{EmpiricalKernel, InfiniteArchitecture, KernelTiles, MonteCarloKernel, Outputs, Which};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
@@ -64,6 +64,21 @@ pub(crate) fn infinite_kernel(
     }
 }
 
+/// How pairs of outputs enter a kernel.
+fn outputs(outputs: &Bound<'_, PyAny>) -> PyResult<Outputs> {
+    if let Ok(output) = outputs.extract::<usize>() {
+        return Ok(Outputs::One(output));
+    }
+    match outputs.extract::<String>().map_err(|_| PyTypeError::new_err("outputs: a word or a number"))?.as_str() {
+        "trace" => Ok(Outputs::Trace),
+        "full" => Ok(Outputs::Full),
+        other => {
+            let text = format!("outputs = {other:?}: expected \"trace\", \"full\" or the number of an output");
+            Err(PyValueError::new_err(text))
+        }
+    }
+}
+
 /// The tangent kernel of a network at its parameters.
 #[pyfunction]
 #[pyo3(signature = (model, X, X2=None, *, outputs))]
@@ -74,18 +89,7 @@ pub(crate) fn empirical_ntk(
     X2: Option<&Bound<'_, PyAny>>,
     outputs: &Bound<'_, PyAny>,
 ) -> PyResult<Py<PyAny>> {
-    let outputs = if let Ok(output) = outputs.extract::<usize>() {
-        Outputs::One(output)
-    } else {
-        match outputs.extract::<String>().map_err(|_| PyTypeError::new_err("outputs: a word or a number"))?.as_str() {
-            "trace" => Outputs::Trace,
-            "full" => Outputs::Full,
-            other => {
-                let text = format!("outputs = {other:?}: expected \"trace\", \"full\" or the number of an output");
-                return Err(PyValueError::new_err(text));
-            }
-        }
-    };
+    let outputs = self::outputs(outputs)?;
     each!(&model.network, model => {
         let x = rows(&Input::finite(X, "X")?)?;
         let x2 = X2.map(|x2| rows(&Input::finite(x2, "X2")?)).transpose()?;
@@ -95,5 +99,38 @@ pub(crate) fn empirical_ntk(
             if x2.is_none() { kernel.symmetric_matrix(TILE) } else { kernel.matrix(TILE) }
         })?;
         Ok(array2(py, finite(kernel)?)?.into_any().unbind())
+    })
+}
+
+/// Mean and standard error of a kernel over initialisations.
+#[pyfunction]
+#[pyo3(signature = (model, X, X2=None, *, n_samples, kernel, seed, outputs))]
+pub(crate) fn monte_carlo_kernel(
+    py: Python<'_>,
+    model: &PyModel,
+    X: &Bound<'_, PyAny>,
+    X2: Option<&Bound<'_, PyAny>>,
+    n_samples: usize,
+    kernel: &str,
+    seed: u64,
+    outputs: &Bound<'_, PyAny>,
+) -> PyResult<(Py<PyAny>, Py<PyAny>)> {
+    let outputs = self::outputs(outputs)?;
+    let which = match kernel {
+        "ntk" => Which::Ntk,
+        "nngp" => Which::Nngp,
+        _ => return Err(PyValueError::new_err(format!("kernel = {kernel:?}: expected \"ntk\" or \"nngp\""))),
+    };
+    each!(&model.network, model => {
+        let x = rows(&Input::finite(X, "X")?)?;
+        let x2 = X2.map(|x2| rows(&Input::finite(x2, "X2")?)).transpose()?;
+        let model = model.clone();
+        let drawn = worker::run(py, None, move |stop, _| {
+            MonteCarloKernel::new(&model, &x, x2.as_ref().map(Into::into), which, outputs)
+                .draw(n_samples, seed, Some(stop))
+        })?;
+        let drawn = drawn.map_err(core)?;
+        let array = |matrix| Ok::<_, PyErr>(array2(py, matrix)?.into_any().unbind());
+        Ok((array(drawn.mean)?, array(drawn.standard_error)?))
     })
 }

@@ -140,7 +140,8 @@ impl PyModel {
 
     /// A plain convolutional network: 3×3 convolutions with these channels, an activation after each, images halved by
     /// ``pool`` ("mean" or "max" of squares of pixels) between them while they have at least 8 pixels a side; the mean
-    /// over pixels, or hidden ``dense`` layers of these widths over all of them; a dense layer.
+    /// over pixels, or hidden ``dense`` layers of these widths over all of them; a dense layer. ``group_norm`` normalises groups
+    /// of 8 channels behind every convolution (wu2018), sample by sample: G stays exact.
     ///
     /// ``image_shape`` is (height, width, channels); X has the shape (n, height, width, channels).
     ///
@@ -150,8 +151,8 @@ impl PyModel {
     /// >>> gramstep.Model.cnn((8, 8, 3), [4, 4], 2).predict(np.zeros((5, 8, 8, 3))).shape
     /// (5, 2)
     #[classmethod]
-    #[pyo3(signature = (image_shape, channels, outputs, *, activation="relu", pool="mean", dense=Vec::new(), seed=0,
-        dtype="float32", threads=0))]
+    #[pyo3(signature = (image_shape, channels, outputs, *, activation="relu", pool="mean", dense=Vec::new(), group_norm=false,
+        seed=0, dtype="float32", threads=0))]
     fn cnn(
         _class: &Bound<'_, PyType>,
         image_shape: (usize, usize, usize),
@@ -160,6 +161,7 @@ impl PyModel {
         activation: &str,
         pool: &str,
         dense: Vec<usize>,
+        group_norm: bool,
         seed: u64,
         dtype: &str,
         threads: usize,
@@ -171,27 +173,31 @@ impl PyModel {
         };
         let activation = self::activation(activation)?;
         let convolutions = channels.into_iter().map(Convolution::new).collect();
-        let architecture = Architecture::Cnn { convolutions, activation, max_pools, dense };
+        let architecture = Architecture::Cnn { convolutions, activation, max_pools, dense, group_norm };
         let specification = architecture.specification(image(image_shape), outputs);
         Ok(Self { network: Network::build(specification, seed, dtype, threads)? })
     }
 
-    /// A residual network of depth 6·n + 2 with Fixup initialisation and without normalisation (zhang2019fixup).
+    /// A residual network of depth 6·n + 2 with Fixup initialisation and without normalisation (zhang2019fixup), or with
+    /// ``group_norm`` with a normalisation of groups of 8 channels in its place (wu2018).
     ///
     /// ``image_shape`` is (height, width, channels); ``channels`` those of the first of three stages.
     #[classmethod]
-    #[pyo3(signature = (image_shape, outputs, *, depth=32, channels=16, seed=0, dtype="float32", threads=0))]
+    #[pyo3(signature = (image_shape, outputs, *, depth=32, channels=16, group_norm=false, seed=0, dtype="float32",
+        threads=0))]
     fn resnet(
         _class: &Bound<'_, PyType>,
         image_shape: (usize, usize, usize),
         outputs: usize,
         depth: usize,
         channels: usize,
+        group_norm: bool,
         seed: u64,
         dtype: &str,
         threads: usize,
     ) -> PyResult<Self> {
-        let architecture: Architecture = format!("resnet{depth}:{channels}").parse().map_err(core)?;
+        let norm = if group_norm { ":group-norm" } else { "" };
+        let architecture: Architecture = format!("resnet{depth}:{channels}{norm}").parse().map_err(core)?;
         let specification = architecture.specification(image(image_shape), outputs);
         Ok(Self { network: Network::build(specification, seed, dtype, threads)? })
     }

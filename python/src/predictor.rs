@@ -32,7 +32,7 @@ pub(crate) struct PyPredictor {
 }
 
 /// A configuration from JSON; an error names the argument.
-fn configuration(text: &str) -> PyResult<Config> {
+pub(crate) fn configuration(text: &str) -> PyResult<Config> {
     let wrong = |error: serde_json::Error| PyValueError::new_err(error.to_string());
     let arguments: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text).map_err(wrong)?;
     for (name, value) in &arguments {

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use gramstep_train::attack::AttackReport;
 use gramstep_train::format::text::{count, number, seconds};
 use gramstep_train::outcome::metrics::{Metrics, RegressionMetrics};
-use gramstep_train::outcome::{Candidate, FoldScore, KernelFit, Report};
+use gramstep_train::outcome::{Candidate, FoldScore, KernelFit, KernelWatch, Report};
 use gramstep_train::run::compare::{Comparison, Entry};
 use gramstep_train::run::forecast::Forecast;
 use gramstep_train::run::info::{ProgramInfo, RunInfo};
@@ -181,10 +181,27 @@ pub(crate) fn report(report: &Report) -> String {
         let without = if diverged.is_empty() { String::new() } else { format!(" (diverged: {})", diverged.join(", ")) };
         let _ = writeln!(text, "\nmean ± deviation of {} folds{without}: {}", folds.folds, scores.join(", "));
     }
+    if let [first, .., last] = report.kernel_watch.as_slice() {
+        text = text + "\n" + &watched(first, last) + "\n";
+    }
     if let Some(run) = &report.run {
         let _ = write!(text, "\nkept in {run}\n");
     }
     text
+}
+
+/// What became of the kernel that was watched.
+fn watched(first: &KernelWatch, last: &KernelWatch) -> String {
+    let drift = last.drift.map_or_else(String::new, |drift| format!("drift {}, ", number(drift)));
+    let bound = last.stable_below.map_or_else(String::new, |bound| format!(", 2(1 + μ)/η {}", number(bound)));
+    let from_to = |value: fn(&KernelWatch) -> f64| format!("{} → {}", number(value(first)), number(value(last)));
+    format!(
+        "kernel of {} rows: {drift}alignment {}\neffective rank {}, sharpness {}{bound}",
+        last.rows,
+        from_to(|watch| watch.alignment),
+        from_to(|watch| watch.effective_rank),
+        from_to(|watch| watch.sharpness),
+    )
 }
 
 /// What `attack` prints.

@@ -6,14 +6,16 @@ use std::path::Path;
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
-use crate::outcome::Report;
 use crate::outcome::metrics::Metrics;
+use crate::outcome::{KernelWatch, Report};
 
 /// What `record.jsonl` says. Lines that were cut short or are of an unknown kind are passed over.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct History {
     pub(crate) steps: Vec<StepLine>,
     pub(crate) epochs: Vec<EpochLine>,
+    /// Of the first network.
+    pub(crate) kernel: Vec<KernelWatch>,
     pub(crate) report: Option<Report>,
 }
 
@@ -66,6 +68,7 @@ impl History {
             match serde_json::from_str(line) {
                 Ok(Kind { kind: "step" }) => history.steps.extend(serde_json::from_str::<StepLine>(line)),
                 Ok(Kind { kind: "epoch" }) => history.epochs.extend(serde_json::from_str::<EpochLine>(line)),
+                Ok(Kind { kind: "kernel" }) => history.kernel.extend(serde_json::from_str::<KernelWatch>(line)),
                 Ok(Kind { kind: "end" }) => {
                     history.report = serde_json::from_str::<EndLine>(line).ok().map(|end| end.report);
                 }

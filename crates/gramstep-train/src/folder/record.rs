@@ -1,19 +1,20 @@
 //! `record.jsonl`: what happened in a run, one JSON object a line.
 //!
 //! The first line is of kind `run` and names the format's version; one of kind `folds` follows where there was a
-//! cross-validation before; then follow lines of kind `step` and `epoch`; a run
+//! cross-validation before; then follow lines of kind `step` and `epoch`, and with `watch-kernel` of kind `kernel`; a run
 //! that came to its end has a last line of kind `end` with the report. All but the times are the same for the same
 //! seed.
 
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Result};
 use crate::format::disk::Written;
 use crate::outcome::event::{EpochEvent, Event, Observer, Start, StepEvent};
-use crate::outcome::{Folds, Report};
+use crate::outcome::{Folds, KernelWatch, Report};
 
 /// Version of `record.jsonl`.
 pub const FORMAT_VERSION: u32 = 1;
@@ -193,6 +194,7 @@ impl Observer for Record {
             Event::Start(start) => self.start(start),
             Event::Step(step) => self.step(step),
             Event::Epoch(epoch) => self.epoch(epoch),
+            Event::Kernel(watch) => self.kernel(watch),
             Event::Finish(report) => self.finish(report),
             // Talk, and nothing to draw.
             Event::Note(_) | Event::Folder(_) | Event::Counted { .. } | Event::Certified(_) => Ok(()),
@@ -260,6 +262,17 @@ impl Record {
             "improved": event.improved,
         })))?;
         self.flush()
+    }
+
+    fn kernel(&mut self, watch: &KernelWatch) -> Result<()> {
+        #[derive(Serialize)]
+        struct Line<'a> {
+            kind: &'static str,
+            #[serde(flatten)]
+            watch: &'a KernelWatch,
+        }
+        let line = serde_json::to_value(Line { kind: "kernel", watch });
+        self.line(&line.map_err(|error| Error::Write { path: self.path.clone(), source: error.into() })?)
     }
 
     fn finish(&mut self, report: &Report) -> Result<()> {

@@ -6,8 +6,8 @@ use gramstep::attack::LayerDistance;
 use gramstep::optim::StepInfo;
 use gramstep::theory::Certificate;
 
-use super::Report;
 use super::metrics::Metrics;
+use super::{KernelWatch, Report};
 use crate::error::Result;
 use crate::settings::Settings;
 
@@ -100,6 +100,8 @@ pub enum Event<'a> {
     Step(&'a StepEvent<'a>),
     /// An epoch was made.
     Epoch(&'a EpochEvent),
+    /// The kernel of some training rows was looked at.
+    Kernel(&'a KernelWatch),
     /// A claim of the theory is through.
     Certified(&'a Certificate),
     /// Training and the final judgement are over.

@@ -1,6 +1,6 @@
 //! What became of a training.
 
-use super::StopReason;
+use super::{KernelWatch, StopReason};
 use crate::error::Error;
 
 /// What became of a training. The model has the best parameters that were seen.
@@ -19,6 +19,8 @@ pub struct Fit {
     pub best_epoch: Option<usize>,
     /// The lowest training loss after or during any epoch.
     pub lowest_train_loss: f64,
+    /// What the kernel of some training rows said, where it was watched.
+    pub kernel_watch: Vec<KernelWatch>,
     /// What went wrong, if [`StopReason::NonFinite`].
     pub failure: Option<Error>,
 }

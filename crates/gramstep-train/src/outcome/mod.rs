@@ -3,11 +3,13 @@
 
 mod candidate;
 pub(crate) mod classes;
+mod curve;
 pub(crate) mod deciding;
 pub mod event;
 mod fit;
 mod folds;
 mod held_out;
+mod kernel_watch;
 pub(crate) mod labels;
 mod logits;
 pub mod metrics;
@@ -20,9 +22,11 @@ mod weighted_mean;
 
 pub use candidate::Candidate;
 pub use classes::{ClassScores, PerClass};
+pub use curve::Curve;
 pub use fit::Fit;
 pub use folds::{FoldScore, Folds};
 pub(crate) use held_out::HeldOut;
+pub use kernel_watch::KernelWatch;
 pub use labels::{AllLabels, LabelScores};
 pub use predictions::Predictions;
 pub(crate) use report::COMBINATION;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::Task;
 use crate::outcome::metrics::Metrics;
-use crate::outcome::{Candidate, Folds, StopReason};
+use crate::outcome::{Candidate, Folds, KernelWatch, StopReason};
 use crate::settings::{OptimizerName, Precision};
 
 /// Version of the JSON object that [`Report`] becomes.
@@ -61,6 +61,9 @@ pub struct Report {
     /// What was judged by the same rows: the model itself and what stands beside it. Empty where no rows judge.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub candidates: Vec<Candidate>,
+    /// What the kernel of some training rows said in the course of the training of the first network, with `watch-kernel`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kernel_watch: Vec<KernelWatch>,
     /// Of the cross-validation before the fit, where one was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cross_validation: Option<Folds>,

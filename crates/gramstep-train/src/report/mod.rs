@@ -15,6 +15,7 @@ mod runs;
 mod scales;
 mod targets;
 mod usage;
+mod watched;
 
 pub use axis::Scale;
 pub use chart::Chart;

@@ -7,7 +7,7 @@ use gramstep::{Device, Scalar};
 use super::judgement::Judgement;
 use super::rivals::rivals;
 use super::targets::targets;
-use super::{Chart, Page, Scale, usage};
+use super::{Chart, Page, Scale, usage, watched};
 use crate::data::Problem;
 use crate::error::{Error, Result};
 use crate::folder::{EpochLine, History, RunFolder, StepLine, check_page};
@@ -145,6 +145,11 @@ fn page(runs: &[Shown], told: Told<'_>) -> Result<String> {
             page.note(&format!("The first {MOST_NETWORKS} of {} networks.", run.members().len()));
         }
         page.charts(&losses(runs))?;
+    }
+    let looks: Vec<_> = runs.iter().map(|run| (run.name.as_str(), run.history.kernel.as_slice())).collect();
+    if let Some(rows) = looks.iter().find_map(|(_, looks)| Some(looks.first()?.rows)) {
+        page.heading("Kernel").note(&format!("G = J Jᵀ of {rows} training rows, of the first network."));
+        page.charts(&watched::charts(&looks))?;
     }
     scales(&mut page, runs)?;
     milestones(&mut page, runs);

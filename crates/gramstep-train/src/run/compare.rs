@@ -12,8 +12,8 @@ use super::tune;
 use crate::data::Problem;
 use crate::error::{Error, Result, conflict};
 use crate::folder::{Keep, RunFolder, check_output};
-use crate::outcome::event::{Observer, Silent};
-use crate::outcome::{Report, SCHEMA_VERSION, Trial};
+use crate::outcome::event::{Both, Observer, Silent};
+use crate::outcome::{Curve, Report, SCHEMA_VERSION, Trial};
 use crate::report::{Told, write_comparison};
 use crate::settings::{Candidates, Config, OptimizerName, Precision, Settings, TimeLimit};
 
@@ -77,6 +77,9 @@ pub struct Comparison {
     pub schema_version: u32,
     /// One entry a method, in the order asked for.
     pub runs: Vec<Entry>,
+    /// The course of every entry, in the same order; empty lists of one that failed before its first epoch.
+    #[serde(skip)]
+    pub curves: Vec<Curve>,
     /// The settings that were tried before.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub trials: Vec<Trial>,
@@ -86,7 +89,7 @@ impl Comparison {
     /// Of some methods.
     #[must_use]
     pub fn of(runs: Vec<Entry>, trials: Vec<Trial>) -> Self {
-        Self { schema_version: SCHEMA_VERSION, runs, trials }
+        Self { schema_version: SCHEMA_VERSION, runs, curves: Vec::new(), trials }
     }
 
     /// Whether a method failed for another reason than that it diverged.
@@ -130,7 +133,7 @@ pub fn compare(
     let problem = load(&config, None, observer)?;
     let (damping, threads, decay) = (config.damping, config.threads, config.weight_decay);
     let mut trials = Vec::new();
-    let mut runs = Vec::with_capacity(optimizers.len());
+    let (mut runs, mut curves) = (Vec::with_capacity(optimizers.len()), Vec::new());
     let of = |optimizer: OptimizerName| Config {
         optimizer: Some(optimizer),
         damping: damping.filter(|_| optimizer == OptimizerName::GramGaussNewton),
@@ -148,15 +151,18 @@ pub fn compare(
         };
         let folder = out.map(|out| out.join(optimizer.to_string()));
         let keep = folder.as_deref().map_or(Keep::Nothing, Keep::Folder);
+        let mut curve = Curve::default();
         let mut train = || {
             if tune {
                 let mut trial = |config: &Config| fit(config, Keep::Nothing, &mut Silent);
                 let of = (&settings, problem.train.rows());
                 tune::tune(&mut config, of, &mut trial, stop, observer, &mut trials)?;
             }
-            fit(&config, keep, observer)
+            fit(&config, keep, &mut Both(&mut curve, observer))
         };
-        match train() {
+        let trained = train();
+        curves.push(curve);
+        match trained {
             Ok(report) => {
                 let interrupted = report.is_interrupted();
                 runs.push(Entry::Done(Box::new(report)));
@@ -187,7 +193,7 @@ pub fn compare(
         let told = Told { trials: &trials, failures: &failures.collect::<Vec<_>>() };
         write_comparison(&kept, told, &page, &Device::cpu(threads.unwrap_or(1)))?;
     }
-    Ok(Comparison::of(runs, trials))
+    Ok(Comparison { curves, ..Comparison::of(runs, trials) })
 }
 
 fn learn<T: gramstep::Scalar>(
@@ -233,6 +239,7 @@ mod tests {
             assert!(Path::new(run).join("record.jsonl").is_file());
         }
         assert!(!of.has_failed());
+        assert_eq!(of.curves.iter().map(|curve| curve.optimizer).collect::<Vec<_>>(), methods.map(Some));
         let page = std::fs::read_to_string(out.join("report.html")).unwrap();
         assert_eq!(page.matches("is not finite").count(), 2);
         let json = serde_json::to_value(&of).unwrap();
@@ -243,6 +250,17 @@ mod tests {
     fn a_method_that_diverges_leaves_the_others_and_wrong_use_is_an_error() {
         let of = compared(&[("momentum", "0.9"), ("learning-rate", "1e3")], &OptimizerName::ALL[1..], None).unwrap();
         assert_eq!(of.runs.len(), 3);
+        for (entry, curve) in of.runs.iter().zip(&of.curves) {
+            let lists =
+                [&curve.train_loss, &curve.validation_loss, &curve.test_loss, &curve.test_error, &curve.seconds];
+            assert!(lists.iter().all(|list| list.len() == curve.epoch.len()));
+            if let Some(report) = entry.report() {
+                assert_eq!((curve.epoch.len(), curve.step.last()), (report.epochs, Some(&report.steps)));
+                let lowest = curve.train_loss.iter().copied().fold(f64::INFINITY, f64::min);
+                assert_eq!(lowest, report.lowest_train_loss);
+                assert!(curve.test_error.iter().all(|error| error.is_finite()));
+            }
+        }
         let wrong = compared(&[("weight-decay", "0.1"), ("ridge", "1")], &[OptimizerName::Adam], None);
         assert!(matches!(wrong, Err(Error::Conflict { .. })));
         // Gram-Gauss-Newton has a ridge in its place, and is compared without it.

@@ -104,6 +104,8 @@ fn judge<T: Scalar>(
     processes: Processes<'_>,
     workers: &Workers,
 ) -> Result<Option<Judged>> {
+    // Nobody would see what is watched of a fold.
+    let config = &Config { watch_kernel: None, ..config.clone() };
     let of = Assignment { workers: Some(workers), ..Assignment::new(problem, config, processes) };
     let learnt = of.learn(Keep::Nothing, &mut Silent)?;
     let (Some(metrics), Some(test)) = (learnt.report.test.clone(), &problem.test) else { return Ok(None) };

@@ -111,6 +111,7 @@ pub(super) fn fit<T: Scalar>(
         stop_reason: StopReason::Solved,
         best_epoch: None,
         lowest_train_loss: own,
+        kernel_watch: Vec::new(),
         failure: None,
     };
     let learned = Learned::Kernel(Arc::new(model));

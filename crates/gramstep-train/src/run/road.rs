@@ -73,7 +73,8 @@ impl<T: Scalar> Assignment<'_, T> {
         config.candidates.get_or_insert(Settings::candidates(&config, Facts::of(self.problem)));
         let mut ended = None;
         (config.model, config.ensemble, config.time_limit) = self.processes.first(|| {
-            let mut config = Config { candidates: Some(Candidates::NETWORKS), ..config.clone() };
+            // What is tried is not watched.
+            let mut config = Config { candidates: Some(Candidates::NETWORKS), watch_kernel: None, ..config.clone() };
             let own = Workers::new(config.threads.unwrap_or_else(all_processors));
             let fit = |config: &Config| {
                 // The first process chooses alone: the others wait for what it decides.
@@ -177,6 +178,7 @@ impl<T: Scalar> Assignment<'_, T> {
             precision: predictor.metadata().precision,
             lowest_train_loss: fit.lowest_train_loss,
             kernel,
+            kernel_watch: fit.kernel_watch,
             candidates,
             cross_validation: self.folds.map(|of| of.folds.clone()),
         };

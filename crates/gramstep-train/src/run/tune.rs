@@ -123,7 +123,7 @@ pub(crate) fn tune(
         let share = 1.0 / field.len() as f64;
         let mut at = 0;
         while at < field.len() && !stop.load(Ordering::Relaxed) {
-            let mut short = config.clone();
+            let mut short = Config { watch_kernel: None, ..config.clone() };
             field[at].enter(&mut short);
             short.epochs = config.epochs.map(|epochs| part(epochs, share));
             short.time_limit = config.time_limit.map(|limit| TimeLimit(limit.0.mul_f64(share)));

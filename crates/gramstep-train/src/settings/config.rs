@@ -161,7 +161,8 @@ settings! {
         help: Some(
             "The network: linear, mlp:WIDTH,..:ACTIVATION, cnn:CHANNELS[kSIDE][sSTRIDE],..:ACTIVATION (then \
              :max for max pools, :dense=WIDTH,.. for dense layers over all pixels instead of their mean) or \
-             resnet:DEPTH[:CHANNELS], DEPTH one of 20, 32, 44, 56, 6n + 2; or kernel \
+             resnet:DEPTH[:CHANNELS], DEPTH one of 20, 32, 44, 56, 6n + 2, both with :group-norm at the end to normalise groups of \
+             8 channels (resnet: in place of the Fixup initialisation); or kernel \
              regression: kernel:KIND, KIND one of rbf, matern12, matern32, matern52, anova-rbf, anova-matern12, \
              anova-matern32, nngp, with a scale for every column, or the kernel of an infinitely wide network: \
              ntk:depth=N:ACTIVATION or nngp:depth=N:ACTIVATION, for images ntk:cnn:WIDTH,..:ACTIVATION (then :gap, \
@@ -211,7 +212,7 @@ settings! {
         group: Method, value: "F", example: "0.5", kernel: false, hyphen: Hyphen::Number,
     }
     /// How the learning rate goes on in the course of the run, by its epochs or its time: constant, cosine or
-    /// step:SHARE,.. with :warm-up=SHARE; without --patience such a run does not stop early.
+    /// step:SHARE,.. with :warm-up=SHARE, and :damping=F and :momentum=M that they go to as the rate falls; without --patience such a run does not stop early.
     schedule: Option<ScheduleChoice> => maybe(ScheduleChoice) {
         group: Method, value: "SCHEDULE", example: "cosine:warm-up=0.05", kernel: false, default: Some("constant"),
     }
@@ -222,7 +223,8 @@ settings! {
     /// Rows of gram-gauss-newton for a sample: exact (one an output) or one, whose steps cost about as much as those of sgd
     /// however many classes there are.
     rows_per_sample: Option<RowsPerSample> => maybe(RowsPerSample) {
-        group: Method, value: "exact|one", example: "one", kernel: false, default: Some("exact"),
+        group: Method, value: "exact|one", example: "one", kernel: false,
+        default: Some("exact; one on images with more than 16 targets"),
     }
     /// Weight decay; auto lets it fall in the course of the run, and early stopping chooses; of ntk and nngp auto is the
     /// one of least error for rows left out, evidence that of largest marginal likelihood, which kernel:KIND always takes.
@@ -267,6 +269,11 @@ settings! {
     /// Epochs without a better validation loss before training stops.
     patience: Option<usize> where ONE_OR_MORE => maybe(usize) {
         group: Stopping, value: "N", example: "7", kernel: false,
+    }
+    /// Every so many epochs look at the Gram matrix of up to 64 training rows: its drift from the start, alignment with the
+    /// targets, effective rank, largest eigenvalues, and the sharpness beside 2/η. The training stays the same to the bit.
+    watch_kernel: Option<usize> where ONE_OR_MORE => maybe(usize) {
+        group: Method, value: "N", example: "2", kernel: false, default: Some("never"),
     }
     /// Decides the split, the initial parameters and the order of the rows.
     seed: Option<u64> where IN_A_FILE => always(u64) {

@@ -18,6 +18,7 @@ pub(crate) use crate::format::memory::check_memory;
 pub use adversary::Adversary;
 pub use candidates::Candidates;
 pub use config::{Config, FORMAT_VERSION, SETTINGS, Setting, Settings};
+pub(crate) use resolved::MOST_WATCHED_OUTPUTS;
 pub use resolved::{Facts, all_processors};
 pub use schedule::ScheduleChoice;
 pub use setting::{Entry, Group, Hyphen, Taken};

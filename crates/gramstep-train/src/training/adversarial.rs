@@ -4,7 +4,7 @@ use gramstep::attack::{
     AdversarialTraining, Attack, Criterion, LargestLoss, NamedAttack, Norm, ParameterBall, Problem, ThreatModel,
 };
 use gramstep::loss::Loss;
-use gramstep::optim::{Batch, Optimizer, OptimizerState, StepInfo};
+use gramstep::optim::{Batch, Factors, Optimizer, OptimizerState, StepInfo};
 use gramstep::{Model, Scalar};
 use serde::{Deserialize, Serialize};
 
@@ -115,8 +115,8 @@ impl<T: Scalar> Optimizer<T> for AdversarialOptimizer<T> {
         self.inner.name()
     }
 
-    fn set_factor(&mut self, factor: f64) {
-        self.inner.set_factor(factor);
+    fn set_factors(&mut self, factors: Factors) {
+        self.inner.set_factors(factors);
     }
 
     fn step(&mut self, model: &mut Model<T>, batch: &Batch<'_, T>) -> gramstep::Result<StepInfo> {

@@ -142,3 +142,62 @@ impl<T: Scalar> Course<'_, T> {
 fn with(numbers: &[f64], at: usize, value: f64) -> Vec<f64> {
     numbers.iter().enumerate().map(|(i, &number)| if i == at { value } else { number }).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::outcome::event::Event;
+    use crate::outcome::{Fit, StopReason};
+    use crate::training::on_a_sine::OnASine;
+    use crate::training::workers::Workers;
+
+    /// Steps so long that networks leave the finite numbers from some seeds and not from others.
+    #[test]
+    fn a_network_that_is_lost_is_trained_again_from_another_seed_and_the_others_stay() {
+        let (mut again, mut never) = (0, 0);
+        for step in 0..24 {
+            let rate = (0.02 * 1.25_f64.powi(step)).to_string();
+            let given = [
+                ("model", "mlp:6:squared-relu"),
+                ("ensemble", "4"),
+                ("epochs", "4"),
+                ("optimizer", "sgd"),
+                ("momentum", "0"),
+                ("batch-size", "4"),
+                ("learning-rate", &rate),
+            ];
+            let (sine, workers) = (OnASine::new(2, &given), Workers::new(2));
+            let mut lost = Vec::new();
+            let mut hear = |event: &Event<'_>| {
+                if let Event::Note(note) = event
+                    && let Some((network, _)) = note.split_once(" left the finite numbers; it is trained again")
+                {
+                    lost.push(network.trim_start_matches("network ").parse::<usize>().unwrap() - 1);
+                }
+                Ok(())
+            };
+            let trained = sine.ensemble(&workers).train(None, None, None, &mut hear).unwrap();
+            let Fit { failure, stop_reason, steps, .. } = &trained.fit;
+            if failure.is_some() {
+                assert_eq!(*stop_reason, StopReason::NonFinite);
+                never += usize::from(!lost.is_empty());
+                continue;
+            }
+            let members = trained.networks.members();
+            assert_eq!(members.len(), 4, "rate {rate}");
+            for (number, member) in members.iter().enumerate() {
+                assert!(member.theta().iter().all(|value| value.is_finite()), "rate {rate}, network {number}");
+                // Its rows are those of its number, its start that of a seed which no network has.
+                let own = !lost.contains(&number);
+                assert!(!own || member.seed() == number as u64, "rate {rate}, network {number}: another seed");
+            }
+            if !lost.is_empty() {
+                let one = OnASine::new(1, given.iter().chain(&[("ensemble", "1")]));
+                let alone =
+                    one.ensemble(&Workers::new(1)).train(None, None, None, &mut |_: &Event<'_>| Ok(())).unwrap();
+                assert!(*steps > 4 * alone.fit.steps / 2, "the steps of all trainings count");
+                again += usize::from(lost.iter().any(|&number| members[number].seed() >= 4));
+            }
+        }
+        assert!(again > 0, "no rate at which one is lost and comes back; {never} at which none comes back");
+    }
+}

@@ -19,6 +19,7 @@ use crate::error::{Error, Result};
 use crate::folder::RunFolder;
 use crate::format::disk;
 use crate::format::whole_file::write_atomically;
+use crate::outcome::KernelWatch;
 
 /// Version of `checkpoint.json`.
 pub(crate) const FORMAT_VERSION: u32 = 2;
@@ -48,6 +49,9 @@ pub(crate) struct Checkpoint {
     /// Epoch from which patience counts, and the loss to beat; not in older files.
     #[serde(default)]
     pub(crate) reference: Option<(usize, Option<f64>)>,
+    /// What was watched so far.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) kernel_watch: Vec<KernelWatch>,
     /// The networks of an ensemble that are trained already.
     #[serde(default)]
     pub(crate) finished: Vec<Finished>,
@@ -189,6 +193,7 @@ mod tests {
             optimizer,
             best,
             reference: Some((3, None)),
+            kernel_watch: Vec::new(),
             finished: vec![Finished {
                 theta,
                 epochs: 4,
@@ -197,6 +202,7 @@ mod tests {
                 stop_reason: StopReason::Patience,
                 best_epoch: None,
                 lowest_train_loss: 0.3,
+                kernel_watch: Vec::new(),
             }],
         }
     }

@@ -27,6 +27,8 @@ pub struct TrainerConfig {
     pub time_limit: Option<Duration>,
     /// How the learning rate goes over the training; of the optimiser alone where there is none.
     pub schedule: Option<ScheduleChoice>,
+    /// The optimiser's momentum, from which a schedule moves it; 0 where it has none.
+    pub momentum: f64,
     /// Seed of the order of the rows and of augmentation.
     pub seed: u64,
     /// Whether the mean of the parameters over the steps of an epoch is judged and kept, on mini-batches.
@@ -44,6 +46,7 @@ impl TrainerConfig {
             warm_up: None,
             time_limit: None,
             schedule: None,
+            momentum: 0.0,
             seed: 0,
             averages_steps: false,
         }
@@ -67,10 +70,10 @@ impl TrainerConfig {
         Self { time_limit: Some(limit), ..self }
     }
 
-    /// The same with a learning rate that goes by `schedule`.
+    /// The same with a learning rate that goes by `schedule`; `momentum`: that of the optimiser, 0 where it has none.
     #[must_use]
-    pub fn with_schedule(self, schedule: ScheduleChoice) -> Self {
-        Self { schedule: Some(schedule), ..self }
+    pub fn with_schedule(self, schedule: ScheduleChoice, momentum: f64) -> Self {
+        Self { schedule: Some(schedule), momentum, ..self }
     }
 
     /// The same with another seed.
@@ -95,6 +98,7 @@ impl From<&Settings> for TrainerConfig {
             warm_up: settings.warm_up,
             time_limit: settings.time_limit.map(|limit| limit.0),
             schedule: settings.schedule.clone(),
+            momentum: settings.momentum,
             seed: settings.seed,
             averages_steps: settings.optimizer == OptimizerName::GramGaussNewton && settings.is_plain_table(),
         }

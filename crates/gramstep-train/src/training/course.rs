@@ -126,6 +126,7 @@ impl<'a, T: Scalar> Course<'a, T> {
                 Told::Start(start) => start.pass_on(observer)?,
                 Told::Step(step) => step.pass_on(observer)?,
                 Told::Epoch(epoch) => observer.observe(&Event::Epoch(&epoch))?,
+                Told::Kernel(watch) => observer.observe(&Event::Kernel(&watch))?,
                 Told::Checkpoint(checkpoint) => {
                     // A network that the user ended goes on first.
                     if let Some(keeper) = keeper.as_mut().filter(|_| !gathered.is_interrupted()) {

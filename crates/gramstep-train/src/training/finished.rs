@@ -3,7 +3,7 @@
 use gramstep::{Model, Scalar};
 use serde::{Deserialize, Serialize};
 
-use crate::outcome::{Fit, StopReason};
+use crate::outcome::{Fit, KernelWatch, StopReason};
 
 /// A network that is trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -15,6 +15,8 @@ pub(crate) struct Finished {
     pub(crate) stop_reason: StopReason,
     pub(crate) best_epoch: Option<usize>,
     pub(crate) lowest_train_loss: f64,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) kernel_watch: Vec<KernelWatch>,
 }
 
 impl Finished {
@@ -27,6 +29,7 @@ impl Finished {
             stop_reason: fit.stop_reason,
             best_epoch: fit.best_epoch,
             lowest_train_loss: fit.lowest_train_loss,
+            kernel_watch: fit.kernel_watch.clone(),
         }
     }
 

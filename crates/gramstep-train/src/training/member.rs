@@ -13,6 +13,7 @@ use crate::training::adversarial::{AdversarialOptimizer, Opponent};
 use crate::training::batches::batch_count;
 use crate::training::optimizer::{self, build};
 use crate::training::trainer::{Parts, Trainer};
+use crate::training::watching::Watch;
 
 impl<T: Scalar> Ensemble<'_, T> {
     /// A network before training.
@@ -72,6 +73,9 @@ impl<T: Scalar> Ensemble<'_, T> {
         let mut trainer = Trainer::new(settings, &self.preprocessing.targets, self.processes)
             .with_tolerance(self.tolerance)
             .of_member(number);
+        if let Some(watch) = Watch::of(settings).filter(|_| number == 0) {
+            trainer = trainer.watching(watch);
+        }
         if self.exact_train_loss {
             trainer = trainer.with_exact_train_loss();
         }
@@ -90,6 +94,28 @@ mod tests {
     use super::*;
     use crate::training::on_a_sine::OnASine;
     use crate::training::workers::Workers;
+
+    #[test]
+    fn the_damping_follows_the_schedule() {
+        let own = [("model", "mlp:4:tanh"), ("epochs", "5"), ("batch-size", "8"), ("damping", "0.5")];
+        let (sine, workers) =
+            (OnASine::new(1, own.iter().chain(&[("schedule", "step:0.4:damping=0.01")])), Workers::new(1));
+        let mut dampings = Vec::new();
+        let mut watch = |event: &Event<'_>| {
+            if let Event::Step(step) = event {
+                dampings.extend(step.info.damping);
+            }
+            Ok(())
+        };
+        sine.ensemble(&workers).train(None, None, None, &mut watch).unwrap();
+        let all = dampings.len();
+        assert!(all >= 20);
+        for (made, damping) in dampings.into_iter().enumerate() {
+            // At a tenth of the rate nine tenths of the way are gone.
+            let expected = if made as f64 / (all as f64) < 0.4 { 0.5 } else { 0.5 * 0.01_f64.powf(0.9) };
+            assert!((damping / expected - 1.0).abs() < 1e-9, "step {made} of {all}: {damping}");
+        }
+    }
 
     #[test]
     fn the_learning_rate_of_every_method_follows_the_schedule() {

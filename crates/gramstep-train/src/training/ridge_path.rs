@@ -17,7 +17,7 @@
 //! the features that are learnt: without noise it is close to 0, where there is no path to choose from (yacht: error a
 //! third larger). κ kept below the spread at every step saves the fit too late: few of its units are left.
 
-use gramstep::optim::{Batch, GramGaussNewton, GramGaussNewtonConfig, Optimizer, OptimizerState, StepInfo};
+use gramstep::optim::{Batch, Factors, GramGaussNewton, GramGaussNewtonConfig, Optimizer, OptimizerState, StepInfo};
 use gramstep::{Error, Model, Result, Scalar};
 
 /// The largest κ of a first step.
@@ -50,7 +50,7 @@ pub(crate) struct RidgePath<T> {
     config: GramGaussNewtonConfig,
     ridge: f64,
     /// On η, from outside.
-    factor: f64,
+    factors: Factors,
     /// Factor on κ after a step.
     rate: f64,
     /// Below this κ there is no ridge.
@@ -77,7 +77,15 @@ impl<T: Scalar> RidgePath<T> {
         let ridge = (PER_RESIDUAL * residuals as f64).min(MOST) / batches;
         let optimizer = GramGaussNewton::new(config.with_ridge(ridge))?;
         let rate = if batches > 1.0 { EPOCH_RATE.powf(batches.recip()) } else { RATE };
-        Ok(Self { optimizer, config, ridge, factor: 1.0, rate, end: END / batches, beginning: Beginning::Ahead })
+        Ok(Self {
+            optimizer,
+            config,
+            ridge,
+            factors: Factors::default(),
+            rate,
+            end: END / batches,
+            beginning: Beginning::Ahead,
+        })
     }
 
     fn continue_with(&mut self, ridge: f64) -> Result<()> {
@@ -104,7 +112,7 @@ impl<T: Scalar> RidgePath<T> {
         model.set_theta(start)?;
         let first = *first;
         self.optimizer = GramGaussNewton::new(self.config)?;
-        self.optimizer.set_factor(self.factor);
+        self.optimizer.set_factors(self.factors);
         self.continue_with(first)?;
         Ok(true)
     }
@@ -115,9 +123,9 @@ impl<T: Scalar> Optimizer<T> for RidgePath<T> {
         Optimizer::<T>::name(&self.optimizer)
     }
 
-    fn set_factor(&mut self, factor: f64) {
-        self.factor = factor;
-        self.optimizer.set_factor(factor);
+    fn set_factors(&mut self, factors: Factors) {
+        self.factors = factors;
+        self.optimizer.set_factors(factors);
     }
 
     fn step(&mut self, model: &mut Model<T>, batch: &Batch<'_, T>) -> Result<StepInfo> {

@@ -6,6 +6,7 @@ use gramstep::{Model, Scalar};
 
 use super::checkpoint::{BestSoFar, Checkpoint, FORMAT_VERSION};
 use crate::error::{Error, Result};
+use crate::outcome::KernelWatch;
 
 /// Where a training stands.
 pub(super) struct State<T> {
@@ -18,6 +19,9 @@ pub(super) struct State<T> {
     pub(super) best: Option<Best<T>>,
     /// The epoch that patience counts from, and its loss.
     pub(super) reference: (usize, f64),
+    /// Of the last step of this session.
+    pub(super) learning_rate: Option<f64>,
+    pub(super) kernel_watch: Vec<KernelWatch>,
 }
 
 pub(super) struct Best<T> {
@@ -37,6 +41,8 @@ impl<T: Scalar> State<T> {
             lowest_train_loss: f64::INFINITY,
             best: None,
             reference: (0, f64::INFINITY),
+            learning_rate: None,
+            kernel_watch: Vec::new(),
         }
     }
 
@@ -58,6 +64,7 @@ impl<T: Scalar> State<T> {
             best: self.best.as_ref().map(best),
             // JSON has no infinity.
             reference: Some((self.reference.0, Some(self.reference.1).filter(|loss| loss.is_finite()))),
+            kernel_watch: self.kernel_watch.clone(),
             finished: Vec::new(),
         }
     }
@@ -84,6 +91,8 @@ impl<T: Scalar> State<T> {
             lowest_train_loss: checkpoint.lowest_train_loss,
             best: checkpoint.best.map(best),
             reference,
+            learning_rate: None,
+            kernel_watch: checkpoint.kernel_watch,
         })
     }
 
@@ -103,6 +112,7 @@ impl<T: Scalar> State<T> {
     pub(super) fn check(&mut self, info: &StepInfo, model: &Model<T>) -> Result<()> {
         // Rejected at the highest damping, or (adaptive damping, no gain ratio) with a gain below rounding.
         let futile = !info.accepted || (info.loss_after.is_some() && info.gain_ratio.is_none());
+        self.learning_rate = Some(info.learning_rate);
         self.futile = if futile { self.futile + 1 } else { 0 };
         if info.loss.is_finite() { Ok(()) } else { Err(self.non_finite(culprit(model))) }
     }

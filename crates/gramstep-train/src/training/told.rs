@@ -9,8 +9,8 @@ use gramstep::optim::StepInfo;
 use super::checkpoint::{Checkpoint, Checkpoints, Keeper};
 use super::workers::Tell;
 use crate::error::Result;
-use crate::outcome::Fit;
 use crate::outcome::event::{EpochEvent, Event, Observer, Start, StepEvent};
+use crate::outcome::{Fit, KernelWatch};
 use crate::settings::Settings;
 
 /// Something that a training tells.
@@ -19,6 +19,7 @@ pub(super) enum Told<T> {
     Start(Box<Begin>),
     Step(Box<OneStep>),
     Epoch(Box<EpochEvent>),
+    Kernel(Box<KernelWatch>),
     Checkpoint(Box<Checkpoint>),
     End(Box<Result<(Fit, Model<T>)>>),
 }
@@ -70,6 +71,7 @@ impl<T> Observer for Relay<'_, T> {
                 Told::Step(Box::new(OneStep { member, epoch, step, seconds, info: *info }))
             }
             Event::Epoch(epoch) => Told::Epoch(Box::new(epoch.clone())),
+            Event::Kernel(watch) => Told::Kernel(Box::new(watch.clone())),
             // No training tells of these.
             Event::Folder(_) | Event::Counted { .. } | Event::Certified(_) | Event::Finish(_) => return Ok(()),
         };

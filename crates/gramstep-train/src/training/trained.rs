@@ -126,6 +126,7 @@ fn total(fits: &[Finished], failure: Option<Error>, missing: Option<StopReason>,
             None => missing.or(deciding.map(|fit| fit.stop_reason)).unwrap_or(StopReason::Interrupted),
         },
         best_epoch: fits.iter().find_map(|fit| fit.best_epoch),
+        kernel_watch: fits.first().map(|fit| fit.kernel_watch.clone()).unwrap_or_default(),
         lowest_train_loss: fits.iter().map(|fit| fit.lowest_train_loss).fold(f64::INFINITY, f64::min),
         failure,
     }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use gramstep::attack::ParameterBall;
 use gramstep::loss::Loss;
-use gramstep::optim::{Batch, Optimizer};
+use gramstep::optim::{Batch, Factors, Optimizer};
 use gramstep::{Model, Scalar};
 
 use crate::data::{Augmentation, Dataset, Geometry, Targets};
@@ -23,6 +23,7 @@ use crate::training::judge::Judge;
 use crate::training::processes::Processes;
 use crate::training::running::Running;
 use crate::training::state::{State, culprit, fingerprint};
+use crate::training::watching::{Watch, Watching};
 
 /// Steps in a row that gain nothing after which training has converged.
 const MOST_FUTILE: usize = 3;
@@ -57,6 +58,7 @@ pub struct Trainer<'a> {
     exact_train_loss: bool,
     opponent: Option<Opponent>,
     augmentation: Option<(Augmentation, Geometry)>,
+    watch: Option<Watch>,
 }
 
 /// The rows of a training.
@@ -103,6 +105,7 @@ impl<'a> Trainer<'a> {
             exact_train_loss: false,
             opponent: None,
             augmentation: None,
+            watch: None,
         }
     }
 
@@ -139,6 +142,13 @@ impl<'a> Trainer<'a> {
     #[must_use]
     pub fn with_augmentation(mut self, augmentation: Augmentation, geometry: Geometry) -> Self {
         self.augmentation = Some((augmentation, geometry)).filter(|_| !augmentation.is_none());
+        self
+    }
+
+    /// Looks at the kernel of some training rows now and then.
+    #[must_use]
+    pub(crate) fn watching(mut self, watch: Watch) -> Self {
+        self.watch = Some(watch);
         self
     }
 
@@ -199,16 +209,28 @@ impl<'a> Trainer<'a> {
         let mut clock = Clock::after(seconds);
         let start = self.opponent.as_ref().map(|_| ParameterBall::around(model, f64::INFINITY)).transpose()?;
         let mut state = State::before(start);
+        // The network is as it began, also where it goes on.
+        let watching = self.watch.map(|watch| Watching::begin(watch, model, parts.train, &*self.loss));
+        // A network without numbers ends with the first step.
+        let mut watching = unless_diverged(watching.transpose())?.flatten();
         if let Some(checkpoint) = from {
             state = State::resume(checkpoint, state.start, model, optimizer)?;
         }
         let mut failure = None;
+        if !resumed {
+            self.look(&mut watching, model, &mut state, observer, &mut clock)?;
+        }
         let stop_reason = loop {
             if resumed && self.processes.is_stopped()? {
                 // Ended before it went on: with what the checkpoint has.
                 break StopReason::Interrupted;
             }
-            match self.epoch(model, optimizer, parts, &mut state, observer, &mut clock) {
+            let end = self.epoch(model, optimizer, parts, &mut state, observer, &mut clock);
+            let due = watching.as_ref().is_some_and(|watching| watching.is_due(state.epoch));
+            if due && end.is_ok() {
+                self.look(&mut watching, model, &mut state, observer, &mut clock)?;
+            }
+            match end {
                 Ok(None) => {
                     if let Some(keeper) = keeper.as_mut().filter(|keeper| keeper.is_due()) {
                         keeper.keep(state.checkpoint(model, optimizer, clock.elapsed().as_secs_f64()))?;
@@ -217,6 +239,10 @@ impl<'a> Trainer<'a> {
                 Ok(Some(Ending { reason, whole_epoch })) => {
                     if let Some(keeper) = keeper.as_mut().filter(|_| reason.is_early() && whole_epoch) {
                         keeper.keep(state.checkpoint(model, optimizer, clock.elapsed().as_secs_f64()))?;
+                    }
+                    // Beyond the checkpoint: a run that goes on has not ended here.
+                    if !due {
+                        self.look(&mut watching, model, &mut state, observer, &mut clock)?;
                     }
                     break reason;
                 }
@@ -229,6 +255,9 @@ impl<'a> Trainer<'a> {
                 },
             }
         };
+        if let Some(watching) = &watching {
+            observer.note(&watching.cost())?;
+        }
         if let Some(best) = &state.best {
             model.set_theta(&best.theta)?;
         }
@@ -239,8 +268,32 @@ impl<'a> Trainer<'a> {
             stop_reason,
             best_epoch: state.best.map(|best| best.epoch),
             lowest_train_loss: state.lowest_train_loss,
+            kernel_watch: state.kernel_watch,
             failure,
         })
+    }
+
+    /// Looks at the kernel, where it is watched. What it takes counts like judging.
+    fn look<T: Scalar>(
+        &self,
+        watching: &mut Option<Watching<T>>,
+        model: &Model<T>,
+        state: &mut State<T>,
+        observer: &mut dyn Observer,
+        clock: &mut Clock,
+    ) -> Result<()> {
+        let Some(watching) = watching else { return Ok(()) };
+        let looking = Instant::now();
+        let when = (state.epoch, state.step, clock.elapsed().as_secs_f64());
+        let watched = unless_diverged(watching.look(model, &*self.loss, when, state.learning_rate))?;
+        if self.exact_train_loss {
+            clock.leave_out_since(looking);
+        }
+        if let Some(watched) = watched {
+            observer.observe(&Event::Kernel(&watched))?;
+            state.kernel_watch.push(watched);
+        }
+        Ok(())
     }
 
     /// One epoch; returns the reason to end, if there is one.
@@ -269,8 +322,8 @@ impl<'a> Trainer<'a> {
             if let Some(weights) = &data.weights {
                 batch = batch.with_weights(weights);
             }
-            if let Some(factor) = self.factor(state.step, train.rows(), *clock)? {
-                optimizer.set_factor(factor);
+            if let Some(factors) = self.factors(state.step, train.rows(), *clock)? {
+                optimizer.set_factors(factors);
             }
             state.step += 1;
             left -= 1;
@@ -343,14 +396,15 @@ impl<'a> Trainer<'a> {
         Ok(reason.map(|reason| Ending { reason, whole_epoch: left == 0 }))
     }
 
-    /// The factor on the learning rate of the next step, as so many are made; none where it stays as it is.
-    fn factor(&self, steps: usize, rows: usize, clock: Clock) -> Result<Option<f64>> {
+    /// The factors of the next step, as so many are made; none where all stay as they are.
+    fn factors(&self, steps: usize, rows: usize, clock: Clock) -> Result<Option<Factors>> {
         let Some(schedule) = &self.config.schedule else { return Ok(None) };
         let all = self.config.epochs.saturating_mul(batch_count(rows, self.config.batch_size));
         let made = steps as f64 / all as f64;
-        let Some(limit) = self.config.time_limit else { return Ok(Some(schedule.factor(made))) };
+        let at = |progress| schedule.factors(progress, self.config.momentum);
+        let Some(limit) = self.config.time_limit else { return Ok(Some(at(made))) };
         // One clock for all.
-        self.processes.first(|| Ok(Some(schedule.factor(made.max(clock.share(limit))))))
+        Ok(Some(at(self.processes.first(|| Ok(made.max(clock.share(limit))))?)))
     }
 
     fn stop_now(&self, clock: Clock) -> Result<Option<StopReason>> {
@@ -361,6 +415,15 @@ impl<'a> Trainer<'a> {
             let over = self.config.time_limit.is_some_and(|limit| clock.elapsed() >= limit);
             Ok(over.then_some(StopReason::TimeLimit))
         })
+    }
+}
+
+/// None where numbers are not finite: that shows in the next loss.
+fn unless_diverged<V>(result: Result<V>) -> Result<Option<V>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.is_divergence() => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

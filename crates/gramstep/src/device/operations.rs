@@ -8,6 +8,7 @@ use crate::scalar::Scalar;
 
 /// Which derivative of a pointwise function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Order {
     /// φ
     Value,
@@ -15,6 +16,15 @@ pub enum Order {
     First,
     /// φ″
     Second,
+    /// φ‴, of functions that [know it](Pointwise::derivatives)
+    Third,
+    /// φ⁗, of functions that [know it](Pointwise::derivatives)
+    Fourth,
+}
+
+impl Order {
+    /// From φ on.
+    pub(crate) const ALL: [Self; 5] = [Self::Value, Self::First, Self::Second, Self::Third, Self::Fourth];
 }
 
 /// A function applied to every number on its own. Activations implement it; so can a user's function.
@@ -35,7 +45,7 @@ pub enum Order {
 ///             *out = match order {
 ///                 Order::Value => z * z,
 ///                 Order::First => 2.0 * z,
-///                 Order::Second => 2.0,
+///                 _ => 2.0,
 ///             };
 ///         }
 ///     }
@@ -46,8 +56,13 @@ pub enum Order {
 /// # Ok::<(), gramstep::Error>(())
 /// ```
 pub trait Pointwise<T: Scalar>: Send + Sync + std::fmt::Debug {
-    /// out_i = φ(z_i), φ′(z_i) or φ″(z_i).
+    /// out_i = φ(z_i), φ′(z_i), φ″(z_i), and up to as many derivatives as it [knows](Self::derivatives).
     fn evaluate(&self, order: Order, z: &[T], out: &mut [T]);
+
+    /// How many derivatives [`evaluate`](Self::evaluate) knows, 2 to 4. Taylor expansions of order 3 and 4 ask for so many.
+    fn derivatives(&self) -> usize {
+        2
+    }
 
     /// delta_i ← delta_i · φ′(z_i).
     fn backward(&self, z: &[T], delta: &mut [T]) {

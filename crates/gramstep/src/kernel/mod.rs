@@ -12,6 +12,7 @@ mod laplace;
 mod left_out;
 mod linearised;
 mod matrix_free;
+mod monte_carlo;
 mod one_hot;
 mod regression;
 mod regressor;
@@ -19,7 +20,9 @@ mod ridge;
 mod ridge_regression;
 mod row_weights;
 pub(crate) mod scaled;
+mod sharpness;
 mod spectrum;
+mod taylor;
 mod tiles;
 mod which;
 
@@ -35,6 +38,7 @@ pub use laplace::{Coverage, LinearisedLaplace};
 pub use left_out::leave_one_out;
 pub use linearised::{LinearisationError, LinearisedModel};
 pub use matrix_free::solve_matrix_free;
+pub use monte_carlo::{MonteCarlo, MonteCarloKernel};
 pub use one_hot::one_hot;
 pub use regression::KernelRegression;
 pub use regressor::InfiniteRegressor;
@@ -44,6 +48,8 @@ pub use scaled::{
     ScaleObjective, ScaleOptions, ScaledFit, ScaledKernel, ScaledKind, ScaledRegression, ScaledRegressor, fit_rescaled,
     fit_scales,
 };
+pub use sharpness::sharpness;
 pub use spectrum::{Spectrum, alignment};
+pub use taylor::{TaylorFit, TaylorModel};
 pub use tiles::KernelTiles;
 pub use which::{Kernels, Which};

@@ -168,6 +168,7 @@ impl<T: Scalar> Pointwise<T> for Activation {
         // Not a number counts as above, so that it reaches the output and is noticed.
         let step = |z: T, below: T, above: T| if z <= zero { below } else { above };
         match (self, order) {
+            (_, Order::Third | Order::Fourth) => higher(*self, order, z, out),
             (Self::Identity, Value) => out.copy_from_slice(z),
             (Self::Identity, First) => out.fill(one),
             (Self::Identity | Self::Relu | Self::LeakyRelu | Self::Abs, Second) => out.fill(zero),
@@ -208,6 +209,10 @@ impl<T: Scalar> Pointwise<T> for Activation {
             (Self::Sin, Second) | (Self::Cos, First) => map(z, out, |z| -z.sin()),
             (Self::Cos, Second) => map(z, out, |z| -z.cos()),
         }
+    }
+
+    fn derivatives(&self) -> usize {
+        4
     }
 
     fn backward(&self, z: &[T], delta: &mut [T]) {
@@ -251,6 +256,45 @@ fn map<T: Scalar>(z: &[T], out: &mut [T], f: impl Fn(T) -> T) {
     );
 }
 
+/// out = φ‴(z) or φ⁗(z); those almost everywhere, 0 for functions that are polynomials of degree 2 piece by piece.
+fn higher<T: Scalar>(activation: Activation, order: Order, z: &[T], out: &mut [T]) {
+    let number = T::from_f64;
+    let (two, four) = (number(2.0), number(4.0));
+    let third = order == Order::Third;
+    match activation {
+        Activation::Identity | Activation::Relu | Activation::LeakyRelu | Activation::Abs | Activation::SquaredRelu => {
+            out.fill(T::ZERO);
+        }
+        Activation::Gelu if third => map(z, out, |z| e::normal(z).1 * z * (z * z - four)),
+        Activation::Gelu => map(z, out, |z| {
+            let square = z * z;
+            e::normal(z).1 * ((number(7.0) - square) * square - four)
+        }),
+        Activation::Silu if third => map(z, out, |z| number(3.0) * sigmoid_bends(z)[0] + z * sigmoid_bends(z)[1]),
+        Activation::Silu => map(z, out, |z| four * sigmoid_bends(z)[1] + z * sigmoid_bends(z)[2]),
+        // tanh z = 2σ(2z) − 1
+        Activation::Tanh if third => map(z, out, |z| number(16.0) * sigmoid_bends(two * z)[1]),
+        Activation::Tanh => map(z, out, |z| number(32.0) * sigmoid_bends(two * z)[2]),
+        Activation::Sigmoid if third => map(z, out, |z| sigmoid_bends(z)[1]),
+        Activation::Sigmoid => map(z, out, |z| sigmoid_bends(z)[2]),
+        Activation::Softplus if third => map(z, out, |z| sigmoid_bends(z)[0]),
+        Activation::Softplus => map(z, out, |z| sigmoid_bends(z)[1]),
+        Activation::Erf if third => map(z, out, |z| e::erf_slope(z) * (four * z * z - two)),
+        Activation::Erf => map(z, out, |z| e::erf_slope(z) * z * (number(12.0) - number(8.0) * z * z)),
+        Activation::Sin if third => map(z, out, |z| -z.cos()),
+        Activation::Cos if third => map(z, out, Scalar::sin),
+        Activation::Sin => map(z, out, Scalar::sin),
+        Activation::Cos => map(z, out, Scalar::cos),
+    }
+}
+
+/// σ″, σ‴ and σ⁗ at z, from d = σ′ and t = tanh z/2 = 2σ − 1: d′ = −d t, t′ = 2d.
+#[inline(always)]
+fn sigmoid_bends<T: Scalar>(z: T) -> [T; 3] {
+    let (d, t) = (e::sigmoid_slope(z), e::tanh(T::from_f64(0.5) * z));
+    [-d * t, d * (t * t - d - d), d * t * (T::from_f64(8.0) * d - t * t)]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -261,9 +305,11 @@ mod tests {
             for i in -40..=40 {
                 let (z, h) = (f64::from(i) * 0.15 + 0.011, 1e-5);
                 let slope = (activation.value(z + h) - activation.value(z - h)) / (2.0 * h);
-                let bend = (activation.derivative(z + h) - activation.derivative(z - h)) / (2.0 * h);
                 assert!((activation.derivative(z) - slope).abs() < 1e-8, "{activation}′({z})");
-                assert!((activation.second_derivative(z) - bend).abs() < 1e-8, "{activation}″({z})");
+                for pair in Order::ALL.windows(2) {
+                    let slope = (activation.at(pair[0], z + h) - activation.at(pair[0], z - h)) / (2.0 * h);
+                    assert!((activation.at(pair[1], z) - slope).abs() < 1e-8, "{activation}, {:?} at {z}", pair[1]);
+                }
             }
         }
     }

@@ -1,5 +1,5 @@
 //! The one-line text form of an architecture, for command lines: `mlp:256,256:gelu`, `linear`, `cnn:32,64:relu`,
-//! `cnn:16k5s2,32:relu:max:dense=128`, `resnet32`, `resnet20:8`.
+//! `cnn:16k5s2,32:relu:max:dense=128`, `resnet32`, `resnet20:8:group-norm`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -40,15 +40,23 @@ pub enum Architecture {
         max_pools: bool,
         /// Widths of hidden dense layers over all pixels; none for the mean over pixels.
         dense: Vec<usize>,
+        /// Whether groups of channels are normalised behind every convolution.
+        group_norm: bool,
     },
-    /// A residual network with Fixup initialisation ([`Specification::fixup_resnet`]), of depth 6·blocks + 2.
+    /// A residual network, with Fixup initialisation ([`Specification::fixup_resnet`]) unless groups are normalised, of depth 6·blocks + 2.
     ResNet {
         /// Blocks of each of the three stages.
         blocks: usize,
         /// Channels of the first stage.
         channels: usize,
+        /// Whether groups of channels are normalised in place of the Fixup initialisation
+        /// ([`Specification::group_norm_resnet`]).
+        group_norm: bool,
     },
 }
+
+/// The word at the end of a text for normalised groups of channels.
+const GROUP_NORM: &str = ":group-norm";
 
 /// Channels of a residual network's first stage, unless the text says otherwise.
 const RESNET_CHANNELS: usize = 16;
@@ -65,14 +73,22 @@ impl Architecture {
                 let sizes: Vec<_> = [shape.len()].into_iter().chain(hidden.iter().copied()).chain([outputs]).collect();
                 Specification::mlp(&sizes, *activation)
             }
-            Self::Cnn { convolutions, activation, max_pools, dense } => {
+            Self::Cnn { convolutions, activation, max_pools, dense, group_norm } => {
                 let mut specification = Specification::cnn_of(shape, convolutions, *activation, outputs);
                 if !dense.is_empty() {
                     specification = specification.with_dense_head(dense, *activation);
                 }
-                if *max_pools { specification.with_max_pools() } else { specification }
+                if *max_pools {
+                    specification = specification.with_max_pools();
+                }
+                if *group_norm { specification.with_group_norm() } else { specification }
             }
-            Self::ResNet { blocks, channels } => Specification::fixup_resnet(shape, *blocks, *channels, outputs),
+            Self::ResNet { blocks, channels, group_norm: false } => {
+                Specification::fixup_resnet(shape, *blocks, *channels, outputs)
+            }
+            Self::ResNet { blocks, channels, group_norm: true } => {
+                Specification::group_norm_resnet(shape, *blocks, *channels, outputs)
+            }
         }
     }
 }
@@ -82,13 +98,21 @@ impl fmt::Display for Architecture {
         match self {
             Self::Linear => f.write_str("linear"),
             Self::Mlp { hidden, activation } => write!(f, "mlp:{}:{activation}", list(hidden)),
-            Self::Cnn { convolutions, activation, max_pools, dense } => {
+            Self::Cnn { convolutions, activation, max_pools, dense, group_norm } => {
                 let convolutions: Vec<String> = convolutions.iter().map(convolution).collect();
                 write!(f, "cnn:{}:{activation}{}", convolutions.join(","), if *max_pools { ":max" } else { "" })?;
-                if dense.is_empty() { Ok(()) } else { write!(f, ":dense={}", list(dense)) }
+                if !dense.is_empty() {
+                    write!(f, ":dense={}", list(dense))?;
+                }
+                f.write_str(if *group_norm { GROUP_NORM } else { "" })
             }
-            Self::ResNet { blocks, channels: RESNET_CHANNELS } => write!(f, "resnet{}", 6 * blocks + 2),
-            Self::ResNet { blocks, channels } => write!(f, "resnet{}:{channels}", 6 * blocks + 2),
+            Self::ResNet { blocks, channels, group_norm } => {
+                write!(f, "resnet{}", 6 * blocks + 2)?;
+                if *channels != RESNET_CHANNELS {
+                    write!(f, ":{channels}")?;
+                }
+                f.write_str(if *group_norm { GROUP_NORM } else { "" })
+            }
         }
     }
 }
@@ -113,7 +137,11 @@ impl FromStr for Architecture {
             _ => Err(fault(format!("`{number}` is not a {what} between 1 and 1000000"))),
         };
         let counts = |list: &str, what: &str| list.split(',').map(|number| count(number, what)).collect::<Result<_>>();
-        let mut parts = text.split(':');
+        let (body, group_norm) = match text.strip_suffix(GROUP_NORM) {
+            Some(body) if body.starts_with("cnn") || body.starts_with("resnet") => (body, true),
+            _ => (text, false),
+        };
+        let mut parts = body.split(':');
         match (parts.next(), parts.next(), parts.next(), parts.next()) {
             (Some("linear"), None, None, None) => Ok(Self::Linear),
             (Some("mlp"), Some(widths), activation, None) => {
@@ -144,11 +172,12 @@ impl FromStr for Architecture {
                     activation: activation.unwrap_or("relu").parse()?,
                     max_pools,
                     dense: dense.transpose()?.unwrap_or_default(),
+                    group_norm,
                 })
             }
             (Some("resnet"), Some(depth), channels, None) => {
                 let channels = channels.map_or_else(String::new, |channels| format!(":{channels}"));
-                format!("resnet{depth}{channels}").parse()
+                format!("resnet{depth}{channels}{}", if group_norm { GROUP_NORM } else { "" }).parse()
             }
             (Some(name), channels, None, None) if name.starts_with("resnet") => {
                 let depth = count(&name["resnet".len()..], "depth")?;
@@ -157,11 +186,11 @@ impl FromStr for Architecture {
                     return Err(fault(reason));
                 }
                 let channels = channels.map_or(Ok(RESNET_CHANNELS), |number| count(number, "number of channels"))?;
-                Ok(Self::ResNet { blocks: (depth - 2) / 6, channels })
+                Ok(Self::ResNet { blocks: (depth - 2) / 6, channels, group_norm })
             }
             _ => Err(fault(
                 "expected mlp:WIDTH,..:ACTIVATION, linear, cnn:CHANNELS[kSIDE][sSTRIDE],..:ACTIVATION[:max][:dense=WIDTH,..] \
-                 or resnet:DEPTH[:CHANNELS]"
+                 or resnet:DEPTH[:CHANNELS], both with :group-norm if wanted"
                     .to_owned(),
             )),
         }
@@ -213,6 +242,10 @@ mod tests {
             "resnet56",
             "cnn:16k5s2,32,64k1:relu",
             "cnn:8s2:tanh:max",
+            "cnn:8:relu:group-norm",
+            "cnn:8:relu:max:dense=4:group-norm",
+            "resnet20:group-norm",
+            "resnet20:8:group-norm",
         ] {
             assert_eq!(text.parse::<Architecture>().map(|a| a.to_string()), Ok(text.to_owned()));
         }
@@ -235,12 +268,20 @@ mod tests {
                 "resnet:",
                 "resnet:21",
                 "resnet:20:8:2",
+                "mlp:8:relu:group-norm",
+                "cnn:group-norm",
+                "resnet20:group-norm:8",
+                "linear:group-norm",
             ])
         {
             assert!(text.parse::<Architecture>().is_err(), "{text}");
         }
-        for (text, same) in [("resnet:20", "resnet20"), ("resnet:44:8", "resnet44:8"), ("cnn:8k3s1:relu", "cnn:8:relu")]
-        {
+        for (text, same) in [
+            ("resnet:20", "resnet20"),
+            ("resnet:44:8", "resnet44:8"),
+            ("cnn:8k3s1:relu", "cnn:8:relu"),
+            ("resnet:20:group-norm", "resnet20:group-norm"),
+        ] {
             assert_eq!(text.parse::<Architecture>().map(|a| a.to_string()), Ok(same.to_owned()));
         }
     }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::layer::{
-    AveragePool, Combine, Convolution, Dense, Embed, Layer, MaxPool, Placement, ScalarBias, ScalarScale, Stage,
+    AveragePool, ChannelScale, Combine, Convolution, Dense, Embed, GroupNorm, Layer, MaxPool, Placement, ScalarBias,
+    ScalarScale, Stage,
 };
 use super::network::{Compiler, Network};
 use super::parameters::{Distribution, Span, Start};
@@ -146,7 +147,10 @@ impl<T: Scalar> Stacker<'_, T> {
     ) -> Result<Place> {
         for (at, layer) in layers.iter().enumerate() {
             let name = format!("{}{path}.{at}", self.prefix);
-            let next = layers[at + 1..].iter().find(|layer| **layer != LayerSpecification::ScalarBias);
+            let passed = |layer: &LayerSpecification| {
+                matches!(layer, LayerSpecification::ScalarBias | LayerSpecification::GroupNorm { .. })
+            };
+            let next = layers[at + 1..].iter().find(|layer| !passed(layer));
             let start = WeightStart {
                 rectified: matches!(next, Some(LayerSpecification::Activation(next)) if next.is_rectifier()),
                 zero: zero == Some(at),
@@ -156,6 +160,7 @@ impl<T: Scalar> Stacker<'_, T> {
                     self.residual(&format!("{path}.{at}.layers"), &name, layers, *shortcut, place)?
                 }
                 LayerSpecification::JoinSide => self.join_side(&name, place),
+                LayerSpecification::GroupNorm { groups } => self.group_norm(&name, *groups, place)?,
                 single => self.single(&name, single, start, place)?,
             };
         }
@@ -201,10 +206,25 @@ impl<T: Scalar> Stacker<'_, T> {
             }
             LayerSpecification::ScalarBias => (layer(ScalarBias::new(length)), shape),
             LayerSpecification::ScalarScale => (layer(ScalarScale::new(length)), shape),
-            LayerSpecification::Residual { .. } | LayerSpecification::JoinSide => return Ok(Place { slot, shape }),
+            LayerSpecification::Residual { .. }
+            | LayerSpecification::JoinSide
+            | LayerSpecification::GroupNorm { .. } => return Ok(Place { slot, shape }),
         };
         small(name, shape)?;
         Ok(Place { slot: self.compiler.push(name, stage, vec![slot]), shape })
+    }
+
+    /// The normalisation, and the factors and shifts of channels behind it.
+    fn group_norm(&mut self, name: &str, groups: usize, Place { slot, shape }: Place) -> Result<Place> {
+        let (height, width, channels) = pixels(name, shape)?;
+        if groups == 0 || channels % groups != 0 {
+            return Err(fault(name, &format!("{channels} channels cannot be shared out among {groups} groups")));
+        }
+        let normalised = Stage::Nonlinear(Arc::new(GroupNorm::new(height * width, channels, groups)));
+        let slot = self.compiler.push(name, normalised, vec![slot]);
+        let scaled = layer(ChannelScale::new(height * width, channels));
+        let slot = self.compiler.push(&format!("{name}.channels"), scaled, vec![slot]);
+        Ok(Place { slot, shape })
     }
 
     /// x + branch(x), where the shortcut brings x to the shape of the branch's result.

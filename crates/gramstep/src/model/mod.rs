@@ -118,6 +118,22 @@ impl<T: Scalar> Model<T> {
         Model::builder(specification).seed(self.seed).theta(theta).device(self.device().clone()).build()
     }
 
+    /// The same network with initial parameters drawn by another seed; weights of spans stay.
+    ///
+    /// # Errors
+    /// [`Error::Specification`] if the parameters do not fit in memory once more.
+    ///
+    /// ```
+    /// use gramstep::{Activation, Model};
+    /// let model = Model::<f64>::mlp(&[2, 8, 1], Activation::Tanh).seed(1).build()?;
+    /// assert_eq!(model.redrawn(2)?.redrawn(1)?.theta(), model.theta());
+    /// # Ok::<(), gramstep::Error>(())
+    /// ```
+    pub fn redrawn(&self, seed: u64) -> Result<Self> {
+        let theta = Buffer::upload(parameters::initial(&self.spans, seed)?);
+        Ok(Self { theta, seed, ..self.clone() })
+    }
+
     /// The seed of the initial parameters.
     #[must_use]
     pub fn seed(&self) -> u64 {

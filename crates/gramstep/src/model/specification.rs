@@ -146,6 +146,11 @@ pub enum LayerSpecification {
     },
     /// The mean over all pixels: one number a channel.
     GlobalAveragePool,
+    /// (x − m)/s with mean m and deviation s of groups of channels of a sample, then γ_c·x + β_c (wu2018).
+    GroupNorm {
+        /// Groups of neighbouring channels.
+        groups: usize,
+    },
     /// y = x + b, one number b for all (zhang2019fixup).
     ScalarBias,
     /// y = s·x, one number s for all (zhang2019fixup).

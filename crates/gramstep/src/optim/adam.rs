@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::sgd::gradient_features;
 use super::state::{fits, widen};
-use super::{Batch, Optimizer, OptimizerState, Schedule, StepInfo};
+use super::{Batch, Factors, Optimizer, OptimizerState, Schedule, StepInfo};
 use crate::device::{AdamUpdate, Buffer, Operations};
 use crate::error::{Result, check_momentum, check_not_negative, check_positive};
 use crate::model::Model;
@@ -69,7 +69,7 @@ impl Default for AdamConfig {
 pub struct Adam<T> {
     config: AdamConfig,
     /// On η, from outside.
-    factor: f64,
+    factors: Factors,
     step: u64,
     moments: Option<(Buffer<T>, Buffer<T>)>,
 }
@@ -86,7 +86,7 @@ impl<T: Scalar> Adam<T> {
         check_positive("epsilon", config.epsilon)?;
         check_not_negative("weight decay", config.weight_decay)?;
         config.schedule.check()?;
-        Ok(Self { config, factor: 1.0, step: 0, moments: None })
+        Ok(Self { config, factors: Factors::default(), step: 0, moments: None })
     }
 }
 
@@ -95,8 +95,8 @@ impl<T: Scalar> Optimizer<T> for Adam<T> {
         "adam"
     }
 
-    fn set_factor(&mut self, factor: f64) {
-        self.factor = factor;
+    fn set_factors(&mut self, factors: Factors) {
+        self.factors = factors;
     }
 
     fn step(&mut self, model: &mut Model<T>, batch: &Batch<'_, T>) -> Result<StepInfo> {
@@ -105,7 +105,8 @@ impl<T: Scalar> Optimizer<T> for Adam<T> {
         let (features, loss) = gradient_features(model, batch)?;
         let trainable = model.trainable();
         let config = self.config;
-        let learning_rate = config.learning_rate * config.schedule.factor(self.step) * self.factor;
+        let learning_rate = config.learning_rate * config.schedule.factor(self.step) * self.factors.learning_rate;
+        let beta1 = self.factors.momentum(config.beta1);
         let p = model.parameter_count();
         let device = model.device().clone();
         let (first, second) = self.moments.get_or_insert_with(|| (Buffer::zeros(p), Buffer::zeros(p)));
@@ -127,8 +128,8 @@ impl<T: Scalar> Optimizer<T> for Adam<T> {
                     theta: theta.tile_mut(at, 1, length),
                     first: first.tile_mut(at, 1, length),
                     second: second.tile_mut(at, 1, length),
-                    decay: (T::from_f64(config.beta1), T::from_f64(config.beta2)),
-                    correction: (correction(config.beta1), correction(config.beta2)),
+                    decay: (T::from_f64(beta1), T::from_f64(config.beta2)),
+                    correction: (correction(beta1), correction(config.beta2)),
                     learning_rate: T::from_f64(learning_rate),
                     epsilon: T::from_f64(config.epsilon),
                 };

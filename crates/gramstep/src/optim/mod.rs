@@ -18,7 +18,7 @@ pub use batch::Batch;
 pub use damping::{AdaptiveDamping, Damping};
 pub use direction::GramSystem;
 pub use gram_gauss_newton::{GramGaussNewton, GramGaussNewtonConfig, Plan, Rows};
-pub use optimizer::{Optimizer, StepInfo};
+pub use optimizer::{Factors, Optimizer, StepInfo};
 pub use schedule::Schedule;
 pub use sgd::{Sgd, SgdConfig};
 pub use state::OptimizerState;

@@ -63,12 +63,12 @@ pub trait Optimizer<T: Scalar>: Send {
     /// [`Error::Memory`]: crate::Error::Memory
     fn step(&mut self, model: &mut Model<T>, batch: &Batch<'_, T>) -> Result<StepInfo>;
 
-    /// A factor on the learning rate from the next step on, beside that of the optimiser's own schedule: of a schedule over
-    /// something that only the caller knows, such as the time that is left. It is no part of the state. An optimiser without
-    /// learning rate passes over it.
-    fn set_factor(&mut self, _factor: f64) {}
+    /// Factors on the settings from the next step on, beside that of the optimiser's own schedule: of a schedule over something
+    /// that only the caller knows, such as the time that is left. They are no part of the state. An optimiser passes over
+    /// those of settings that it does not have.
+    fn set_factors(&mut self, _factors: Factors) {}
 
-    /// Everything that the next step depends on, apart from the model and the [factor](Self::set_factor).
+    /// Everything that the next step depends on, apart from the model and the [factors](Self::set_factors).
     fn state(&self) -> OptimizerState;
 
     /// Continues from a saved state. Whether it is that of a model of this size shows at the next step.
@@ -76,6 +76,43 @@ pub trait Optimizer<T: Scalar>: Send {
     /// # Errors
     /// [`Error::State`](crate::Error::State) if the state is another optimiser's.
     fn restore(&mut self, state: OptimizerState) -> Result<()>;
+}
+
+/// Factors on the settings of an optimiser, 1 unless said otherwise.
+///
+/// ```
+/// use gramstep::optim::Factors;
+/// let late = Factors { learning_rate: 0.1, damping: 0.5, ..Factors::default() };
+/// // A momentum of 0.9 forgets a tenth at every step.
+/// assert_eq!((late.momentum(0.9), Factors { forgetting: 0.5, ..late }.momentum(0.9)), (0.9, 0.95));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[allow(clippy::exhaustive_structs)]
+pub struct Factors {
+    /// On η.
+    pub learning_rate: f64,
+    /// On λ where it stays as it is; one that adapts knows better.
+    pub damping: f64,
+    /// On 1 − μ, at most 1/(1 − μ).
+    pub forgetting: f64,
+}
+
+impl Default for Factors {
+    fn default() -> Self {
+        Self { learning_rate: 1.0, damping: 1.0, forgetting: 1.0 }
+    }
+}
+
+impl Factors {
+    /// The momentum in place of μ; none stays none.
+    #[must_use]
+    pub fn momentum(self, momentum: f64) -> f64 {
+        if self.forgetting == 1.0 || momentum == 0.0 {
+            momentum
+        } else {
+            (1.0 - (1.0 - momentum) * self.forgetting).max(0.0)
+        }
+    }
 }
 
 /// What a step did.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::seed::by_sample;
 use super::state::{fits, widen};
-use super::{Batch, Optimizer, OptimizerState, Schedule, StepInfo};
+use super::{Batch, Factors, Optimizer, OptimizerState, Schedule, StepInfo};
 use crate::communicator::agree;
 use crate::device::{Buffer, Operations};
 use crate::error::{Result, check_momentum, check_not_negative, check_positive};
@@ -62,7 +62,7 @@ impl Default for SgdConfig {
 pub struct Sgd<T> {
     config: SgdConfig,
     /// On η, from outside.
-    factor: f64,
+    factors: Factors,
     step: u64,
     /// μ·v of the step before: scaled when it was used last, so that a step passes over it once.
     velocity: Option<Buffer<T>>,
@@ -78,7 +78,7 @@ impl<T: Scalar> Sgd<T> {
         check_momentum("momentum", config.momentum)?;
         check_not_negative("weight decay", config.weight_decay)?;
         config.schedule.check()?;
-        Ok(Self { config, factor: 1.0, step: 0, velocity: None })
+        Ok(Self { config, factors: Factors::default(), step: 0, velocity: None })
     }
 }
 
@@ -107,8 +107,8 @@ impl<T: Scalar> Optimizer<T> for Sgd<T> {
         "sgd"
     }
 
-    fn set_factor(&mut self, factor: f64) {
-        self.factor = factor;
+    fn set_factors(&mut self, factors: Factors) {
+        self.factors = factors;
     }
 
     fn step(&mut self, model: &mut Model<T>, batch: &Batch<'_, T>) -> Result<StepInfo> {
@@ -116,8 +116,9 @@ impl<T: Scalar> Optimizer<T> for Sgd<T> {
         let (features, loss) = gradient_features(model, batch)?;
         let trainable = model.trainable();
         let config = self.config;
-        let learning_rate = config.learning_rate * config.schedule.factor(self.step) * self.factor;
-        let (eta, mu) = (T::from_f64(learning_rate), T::from_f64(config.momentum));
+        let learning_rate = config.learning_rate * config.schedule.factor(self.step) * self.factors.learning_rate;
+        let mu = T::from_f64(self.factors.momentum(config.momentum));
+        let eta = T::from_f64(learning_rate);
         let p = model.parameter_count();
         let device = model.device().clone();
         let plain = !config.nesterov && config.weight_decay == 0.0;

@@ -251,7 +251,7 @@ impl<T: Scalar> Model<T> {
     }
 
     /// The written-out gradients of a node, span by span.
-    fn explicit_parts(&self, node: &Node<T>, gradients: Buffer<T>) -> Vec<Part<T>> {
+    pub(crate) fn explicit_parts(&self, node: &Node<T>, gradients: Buffer<T>) -> Vec<Part<T>> {
         let spans = &self.spans()[node.spans.clone()];
         let width = node.theta.len();
         let part = |offset: usize, weight: f64, length: usize, gradients: Buffer<T>| {

@@ -113,7 +113,28 @@ fn image_cases() -> Vec<Case> {
         ),
         case(
             "one convolution window",
-            layers(image(3, 3, 1, 0), vec![conv(convolution(4, 3).with_padding(0)), tanh, dense(10)]),
+            layers(image(3, 3, 1, 0), vec![conv(convolution(4, 3).with_padding(0)), tanh.clone(), dense(10)]),
+        ),
+        case(
+            "cnn with group norm",
+            Specification::cnn(image(6, 5, 2, 0), &[8, 4], Activation::Tanh, 2).with_group_norm(),
+        ),
+        case("resnet with group norm", smooth(Specification::group_norm_resnet(image(7, 6, 1, 0), 1, 2, 2))),
+        case(
+            "group norm of several groups and of the input",
+            layers(
+                image(3, 4, 6, 0),
+                vec![
+                    LayerSpecification::GroupNorm { groups: 3 },
+                    conv(convolution(4, 3)),
+                    LayerSpecification::GroupNorm { groups: 2 },
+                    tanh.clone(),
+                    LayerSpecification::GroupNorm { groups: 4 },
+                    dense(3),
+                ],
+            )
+            .with_span_weight("layers.2.channels.scale", 0.0)
+            .with_span_weight("layers.4.channels.shift", 2.0),
         ),
         case("fixup resnet", smooth(Specification::fixup_resnet(image(8, 8, 1, 0), 1, 2, 1))),
         case("fixup resnet, odd size, side values", smooth(Specification::fixup_resnet(image(7, 9, 3, 2), 1, 2, 3))),

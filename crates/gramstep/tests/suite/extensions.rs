@@ -16,12 +16,17 @@ use super::cases::{assert_close, dot, matrix, normal};
 struct Cubic;
 
 impl Pointwise<f64> for Cubic {
+    fn derivatives(&self) -> usize {
+        4
+    }
     fn evaluate(&self, order: Order, z: &[f64], out: &mut [f64]) {
         for (out, z) in out.iter_mut().zip(z) {
             *out = match order {
                 Order::Value => z + 0.1 * z.powi(3),
                 Order::First => 1.0 + 0.3 * z * z,
                 Order::Second => 0.6 * z,
+                Order::Third => 0.6,
+                _ => 0.0,
             };
         }
     }
@@ -64,7 +69,7 @@ impl Layer<f64> for Reverse {
 
 /// x·‖x‖²/10: every output depends on all inputs of its sample.
 #[derive(Debug)]
-struct Swell(usize);
+pub(crate) struct Swell(pub(crate) usize);
 
 impl Nonlinear<f64> for Swell {
     fn output_len(&self) -> usize {

@@ -2,7 +2,7 @@
 
 use gramstep::loss::{CrossEntropyLoss, Curvature, HuberLoss, LogisticLoss, Loss, SquaredLoss};
 use gramstep::optim::{
-    Adam, AdamConfig, AdaptiveDamping, Batch, Damping, GramGaussNewton, GramGaussNewtonConfig, Optimizer, Sgd,
+    Adam, AdamConfig, AdaptiveDamping, Batch, Damping, Factors, GramGaussNewton, GramGaussNewtonConfig, Optimizer, Sgd,
     SgdConfig,
 };
 use gramstep::solve::Solver;
@@ -497,4 +497,46 @@ fn a_dense_solve_beyond_the_memory_budget_says_so_before_it_starts() {
     config.solver = Some(Solver::Dual);
     let error = GramGaussNewton::new(config).unwrap().step(&mut model, &Batch::new(&x, &y)).unwrap_err();
     assert_eq!(error, Error::Memory { what: "the matrix of a dense solve", needed: 40 * 40 * 16, budget: 1000 });
+}
+
+#[test]
+fn factors_make_an_optimiser_that_of_the_settings_that_they_lead_to() {
+    let (x, y) = (matrix::<f64>(1, 6, 3), matrix::<f64>(2, 6, 2));
+    let start = Model::<f64>::mlp(&[3, 12, 2], Activation::Tanh).seed(4).build().unwrap();
+    let train = |optimizer: &mut dyn Optimizer<f64>, factors: Option<Factors>| {
+        let mut model = start.clone();
+        for _ in 0..6 {
+            if let Some(factors) = factors {
+                optimizer.set_factors(factors);
+            }
+            optimizer.step(&mut model, &Batch::new(&x, &y)).unwrap();
+        }
+        model.theta()
+    };
+    let gram = |rate, damping, momentum| {
+        let config = GramGaussNewtonConfig::default().with_learning_rate(rate).with_momentum(momentum);
+        GramGaussNewton::new(config.with_damping(Damping::Relative(damping))).unwrap()
+    };
+    let sgd = |rate, momentum| {
+        let mut config = SgdConfig::default();
+        (config.learning_rate, config.momentum) = (rate, momentum);
+        Sgd::new(config).unwrap()
+    };
+    let adam = |rate, beta1| {
+        let mut config = AdamConfig::default();
+        (config.learning_rate, config.beta1) = (rate, beta1);
+        Adam::new(config).unwrap()
+    };
+    let factors = Factors { learning_rate: 0.5, damping: 0.25, forgetting: 0.5 };
+    let pairs: [(&str, Vec<f64>, Vec<f64>); 3] = [
+        ("gram", train(&mut gram(0.4, 0.8, 0.9), Some(factors)), train(&mut gram(0.2, 0.2, 0.95), None)),
+        ("sgd", train(&mut sgd(0.1, 0.8), Some(factors)), train(&mut sgd(0.05, 0.9), None)),
+        ("adam", train(&mut adam(0.02, 0.8), Some(factors)), train(&mut adam(0.01, 0.9), None)),
+    ];
+    for (name, with, plain) in pairs {
+        assert_close(&with, &plain, 1e4, name);
+    }
+    // None of them where there is nothing to move.
+    let still = train(&mut gram(0.4, 0.8, 0.0), Some(Factors { forgetting: 0.1, ..Factors::default() }));
+    assert_eq!(still, train(&mut gram(0.4, 0.8, 0.0), None));
 }

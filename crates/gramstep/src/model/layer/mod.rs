@@ -6,6 +6,7 @@ mod combine;
 mod convolution;
 mod dense;
 mod embed;
+mod group_norm;
 mod nonlinear;
 mod pool;
 mod scalar;
@@ -15,6 +16,7 @@ pub use combine::Combine;
 pub use convolution::Convolution;
 pub use dense::Dense;
 pub use embed::{Embed, Placement};
+pub use group_norm::{ChannelScale, GroupNorm};
 pub use nonlinear::Nonlinear;
 pub use pool::{AveragePool, MaxPool};
 pub use scalar::{ScalarBias, ScalarScale};
@@ -38,7 +40,7 @@ pub enum Stage<T> {
 
 impl<T: Scalar> Stage<T> {
     /// The layer, if it is one.
-    pub(super) fn layer(&self) -> Option<&dyn Layer<T>> {
+    pub(crate) fn layer(&self) -> Option<&dyn Layer<T>> {
         match self {
             Self::Layer(layer) => Some(&**layer),
             Self::Pointwise(_) | Self::Nonlinear(_) => None,

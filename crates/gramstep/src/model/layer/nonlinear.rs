@@ -73,6 +73,12 @@ pub trait Nonlinear<T: Scalar>: Send + Sync + std::fmt::Debug {
         self.output_len()
     }
 
+    /// Whether f is linear piece by piece: then every Taylor coefficient of its input goes through J(x) by itself. Others are
+    /// expanded to first order alone.
+    fn is_piecewise_linear(&self) -> bool {
+        false
+    }
+
     /// out = f(x).
     fn value(&self, operations: &dyn Operations<T>, x: Tile<'_, T>, out: TileMut<'_, T>);
 

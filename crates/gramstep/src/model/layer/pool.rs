@@ -68,6 +68,10 @@ impl<T: Scalar> Nonlinear<T> for MaxPool {
         0
     }
 
+    fn is_piecewise_linear(&self) -> bool {
+        true
+    }
+
     fn value(&self, operations: &dyn Operations<T>, x: Tile<'_, T>, out: TileMut<'_, T>) {
         operations.max_pool(out, &self.window, x, x);
     }

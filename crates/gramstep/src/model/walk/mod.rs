@@ -3,6 +3,7 @@
 //! Whole-batch memory holds only what outlives the walk: outputs, and the A_l and D_l of layers with parameters.
 
 mod input;
+mod jet;
 mod memory;
 mod tangent;
 mod tile;
@@ -10,6 +11,7 @@ mod tile;
 use std::ops::Range;
 use std::sync::Arc;
 
+pub(crate) use self::jet::JetPart;
 pub(crate) use self::memory::{Trace, TracePart};
 
 use self::memory::{Kept, TileWork, join};

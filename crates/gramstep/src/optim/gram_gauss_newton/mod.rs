@@ -14,7 +14,7 @@ pub use rows::Rows;
 use super::direction::Direction;
 use super::state::{fits, widen};
 use super::system::System;
-use super::{Batch, Damping, Optimizer, OptimizerState, StepInfo};
+use super::{Batch, Damping, Factors, Optimizer, OptimizerState, StepInfo};
 use crate::communicator::agree;
 use crate::device::{Buffer, Operations};
 use crate::error::Result;
@@ -54,8 +54,8 @@ use crate::view::Matrix;
 #[derive(Clone, Debug)]
 pub struct GramGaussNewton<T> {
     config: GramGaussNewtonConfig,
-    /// On η, from outside.
-    factor: f64,
+    /// From outside.
+    factors: Factors,
     step: u64,
     /// F of adaptive damping.
     level: f64,
@@ -108,7 +108,21 @@ impl<T: Scalar> GramGaussNewton<T> {
     /// [`Error::Setting`](crate::Error::Setting) if a setting is out of range.
     pub fn new(config: GramGaussNewtonConfig) -> Result<Self> {
         config.check()?;
-        Ok(Self { config, factor: 1.0, step: 0, level: config.damping.first_level(), momentum: None })
+        Ok(Self { config, factors: Factors::default(), step: 0, level: config.damping.first_level(), momentum: None })
+    }
+
+    /// μ of the next step.
+    fn momentum(&self) -> f64 {
+        self.factors.momentum(self.config.momentum)
+    }
+
+    /// The damping of the next step.
+    fn damping(&self) -> Damping {
+        match self.config.damping {
+            Damping::Relative(damping) => Damping::Relative(damping * self.factors.damping),
+            Damping::Absolute(damping) => Damping::Absolute(damping * self.factors.damping),
+            adaptive @ Damping::Adaptive(_) => adaptive,
+        }
     }
 
     /// Changes κ from the next step on.
@@ -165,7 +179,8 @@ impl<T: Scalar> GramGaussNewton<T> {
     /// The system of a batch, and what is known of it beside.
     fn system<'c>(&self, model: &Model<T>, batch: &Batch<'c, T>) -> Result<(System<'c, T>, Before)> {
         let (tangent, linear, before) = self.linearize(model, batch)?;
-        let GramGaussNewtonConfig { damping, ridge, memory_budget, conjugate_gradient, .. } = self.config;
+        let GramGaussNewtonConfig { ridge, memory_budget, conjugate_gradient, .. } = self.config;
+        let damping = self.damping();
         let solver = self.plan(model, tangent.samples()).solver;
         let is_below = |limit, tangent: &JointFeatures<'_, T>| {
             damping.is_below(limit, self.level, ridge, || tangent.mean_diagonal())
@@ -193,7 +208,7 @@ impl<T: Scalar> GramGaussNewton<T> {
                 add(of_theta, model.theta_buffer());
             }
             if let Some(momentum) = &self.momentum {
-                add(of_phi * self.config.momentum, &momentum.phi);
+                add(of_phi * self.momentum(), &momentum.phi);
             }
         }
         Some(anchor)
@@ -207,10 +222,11 @@ impl<T: Scalar> GramGaussNewton<T> {
     /// η of this step: the schedule's, corrected for the start of the momentum, cut to the largest step norm and
     /// the largest change of the outputs.
     fn length(&self, system: &System<'_, T>, direction: &mut Direction<T>, reach: Option<f64>) -> Result<f64> {
-        let mut length = self.config.learning_rate * self.config.schedule.factor(self.step) * self.factor;
+        let mut length =
+            self.config.learning_rate * self.config.schedule.factor(self.step) * self.factors.learning_rate;
         if self.config.momentum > 0.0 {
             let updates = self.momentum.as_ref().map_or(0, |momentum| momentum.updates);
-            let power = self.config.momentum.powf(2.0 * (updates as f64 + 1.0));
+            let power = self.momentum().powf(2.0 * (updates as f64 + 1.0));
             length /= (1.0 - power).sqrt();
         }
         if let Some(cap) = self.config.max_step_norm {
@@ -256,8 +272,8 @@ impl<T: Scalar> Optimizer<T> for GramGaussNewton<T> {
         "gram-gauss-newton"
     }
 
-    fn set_factor(&mut self, factor: f64) {
-        self.factor = factor;
+    fn set_factors(&mut self, factors: Factors) {
+        self.factors = factors;
     }
 
     fn step(&mut self, model: &mut Model<T>, batch: &Batch<'_, T>) -> Result<StepInfo> {

@@ -42,7 +42,7 @@ impl<T: Scalar> GramGaussNewton<T> {
         system: &System<'_, T>,
         before: &Before,
     ) -> Result<StepInfo> {
-        let damping = self.config.damping.value(self.level, system.mean_diagonal());
+        let damping = self.damping().value(self.level, system.mean_diagonal());
         let mut direction = self.direction(model, system, damping)?;
         let length = self.length(system, &mut direction, before.reach)?;
         if self.config.momentum > 0.0 {
