@@ -3,9 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use gramstep::device::{Order, Pointwise};
-use gramstep::kernel::{
-    ConvolutionVariances, DenseVariances, Function, InfiniteKernel, InfiniteLayer, Padding, Which,
-};
+use gramstep::kernel::{ConvolutionVariances, DenseVariances, Function, InfiniteKernel, InfiniteLayer, Padding, Which};
 use gramstep::model::Shape;
 use gramstep::{Device, Matrix};
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -78,7 +76,9 @@ fn function(item: &Bound<'_, PyTuple>, raised: &Raised) -> PyResult<Function> {
         "gaussian" => Function::Gaussian { scale: number(2)?, sharpness: number(3)? },
         "monomial" => Function::monomial(degree()?),
         "hermite" => Function::hermite(degree()?),
-        "polynomial" => Function::Polynomial(item.get_item(2)?.try_iter()?.map(|c| c?.extract()).collect::<PyResult<_>>()?),
+        "polynomial" => {
+            Function::Polynomial(item.get_item(2)?.try_iter()?.map(|c| c?.extract()).collect::<PyResult<_>>()?)
+        }
         "own" => Function::Custom(Arc::new(Own {
             value: item.get_item(2)?.unbind(),
             derivative: item.get_item(3)?.unbind(),
@@ -107,7 +107,8 @@ impl Own {
             let values = function.bind(py).call1((array_of(py, z.to_vec(), &[z.len()])?,))?;
             let values = Input::<f64>::finite(&values, what)?;
             if values.shape() != [z.len()] {
-                let text = format!("{what} have shape {:?}: expected one for each number, {:?}", values.shape(), [z.len()]);
+                let text =
+                    format!("{what} have shape {:?}: expected one for each number, {:?}", values.shape(), [z.len()]);
                 return Err(PyValueError::new_err(text));
             }
             Ok(values.to_vec())

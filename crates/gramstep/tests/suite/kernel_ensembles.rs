@@ -92,7 +92,12 @@ fn wide_networks_that_are_trained_have_mean_and_covariance_of_the_limit() {
     let found: Vec<f64> = (0..2).map(|a| outputs.iter().map(|f| f[a]).sum::<f64>() / count).collect();
     for a in 0..2 {
         let error = (covariance[(a, a)] / count).sqrt();
-        assert!((found[a] - mean[(a, 0)]).abs() <= 3.5 * error, "mean {a}: {} for {} ± {error}", found[a], mean[(a, 0)]);
+        assert!(
+            (found[a] - mean[(a, 0)]).abs() <= 3.5 * error,
+            "mean {a}: {} for {} ± {error}",
+            found[a],
+            mean[(a, 0)]
+        );
         for b in 0..=a {
             let products = outputs.iter().map(|f| (f[a] - found[a]) * (f[b] - found[b]));
             let got = products.sum::<f64>() / (count - 1.0);
