@@ -54,7 +54,7 @@ pub(in super::super) struct Wave {
 impl Wave {
     /// (e₋, cos 2c·e₊).
     #[inline(always)]
-    fn parts<T: Scalar>(&self, ri: T, rj: T, u: T, v: T) -> (T, T) {
+    fn parts<T: Scalar>(self, ri: T, rj: T, u: T, v: T) -> (T, T) {
         let difference = ri - rj;
         let (twist, norm) = (T::from_f64(0.5) * difference * difference, ri * rj);
         let wave = |side: T| exp_nonpositive(-norm.mul_add(side, twist));

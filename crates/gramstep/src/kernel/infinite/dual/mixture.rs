@@ -36,7 +36,9 @@ impl Mixture {
             *weight = step * d * kolmogorov(d);
         }
         let total: f64 = weights.iter().sum();
-        weights.iter_mut().for_each(|weight| *weight /= total);
+        for weight in &mut weights {
+            *weight /= total;
+        }
         Self { rates, weights }
     }
 }

@@ -133,7 +133,9 @@ impl<T: Scalar> ImagePoints<T> {
             variances.iter_mut().zip(cell).for_each(|(sum, value)| *sum += value);
         }
         let pixels = program.stages[program.stages.len() - 1].end.pixels() as f64;
-        variances.iter_mut().for_each(|sum| *sum /= pixels);
+        for sum in &mut variances {
+            *sum /= pixels;
+        }
         Ok(Found { starts, variances })
     }
 
