@@ -6,7 +6,7 @@ sqrt(bias_variance) b`` with W, b ~ N(0, 1); a convolution the same for every wi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Union
 
@@ -33,18 +33,28 @@ __all__ = [
 class Dense:
     """A dense layer; of an image that has not become a vector yet, over all of its pixels.
 
+    Parameters
+    ----------
+    weight_variance, bias_variance : float
+    weight_tangent, bias_tangent : float, optional
+        What training weights and biases adds to the tangent kernel: Θ ← weight_variance·Θ + weight_tangent·K +
+        bias_tangent. As large as the variances unless given; 0 freezes them. In the standard parameterisation, where
+        weights with the variance weight_variance / fan-in are trained as they are, they are fan-in and 1.
+
     Examples
     --------
     >>> from gramstep.infinite import Dense
     >>> Dense(bias_variance=0.1)
-    Dense(weight_variance=2.0, bias_variance=0.1)
+    Dense(weight_variance=2.0, bias_variance=0.1, weight_tangent=None, bias_tangent=None)
     """
 
     weight_variance: float = 2.0
     bias_variance: float = 0.0
+    weight_tangent: float | None = None
+    bias_tangent: float | None = None
 
     def _words(self) -> tuple[Any, ...]:
-        return ("dense", self.weight_variance, self.bias_variance)
+        return ("dense", _variances(self))
 
 
 @dataclass(frozen=True)
@@ -60,6 +70,8 @@ class Conv:
         Zeros as XLA puts them, so that size / stride pixels come out, rounded up; none; the image itself, as on a torus;
         or so many zeros on every side, as finite networks have them.
     weight_variance, bias_variance : float
+    weight_tangent, bias_tangent : float, optional
+        As of :class:`Dense`, K the mean over a window.
 
     Examples
     --------
@@ -73,22 +85,117 @@ class Conv:
     padding: Literal["same", "valid", "circular"] | int = "same"
     weight_variance: float = 2.0
     bias_variance: float = 0.0
+    weight_tangent: float | None = None
+    bias_tangent: float | None = None
 
     def _words(self) -> tuple[Any, ...]:
-        return ("convolution", self.kernel, self.stride, self.padding, self.weight_variance, self.bias_variance)
+        return ("convolution", self.kernel, self.stride, self.padding, _variances(self))
 
 
-@dataclass(frozen=True)
+def _variances(layer: Dense | Conv) -> tuple[float, float, float, float]:
+    weight, bias = layer.weight_variance, layer.bias_variance
+    weight_tangent = weight if layer.weight_tangent is None else layer.weight_tangent
+    return weight, bias, weight_tangent, bias if layer.bias_tangent is None else layer.bias_tangent
+
+
+# What can follow a name, and what it is unless given.
+_PARAMETERS: dict[str, dict[str, Any]] = {
+    "sign": {},
+    "rectifier": {"below": 0.0, "above": 1.0},
+    "erf": {"scale": 1.0, "rate": 1.0, "shift": 0.0},
+    "sigmoid-like": {},
+    "sin": {"scale": 1.0, "rate": 1.0, "phase": 0.0},
+    "cos": {"scale": 1.0, "rate": 1.0, "phase": 0.0},
+    "rbf": {"gamma": 1.0},
+    "exp": {"scale": 1.0, "rate": 1.0},
+    "gaussian": {"scale": 1.0, "sharpness": 1.0},
+    "monomial": {"degree": 2},
+    "hermite": {"degree": 2},
+    "polynomial": {"coefficients": (0.0, 1.0)},
+}
+
+Function = Callable[[NDArray[Any]], ArrayLike]
+
+
 class Activation:
-    """A function of every number: relu, leaky-relu, abs, squared-relu, erf, gelu, sin, cos; on vectors any other too.
+    """A function of every number, by name or a user's own.
 
     It needs a dense layer or a convolution before it, with nothing but sums, pools and normalisation between.
+
+    Parameters
+    ----------
+    function : str or callable
+        Of finite networks: identity, relu, leaky-relu, abs, squared-relu, gelu, silu, tanh, sigmoid, softplus, erf, sin, cos
+        (silu and softplus on vectors alone). With parameters::
+
+            sign                                  -1 or 1; nothing before it is trained
+            rectifier      below=0, above=1       below min(x, 0) + above max(x, 0)
+            erf            scale, rate, shift     scale erf(rate x) + shift
+            sigmoid-like                          erf(x / 2.402) / 2 + 1 / 2
+            sin, cos       scale, rate, phase     scale sin(rate x + phase)
+            rbf            gamma=1                sqrt(2) sin(sqrt(2 gamma) x + pi / 4), K = exp(-gamma E(x - y)^2)
+            exp            scale, rate            scale exp(rate x)
+            gaussian       scale, sharpness       scale exp(-sharpness x^2)
+            monomial       degree=2               x^degree
+            hermite        degree=2               He_degree(x) / sqrt(degree!)
+            polynomial     coefficients           c[0] + c[1] x + c[2] x^2 + ...
+
+        Or a smooth function of an array, elementwise; for networks on vectors.
+    derivative : callable, optional
+        The derivative of a function of one's own, which it needs.
+    **parameters
+        Those of the function.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gramstep import InfiniteNetwork
+    >>> from gramstep.infinite import Activation, Dense
+    >>> def kernel(activation):
+    ...     network = InfiniteNetwork([Dense(), activation, Dense()])
+    ...     return network.ntk(np.eye(3))
+    >>> Activation("gaussian", sharpness=0.5)
+    Activation('gaussian', sharpness=0.5)
+    >>> own = Activation(np.arctan, derivative=lambda x: 1 / (1 + x**2))
+    >>> kernel(own).shape
+    (3, 3)
     """
 
-    name: str
+    def __init__(self, function: str | Function, derivative: Function | None = None, **parameters: Any) -> None:
+        self.function, self.derivative, self.parameters = function, derivative, parameters
+        if isinstance(function, str):
+            if derivative is not None:
+                raise TypeError(f"derivative belongs to a function of your own; {function!r} has one")
+            known = _PARAMETERS.get(function, {})
+            for name in parameters:
+                if name not in known:
+                    has = ", ".join(known) or "no parameters"
+                    raise TypeError(f"activation {function!r} has no parameter {name!r}: it has {has}")
+        elif not callable(function):
+            raise TypeError(f"activation {function!r}: expected a name or a function of an array")
+        elif derivative is None:
+            raise TypeError("a function of your own needs derivative=, its derivative as a function of an array")
+        elif parameters:
+            raise TypeError(f"a function of your own has no parameters, got {', '.join(parameters)}")
+
+    def __repr__(self) -> str:
+        derivative = {} if self.derivative is None else {"derivative": self.derivative}
+        rest = "".join(f", {name}={value!r}" for name, value in {**derivative, **self.parameters}.items())
+        return f"Activation({self.function!r}{rest})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Activation) and self.__dict__ == other.__dict__
+
+    def __hash__(self) -> int:
+        return hash((self.function, self.derivative, repr(self.parameters)))
 
     def _words(self) -> tuple[Any, ...]:
-        return ("activation", self.name)
+        if not isinstance(self.function, str):
+            return ("function", "own", self.function, self.derivative)
+        known = _PARAMETERS.get(self.function)
+        if known is None or (not self.parameters and self.function in ("erf", "sin", "cos")):
+            return ("activation", self.function)
+        return ("function", self.function, *{**known, **self.parameters}.values())
 
 
 @dataclass(frozen=True)

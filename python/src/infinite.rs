@@ -1,31 +1,36 @@
 //! Kernels of infinitely wide networks that are put together layer by layer.
 
-use gramstep::kernel::{ConvolutionVariances, DenseVariances, InfiniteKernel, InfiniteLayer, Padding, Which};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use gramstep::device::{Order, Pointwise};
+use gramstep::kernel::{ConvolutionVariances, DenseVariances, Function, InfiniteKernel, InfiniteLayer, Padding, Which};
 use gramstep::model::Shape;
 use gramstep::{Device, Matrix};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
-use crate::array::{Input, Number, array2, is_single};
+use crate::array::{Input, Number, array_of, array2, is_single};
 use crate::error::core;
 use crate::model::activation;
 use crate::worker;
 
+/// The first exception that a user's own function raised.
+type Raised = Arc<Mutex<Option<PyErr>>>;
+
 /// Layers as tuples, each with its name first.
-fn layers(items: &Bound<'_, PyAny>) -> PyResult<Vec<InfiniteLayer>> {
-    items.try_iter()?.map(|item| layer(item?.cast::<PyTuple>()?)).collect()
+fn layers(items: &Bound<'_, PyAny>, raised: &Raised) -> PyResult<Vec<InfiniteLayer>> {
+    items.try_iter()?.map(|item| layer(item?.cast::<PyTuple>()?, raised)).collect()
 }
 
-fn layer(item: &Bound<'_, PyTuple>) -> PyResult<InfiniteLayer> {
+fn layer(item: &Bound<'_, PyTuple>, raised: &Raised) -> PyResult<InfiniteLayer> {
     let name: String = item.get_item(0)?.extract()?;
     let number = |at: usize| -> PyResult<f64> { item.get_item(at)?.extract() };
     let count = |at: usize| -> PyResult<usize> { item.get_item(at)?.extract() };
     Ok(match name.as_str() {
-        "dense" => InfiniteLayer::Dense(DenseVariances::new(number(1)?, number(2)?)),
+        "dense" => InfiniteLayer::Dense(variances(&item.get_item(1)?)?),
         "convolution" => {
-            let variances = DenseVariances::new(number(4)?, number(5)?);
-            let layer = ConvolutionVariances::new(count(1)?, variances).with_stride(count(2)?);
+            let layer = ConvolutionVariances::new(count(1)?, variances(&item.get_item(4)?)?).with_stride(count(2)?);
             InfiniteLayer::Convolution(layer.with_padding(padding(&item.get_item(3)?)?))
         }
         "average-pool" => InfiniteLayer::AveragePool { window: count(1)? },
@@ -34,11 +39,93 @@ fn layer(item: &Bound<'_, PyTuple>) -> PyResult<InfiniteLayer> {
         "flatten" => InfiniteLayer::Flatten,
         "layer-norm" => InfiniteLayer::LayerNorm { epsilon: number(1)? },
         "activation" => InfiniteLayer::Activation(activation(&item.get_item(1)?.extract::<String>()?)?),
+        "function" => InfiniteLayer::Function(function(item, raised)?),
         "residual" => {
-            InfiniteLayer::Residual { layers: layers(&item.get_item(1)?)?, shortcut: layers(&item.get_item(2)?)? }
+            let part = |at: usize| layers(&item.get_item(at)?, raised);
+            InfiniteLayer::Residual { layers: part(1)?, shortcut: part(2)? }
         }
         other => return Err(PyTypeError::new_err(format!("no layer {other}"))),
     })
+}
+
+/// Variances and tangents of a layer.
+fn variances(item: &Bound<'_, PyAny>) -> PyResult<DenseVariances> {
+    let (weight, bias, weight_tangent, bias_tangent) = item.extract()?;
+    let mut variances = DenseVariances::new(weight, bias);
+    (variances.weight_tangent, variances.bias_tangent) = (weight_tangent, bias_tangent);
+    Ok(variances)
+}
+
+/// A function by its name and parameters, from the second place on.
+fn function(item: &Bound<'_, PyTuple>, raised: &Raised) -> PyResult<Function> {
+    let name: String = item.get_item(1)?.extract()?;
+    let number = |at: usize| -> PyResult<f64> { item.get_item(at)?.extract() };
+    let degree = || -> PyResult<usize> { item.get_item(2)?.extract() };
+    let sine = |turn: f64| -> PyResult<Function> {
+        Ok(Function::Sine { scale: number(2)?, rate: number(3)?, phase: number(4)? + turn })
+    };
+    Ok(match name.as_str() {
+        "sign" => Function::Sign,
+        "rectifier" => Function::Rectifier { below: number(2)?, above: number(3)? },
+        "erf" => Function::Erf { scale: number(2)?, rate: number(3)?, shift: number(4)? },
+        "sigmoid-like" => Function::sigmoid_like(),
+        "sin" => sine(0.0)?,
+        "cos" => sine(std::f64::consts::FRAC_PI_2)?,
+        "rbf" => Function::rbf(number(2)?),
+        "exp" => Function::Exponential { scale: number(2)?, rate: number(3)? },
+        "gaussian" => Function::Gaussian { scale: number(2)?, sharpness: number(3)? },
+        "monomial" => Function::monomial(degree()?),
+        "hermite" => Function::hermite(degree()?),
+        "polynomial" => {
+            Function::Polynomial(item.get_item(2)?.try_iter()?.map(|c| c?.extract()).collect::<PyResult<_>>()?)
+        }
+        "own" => Function::Custom(Arc::new(Own {
+            value: item.get_item(2)?.unbind(),
+            derivative: item.get_item(3)?.unbind(),
+            raised: Arc::clone(raised),
+        })),
+        other => return Err(PyTypeError::new_err(format!("no function {other}"))),
+    })
+}
+
+/// A user's own function. What it raises is kept, and its values are then no numbers, which is noticed.
+#[derive(Debug)]
+struct Own {
+    value: Py<PyAny>,
+    derivative: Py<PyAny>,
+    raised: Raised,
+}
+
+impl Own {
+    fn call(&self, order: Order, z: &[f64]) -> PyResult<Vec<f64>> {
+        let (function, what) = match order {
+            Order::Value => (&self.value, "the activation's values"),
+            Order::First => (&self.derivative, "the activation's derivatives"),
+            Order::Second => return Err(PyValueError::new_err("the activation has no second derivative")),
+        };
+        Python::attach(|py| {
+            let values = function.bind(py).call1((array_of(py, z.to_vec(), &[z.len()])?,))?;
+            let values = Input::<f64>::finite(&values, what)?;
+            if values.shape() != [z.len()] {
+                let text =
+                    format!("{what} have shape {:?}: expected one for each number, {:?}", values.shape(), [z.len()]);
+                return Err(PyValueError::new_err(text));
+            }
+            Ok(values.to_vec())
+        })
+    }
+}
+
+impl Pointwise<f64> for Own {
+    fn evaluate(&self, order: Order, z: &[f64], out: &mut [f64]) {
+        match self.call(order, z) {
+            Ok(values) => out.copy_from_slice(&values),
+            Err(error) => {
+                out.fill(f64::NAN);
+                self.raised.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+            }
+        }
+    }
 }
 
 fn padding(value: &Bound<'_, PyAny>) -> PyResult<Padding> {
@@ -69,7 +156,8 @@ pub(crate) fn network_kernel(
     size: Option<(usize, usize, usize)>,
     threads: usize,
 ) -> PyResult<Py<PyAny>> {
-    let layers = self::layers(layers)?;
+    let raised = Raised::default();
+    let layers = self::layers(layers, &raised)?;
     let kernel = match size {
         Some((height, width, channels)) => {
             InfiniteKernel::for_inputs(layers, Shape::Image { height, width, channels, side: 0 })
@@ -77,11 +165,13 @@ pub(crate) fn network_kernel(
         None => InfiniteKernel::from_layers(layers),
     };
     let (kernel, which) = (kernel.map_err(core)?, if which == "nngp" { Which::Nngp } else { Which::Ntk });
-    if is_single(X) && X2.is_none_or(is_single) {
+    let result = if is_single(X) && X2.is_none_or(is_single) {
         compute::<f32>(py, &kernel, which, (X, X2), threads)
     } else {
         compute::<f64>(py, &kernel, which, (X, X2), threads)
-    }
+    };
+    let raised = raised.lock().unwrap_or_else(PoisonError::into_inner).take();
+    raised.map_or(result, Err)
 }
 
 /// One kernel of a set of points, or between two.

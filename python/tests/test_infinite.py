@@ -80,7 +80,7 @@ def test_wrong_networks_and_inputs_say_what_is_wrong():
         InfiniteNetwork(["relu"])
     for network, X, words in [
         (images(Activation("relu")), IMAGES, "right before it"),
-        (images(Conv(3), Activation("tanh")), IMAGES, "closed form"),
+        (images(Conv(3), Activation("silu")), IMAGES, "closed form"),
         (images(Conv(9, padding="valid")), IMAGES, "larger than the image"),
         (images(Conv(3, padding="mirror")), IMAGES, "padding"),
         (images(Conv(3), Activation("swoosh")), IMAGES, "no such activation"),
@@ -187,3 +187,78 @@ def test_regression_with_several_targets_and_chosen_ridges():
         gramstep.KernelRegression().predict(K)
     with pytest.raises(ValueError, match="shape"):
         gramstep.KernelRegression().fit(K, y[:, :, None])
+
+
+def dense_kernels(activation, inputs, variance=0.8):
+    network = InfiniteNetwork([Dense(variance), activation, Dense(variance), activation, Dense()])
+    return network.ntk(inputs), network.nngp(inputs)
+
+
+@pytest.mark.parametrize(
+    "name, parameters, function, derivative",
+    [
+        ("exp", {"rate": 0.5}, lambda x: np.exp(x / 2), lambda x: np.exp(x / 2) / 2),
+        ("gaussian", {"sharpness": 0.5}, lambda x: np.exp(-(x**2) / 2), lambda x: -x * np.exp(-(x**2) / 2)),
+        ("sin", {"phase": 0.4, "scale": 2.0}, lambda x: 2 * np.sin(x + 0.4), lambda x: 2 * np.cos(x + 0.4)),
+        ("cos", {"rate": 0.7}, lambda x: np.cos(0.7 * x), lambda x: -0.7 * np.sin(0.7 * x)),
+        ("polynomial", {"coefficients": [1.0, 0.5, 0.2]}, lambda x: 1 + x / 2 + x**2 / 5, lambda x: 0.5 + 0.4 * x),
+        ("hermite", {"degree": 1}, lambda x: x, np.ones_like),
+    ],
+)
+def test_functions_by_name_are_those_of_their_formulas(name, parameters, function, derivative):
+    X = random.normal(size=(5, 3))
+    named = dense_kernels(Activation(name, **parameters), X)
+    own = dense_kernels(Activation(function, derivative=derivative), X)
+    for got, want in zip(named, own):
+        assert np.allclose(got, want, rtol=1e-11, atol=1e-12)
+    kernel = images(Conv(3), Activation(name, **parameters), Conv(3)).ntk
+    assert np.array_equal(kernel(IMAGES), kernel(IMAGES).T)
+
+
+def test_names_without_parameters_are_the_activations_of_finite_networks():
+    X = random.normal(size=(5, 3))
+    for name, same in [("erf", {"scale": 1.0}), ("sin", {"rate": 1.0}), ("cos", {"phase": 0.0})]:
+        for got, want in zip(dense_kernels(Activation(name), X), dense_kernels(Activation(name, **same), X)):
+            assert np.allclose(got, want, rtol=1e-12)
+    for got, want in zip(dense_kernels(Activation("rectifier"), X), dense_kernels(Activation("relu"), X)):
+        assert np.allclose(got, want, rtol=1e-13)
+    assert Activation("relu") == Activation("relu") != Activation("erf") and hash(Activation("relu")) == hash(Activation("relu"))
+
+
+def test_unusable_activations_are_refused_with_a_reason():
+    X = random.normal(size=(3, 2))
+    for arguments, parameters, text in [
+        (("gaussian",), {"width": 1.0}, "sharpness"),
+        (("relu",), {"scale": 1.0}, "no parameters"),
+        (("relu", np.abs), {}, "derivative"),
+        ((np.tanh,), {}, "derivative"),
+        ((3,), {}, "name or a function"),
+    ]:
+        with pytest.raises(TypeError, match=text):
+            Activation(*arguments, **parameters)
+
+    def fails(x):
+        raise KeyError("of my own")
+
+    for own, kind, text in [
+        (Activation(fails, derivative=np.cos), KeyError, "of my own"),
+        (Activation(np.sin, derivative=lambda x: x[:2]), ValueError, "one for each number"),
+        (Activation(lambda x: x / 0.0, derivative=np.cos), ValueError, "finite|NaN|infinite"),
+        (Activation(np.abs, derivative=np.sign), ValueError, "series"),
+        (Activation("nonsense"), ValueError, "nonsense"),
+    ]:
+        with np.errstate(all="ignore"), pytest.raises(kind, match=text):
+            dense_kernels(own, X)
+
+
+def test_frozen_layers_learn_nothing_and_standard_ones_by_their_width():
+    X = random.normal(size=(4, 3))
+
+    def network(first, last):
+        return InfiniteNetwork([Dense(1.2, 0.3, *first), Activation("relu"), Dense(1.2, 0.3, *last)])
+
+    frozen, free = network((0.0, 0.0), (0.0, 0.0)), network((), ())
+    assert not frozen.ntk(X).any() and np.array_equal(frozen.nngp(X), free.nngp(X))
+    # Both layers: Θ is linear in what their weights and biases add.
+    parts = [network(*tangents).ntk(X) for tangents in [((3.0, 0), (0, 0)), ((0, 1.0), (0, 0)), ((0, 0), (64.0, 1.0))]]
+    assert np.allclose(sum(parts), network((3.0, 1.0), (64.0, 1.0)).ntk(X))

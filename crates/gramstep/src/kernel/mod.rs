@@ -32,7 +32,8 @@ pub use empirical::{EmpiricalKernel, Outputs};
 pub use ensemble::EnsembleStart;
 pub use image_architecture::{ImageArchitecture, ImageHead, ImageNetwork};
 pub use infinite::{
-    ConvolutionVariances, DenseVariances, InfiniteKernel, InfiniteLayer, InfinitePoints, InfiniteTiles, Padding,
+    ConvolutionVariances, DenseVariances, Function, InfiniteKernel, InfiniteLayer, InfinitePoints, InfiniteTiles,
+    Padding,
 };
 pub use laplace::{Coverage, LinearisedLaplace};
 pub use left_out::leave_one_out;

@@ -15,6 +15,8 @@ mod house;
 mod image_twin;
 mod imports;
 mod initialisation;
+mod kernel_ensembles;
+mod kernel_functions;
 mod kernel_gradient;
 mod kernel_images;
 mod kernel_images_reference;

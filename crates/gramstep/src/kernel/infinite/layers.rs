@@ -1,5 +1,6 @@
 //! The layers of an infinitely wide network, read from the specification of a finite one.
 
+use super::function::Function;
 use super::padding::Padding;
 use crate::device::Window;
 use crate::error::{Error, Result, check_not_negative};
@@ -16,6 +17,8 @@ pub enum InfiniteLayer {
     Dense(DenseVariances),
     /// φ, number by number.
     Activation(Activation),
+    /// The same with a function that finite networks here do not have.
+    Function(Function),
     /// shortcut(x) + layers(x). The branch has to end in a dense layer or a convolution, so that its result is independent
     /// of x.
     Residual {

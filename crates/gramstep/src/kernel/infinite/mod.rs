@@ -14,6 +14,7 @@
 //! layers before the next run starts. There is no n×n array but the result.
 
 mod dual;
+mod function;
 mod gradient;
 mod images;
 mod kernel;
@@ -28,6 +29,7 @@ mod steps;
 mod tiles;
 mod walk;
 
+pub use function::Function;
 pub use kernel::InfiniteKernel;
 pub(crate) use kernels::Target;
 pub use layers::{ConvolutionVariances, DenseVariances, InfiniteLayer};

@@ -2,6 +2,7 @@
 
 use std::f64::consts::PI;
 
+use crate::device::{Order, Pointwise};
 use crate::model::Activation;
 
 /// Nodes of a panel.
@@ -24,6 +25,12 @@ const RADIUS: f64 = 9.2;
 /// ```
 #[must_use]
 pub fn dual(activation: Activation, a: f64, b: f64, rho: f64) -> (f64, f64) {
+    integral(&activation, a, b, rho)
+}
+
+/// The same of any function, smooth but for a kink or a step at 0.
+#[must_use]
+pub fn integral(function: &dyn Pointwise<f64>, a: f64, b: f64, rho: f64) -> (f64, f64) {
     let (nodes, weights) = gauss_legendre(NODES);
     let t = rho.clamp(-1.0, 1.0).acos();
     let mut corners = [-PI / 2.0, PI / 2.0, t - PI / 2.0, t + PI / 2.0].map(|angle| angle.rem_euclid(2.0 * PI));
@@ -37,10 +44,14 @@ pub fn dual(activation: Activation, a: f64, b: f64, rho: f64) -> (f64, f64) {
         let to = corners.get(at + 1).copied().unwrap_or(corners[0] + 2.0 * PI);
         for (alpha, weight) in panels(from, to, ANGULAR).flat_map(|panel| on_panel(panel, &nodes, &weights)) {
             let (cx, cy) = (a.sqrt() * alpha.cos(), b.sqrt() * (alpha - t).cos());
-            for &(r, radial) in &radii {
+            let arguments: Vec<f64> = radii.iter().flat_map(|(r, _)| [r * cx, r * cy]).collect();
+            let (mut values, mut slopes) = (vec![0.0; arguments.len()], vec![0.0; arguments.len()]);
+            function.evaluate(Order::Value, &arguments, &mut values);
+            function.evaluate(Order::First, &arguments, &mut slopes);
+            for ((_, radial), (value, slope)) in radii.iter().zip(values.chunks_exact(2).zip(slopes.chunks_exact(2))) {
                 let weight = weight * radial / (2.0 * PI);
-                sums.0 += weight * activation.value(r * cx) * activation.value(r * cy);
-                sums.1 += weight * activation.derivative(r * cx) * activation.derivative(r * cy);
+                sums.0 += weight * value[0] * value[1];
+                sums.1 += weight * slope[0] * slope[1];
             }
         }
     }

@@ -36,12 +36,12 @@ impl Flow {
     pub(super) const INPUT: Self = Self { normal: false, fresh: false };
 
     /// Through an activation, which needs normally distributed values.
-    pub(super) fn through(self, activation: Activation) -> Result<Self> {
+    pub(super) fn through(self, activation: &str) -> Result<Self> {
         if self.normal {
             return Ok(Self { normal: false, fresh: false });
         }
         let reason = "in an infinitely wide network an activation needs a dense layer or a convolution right before it";
-        Err(fault(activation.name(), reason))
+        Err(fault(activation, reason))
     }
 }
 
@@ -65,8 +65,12 @@ fn append(layers: &[InfiniteLayer], steps: &mut Vec<Step>, mut flow: Flow) -> Re
             }
             InfiniteLayer::Activation(Activation::Identity) | InfiniteLayer::Flatten => {}
             InfiniteLayer::Activation(activation) => {
-                flow = flow.through(*activation)?;
+                flow = flow.through(activation.name())?;
                 steps.push(Step::Activation(Dual::from(*activation)));
+            }
+            InfiniteLayer::Function(function) => {
+                flow = flow.through(function.name())?;
+                steps.push(Step::Activation(function.dual()?));
             }
             InfiniteLayer::LayerNorm { epsilon } => steps.push(Step::Activation(Dual::normalise(*epsilon)?)),
             InfiniteLayer::Residual { layers, shortcut } => flow = residual(layers, shortcut, steps, flow)?,

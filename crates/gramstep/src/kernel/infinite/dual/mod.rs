@@ -3,25 +3,31 @@
 //! Functions with a kink at 0 alone depend on the angle of the pair; they map (u, v) to (u, v) without cancellation.
 //! Smooth ones have closed forms in the covariance, or a series.
 
+mod functions;
+mod mixture;
 mod normalise;
 mod partials;
 mod rectifier;
 mod series;
 pub(super) mod smooth;
 
+use std::sync::Arc;
+
 use super::pairs::{Pairs, Scales};
-use crate::device::Device;
+use crate::device::{Device, Pointwise};
 use crate::error::{Result, check_not_negative};
 use crate::model::Activation;
 use crate::scalar::Scalar;
 
+pub(super) use functions::{Bell, Exponential, Polynomial, Scaled, Sign, Wave};
+pub(super) use mixture::Mixture;
 pub(super) use normalise::factor as normalising_factor;
 pub(super) use partials::Partials;
 pub(super) use rectifier::squared_relu_pair;
 pub(super) use series::{Coefficients, Tables};
 
 /// How an activation acts on kernels.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Dual {
     /// φ(z) = p·z + q·|z|: relu, leaky relu, abs.
     Rectifier {
@@ -30,31 +36,84 @@ pub(super) enum Dual {
     },
     /// max(z, 0)²
     SquaredRelu,
-    Erf,
-    Sin,
-    Cos,
-    Gelu,
     /// z/√(variance + ε), what normalisation over infinitely many values does.
     Normalise {
         epsilon: f64,
     },
+    Erf(smooth::Erf),
+    Sin(smooth::Sin),
+    Cos(smooth::Cos),
+    Gelu(smooth::Gelu),
+    Sign(Sign),
+    ScaledErf(Scaled<smooth::Erf>),
+    Wave(Scaled<Wave>),
+    Exponential(Scaled<Exponential>),
+    Bell(Scaled<Bell>),
+    Polynomial(Arc<Polynomial>),
+    Mixture(Arc<Scaled<Mixture>>),
     /// Everything else: a series of Hermite polynomials.
-    Series(Activation),
+    Series(Series),
 }
+
+/// A function by its Hermite series.
+#[derive(Clone, Debug)]
+pub(super) struct Series {
+    pub(super) function: Arc<dyn Pointwise<f64>>,
+    /// What takes its place where variances are too large for few terms.
+    pub(super) far: Option<Arc<Scaled<Mixture>>>,
+}
+
+/// The variance above which a series leaves the field to what can take its place.
+const FAR: f64 = 8.0;
+
+/// Does the same to every kind of closed form in the covariance, and something else to the other kinds.
+macro_rules! closed {
+    ($dual:expr, $closed:ident => $does:expr, $($other:pat => $else:expr),+ $(,)?) => {
+        match $dual {
+            Dual::Erf($closed) => $does,
+            Dual::Sin($closed) => $does,
+            Dual::Cos($closed) => $does,
+            Dual::Gelu($closed) => $does,
+            Dual::Sign($closed) => $does,
+            Dual::ScaledErf($closed) => $does,
+            Dual::Wave($closed) => $does,
+            Dual::Exponential($closed) => $does,
+            Dual::Bell($closed) => $does,
+            Dual::Polynomial($closed) => {
+                let $closed = &**$closed;
+                $does
+            }
+            Dual::Mixture($closed) => {
+                let $closed = &**$closed;
+                $does
+            }
+            $($other => $else,)+
+        }
+    };
+}
+pub(super) use closed;
 
 impl From<Activation> for Dual {
     fn from(activation: Activation) -> Self {
+        let mixture = |scale, rate, shift| Some(Arc::new(Scaled { of: Mixture::tanh(), scale, rate, shift }));
         match activation {
             Activation::Identity | Activation::Relu | Activation::LeakyRelu | Activation::Abs => {
                 let (above, below) = (activation.value(1.0), activation.value(-1.0));
                 Self::Rectifier { linear: (above - below) / 2.0, absolute: f64::midpoint(above, below) }
             }
             Activation::SquaredRelu => Self::SquaredRelu,
-            Activation::Erf => Self::Erf,
-            Activation::Sin => Self::Sin,
-            Activation::Cos => Self::Cos,
-            Activation::Gelu => Self::Gelu,
-            other => Self::Series(other),
+            Activation::Erf => Self::Erf(smooth::Erf),
+            Activation::Sin => Self::Sin(smooth::Sin),
+            Activation::Cos => Self::Cos(smooth::Cos),
+            Activation::Gelu => Self::Gelu(smooth::Gelu),
+            other => {
+                let far = match other {
+                    Activation::Tanh => mixture(1.0, 1.0, 0.0),
+                    Activation::Sigmoid => mixture(0.5, 0.5, 0.5),
+                    _ => None,
+                };
+                Self::Series(Series { function: Arc::new(other), far })
+            }
         }
     }
 }
@@ -66,78 +125,102 @@ impl Dual {
         Ok(Self::Normalise { epsilon })
     }
 
+    /// Whether it is a function with a closed form in the covariance, not in the angle.
+    pub(super) fn is_smooth(&self) -> bool {
+        closed!(self, _closed => true, _ => false)
+    }
+
+    /// Whether E[φφ] is never negative: of relu and |z| whatever the correlation, of a normalisation if it was not before.
+    pub(super) fn makes_positive(&self, positive: bool) -> bool {
+        match *self {
+            Self::Rectifier { linear, absolute } => linear.abs() == absolute.abs() || linear == 0.0 || positive,
+            Self::Normalise { .. } => positive,
+            Self::SquaredRelu => true,
+            _ => false,
+        }
+    }
+
+    /// Itself, or what takes its place, for pairs of pixels, which are too many for series; none where there is no closed form.
+    pub(super) fn of_pixels(self) -> Option<Self> {
+        match self {
+            Self::Series(Series { far, .. }) => far.map(Self::Mixture),
+            other => Some(other),
+        }
+    }
+
     /// E[φ(x)²] for x of these variances, and what the series needs to know of the points.
     pub(super) fn prepare<T: Scalar>(
-        self,
+        &self,
         device: &Device,
         variances: &[f64],
     ) -> Result<(Vec<f64>, Option<Coefficients<T>>)> {
-        let each = |moment: fn(f64) -> f64| Ok((variances.iter().map(|&a| moment(a)).collect(), None));
-        match self {
-            Self::Rectifier { linear, absolute } => {
-                let factor = linear * linear + absolute * absolute;
-                Ok((variances.iter().map(|a| factor * a).collect(), None))
-            }
-            Self::SquaredRelu => each(|a| 1.5 * a * a),
-            Self::Normalise { epsilon } => {
-                Ok((variances.iter().map(|&a| normalise::second_moment(a, epsilon)).collect(), None))
-            }
-            Self::Erf => each(smooth::second_moment::<smooth::Erf>),
-            Self::Sin => each(smooth::second_moment::<smooth::Sin>),
-            Self::Cos => each(smooth::second_moment::<smooth::Cos>),
-            Self::Gelu => each(smooth::second_moment::<smooth::Gelu>),
-            Self::Series(activation) => {
-                let coefficients = Coefficients::new(device, activation, variances)?;
-                Ok((coefficients.second_moments().to_vec(), Some(coefficients)))
-            }
+        fn each<T>(variances: &[f64], moment: impl Fn(f64) -> f64) -> (Vec<f64>, Option<Coefficients<T>>) {
+            (variances.iter().map(|&a| moment(a)).collect(), None)
         }
+        Ok(closed!(
+            self,
+            closed => each(variances, |a| smooth::second_moment(closed, a)),
+            &Self::Rectifier { linear, absolute } => {
+                let factor = linear * linear + absolute * absolute;
+                each(variances, |a| factor * a)
+            },
+            Self::SquaredRelu => each(variances, |a| 1.5 * a * a),
+            &Self::Normalise { epsilon } => each(variances, |a| normalise::second_moment(a, epsilon)),
+            Self::Series(Series { function, far }) => match far {
+                Some(far) if variances.iter().any(|&a| a > FAR) => {
+                    each(variances, |a| smooth::second_moment(&**far, a))
+                }
+                _ => {
+                    let coefficients = Coefficients::new(device, function, variances)?;
+                    (coefficients.second_moments().to_vec(), Some(coefficients))
+                }
+            },
+        ))
     }
 
     /// K ← E[φφ], Θ ← Θ·E[φ′φ′] for a run of pairs.
     pub(super) fn apply<T: Scalar>(
-        self,
+        &self,
         pairs: &mut Pairs<T>,
         before: Scales<'_, T>,
         after: Scales<'_, T>,
         tables: Option<Tables<'_, T>>,
     ) {
-        match self {
-            Self::Rectifier { linear, absolute } => rectifier::rectifier(pairs, before.columns.len(), linear, absolute),
+        closed!(
+            self,
+            closed => smooth::apply(closed, pairs, before, after),
+            &Self::Rectifier { linear, absolute } => {
+                rectifier::rectifier(pairs, before.columns.len(), linear, absolute);
+            },
             Self::SquaredRelu => rectifier::squared_relu(pairs, before),
-            Self::Normalise { epsilon } => normalise::apply(pairs, before, epsilon),
-            Self::Erf => smooth::apply::<T, smooth::Erf>(pairs, before, after),
-            Self::Sin => smooth::apply::<T, smooth::Sin>(pairs, before, after),
-            Self::Cos => smooth::apply::<T, smooth::Cos>(pairs, before, after),
-            Self::Gelu => smooth::apply::<T, smooth::Gelu>(pairs, before, after),
-            Self::Series(_) => {
-                if let Some(tables) = tables {
-                    series::apply(pairs, before, after, tables);
-                }
-            }
-        }
+            &Self::Normalise { epsilon } => normalise::apply(pairs, before, epsilon),
+            Self::Series(Series { far, .. }) => match (tables, far) {
+                (Some(tables), _) => series::apply(pairs, before, after, tables),
+                (None, Some(far)) => smooth::apply(&**far, pairs, before, after),
+                (None, None) => debug_assert!(false, "a series is prepared"),
+            },
+        );
     }
 
     /// The derivatives of E[φφ] and E[φ′φ′] of a run of pairs.
     pub(super) fn partials<T: Scalar>(
-        self,
+        &self,
         into: &mut Partials<T>,
         pairs: &Pairs<T>,
         before: Scales<'_, T>,
         tables: Option<Tables<'_, T>>,
     ) {
-        match self {
-            Self::Rectifier { linear, absolute } => rectifier::partials(into, pairs, before, linear, absolute),
+        closed!(
+            self,
+            closed => smooth::partials(closed, into, pairs, before),
+            &Self::Rectifier { linear, absolute } => rectifier::partials(into, pairs, before, linear, absolute),
             Self::SquaredRelu => rectifier::squared_relu_partials(into, pairs, before),
-            Self::Normalise { epsilon } => normalise::partials(into, pairs, before, epsilon),
-            Self::Erf => smooth::partials::<T, smooth::Erf>(into, pairs, before),
-            Self::Sin => smooth::partials::<T, smooth::Sin>(into, pairs, before),
-            Self::Cos => smooth::partials::<T, smooth::Cos>(into, pairs, before),
-            Self::Gelu => smooth::partials::<T, smooth::Gelu>(into, pairs, before),
-            Self::Series(_) => {
-                if let Some(tables) = tables {
-                    series::partials(into, pairs, before, tables);
-                }
-            }
-        }
+            &Self::Normalise { epsilon } => normalise::partials(into, pairs, before, epsilon),
+            Self::Series(Series { far, .. }) => match (tables, far) {
+                (Some(tables), _) => series::partials(into, pairs, before, tables),
+                (None, Some(far)) => smooth::partials(&**far, into, pairs, before),
+                (None, None) => debug_assert!(false, "a series is prepared"),
+            },
+        );
     }
 }

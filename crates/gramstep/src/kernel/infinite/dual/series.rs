@@ -9,14 +9,13 @@
 //! Coefficients belong to points, not to pairs; they come from one product of matrices, by the trapezoidal rule, which
 //! converges geometrically for these integrands. Terms are taken until what is left is rounding.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use super::super::pairs::{Pairs, RUN, Scales};
 use super::partials::{Partials, inverse};
 use super::smooth::normalised;
-use crate::device::{Device, Operations as _, Order, Pointwise as _, Product, Tile, TileMut, vectorized};
+use crate::device::{Device, Operations as _, Order, Pointwise, Product, Tile, TileMut, vectorized};
 use crate::error::{Error, Result};
-use crate::model::Activation;
 use crate::scalar::Scalar;
 
 /// Nodes reach from −EDGE to EDGE; what lies beyond is below e^(−EDGE²/4) = 1e-17.
@@ -36,7 +35,7 @@ const BLOCK: usize = 256;
 /// Hermite coefficients of φ(√a z) and φ′(√a z) for the variances a of a set of points.
 #[derive(Clone, Debug)]
 pub(in super::super) struct Coefficients<T> {
-    activation: Activation,
+    function: Arc<dyn Pointwise<f64>>,
     variances: Vec<f64>,
     values: Expansion<T>,
     slopes: Expansion<T>,
@@ -84,16 +83,17 @@ struct Expansion<T> {
 }
 
 impl<T: Scalar> Coefficients<T> {
-    pub(super) fn new(device: &Device, activation: Activation, variances: &[f64]) -> Result<Self> {
-        let expansion = |order| Expansion::new(device, activation, Function::Plain(order), variances);
+    pub(super) fn new(device: &Device, function: &Arc<dyn Pointwise<f64>>, variances: &[f64]) -> Result<Self> {
+        let expansion = |order| Expansion::new(device, &**function, Function::Plain(order), variances);
         let (values, slopes) = (expansion(Order::Value)?, expansion(Order::First)?);
-        Ok(Self { activation, variances: variances.to_vec(), values, slopes, derivatives: OnceLock::new() })
+        let (function, variances) = (Arc::clone(function), variances.to_vec());
+        Ok(Self { function, variances, values, slopes, derivatives: OnceLock::new() })
     }
 
     /// Prepares what [`partials`] needs.
     pub(in super::super) fn differentiate(&self, device: &Device) -> Result<()> {
         if self.derivatives.get().is_none() {
-            let expansion = |function| Expansion::new(device, self.activation, function, &self.variances);
+            let expansion = |function| Expansion::new(device, &*self.function, function, &self.variances);
             let derivatives = Derivatives {
                 bends: expansion(Function::Plain(Order::Second))?,
                 values: expansion(Function::Grown(Order::First))?,
@@ -111,7 +111,7 @@ impl<T: Scalar> Coefficients<T> {
 }
 
 impl<T: Scalar> Expansion<T> {
-    fn new(device: &Device, activation: Activation, function: Function, variances: &[f64]) -> Result<Self> {
+    fn new(device: &Device, activation: &dyn Pointwise<f64>, function: Function, variances: &[f64]) -> Result<Self> {
         let (degrees, weights) = terms(activation, function, variances.iter().copied().fold(0.0, f64::max))?;
         let (points, count) = (variances.len(), degrees.len());
         let mut coefficients = vec![T::ZERO; count * points];
@@ -145,7 +145,7 @@ impl<T: Scalar> Expansion<T> {
 }
 
 /// Values of a function at the nodes times √variance.
-fn samples(activation: Activation, function: Function, variance: f64) -> Vec<f64> {
+fn samples(activation: &dyn Pointwise<f64>, function: Function, variance: f64) -> Vec<f64> {
     let arguments: Vec<f64> = (0..NODES).map(|q| variance.sqrt() * node(q)).collect();
     let mut values = vec![0.0; NODES];
     let (Function::Plain(order) | Function::Grown(order)) = function;
@@ -162,7 +162,7 @@ fn node(q: usize) -> f64 {
 }
 
 /// The degrees that matter up to a variance, and for each of them h_k(z_q)·(density at z_q)·(distance of nodes).
-fn terms(activation: Activation, function: Function, variance: f64) -> Result<(Vec<usize>, Vec<f64>)> {
+fn terms(activation: &dyn Pointwise<f64>, function: Function, variance: f64) -> Result<(Vec<usize>, Vec<f64>)> {
     let step = 2.0 * EDGE / (NODES - 1) as f64;
     let values = samples(activation, function, variance);
     // √density; h_k times it stays bounded.

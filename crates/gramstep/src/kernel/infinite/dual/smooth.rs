@@ -12,44 +12,44 @@ use std::f64::consts::PI;
 
 use super::super::pairs::{Pairs, Scales};
 use super::partials::{Partial, Partials};
-use crate::device::vectorized;
+use crate::device::vectorized_body;
 use crate::scalar::Scalar;
 use crate::scalar::elementary::{angles, exp_m1_nonpositive, exp_nonpositive};
 
 /// A dual activation in closed form.
 pub(in super::super) trait Closed {
     /// (E[φφ], E[φ′φ′]) of one pair, from r_i = √a, r_j = √b, u and v.
-    fn pair<T: Scalar>(ri: T, rj: T, u: T, v: T) -> (T, T);
+    fn pair<T: Scalar>(&self, ri: T, rj: T, u: T, v: T) -> (T, T);
 
     /// Their derivatives in k and a.
-    fn partial<T: Scalar>(ri: T, rj: T, u: T, v: T) -> Partial<T>;
+    fn partial<T: Scalar>(&self, ri: T, rj: T, u: T, v: T) -> Partial<T>;
 }
 
-pub(super) fn partials<T: Scalar, D: Closed>(into: &mut Partials<T>, pairs: &Pairs<T>, before: Scales<'_, T>) {
+pub(super) fn partials<T: Scalar>(dual: &impl Closed, into: &mut Partials<T>, pairs: &Pairs<T>, before: Scales<'_, T>) {
     into.fill(
         pairs,
         before,
         #[inline(always)]
-        |ri, rj, u, v| D::partial(ri, rj, u, v),
+        |ri, rj, u, v| dual.partial(ri, rj, u, v),
     );
 }
 
 /// E[φ(x)²] for x of this variance.
-pub(super) fn second_moment<D: Closed>(variance: f64) -> f64 {
+pub(super) fn second_moment(dual: &impl Closed, variance: f64) -> f64 {
     let r = variance.sqrt();
-    D::pair(r, r, 0.0, 2.0).0
+    dual.pair(r, r, 0.0, 2.0).0
 }
 
 /// K ← E[φφ], Θ ← Θ·E[φ′φ′].
-pub(super) fn apply<T: Scalar, D: Closed>(pairs: &mut Pairs<T>, before: Scales<'_, T>, after: Scales<'_, T>) {
+pub(super) fn apply<T: Scalar>(dual: &impl Closed, pairs: &mut Pairs<T>, before: Scales<'_, T>, after: Scales<'_, T>) {
     let ri = before.row;
     let (u, v, theta) = pairs.slices(before.columns.len());
-    vectorized(
+    vectorized_body(
         #[inline(always)]
         || {
             let scales = before.columns.iter().zip(after.columns);
-            for (((u, v), theta), (&rj, &norm)) in u.iter_mut().zip(v).zip(theta).zip(scales) {
-                let (value, slope) = D::pair(ri, rj, *u, *v);
+            for (((u, v), theta), (&rj, &norm)) in u.iter_mut().zip(&mut *v).zip(&mut *theta).zip(scales) {
+                let (value, slope) = dual.pair(ri, rj, *u, *v);
                 let same = ri == rj && *u * *v == T::ZERO;
                 *theta *= slope;
                 (*u, *v) = normalised(value, after.row * norm, same);
@@ -72,7 +72,7 @@ pub(super) fn normalised<T: Scalar>(value: T, norm: T, same: bool) -> (T, T) {
 
 /// k and ab − k² of a pair.
 #[inline(always)]
-fn covariance<T: Scalar>(ri: T, rj: T, u: T, v: T) -> (T, T) {
+pub(super) fn covariance<T: Scalar>(ri: T, rj: T, u: T, v: T) -> (T, T) {
     let rr = ri * rj;
     (T::from_f64(0.5) * rr * (v - u), rr * rr * u * v)
 }
@@ -86,11 +86,12 @@ fn arcsine<T: Scalar>(k: T, total: T, rest: T) -> T {
 }
 
 /// erf z.
+#[derive(Clone, Copy, Debug)]
 pub(in super::super) struct Erf;
 
 impl Closed for Erf {
     #[inline(always)]
-    fn pair<T: Scalar>(ri: T, rj: T, u: T, v: T) -> (T, T) {
+    fn pair<T: Scalar>(&self, ri: T, rj: T, u: T, v: T) -> (T, T) {
         let (two, four) = (T::from_f64(2.0), T::from_f64(4.0));
         let (k, gap) = covariance(ri, rj, u, v);
         let (a, b) = (ri * ri, rj * rj);
@@ -101,7 +102,7 @@ impl Closed for Erf {
 
     /// F_a = −k·S/(1 + 2a),  S_k = 4k·S/(E − 4k²),  S_a = −(1 + 2b)·S/(E − 4k²).
     #[inline(always)]
-    fn partial<T: Scalar>(ri: T, rj: T, u: T, v: T) -> Partial<T> {
+    fn partial<T: Scalar>(&self, ri: T, rj: T, u: T, v: T) -> Partial<T> {
         let (two, four) = (T::from_f64(2.0), T::from_f64(4.0));
         let (k, gap) = covariance(ri, rj, u, v);
         let (a, b) = (ri * ri, rj * rj);
@@ -125,48 +126,51 @@ fn exponentials<T: Scalar>(ri: T, rj: T, u: T, v: T) -> (T, T) {
 }
 
 /// sin z.
+#[derive(Clone, Copy, Debug)]
 pub(in super::super) struct Sin;
 
 impl Closed for Sin {
     #[inline(always)]
-    fn pair<T: Scalar>(ri: T, rj: T, u: T, v: T) -> (T, T) {
+    fn pair<T: Scalar>(&self, ri: T, rj: T, u: T, v: T) -> (T, T) {
         exponentials(ri, rj, u, v)
     }
 
     /// F_a = −F/2,  S_k = F,  S_a = −S/2.
     #[inline(always)]
-    fn partial<T: Scalar>(ri: T, rj: T, u: T, v: T) -> Partial<T> {
-        let (value, slope) = Self::pair(ri, rj, u, v);
+    fn partial<T: Scalar>(&self, ri: T, rj: T, u: T, v: T) -> Partial<T> {
+        let (value, slope) = self.pair(ri, rj, u, v);
         let half = T::from_f64(0.5);
         (slope, -half * value, value, -half * slope)
     }
 }
 
 /// cos z.
+#[derive(Clone, Copy, Debug)]
 pub(in super::super) struct Cos;
 
 impl Closed for Cos {
     #[inline(always)]
-    fn pair<T: Scalar>(ri: T, rj: T, u: T, v: T) -> (T, T) {
+    fn pair<T: Scalar>(&self, ri: T, rj: T, u: T, v: T) -> (T, T) {
         let (odd, even) = exponentials(ri, rj, u, v);
         (even, odd)
     }
 
     /// As for the sine.
     #[inline(always)]
-    fn partial<T: Scalar>(ri: T, rj: T, u: T, v: T) -> Partial<T> {
-        let (value, slope) = Self::pair(ri, rj, u, v);
+    fn partial<T: Scalar>(&self, ri: T, rj: T, u: T, v: T) -> Partial<T> {
+        let (value, slope) = self.pair(ri, rj, u, v);
         let half = T::from_f64(0.5);
         (slope, -half * value, value, -half * slope)
     }
 }
 
 /// z·Φ(z).
+#[derive(Clone, Copy, Debug)]
 pub(in super::super) struct Gelu;
 
 impl Closed for Gelu {
     #[inline(always)]
-    fn pair<T: Scalar>(ri: T, rj: T, u: T, v: T) -> (T, T) {
+    fn pair<T: Scalar>(&self, ri: T, rj: T, u: T, v: T) -> (T, T) {
         let (quarter, turn) = (T::from_f64(0.25), T::from_f64(0.5 / PI));
         let (k, gap) = covariance(ri, rj, u, v);
         let (a, b) = (ri * ri, rj * rj);
@@ -189,9 +193,9 @@ impl Closed for Gelu {
     /// 2π·S_a = k/√D·(Q_a − (1+b)/2·(1/P + Q/D))
     /// ```
     #[inline(always)]
-    fn partial<T: Scalar>(ri: T, rj: T, u: T, v: T) -> Partial<T> {
+    fn partial<T: Scalar>(&self, ri: T, rj: T, u: T, v: T) -> Partial<T> {
         let (turn, half, two) = (T::from_f64(0.5 / PI), T::from_f64(0.5), T::from_f64(2.0));
-        let (_, slope) = Self::pair(ri, rj, u, v);
+        let (_, slope) = self.pair(ri, rj, u, v);
         let (k, gap) = covariance(ri, rj, u, v);
         let (a, b) = (ri * ri, rj * rj);
         let (total, rest) = ((T::ONE + a) * (T::ONE + b), T::ONE + a + b + gap);

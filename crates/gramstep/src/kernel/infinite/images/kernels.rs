@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use super::cells::LANES;
 use super::points::{Head, ImagePoints};
-use super::program::Exit;
 use super::walk::{Between, Work};
 use crate::scalar::Scalar;
 
@@ -41,7 +40,7 @@ pub(in super::super) fn heads<T: Scalar>(
                 }
                 Between::<T, false> { program, x: ours, y: &theirs }.run(&mut work);
                 heads.clear();
-                heads.extend(cell.clone().enumerate().map(|(at, j)| head(x, i, y, j, &work, at)));
+                heads.extend(cell.clone().enumerate().map(|(at, j)| x.head(i, y, j, &work, at)));
                 take(i, cell.clone(), &heads);
             }
         }
@@ -51,16 +50,4 @@ pub(in super::super) fn heads<T: Scalar>(
 fn ranges(whole: Range<usize>, length: usize) -> impl Iterator<Item = Range<usize>> {
     let Range { start, end } = whole;
     (start..end).step_by(length).map(move |start| start..(start + length).min(end))
-}
-
-fn head<T: Scalar>(x: &ImagePoints<T>, i: usize, y: &ImagePoints<T>, j: usize, work: &Work<T>, lane: usize) -> Head<T> {
-    let share = x.share();
-    let (vi, vj) = (x.variances[i], y.variances[j]);
-    let sum = share * work.covariance[lane];
-    let side_by_side = x.program.stages.last().is_some_and(|stage| stage.exit == Exit::Flatten);
-    let gap = if side_by_side { sum } else { f64::midpoint(vi, vj) - sum };
-    let norm = (vi * vj).sqrt();
-    let twist = 0.5 * (vi.sqrt() - vj.sqrt()).powi(2);
-    let deficit = if norm > 0.0 { ((gap - twist) / norm).clamp(0.0, 2.0) } else { 1.0 };
-    Head { deficit: T::from_f64(deficit), theta: T::from_f64(share * work.theta[lane]) }
 }

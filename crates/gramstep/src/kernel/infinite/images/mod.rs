@@ -26,6 +26,7 @@ mod points;
 mod pool;
 mod program;
 mod rectifier;
+mod rows;
 mod tables;
 mod walk;
 

@@ -1,10 +1,9 @@
 //! One plane: the gaps and Θ of all pairs of pixels (p, p + d), for a cell of pairs of images.
 
 use super::cells::{Cells, LANES};
-use super::geometry::{Grid, Offset, Region};
-use super::maps::{Map, Pair};
+use super::geometry::{Offset, Region};
 use super::program::Convolution;
-use super::tables::{State, Table};
+use super::rows::{Place, RowEnd, Tables, cells, of_x, pixels};
 use crate::device::vectorized_body;
 use crate::scalar::Scalar;
 
@@ -18,149 +17,19 @@ pub(super) struct Plane<T> {
     pub(super) offset: Offset,
 }
 
-/// Sums over the rows of windows.
+/// Sums over the rows of windows, and over windows.
 #[derive(Debug)]
 pub(super) struct Sums<T> {
     gap: Cells<T>,
     theta: Cells<T>,
+    gap_windows: Cells<T>,
+    theta_windows: Cells<T>,
 }
 
 impl<T: Scalar> Sums<T> {
     pub(super) fn new(width: usize) -> Self {
-        Self { gap: Cells::new(width * LANES), theta: Cells::new(width * LANES) }
-    }
-}
-
-/// Where a plane lies in the tables of x and of x′.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
-    x: (isize, isize),
-    y: (isize, isize),
-    /// Rows after which those of x′ begin again.
-    period: Option<isize>,
-}
-
-impl Place {
-    pub(super) fn new(region: Region, offset: Offset, grid: Grid, torus: bool) -> Self {
-        let signed = |(row, column): (usize, usize)| (row.cast_signed(), column.cast_signed());
-        let period = torus.then_some(grid.height.cast_signed());
-        Self { x: signed(region.first), y: signed(region.partner(offset)), period }
-    }
-
-    #[inline(always)]
-    fn rows<T: Scalar>(self, i: isize, j: isize, width: usize, (x, y): Tables<'_, T>) -> (&[T], &[T]) {
-        let row = self.y.0 + i;
-        let row = self.period.map_or(row, |period| row.rem_euclid(period));
-        (x.row(self.x.0 + i, self.x.1 + j, width), y.row(row, self.y.1 + j, width))
-    }
-}
-
-/// Tables of x and of x′.
-type Tables<'a, T> = (&'a Table<T>, &'a Table<T>);
-
-/// The states of x and of x′ in front of an operation. `WIDE`: x is a cell of images too.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct States<'a, T, const WIDE: bool> {
-    pub(super) x: &'a State<T>,
-    pub(super) y: &'a State<T>,
-}
-
-impl<'a, T: Scalar, const WIDE: bool> States<'a, T, WIDE> {
-    fn halves(self) -> Tables<'a, T> {
-        (&self.x.half, &self.y.half)
-    }
-}
-
-/// The pixels of a row of x, each one number or a cell.
-#[inline(always)]
-fn pixels<T: Scalar, const WIDE: bool>(row: &[T]) -> std::slice::ChunksExact<'_, T> {
-    row.chunks_exact(if WIDE { LANES } else { 1 })
-}
-
-/// Number `lane` of a pixel of x.
-#[inline(always)]
-fn of_x<T: Copy, const WIDE: bool>(pixel: &[T], lane: usize) -> T {
-    if WIDE { pixel[lane] } else { pixel[0] }
-}
-
-/// What is done to a row of windows before the next one, while it is in the first-level cache.
-pub(super) trait RowEnd<T> {
-    fn end(&self, row: usize, gap: &mut [T], theta: &mut [T]);
-}
-
-/// Θ ← Θ + ratio·K + shift, which is what a convolution leaves to do.
-#[derive(Clone, Copy)]
-pub(super) struct Trained<T> {
-    ratio: T,
-    shift: T,
-}
-
-impl<T: Scalar> Trained<T> {
-    pub(super) fn new(convolution: &Convolution) -> Self {
-        let shift = convolution.ratio.mul_add(-convolution.bias, convolution.bias_tangent);
-        Self { ratio: T::from_f64(convolution.ratio), shift: T::from_f64(shift) }
-    }
-
-    /// Nothing was done.
-    pub(super) fn nothing() -> Self {
-        Self { ratio: T::ZERO, shift: T::ZERO }
-    }
-}
-
-/// A convolution that no activation follows.
-pub(super) struct Linear<'a, T, const WIDE: bool> {
-    pub(super) trained: Trained<T>,
-    pub(super) place: Place,
-    pub(super) states: States<'a, T, WIDE>,
-}
-
-impl<T: Scalar, const WIDE: bool> RowEnd<T> for Linear<'_, T, WIDE> {
-    #[inline(always)]
-    fn end(&self, row: usize, gap: &mut [T], theta: &mut [T]) {
-        let each = LANES;
-        let (x, y) = self.place.rows(row.cast_signed(), 0, gap.len() / each, self.states.halves());
-        let cells = gap.chunks_exact(each).zip(theta.chunks_exact_mut(each)).zip(y.chunks_exact(each));
-        for (((gap, theta), y), x) in cells.zip(pixels::<T, WIDE>(x)) {
-            for (lane, ((theta, &gap), &y)) in theta.iter_mut().zip(gap).zip(y).enumerate() {
-                let covariance = of_x::<T, WIDE>(x, lane) + y - gap;
-                *theta += self.trained.ratio.mul_add(covariance, self.trained.shift);
-            }
-        }
-    }
-}
-
-/// An activation, after a convolution or by itself.
-pub(super) struct Activated<'a, T, M, const WIDE: bool> {
-    pub(super) trained: Trained<T>,
-    pub(super) place: Place,
-    /// √v and 1/√v of x and x′ in front of it.
-    pub(super) roots: Tables<'a, T>,
-    pub(super) inverses: Tables<'a, T>,
-    /// After it.
-    pub(super) after: States<'a, T, WIDE>,
-    pub(super) map: M,
-}
-
-impl<T: Scalar, M: Map<T>, const WIDE: bool> RowEnd<T> for Activated<'_, T, M, WIDE> {
-    #[inline(always)]
-    fn end(&self, row: usize, gap: &mut [T], theta: &mut [T]) {
-        let each = LANES;
-        let rows = |tables| self.place.rows(row.cast_signed(), 0, gap.len() / each, tables);
-        let ((xr, yr), (xi, yi), (xh, yh)) = (rows(self.roots), rows(self.inverses), rows(self.after.halves()));
-        let cells = gap.chunks_exact_mut(each).zip(theta.chunks_exact_mut(each));
-        let others = yr.chunks_exact(each).zip(yi.chunks_exact(each)).zip(yh.chunks_exact(each));
-        let own = pixels::<T, WIDE>(xr).zip(pixels::<T, WIDE>(xi)).zip(pixels::<T, WIDE>(xh));
-        for (((gap, theta), ((yr, yi), yh)), ((xr, xi), xh)) in cells.zip(others).zip(own) {
-            let values = gap.iter_mut().zip(theta).zip(yr.iter().zip(yi).zip(yh));
-            for (lane, ((gap, theta), ((&rj, &ij), &hj))) in values.enumerate() {
-                let of = |pixel| of_x::<T, WIDE>(pixel, lane);
-                let pair = Pair { ri: of(xr), rj, inverse: of(xi) * ij, gap: *gap, after: of(xh) + hj };
-                let trained = self.trained.ratio.mul_add(pair.covariance(), self.trained.shift) + *theta;
-                let (after, slope) = self.map.map(pair);
-                *gap = after;
-                *theta = trained * slope;
-            }
-        }
+        let row = || Cells::new(width * LANES);
+        Self { gap: row(), theta: row(), gap_windows: row(), theta_windows: row() }
     }
 }
 
@@ -247,7 +116,7 @@ impl<T: Scalar> Plane<T> {
     }
 
     /// Gaps from covariances or back, (v + v′)/2 − ·, after multiplication of both numbers with a factor.
-    pub(super) fn turn<const WIDE: bool>(&mut self, factor: f64, place: Place, states: States<'_, T, WIDE>) {
+    pub(super) fn turn<const WIDE: bool>(&mut self, factor: f64, place: Place, halves: Tables<'_, T>) {
         let each = LANES;
         let factor = T::from_f64(factor);
         vectorized_body(
@@ -255,7 +124,7 @@ impl<T: Scalar> Plane<T> {
             || {
                 for i in 0..self.region.height {
                     let (gap, theta) = self.row_mut(i);
-                    let (x, y) = place.rows(i.cast_signed(), 0, gap.len() / each, states.halves());
+                    let (x, y) = place.rows(i.cast_signed(), 0, gap.len() / each, halves);
                     let cells = gap.chunks_exact_mut(each).zip(theta.chunks_exact_mut(each));
                     let tables = y.chunks_exact(each).zip(pixels::<T, WIDE>(x));
                     for ((gap, theta), (y, x)) in cells.zip(tables) {
@@ -269,45 +138,40 @@ impl<T: Scalar> Plane<T> {
         );
     }
 
-    /// Fills the border for a convolution.
-    pub(super) fn border<const WIDE: bool>(
-        &mut self,
-        convolution: &Convolution,
-        place: Place,
-        states: States<'_, T, WIDE>,
-    ) {
-        if convolution.torus {
-            self.wrap();
-        } else if convolution.has_border() {
-            let Region { height, width, .. } = self.region;
-            let margin = self.margin.cast_signed();
-            for i in -margin..height.cast_signed() + margin {
-                if i < 0 || i >= height.cast_signed() {
-                    self.edge(i, -margin, width + 2 * self.margin, place, states);
-                } else {
-                    self.edge(i, -margin, self.margin, place, states);
-                    self.edge(i, width.cast_signed(), self.margin, place, states);
+    /// Fills the border for a convolution: where one pixel is outside its image K = Θ = 0, and the gap is half the
+    /// other's variance.
+    pub(super) fn border<const WIDE: bool>(&mut self, place: Place, halves: Tables<'_, T>) {
+        let Region { height, width, .. } = self.region;
+        let (margin, pitch) = (self.margin, self.pitch());
+        let whole = width + 2 * margin;
+        vectorized_body(
+            #[inline(always)]
+            || {
+                for i in 0..height + 2 * margin {
+                    let row = i.cast_signed() - margin.cast_signed();
+                    let (x, y) = place.rows(row, -margin.cast_signed(), whole, halves);
+                    let (x, y) = (x.chunks_exact(if WIDE { LANES } else { 1 }), cells(y));
+                    let gap = self.gap[i * pitch..][..pitch].as_chunks_mut::<LANES>().0;
+                    let theta = self.theta[i * pitch..][..pitch].as_chunks_mut::<LANES>().0;
+                    let inside = i >= margin && i < margin + height;
+                    for (j, ((gap, theta), (x, y))) in gap.iter_mut().zip(theta).zip(x.zip(y)).enumerate() {
+                        if inside && j >= margin && j < margin + width {
+                            continue;
+                        }
+                        let mut edge = [T::ZERO; LANES];
+                        for lane in 0..LANES {
+                            edge[lane] = of_x::<T, WIDE>(x, lane) + y[lane];
+                        }
+                        *gap = edge;
+                        *theta = [T::ZERO; LANES];
+                    }
                 }
-            }
-        }
-    }
-
-    /// Part of the border: where one pixel is outside its image K = Θ = 0, and the gap is half the other's variance.
-    fn edge<const WIDE: bool>(&mut self, i: isize, j: isize, width: usize, place: Place, states: States<'_, T, WIDE>) {
-        let each = LANES;
-        let (x, y) = place.rows(i, j, width, states.halves());
-        let start = self.margin.wrapping_add_signed(i) * self.pitch() + self.margin.wrapping_add_signed(j) * each;
-        let gap = &mut self.gap[start..start + width * each];
-        for ((gap, y), x) in gap.chunks_exact_mut(each).zip(y.chunks_exact(each)).zip(pixels::<T, WIDE>(x)) {
-            for (lane, (gap, &y)) in gap.iter_mut().zip(y).enumerate() {
-                *gap = of_x::<T, WIDE>(x, lane) + y;
-            }
-        }
-        self.theta[start..start + width * each].fill(T::ZERO);
+            },
+        );
     }
 
     /// The border of a torus.
-    fn wrap(&mut self) {
+    pub(super) fn wrap(&mut self) {
         let (pitch, margin, each) = (self.pitch(), self.margin, LANES);
         let Region { height, width, .. } = self.region;
         for values in [&mut self.gap, &mut self.theta] {
@@ -321,6 +185,13 @@ impl<T: Scalar> Plane<T> {
         }
     }
 
+    /// Gaps and Θ of a row as cells.
+    #[inline(always)]
+    fn cells_mut(&mut self, row: usize) -> (&mut [[T; LANES]], &mut [[T; LANES]]) {
+        let (gap, theta) = self.row_mut(row);
+        (gap.as_chunks_mut().0, theta.as_chunks_mut().0)
+    }
+
     /// The convolution of another plane, whose border is filled, and what is done to its rows.
     pub(super) fn convolve(
         &mut self,
@@ -332,32 +203,51 @@ impl<T: Scalar> Plane<T> {
         let pitch = source.pitch();
         let Convolution { kernel, stride, rows, columns, .. } = *convolution;
         let weight = T::from_f64(convolution.weight);
-        let (gap_sums, theta_sums) = (&mut sums.gap[..pitch], &mut sums.theta[..pitch]);
+        let left = source.margin - columns.low;
         vectorized_body(
             #[inline(always)]
             || {
                 for i in 0..self.region.height {
-                    let first = i * stride + self.margin - rows.low;
-                    add_rows(gap_sums, &source.gap[first * pitch..], kernel);
-                    add_rows(theta_sums, &source.theta[first * pitch..], kernel);
-                    let (gap, theta) = self.row_mut(i);
-                    let first = source.margin - columns.low;
-                    add_columns(gap, gap_sums, (first, stride, kernel), weight);
-                    add_columns(theta, theta_sums, (first, stride, kernel), weight);
-                    end.end(i, gap, theta);
+                    let first = i * stride + source.margin - rows.low;
+                    add_rows(&mut sums.gap[..pitch], &source.gap[first * pitch..], kernel);
+                    add_rows(&mut sums.theta[..pitch], &source.theta[first * pitch..], kernel);
+                    let (gap, theta) = self.cells_mut(i);
+                    if (kernel, stride) == (3, 1) {
+                        let width = gap.len();
+                        let (gaps, thetas) = (&cells(&sums.gap)[left..], &cells(&sums.theta)[left..]);
+                        let (ga, gb, gc) = (&gaps[..width], &gaps[1..][..width], &gaps[2..][..width]);
+                        let (ta, tb, tc) = (&thetas[..width], &thetas[1..][..width], &thetas[2..][..width]);
+                        end.end(i, gap, theta, move |j| {
+                            let (ga, gb, gc) = (&ga[j], &gb[j], &gc[j]);
+                            let (ta, tb, tc) = (&ta[j], &tb[j], &tc[j]);
+                            move |lane: usize| {
+                                (weight * (ga[lane] + gb[lane] + gc[lane]), weight * (ta[lane] + tb[lane] + tc[lane]))
+                            }
+                        });
+                    } else {
+                        let width = gap.len() * LANES;
+                        let windows = (left, stride, kernel);
+                        add_columns(&mut sums.gap_windows[..width], &sums.gap, windows, weight);
+                        add_columns(&mut sums.theta_windows[..width], &sums.theta, windows, weight);
+                        let (gaps, thetas) = (cells(&sums.gap_windows), cells(&sums.theta_windows));
+                        end.end(i, gap, theta, |j| of_cells(&gaps[j], &thetas[j]));
+                    }
                 }
             },
         );
     }
 
-    /// An activation by itself.
-    pub(super) fn activate(&mut self, end: &impl RowEnd<T>) {
+    /// An activation by itself, of another plane.
+    pub(super) fn activate(&mut self, source: &Self, end: &impl RowEnd<T>) {
+        self.shape(source.region, source.offset);
         vectorized_body(
             #[inline(always)]
             || {
                 for i in 0..self.region.height {
-                    let (gap, theta) = self.row_mut(i);
-                    end.end(i, gap, theta);
+                    let (gaps, thetas) = source.row(i);
+                    let (gaps, thetas) = (cells(gaps), cells(thetas));
+                    let (gap, theta) = self.cells_mut(i);
+                    end.end(i, gap, theta, |j| of_cells(&gaps[j], &thetas[j]));
                 }
             },
         );
@@ -412,6 +302,12 @@ impl<T: Scalar> Plane<T> {
     }
 }
 
+/// Reads a cell of gaps and one of Θ.
+#[inline(always)]
+fn of_cells<'a, T: Copy>(gap: &'a [T; LANES], theta: &'a [T; LANES]) -> impl Fn(usize) -> (T, T) + 'a {
+    |lane| (gap[lane], theta[lane])
+}
+
 /// The sum of `kernel` rows, each as long as the result.
 #[inline(always)]
 fn add_rows<T: Scalar>(sums: &mut [T], rows: &[T], kernel: usize) {
@@ -435,14 +331,6 @@ fn add_rows<T: Scalar>(sums: &mut [T], rows: &[T], kernel: usize) {
 #[inline(always)]
 fn add_columns<T: Scalar>(out: &mut [T], sums: &[T], (first, stride, kernel): (usize, usize, usize), weight: T) {
     let each = LANES;
-    let length = out.len();
-    if stride == 1 && kernel == 3 {
-        let of = |at: usize| &sums[(first + at) * each..][..length];
-        for (((out, &a), &b), &c) in out.iter_mut().zip(of(0)).zip(of(1)).zip(of(2)) {
-            *out = weight * (a + b + c);
-        }
-        return;
-    }
     for (j, cell) in out.chunks_exact_mut(each).enumerate() {
         cell.fill(T::ZERO);
         for tap in 0..kernel {

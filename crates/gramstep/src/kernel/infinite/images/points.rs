@@ -1,13 +1,13 @@
 //! A set of images as an infinitely wide convolutional network sees it.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::cells::LANES;
 use super::program::{Exit, Program};
-use super::tables::Side;
+use super::tables::{Side, follow};
 use super::walk::{Between, Work};
-use crate::device::Device;
+use crate::device::{Device, Operations};
 use crate::error::{Error, Result};
 use crate::scalar::Scalar;
 
@@ -22,10 +22,11 @@ pub(in super::super) struct ImagePoints<T> {
     length: usize,
     /// K(x, x) of every pixel at the start of every stage but the first, n×pixels.
     starts: Vec<Vec<T>>,
-    /// K(x, x) of the vector that the last stage makes of an image.
+    /// What covariances of the vectors that images become are relative to: K(x, x) where more than sums of it follow,
+    /// else the mean of the pixels' variances, which is no less and asks for no kernel of an image with itself.
     pub(in super::super) variances: Vec<f64>,
-    /// Θ(x, x) of that vector.
-    thetas: Vec<T>,
+    /// Every image with itself, where that has been asked for.
+    own: OnceLock<Vec<Head<T>>>,
 }
 
 /// A pair of images as a pair of vectors.
@@ -41,7 +42,6 @@ struct Found<T> {
     /// At the start of every stage but the first, pixel by pixel.
     starts: Vec<Vec<T>>,
     variances: Vec<f64>,
-    thetas: Vec<f64>,
 }
 
 impl<T: Scalar> ImagePoints<T> {
@@ -59,18 +59,18 @@ impl<T: Scalar> ImagePoints<T> {
             length,
             starts: Vec::new(),
             variances: Vec::new(),
-            thetas: Vec::new(),
+            own: OnceLock::new(),
         };
         let each = LANES;
         let cells: Vec<Range<usize>> = (0..count).step_by(each).map(|start| start..(start + each).min(count)).collect();
         let mut found: Vec<Option<Result<Found<T>>>> = cells.iter().map(|_| None).collect();
         let items: Vec<_> = cells.iter().cloned().zip(&mut found).collect();
         let cost = program.cost() * count as f64;
-        device.for_each(cost, items, |_: &dyn crate::device::Operations<T>, (range, slot)| {
+        device.for_each(cost, items, |_: &dyn Operations<T>, (range, slot)| {
             *slot = Some(points.look(range));
         });
         let mut starts = vec![Vec::new(); program.stages.len() - 1];
-        let (mut variances, mut thetas) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        let mut variances = Vec::with_capacity(count);
         for (range, found) in cells.into_iter().zip(found.into_iter().flatten()) {
             let found = found?;
             for (all, start) in starts.iter_mut().zip(&found.starts) {
@@ -79,9 +79,8 @@ impl<T: Scalar> ImagePoints<T> {
                 }
             }
             variances.extend_from_slice(&found.variances[..range.len()]);
-            thetas.extend(found.thetas[..range.len()].iter().map(|&theta| T::from_f64(theta)));
         }
-        (points.starts, points.variances, points.thetas) = (starts, variances, thetas);
+        (points.starts, points.variances) = (starts, variances);
         Ok(points)
     }
 
@@ -89,27 +88,37 @@ impl<T: Scalar> ImagePoints<T> {
         &self.images[range.start * self.length..range.end * self.length]
     }
 
-    /// The variances of a cell of images, by the kernels of each with itself.
+    /// The variances of a cell of images, as far as needed by the kernels of each with itself.
     fn look(&self, range: Range<usize>) -> Result<Found<T>> {
-        let (program, each) = (&*self.program, LANES);
+        let program = &*self.program;
         let mut side = Side::new(self.images_of(&range), self.length);
-        let mut work = Work::new(program);
+        let mut work = None;
         let mut now = side.input_variances(program.channels);
         let mut starts = Vec::new();
         for (at, stage) in program.stages.iter().enumerate() {
-            now = side.prepare(program, &self.device, now);
+            let meets = match stage.exit {
+                Exit::Pool { .. } => true,
+                Exit::Mean => program.goes_on,
+                Exit::Flatten => false,
+            };
+            now = if meets {
+                side.prepare(program, &self.device, now)
+            } else {
+                follow::<T>(stage, &self.device, now, |_, _| ())
+            };
             if !now.iter().all(|v| v.is_finite()) {
                 return Err(Error::NonFinite {
                     what: "variance of a layer of the infinitely wide network",
                     layer: None,
                 });
             }
-            Between::<T, true> { program, x: &side, y: &side }.stage(at, &mut work);
-            if stage.exit == Exit::Flatten {
+            if !meets {
                 continue;
             }
+            let work = work.get_or_insert_with(|| Work::new(program));
+            Between::<T, true> { program, x: &side, y: &side }.stage(at, work);
             now = match work.pooled.get(at) {
-                None => work.covariance.clone(),
+                None => work.covariance.iter().map(|sum| sum / stage.end.pixels() as f64).collect(),
                 Some(pooled) => {
                     let factor = T::from_f64(pooled.factor);
                     let start: Vec<T> = pooled.diagonal().iter().map(|&value| factor * value).collect();
@@ -119,16 +128,15 @@ impl<T: Scalar> ImagePoints<T> {
                 }
             };
         }
-        let mut variances = vec![0.0; each];
-        for cell in now.chunks_exact(each) {
+        let mut variances = vec![0.0; LANES];
+        for cell in now.chunks_exact(LANES) {
             variances.iter_mut().zip(cell).for_each(|(sum, value)| *sum += value);
         }
-        let share = self.share();
+        let pixels = program.stages[program.stages.len() - 1].end.pixels() as f64;
         for sum in &mut variances {
-            *sum *= share;
+            *sum /= pixels;
         }
-        let thetas = work.theta.iter().map(|sum| share * sum).collect();
-        Ok(Found { starts, variances, thetas })
+        Ok(Found { starts, variances })
     }
 
     /// What makes a mean of the sums that the last stage leaves.
@@ -156,7 +164,36 @@ impl<T: Scalar> ImagePoints<T> {
 
     /// An image with itself.
     pub(in super::super) fn own_head(&self, image: usize) -> Head<T> {
-        Head { deficit: T::ZERO, theta: self.thetas[image] }
+        self.own.get_or_init(|| self.own_heads())[image]
+    }
+
+    fn own_heads(&self) -> Vec<Head<T>> {
+        let count = self.variances.len();
+        let mut heads = vec![Head { deficit: T::ZERO, theta: T::ZERO }; count];
+        let cells = heads.chunks_mut(LANES).enumerate().collect();
+        self.device.for_each(self.pair_cost() * count as f64, cells, |_: &dyn Operations<T>, (at, heads)| {
+            let start = at * LANES;
+            let side = self.side(&(start..start + heads.len()));
+            let mut work = Work::new(&self.program);
+            Between::<T, true> { program: &self.program, x: &side, y: &side }.run(&mut work);
+            for (lane, head) in heads.iter_mut().enumerate() {
+                *head = self.head(start + lane, self, start + lane, &work, lane);
+            }
+        });
+        heads
+    }
+
+    /// What a pair is after the last stage.
+    pub(super) fn head(&self, i: usize, other: &Self, j: usize, work: &Work<T>, lane: usize) -> Head<T> {
+        let share = self.share();
+        let (vi, vj) = (self.variances[i], other.variances[j]);
+        let sum = share * work.covariance[lane];
+        let side_by_side = self.program.stages.last().is_some_and(|stage| stage.exit == Exit::Flatten);
+        let gap = if side_by_side { sum } else { f64::midpoint(vi, vj) - sum };
+        let norm = (vi * vj).sqrt();
+        let twist = 0.5 * (vi.sqrt() - vj.sqrt()).powi(2);
+        let deficit = if norm > 0.0 { ((gap - twist) / norm).clamp(0.0, 2.0) } else { 1.0 };
+        Head { deficit: T::from_f64(deficit), theta: T::from_f64(share * work.theta[lane]) }
     }
 
     /// Multiplications of one pair.

@@ -12,7 +12,11 @@ use crate::model::Activation;
 #[derive(Clone, Debug)]
 pub(super) enum Op {
     Convolution(Convolution),
-    Activation(Dual),
+    Activation {
+        dual: Dual,
+        /// Whether no correlation in front of it is negative.
+        positive: bool,
+    },
     /// Every s-th pixel, K and Θ times a share.
     Pixels {
         stride: usize,
@@ -72,6 +76,8 @@ pub(super) struct Stage {
     pub(super) end: Grid,
     /// The grid in front of every operation and, last, of the exit.
     pub(super) grids: Vec<Grid>,
+    /// At the same places, whether planes ask there for the pixels' variances.
+    pub(super) halves: Vec<bool>,
     pub(super) exit: Exit,
     /// Product of the strides.
     pub(super) factor: usize,
@@ -91,6 +97,8 @@ pub(in super::super) struct Program {
     pub(super) table_margin: usize,
     /// The number of planes that are remembered at a time.
     pub(super) depth: usize,
+    /// Whether activations come after it, which ask for the variance of the vector that an image becomes.
+    pub(super) goes_on: bool,
 }
 
 impl Program {
@@ -124,7 +132,8 @@ impl Program {
         let Compiler { mut stages, torus, margin, depth, grows, .. } = compiler;
         let table_margin = if grows { 2 * margin } else { margin };
         find_offsets(&mut stages, torus);
-        Ok(Some((Self { channels, stages, torus, margin, table_margin, depth }, used, flow)))
+        let goes_on = any_activation(&layers[used..]);
+        Ok(Some((Self { channels, stages, torus, margin, table_margin, depth, goes_on }, used, flow)))
     }
 
     /// Multiplications of one pair of images, about.
@@ -147,6 +156,26 @@ impl Program {
         let factor = stage.factor.cast_signed();
         (factor * down, factor * right)
     }
+}
+
+/// Where planes ask for variances: for a border, for Θ of a convolution by itself, after a smooth activation, and where
+/// covariances become gaps or gaps covariances.
+fn halves(ops: &[Op], exit: Exit, first: bool) -> Vec<bool> {
+    let wanted = |at: usize| {
+        let after = match at.checked_sub(1).map(|at| &ops[at]) {
+            None => !first,
+            Some(Op::Convolution(_)) => !matches!(ops.get(at), Some(Op::Activation { .. })),
+            Some(Op::Activation { dual, .. }) => dual.is_smooth(),
+            _ => false,
+        };
+        let before = match ops.get(at) {
+            Some(Op::Convolution(convolution)) => convolution.has_border(),
+            None => exit != Exit::Flatten,
+            _ => false,
+        };
+        after || before
+    };
+    (0..=ops.len()).map(wanted).collect()
 }
 
 /// From the last stage to the first, which planes are needed.
@@ -195,6 +224,8 @@ struct Compiler {
     margin: usize,
     /// Whether more pixels come out of a convolution than go in.
     grows: bool,
+    /// Whether no correlation is negative.
+    positive: bool,
     /// Planes that are remembered now, and at most.
     remembered: usize,
     depth: usize,
@@ -212,6 +243,7 @@ impl Compiler {
             torus: any_torus(layers),
             margin: 0,
             grows: false,
+            positive: false,
             remembered: 0,
             depth: 0,
         }
@@ -225,6 +257,7 @@ impl Compiler {
     fn close(&mut self, exit: Exit) {
         self.grids.push(self.grid);
         self.stages.push(Stage {
+            halves: halves(&self.ops, exit, self.stages.is_empty()),
             ops: std::mem::take(&mut self.ops),
             start: self.start,
             end: self.grid,
@@ -245,16 +278,12 @@ impl Compiler {
                 }
                 InfiniteLayer::Activation(Activation::Identity) => {}
                 InfiniteLayer::Activation(activation) => {
-                    flow = flow.through(*activation)?;
-                    let dual = Dual::from(*activation);
-                    if let Dual::Series(_) = dual {
-                        let reason = "has no closed form, which images need: relu, leaky-relu, abs, squared-relu, erf, gelu, \
-                                      sin and cos have one";
-                        return Err(fault(activation.name(), reason));
-                    }
-                    self.push(Op::Activation(dual));
+                    flow = self.activation(activation.name(), Dual::from(*activation), flow)?;
                 }
-                InfiniteLayer::LayerNorm { epsilon } => self.push(Op::Activation(Dual::normalise(*epsilon)?)),
+                InfiniteLayer::Function(function) => {
+                    flow = self.activation(function.name(), function.dual()?, flow)?;
+                }
+                InfiniteLayer::LayerNorm { epsilon } => self.map(Dual::normalise(*epsilon)?),
                 InfiniteLayer::Pixels { stride, share } => self.pixels(*stride, *share)?,
                 InfiniteLayer::AveragePool { window } if outermost => self.pool(*window, false)?,
                 InfiniteLayer::SumPool { window } if outermost => self.pool(*window, true)?,
@@ -270,6 +299,23 @@ impl Compiler {
             }
         }
         Ok(flow)
+    }
+
+    fn activation(&mut self, name: &str, dual: Dual, flow: Flow) -> Result<Flow> {
+        let flow = flow.through(name)?;
+        let Some(dual) = dual.of_pixels() else {
+            let reason = "has no closed form, which images need: relu, leaky-relu, abs, squared-relu, erf, gelu, sin, cos, \
+                          tanh, sigmoid and all functions but custom ones have one";
+            return Err(fault(name, reason));
+        };
+        self.map(dual);
+        Ok(flow)
+    }
+
+    fn map(&mut self, dual: Dual) {
+        let positive = self.positive;
+        self.positive = dual.makes_positive(positive);
+        self.push(Op::Activation { dual, positive });
     }
 
     fn convolution(&mut self, layer: &ConvolutionVariances) -> Result<()> {
@@ -332,6 +378,7 @@ impl Compiler {
 
     fn residual(&mut self, branch: &[InfiniteLayer], shortcut: &[InfiniteLayer], flow: Flow) -> Result<Flow> {
         let before = self.grid;
+        let mut positive = self.positive;
         self.push(Op::Split);
         let stride = stride_of(branch);
         self.remembered += 1;
@@ -345,6 +392,7 @@ impl Compiler {
             let after = self.grid;
             self.push(Op::Swap);
             self.grid = before;
+            std::mem::swap(&mut positive, &mut self.positive);
             flow = self.append(shortcut, flow, false)?;
             if self.grid != after {
                 return Err(differ(after, self.grid));
@@ -356,6 +404,7 @@ impl Compiler {
         if self.remembered == 0 {
             self.factor *= stride;
         }
+        self.positive &= positive;
         self.push(Op::Join);
         Ok(Flow { normal: flow.normal && end.normal, fresh: flow.fresh })
     }
@@ -375,6 +424,14 @@ fn stride_of(branch: &[InfiniteLayer]) -> usize {
 fn differ(branch: Grid, shortcut: Grid) -> crate::Error {
     let size = |grid: Grid| format!("{}×{} pixels", grid.height, grid.width);
     fault("residual", &format!("the branch puts out {}, the shortcut {}", size(branch), size(shortcut)))
+}
+
+fn any_activation(layers: &[InfiniteLayer]) -> bool {
+    layers.iter().any(|layer| match layer {
+        InfiniteLayer::Activation(_) | InfiniteLayer::Function(_) | InfiniteLayer::LayerNorm { .. } => true,
+        InfiniteLayer::Residual { layers, shortcut } => any_activation(layers) || any_activation(shortcut),
+        _ => false,
+    })
 }
 
 fn any_torus(layers: &[InfiniteLayer]) -> bool {

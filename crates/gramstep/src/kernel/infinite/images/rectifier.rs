@@ -83,40 +83,44 @@ const WEDGE_SINGLE: [f64; 7] = [
     0.9428090524147318,
 ];
 
-/// p·z + q·|z|.
-pub(super) struct Rectifier<T> {
+/// p·z + q·|z|. `POSITIVE`: correlations in front of it are not negative.
+#[derive(Clone, Copy)]
+pub(super) struct Rectifier<T, const POSITIVE: bool> {
     /// p² + q², what a variance is multiplied by.
     gain: T,
     /// p²/(p² + q²)
     linear: T,
-    /// q²/(p² + q²)
-    absolute: T,
+    /// (2/π)·q²/(p² + q²)
+    bend: T,
 }
 
-impl<T: Scalar> Rectifier<T> {
+impl<T: Scalar, const POSITIVE: bool> Rectifier<T, POSITIVE> {
     pub(super) fn new(linear: f64, absolute: f64) -> Self {
         let (p, q) = (linear * linear, absolute * absolute);
-        Self { gain: T::from_f64(p + q), linear: T::from_f64(p / (p + q)), absolute: T::from_f64(q / (p + q)) }
+        let [gain, linear, bend] = [p + q, p / (p + q), 2.0 / PI * q / (p + q)].map(T::from_f64);
+        Self { gain, linear, bend }
     }
 }
 
-impl<T: Scalar> Map<T> for Rectifier<T> {
+impl<T: Scalar, const POSITIVE: bool> Map<T> for Rectifier<T, POSITIVE> {
+    /// With β = (2/π)·q²/(p² + q²) and λ = p²/(p² + q²): up to u = 1 the deficit is z·(1 − β√z·R) and E[φ′φ′] is
+    /// 1 − β√z·P, both over the gain; beyond, where z = 2 − u, it is that and 2λ·(1 − z), and 2λ less that of z.
     #[inline(always)]
     fn map(&self, pair: Pair<T>) -> (T, T) {
-        let (two, per_angle) = (T::from_f64(2.0), T::from_f64(2.0 / PI));
-        let u = pair.deficit();
-        let z = u.min(two - u);
-        let root = z.sqrt();
+        let u = if POSITIVE { pair.deficit() } else { pair.bounded_deficit() };
+        let beyond = !POSITIVE && u > T::ONE;
+        let z = if beyond { T::ONE + T::ONE - u } else { u };
+        let turn = -self.bend * z.sqrt();
         let (angle, wedge) = if size_of::<T>() == size_of::<f32>() {
             (horner(&ANGLE_SINGLE, z), horner(&WEDGE_SINGLE, z))
         } else {
             (horner(&ANGLE, z), horner(&WEDGE, z))
         };
-        let even = (-per_angle * z * root).mul_add(wedge, z);
-        let arcsine = (-per_angle * root).mul_add(angle, T::ONE);
-        let arcsine = if u > T::ONE { -arcsine } else { arcsine };
-        let deficit = self.linear.mul_add(u, self.absolute * even);
-        let gap = self.gain * pair.norm().mul_add(deficit, pair.twist());
-        (gap, self.gain * self.absolute.mul_add(arcsine, self.linear))
+        let deficit = z * turn.mul_add(wedge, T::ONE);
+        let slope = turn.mul_add(angle, T::ONE);
+        let twice = self.linear + self.linear;
+        let deficit = if beyond { twice.mul_add(T::ONE - z, deficit) } else { deficit };
+        let slope = if beyond { twice - slope } else { slope };
+        (self.gain * pair.gap(deficit), self.gain * slope)
     }
 }

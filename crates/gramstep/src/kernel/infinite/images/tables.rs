@@ -4,7 +4,7 @@ use super::super::dual::Dual;
 use super::cells::{Cells, LANES};
 use super::geometry::{Grid, Windows};
 use super::program::{Convolution, Op, Program, Stage};
-use crate::device::Device;
+use crate::device::{Device, vectorized, vectorized_body};
 use crate::scalar::Scalar;
 
 /// One number of every pixel, or a cell of them, with a border of zeros; on a torus the columns stand there twice.
@@ -19,19 +19,27 @@ pub(super) struct Table<T> {
 }
 
 impl<T: Scalar> Table<T> {
-    fn fill(grid: Grid, program: &Program, each: usize, value: impl Fn(usize) -> T) -> Self {
+    /// A number made of each variance, for a cell of images.
+    fn of(grid: Grid, program: &Program, variances: &[f64], value: impl Fn(f64) -> f64) -> Self {
         let margin = program.table_margin;
-        let columns = if program.torus { 2 * grid.width } else { grid.width };
-        let pitch = columns + 2 * margin;
-        let mut values = Cells::new((grid.height + 2 * margin) * pitch * each);
-        for row in 0..grid.height {
-            let line = &mut values[((row + margin) * pitch + margin) * each..][..columns * each];
-            for (column, pixel) in line.chunks_exact_mut(each).enumerate() {
-                let from = (row * grid.width + column % grid.width) * each;
-                pixel.iter_mut().zip(from..).for_each(|(out, at)| *out = value(at));
-            }
-        }
-        Self { values, each, margin, pitch }
+        let copies = if program.torus { 2 } else { 1 };
+        let pitch = copies * grid.width + 2 * margin;
+        let mut values = Cells::new((grid.height + 2 * margin) * pitch * LANES);
+        let width = grid.width * LANES;
+        vectorized(
+            #[inline(always)]
+            || {
+                for (row, variances) in variances.chunks_exact(width).enumerate() {
+                    let line = &mut values[((row + margin) * pitch + margin) * LANES..][..copies * width];
+                    for copy in line.chunks_exact_mut(width) {
+                        for (out, &v) in copy.iter_mut().zip(variances) {
+                            *out = T::from_f64(value(v));
+                        }
+                    }
+                }
+            },
+        );
+        Self { values, each: LANES, margin, pitch }
     }
 
     /// `width` pixels of a row; rows and columns may lie in the border.
@@ -53,29 +61,36 @@ impl<T: Scalar> Table<T> {
     }
 }
 
-/// What is known in front of an operation.
+/// What is known in front of an operation, or after the last one.
 #[derive(Debug)]
 pub(super) struct State<T> {
-    /// v/2
+    /// v/2 where the stage says that planes ask for it, else nothing.
     pub(super) half: Table<T>,
-    /// √v and 1/√v, in front of an activation.
-    pub(super) roots: Option<(Table<T>, Table<T>)>,
+    /// √v, in front of an activation.
+    pub(super) root: Option<Table<T>>,
 }
 
-/// Below it 1/√v is not finite in `f32`.
-const SMALLEST: f64 = 1e-18;
-
 impl<T: Scalar> State<T> {
-    fn new(program: &Program, grid: Grid, each: usize, variances: &[f64], rooted: bool) -> Self {
-        let table =
-            |value: &dyn Fn(f64) -> f64| Table::fill(grid, program, each, |at| T::from_f64(value(variances[at])));
-        let inverse = |v: f64| if v.sqrt() > SMALLEST { 1.0 / v.sqrt() } else { 0.0 };
-        Self { half: table(&|v| 0.5 * v), roots: rooted.then(|| (table(&f64::sqrt), table(&inverse))) }
+    fn new(program: &Program, stage: usize, at: usize, variances: &[f64]) -> Self {
+        let stage = &program.stages[stage];
+        let grid = stage.grids[at];
+        let half = if stage.halves[at] {
+            Table::of(
+                grid,
+                program,
+                variances,
+                #[inline(always)]
+                |v| 0.5 * v,
+            )
+        } else {
+            Table { values: Cells::new(0), each: LANES, margin: 0, pitch: 0 }
+        };
+        let rooted = matches!(stage.ops.get(at), Some(Op::Activation { .. }));
+        Self { half, root: rooted.then(|| Table::of(grid, program, variances, f64::sqrt)) }
     }
 
     fn lane(&self, lane: usize) -> Self {
-        let roots = self.roots.as_ref().map(|(root, inverse)| (root.lane(lane), inverse.lane(lane)));
-        Self { half: self.half.lane(lane), roots }
+        Self { half: self.half.lane(lane), root: self.root.as_ref().map(|root| root.lane(lane)) }
     }
 }
 
@@ -116,31 +131,13 @@ impl<T: Scalar> Side<T> {
 
     /// Prepares the next stage from the variances at its start; returns those at its end.
     pub(super) fn prepare(&mut self, program: &Program, device: &Device, start: Vec<f64>) -> Vec<f64> {
-        let stage = &program.stages[self.stages.len()];
-        let each = LANES;
-        let (mut now, mut stack) = (start, Vec::new());
-        let mut states = Vec::with_capacity(stage.ops.len() + 1);
-        for (at, op) in stage.ops.iter().enumerate() {
-            let rooted = matches!(op, Op::Activation(_));
-            states.push(State::new(program, stage.grids[at], each, &now, rooted));
-            now = match op {
-                Op::Convolution(convolution) => window_sums(convolution, stage.grids[at], each, &now),
-                Op::Activation(dual) => moments::<T>(*dual, device, &now),
-                Op::Pixels { stride, share } => every_pixel(stage, at, *stride, *share, each, &now),
-                Op::Split => {
-                    stack.push(now.clone());
-                    now
-                }
-                Op::Swap => stack.last_mut().map_or_else(Vec::new, |top| std::mem::replace(top, now)),
-                Op::Join => {
-                    let input = stack.pop().unwrap_or_default();
-                    now.iter().zip(input).map(|(a, b)| a + b).collect()
-                }
-            };
-        }
-        states.push(State::new(program, stage.end, each, &now, false));
+        let stage = self.stages.len();
+        let mut states = Vec::with_capacity(program.stages[stage].ops.len() + 1);
+        let end = follow::<T>(&program.stages[stage], device, start, |at, variances| {
+            states.push(State::new(program, stage, at, variances));
+        });
         self.stages.push(states);
-        now
+        end
     }
 
     /// One image of a cell.
@@ -153,36 +150,82 @@ impl<T: Scalar> Side<T> {
     }
 }
 
+/// Variances of a cell of images through the operations of a stage; `see` is told those in front of every operation, and
+/// those at the end.
+pub(super) fn follow<T: Scalar>(
+    stage: &Stage,
+    device: &Device,
+    start: Vec<f64>,
+    mut see: impl FnMut(usize, &[f64]),
+) -> Vec<f64> {
+    let (mut now, mut stack) = (start, Vec::new());
+    for (at, op) in stage.ops.iter().enumerate() {
+        see(at, &now);
+        now = match op {
+            Op::Convolution(convolution) => window_sums(convolution, stage.grids[at], &now),
+            Op::Activation { dual, .. } => moments::<T>(dual, device, &now),
+            Op::Pixels { stride, share } => every_pixel(stage, at, *stride, *share, &now),
+            Op::Split => {
+                stack.push(now.clone());
+                now
+            }
+            Op::Swap => stack.last_mut().map_or_else(Vec::new, |top| std::mem::replace(top, now)),
+            Op::Join => {
+                let input = stack.pop().unwrap_or_default();
+                now.iter().zip(input).map(|(a, b)| a + b).collect()
+            }
+        };
+    }
+    see(stage.ops.len(), &now);
+    now
+}
+
 /// E\[φ²\]; not a number where there is none, which is noticed when points are prepared.
-fn moments<T: Scalar>(dual: Dual, device: &Device, variances: &[f64]) -> Vec<f64> {
+fn moments<T: Scalar>(dual: &Dual, device: &Device, variances: &[f64]) -> Vec<f64> {
     dual.prepare::<T>(device, variances).map_or_else(|_| vec![f64::NAN; variances.len()], |(moments, _)| moments)
 }
 
 /// w·Σ v + b over windows.
-fn window_sums(convolution: &Convolution, grid: Grid, each: usize, variances: &[f64]) -> Vec<f64> {
+fn window_sums(convolution: &Convolution, grid: Grid, variances: &[f64]) -> Vec<f64> {
     let Convolution { rows, columns, stride, kernel, torus, weight, bias, .. } = *convolution;
     let place = |out: usize, tap: usize, windows: Windows, size: usize| {
         let at = (out * stride + tap).checked_sub(windows.low);
         if torus { Some((out * stride + tap + size - windows.low) % size) } else { at.filter(|&at| at < size) }
     };
-    let mut sums = vec![0.0; rows.count * columns.count * each];
-    for (at, cell) in sums.chunks_exact_mut(each).enumerate() {
-        let (i, j) = (at / columns.count, at % columns.count);
-        for row in (0..kernel).filter_map(|tap| place(i, tap, rows, grid.height)) {
-            for column in (0..kernel).filter_map(|tap| place(j, tap, columns, grid.width)) {
-                let from = &variances[(row * grid.width + column) * each..][..each];
-                cell.iter_mut().zip(from).for_each(|(sum, v)| *sum += v);
+    let pixels = variances.as_chunks::<LANES>().0;
+    let mut sums = vec![0.0; rows.count * columns.count * LANES];
+    let mut line = vec![[0.0; LANES]; grid.width];
+    vectorized_body(
+        #[inline(always)]
+        || {
+            for (i, out) in sums.as_chunks_mut::<LANES>().0.chunks_exact_mut(columns.count).enumerate() {
+                line.fill([0.0; LANES]);
+                for row in (0..kernel).filter_map(|tap| place(i, tap, rows, grid.height)) {
+                    add_cells(line.as_flattened_mut(), pixels[row * grid.width..][..grid.width].as_flattened());
+                }
+                for (j, sum) in out.iter_mut().enumerate() {
+                    for column in (0..kernel).filter_map(|tap| place(j, tap, columns, grid.width)) {
+                        add_cells(sum, &line[column]);
+                    }
+                    for sum in sum {
+                        *sum = weight.mul_add(*sum, bias);
+                    }
+                }
             }
-        }
-        for sum in cell {
-            *sum = weight.mul_add(*sum, bias);
-        }
-    }
+        },
+    );
     sums
 }
 
-fn every_pixel(stage: &Stage, at: usize, stride: usize, share: f64, each: usize, variances: &[f64]) -> Vec<f64> {
+#[inline(always)]
+fn add_cells(sums: &mut [f64], values: &[f64]) {
+    for (sum, value) in sums.iter_mut().zip(values) {
+        *sum += value;
+    }
+}
+
+fn every_pixel(stage: &Stage, at: usize, stride: usize, share: f64, variances: &[f64]) -> Vec<f64> {
     let (from, to) = (stage.grids[at], stage.grids[at + 1]);
     let places = (0..to.height).flat_map(|i| (0..to.width).map(move |j| stride * (i * from.width + j)));
-    places.flat_map(|place| variances[place * each..][..each].iter().map(|v| share * v)).collect()
+    places.flat_map(|place| variances[place * LANES..][..LANES].iter().map(|v| share * v)).collect()
 }

@@ -1,15 +1,14 @@
 //! The way of a cell of pairs of images through all stages.
 
-use std::marker::PhantomData;
-
-use super::super::dual::{Dual, smooth};
+use super::super::dual::{Dual, closed};
 use super::cells::LANES;
 use super::geometry::{Grid, Offset, Region};
 use super::maps::{Normalisation, Smooth, SquaredRelu};
-use super::plane::{Activated, Linear, Place, Plane, RowEnd, States, Sums, Trained};
+use super::plane::{Plane, Sums};
 use super::pool::Pooled;
 use super::program::{Exit, Op, Program, Stage};
 use super::rectifier::Rectifier;
+use super::rows::{Activated, Linear, Place, RowEnd, Tables, Trained};
 use super::tables::{Side, State};
 use crate::scalar::Scalar;
 
@@ -84,9 +83,14 @@ impl<'a, T: Scalar, const WIDE: bool> Between<'a, T, WIDE> {
         }
     }
 
-    fn states(self, stage: usize, state: usize) -> States<'a, T, WIDE> {
-        let of = |side: &'a Side<T>| -> &'a State<T> { &side.stages[stage][state] };
-        States { x: of(self.x), y: of(self.y) }
+    fn states(self, stage: usize, state: usize) -> (&'a State<T>, &'a State<T>) {
+        (&self.x.stages[stage][state], &self.y.stages[stage][state])
+    }
+
+    /// v/2 at a place where the stage has it.
+    fn halves(self, stage: usize, state: usize) -> Tables<'a, T> {
+        let (x, y) = self.states(stage, state);
+        (&x.half, &y.half)
     }
 
     fn place(self, plane: &Plane<T>, grid: Grid) -> Place {
@@ -105,7 +109,7 @@ impl<'a, T: Scalar, const WIDE: bool> Between<'a, T, WIDE> {
             let pooled = &work.pooled[at - 1];
             pooled.load(offset, plane);
             let place = self.place(plane, stage.start);
-            plane.turn(pooled.factor, place, self.states(at, 0));
+            plane.turn::<WIDE>(pooled.factor, place, self.halves(at, 0));
         }
     }
 
@@ -116,17 +120,21 @@ impl<'a, T: Scalar, const WIDE: bool> Between<'a, T, WIDE> {
                 Op::Convolution(convolution) => {
                     self.shrink(stage.grids[op + 1], convolution.stride, work);
                     if work.next.region.height > 0 && work.next.region.width > 0 {
-                        let place = self.place(&work.now, stage.grids[op]);
-                        work.now.border(convolution, place, self.states(at, op));
+                        if convolution.torus {
+                            work.now.wrap();
+                        } else if convolution.has_border() {
+                            let place = self.place(&work.now, stage.grids[op]);
+                            work.now.border::<WIDE>(place, self.halves(at, op));
+                        }
                     }
                     let trained = Trained::new(convolution);
                     let Work { now, next, sums, .. } = &mut *work;
-                    if let Some(Op::Activation(dual)) = stage.ops.get(op + 1) {
+                    if let Some(Op::Activation { dual, positive }) = stage.ops.get(op + 1) {
                         op += 1;
                         self.activation(
                             at,
                             op,
-                            *dual,
+                            (dual, *positive),
                             trained,
                             next.region,
                             next.offset,
@@ -134,15 +142,16 @@ impl<'a, T: Scalar, const WIDE: bool> Between<'a, T, WIDE> {
                         );
                     } else {
                         let place = self.place(next, stage.grids[op + 1]);
-                        let end = Linear { trained, place, states: self.states(at, op + 1) };
+                        let end = Linear::<T, WIDE> { trained, place, halves: self.halves(at, op + 1) };
                         next.convolve(now, convolution, sums, &end);
                     }
                     std::mem::swap(&mut work.now, &mut work.next);
                 }
-                Op::Activation(dual) => {
-                    let plane = &mut work.now;
-                    let (region, offset) = (plane.region, plane.offset);
-                    self.activation(at, op, *dual, Trained::nothing(), region, offset, Alone { plane });
+                Op::Activation { dual, positive } => {
+                    let Work { now, next, .. } = &mut *work;
+                    let (region, offset) = (now.region, now.offset);
+                    self.activation(at, op, (dual, *positive), Trained::nothing(), region, offset, Alone { next, now });
+                    std::mem::swap(now, next);
                 }
                 Op::Pixels { stride, share } => {
                     self.shrink(stage.grids[op + 1], *stride, work);
@@ -171,12 +180,13 @@ impl<'a, T: Scalar, const WIDE: bool> Between<'a, T, WIDE> {
     }
 
     fn finish(self, at: usize, stage: &Stage, work: &mut Work<T>) {
-        let states = self.states(at, stage.ops.len());
         let place = self.place(&work.now, stage.end);
         let Work { now, pooled, covariance, theta, .. } = work;
         match stage.exit {
             Exit::Flatten => {}
-            Exit::Pool { .. } | Exit::Mean => now.turn(1.0, place, states),
+            Exit::Pool { .. } | Exit::Mean => {
+                now.turn::<WIDE>(1.0, place, self.halves(at, stage.ops.len()));
+            }
         }
         match pooled.get_mut(at) {
             Some(pooled) => pooled.add(now, stage.end),
@@ -190,34 +200,39 @@ impl<'a, T: Scalar, const WIDE: bool> Between<'a, T, WIDE> {
         self,
         at: usize,
         op: usize,
-        dual: Dual,
+        (dual, positive): (&Dual, bool),
         trained: Trained<T>,
         region: Region,
         offset: Offset,
         rows: impl Rows<T>,
     ) {
-        let (before, after) = (self.states(at, op), self.states(at, op + 1));
-        let (Some((xr, xi)), Some((yr, yi))) = (&before.x.roots, &before.y.roots) else {
+        let (x, y) = self.states(at, op);
+        let (Some(x), Some(y)) = (&x.root, &y.root) else {
             debug_assert!(false, "states in front of an activation have roots");
             return;
         };
         let place = Place::new(region, offset, self.program.stages[at].grids[op], self.program.torus);
-        let (roots, inverses) = ((xr, yr), (xi, yi));
+        let roots = (x, y);
+        let after = if dual.is_smooth() { self.halves(at, op + 1) } else { roots };
         macro_rules! with {
             ($map:expr) => {
-                rows.apply(&Activated::<T, _, WIDE> { trained, place, roots, inverses, after, map: $map })
+                rows.apply(&Activated::<T, _, WIDE> { trained, place, roots, after, map: $map })
             };
         }
-        match dual {
-            Dual::Rectifier { linear, absolute } => with!(Rectifier::new(linear, absolute)),
+        closed!(
+            dual,
+            smooth => with!(Smooth(smooth)),
+            &Dual::Rectifier { linear, absolute } => {
+                if positive {
+                    with!(Rectifier::<T, true>::new(linear, absolute));
+                } else {
+                    with!(Rectifier::<T, false>::new(linear, absolute));
+                }
+            },
             Dual::SquaredRelu => with!(SquaredRelu),
-            Dual::Erf => with!(Smooth::<smooth::Erf>(PhantomData)),
-            Dual::Sin => with!(Smooth::<smooth::Sin>(PhantomData)),
-            Dual::Cos => with!(Smooth::<smooth::Cos>(PhantomData)),
-            Dual::Gelu => with!(Smooth::<smooth::Gelu>(PhantomData)),
-            Dual::Normalise { epsilon } => with!(Normalisation(T::from_f64(epsilon))),
+            &Dual::Normalise { epsilon } => with!(Normalisation(T::from_f64(epsilon))),
             Dual::Series(_) => debug_assert!(false, "refused by the program"),
-        }
+        );
     }
 }
 
@@ -242,11 +257,12 @@ impl<T: Scalar> Rows<T> for Convolved<'_, T> {
 
 /// Those of a plane as they are.
 struct Alone<'a, T> {
-    plane: &'a mut Plane<T>,
+    next: &'a mut Plane<T>,
+    now: &'a Plane<T>,
 }
 
 impl<T: Scalar> Rows<T> for Alone<'_, T> {
     fn apply(self, end: &impl RowEnd<T>) {
-        self.plane.activate(end);
+        self.next.activate(self.now, end);
     }
 }
