@@ -113,7 +113,7 @@ impl Pointwise<f64> for Custom {
             Order::Value => self.0,
             Order::First => self.1,
             Order::Second => self.2,
-            Order::Third | Order::Fourth => panic!("not asked for"),
+            _ => panic!("{order:?} is not asked for"),
         };
         out.iter_mut().zip(z).for_each(|(out, &z)| *out = function(z));
     }
