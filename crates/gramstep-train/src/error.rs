@@ -453,7 +453,7 @@ impl Error {
             Self::Configuration { .. } => "config.toml of any run folder shows every setting",
             Self::FormatVersion { .. } => "use the version of gramstep that wrote it",
             Self::ModelFile { .. } => "give the folder that gramstep train wrote",
-            Self::DataChanged { .. } => "put the data back as they were; gramstep attack takes other rows by --data",
+            Self::DataChanged { .. } => "put the data back as they were, or name their place by --data",
             Self::NoTestRows { .. } => "name rows with --data",
             Self::Checkpoint { .. } => {
                 "give --resume the folder of a run that was cut off, or train again with another --out"
