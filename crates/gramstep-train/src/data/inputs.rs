@@ -77,7 +77,9 @@ impl Inputs {
             }
             let encoding = match &column.cells {
                 Cells::Images(images) => Ok(fit_images(images, given, &mut inputs.standardisation)),
-                Cells::Text(text) if !text.is_mostly_numbers() => fit_category(column, given),
+                Cells::Text(text) if !text.is_mostly_numbers() || text.is_of_few_values() => {
+                    fit_category(column, given)
+                }
                 Cells::Dates(dates) => DateParts::fit(dates, given, &mut inputs.standardisation).map(Encoding::Date),
                 _ => fit_number(table, column, given, &mut inputs.standardisation)?,
             };
@@ -86,6 +88,9 @@ impl Inputs {
                     let gaps = rows.iter().filter(|&&i| column.is_missing(i)).count();
                     if let Some(text) = far_mark(column, rows) {
                         said.add("mark", &column.name, text);
+                    }
+                    if let Some(text) = mixed(column) {
+                        said.add("mixed", &column.name, text);
                     }
                     if let Some((kind, text)) = describe(&encoding, gaps) {
                         said.add(kind, &column.name, text);
@@ -320,6 +325,15 @@ fn unforeseen_gaps(gaps: usize, filled: &str) -> String {
     format!(": {gaps} {rows} a value, missing in no training row; {they} {filled}")
 }
 
+/// What is said of a column of categories that are numbers but for a few.
+fn mixed(column: &Column) -> Option<String> {
+    let Cells::Text(text) = &column.cells else { return None };
+    let other = text.get(text.first_text).filter(|_| text.is_mostly_numbers())?;
+    Some(format!(
+        ": most of its values are numbers, and `{other}` is not; --missing '{other}' makes it a gap among numbers"
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::encoding::MOST_CATEGORIES;
@@ -352,6 +366,27 @@ mod tests {
         let x = inputs.apply(&table, &[0, 1, 3], &mut notes).unwrap();
         assert_eq!(x.as_slice(), [0.0, 1.0, 1.0, 0.0, 0.0, 0.0]);
         assert!(notes[0].contains("1 row has a value"), "{notes:?}");
+    }
+
+    #[test]
+    fn few_values_that_come_often_are_categories_though_most_are_numbers() {
+        let cylinders = |rows: usize| {
+            let value = |i: usize| ["4", "6", "8", "4", "rotary"][if i % 10 == 9 { 4 } else { i % 4 }];
+            (0..rows).map(|i| format!("{},0\n", value(i))).collect::<Vec<_>>().concat()
+        };
+        let rows: Vec<usize> = (0..60).collect();
+        let (inputs, _, notes) = fit(&format!("c,y\n{}", cylinders(60)), &rows);
+        assert_eq!(inputs.names(), ["c=4", "c=6", "c=8", "c=rotary"]);
+        assert!(notes[0].contains("`rotary` is not; --missing 'rotary'"), "{notes:?}");
+        // Of few rows, or of many values, the text is a mistake.
+        for text in [
+            cylinders(12),
+            (0..60).map(|i| format!("{},0\n", if i == 7 { "oops".into() } else { i.to_string() })).collect(),
+        ] {
+            let table = table_of(&format!("c,y\n{text}"));
+            let rows: Vec<usize> = (0..table.rows()).collect();
+            assert!(Inputs::fit(&table, (&rows, None), &["y".to_owned()], &[], &mut Vec::new()).is_err());
+        }
     }
 
     #[test]

@@ -88,8 +88,20 @@ impl TextCells {
     /// Whether more than half of the values are numbers: then the text is taken for a mistake.
     #[must_use]
     pub fn is_mostly_numbers(&self) -> bool {
-        let present = self.codes.iter().filter(|&&code| code != Self::MISSING).count();
-        2 * self.numbers > present
+        2 * self.numbers > self.present()
+    }
+
+    /// Whether they are few values that come often: categories, whatever they are called (4, 6, 8, rotary).
+    #[must_use]
+    pub fn is_of_few_values(&self) -> bool {
+        const MOST: usize = 12;
+        const ROWS_OF_EACH: usize = 5;
+        let values = self.values.len();
+        (3..=MOST).contains(&values) && self.present() >= ROWS_OF_EACH * values
+    }
+
+    fn present(&self) -> usize {
+        self.codes.iter().filter(|&&code| code != Self::MISSING).count()
     }
 }
 
