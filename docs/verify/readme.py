@@ -1,6 +1,6 @@
 """Writes the table of README.md from certificates.json: `python3 docs/verify/readme.py`.
 
-The certificates come from `cargo run --release -p gramstep-cli -- verify all --out docs/verify`.
+The certificates come from `cargo run --release -p gramstep-cli -- verify all --full --out docs/verify`.
 """
 
 import json
