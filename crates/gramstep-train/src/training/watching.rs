@@ -14,6 +14,8 @@ use crate::settings::{MOST_WATCHED_OUTPUTS, OptimizerName, Settings};
 
 /// Rows at most.
 const ROWS: usize = 64;
+/// Rows of their Gram matrix, one an output, as long as there are two of them: its eigenvalues cost the third power.
+const EQUATIONS: usize = 256;
 /// Eigenvalues that are told.
 const LEADING: usize = 5;
 
@@ -63,7 +65,7 @@ impl<T: Scalar> Watching<T> {
     pub(super) fn begin(watch: Watch, model: &Model<T>, train: &Dataset<T>, loss: &dyn Loss) -> Result<Self> {
         let began = Instant::now();
         let k = model.outputs();
-        let most = ROWS.min(MOST_WATCHED_OUTPUTS / k.max(1)).max(1);
+        let most = ROWS.min((EQUATIONS / k.max(1)).max(2)).min(MOST_WATCHED_OUTPUTS / k.max(1)).max(1);
         let rows = train.select(&choice(train.rows(), most, watch.seed, Purpose::Data, 0));
         let first = model.tangent(&*rows.inputs)?.gram().into_f64();
         let mut falls = vec![0.0; rows.rows() * k];

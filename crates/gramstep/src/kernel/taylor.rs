@@ -34,15 +34,16 @@ const MOST_DAMPING: f64 = 1e8;
 /// let model = Model::<f64>::mlp(&[1, 16, 1], Activation::Tanh).seed(3).build()?;
 /// let x = Matrix::from_fn(6, 1, |i, _| i as f64 / 3.0 - 1.0);
 /// let mut moved = model.clone();
-/// let v: Vec<f64> = (0..model.parameter_count()).map(|i| 0.02 * (i as f64).sin()).collect();
+/// let v: Vec<f64> = (0..model.parameter_count()).map(|i| 0.005 * (i as f64).sin()).collect();
 /// moved.set_theta(&model.theta().iter().zip(&v).map(|(theta, v)| theta + v).collect::<Vec<_>>())?;
 /// let f = moved.predict(&x)?;
 /// let error = |order| {
 ///     let mut taylor = TaylorModel::new(model.clone(), order)?;
 ///     taylor.set_displacement(v.clone())?;
-///     Ok::<_, gramstep::Error>((taylor.predict(&x)?[(0, 0)] - f[(0, 0)]).abs())
+///     let off = |(a, b): (&f64, &f64)| (a - b).abs();
+///     Ok::<_, gramstep::Error>(taylor.predict(&x)?.as_slice().iter().zip(f.as_slice()).map(off).fold(0.0, f64::max))
 /// };
-/// assert!(error(2)? < 0.1 * error(1)? && error(4)? < 0.1 * error(2)?);
+/// assert!(error(2)? < 0.5 * error(1)? && error(4)? < 0.5 * error(2)?);
 /// # Ok::<(), gramstep::Error>(())
 /// ```
 #[derive(Clone, Debug)]
