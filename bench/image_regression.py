@@ -74,7 +74,7 @@ def row(data, kernel, name, X, labels, Z, truth):
     targets = 2.0 * np.eye(10)[labels] - 1.0
     fitted = gramstep.KernelRegression("auto").fit(theta.astype(float), targets)
     wrong = np.mean(fitted.predict(cross.astype(float)).argmax(axis=1) != truth)
-    print(f"| {data} | {name} | {100 * (1 - wrong):.1f} % | {kernels:.1f} s | {time.process_time() - start - kernels:.1f} s |", flush=True)
+    print(f"| {data} | {name} | {100 * (1 - wrong):.1f} % | {kernels:.2f} s | {time.process_time() - start - kernels:.2f} s |", flush=True)
 
 
 def main():

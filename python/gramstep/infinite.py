@@ -114,6 +114,11 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
     "polynomial": {"coefficients": (0.0, 1.0)},
 }
 
+# Those of finite networks.
+_PLAIN = (
+    "identity relu leaky-relu abs squared-relu quadratic-relu gelu silu tanh sigmoid softplus erf sin cos"
+).split()
+
 Function = Callable[[NDArray[Any]], ArrayLike]
 
 
@@ -166,6 +171,9 @@ class Activation:
         if isinstance(function, str):
             if derivative is not None:
                 raise TypeError(f"derivative belongs to a function of your own; {function!r} has one")
+            if function not in _PARAMETERS and function not in _PLAIN:
+                there = ", ".join(dict.fromkeys([*_PLAIN, *_PARAMETERS]))
+                raise ValueError(f"no activation {function!r}; there are {there}, and functions of your own")
             known = _PARAMETERS.get(function, {})
             for name in parameters:
                 if name not in known:

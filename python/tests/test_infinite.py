@@ -83,7 +83,6 @@ def test_wrong_networks_and_inputs_say_what_is_wrong():
         (images(Conv(3), Activation("silu")), IMAGES, "closed form"),
         (images(Conv(9, padding="valid")), IMAGES, "larger than the image"),
         (images(Conv(3, padding="mirror")), IMAGES, "padding"),
-        (images(Conv(3), Activation("swoosh")), IMAGES, "no such activation"),
         (images(Conv(3, weight_variance=-1.0)), IMAGES, "variance"),
         (images(Conv(3)), IMAGES.reshape(5, -1), "images"),
         (images(Conv(3)), IMAGES[0], "axes"),
@@ -237,15 +236,17 @@ def test_unusable_activations_are_refused_with_a_reason():
         with pytest.raises(TypeError, match=text):
             Activation(*arguments, **parameters)
 
+    with pytest.raises(ValueError, match="nonsense.*tanh.*gaussian"):
+        Activation("nonsense")
+
     def fails(x):
         raise KeyError("of my own")
 
     for own, kind, text in [
         (Activation(fails, derivative=np.cos), KeyError, "of my own"),
         (Activation(np.sin, derivative=lambda x: x[:2]), ValueError, "one for each number"),
-        (Activation(lambda x: x / 0.0, derivative=np.cos), ValueError, "finite|NaN|infinite"),
+        (Activation(lambda x: x / 0.0, derivative=np.cos), FloatingPointError, "the activation's values"),
         (Activation(np.abs, derivative=np.sign), ValueError, "series"),
-        (Activation("nonsense"), ValueError, "nonsense"),
     ]:
         with np.errstate(all="ignore"), pytest.raises(kind, match=text):
             dense_kernels(own, X)

@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::dual::{Bell, Dual, Exponential, Polynomial, Scaled, Series, Sign, Wave};
-use super::layers::fault;
 use crate::device::Pointwise;
 use crate::error::{Result, check_setting};
 
@@ -151,9 +150,8 @@ impl Function {
             }
             Self::Polynomial(coefficients) => {
                 finite(coefficients)?;
-                if coefficients.is_empty() {
-                    return Err(fault("polynomial", "it has no coefficients: one, [0], makes it 0"));
-                }
+                let given = !coefficients.is_empty();
+                check_setting(given, "number of coefficients of a polynomial", &coefficients.len(), "at least 1")?;
                 Dual::Polynomial(Arc::new(Polynomial::new(coefficients)))
             }
             Self::Custom(function) => Dual::Series(Series { function: Arc::clone(function), far: None }),
