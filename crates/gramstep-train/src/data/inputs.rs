@@ -379,10 +379,8 @@ mod tests {
         assert_eq!(inputs.names(), ["c=4", "c=6", "c=8", "c=rotary"]);
         assert!(notes[0].contains("`rotary` is not; --missing 'rotary'"), "{notes:?}");
         // Of few rows, or of many values, the text is a mistake.
-        for text in [
-            cylinders(12),
-            (0..60).map(|i| format!("{},0\n", if i == 7 { "oops".into() } else { i.to_string() })).collect(),
-        ] {
+        let numbered = |i: usize| if i == 7 { "oops,0\n".to_owned() } else { format!("{i},0\n") };
+        for text in [cylinders(12), (0..60).map(numbered).collect::<Vec<_>>().concat()] {
             let table = table_of(&format!("c,y\n{text}"));
             let rows: Vec<usize> = (0..table.rows()).collect();
             assert!(Inputs::fit(&table, (&rows, None), &["y".to_owned()], &[], &mut Vec::new()).is_err());
