@@ -101,7 +101,7 @@ impl Own {
         let (function, what) = match order {
             Order::Value => (&self.value, "the activation's values"),
             Order::First => (&self.derivative, "the activation's derivatives"),
-            Order::Second => return Err(PyValueError::new_err("the activation has no second derivative")),
+            _ => return Err(PyValueError::new_err("the activation has no second derivative")),
         };
         Python::attach(|py| {
             let values = function.bind(py).call1((array_of(py, z.to_vec(), &[z.len()])?,))?;
