@@ -3,9 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::dual::{Bell, Dual, Exponential, Polynomial, Scaled, Series, Sign, Wave};
 use crate::device::Pointwise;
-use crate::error::{Result, check_setting};
 
 /// A function between the layers of an infinitely wide network, beside the [`Activation`](crate::Activation)s.
 ///
@@ -118,44 +116,6 @@ impl Function {
             Self::Polynomial(_) => "polynomial",
             Self::Custom(_) => "custom function",
         }
-    }
-
-    /// How it acts on kernels.
-    pub(super) fn dual(&self) -> Result<Dual> {
-        let finite = |values: &[f64]| {
-            values.iter().try_for_each(|value| check_setting(value.is_finite(), self.name(), value, "finite"))
-        };
-        Ok(match self {
-            Self::Sign => Dual::Sign(Sign),
-            &Self::Rectifier { below, above } => {
-                finite(&[below, above])?;
-                Dual::Rectifier { linear: f64::midpoint(above, below), absolute: (above - below) / 2.0 }
-            }
-            &Self::Erf { scale, rate, shift } => {
-                finite(&[scale, rate, shift])?;
-                Dual::ScaledErf(Scaled { of: super::dual::smooth::Erf, scale, rate, shift })
-            }
-            &Self::Sine { scale, rate, phase } => {
-                finite(&[scale, rate, phase])?;
-                Dual::Wave(Scaled { of: Wave { turn: (2.0 * phase).cos() }, scale, rate, shift: 0.0 })
-            }
-            &Self::Exponential { scale, rate } => {
-                finite(&[scale, rate])?;
-                Dual::Exponential(Scaled { of: Exponential, scale, rate, shift: 0.0 })
-            }
-            &Self::Gaussian { scale, sharpness } => {
-                finite(&[scale])?;
-                crate::error::check_not_negative("sharpness of a Gaussian", sharpness)?;
-                Dual::Bell(Scaled { of: Bell, scale, rate: sharpness.sqrt(), shift: 0.0 })
-            }
-            Self::Polynomial(coefficients) => {
-                finite(coefficients)?;
-                let given = !coefficients.is_empty();
-                check_setting(given, "number of coefficients of a polynomial", &coefficients.len(), "at least 1")?;
-                Dual::Polynomial(Arc::new(Polynomial::new(coefficients)))
-            }
-            Self::Custom(function) => Dual::Series(Series { function: Arc::clone(function), far: None }),
-        })
     }
 }
 

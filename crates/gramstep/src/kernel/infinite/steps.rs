@@ -70,7 +70,7 @@ fn append(layers: &[InfiniteLayer], steps: &mut Vec<Step>, mut flow: Flow) -> Re
             }
             InfiniteLayer::Function(function) => {
                 flow = flow.through(function.name())?;
-                steps.push(Step::Activation(function.dual()?));
+                steps.push(Step::Activation(Dual::of(function)?));
             }
             InfiniteLayer::LayerNorm { epsilon } => steps.push(Step::Activation(Dual::normalise(*epsilon)?)),
             InfiniteLayer::Residual { layers, shortcut } => flow = residual(layers, shortcut, steps, flow)?,

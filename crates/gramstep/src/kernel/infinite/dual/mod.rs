@@ -13,9 +13,10 @@ pub(super) mod smooth;
 
 use std::sync::Arc;
 
+use super::function::Function;
 use super::pairs::{Pairs, Scales};
 use crate::device::{Device, Pointwise};
-use crate::error::{Result, check_not_negative};
+use crate::error::{Result, check_not_negative, check_setting};
 use crate::model::Activation;
 use crate::scalar::Scalar;
 
@@ -119,6 +120,44 @@ impl From<Activation> for Dual {
 }
 
 impl Dual {
+    /// How it acts on kernels.
+    pub(super) fn of(function: &Function) -> Result<Self> {
+        let finite = |values: &[f64]| {
+            values.iter().try_for_each(|value| check_setting(value.is_finite(), function.name(), value, "finite"))
+        };
+        Ok(match function {
+            Function::Sign => Self::Sign(Sign),
+            &Function::Rectifier { below, above } => {
+                finite(&[below, above])?;
+                Self::Rectifier { linear: f64::midpoint(above, below), absolute: (above - below) / 2.0 }
+            }
+            &Function::Erf { scale, rate, shift } => {
+                finite(&[scale, rate, shift])?;
+                Self::ScaledErf(Scaled { of: smooth::Erf, scale, rate, shift })
+            }
+            &Function::Sine { scale, rate, phase } => {
+                finite(&[scale, rate, phase])?;
+                Self::Wave(Scaled { of: Wave { turn: (2.0 * phase).cos() }, scale, rate, shift: 0.0 })
+            }
+            &Function::Exponential { scale, rate } => {
+                finite(&[scale, rate])?;
+                Self::Exponential(Scaled { of: Exponential, scale, rate, shift: 0.0 })
+            }
+            &Function::Gaussian { scale, sharpness } => {
+                finite(&[scale])?;
+                check_not_negative("sharpness of a Gaussian", sharpness)?;
+                Self::Bell(Scaled { of: Bell, scale, rate: sharpness.sqrt(), shift: 0.0 })
+            }
+            Function::Polynomial(coefficients) => {
+                finite(coefficients)?;
+                let given = !coefficients.is_empty();
+                check_setting(given, "number of coefficients of a polynomial", &coefficients.len(), "at least 1")?;
+                Self::Polynomial(Arc::new(Polynomial::new(coefficients)))
+            }
+            Function::Custom(custom) => Self::Series(Series { function: Arc::clone(custom), far: None }),
+        })
+    }
+
     /// Normalisation with this ε.
     pub(super) fn normalise(epsilon: f64) -> Result<Self> {
         check_not_negative("ε of a normalisation", epsilon)?;

@@ -281,7 +281,7 @@ impl Compiler {
                     flow = self.activation(activation.name(), Dual::from(*activation), flow)?;
                 }
                 InfiniteLayer::Function(function) => {
-                    flow = self.activation(function.name(), function.dual()?, flow)?;
+                    flow = self.activation(function.name(), Dual::of(function)?, flow)?;
                 }
                 InfiniteLayer::LayerNorm { epsilon } => self.map(Dual::normalise(*epsilon)?),
                 InfiniteLayer::Pixels { stride, share } => self.pixels(*stride, *share)?,
