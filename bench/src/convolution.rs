@@ -1,6 +1,6 @@
 //! The layers of ResNet-32 one by one, in both forms of a 3×3 convolution.
 
-use gramstep::device::{Operations, Product, Tile, TileMut, Window};
+use gramstep::device::{Operations, Tile, TileMut, Window, WriteMode};
 use gramstep::{Device, Matrix};
 use serde_json::json;
 
@@ -58,8 +58,10 @@ fn run_pass(
     let columns = memory.len() / rows;
     let out = TileMut::new(memory, rows, columns);
     match pass {
-        "forward" => operations.convolve(out, Product::Replace, 1.0, window, tile(x), tile(weight)),
-        "input-gradient" => operations.convolve_backward(out, Product::Replace, 1.0, window, tile(delta), tile(weight)),
+        "forward" => operations.convolve(out, WriteMode::Replace, 1.0, window, tile(x), tile(weight)),
+        "input-gradient" => {
+            operations.convolve_backward(out, WriteMode::Replace, 1.0, window, tile(delta), tile(weight))
+        }
         "weight-gradient" => operations.convolve_gradient_sum(out, 1.0, window, tile(x), tile(delta)),
         _ => operations.convolve_gradients(out, window, tile(x), tile(delta)),
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gramstep::device::{Product, Tile, TileMut};
+use gramstep::device::{Tile, TileMut, WriteMode};
 use gramstep::model::Distribution;
 use gramstep::model::layer::{Call, Dense, Layer, Stage};
 use gramstep::optim::{AdaptiveDamping, Batch, Damping, GramGaussNewton, GramGaussNewtonConfig, Optimizer};
@@ -13,11 +13,11 @@ use gramstep_train::Result;
 #[derive(Debug)]
 struct Centre(usize);
 
-fn centre(from: Tile<'_, f64>, to: TileMut<'_, f64>, mode: Product) {
+fn centre(from: Tile<'_, f64>, to: TileMut<'_, f64>, mode: WriteMode) {
     to.for_each_row(|i, to| {
         let mean = from.row(i).iter().sum::<f64>() / to.len() as f64;
         for (to, x) in to.iter_mut().zip(from.row(i)) {
-            *to = if mode == Product::Replace { 0.0 } else { *to } + x - mean;
+            *to = if mode == WriteMode::Replace { 0.0 } else { *to } + x - mean;
         }
     });
 }
@@ -26,7 +26,7 @@ impl Layer<f64> for Centre {
     fn output_len(&self) -> usize {
         self.0
     }
-    fn forward(&self, _: &Call<'_, f64>, x: &[Tile<'_, f64>], out: TileMut<'_, f64>, _affine: bool, mode: Product) {
+    fn forward(&self, _: &Call<'_, f64>, x: &[Tile<'_, f64>], out: TileMut<'_, f64>, _affine: bool, mode: WriteMode) {
         centre(x[0], out, mode);
     }
     fn backward(
@@ -36,7 +36,7 @@ impl Layer<f64> for Centre {
         _which: usize,
         delta: Tile<'_, f64>,
         into: TileMut<'_, f64>,
-        mode: Product,
+        mode: WriteMode,
     ) {
         centre(delta, into, mode);
     }

@@ -1,6 +1,6 @@
 //! A loss of one's own: a value and a gradient are enough, the curvature follows. And a step of one's own on it.
 
-use gramstep::loss::{Linearization, Loss};
+use gramstep::loss::{LinearisedLoss, Loss};
 use gramstep::optim::{Batch, Damping, GramGaussNewton, GramGaussNewtonConfig, GramSystem, Optimizer};
 use gramstep::{Activation, Matrix, Model};
 use gramstep_train::Result;
@@ -42,7 +42,7 @@ pub(crate) fn main() -> Result<()> {
 
     // The same step by hand, at the length that lowers the loss most: direction, damping and search are three things.
     let features = model.tangent(&x)?;
-    let linear = Linearization::new(&NormalLikelihood, features.predictions(), &y, None);
+    let linear = LinearisedLoss::new(&NormalLikelihood, features.predictions(), &y, None);
     let system = GramSystem::new(features, linear, &config)?;
     let (direction, solve) = system.direction(0.01 * system.mean_diagonal(), None)?;
     let theta = model.theta();

@@ -520,7 +520,7 @@ fn nearest(column: &str, available: &[String]) -> String {
 }
 
 /// A setting outside its range.
-pub(crate) fn outside(name: &'static str, value: &dyn std::fmt::Display, range: &str) -> Error {
+pub(crate) fn out_of_range(name: &'static str, value: &dyn std::fmt::Display, range: &str) -> Error {
     Error::Setting { name, value: value.to_string(), range: range.to_owned() }
 }
 

@@ -7,7 +7,7 @@ use gramstep::attack::ThreatModel;
 
 use super::options::AttackOptions;
 use crate::data::{Encoding, Inputs, Preprocessing, Table};
-use crate::error::{Error, Result, outside};
+use crate::error::{Error, Result, out_of_range};
 use crate::training::adversarial::{threat_model, unit_sizes};
 
 /// Columns that a note names.
@@ -25,7 +25,7 @@ pub(super) fn model(
     let mut sizes = unit_sizes(inputs, options.unit);
     for (name, size) in &options.sizes {
         if !(size.is_finite() && *size >= 0.0) {
-            return Err(outside("size", &format!("{name}={size}"), "finite and at least 0"));
+            return Err(out_of_range("size", &format!("{name}={size}"), "finite and at least 0"));
         }
         places_of(inputs, name)?.for_each(|place| sizes[place] *= size);
     }

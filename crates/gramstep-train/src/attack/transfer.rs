@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bounded::{outputs, unbounded};
 use crate::data::{Dataset, Preprocessing, Table, Targets};
-use crate::error::{Result, outside};
+use crate::error::{Result, out_of_range};
 use crate::outcome::metrics::{Metrics, measure};
 use crate::predictor::Predictor;
 
@@ -49,7 +49,11 @@ impl Other {
         let model = Predictor::load(run, device)?;
         let own = model.preprocessing();
         if !same_targets(&own.targets, &attacked.targets) {
-            return Err(outside("transfer", &run.display(), "runs with the targets and classes of the attacked one"));
+            return Err(out_of_range(
+                "transfer",
+                &run.display(),
+                "runs with the targets and classes of the attacked one",
+            ));
         }
         let alike = attacked.inputs.places().all(|(column, _)| {
             let mut theirs = own.inputs.columns.iter().filter(|other| other.name == column.name);
@@ -57,7 +61,7 @@ impl Other {
         });
         if !alike {
             let range = "runs that read every column alike, images in one size and colour";
-            return Err(outside("transfer", &run.display(), range));
+            return Err(out_of_range("transfer", &run.display(), range));
         }
         let data = unbounded(own).dataset(table, rows, notes)?.with_weights(under_attack.weights.clone())?;
         Ok(Self { run: run.display().to_string(), model, data })

@@ -7,7 +7,7 @@ use gramstep::Scalar;
 use serde::{Deserialize, Serialize};
 
 use super::{Dataset, Problem, Targets};
-use crate::error::{Error, Result, conflict, outside};
+use crate::error::{Error, Result, conflict, out_of_range};
 use crate::format::words::as_text;
 
 /// Factors on the weights of rows by their class.
@@ -38,7 +38,7 @@ impl FromStr for ClassWeights {
             .map(read)
             .collect::<Option<Vec<_>>>()
             .map(Self::Given)
-            .ok_or_else(|| outside("class-weight", &text, range))
+            .ok_or_else(|| out_of_range("class-weight", &text, range))
     }
 }
 

@@ -279,7 +279,7 @@ impl Inputs {
     /// How many rows lie outside the range of the training rows, and in which columns, the most frequent ones first;
     /// none if no row does.
     #[must_use]
-    pub fn outside(&self, table: &Table) -> Option<String> {
+    pub fn out_of_range(&self, table: &Table) -> Option<String> {
         let named: HashMap<&str, &Column> =
             table.columns().iter().map(|column| (column.name.as_str(), column)).collect();
         let mut found = vec![false; table.rows()];

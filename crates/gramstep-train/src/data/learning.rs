@@ -1,7 +1,7 @@
 //! How a regression learns its targets: by which loss, and they themselves or their logarithms.
 
 use super::{LossChoice, Standardisation, Targets, Transform, TransformChoice};
-use crate::error::{Error, Result, outside};
+use crate::error::{Error, Result, out_of_range};
 
 /// A target has a heavy tail if 1 % of the rows carry more than this share of the squared deviation: 0.08 for normal
 /// numbers, 0.5 for lognormal ones (σ = 1).
@@ -28,7 +28,7 @@ impl Learning {
         };
         let prepared = |name, value: &dyn std::fmt::Display, own: &dyn std::fmt::Display| {
             let range = format!("that of the prepared targets, {own}: ask for it there, by Samples::with_learning");
-            outside(name, value, &range)
+            out_of_range(name, value, &range)
         };
         if let Some(asked) = &self.loss
             && asked != loss

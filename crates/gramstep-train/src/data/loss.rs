@@ -6,7 +6,7 @@ use std::str::FromStr;
 use gramstep::loss::{AbsoluteLoss, HuberLoss, Loss, PoissonLoss, QuantileLoss, SquaredLoss};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result, outside};
+use crate::error::{Error, Result, out_of_range};
 use crate::format::words::{as_text, words};
 
 /// Where the Huber loss of a standardised target becomes linear, unless the user says otherwise (huber1964).
@@ -76,7 +76,7 @@ impl FromStr for LossChoice {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let wrong = || outside("loss", &text, RANGE);
+        let wrong = || out_of_range("loss", &text, RANGE);
         Ok(match text.split_once(':') {
             None => match text {
                 "squared" => Self::Squared,

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result, outside};
+use crate::error::{Error, Result, out_of_range};
 use crate::format::words::as_text;
 
 /// How rows are shared out among training, validation and test.
@@ -41,7 +41,7 @@ impl FromStr for SplitBy {
             Some(("time", column)) if !column.is_empty() => Ok(Self::Time(column.to_owned())),
             Some(("group", column)) if !column.is_empty() => Ok(Self::Group(column.to_owned())),
             None if text == "random" => Ok(Self::Random),
-            _ => Err(outside("split", &text, "random, time:COL or group:COL")),
+            _ => Err(out_of_range("split", &text, "random, time:COL or group:COL")),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result, outside};
+use crate::error::{Error, Result, out_of_range};
 
 /// What is learned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,7 +34,7 @@ impl FromStr for Task {
         match text {
             "regression" => Ok(Self::Regression),
             "classification" => Ok(Self::Classification),
-            _ => Err(outside("task", &text, "regression or classification")),
+            _ => Err(out_of_range("task", &text, "regression or classification")),
         }
     }
 }

@@ -14,7 +14,7 @@ use rand_distr::{Distribution as _, StandardNormal};
 use super::Predictor;
 use super::whole::check_finite;
 use crate::data::Table;
-use crate::error::{Result, outside};
+use crate::error::{Result, out_of_range};
 use crate::outcome::metrics::in_own_units;
 use crate::settings::check_memory;
 
@@ -51,7 +51,7 @@ impl Predictor {
         seed: u64,
     ) -> Result<Vec<Matrix<f64>>> {
         if count == 0 {
-            return Err(outside("samples", &count, "at least 1"));
+            return Err(out_of_range("samples", &count, "at least 1"));
         }
         let threads = self.learned().threads();
         let covariances = self.joint_covariance(x)?;

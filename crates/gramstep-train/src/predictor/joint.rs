@@ -5,7 +5,7 @@ use gramstep::{Matrix, MatrixView, Scalar};
 
 use super::{KernelModel, Learned, Predictor};
 use crate::data::{Table, Targets};
-use crate::error::{Error, Result, outside};
+use crate::error::{Error, Result, out_of_range};
 use crate::outcome::metrics::in_own_units;
 
 impl Predictor {
@@ -60,5 +60,5 @@ impl Predictor {
 }
 
 fn unknown(name: &'static str, range: &str) -> Error {
-    outside(name, &"asked for", range)
+    out_of_range(name, &"asked for", range)
 }

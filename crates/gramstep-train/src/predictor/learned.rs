@@ -8,7 +8,7 @@ use gramstep::{Matrix, Model, Scalar};
 use super::joined::joined;
 use super::{Combination, KernelModel};
 use crate::data::{Dataset, InRows, Targets};
-use crate::error::{Result, outside};
+use crate::error::{Result, out_of_range};
 use crate::outcome::COMBINATION;
 use crate::outcome::metrics::{Metrics, measure};
 use crate::settings::Precision;
@@ -56,11 +56,11 @@ impl Learned {
             Self::F64(networks) => Ok(networks.cast()?),
             Self::Kernel(kernel) => {
                 let range = "the run of a network: a kernel has no parameters";
-                Err(outside("init", &kernel.kernel().choice(), range))
+                Err(out_of_range("init", &kernel.kernel().choice(), range))
             }
             Self::Combination(_) => {
                 let range = "the run of networks alone (--candidates networks): a combination cannot be trained on";
-                Err(outside("init", &COMBINATION, range))
+                Err(out_of_range("init", &COMBINATION, range))
             }
         }
     }
@@ -79,12 +79,12 @@ impl Learned {
         match self {
             Self::F32(networks) => Ok(Network::F32(joined(networks.members())?)),
             Self::F64(networks) => Ok(Network::F64(joined(networks.members())?)),
-            Self::Kernel(kernel) => Err(outside(
+            Self::Kernel(kernel) => Err(out_of_range(
                 "model",
                 &kernel.kernel().choice(),
                 "a network: a kernel regression has no network of its own",
             )),
-            Self::Combination(_) => Err(outside(
+            Self::Combination(_) => Err(out_of_range(
                 "model",
                 &COMBINATION,
                 "a network: kernels of a combination are none (--candidates networks)",

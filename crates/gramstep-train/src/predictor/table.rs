@@ -155,7 +155,7 @@ impl Predictor {
         let Preprocessing { inputs, targets, .. } = self.preprocessing();
         let mut notes = table.notes().to_vec();
         let x = self.inputs_of(table, &mut notes)?;
-        notes.extend(inputs.outside(table));
+        notes.extend(inputs.out_of_range(table));
         let outputs = self.learned().outputs(&x)?;
         let metrics = judge(table, &outputs, self.preprocessing(), &mut notes);
         let header = targets.predicted_names();

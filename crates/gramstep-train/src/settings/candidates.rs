@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result, outside};
+use crate::error::{Error, Result, out_of_range};
 use crate::format::words::as_text;
 
 /// What a run tries on a table beside its networks.
@@ -46,7 +46,7 @@ impl FromStr for Candidates {
             }
         }
         let range = "networks, with kernels or linear or both: networks,kernels,linear";
-        if networks { Ok(found) } else { Err(outside("candidates", &text, range)) }
+        if networks { Ok(found) } else { Err(out_of_range("candidates", &text, range)) }
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::num::{ParseFloatError, ParseIntError};
 use std::str::FromStr;
 
-use crate::error::{Error, Result, outside};
+use crate::error::{Error, Result, out_of_range};
 
 /// A field of [`Config`](super::Config): one value that may be missing, or a list that may be empty.
 pub(crate) trait Field: Sized {
@@ -77,13 +77,13 @@ impl Misread for Error {
 
 impl Misread for ParseFloatError {
     fn of(self, name: &'static str, text: &str, range: &str) -> Error {
-        outside(name, &text, range)
+        out_of_range(name, &text, range)
     }
 }
 
 impl Misread for ParseIntError {
     fn of(self, name: &'static str, text: &str, range: &str) -> Error {
-        outside(name, &text, range)
+        out_of_range(name, &text, range)
     }
 }
 
@@ -104,7 +104,7 @@ impl<T: Display> Range<T> {
     /// Checks the value of the setting `name`.
     pub(crate) fn check(&self, name: &'static str, value: Option<&T>) -> Result<()> {
         match value.filter(|value| !(self.allows)(value)) {
-            Some(value) => Err(outside(name, value, self.text)),
+            Some(value) => Err(out_of_range(name, value, self.text)),
             None => Ok(()),
         }
     }

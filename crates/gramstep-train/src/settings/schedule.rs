@@ -7,7 +7,7 @@ use std::str::FromStr;
 use gramstep::optim::Factors;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result, outside};
+use crate::error::{Error, Result, out_of_range};
 use crate::format::words::as_text;
 
 /// Factor on the learning rate at each step down, unless the text says otherwise.
@@ -108,7 +108,7 @@ impl FromStr for ScheduleChoice {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let fault = || outside("schedule", &text, RANGE);
+        let fault = || out_of_range("schedule", &text, RANGE);
         let share = |text: &str| text.parse().ok().filter(|share| (0.0..1.0).contains(share)).ok_or_else(fault);
         let mut parts = text.split(':').peekable();
         let mut form = match parts.next() {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result, outside};
+use crate::error::{Error, Result, out_of_range};
 use crate::format::text_or_number::TextOrNumber;
 use crate::format::words::{text_or_number, words};
 
@@ -94,7 +94,7 @@ impl FromStr for BatchSize {
         match (text, text.parse()) {
             ("full", _) => Ok(Self::Full),
             (_, Ok(rows)) if rows > 0 => Ok(Self::Rows(rows)),
-            _ => Err(outside("batch-size", &text, "`full` or a number of rows above 0")),
+            _ => Err(out_of_range("batch-size", &text, "`full` or a number of rows above 0")),
         }
     }
 }
@@ -127,7 +127,7 @@ impl FromStr for DampingChoice {
         match (text, text.parse::<f64>()) {
             ("auto", _) => Ok(Self::Auto),
             (_, Ok(value)) if value >= 0.0 && value.is_finite() => Ok(Self::Fixed(value)),
-            _ => Err(outside("damping", &text, "`auto` or a number of at least 0")),
+            _ => Err(out_of_range("damping", &text, "`auto` or a number of at least 0")),
         }
     }
 }
@@ -164,7 +164,7 @@ impl FromStr for RidgeChoice {
             ("auto", _) => Ok(Self::Auto),
             ("evidence", _) => Ok(Self::Evidence),
             (_, Ok(value)) if value >= 0.0 && value.is_finite() => Ok(Self::Fixed(value)),
-            _ => Err(outside("ridge", &text, "`auto`, `evidence` (of a kernel) or a number of at least 0")),
+            _ => Err(out_of_range("ridge", &text, "`auto`, `evidence` (of a kernel) or a number of at least 0")),
         }
     }
 }
@@ -203,7 +203,7 @@ impl FromStr for TimeLimit {
             .filter(|seconds| *seconds > 0.0)
             .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
             .map(Self)
-            .ok_or_else(|| outside("time-limit", &text, "a time above 0, such as 60s, 2m or 1h"))
+            .ok_or_else(|| out_of_range("time-limit", &text, "a time above 0, such as 60s, 2m or 1h"))
     }
 }
 

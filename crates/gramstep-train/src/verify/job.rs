@@ -11,7 +11,7 @@ use super::abandon;
 use super::meter::Machine;
 use super::sphere;
 use super::verification::{SCHEMA_VERSION, Tried, Verification};
-use crate::error::{Error, Result, outside};
+use crate::error::{Error, Result, out_of_range};
 use crate::outcome::event::{Event, Observer};
 use crate::settings::Config;
 
@@ -111,10 +111,10 @@ fn choose<'a>(all: Vec<Box<dyn Claim + 'a>>, wanted: &[String]) -> Result<Vec<Bo
 /// Where claims are tried, the name of the table, and what was repaired in it.
 fn ground(job: &Job) -> Result<(Ground, Option<String>, Vec<String>)> {
     if !(1..=MOST_SEEDS).contains(&job.seeds) {
-        return Err(outside("seeds", &job.seeds, "1 to 10000"));
+        return Err(out_of_range("seeds", &job.seeds, "1 to 10000"));
     }
     if let Some(width) = job.widths.iter().flatten().find(|&&width| width > MOST_UNITS) {
-        return Err(outside("widths", width, "at most 10000000 hidden units"));
+        return Err(out_of_range("widths", width, "at most 10000000 hidden units"));
     }
     let device = Device::cpu(job.threads.unwrap_or(0));
     let mut ground = Ground::synthetic(job.seeds, device);

@@ -14,7 +14,7 @@ mod tile;
 mod window;
 
 pub use buffer::Buffer;
-pub use operations::{AdamUpdate, Operations, Order, Pointwise, Product};
+pub use operations::{AdamUpdate, Operations, Order, Pointwise, WriteMode};
 pub use tile::{Tile, TileMut};
 pub use window::Window;
 

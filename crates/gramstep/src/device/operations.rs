@@ -77,9 +77,9 @@ pub trait Pointwise<T: Scalar>: Send + Sync + std::fmt::Debug {
     }
 }
 
-/// How a product meets what is already there.
+/// How a result meets what is already there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Product {
+pub enum WriteMode {
     /// out = α·A·B
     Replace,
     /// out = out + α·A·B
@@ -92,17 +92,17 @@ pub enum Product {
 ///
 /// ```
 /// use gramstep::Device;
-/// use gramstep::device::{Buffer, Operations, Product};
+/// use gramstep::device::{Buffer, Operations, WriteMode};
 /// let device = Device::cpu(1);
 /// let operations = device.operations::<f64>();
 /// let (a, b) = (Buffer::upload(vec![1.0, 2.0]), Buffer::upload(vec![3.0, 4.0]));
 /// let mut out = Buffer::zeros(1);
-/// operations.product(out.tile_mut(0, 1, 1), Product::Replace, 10.0, a.tile(0, 1, 2), b.tile(0, 2, 1));
+/// operations.product(out.tile_mut(0, 1, 1), WriteMode::Replace, 10.0, a.tile(0, 1, 2), b.tile(0, 2, 1));
 /// assert_eq!(out.download(), [110.0]);
 /// ```
 pub trait Operations<T: Scalar>: Sync {
     /// out = α·A·B, or out += α·A·B. A: m×k, B: k×n, out: m×n.
-    fn product(&self, out: TileMut<'_, T>, mode: Product, alpha: T, a: Tile<'_, T>, b: Tile<'_, T>);
+    fn product(&self, out: TileMut<'_, T>, mode: WriteMode, alpha: T, a: Tile<'_, T>, b: Tile<'_, T>);
 
     /// Every row of `out` = `row` (1×d).
     fn fill_rows(&self, out: TileMut<'_, T>, row: Tile<'_, T>);
@@ -133,7 +133,7 @@ pub trait Operations<T: Scalar>: Sync {
     fn convolve(
         &self,
         out: TileMut<'_, T>,
-        mode: Product,
+        mode: WriteMode,
         alpha: T,
         window: &Window,
         images: Tile<'_, T>,
@@ -144,7 +144,7 @@ pub trait Operations<T: Scalar>: Sync {
     fn convolve_backward(
         &self,
         into: TileMut<'_, T>,
-        mode: Product,
+        mode: WriteMode,
         alpha: T,
         window: &Window,
         deltas: Tile<'_, T>,
@@ -169,10 +169,10 @@ pub trait Operations<T: Scalar>: Sync {
     fn unfold(&self, out: TileMut<'_, T>, window: &Window, images: Tile<'_, T>);
 
     /// out_it (+)= α times the sum over window t, channel by channel. images: n×image, out: n×(T·channels).
-    fn pool(&self, out: TileMut<'_, T>, mode: Product, alpha: T, window: &Window, images: Tile<'_, T>);
+    fn pool(&self, out: TileMut<'_, T>, mode: WriteMode, alpha: T, window: &Window, images: Tile<'_, T>);
 
     /// Its transpose. deltas: n×(T·channels), `into`: n×image.
-    fn pool_backward(&self, into: TileMut<'_, T>, mode: Product, alpha: T, window: &Window, deltas: Tile<'_, T>);
+    fn pool_backward(&self, into: TileMut<'_, T>, mode: WriteMode, alpha: T, window: &Window, deltas: Tile<'_, T>);
 
     /// Takes from `x`, channel by channel, the pixel at which window t of image i is largest (the first of several; the
     /// border does not count): with the images as `x` this is the max pool, with their tangents its derivative.
@@ -183,17 +183,17 @@ pub trait Operations<T: Scalar>: Sync {
     fn max_pool_backward(
         &self,
         into: TileMut<'_, T>,
-        mode: Product,
+        mode: WriteMode,
         window: &Window,
         images: Tile<'_, T>,
         deltas: Tile<'_, T>,
     );
 
     /// out\[:, to..\] (+)= x\[:, columns\], both seen as matrices of equally many rows.
-    fn copy_columns(&self, out: TileMut<'_, T>, mode: Product, to: usize, x: Tile<'_, T>, columns: Range<usize>);
+    fn copy_columns(&self, out: TileMut<'_, T>, mode: WriteMode, to: usize, x: Tile<'_, T>, columns: Range<usize>);
 
     /// out (+)= scale·x + shift, number by number.
-    fn scale_shift(&self, out: TileMut<'_, T>, mode: Product, scale: T, shift: T, x: Tile<'_, T>);
+    fn scale_shift(&self, out: TileMut<'_, T>, mode: WriteMode, scale: T, shift: T, x: Tile<'_, T>);
 
     /// out\[(i,a),(j,b)\] += (scale·aa_ij + shift)·dd\[(i,a),(j,b)\]. aa: n×m; dd, out: n·k×m·q.
     fn gram_accumulate(&self, out: TileMut<'_, T>, scale: T, shift: T, aa: Tile<'_, T>, dd: Tile<'_, T>);

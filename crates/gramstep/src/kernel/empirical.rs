@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::tiles::{KernelTiles, check_tile};
 use super::which::Which;
-use crate::device::{Operations as _, Product, Tile, TileMut};
+use crate::device::{Operations as _, Tile, TileMut, WriteMode};
 use crate::error::{Error, Result, check_extent};
 use crate::model::Model;
 use crate::scalar::Scalar;
@@ -98,7 +98,7 @@ impl<'a, T: Scalar> EmpiricalKernel<'a, T> {
         let mut out = Matrix::zeros(rows.rows(), columns.rows());
         let target = TileMut::new(out.as_mut_slice(), rows.rows(), columns.rows());
         let operations = self.model.device().operations::<T>();
-        operations.product(target, Product::Replace, T::ONE, tile(rows), tile(columns).t());
+        operations.product(target, WriteMode::Replace, T::ONE, tile(rows), tile(columns).t());
         out
     }
 

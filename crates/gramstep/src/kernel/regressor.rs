@@ -1,7 +1,7 @@
 //! What a regression with a kernel of infinite width predicts, and how that changes with the input.
 
 use super::{InfinitePoints, Which};
-use crate::device::{Operations as _, Product, Tile, TileMut};
+use crate::device::{Operations as _, Tile, TileMut, WriteMode};
 use crate::error::{Error, Result, check_extent};
 use crate::scalar::Scalar;
 use crate::view::{Matrix, MatrixView};
@@ -95,7 +95,7 @@ impl<T: Scalar> InfiniteRegressor<T> {
         let mut f = Matrix::zeros(m, k);
         let (cross, c) = (Tile::new(cross.as_slice(), m, n), Tile::new(self.coefficients.as_slice(), n, k));
         let target = TileMut::new(f.as_mut_slice(), m, k);
-        x.device().operations::<T>().product(target, Product::Replace, T::ONE, cross, c);
+        x.device().operations::<T>().product(target, WriteMode::Replace, T::ONE, cross, c);
         Ok(f)
     }
 

@@ -2,7 +2,7 @@
 
 use super::spectrum::Spectrum;
 use crate::error::{Error, Result, check_extent};
-use crate::loss::{Linearization, Loss};
+use crate::loss::{LinearisedLoss, Loss};
 use crate::view::Matrix;
 
 /// λ_max of the generalised Gauss–Newton matrix of the mean loss, (1/Σw) Σ_i w_i J_iᵀ Q_i J_i with Q = B Bᵀ the curvature of
@@ -43,6 +43,6 @@ pub fn sharpness(
         return Err(Error::Setting { name: "sum of the weights", value: total.to_string(), range: "above 0" });
     }
     let mut curved = gram.clone();
-    Linearization::new(loss, f, y, weights).transform_gram(&mut curved, threads);
+    LinearisedLoss::new(loss, f, y, weights).transform_gram(&mut curved, threads);
     Ok(Spectrum::new(&curved, threads)?.values.last().map_or(0.0, |largest| largest.max(0.0) / total))
 }

@@ -2,7 +2,7 @@
 
 use crate::communicator::{Communicator, Serial, agree, all_reduce_sum, gather_counts};
 use crate::error::{Error, Result, check_extent, check_not_negative, check_setting};
-use crate::loss::{Linearization, Loss, SquaredLoss};
+use crate::loss::{LinearisedLoss, Loss, SquaredLoss};
 use crate::model::Model;
 use crate::scalar::Scalar;
 use crate::view::{Matrix, MatrixView};
@@ -193,8 +193,8 @@ impl<'a, T: Scalar> Batch<'a, T> {
         self.weights.map_or(self.samples() as f64, |weights| weights.iter().sum())
     }
 
-    pub(super) fn linearize(&self, f: &Matrix<f64>, y: &Matrix<f64>) -> Linearization {
-        Linearization::new(self.loss, f, y, self.weights)
+    pub(super) fn linearise(&self, f: &Matrix<f64>, y: &Matrix<f64>) -> LinearisedLoss {
+        LinearisedLoss::new(self.loss, f, y, self.weights)
     }
 
     /// scale·w_i·∂ℓ/∂f of one sample.

@@ -6,7 +6,7 @@ use super::system::{Solution, System};
 use crate::communicator::Serial;
 use crate::device::{Buffer, Operations};
 use crate::error::{Result, check_extent, check_not_negative};
-use crate::loss::Linearization;
+use crate::loss::LinearisedLoss;
 use crate::scalar::Scalar;
 use crate::solve::{SolveInfo, Solver, norm};
 use crate::tangent::{JointFeatures, TangentFeatures};
@@ -131,7 +131,7 @@ fn add<T: Scalar>(system: &System<'_, T>, alpha: T, x: &Buffer<T>, into: &mut Bu
 /// takes m = μφ of the step before for a momentum μ, and (λμφ + κθ)/k for a ridge κ with k = κ + λ.
 ///
 /// ```
-/// use gramstep::loss::{Linearization, SquaredLoss};
+/// use gramstep::loss::{LinearisedLoss, SquaredLoss};
 /// use gramstep::optim::{GramGaussNewtonConfig, GramSystem};
 /// use gramstep::{Activation, Matrix, Model};
 /// let mut model = Model::<f64>::mlp(&[1, 32, 1], Activation::Tanh).seed(1).build()?;
@@ -139,7 +139,7 @@ fn add<T: Scalar>(system: &System<'_, T>, alpha: T, x: &Buffer<T>, into: &mut Bu
 /// let y = Matrix::from_vec(3, 1, vec![0.5, -0.5, 0.1])?;
 /// for _ in 0..10 {
 ///     let features = model.tangent(&x)?;
-///     let linear = Linearization::new(&SquaredLoss, features.predictions(), &y, None);
+///     let linear = LinearisedLoss::new(&SquaredLoss, features.predictions(), &y, None);
 ///     let system = GramSystem::new(features, linear, &GramGaussNewtonConfig::default())?;
 ///     let (step, solve) = system.direction(1e-6 * system.mean_diagonal(), None)?;
 ///     assert!(solve.residual < 1e-8);
@@ -165,7 +165,7 @@ impl<T: Scalar> GramSystem<T> {
     /// [`Error::Shape`]: crate::Error::Shape
     /// [`Error::Memory`]: crate::Error::Memory
     /// [`Error::NonFinite`]: crate::Error::NonFinite
-    pub fn new(features: TangentFeatures<T>, linear: Linearization, settings: &GramGaussNewtonConfig) -> Result<Self> {
+    pub fn new(features: TangentFeatures<T>, linear: LinearisedLoss, settings: &GramGaussNewtonConfig) -> Result<Self> {
         settings.check()?;
         check_extent("entries of z", features.rows(), linear.z.len())?;
         let trainable = features.trainable();

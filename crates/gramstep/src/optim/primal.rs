@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use crate::device::{Product, Tile, TileMut, for_each_chunk};
+use crate::device::{Tile, TileMut, WriteMode, for_each_chunk};
 use crate::error::Result;
-use crate::loss::Linearization;
+use crate::loss::LinearisedLoss;
 use crate::scalar::Scalar;
 use crate::solve::{Damped, SolveInfo, Solver};
 use crate::tangent::JointFeatures;
@@ -25,7 +25,7 @@ pub(super) struct Primal {
 impl Primal {
     pub(super) fn new<T: Scalar>(
         tangent: &JointFeatures<'_, T>,
-        linear: &Linearization,
+        linear: &LinearisedLoss,
         trainable: &[Range<usize>],
     ) -> Result<Self> {
         let roots = tangent.own().root_weights();
@@ -63,7 +63,7 @@ impl Primal {
 }
 
 /// J̃ᵀJ̃ (lower triangle) of this process's samples, from a few rows of J̃ at a time, in f64.
-fn matrix<T: Scalar>(joint: &JointFeatures<'_, T>, linear: &Linearization, trainable: &[Range<usize>]) -> Matrix<f64> {
+fn matrix<T: Scalar>(joint: &JointFeatures<'_, T>, linear: &LinearisedLoss, trainable: &[Range<usize>]) -> Matrix<f64> {
     const PANEL: usize = 128;
     let p = trainable.iter().map(ExactSizeIterator::len).sum::<usize>();
     let mut matrix = Matrix::zeros(p, p);
@@ -90,7 +90,7 @@ fn matrix<T: Scalar>(joint: &JointFeatures<'_, T>, linear: &Linearization, train
                     rows.rows(),
                 );
                 let b = Tile::new(&transposed.as_slice()[..width * rows.rows()], width, rows.rows());
-                operations.product(TileMut::new(&mut product, height, width), Product::Replace, 1.0, a, b.t());
+                operations.product(TileMut::new(&mut product, height, width), WriteMode::Replace, 1.0, a, b.t());
                 for (out, product) in out.chunks_exact_mut(p).zip(product.chunks_exact(width)) {
                     out.iter_mut().zip(product).for_each(|(out, v)| *out += v);
                 }

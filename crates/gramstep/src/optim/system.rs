@@ -6,7 +6,7 @@ use super::primal::{Primal, trace};
 use super::state::widen;
 use crate::device::Buffer;
 use crate::error::{Error, Result};
-use crate::loss::Linearization;
+use crate::loss::LinearisedLoss;
 use crate::scalar::Scalar;
 use crate::solve::{ConjugateGradient, Damped, SolveInfo, Solver, conjugate_gradient, norm};
 use crate::tangent::JointFeatures;
@@ -31,7 +31,7 @@ enum Form {
 #[derive(Debug)]
 pub(super) struct System<'c, T> {
     tangent: JointFeatures<'c, T>,
-    linear: Linearization,
+    linear: LinearisedLoss,
     form: Form,
     iterative: ConjugateGradient,
     mean_diagonal: f64,
@@ -44,7 +44,7 @@ impl<'c, T: Scalar> System<'c, T> {
     /// `trainable`: where the parameters of weight > 0 lie in θ, in order.
     pub(super) fn new(
         tangent: JointFeatures<'c, T>,
-        linear: Linearization,
+        linear: LinearisedLoss,
         solver: Solver,
         trainable: &[Range<usize>],
         damps_less_than: impl FnOnce(f64, &JointFeatures<'c, T>) -> Result<bool>,
@@ -100,7 +100,7 @@ impl<'c, T: Scalar> System<'c, T> {
     }
 
     /// z and B.
-    pub(super) fn linear(&self) -> &Linearization {
+    pub(super) fn linear(&self) -> &LinearisedLoss {
         &self.linear
     }
 

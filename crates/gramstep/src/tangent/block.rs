@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::part::{LinearPart, Part, Term};
-use crate::device::{Operations, Product, Tile, TileMut};
+use crate::device::{Operations, Tile, TileMut, WriteMode};
 use crate::scalar::Scalar;
 
 /// Factors of the weight's and of the bias's contribution to G.
@@ -42,13 +42,13 @@ impl Block {
                         let a = part.activation_rows(self.rows.clone());
                         let b = other.activation_rows(self.columns.clone());
                         let out = TileMut::new(&mut aa, a_rows, a_columns);
-                        operations.product(out, Product::Replace, T::ONE, a, b.t());
+                        operations.product(out, WriteMode::Replace, T::ONE, a, b.t());
                     }
                     let a = part.delta_rows(self.rows.clone(), self.k);
                     let b = other.delta_rows(self.columns.clone(), self.q);
                     operations.product(
                         TileMut::new(&mut dd, height * t, width * s),
-                        Product::Replace,
+                        WriteMode::Replace,
                         T::ONE,
                         a,
                         b.t(),
@@ -65,7 +65,7 @@ impl Block {
                     let a = part.gradients.tile(self.rows.start * self.k * part.length, height, part.length);
                     let b = other.gradients.tile(self.columns.start * self.q * part.length, width, part.length);
                     let factor = T::from_f64(part.term.in_gram());
-                    operations.product(TileMut::new(&mut out, height, width), Product::Accumulate, factor, a, b.t());
+                    operations.product(TileMut::new(&mut out, height, width), WriteMode::Accumulate, factor, a, b.t());
                 }
                 // Frozen.
                 (Part::Linear(_), Part::Linear(_)) | (Part::Explicit(_), Part::Explicit(_)) => {}

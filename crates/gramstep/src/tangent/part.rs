@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::device::{Buffer, Operations, Pool, Product, Tile, TileMut, Window};
+use crate::device::{Buffer, Operations, Pool, Tile, TileMut, Window, WriteMode};
 use crate::error::{Error, Result, check_extent};
 use crate::scalar::Scalar;
 
@@ -133,11 +133,11 @@ impl<T: Scalar> LinearPart<T> {
         let (scale, samples) = (T::from_f64(self.weight.scale), out.rows() / self.places);
         match &self.window {
             None => {
-                operations.product(out, Product::Accumulate, scale, self.activation_rows(0..samples), w.t());
+                operations.product(out, WriteMode::Accumulate, scale, self.activation_rows(0..samples), w.t());
             }
             Some(window) => {
                 let out = out.reshape(self.places * self.outputs);
-                operations.convolve(out, Product::Accumulate, scale, window, self.images(0..samples), w);
+                operations.convolve(out, WriteMode::Accumulate, scale, window, self.images(0..samples), w);
             }
         }
     }
@@ -146,7 +146,7 @@ impl<T: Scalar> LinearPart<T> {
     pub(super) fn add_outer(&self, operations: &dyn Operations<T>, out: TileMut<'_, T>, alpha: T, e: Tile<'_, T>) {
         let samples = e.rows() / self.places;
         match &self.window {
-            None => operations.product(out, Product::Accumulate, alpha, e.t(), self.activation_rows(0..samples)),
+            None => operations.product(out, WriteMode::Accumulate, alpha, e.t(), self.activation_rows(0..samples)),
             Some(window) => {
                 let e = e.reshape(self.places * self.outputs);
                 operations.convolve_gradient_sum(out, alpha, window, self.images(0..samples), e);
@@ -177,7 +177,7 @@ impl<T: Scalar> LinearPart<T> {
                         let d = d.row_range(row % k * self.places..(row % k + 1) * self.places);
                         let a = self.activation_rows(row / k..row / k + 1);
                         let out = gradients.tile_mut(row * length, self.outputs, self.inputs);
-                        operations.product(out, Product::Replace, T::ONE, d.t(), a);
+                        operations.product(out, WriteMode::Replace, T::ONE, d.t(), a);
                     }
                 }
             }

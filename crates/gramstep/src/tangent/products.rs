@@ -2,7 +2,7 @@
 
 use super::part::Part;
 use super::{TangentFeatures, upload};
-use crate::device::{Buffer, Operations, Product, Tile, TileMut};
+use crate::device::{Buffer, Operations, Tile, TileMut, WriteMode};
 use crate::error::{Result, check_extent};
 use crate::scalar::Scalar;
 
@@ -66,7 +66,7 @@ impl<T: Scalar> TangentFeatures<T> {
                     let gradients = part.gradients.tile(0, n * k, part.length);
                     let v = v.tile(part.term.offset, part.length, 1);
                     let scale = T::from_f64(part.term.scale);
-                    operations.product(out.tile_mut(0, n * k, 1), Product::Accumulate, scale, gradients, v);
+                    operations.product(out.tile_mut(0, n * k, 1), WriteMode::Accumulate, scale, gradients, v);
                 }
                 Part::Linear(_) | Part::Explicit(_) => {}
             }
@@ -114,7 +114,7 @@ impl<T: Scalar> TangentFeatures<T> {
                 let out = into.tile_mut(part.term.offset, 1, part.length);
                 let factor = alpha * T::from_f64(part.term.weight * part.term.scale);
                 match u {
-                    Some(u) => operations.product(out, Product::Accumulate, factor, u.tile(0, 1, n * k), gradients),
+                    Some(u) => operations.product(out, WriteMode::Accumulate, factor, u.tile(0, 1, n * k), gradients),
                     None => operations.column_sums(out, factor, gradients),
                 }
             }

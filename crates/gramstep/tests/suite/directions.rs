@@ -1,6 +1,6 @@
 //! Directions without a model: those that the optimiser takes.
 
-use gramstep::loss::{CrossEntropyLoss, Linearization, Loss, SquaredLoss};
+use gramstep::loss::{CrossEntropyLoss, LinearisedLoss, Loss, SquaredLoss};
 use gramstep::optim::{Batch, Damping, GramGaussNewton, GramGaussNewtonConfig, GramSystem, Optimizer};
 use gramstep::solve::Solver;
 use gramstep::{Activation, Device, Error, Matrix, Model};
@@ -20,7 +20,7 @@ fn targets() -> Matrix<f64> {
 
 fn system(loss: &dyn Loss, config: &GramGaussNewtonConfig) -> GramSystem<f64> {
     let features = model().tangent(&matrix(1, SAMPLES, 3)).unwrap();
-    let linear = Linearization::new(loss, features.predictions(), &targets(), None);
+    let linear = LinearisedLoss::new(loss, features.predictions(), &targets(), None);
     GramSystem::new(features, linear, config).unwrap()
 }
 
@@ -65,12 +65,12 @@ fn one_system_serves_all_dampings_and_refuses_what_does_not_fit() {
     assert!(matches!(system.direction(-1.0, None), Err(Error::Setting { .. })));
     assert!(matches!(system.direction(1.0, Some(&[0.0])), Err(Error::Shape { .. })));
     let features = model().tangent(&matrix(1, SAMPLES, 3)).unwrap();
-    let other = Linearization::new(&SquaredLoss, &matrix(1, 3, 2), &matrix(2, 3, 2), None);
+    let other = LinearisedLoss::new(&SquaredLoss, &matrix(1, 3, 2), &matrix(2, 3, 2), None);
     let config = GramGaussNewtonConfig::default();
     assert!(matches!(GramSystem::new(features.clone(), other, &config), Err(Error::Shape { .. })));
     let mut small = config;
     (small.memory_budget, small.solver) = (1, Some(Solver::Dual));
-    let linear = Linearization::new(&SquaredLoss, features.predictions(), &targets(), None);
+    let linear = LinearisedLoss::new(&SquaredLoss, features.predictions(), &targets(), None);
     assert!(matches!(GramSystem::new(features, linear, &small), Err(Error::Memory { .. })));
 }
 
@@ -82,7 +82,7 @@ fn frozen_parameters_do_not_move_whoever_solves() {
     model.set_span_weight(&name, 0.0).unwrap();
     for solver in [Solver::Dual, Solver::Primal] {
         let features = model.tangent(&matrix(1, SAMPLES, 3)).unwrap();
-        let linear = Linearization::new(&SquaredLoss, features.predictions(), &targets(), None);
+        let linear = LinearisedLoss::new(&SquaredLoss, features.predictions(), &targets(), None);
         let mut config = GramGaussNewtonConfig::default();
         config.solver = Some(solver);
         let (direction, _) = GramSystem::new(features, linear, &config).unwrap().direction(0.1, None).unwrap();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gramstep::device::{Operations, Order, Pointwise, Product, Tile, TileMut};
+use gramstep::device::{Operations, Order, Pointwise, Tile, TileMut, WriteMode};
 use gramstep::loss::{AbsoluteLoss, CrossEntropyLoss, Curvature, Loss};
 use gramstep::model::Distribution;
 use gramstep::model::layer::{Call, Dense, Layer, Nonlinear, Stage};
@@ -37,11 +37,11 @@ impl Pointwise<f64> for Cubic {
 struct Reverse(usize);
 
 impl Reverse {
-    fn turn(from: Tile<'_, f64>, mut to: TileMut<'_, f64>, mode: Product) {
+    fn turn(from: Tile<'_, f64>, mut to: TileMut<'_, f64>, mode: WriteMode) {
         let width = from.columns();
         for (from, to) in from.host().chunks_exact(width).zip(to.host().chunks_exact_mut(width)) {
             for (from, to) in from.iter().rev().zip(to) {
-                *to = if mode == Product::Replace { *from } else { *to + from };
+                *to = if mode == WriteMode::Replace { *from } else { *to + from };
             }
         }
     }
@@ -51,7 +51,7 @@ impl Layer<f64> for Reverse {
     fn output_len(&self) -> usize {
         self.0
     }
-    fn forward(&self, _: &Call<'_, f64>, inputs: &[Tile<'_, f64>], out: TileMut<'_, f64>, _: bool, mode: Product) {
+    fn forward(&self, _: &Call<'_, f64>, inputs: &[Tile<'_, f64>], out: TileMut<'_, f64>, _: bool, mode: WriteMode) {
         Self::turn(inputs[0], out, mode);
     }
     fn backward(
@@ -61,7 +61,7 @@ impl Layer<f64> for Reverse {
         _: usize,
         delta: Tile<'_, f64>,
         into: TileMut<'_, f64>,
-        mode: Product,
+        mode: WriteMode,
     ) {
         Self::turn(delta, into, mode);
     }
@@ -88,13 +88,20 @@ impl Nonlinear<f64> for Swell {
             out.iter_mut().zip(x.iter().zip(v)).for_each(|(out, (x, v))| *out = 0.1 * (v * square + 2.0 * x * product));
         });
     }
-    fn vjp(&self, _: &dyn Operations<f64>, x: Tile<'_, f64>, u: Tile<'_, f64>, into: TileMut<'_, f64>, mode: Product) {
+    fn vjp(
+        &self,
+        _: &dyn Operations<f64>,
+        x: Tile<'_, f64>,
+        u: Tile<'_, f64>,
+        into: TileMut<'_, f64>,
+        mode: WriteMode,
+    ) {
         let cotangents = u.rows() / x.rows();
         into.for_each_row(|row, into| {
             let (x, u) = (x.row(row / cotangents), u.row(row));
             let (square, product) = (dot(x, x), dot(x, u));
             for (into, (x, u)) in into.iter_mut().zip(x.iter().zip(u)) {
-                let before = if mode == Product::Replace { 0.0 } else { *into };
+                let before = if mode == WriteMode::Replace { 0.0 } else { *into };
                 *into = before + 0.1 * (u * square + 2.0 * x * product);
             }
         });

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::meaning::Reading;
 use super::separator::Separator;
-use crate::error::{Error, Result, outside};
+use crate::error::{Error, Result, out_of_range};
 use crate::format::date::DateOrder;
 use crate::format::number_form::{Decimal, Thousands};
 use crate::format::words::words;
@@ -54,7 +54,7 @@ impl FromStr for ColumnType {
             ("text", _) => Ok(Self::Text),
             ("drop", _) => Ok(Self::Drop),
             (_, Some(order)) => Ok(Self::Date(Some(order))),
-            _ => Err(outside("types", &text, TYPES)),
+            _ => Err(out_of_range("types", &text, TYPES)),
         }
     }
 }
@@ -92,7 +92,7 @@ impl TypedColumn {
                 _ => open = text,
             }
         }
-        if open.is_empty() { Ok(typed) } else { Err(outside("types", &open, TYPES)) }
+        if open.is_empty() { Ok(typed) } else { Err(out_of_range("types", &open, TYPES)) }
     }
 }
 

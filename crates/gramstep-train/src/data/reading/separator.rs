@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result, outside};
+use crate::error::{Error, Result, out_of_range};
 use crate::format::words::as_text;
 
 /// The mark between the cells of a line.
@@ -34,9 +34,11 @@ impl FromStr for Separator {
             {
                 Ok(Self::Mark(mark))
             }
-            _ => {
-                Err(outside("delimiter", &text, "auto, tab, space or one character that is no letter, digit or quote"))
-            }
+            _ => Err(out_of_range(
+                "delimiter",
+                &text,
+                "auto, tab, space or one character that is no letter, digit or quote",
+            )),
         }
     }
 }

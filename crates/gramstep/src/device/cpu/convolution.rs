@@ -10,7 +10,7 @@ use std::ops::Range;
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 
-use super::super::operations::Product;
+use super::super::operations::WriteMode;
 use super::super::window::Window;
 use super::elementwise;
 use super::product::accumulate;
@@ -81,7 +81,7 @@ impl<T: Scalar> Convolution<T> {
     }
 
     /// out (T×d_out) (+)= α·windows·Wᵀ.
-    pub(super) fn forward(&mut self, out: &mut [T], mode: Product, alpha: T, image: &[T], weight: &[T]) {
+    pub(super) fn forward(&mut self, out: &mut [T], mode: WriteMode, alpha: T, image: &[T], weight: &[T]) {
         self.load(image);
         let (places, length) = (self.window.places(), self.window.len());
         let outputs = out.len() / places;
@@ -109,7 +109,7 @@ impl<T: Scalar> Convolution<T> {
     }
 
     /// into (image) (+)= α·∂⟨δ, W ∗ x⟩/∂x, through windows written out: for strides other than 1.
-    pub(super) fn backward(&mut self, into: &mut [T], mode: Product, alpha: T, delta: &[T], weight: &[T]) {
+    pub(super) fn backward(&mut self, into: &mut [T], mode: WriteMode, alpha: T, delta: &[T], weight: &[T]) {
         let (places, length) = (self.window.places(), self.window.len());
         let outputs = delta.len() / places;
         self.work.resize(places * length, T::ZERO);
@@ -126,7 +126,7 @@ impl<T: Scalar> Convolution<T> {
 
     /// out (d_out×window length) (+)= Σ_t δ_t ⊗ x_t for several deltas (T×d_out) of one image; `out` has one block
     /// for each of them, or one for all.
-    pub(super) fn gradients(&mut self, out: &mut [T], mut mode: Product, image: &[T], deltas: &[T], outputs: usize) {
+    pub(super) fn gradients(&mut self, out: &mut [T], mut mode: WriteMode, image: &[T], deltas: &[T], outputs: usize) {
         self.load(image);
         let (places, length) = (self.window.places(), self.window.len());
         let mut work = std::mem::take(&mut self.work);
@@ -146,14 +146,14 @@ impl<T: Scalar> Convolution<T> {
                 Form::Overlapping => self.overlapping_gradient(out, mode, delta, outputs, &mut work),
             }
             if !several {
-                mode = Product::Accumulate;
+                mode = WriteMode::Accumulate;
             }
         }
         self.work = work;
     }
 
     /// The same for one delta, with 0 as the delta of windows across the edge.
-    fn overlapping_gradient(&self, out: &mut [T], mode: Product, delta: &[T], outputs: usize, work: &mut [T]) {
+    fn overlapping_gradient(&self, out: &mut [T], mode: WriteMode, delta: &[T], outputs: usize, work: &mut [T]) {
         let (columns, pitch) = (self.window.output().1 * outputs, self.window.padded().1 * outputs);
         for (row, delta) in work.chunks_exact_mut(pitch).zip(delta.chunks_exact(columns)) {
             row[..columns].copy_from_slice(delta);

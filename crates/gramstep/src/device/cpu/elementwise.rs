@@ -1,6 +1,6 @@
 //! Element-wise loops on slices, compiled for every vector unit and chosen at run time.
 
-use super::super::operations::Product;
+use super::super::operations::WriteMode;
 use super::vector::vectorized;
 use crate::scalar::Scalar;
 
@@ -30,10 +30,10 @@ pub(super) fn scatter<T: Scalar>(out: &mut [T], x: &[T], at: &[usize]) {
 }
 
 /// out (+)= x.
-pub(super) fn put<T: Scalar>(out: &mut [T], mode: Product, x: &[T]) {
+pub(super) fn put<T: Scalar>(out: &mut [T], mode: WriteMode, x: &[T]) {
     match mode {
-        Product::Replace => out.copy_from_slice(x),
-        Product::Accumulate => axpby(out, T::ONE, T::ONE, x),
+        WriteMode::Replace => out.copy_from_slice(x),
+        WriteMode::Accumulate => axpby(out, T::ONE, T::ONE, x),
     }
 }
 

@@ -6,7 +6,7 @@ use super::convolution::{self, Convolution};
 use super::threads::CpuOperations;
 use super::winograd::{Shape, Way};
 use super::{elementwise, pool, product};
-use crate::device::operations::{AdamUpdate, Operations, Order, Pointwise, Product};
+use crate::device::operations::{AdamUpdate, Operations, Order, Pointwise, WriteMode};
 use crate::device::tile::{Tile, TileMut};
 use crate::device::window::Window;
 use crate::scalar::Scalar;
@@ -15,7 +15,7 @@ use crate::scalar::Scalar;
 const SUMMED_IMAGES: usize = 8;
 
 impl<T: Scalar> Operations<T> for CpuOperations {
-    fn product(&self, out: TileMut<'_, T>, mode: Product, alpha: T, a: Tile<'_, T>, b: Tile<'_, T>) {
+    fn product(&self, out: TileMut<'_, T>, mode: WriteMode, alpha: T, a: Tile<'_, T>, b: Tile<'_, T>) {
         product::product(self, out, mode, alpha, a, b);
     }
 
@@ -111,7 +111,7 @@ impl<T: Scalar> Operations<T> for CpuOperations {
     fn convolve(
         &self,
         out: TileMut<'_, T>,
-        mode: Product,
+        mode: WriteMode,
         alpha: T,
         window: &Window,
         images: Tile<'_, T>,
@@ -135,7 +135,7 @@ impl<T: Scalar> Operations<T> for CpuOperations {
     fn convolve_backward(
         &self,
         into: TileMut<'_, T>,
-        mode: Product,
+        mode: WriteMode,
         alpha: T,
         window: &Window,
         deltas: Tile<'_, T>,
@@ -177,7 +177,7 @@ impl<T: Scalar> Operations<T> for CpuOperations {
             let mut convolution = Convolution::new(window, outputs);
             for (i, out) in (first..first + rows).zip(out.host().chunks_exact_mut(columns)) {
                 let deltas = deltas.row_range(i * q..(i + 1) * q).host();
-                convolution.gradients(out, Product::Replace, images.row_range(i..i + 1).host(), deltas, outputs);
+                convolution.gradients(out, WriteMode::Replace, images.row_range(i..i + 1).host(), deltas, outputs);
             }
         });
     }
@@ -208,7 +208,7 @@ impl<T: Scalar> Operations<T> for CpuOperations {
                 partial.fill(T::ZERO);
                 for i in range {
                     let (image, deltas) = (images.row_range(i..i + 1), deltas.row_range(i * q..(i + 1) * q));
-                    convolution.gradients(partial, Product::Accumulate, image.host(), deltas.host(), outputs);
+                    convolution.gradients(partial, WriteMode::Accumulate, image.host(), deltas.host(), outputs);
                 }
             });
             elementwise::column_sums(out.host(), alpha, partial);
@@ -226,11 +226,11 @@ impl<T: Scalar> Operations<T> for CpuOperations {
         });
     }
 
-    fn pool(&self, out: TileMut<'_, T>, mode: Product, alpha: T, window: &Window, images: Tile<'_, T>) {
+    fn pool(&self, out: TileMut<'_, T>, mode: WriteMode, alpha: T, window: &Window, images: Tile<'_, T>) {
         self.by_rows(out, window.kernel().0 * window.kernel().1, |first, mut out| {
             let columns = out.columns();
             for (at, out) in out.host().chunks_exact_mut(columns).enumerate() {
-                if mode == Product::Replace {
+                if mode == WriteMode::Replace {
                     out.fill(T::ZERO);
                 }
                 pool::forward(window, out, alpha, images.row_range(first + at..first + at + 1).host());
@@ -238,11 +238,11 @@ impl<T: Scalar> Operations<T> for CpuOperations {
         });
     }
 
-    fn pool_backward(&self, into: TileMut<'_, T>, mode: Product, alpha: T, window: &Window, deltas: Tile<'_, T>) {
+    fn pool_backward(&self, into: TileMut<'_, T>, mode: WriteMode, alpha: T, window: &Window, deltas: Tile<'_, T>) {
         self.by_rows(into, 1, |first, mut into| {
             let columns = into.columns();
             for (at, into) in into.host().chunks_exact_mut(columns).enumerate() {
-                if mode == Product::Replace {
+                if mode == WriteMode::Replace {
                     into.fill(T::ZERO);
                 }
                 pool::backward(window, into, alpha, deltas.row_range(first + at..first + at + 1).host());
@@ -265,7 +265,7 @@ impl<T: Scalar> Operations<T> for CpuOperations {
     fn max_pool_backward(
         &self,
         into: TileMut<'_, T>,
-        mode: Product,
+        mode: WriteMode,
         window: &Window,
         images: Tile<'_, T>,
         deltas: Tile<'_, T>,
@@ -277,7 +277,7 @@ impl<T: Scalar> Operations<T> for CpuOperations {
             for (at, into) in into.host().chunks_exact_mut(columns).enumerate() {
                 let i = first + at;
                 let largest = pool::largest(window, images.row_range(i..i + 1).host());
-                if mode == Product::Replace {
+                if mode == WriteMode::Replace {
                     into.fill(T::ZERO);
                 }
                 let deltas = deltas.row_range(i * q..(i + 1) * q).host();
@@ -288,7 +288,7 @@ impl<T: Scalar> Operations<T> for CpuOperations {
         });
     }
 
-    fn copy_columns(&self, out: TileMut<'_, T>, mode: Product, to: usize, x: Tile<'_, T>, columns: Range<usize>) {
+    fn copy_columns(&self, out: TileMut<'_, T>, mode: WriteMode, to: usize, x: Tile<'_, T>, columns: Range<usize>) {
         assert_eq!(out.rows(), x.rows(), "rows of copy_columns");
         self.by_rows(out, 1, |first, mut out| {
             let width = out.columns();
@@ -299,12 +299,18 @@ impl<T: Scalar> Operations<T> for CpuOperations {
         });
     }
 
-    fn scale_shift(&self, out: TileMut<'_, T>, mode: Product, scale: T, shift: T, x: Tile<'_, T>) {
+    fn scale_shift(&self, out: TileMut<'_, T>, mode: WriteMode, scale: T, shift: T, x: Tile<'_, T>) {
         let (x, mut flat) = (x.host(), flatten(out));
         assert_eq!(flat.rows(), x.len(), "elements of scale_shift");
         self.by_rows(flat.reborrow(), 1, |first, mut out| {
             let length = out.rows();
-            elementwise::scale_shift(out.host(), mode == Product::Accumulate, scale, shift, &x[first..first + length]);
+            elementwise::scale_shift(
+                out.host(),
+                mode == WriteMode::Accumulate,
+                scale,
+                shift,
+                &x[first..first + length],
+            );
         });
     }
 

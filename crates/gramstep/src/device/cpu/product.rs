@@ -5,7 +5,7 @@
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 
-use super::super::operations::Product;
+use super::super::operations::WriteMode;
 use super::super::tile::{Tile, TileMut};
 use super::threads::CpuOperations;
 use crate::scalar::Scalar;
@@ -30,17 +30,17 @@ fn matrix_mut<T: Scalar>(tile: TileMut<'_, T>) -> MatMut<'_, T> {
 }
 
 /// faer's word for `mode`.
-pub(super) fn accumulate(mode: Product) -> Accum {
+pub(super) fn accumulate(mode: WriteMode) -> Accum {
     match mode {
-        Product::Replace => Accum::Replace,
-        Product::Accumulate => Accum::Add,
+        WriteMode::Replace => Accum::Replace,
+        WriteMode::Accumulate => Accum::Add,
     }
 }
 
 pub(super) fn product<T: Scalar>(
     operations: &CpuOperations,
     out: TileMut<'_, T>,
-    mode: Product,
+    mode: WriteMode,
     alpha: T,
     a: Tile<'_, T>,
     b: Tile<'_, T>,

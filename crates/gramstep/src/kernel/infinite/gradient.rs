@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::points::InfinitePoints;
 use super::slopes::Slopes;
 use super::walk::{STRIPE, Start, Work, runs};
-use crate::device::{Operations, Product, Tile, TileMut, vectorized};
+use crate::device::{Operations, Tile, TileMut, WriteMode, vectorized};
 use crate::error::{Error, Result, check_extent};
 use crate::kernel::Which;
 use crate::scalar::Scalar;
@@ -129,7 +129,7 @@ impl<T: Scalar> InfinitePoints<T> {
             self.correlate(other, operations, rows.clone(), stripe.clone(), &mut correlations);
             weights.resize(height * width, T::ZERO);
             let c = Tile::new(&c.as_slice()[stripe.start * k..stripe.end * k], width, k);
-            operations.product(TileMut::new(&mut weights, height, width), Product::Replace, T::ONE, u, c.t());
+            operations.product(TileMut::new(&mut weights, height, width), WriteMode::Replace, T::ONE, u, c.t());
             for (row, i) in rows.clone().enumerate() {
                 for (start, run) in runs(stripe.clone()) {
                     let place = row * width + start..row * width + start + run.len();
@@ -142,7 +142,7 @@ impl<T: Scalar> InfinitePoints<T> {
                 }
             }
             let (weights, directions) = (Tile::new(&weights, height, width), other.directions_of(&stripe));
-            operations.product(TileMut::new(gradient, height, d), Product::Accumulate, T::ONE, weights, directions);
+            operations.product(TileMut::new(gradient, height, d), WriteMode::Accumulate, T::ONE, weights, directions);
         }
         let centred = which == Which::Nngp && self.kernel.centred;
         let factor = if centred { 0.0 } else { self.kernel.output_scale.powi(2) / (d as f64).sqrt() };

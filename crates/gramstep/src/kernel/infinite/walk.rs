@@ -7,7 +7,7 @@ use super::images::Head;
 use super::pairs::{Pairs, RUN, Scales};
 use super::points::InfinitePoints;
 use super::steps::Step;
-use crate::device::{Operations, Product, TileMut, vectorized};
+use crate::device::{Operations, TileMut, WriteMode, vectorized};
 use crate::scalar::Scalar;
 
 /// Columns that a panel meets at a time.
@@ -49,7 +49,7 @@ impl<T: Scalar> InfinitePoints<T> {
         correlations.resize(rows.len() * columns.len(), T::ZERO);
         operations.product(
             TileMut::new(correlations, rows.len(), columns.len()),
-            Product::Replace,
+            WriteMode::Replace,
             T::ONE,
             self.directions_of(&rows),
             other.directions_of(&columns).t(),

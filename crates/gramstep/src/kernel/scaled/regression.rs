@@ -17,7 +17,7 @@ use super::kernel::ScaledKernel;
 use super::matrices::symmetric;
 use super::objective::add_noise;
 use super::regressor::ScaledRegressor;
-use crate::device::{Device, Operations as _, Product, Tile, TileMut};
+use crate::device::{Device, Operations as _, Tile, TileMut, WriteMode};
 use crate::error::{Error, Result, check_extent, check_not_negative, check_positive};
 use crate::scalar::Scalar;
 use crate::solve::Cholesky;
@@ -197,7 +197,7 @@ impl<T: Scalar> ScaledRegression<T> {
         let reduced = self.reduced(self.posterior()?, self.regressor.cross(&points));
         let mut covariance = symmetric(&*self.kernel().pairs(&points, &points), self.device());
         let (tile, target) = (Tile::new(reduced.as_slice(), m, n), TileMut::new(covariance.as_mut_slice(), m, m));
-        self.device().operations::<T>().product(target, Product::Accumulate, -T::ONE, tile, tile.t());
+        self.device().operations::<T>().product(target, WriteMode::Accumulate, -T::ONE, tile, tile.t());
         Ok(covariance)
     }
 

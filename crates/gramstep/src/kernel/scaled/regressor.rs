@@ -3,7 +3,7 @@
 use super::kernel::ScaledKernel;
 use super::matrices::rectangle;
 use super::points::Points;
-use crate::device::{Device, Operations as _, Product, Tile, TileMut};
+use crate::device::{Device, Operations as _, Tile, TileMut, WriteMode};
 use crate::error::{Error, Result, check_extent};
 use crate::scalar::Scalar;
 use crate::view::{Matrix, MatrixView};
@@ -88,7 +88,7 @@ impl<T: Scalar> ScaledRegressor<T> {
             let rows = points.rows();
             let (cross, c) = (Tile::new(cross.as_slice(), rows, n), Tile::new(self.coefficients.as_slice(), n, k));
             let target = TileMut::new(&mut f.as_mut_slice()[first * k..(first + rows) * k], rows, k);
-            self.device.operations::<T>().product(target, Product::Replace, T::ONE, cross, c);
+            self.device.operations::<T>().product(target, WriteMode::Replace, T::ONE, cross, c);
         })?;
         Ok(f)
     }

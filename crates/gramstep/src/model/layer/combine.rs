@@ -1,7 +1,7 @@
 //! Σ_i α_i x_i: sums, differences and constant factors.
 
 use super::{Call, Layer};
-use crate::device::{Product, Tile, TileMut};
+use crate::device::{Tile, TileMut, WriteMode};
 use crate::scalar::Scalar;
 
 /// A linear combination of inputs of the same length with constant coefficients.
@@ -24,9 +24,9 @@ impl<T: Scalar> Layer<T> for Combine {
         self.length
     }
 
-    fn forward(&self, call: &Call<'_, T>, inputs: &[Tile<'_, T>], mut out: TileMut<'_, T>, _: bool, mode: Product) {
+    fn forward(&self, call: &Call<'_, T>, inputs: &[Tile<'_, T>], mut out: TileMut<'_, T>, _: bool, mode: WriteMode) {
         for (i, (input, &coefficient)) in inputs.iter().zip(&self.coefficients).enumerate() {
-            let beta = if i == 0 && mode == Product::Replace { T::ZERO } else { T::ONE };
+            let beta = if i == 0 && mode == WriteMode::Replace { T::ZERO } else { T::ONE };
             call.operations.axpby(out.reborrow(), beta, T::from_f64(coefficient), *input);
         }
     }
@@ -38,9 +38,9 @@ impl<T: Scalar> Layer<T> for Combine {
         which: usize,
         delta: Tile<'_, T>,
         into: TileMut<'_, T>,
-        mode: Product,
+        mode: WriteMode,
     ) {
-        let beta = if mode == Product::Replace { T::ZERO } else { T::ONE };
+        let beta = if mode == WriteMode::Replace { T::ZERO } else { T::ONE };
         call.operations.axpby(into, beta, T::from_f64(self.coefficients[which]), delta);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::weights::Weights;
 use super::{Call, Layer, ParameterUse};
-use crate::device::{Product, Tile, TileMut, Window};
+use crate::device::{Tile, TileMut, Window, WriteMode};
 use crate::model::parameters::{Distribution, ParameterRequest};
 use crate::scalar::Scalar;
 
@@ -48,7 +48,7 @@ impl<T: Scalar> Layer<T> for Convolution {
         inputs: &[Tile<'_, T>],
         mut out: TileMut<'_, T>,
         affine: bool,
-        mut mode: Product,
+        mut mode: WriteMode,
     ) {
         if let (Some(scale), true) = (self.weights.bias_scale, affine) {
             call.bias(
@@ -57,7 +57,7 @@ impl<T: Scalar> Layer<T> for Convolution {
                 out.reborrow().reshape(self.weights.outputs),
                 mode,
             );
-            mode = Product::Accumulate;
+            mode = WriteMode::Accumulate;
         }
         let weight = call.matrix(0, self.weights.outputs, self.weights.inputs);
         call.operations.convolve(out, mode, T::from_f64(self.weights.scale), &self.window, inputs[0], weight);
@@ -70,7 +70,7 @@ impl<T: Scalar> Layer<T> for Convolution {
         _which: usize,
         delta: Tile<'_, T>,
         into: TileMut<'_, T>,
-        mode: Product,
+        mode: WriteMode,
     ) {
         let weight = call.matrix(0, self.weights.outputs, self.weights.inputs);
         call.operations.convolve_backward(into, mode, T::from_f64(self.weights.scale), &self.window, delta, weight);

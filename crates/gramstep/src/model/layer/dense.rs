@@ -2,7 +2,7 @@
 
 use super::weights::Weights;
 use super::{Call, Layer, ParameterUse};
-use crate::device::{Product, Tile, TileMut};
+use crate::device::{Tile, TileMut, WriteMode};
 use crate::model::parameters::{Distribution, ParameterRequest};
 use crate::scalar::Scalar;
 
@@ -45,11 +45,11 @@ impl<T: Scalar> Layer<T> for Dense {
         inputs: &[Tile<'_, T>],
         mut out: TileMut<'_, T>,
         affine: bool,
-        mut mode: Product,
+        mut mode: WriteMode,
     ) {
         if let (Some(scale), true) = (self.weights.bias_scale, affine) {
             call.bias(self.weights.outputs * self.weights.inputs, scale, out.reborrow(), mode);
-            mode = Product::Accumulate;
+            mode = WriteMode::Accumulate;
         }
         let weight = call.matrix(0, self.weights.outputs, self.weights.inputs);
         call.operations.product(out, mode, T::from_f64(self.weights.scale), inputs[0], weight.t());
@@ -62,7 +62,7 @@ impl<T: Scalar> Layer<T> for Dense {
         _which: usize,
         delta: Tile<'_, T>,
         into: TileMut<'_, T>,
-        mode: Product,
+        mode: WriteMode,
     ) {
         let weight = call.matrix(0, self.weights.outputs, self.weights.inputs);
         call.operations.product(into, mode, T::from_f64(self.weights.scale), delta, weight);

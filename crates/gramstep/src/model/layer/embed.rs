@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{Call, Layer};
-use crate::device::{Product, Tile, TileMut};
+use crate::device::{Tile, TileMut, WriteMode};
 use crate::scalar::Scalar;
 
 /// Where the columns of one input go.
@@ -57,8 +57,8 @@ impl<T: Scalar> Layer<T> for Embed {
         self.rows * self.width
     }
 
-    fn forward(&self, call: &Call<'_, T>, inputs: &[Tile<'_, T>], mut out: TileMut<'_, T>, _: bool, mode: Product) {
-        if mode == Product::Replace {
+    fn forward(&self, call: &Call<'_, T>, inputs: &[Tile<'_, T>], mut out: TileMut<'_, T>, _: bool, mode: WriteMode) {
+        if mode == WriteMode::Replace {
             out.host().fill(T::ZERO);
         }
         let mut out = out.reshape(self.width);
@@ -75,9 +75,9 @@ impl<T: Scalar> Layer<T> for Embed {
         which: usize,
         delta: Tile<'_, T>,
         mut into: TileMut<'_, T>,
-        mode: Product,
+        mode: WriteMode,
     ) {
-        if mode == Product::Replace {
+        if mode == WriteMode::Replace {
             into.host().fill(T::ZERO);
         }
         let placement = &self.placements[which];

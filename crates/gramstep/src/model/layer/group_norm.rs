@@ -1,7 +1,7 @@
 //! Normalisation of groups of channels, sample by sample (wu2018), and a factor and a shift for every channel.
 
 use super::{Call, Layer, Nonlinear, ParameterUse};
-use crate::device::{Operations, Product, Tile, TileMut};
+use crate::device::{Operations, Tile, TileMut, WriteMode};
 use crate::model::parameters::{Distribution, ParameterRequest};
 use crate::scalar::Scalar;
 
@@ -98,13 +98,20 @@ impl<T: Scalar> Nonlinear<T> for GroupNorm {
         });
     }
 
-    fn vjp(&self, _: &dyn Operations<T>, x: Tile<'_, T>, cotangents: Tile<'_, T>, into: TileMut<'_, T>, mode: Product) {
+    fn vjp(
+        &self,
+        _: &dyn Operations<T>,
+        x: Tile<'_, T>,
+        cotangents: Tile<'_, T>,
+        into: TileMut<'_, T>,
+        mode: WriteMode,
+    ) {
         let q = cotangents.rows() / x.rows().max(1);
         into.for_each_row(|row, into| {
             let (x, u) = (x.row(row / q), cotangents.row(row));
             for group in 0..self.groups {
                 self.product(x, u, group, self.moments(x, group), |at, value| {
-                    into[at] = if mode == Product::Replace { value } else { into[at] + value };
+                    into[at] = if mode == WriteMode::Replace { value } else { into[at] + value };
                 });
             }
         });
@@ -153,13 +160,20 @@ impl ChannelScale {
     }
 
     /// into (+)= γ_c·x + β_c; `shift` may be none.
-    fn apply<T: Scalar>(&self, scale: &[T], shift: Option<&[T]>, x: Tile<'_, T>, into: TileMut<'_, T>, mode: Product) {
+    fn apply<T: Scalar>(
+        &self,
+        scale: &[T],
+        shift: Option<&[T]>,
+        x: Tile<'_, T>,
+        into: TileMut<'_, T>,
+        mode: WriteMode,
+    ) {
         into.for_each_row(|i, into| {
             let pixels = into.chunks_exact_mut(self.channels).zip(x.row(i).chunks_exact(self.channels));
             for (into, x) in pixels {
                 for (c, (into, &x)) in into.iter_mut().zip(x).enumerate() {
                     let value = scale[c] * x + shift.map_or(T::ZERO, |shift| shift[c]);
-                    *into = if mode == Product::Replace { value } else { *into + value };
+                    *into = if mode == WriteMode::Replace { value } else { *into + value };
                 }
             }
         });
@@ -183,7 +197,7 @@ impl<T: Scalar> Layer<T> for ChannelScale {
         Some(ParameterUse::Explicit)
     }
 
-    fn forward(&self, call: &Call<'_, T>, inputs: &[Tile<'_, T>], out: TileMut<'_, T>, affine: bool, mode: Product) {
+    fn forward(&self, call: &Call<'_, T>, inputs: &[Tile<'_, T>], out: TileMut<'_, T>, affine: bool, mode: WriteMode) {
         let (scale, shift) = call.theta.row(0).split_at(self.channels);
         self.apply(scale, Some(shift).filter(|_| affine), inputs[0], out, mode);
     }
@@ -195,7 +209,7 @@ impl<T: Scalar> Layer<T> for ChannelScale {
         _which: usize,
         delta: Tile<'_, T>,
         into: TileMut<'_, T>,
-        mode: Product,
+        mode: WriteMode,
     ) {
         self.apply(&call.theta.row(0)[..self.channels], None, delta, into, mode);
     }

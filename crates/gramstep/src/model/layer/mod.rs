@@ -24,7 +24,7 @@ pub use scalar::{ScalarBias, ScalarScale};
 use std::sync::Arc;
 
 use super::parameters::ParameterRequest;
-use crate::device::{Operations, Pointwise, Product, Tile, TileMut, Window};
+use crate::device::{Operations, Pointwise, Tile, TileMut, Window, WriteMode};
 use crate::scalar::Scalar;
 
 /// A stage of a network.
@@ -73,7 +73,7 @@ impl<T: Scalar> Stage<T> {
 ///
 /// ```
 /// use std::sync::Arc;
-/// use gramstep::device::{Product, Tile, TileMut};
+/// use gramstep::device::{WriteMode, Tile, TileMut};
 /// use gramstep::model::layer::{Call, Layer, Stage};
 /// use gramstep::{Matrix, Model};
 ///
@@ -82,10 +82,10 @@ impl<T: Scalar> Stage<T> {
 /// struct Window(Vec<f64>);
 ///
 /// impl Window {
-///     fn apply(&self, x: Tile<'_, f64>, out: TileMut<'_, f64>, mode: Product) {
+///     fn apply(&self, x: Tile<'_, f64>, out: TileMut<'_, f64>, mode: WriteMode) {
 ///         out.for_each_row(|i, out| {
 ///             for ((out, x), w) in out.iter_mut().zip(x.row(i)).zip(&self.0) {
-///                 *out = if mode == Product::Replace { 0.0 } else { *out } + w * x;
+///                 *out = if mode == WriteMode::Replace { 0.0 } else { *out } + w * x;
 ///             }
 ///         });
 ///     }
@@ -95,7 +95,7 @@ impl<T: Scalar> Stage<T> {
 ///     fn output_len(&self) -> usize {
 ///         self.0.len()
 ///     }
-///     fn forward(&self, _: &Call<'_, f64>, x: &[Tile<'_, f64>], out: TileMut<'_, f64>, _affine: bool, mode: Product) {
+///     fn forward(&self, _: &Call<'_, f64>, x: &[Tile<'_, f64>], out: TileMut<'_, f64>, _affine: bool, mode: WriteMode) {
 ///         self.apply(x[0], out, mode);
 ///     }
 ///     fn backward(
@@ -105,7 +105,7 @@ impl<T: Scalar> Stage<T> {
 ///         _which: usize,
 ///         delta: Tile<'_, f64>,
 ///         into: TileMut<'_, f64>,
-///         mode: Product,
+///         mode: WriteMode,
 ///     ) {
 ///         self.apply(delta, into, mode);
 ///     }
@@ -143,7 +143,7 @@ pub trait Layer<T: Scalar>: Send + Sync + std::fmt::Debug {
     }
 
     /// Writes (or adds) the layer's output; without `affine` the terms that do not depend on the input are left out.
-    fn forward(&self, call: &Call<'_, T>, inputs: &[Tile<'_, T>], out: TileMut<'_, T>, affine: bool, mode: Product);
+    fn forward(&self, call: &Call<'_, T>, inputs: &[Tile<'_, T>], out: TileMut<'_, T>, affine: bool, mode: WriteMode);
 
     /// Writes (or adds) ∂⟨δ, output⟩/∂(input number `which`), at the inputs of the forward walk.
     fn backward(
@@ -153,7 +153,7 @@ pub trait Layer<T: Scalar>: Send + Sync + std::fmt::Debug {
         which: usize,
         delta: Tile<'_, T>,
         into: TileMut<'_, T>,
-        mode: Product,
+        mode: WriteMode,
     );
 
     /// Writes ∂⟨δ, output⟩/∂θ for every delta, n·q×p_l. Asked of layers of [`ParameterUse::Explicit`] alone.
@@ -178,18 +178,18 @@ impl<T: Scalar> Call<'_, T> {
     }
 
     /// Writes (or adds) scale·b to every row of `out`; b lies at `offset` and is as long as a row.
-    pub(super) fn bias(&self, offset: usize, scale: f64, mut out: TileMut<'_, T>, mode: Product) {
+    pub(super) fn bias(&self, offset: usize, scale: f64, mut out: TileMut<'_, T>, mode: WriteMode) {
         let length = out.columns();
         let mut scaled = vec![T::ZERO; length];
         let b = self.matrix(offset, 1, length);
         self.operations.axpby(TileMut::new(&mut scaled, 1, length), T::ZERO, T::from_f64(scale), b);
         let row = Tile::new(&scaled, 1, length);
         match mode {
-            Product::Replace => self.operations.fill_rows(out.reborrow(), row),
-            Product::Accumulate => {
+            WriteMode::Replace => self.operations.fill_rows(out.reborrow(), row),
+            WriteMode::Accumulate => {
                 let ones = vec![T::ONE; out.rows()];
                 let ones = Tile::new(&ones, out.rows(), 1);
-                self.operations.product(out.reborrow(), Product::Accumulate, T::ONE, ones, row);
+                self.operations.product(out.reborrow(), WriteMode::Accumulate, T::ONE, ones, row);
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Functions of a sample that are not linear and not pointwise: pools, norms, attention without parameters.
 
-use crate::device::{Operations, Product, Tile, TileMut};
+use crate::device::{Operations, Tile, TileMut, WriteMode};
 use crate::scalar::Scalar;
 
 /// A function f of the values of a sample, without parameters: a stage between layers. Parameters that act on its result,
@@ -10,7 +10,7 @@ use crate::scalar::Scalar;
 ///
 /// ```
 /// use std::sync::Arc;
-/// use gramstep::device::{Operations, Product, Tile, TileMut};
+/// use gramstep::device::{Operations, WriteMode, Tile, TileMut};
 /// use gramstep::model::layer::{Nonlinear, Stage};
 /// use gramstep::{Matrix, Model};
 ///
@@ -31,13 +31,13 @@ use crate::scalar::Scalar;
 ///             out.iter_mut().zip(x.row(i).iter().zip(v.row(i))).for_each(|(out, (x, v))| *out = v * sum + x * moved);
 ///         });
 ///     }
-///     fn vjp(&self, _: &dyn Operations<f64>, x: Tile<'_, f64>, u: Tile<'_, f64>, into: TileMut<'_, f64>, mode: Product) {
+///     fn vjp(&self, _: &dyn Operations<f64>, x: Tile<'_, f64>, u: Tile<'_, f64>, into: TileMut<'_, f64>, mode: WriteMode) {
 ///         let cotangents = u.rows() / x.rows();
 ///         into.for_each_row(|row, into| {
 ///             let (x, u) = (x.row(row / cotangents), u.row(row));
 ///             let (sum, product): (f64, f64) = (x.iter().sum(), x.iter().zip(u).map(|(x, u)| x * u).sum());
 ///             for (into, u) in into.iter_mut().zip(u) {
-///                 *into = if mode == Product::Replace { 0.0 } else { *into } + u * sum + product;
+///                 *into = if mode == WriteMode::Replace { 0.0 } else { *into } + u * sum + product;
 ///             }
 ///         });
 ///     }
@@ -92,7 +92,7 @@ pub trait Nonlinear<T: Scalar>: Send + Sync + std::fmt::Debug {
         x: Tile<'_, T>,
         cotangents: Tile<'_, T>,
         into: TileMut<'_, T>,
-        mode: Product,
+        mode: WriteMode,
     );
 
     /// into += ∂⟨u, J(x) ẋ⟩/∂x, one u and one ẋ for each sample: nothing where f is linear piece by piece. Asked only for

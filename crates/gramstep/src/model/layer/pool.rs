@@ -1,7 +1,7 @@
 //! Means and largest values over windows of an image.
 
 use super::{Call, Layer, Nonlinear};
-use crate::device::{Operations, Product, Tile, TileMut, Window};
+use crate::device::{Operations, Tile, TileMut, Window, WriteMode};
 use crate::scalar::Scalar;
 
 /// The mean over every window, channel by channel; zeros of the border count.
@@ -27,7 +27,7 @@ impl<T: Scalar> Layer<T> for AveragePool {
         self.window.places() * self.window.channels()
     }
 
-    fn forward(&self, call: &Call<'_, T>, inputs: &[Tile<'_, T>], out: TileMut<'_, T>, _: bool, mode: Product) {
+    fn forward(&self, call: &Call<'_, T>, inputs: &[Tile<'_, T>], out: TileMut<'_, T>, _: bool, mode: WriteMode) {
         call.operations.pool(out, mode, self.factor(), &self.window, inputs[0]);
     }
 
@@ -38,7 +38,7 @@ impl<T: Scalar> Layer<T> for AveragePool {
         _which: usize,
         delta: Tile<'_, T>,
         into: TileMut<'_, T>,
-        mode: Product,
+        mode: WriteMode,
     ) {
         call.operations.pool_backward(into, mode, self.factor(), &self.window, delta);
     }
@@ -86,7 +86,7 @@ impl<T: Scalar> Nonlinear<T> for MaxPool {
         x: Tile<'_, T>,
         cotangents: Tile<'_, T>,
         into: TileMut<'_, T>,
-        mode: Product,
+        mode: WriteMode,
     ) {
         operations.max_pool_backward(into, mode, &self.window, x, cotangents);
     }

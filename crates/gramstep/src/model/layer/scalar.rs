@@ -1,7 +1,7 @@
 //! One parameter for all values of a sample: the bias and the scale of Fixup networks (zhang2019fixup).
 
 use super::{Call, Layer, ParameterUse};
-use crate::device::{Product, Tile, TileMut};
+use crate::device::{Tile, TileMut, WriteMode};
 use crate::model::parameters::{Distribution, ParameterRequest};
 use crate::scalar::Scalar;
 
@@ -36,7 +36,7 @@ impl<T: Scalar> Layer<T> for ScalarBias {
         true
     }
 
-    fn forward(&self, call: &Call<'_, T>, inputs: &[Tile<'_, T>], out: TileMut<'_, T>, affine: bool, mode: Product) {
+    fn forward(&self, call: &Call<'_, T>, inputs: &[Tile<'_, T>], out: TileMut<'_, T>, affine: bool, mode: WriteMode) {
         let shift = if affine { call.theta.host()[0] } else { T::ZERO };
         call.operations.scale_shift(out, mode, T::ONE, shift, inputs[0]);
     }
@@ -48,14 +48,14 @@ impl<T: Scalar> Layer<T> for ScalarBias {
         _which: usize,
         delta: Tile<'_, T>,
         into: TileMut<'_, T>,
-        mode: Product,
+        mode: WriteMode,
     ) {
         call.operations.scale_shift(into, mode, T::ONE, T::ZERO, delta);
     }
 
     fn gradients(&self, call: &Call<'_, T>, _: &[Tile<'_, T>], delta: Tile<'_, T>, out: TileMut<'_, T>) {
         let ones = vec![T::ONE; self.length];
-        call.operations.product(out, Product::Replace, T::ONE, delta, Tile::new(&ones, self.length, 1));
+        call.operations.product(out, WriteMode::Replace, T::ONE, delta, Tile::new(&ones, self.length, 1));
     }
 }
 
@@ -86,7 +86,7 @@ impl<T: Scalar> Layer<T> for ScalarScale {
         Some(ParameterUse::Explicit)
     }
 
-    fn forward(&self, call: &Call<'_, T>, inputs: &[Tile<'_, T>], out: TileMut<'_, T>, _: bool, mode: Product) {
+    fn forward(&self, call: &Call<'_, T>, inputs: &[Tile<'_, T>], out: TileMut<'_, T>, _: bool, mode: WriteMode) {
         call.operations.scale_shift(out, mode, call.theta.host()[0], T::ZERO, inputs[0]);
     }
 
@@ -97,7 +97,7 @@ impl<T: Scalar> Layer<T> for ScalarScale {
         _which: usize,
         delta: Tile<'_, T>,
         into: TileMut<'_, T>,
-        mode: Product,
+        mode: WriteMode,
     ) {
         call.operations.scale_shift(into, mode, call.theta.host()[0], T::ZERO, delta);
     }

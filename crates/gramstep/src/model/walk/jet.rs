@@ -8,7 +8,7 @@
 
 use super::Walker;
 use super::tile::call;
-use crate::device::{Buffer, Operations, Order, Pointwise, Product, Tile, TileMut};
+use crate::device::{Buffer, Operations, Order, Pointwise, Tile, TileMut, WriteMode};
 use crate::model::layer::{Layer, Stage};
 use crate::model::network::Node;
 use crate::scalar::Scalar;
@@ -97,14 +97,14 @@ impl<T: Scalar> Walker<'_, T> {
         let mut written = false;
         if j == 0 || moves(j) {
             let call = call(operations, node, self.theta);
-            layer.forward(&call, &at(j), out.tile_mut(0, samples, width), j == 0, Product::Replace);
+            layer.forward(&call, &at(j), out.tile_mut(0, samples, width), j == 0, WriteMode::Replace);
             written = true;
         }
         // A layer that adds its parameters knows them at j = 1 alone, and so does a bias.
         if j > 0 && !node.theta.is_empty() && (j == 1 || (!layer.is_additive() && moves(j - 1))) {
             let along = call(operations, node, direction);
             let inputs = if layer.is_additive() { (0..inputs.len()).filter_map(still).collect() } else { at(j - 1) };
-            layer.forward(&along, &inputs, out.tile_mut(0, samples, width), j == 1, Product::Accumulate);
+            layer.forward(&along, &inputs, out.tile_mut(0, samples, width), j == 1, WriteMode::Accumulate);
             written = true;
         }
         written.then_some(out)
@@ -146,7 +146,7 @@ impl<T: Scalar> Walker<'_, T> {
                     for (j, into) in adjoints[first].iter_mut().enumerate().skip(1) {
                         let (Some(delta), Some(base)) = (delta(j), series[0]) else { continue };
                         let into = writable(into, rows, length);
-                        function.vjp(operations, base, delta, into, Product::Accumulate);
+                        function.vjp(operations, base, delta, into, WriteMode::Accumulate);
                     }
                 }
                 Stage::Layer(layer) => {
@@ -157,7 +157,7 @@ impl<T: Scalar> Walker<'_, T> {
                             let Some(delta) = delta(j) else { continue };
                             let pull = |theta: &Buffer<T>, into: &mut Option<Buffer<T>>| {
                                 let (call, into) = (call(operations, node, theta), writable(into, rows, slots[slot]));
-                                layer.backward(&call, &values, which, delta, into, Product::Accumulate);
+                                layer.backward(&call, &values, which, delta, into, WriteMode::Accumulate);
                             };
                             pull(self.theta, &mut adjoints[slot][j]);
                             if j > 1 && !node.theta.is_empty() && !layer.is_additive() {

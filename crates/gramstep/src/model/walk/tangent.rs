@@ -2,7 +2,7 @@
 
 use super::Walker;
 use super::tile::call;
-use crate::device::{Buffer, Operations, Order, Pointwise, Product, Tile, TileMut};
+use crate::device::{Buffer, Operations, Order, Pointwise, Tile, TileMut, WriteMode};
 use crate::model::layer::{Layer, Stage};
 use crate::model::network::Node;
 use crate::scalar::Scalar;
@@ -90,7 +90,7 @@ impl<T: Scalar> Walker<'_, T> {
                     }
                 }
                 Stage::Layer(layer) => {
-                    layer.forward(&call(operations, node, self.theta), &inputs, f, true, Product::Replace);
+                    layer.forward(&call(operations, node, self.theta), &inputs, f, true, WriteMode::Replace);
                     let tangents = moves.then_some(tangents.as_slice());
                     self.layer_tangent(operations, node, &**layer, direction, &inputs, tangents, moved);
                 }
@@ -119,13 +119,13 @@ impl<T: Scalar> Walker<'_, T> {
                 // θ is added to the input: along v the input itself stands still.
                 let still: Vec<_> = inputs.iter().map(|input| Buffer::zeros(input.rows() * input.columns())).collect();
                 let still = still.iter().zip(inputs).map(|(zeros, like)| zeros.tile(0, like.rows(), like.columns()));
-                layer.forward(&along, &still.collect::<Vec<_>>(), out.reborrow(), true, Product::Replace);
+                layer.forward(&along, &still.collect::<Vec<_>>(), out.reborrow(), true, WriteMode::Replace);
             } else {
-                layer.forward(&along, inputs, out.reborrow(), true, Product::Replace);
+                layer.forward(&along, inputs, out.reborrow(), true, WriteMode::Replace);
             }
         }
         if let Some(tangents) = tangents {
-            layer.forward(&call(operations, node, self.theta), tangents, out, false, Product::Accumulate);
+            layer.forward(&call(operations, node, self.theta), tangents, out, false, WriteMode::Accumulate);
         }
     }
 
@@ -168,7 +168,7 @@ impl<T: Scalar> Walker<'_, T> {
                 Stage::Nonlinear(function) => {
                     for (delta, into) in [(mu_out, &mut mu[first]), (beta_out, &mut beta[first])] {
                         let into = into.tile_mut(0, tile, length);
-                        function.vjp(operations, inputs[0], delta, into, Product::Accumulate);
+                        function.vjp(operations, inputs[0], delta, into, WriteMode::Accumulate);
                     }
                     if let Some(tangent) = tangent {
                         let into = beta[first].tile_mut(0, tile, length);
@@ -179,7 +179,7 @@ impl<T: Scalar> Walker<'_, T> {
                     for (which, &slot) in node.inputs.iter().enumerate() {
                         let pull = |theta: &Buffer<T>, delta: Tile<'_, T>, into: &mut Buffer<T>| {
                             let (call, into) = (call(operations, node, theta), into.tile_mut(0, tile, slots[slot]));
-                            layer.backward(&call, &inputs, which, delta, into, Product::Accumulate);
+                            layer.backward(&call, &inputs, which, delta, into, WriteMode::Accumulate);
                         };
                         pull(self.theta, mu_out, &mut mu[slot]);
                         pull(self.theta, beta_out, &mut beta[slot]);

@@ -1,7 +1,7 @@
 //! One tile of samples through the nodes of a network, forwards and backwards.
 
 use super::Walker;
-use crate::device::{Buffer, Operations, Order, Product, Tile, TileMut};
+use crate::device::{Buffer, Operations, Order, Tile, TileMut, WriteMode};
 use crate::model::layer::{Call, Stage};
 use crate::model::network::Node;
 use crate::scalar::Scalar;
@@ -17,7 +17,7 @@ impl<T: Scalar> Walker<'_, T> {
                 Stage::Pointwise(function) => operations.pointwise(&**function, Order::Value, inputs[0], out),
                 Stage::Nonlinear(function) => function.value(operations, inputs[0], out),
                 Stage::Layer(layer) => {
-                    layer.forward(&call(operations, node, self.theta), &inputs, out, true, Product::Replace);
+                    layer.forward(&call(operations, node, self.theta), &inputs, out, true, WriteMode::Replace);
                 }
             }
         }
@@ -47,7 +47,7 @@ impl<T: Scalar> Walker<'_, T> {
                         let (rows, columns) = (delta.rows(), delta.columns());
                         let mut product = Buffer::copy(delta.as_tile());
                         operations.pointwise_backward(&**function, inputs[0], product.tile_mut(0, rows, columns));
-                        let beta = if mode == Product::Accumulate { T::ONE } else { T::ZERO };
+                        let beta = if mode == WriteMode::Accumulate { T::ONE } else { T::ZERO };
                         operations.axpby(into, beta, T::ONE, product.tile(0, rows, columns));
                     }
                 }
@@ -82,11 +82,11 @@ struct Deltas<'d, 'm, T> {
 
 impl<T: Scalar> Deltas<'_, '_, T> {
     /// The delta of a slot where it is wanted, to be written first and added to later.
-    fn of(&mut self, slot: usize) -> Option<(TileMut<'_, T>, Product)> {
+    fn of(&mut self, slot: usize) -> Option<(TileMut<'_, T>, WriteMode)> {
         let home = self.homes[slot];
         let into = self.at[home].as_mut()?.reborrow();
         let written = std::mem::replace(&mut self.written[home], true);
-        Some((into, if written { Product::Accumulate } else { Product::Replace }))
+        Some((into, if written { WriteMode::Accumulate } else { WriteMode::Replace }))
     }
 }
 

@@ -18,7 +18,7 @@ use super::{Batch, Damping, Factors, Optimizer, OptimizerState, StepInfo};
 use crate::communicator::agree;
 use crate::device::{Buffer, Operations};
 use crate::error::Result;
-use crate::loss::Linearization;
+use crate::loss::LinearisedLoss;
 use crate::model::Model;
 use crate::scalar::Scalar;
 use crate::solve::{Solver, norm};
@@ -157,11 +157,11 @@ impl<T: Scalar> GramGaussNewton<T> {
     }
 
     /// The features of a batch, its loss to second order, and that loss.
-    fn linearize<'c>(
+    fn linearise<'c>(
         &self,
         model: &Model<T>,
         batch: &Batch<'c, T>,
-    ) -> Result<(JointFeatures<'c, T>, Linearization, Before)> {
+    ) -> Result<(JointFeatures<'c, T>, LinearisedLoss, Before)> {
         let communicator = batch.communicator();
         let targets = agree(communicator, batch.check(model))?;
         let rows = self.config.rows;
@@ -169,7 +169,7 @@ impl<T: Scalar> GramGaussNewton<T> {
         let tangent = JointFeatures::new(communicator, tangent, self.config.memory_budget)?;
         let f: Matrix<f64> = tangent.own().predictions().cast();
         let loss = batch.evaluate(&f, &targets)?;
-        let linear = agree(communicator, rows.linearize(batch, &f, &targets))?.gather(communicator)?;
+        let linear = agree(communicator, rows.linearise(batch, &f, &targets))?.gather(communicator)?;
         let fixed = matches!(self.config.damping, Damping::Relative(_) | Damping::Absolute(_));
         let of_loss = batch.loss_function().reach().filter(|_| fixed && rows == Rows::Exact);
         let reach = self.config.max_output_change.or(of_loss);
@@ -178,7 +178,7 @@ impl<T: Scalar> GramGaussNewton<T> {
 
     /// The system of a batch, and what is known of it beside.
     fn system<'c>(&self, model: &Model<T>, batch: &Batch<'c, T>) -> Result<(System<'c, T>, Before)> {
-        let (tangent, linear, before) = self.linearize(model, batch)?;
+        let (tangent, linear, before) = self.linearise(model, batch)?;
         let GramGaussNewtonConfig { ridge, memory_budget, conjugate_gradient, .. } = self.config;
         let damping = self.damping();
         let solver = self.plan(model, tangent.samples()).solver;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::loss::{Curvature, Linearization, Loss};
+use crate::loss::{Curvature, LinearisedLoss, Loss};
 use crate::model::Model;
 use crate::optim::Batch;
 use crate::optim::seed::by_sample;
@@ -87,14 +87,14 @@ impl Rows {
     ///
     /// # Errors
     /// [`Error::Conflict`] if a loss is negative and has no root.
-    pub(super) fn linearize<T: Scalar>(
+    pub(super) fn linearise<T: Scalar>(
         self,
         batch: &Batch<'_, T>,
         f: &Matrix<f64>,
         targets: &Matrix<f64>,
-    ) -> Result<Linearization> {
+    ) -> Result<LinearisedLoss> {
         if self == Self::Exact {
-            return Ok(batch.linearize(f, targets));
+            return Ok(batch.linearise(f, targets));
         }
         let loss = batch.loss_function();
         let residuals: Vec<f64> = (0..f.rows()).map(|i| self.residual(loss, f.row(i), targets.row(i))).collect();
@@ -103,7 +103,7 @@ impl Rows {
                 let reason = format!("the {} loss of sample {i} is negative and has no root", loss.name());
                 Err(Error::Conflict { what: "one row a sample", reason })
             }
-            None => Ok(Linearization::of_residuals(residuals, batch.weights())),
+            None => Ok(LinearisedLoss::of_residuals(residuals, batch.weights())),
         }
     }
 

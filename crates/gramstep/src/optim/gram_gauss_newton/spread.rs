@@ -36,7 +36,7 @@ impl<T: Scalar> GramGaussNewton<T> {
     /// # Errors
     /// Those of a step on the batch, apart from those of its solve.
     pub fn spread(&self, model: &Model<T>, batch: &Batch<'_, T>) -> Result<f64> {
-        let (tangent, linear, _) = self.linearize(model, batch)?;
+        let (tangent, linear, _) = self.linearise(model, batch)?;
         let k = tangent.outputs();
         let wide = |values: Vec<T>| values.into_iter().map(Scalar::to_f64).collect::<Vec<f64>>();
         let own: Vec<f64> = (0..batch.samples()).map(|i| batch.weight(i)).collect();

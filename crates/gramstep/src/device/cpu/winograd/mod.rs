@@ -29,7 +29,7 @@ use self::tiling::Tiling;
 use self::weights::Source;
 pub(super) use self::weights::{Known, Way};
 use super::threads::CpuOperations;
-use crate::device::operations::Product;
+use crate::device::operations::WriteMode;
 use crate::device::tile::{Tile, TileMut};
 use crate::device::window::Window;
 use crate::scalar::Scalar;
@@ -74,7 +74,7 @@ impl Shape {
         self,
         operations: &CpuOperations,
         out: TileMut<'_, T>,
-        (mode, alpha): (Product, T),
+        (mode, alpha): (WriteMode, T),
         images: Tile<'_, T>,
         weight: Tile<'_, T>,
         way: Way,
@@ -91,7 +91,7 @@ impl Shape {
                     weights: weights.values(),
                     images,
                     out: single_mut(out.host()),
-                    add: mode == Product::Accumulate,
+                    add: mode == WriteMode::Accumulate,
                     memory,
                 };
                 pulp::Arch::new().dispatch(work);

@@ -96,8 +96,8 @@ impl Layer {
         let operations = device.operations::<T>();
         let window = &self.window;
         match pass {
-            Pass::Forward => operations.convolve(tile, Product::Accumulate, T::from_f64(0.5), window, x, weight),
-            Pass::Backward => operations.convolve_backward(tile, Product::Replace, T::ONE, window, delta, weight),
+            Pass::Forward => operations.convolve(tile, WriteMode::Accumulate, T::from_f64(0.5), window, x, weight),
+            Pass::Backward => operations.convolve_backward(tile, WriteMode::Replace, T::ONE, window, delta, weight),
             Pass::Sum => operations.convolve_gradient_sum(tile, T::ONE, window, x, delta),
             Pass::Each => operations.convolve_gradients(tile, window, x, delta),
         }

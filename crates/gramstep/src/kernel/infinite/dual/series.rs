@@ -14,7 +14,7 @@ use std::sync::{Arc, OnceLock};
 use super::super::pairs::{Pairs, RUN, Scales};
 use super::partials::{Partials, inverse};
 use super::smooth::normalised;
-use crate::device::{Device, Operations as _, Order, Pointwise, Product, Tile, TileMut, vectorized};
+use crate::device::{Device, Operations as _, Order, Pointwise, Tile, TileMut, WriteMode, vectorized};
 use crate::error::{Error, Result};
 use crate::scalar::Scalar;
 
@@ -122,7 +122,7 @@ impl<T: Scalar> Expansion<T> {
             let mut expanded = vec![0.0; count * block.len()];
             let (left, right) = (Tile::new(&weights, count, NODES), Tile::new(&values, block.len(), NODES));
             let target = TileMut::new(&mut expanded, count, block.len());
-            device.operations::<f64>().product(target, Product::Replace, 1.0, left, right.t());
+            device.operations::<f64>().product(target, WriteMode::Replace, 1.0, left, right.t());
             for (t, row) in expanded.chunks_exact(block.len()).enumerate() {
                 let place = t * points + start..t * points + start + row.len();
                 let targets = coefficients[place.clone()].iter_mut().zip(&mut tails[place]);

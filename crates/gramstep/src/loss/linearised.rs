@@ -8,7 +8,7 @@ use crate::view::Matrix;
 
 /// B and z of a batch, weights of samples included (both times √w).
 #[derive(Clone, Debug)]
-pub struct Linearization {
+pub struct LinearisedLoss {
     /// z, n·k.
     pub z: Vec<f64>,
     outputs: usize,
@@ -26,7 +26,7 @@ enum Factor {
     Full(Vec<f64>),
 }
 
-impl Linearization {
+impl LinearisedLoss {
     /// Linearises the losses of a batch. f, y: n×k; weights: n.
     #[must_use]
     pub fn new(loss: &dyn Loss, f: &Matrix<f64>, y: &Matrix<f64>, weights: Option<&[f64]>) -> Self {
