@@ -131,14 +131,18 @@ pub fn compare(
         check_output(page, &config.sources())?;
     }
     let problem = load(&config, None, observer)?;
-    let (damping, threads, decay) = (config.damping, config.threads, config.weight_decay);
+    let threads = config.threads;
     let mut trials = Vec::new();
     let (mut runs, mut curves) = (Vec::with_capacity(optimizers.len()), Vec::new());
-    let of = |optimizer: OptimizerName| Config {
-        optimizer: Some(optimizer),
-        damping: damping.filter(|_| optimizer == OptimizerName::GramGaussNewton),
-        weight_decay: decay.filter(|_| optimizer != OptimizerName::GramGaussNewton),
-        ..config.clone()
+    let of = |optimizer: OptimizerName| {
+        let mut config = Config { optimizer: Some(optimizer), ..config.clone() };
+        if optimizer == OptimizerName::GramGaussNewton {
+            config.weight_decay = None;
+        } else {
+            (config.damping, config.rows_per_sample) = (None, None);
+            config.schedule = config.schedule.map(|schedule| schedule.without_damping());
+        }
+        config
     };
     // Wrong use is found before the work of the first method.
     optimizers.iter().try_for_each(|&optimizer| Settings::resolve(&of(optimizer), &problem).map(|_| ()))?;
@@ -263,10 +267,15 @@ mod tests {
         }
         let wrong = compared(&[("weight-decay", "0.1"), ("ridge", "1")], &[OptimizerName::Adam], None);
         assert!(matches!(wrong, Err(Error::Conflict { .. })));
-        // Gram-Gauss-Newton has a ridge in its place, and is compared without it.
+        // What one of the methods does not have, it is compared without.
         let both = [OptimizerName::GramGaussNewton, OptimizerName::AdamW];
-        assert!(
-            compared(&[("weight-decay", "0.1")], &both, None).unwrap().runs.iter().all(|run| run.report().is_some())
-        );
+        let own: [&[(&str, &str)]; 3] = [
+            &[("weight-decay", "0.1")],
+            &[("rows-per-sample", "one")],
+            &[("damping", "0.1"), ("schedule", "cosine:damping=0.1")],
+        ];
+        for given in own {
+            assert!(compared(given, &both, None).unwrap().runs.iter().all(|run| run.report().is_some()), "{given:?}");
+        }
     }
 }

@@ -122,6 +122,20 @@ impl Settings {
         Ok(Self { test: problem.test_portion.clone(), ..settings })
     }
 
+    /// The weight decay beside the loss, of methods that have one.
+    fn weight_decay(config: &Config, optimizer: OptimizerName) -> Result<Option<f64>> {
+        let decays = config.weight_decay.or((optimizer == OptimizerName::AdamW).then_some(ADAMW_DECAY));
+        if config.weight_decay.is_some() && optimizer == OptimizerName::GramGaussNewton {
+            let reason = "its weight decay is --ridge, in the units of the summed loss";
+            return Err(conflict("weight-decay", format!("--optimizer {optimizer}"), reason));
+        }
+        if decays.is_some() && matches!(config.ridge, Some(RidgeChoice::Fixed(_))) {
+            let reason = "both are weight decay; give one of them";
+            return Err(conflict("ridge", format!("--optimizer {optimizer} with weight decay"), reason));
+        }
+        Ok(decays)
+    }
+
     /// Completes a configuration for data of which these facts and target columns are known.
     pub(crate) fn complete(config: &Config, facts: Facts, targets: &[String]) -> Result<Self> {
         config.validate()?;
@@ -132,15 +146,7 @@ impl Settings {
             let reason = "it is a setting of gram-gauss-newton alone";
             return Err(conflict(setting, format!("--optimizer {optimizer}"), reason));
         }
-        let decays = config.weight_decay.or((optimizer == OptimizerName::AdamW).then_some(ADAMW_DECAY));
-        if config.weight_decay.is_some() && gram {
-            let reason = "its weight decay is --ridge, in the units of the summed loss";
-            return Err(conflict("weight-decay", format!("--optimizer {optimizer}"), reason));
-        }
-        if decays.is_some() && matches!(config.ridge, Some(RidgeChoice::Fixed(_))) {
-            let reason = "both are weight decay; give one of them";
-            return Err(conflict("ridge", format!("--optimizer {optimizer} with weight decay"), reason));
-        }
+        let decays = Self::weight_decay(config, optimizer)?;
         if config.ridge == Some(RidgeChoice::Evidence) {
             let reason = "it is a setting of kernels, such as --model ntk:depth=3:relu";
             return Err(conflict("ridge evidence", "a network", reason));
@@ -170,6 +176,9 @@ impl Settings {
             let reason = "kernels are fitted by least squares";
             return Err(conflict("candidates networks,kernels", format!("--loss {loss}"), reason));
         }
+        let momentum = config.momentum.unwrap_or(default_momentum);
+        let adapts = batch_size == BatchSize::Full && !matches!(config.damping, Some(DampingChoice::Fixed(_)));
+        config.schedule.iter().try_for_each(|schedule| schedule.check(optimizer, adapts, momentum))?;
         // It is best at its end.
         let anneals = config.schedule.as_ref().is_some_and(|schedule| !schedule.is_constant());
         Self::check_data(config, facts)?;
@@ -212,7 +221,7 @@ impl Settings {
                 .then(|| config.rows_per_sample.unwrap_or_else(|| Self::rows_per_sample(config, facts))),
             ridge: config.ridge.unwrap_or(RidgeChoice::Auto),
             weight_decay: decays,
-            momentum: config.momentum.unwrap_or(default_momentum),
+            momentum,
             batch_size,
             adversarial: config.adversarial,
             ball: config.ball,
@@ -334,7 +343,17 @@ mod tests {
         config.damping = None;
         config.rows_per_sample = Some(RowsPerSample::One);
         assert!(Settings::resolve(&config, &problem).unwrap_err().is_usage());
-        config.optimizer = None;
+        config.rows_per_sample = None;
+        config.schedule = Some("cosine:damping=0.1".parse().unwrap());
+        assert!(Settings::resolve(&config, &problem).unwrap_err().is_usage());
+        // Nor does it move one that follows the gain, nor a momentum that there is not.
+        (config.optimizer, config.batch_size) = (None, Some(BatchSize::Full));
+        assert!(Settings::resolve(&config, &problem).unwrap_err().is_usage());
+        config.damping = Some(DampingChoice::Fixed(0.1));
+        assert!(Settings::resolve(&config, &problem).is_ok());
+        (config.schedule, config.momentum) = (Some("cosine:momentum=0.1".parse().unwrap()), Some(0.0));
+        assert!(Settings::resolve(&config, &problem).unwrap_err().is_usage());
+        (config.schedule, config.rows_per_sample) = (None, Some(RowsPerSample::One));
         let settings = Settings::resolve(&config, &problem).unwrap();
         assert_eq!(settings.rows_per_sample, Some(RowsPerSample::One));
     }

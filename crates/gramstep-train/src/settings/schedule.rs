@@ -7,7 +7,8 @@ use std::str::FromStr;
 use gramstep::optim::Factors;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result, out_of_range};
+use super::OptimizerName;
+use crate::error::{Error, Result, conflict, out_of_range};
 use crate::format::words::as_text;
 
 /// Factor on the learning rate at each step down, unless the text says otherwise.
@@ -95,6 +96,33 @@ impl ScheduleChoice {
             damping: self.damping.map_or(1.0, |damping| damping.powf(fallen)),
             forgetting: self.momentum.map_or(1.0, |end| ((1.0 - end) / (1.0 - momentum)).powf(fallen)),
         }
+    }
+
+    /// That it moves nothing which the method does not have or that stays as it is.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`].
+    pub(super) fn check(&self, optimizer: OptimizerName, adapts: bool, momentum: f64) -> Result<()> {
+        let refused = |other: String, reason: &str| Err(conflict("schedule", other, reason));
+        if self.damping.is_some() && optimizer != OptimizerName::GramGaussNewton {
+            return refused(
+                format!("--optimizer {optimizer}"),
+                "its :damping= is a setting of gram-gauss-newton alone",
+            );
+        }
+        if self.damping.is_some() && adapts {
+            let reason = "its :damping= moves a fixed one; on full batches it follows the gain of every step";
+            return refused("an adaptive damping".to_owned(), reason);
+        }
+        if self.momentum.is_some() && momentum == 0.0 {
+            return refused("--momentum 0".to_owned(), "its :momentum= moves a momentum above 0");
+        }
+        Ok(())
+    }
+
+    /// What it is for a method without damping.
+    pub(crate) fn without_damping(&self) -> Self {
+        Self { damping: None, ..self.clone() }
     }
 
     /// Whether it is always 1.
