@@ -99,7 +99,6 @@ mod error;
 pub mod kernel;
 pub mod loss;
 pub mod model;
-mod once;
 pub mod optim;
 pub mod random;
 mod scalar;

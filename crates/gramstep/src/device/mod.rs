@@ -22,7 +22,8 @@ use std::sync::Arc;
 
 use crate::scalar::Scalar;
 
-pub(crate) use cpu::{CpuOperations, for_each_chunk, vectorized, vectorized_body};
+use cpu::CpuOperations;
+pub(crate) use cpu::{for_each_chunk, vectorized, vectorized_body};
 pub(crate) use memory::{Pool, carve};
 
 /// Multiplications below which waking another thread costs more than it gains.
@@ -78,7 +79,7 @@ impl Device {
     /// Operations that use all threads of the device.
     #[must_use]
     pub fn operations<T: Scalar>(&self) -> impl Operations<T> + use<T> {
-        T::operations(CpuOperations::new(&self.0, self.threads()))
+        cpu::operations(CpuOperations::new(&self.0, self.threads()))
     }
 
     /// Runs `work` among the device's threads if it is large (`multiplications`), else right here: a small network

@@ -19,7 +19,7 @@ mod regressor;
 mod ridge;
 mod ridge_regression;
 mod row_weights;
-pub(crate) mod scaled;
+mod scaled;
 mod sharpness;
 mod spectrum;
 mod taylor;

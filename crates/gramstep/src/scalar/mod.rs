@@ -6,8 +6,6 @@ use std::fmt::{Debug, Display};
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 
-use crate::once::Once;
-
 mod sealed {
     /// What the dense kernels ask of a number; hidden so that no third-party trait is public.
     pub trait Real: faer::traits::RealField + bytemuck::Pod {}
@@ -29,7 +27,6 @@ mod sealed {
 /// ```
 pub trait Scalar:
     sealed::Real
-    + Once
     + Copy
     + Debug
     + Display

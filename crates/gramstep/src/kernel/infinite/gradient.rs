@@ -46,17 +46,6 @@ impl<T: Scalar> InfinitePoints<T> {
     /// # Ok::<(), gramstep::Error>(())
     /// ```
     pub fn input_gradient(&self, other: &Self, u: &Matrix<T>, c: &Matrix<T>, which: Which) -> Result<Matrix<T>> {
-        T::input_gradient((self, other), u, c, which)
-    }
-
-    /// The same, compiled by the caller.
-    pub(crate) fn input_gradient_here(
-        &self,
-        other: &Self,
-        u: &Matrix<T>,
-        c: &Matrix<T>,
-        which: Which,
-    ) -> Result<Matrix<T>> {
         self.check(other)?;
         if self.images.is_some() {
             let reason = "there is none for kernels of convolutional networks".to_owned();

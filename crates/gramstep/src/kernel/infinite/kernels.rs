@@ -18,7 +18,7 @@ use crate::view::Matrix;
 const PANEL: usize = 128;
 
 /// Where the kernels of one panel or tile go: rows of `width` numbers. An absent kernel is not written.
-pub(crate) struct Target<'a, T> {
+struct Target<'a, T> {
     ntk: Option<&'a mut [T]>,
     nngp: Option<&'a mut [T]>,
 }
@@ -127,7 +127,7 @@ impl<T: Scalar> InfinitePoints<T> {
         let mut items = panels(n, panel, n, ntk.as_deref_mut(), nngp.as_deref_mut());
         items.reverse();
         self.device.for_each(cost, items, |operations, (rows, mut target): (Range<usize>, Target<'_, T>)| {
-            T::fill((self, self), operations, rows, 0..n, true, &mut target);
+            self.fill(self, operations, rows, 0..n, true, &mut target);
         });
         self.device.enter(cost, |threads| {
             for kernel in [ntk, nngp].into_iter().flatten() {
@@ -148,12 +148,12 @@ impl<T: Scalar> InfinitePoints<T> {
         let items = panels(rows.len(), self.panel(rows.len()), columns.len(), ntk, nngp);
         self.device.for_each(cost, items, |operations, (panel, mut target): (Range<usize>, Target<'_, T>)| {
             let panel = rows.start + panel.start..rows.start + panel.end;
-            T::fill((self, other), operations, panel, columns.clone(), false, &mut target);
+            self.fill(other, operations, panel, columns.clone(), false, &mut target);
         });
     }
 
     /// Rows × columns of the kernels; of a triangle only what is on and below the diagonal.
-    pub(crate) fn fill(
+    fn fill(
         &self,
         other: &Self,
         operations: &dyn Operations<T>,

@@ -31,7 +31,6 @@ mod walk;
 
 pub use function::Function;
 pub use kernel::InfiniteKernel;
-pub(crate) use kernels::Target;
 pub use layers::{ConvolutionVariances, DenseVariances, InfiniteLayer};
 pub use padding::Padding;
 pub use points::InfinitePoints;

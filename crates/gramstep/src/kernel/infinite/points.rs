@@ -50,12 +50,12 @@ impl InfiniteKernel {
     /// [`Error::NonFinite`](crate::Error::NonFinite) if a value or a variance is not finite,
     /// [`Error::Setting`](crate::Error::Setting) if a variance is too large for the series of an activation.
     pub fn points<'x, T: Scalar>(&self, x: impl Into<MatrixView<'x, T>>, device: &Device) -> Result<InfinitePoints<T>> {
-        T::infinite_points(self, x.into(), device)
+        InfinitePoints::new(self, x.into(), device)
     }
 }
 
 impl<T: Scalar> InfinitePoints<T> {
-    pub(crate) fn new(kernel: &InfiniteKernel, x: MatrixView<'_, T>, device: &Device) -> Result<Self> {
+    pub(super) fn new(kernel: &InfiniteKernel, x: MatrixView<'_, T>, device: &Device) -> Result<Self> {
         if let Some(expected) = kernel.inputs().filter(|&inputs| inputs != x.columns()) {
             return Err(Error::Shape { what: "columns of the input", expected, got: x.columns() });
         }

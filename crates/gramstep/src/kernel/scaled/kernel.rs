@@ -160,11 +160,6 @@ impl ScaledKernel {
 
     /// The kernel between prepared points.
     pub(super) fn pairs<'a, T: Scalar>(&'a self, a: &'a Points<T>, b: &'a Points<T>) -> Box<dyn Pairs<T> + 'a> {
-        T::scaled_pairs(self, a, b)
-    }
-
-    /// The same, compiled by the caller.
-    pub(crate) fn pairs_here<'a, T: Scalar>(&'a self, a: &'a Points<T>, b: &'a Points<T>) -> Box<dyn Pairs<T> + 'a> {
         match self.kind {
             ScaledKind::Rbf => Box::new(Radial::<T, Gaussian>::new(a, b)),
             ScaledKind::Matern12 => Box::new(Radial::<T, Matern12>::new(a, b)),

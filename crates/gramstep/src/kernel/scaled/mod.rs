@@ -31,8 +31,6 @@ pub use fit::{ScaleOptions, ScaledFit, fit_scales};
 pub use kernel::ScaledKernel;
 pub use kind::ScaledKind;
 pub use objective::ScaleObjective;
-pub(crate) use pairs::Pairs;
-pub(crate) use points::Points;
 pub use regression::ScaledRegression;
 pub use regressor::ScaledRegressor;
 pub use rescaled::fit_rescaled;

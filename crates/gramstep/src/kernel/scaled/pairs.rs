@@ -12,7 +12,7 @@ pub(super) const RUN: usize = 128;
 ///
 /// Derivatives are in logarithms of w_j (one number a coordinate), then in logits of shares: `into` has as many numbers
 /// as [`parameters`](Self::parameters) says.
-pub(crate) trait Pairs<T: Scalar>: Sync {
+pub(super) trait Pairs<T: Scalar>: Sync {
     /// The points a_i and b_k.
     fn points(&self) -> (&Points<T>, &Points<T>);
 

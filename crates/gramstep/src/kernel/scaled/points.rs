@@ -7,7 +7,7 @@ use crate::view::MatrixView;
 
 /// Points column by column: u_ij = √w_j·x_ij, or unit vectors and lengths.
 #[derive(Clone, Debug)]
-pub(crate) struct Points<T> {
+pub(super) struct Points<T> {
     columns: Vec<T>,
     rows: usize,
     /// |u_i|; empty unless the columns are those of unit vectors.
