@@ -84,7 +84,7 @@ fn data_that_were_moved_are_taken_and_others_are_not() {
     }
     let run = bench.run("train --resume run --data moved.csv --epochs 3000 --quiet");
     assert_eq!(run.code, 0, "{}", run.stderr);
-    assert_eq!(bench.run("predict run moved.csv").code, 0);
+    assert_eq!(bench.run("predict run --data moved.csv --quiet").code, 0);
     assert_eq!(bench.run("report run").code, 0);
 }
 
