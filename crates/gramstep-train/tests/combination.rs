@@ -33,11 +33,11 @@ fn regression(first: usize, n: usize, unit: f64) -> (Matrix<f64>, Matrix<f64>) {
 }
 
 fn fit(x: &Matrix<f64>, targets: ArrayTargets, settings: &[(&str, &str)]) -> (Learnt, Vec<String>) {
-    let problem = Samples::new(x.view(), targets).problem(0.2, 3).unwrap();
     let mut config = Config { threads: Some(1), ..Config::default() };
     for (name, value) in settings {
         config.set(name, value).unwrap();
     }
+    let problem = Samples::new(x.view(), targets).with_learning(config.learning()).problem(0.2, 3).unwrap();
     let mut notes = Vec::new();
     let mut hear = |event: &Event<'_>| {
         if let Event::Note(note) = event {
