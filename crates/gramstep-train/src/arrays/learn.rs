@@ -97,7 +97,7 @@ pub fn learn<T: Scalar>(
             config.ridge = Some(RidgeChoice::Fixed(0.0));
         }
     }
-    config.learning().require(&problem.preprocessing.targets)?;
+    problem.preprocessing.targets.check_prepared_as(&config.learning())?;
     problem.notes.iter().try_for_each(|note| observer.note(note))?;
     let mut watch = Watch {
         inner: observer,

@@ -1,7 +1,7 @@
 //! How a regression learns its targets: by which loss, and they themselves or their logarithms.
 
-use super::{LossChoice, Standardisation, Targets, Transform, TransformChoice};
-use crate::error::{Error, Result, out_of_range};
+use super::{LossChoice, Standardisation, Transform, TransformChoice};
+use crate::error::{Error, Result};
 
 /// A target has a heavy tail if 1 % of the rows carry more than this share of the squared deviation: 0.08 for normal
 /// numbers, 0.5 for lognormal ones (σ = 1).
@@ -18,30 +18,6 @@ pub struct Learning {
 }
 
 impl Learning {
-    /// That targets were prepared as this asks.
-    ///
-    /// # Errors
-    /// [`Error::Setting`] for another loss or transform.
-    pub(crate) fn require(&self, targets: &Targets) -> Result<()> {
-        let Targets::Regression { loss, transform, .. } = targets else {
-            return if *self == Self::default() { Ok(()) } else { Err(self.refused(targets.columns())) };
-        };
-        let prepared = |name, value: &dyn std::fmt::Display, own: &dyn std::fmt::Display| {
-            let range = format!("that of the prepared targets, {own}: ask for it there, by Samples::with_learning");
-            out_of_range(name, value, &range)
-        };
-        if let Some(asked) = &self.loss
-            && asked != loss
-        {
-            return Err(prepared("loss", asked, loss));
-        }
-        match (self.transform, *transform) {
-            (Some(TransformChoice::Log), Transform::None) => Err(prepared("target-transform", &"log", &"none")),
-            (Some(TransformChoice::None), Transform::Log) => Err(prepared("target-transform", &"none", &"log")),
-            _ => Ok(()),
-        }
-    }
-
     /// What is learned of columns of finite numbers.
     ///
     /// # Errors

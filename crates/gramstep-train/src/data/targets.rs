@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::learning::{HEAVY_TAIL, Learning, tail};
 use super::standardisation::is_constant;
-use super::{Cells, Labels, LossChoice, Standardisation, Table, Task, Transform};
-use crate::error::{Error, Result};
+use super::{Cells, Labels, LossChoice, Standardisation, Table, Task, Transform, TransformChoice};
+use crate::error::{Error, Result, out_of_range};
 
 /// How targets become outputs of a network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -53,6 +53,30 @@ pub enum Targets {
 }
 
 impl Targets {
+    /// That they were prepared as this asks.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for another loss or transform.
+    pub(crate) fn check_prepared_as(&self, asked: &Learning) -> Result<()> {
+        let Targets::Regression { loss, transform, .. } = self else {
+            return if *asked == Learning::default() { Ok(()) } else { Err(asked.refused(self.columns())) };
+        };
+        let prepared = |name, value: &dyn std::fmt::Display, own: &dyn std::fmt::Display| {
+            let range = format!("that of the prepared targets, {own}: ask for it there, by Samples::with_learning");
+            out_of_range(name, value, &range)
+        };
+        if let Some(other) = &asked.loss
+            && other != loss
+        {
+            return Err(prepared("loss", other, loss));
+        }
+        match (asked.transform, *transform) {
+            (Some(TransformChoice::Log), Transform::None) => Err(prepared("target-transform", &"log", &"none")),
+            (Some(TransformChoice::None), Transform::Log) => Err(prepared("target-transform", &"none", &"log")),
+            _ => Ok(()),
+        }
+    }
+
     /// Which task a table's targets suggest: classification for text, regression for numbers.
     ///
     /// # Errors
