@@ -65,8 +65,10 @@ def compare(
     """
     with tempfile.TemporaryDirectory() as folder:
         if isinstance(data, tuple):
-            data, settings = _written(Path(folder if out is None else out), data, settings)
-        config = json.dumps({"data": fspath(data), **settings})
+            source, settings = _written(Path(folder if out is None else out), data, settings)
+        else:
+            source = fspath(data)
+        config = json.dumps({"data": source, **settings})
         with reporting(verbose) as report:
             text, curves = run_compare(config, list(optimizers), tune=tune, out=out, report=report)
     compared = json.loads(text)
@@ -86,4 +88,4 @@ def _written(folder, data, settings):
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "data.npz"
     np.savez(path, X=X.astype(float), y=y.astype(float))
-    return path, settings
+    return str(path), settings
