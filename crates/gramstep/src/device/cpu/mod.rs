@@ -25,8 +25,7 @@ use crate::scalar::Scalar;
 pub(super) const CACHE_BYTES: usize = 1 << 20;
 
 /// Operations on numbers of one type. They are compiled here for both, and never inlined: generic code is compiled by the
-/// crate that names the type, so that every program on this library would compile all vector code of the device again, a
-/// quarter of the machine code of `gramstep-train`.
+/// crate that names the type, so that every program on this library would compile all vector code of the device again.
 pub(super) fn operations<T: Scalar>(cpu: CpuOperations) -> Box<dyn Operations<T>> {
     #[inline(never)]
     fn single(cpu: CpuOperations) -> Box<dyn Operations<f32>> {
