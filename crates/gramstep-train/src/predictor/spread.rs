@@ -23,8 +23,10 @@ use crate::outcome::HeldOut;
 const MOST: usize = 1000;
 /// Numbers of its inputs, at most: 32 MB.
 const NUMBERS: usize = 1 << 22;
-/// With fewer rows σ is a constant.
+/// With fewer rows σ is a constant,
 const FEWEST: usize = 30;
+/// and with fewer rows a column: a scale for every pixel of an image says nothing, and took longer than a training.
+const FEWEST_PER_COLUMN: usize = 2;
 /// κ of the regression, at least: single errors say little.
 const LEAST_RIDGE: f64 = 0.05;
 /// √σ(x) is at least this share of its mean.
@@ -57,7 +59,7 @@ impl Spread {
         let places = choice(n, most, seed, Purpose::Split, 3);
         let mut spread = Self { mean, regression: None, scores: Vec::new(), factors: Vec::new() };
         let mut scales = Matrix::from_fn(n, k, |_, a| spread.mean[a].powi(2));
-        if places.len() >= FEWEST {
+        if places.len() >= FEWEST.max(FEWEST_PER_COLUMN * unseen.rows.inputs.columns()) {
             let x = unseen.rows.inputs.select_rows(&places).into_matrix();
             let off = Matrix::from_fn(places.len(), k, |i, a| roots[(places[i], a)] - spread.mean[a]);
             let mut options = ScaleOptions::default();
@@ -134,5 +136,44 @@ impl Spread {
             scores.iter().map(|score| score / factor.max(f64::MIN_POSITIVE)).collect()
         };
         self.scores.iter().zip(&self.factors).map(of).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Dataset;
+    use gramstep::random::stream;
+    use rand::RngExt as _;
+
+    /// Rows that were not seen: noise four times as large where the first column is above 0.
+    fn unseen(rows: usize, columns: usize) -> HeldOut<f64> {
+        let mut generator = stream(7, Purpose::Split, 0, 0);
+        let x = Matrix::from_fn(rows, columns, |_, _| generator.random_range(-1.0..1.0));
+        let mut noise = |x: f64| generator.random_range(-1.0..1.0) * if x > 0.0 { 4.0 } else { 1.0 };
+        let targets = Matrix::from_fn(rows, 1, |i, _| noise(x[(i, 0)]));
+        HeldOut {
+            outputs: Matrix::from_fn(rows, 1, |_, _| 0.0),
+            rows: Dataset { inputs: x.into(), targets, weights: None },
+            fold_of: vec![0; rows],
+            places: (0..rows).collect(),
+        }
+    }
+
+    #[test]
+    fn errors_depend_on_the_inputs_where_each_column_has_two_rows() {
+        for (rows, columns, depends) in [(29, 2, false), (40, 2, true), (200, 100, true), (200, 101, false)] {
+            let rows = unseen(rows, columns);
+            let spread = Spread::fit(&rows, 0, 1).unwrap().unwrap();
+            assert_eq!(spread.regression.is_some(), depends, "{columns} columns");
+            let scale = spread.scale(&rows.rows.inputs.clone().into_matrix()).unwrap();
+            let constant = (1..scale.rows()).all(|i| scale[(i, 0)] == scale[(0, 0)]);
+            assert!(depends || constant);
+            // The scores of all rows hold the level either way.
+            let held = (0..scale.rows())
+                .filter(|&i| rows.rows.targets[(i, 0)].abs() <= spread.half_width(0, 0.9) * scale[(i, 0)])
+                .count();
+            assert!(held as f64 >= 0.85 * scale.rows() as f64, "{held} of {}", scale.rows());
+        }
     }
 }
