@@ -384,7 +384,8 @@ pub(crate) fn run(info: &RunInfo) -> String {
         text.push_str(&self::report(report));
     } else {
         let _ = writeln!(text, "{}, {} parameters, {}", info.model, count(info.parameters), info.precision);
-        text.push_str("this run did not come to its end\n");
+        let end = if info.recorded { "this run did not come to its end" } else { "no training was recorded" };
+        let _ = writeln!(text, "{end}");
     }
     text
 }

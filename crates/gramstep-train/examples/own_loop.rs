@@ -5,6 +5,7 @@ use std::path::Path;
 use gramstep::optim::{Batch, Damping, GramGaussNewton, GramGaussNewtonConfig, Optimizer};
 use gramstep::{Activation, Device, Matrix, Model};
 use gramstep_train::arrays::{ArrayTargets, Samples, keep};
+use gramstep_train::run::info::RunInfo;
 use gramstep_train::settings::BatchSize;
 use gramstep_train::training::batches::batches;
 use gramstep_train::{Predictor, Result};
@@ -39,6 +40,7 @@ pub(crate) fn main() -> Result<()> {
     let again = Predictor::load(&folder, &Device::cpu(1))?;
     let f = again.predict_array(x.view())?;
     let worst = (0..120).map(|i| (f[(i, 0)] - y[(i, 0)]).abs()).fold(0.0, f64::max);
+    assert!(!RunInfo::load(&folder, &Device::cpu(1))?.recorded);
     println!("validation loss {:.2e}; largest error {worst:.2} of 400; kept in {}", best.0, folder.display());
     assert!(worst < 40.0);
     remove(&folder);

@@ -12,6 +12,8 @@ use crate::outcome::{KernelWatch, Report};
 /// What `record.jsonl` says. Lines that were cut short or are of an unknown kind are passed over.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct History {
+    /// Whether it has a line at all: that of a network trained by hand has none.
+    pub(crate) is_recorded: bool,
     pub(crate) steps: Vec<StepLine>,
     pub(crate) epochs: Vec<EpochLine>,
     /// Of the first network.
@@ -59,7 +61,7 @@ impl History {
     pub(crate) fn read(path: &Path) -> Result<Self> {
         let bytes = std::fs::read(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
         let text = String::from_utf8_lossy(&bytes);
-        let mut history = Self::default();
+        let mut history = Self { is_recorded: !text.is_empty(), ..Self::default() };
         for line in text.lines() {
             #[derive(Deserialize)]
             struct Kind<'a> {

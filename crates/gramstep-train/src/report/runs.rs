@@ -194,7 +194,8 @@ fn summary(page: &mut Page, runs: &[Shown], failures: &[(String, String)]) {
         runs.iter().filter_map(|run| Some((run.name.as_str(), run.history.report.as_ref()?))).collect();
     let told = |run: &Shown| failures.iter().any(|(name, _)| *name == run.name);
     for run in runs.iter().filter(|run| run.history.report.is_none() && !told(run)) {
-        page.note(&format!("{}: this run did not come to its end.", run.name));
+        let end = if run.history.is_recorded { "this run did not come to its end" } else { "no training was recorded" };
+        page.note(&format!("{}: {end}.", run.name));
     }
     if !failures.is_empty() {
         let rows: Vec<Vec<String>> = failures.iter().map(|(name, why)| vec![name.clone(), why.clone()]).collect();

@@ -106,6 +106,8 @@ pub struct RunInfo {
     /// The classes of each of several targets, in the order of `target`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<Vec<String>>,
+    /// Whether a training was recorded: not of a network that was trained by hand and kept.
+    pub recorded: bool,
     /// The result; none if the run did not come to its end.
     pub report: Option<Report>,
 }
@@ -117,6 +119,7 @@ impl RunInfo {
     /// When it has no model that can be used.
     pub fn load(run: &Path, device: &Device) -> Result<Self> {
         let model = Predictor::load(run, device)?;
+        let record = RunFolder::open(run).record();
         let metadata = model.metadata();
         let preprocessing = &metadata.preprocessing;
         let mut labels: Vec<Vec<String>> =
@@ -137,7 +140,8 @@ impl RunInfo {
             target: preprocessing.targets.columns().to_vec(),
             classes,
             labels,
-            report: Record::report(&RunFolder::open(run).record()).ok().flatten(),
+            recorded: std::fs::metadata(&record).is_ok_and(|file| file.len() > 0),
+            report: Record::report(&record).ok().flatten(),
         })
     }
 }

@@ -151,6 +151,18 @@ impl ThreatModel {
 
     /// The same threat within the range of each column of some data.
     ///
+    /// ```
+    /// use gramstep::Matrix;
+    /// use gramstep::attack::{Problem, ThreatModel, Attack as _, Pgd};
+    /// use gramstep::{Activation, Model};
+    /// let line = Model::<f64>::mlp(&[2, 1], Activation::Identity).build()?;
+    /// let x = Matrix::from_vec(2, 2, vec![0.0, 5.0, 1.0, 7.0])?;
+    /// let threat = ThreatModel::linf(100.0)?.with_box_of(&x)?;
+    /// let attacked = Pgd::default().run(&Problem::new(&line, &x, &Matrix::zeros(2, 1)), &threat)?;
+    /// assert!((0..2).all(|i| (0.0..=1.0).contains(&attacked.inputs[(i, 0)]) && (5.0..=7.0).contains(&attacked.inputs[(i, 1)])));
+    /// # Ok::<(), gramstep::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Setting`] if the data have no rows or hold NaN.
     pub fn with_box_of<T: Scalar>(self, data: &Matrix<T>) -> Result<Self> {

@@ -55,6 +55,17 @@ impl Device {
     }
 
     /// The processor, on a thread pool of the caller's.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use gramstep::{Activation, Device, Matrix, Model};
+    /// let pool = Arc::new(rayon::ThreadPoolBuilder::new().num_threads(2).build()?);
+    /// let shared = Device::cpu_in(Arc::clone(&pool));
+    /// let mlp = |device| Model::<f64>::mlp(&[3, 8, 1], Activation::Tanh).seed(1).device(device).build();
+    /// let x = Matrix::from_fn(4, 3, |i, j| (i * j) as f64);
+    /// assert_eq!(mlp(shared)?.predict(&x)?, mlp(Device::cpu(2))?.predict(&x)?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn cpu_in(pool: Arc<rayon::ThreadPool>) -> Self {
         Self(Arc::new(cpu::Cpu::with_pool(pool)))

@@ -143,7 +143,10 @@ proptest! {
         let y = Matrix::from_fn(12, k, |i, a| f64::from(u8::from(a == class(i))));
         for norm in NORMS {
             let threat = ThreatModel::new(norm, allowed).unwrap();
-            let smallest = SmallestPerturbation::default().run(&Pgd::default(), &Problem::new(&model, &x, &y), &threat);
+            // The nearest way is the best on a linear model: one is as good as all.
+            let ways = if seed % 2 == 0 { 1 } else { 9 };
+            let search = SmallestPerturbation::default().with_ways(ways);
+            let smallest = search.run(&Pgd::default(), &Problem::new(&model, &x, &y), &threat);
             for (i, sample) in smallest.unwrap().samples.iter().enumerate() {
                 let c = class(i);
                 let to = |a: usize| {

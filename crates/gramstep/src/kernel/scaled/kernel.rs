@@ -80,6 +80,13 @@ impl ScaledKernel {
     }
 
     /// ℓ_j = 1/√w_j, infinite where w_j = 0.
+    ///
+    /// ```
+    /// use gramstep::kernel::{ScaledKernel, ScaledKind};
+    /// let kernel = ScaledKernel::new(ScaledKind::Rbf, vec![4.0, 0.0], Vec::new(), 0.0)?;
+    /// assert_eq!(kernel.length_scales(), [0.5, f64::INFINITY]);
+    /// # Ok::<(), gramstep::Error>(())
+    /// ```
     #[must_use]
     pub fn length_scales(&self) -> Vec<f64> {
         self.weights.iter().map(|weight| weight.sqrt().recip()).collect()
