@@ -57,6 +57,37 @@ fn the_evidence_rises_along_the_fit() {
     }
 }
 
+/// The error on new rows, of targets of unit variance, follows the noise of the training's down to that of rounding.
+#[test]
+fn a_product_is_found_as_far_as_its_noise_allows() {
+    let (x, new) =
+        (points(160, 3), Matrix::from_fn(50, 3, |i, j| f64::from((5 * i as i32 + 3 * j as i32) % 11) / 5.5 - 1.0));
+    let product = |x: &Matrix<f64>| Matrix::from_fn(x.rows(), 1, |i, _| x[(i, 0)] * x[(i, 1)]);
+    for (noise, most) in [(0.0, 2e-5), (1e-3, 2e-3), (0.1, 0.1)] {
+        let mut y = product(&x);
+        (0..160).for_each(|i| y[(i, 0)] += noise * (((i * 7919) % 101) as f64 / 29.0 - 1.74));
+        for kind in [ScaledKind::Rbf, ScaledKind::AnovaRbf] {
+            let fit = fit(kind, &x, &y, &options());
+            let model = ScaledRegression::fit(fit.kernel, fit.ridge, x.clone(), &y, None, 1).unwrap();
+            let (f, truth) = (model.predict(&new).unwrap(), product(&new));
+            let error = ((0..50).map(|i| (f[(i, 0)] - truth[(i, 0)]).powi(2)).sum::<f64>() / 50.0).sqrt();
+            assert!(error <= most, "{kind}, noise {noise}: {error:e}, ridge {:e}", fit.ridge);
+        }
+    }
+}
+
+/// Copies of rows tell the noise: κ does not fall to where they would rule everything.
+#[test]
+fn copies_with_other_targets_keep_the_ridge() {
+    let (x, other) = (points(40, 2), targets(&points(80, 2)));
+    let twice = Matrix::from_fn(80, 2, |i, j| x[(i % 40, j)]);
+    let y = Matrix::from_fn(80, 1, |i, _| other[(i % 40, 0)] + if i < 40 { 0.2 } else { -0.2 });
+    for kind in ScaledKind::ALL {
+        let fit = fit(kind, &twice, &y, &options());
+        assert!(fit.ridge > 1e-3, "{kind}: {:e}", fit.ridge);
+    }
+}
+
 #[test]
 fn a_fit_goes_on_from_an_earlier_one() {
     let x = points(60, 3);
@@ -141,7 +172,7 @@ fn small_flat_and_contradicting_data_are_fitted() {
                 ("targets of 0", &x, &Matrix::zeros(40, 1)),
             ] {
                 let fit = fit(kind, x, y, &ScaleOptions { objective, ..options() });
-                assert!(fit.ridge >= 0.999e-6 && fit.ridge <= 30.1, "{kind} {what}: {fit:?}");
+                assert!(fit.ridge >= 0.999e-10 && fit.ridge <= 30.1, "{kind} {what}: {fit:?}");
                 assert!(!fit.evidence.is_nan(), "{kind} {what}: {fit:?}");
                 let regression = ScaledRegression::fit(fit.kernel, fit.ridge, x.clone(), y, None, 1).unwrap();
                 let f = regression.predict(x).unwrap();

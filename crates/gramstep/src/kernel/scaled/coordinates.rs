@@ -5,8 +5,8 @@ use super::kind::ScaledKind;
 use crate::error::Result;
 use crate::solve::Bounds;
 
-/// Where κ may lie. Below, a copy of a row with another target would rule everything.
-const RIDGE: (f64, f64) = (1e-6, 30.0);
+/// Where κ may lie. Targets that are a formula of the inputs take the lowest; below, rounding of K would be most of κ.
+const RIDGE: (f64, f64) = (1e-10, 30.0);
 /// κ at the start.
 const FIRST_RIDGE: f64 = 0.1;
 /// Standard deviation of the priors of log w_j, log b and the logits of c_j.
