@@ -18,6 +18,7 @@ use crate::callable::Callable;
 use crate::error::{core, train};
 use crate::linearised::{Linear, PyLinearisedModel};
 use crate::model::{Network, PyModel};
+use crate::precision::{ByPrecision, each};
 use crate::predictor::PyPredictor;
 use crate::worker;
 
@@ -128,10 +129,7 @@ pub(crate) struct Plan<'py> {
 type Target<T> = Box<dyn Differentiable<T> + Send>;
 
 /// Models of one number type that can be attacked.
-enum Targets {
-    F32(Vec<Target<f32>>),
-    F64(Vec<Target<f64>>),
-}
+type Targets = ByPrecision<Vec<Target<f32>>, Vec<Target<f64>>>;
 
 impl Targets {
     /// Of networks, their linearisations, and predictors, these in the units of their data.
@@ -208,15 +206,6 @@ fn in_own_units<T: Number>(
     Ok(Box::new(own.map_err(core)?))
 }
 
-macro_rules! each_target {
-    ($targets:expr, $models:ident => $body:expr) => {
-        match $targets {
-            Targets::F32($models) => $body,
-            Targets::F64($models) => $body,
-        }
-    };
-}
-
 /// Attacks every sample; with `bisections` the smallest perturbation is looked for.
 #[pyfunction]
 #[pyo3(signature = (model, x, y, plan, bisections=None))]
@@ -228,7 +217,7 @@ pub(crate) fn run_attack<'py>(
     plan: Plan<'py>,
     bisections: Option<usize>,
 ) -> PyResult<Bound<'py, PyDict>> {
-    each_target!(Targets::of(&[model])?, models => {
+    each!(Targets::of(&[model])?, models => {
         let attacked = attacked(py, models, (x, y), &plan, move |attack, models, problem, threat| match bisections {
             None => attack.run(&problem.with_model(models[0]), threat),
             Some(bisections) => {
@@ -248,7 +237,7 @@ pub(crate) fn run_transfer<'py>(
     y: &Bound<'py, PyAny>,
     plan: Plan<'py>,
 ) -> PyResult<(Bound<'py, PyAny>, Vec<Bound<'py, PyDict>>)> {
-    each_target!(Targets::of(&models)?, models => {
+    each!(Targets::of(&models)?, models => {
         let (errors, attacked) = attacked(py, models, (x, y), &plan, |attack, models, problem, threat| {
             transfer(attack, models, problem, threat)
         })?;

@@ -8,22 +8,10 @@ use pyo3::types::PyList;
 
 use crate::array::{Input, Number, array_of, array2, owned};
 use crate::error::core;
+use crate::precision::{ByPrecision, each};
 
 /// Features of either number type.
-#[derive(Debug)]
-enum Features {
-    F32(TangentFeatures<f32>),
-    F64(TangentFeatures<f64>),
-}
-
-macro_rules! each {
-    ($features:expr, $tangent:ident => $body:expr) => {
-        match $features {
-            Features::F32($tangent) => $body,
-            Features::F64($tangent) => $body,
-        }
-    };
-}
+type Features = ByPrecision<TangentFeatures<f32>, TangentFeatures<f64>>;
 
 /// All that the Jacobian of a batch can do, without the Jacobian: of :meth:`Model.tangent`, or from parts made elsewhere.
 ///

@@ -7,7 +7,8 @@ use pyo3::prelude::*;
 use crate::array::{Input, array2, is_single, rows};
 use crate::error::core;
 use crate::infinite::{compute, finite};
-use crate::model::{PyModel, activation, each};
+use crate::model::{PyModel, activation};
+use crate::precision::each;
 use crate::worker;
 
 /// Points of a tile.

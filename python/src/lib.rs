@@ -16,6 +16,7 @@ mod infinite;
 mod kernels;
 mod linearised;
 mod model;
+mod precision;
 mod predictor;
 mod regression;
 mod samples;

@@ -5,22 +5,10 @@ use pyo3::prelude::*;
 
 use crate::array::{Input, array_of, array2, owned};
 use crate::error::core;
+use crate::precision::{ByPrecision, each};
 
 /// A linearised network of either number type.
-#[derive(Clone, Debug)]
-pub(crate) enum Linear {
-    F32(LinearisedModel<f32>),
-    F64(LinearisedModel<f64>),
-}
-
-macro_rules! each_linear {
-    ($linear:expr, $model:ident => $body:expr) => {
-        match $linear {
-            Linear::F32($model) => $body,
-            Linear::F64($model) => $body,
-        }
-    };
-}
+pub(crate) type Linear = ByPrecision<LinearisedModel<f32>, LinearisedModel<f64>>;
 
 /// f(θ₀, x) + J(x) v.
 #[pyclass(name = "LinearisedModel", module = "gramstep")]
@@ -40,7 +28,7 @@ impl PyLinearisedModel {
         y: &Bound<'_, PyAny>,
         ridge: f64,
     ) -> PyResult<Py<Self>> {
-        each_linear!(&mut slf.borrow_mut(py).linear, linear => {
+        each!(&mut slf.borrow_mut(py).linear, linear => {
             let (x, y) = (Input::finite(X, "X")?, Input::finite(y, "y")?);
             let (x, y) = (x.samples()?, owned(&y)?);
             py.detach(|| linear.fit(x, &y, ridge)).map_err(core)?;
@@ -50,7 +38,7 @@ impl PyLinearisedModel {
 
     /// f(θ₀, x) + J(x) v, (n, k).
     fn predict(&self, py: Python<'_>, X: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        each_linear!(&self.linear, linear => {
+        each!(&self.linear, linear => {
             let x = Input::finite(X, "X")?;
             let x = x.samples()?;
             let outputs = py.detach(|| linear.predict(x)).map_err(core)?;
@@ -61,20 +49,20 @@ impl PyLinearisedModel {
     /// k, the number of outputs.
     #[getter]
     fn n_outputs(&self) -> usize {
-        each_linear!(&self.linear, linear => linear.model().outputs())
+        each!(&self.linear, linear => linear.model().outputs())
     }
 
     /// v = θ − θ₀, (p,).
     #[getter]
     fn get_displacement(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        each_linear!(&self.linear, linear => {
+        each!(&self.linear, linear => {
             array_of(py, linear.displacement().to_vec(), &[linear.displacement().len()])
         })
     }
 
     #[setter]
     fn set_displacement(&mut self, v: &Bound<'_, PyAny>) -> PyResult<()> {
-        each_linear!(&mut self.linear, linear => {
+        each!(&mut self.linear, linear => {
             linear.set_displacement(Input::finite(v, "displacement")?.to_vec()).map_err(core)
         })
     }

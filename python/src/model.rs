@@ -12,26 +12,10 @@ use crate::array::{Input, Number, array_of, array2, owned};
 use crate::error::core;
 use crate::features::PyTangentFeatures;
 use crate::linearised::{Linear, PyLinearisedModel};
+use crate::precision::{ByPrecision, each};
 
 /// A network of either number type.
-#[derive(Clone, Debug)]
-pub(crate) enum Network {
-    /// Single precision.
-    F32(Model<f32>),
-    /// Double precision.
-    F64(Model<f64>),
-}
-
-/// Runs the same expression for the network that it is.
-macro_rules! each {
-    ($network:expr, $model:ident => $body:expr) => {
-        match $network {
-            $crate::model::Network::F32($model) => $body,
-            $crate::model::Network::F64($model) => $body,
-        }
-    };
-}
-pub(crate) use each;
+pub(crate) type Network = ByPrecision<Model<f32>, Model<f64>>;
 
 impl Network {
     /// A network of the named number type.

@@ -8,7 +8,8 @@ use pyo3::types::PyDict;
 
 use crate::array::{Input, Number};
 use crate::error::core;
-use crate::model::{PyModel, each};
+use crate::model::PyModel;
+use crate::precision::each;
 
 /// The loss of that name.
 pub(crate) fn loss(name: &str) -> PyResult<Box<dyn Loss>> {

@@ -6,22 +6,10 @@ use pyo3::prelude::*;
 use crate::array::{Input, array_of, array2, owned};
 use crate::error::core;
 use crate::model::{Network, PyModel};
+use crate::precision::{ByPrecision, each};
 
 /// An expansion of either number type.
-#[derive(Clone, Debug)]
-enum Taylor {
-    F32(TaylorModel<f32>),
-    F64(TaylorModel<f64>),
-}
-
-macro_rules! each_taylor {
-    ($taylor:expr, $model:ident => $body:expr) => {
-        match $taylor {
-            Taylor::F32($model) => $body,
-            Taylor::F64($model) => $body,
-        }
-    };
-}
+type Taylor = ByPrecision<TaylorModel<f32>, TaylorModel<f64>>;
 
 /// f̃(v, x) = Σ_j Dʲf(θ₀, x)[v, …, v]/j!.
 #[pyclass(name = "TaylorModel", module = "gramstep")]
@@ -52,7 +40,7 @@ impl PyTaylorModel {
         ridge: f64,
         max_steps: Option<usize>,
     ) -> PyResult<Py<Self>> {
-        each_taylor!(&mut slf.borrow_mut(py).taylor, taylor => {
+        each!(&mut slf.borrow_mut(py).taylor, taylor => {
             let (x, y) = (Input::finite(X, "X")?, Input::finite(y, "y")?);
             let (x, y) = (x.samples()?, owned(&y)?);
             py.detach(|| taylor.fit(x, &y, ridge, max_steps)).map_err(core)?;
@@ -62,7 +50,7 @@ impl PyTaylorModel {
 
     /// f̃(v, x), (n, k).
     fn predict(&self, py: Python<'_>, X: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        each_taylor!(&self.taylor, taylor => {
+        each!(&self.taylor, taylor => {
             let x = Input::finite(X, "X")?;
             let x = x.samples()?;
             let outputs = py.detach(|| taylor.predict(x)).map_err(core)?;
@@ -72,7 +60,7 @@ impl PyTaylorModel {
 
     /// f, Df[v], D²f[v, v]/2, …: (order + 1, n, k), of which the sum is f̃.
     fn terms(&self, py: Python<'_>, X: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        each_taylor!(&self.taylor, taylor => {
+        each!(&self.taylor, taylor => {
             let x = Input::finite(X, "X")?;
             let x = x.samples()?;
             let terms = py.detach(|| taylor.terms(x)).map_err(core)?;
@@ -83,7 +71,7 @@ impl PyTaylorModel {
 
     /// Jᵀu with J = ∂f̃/∂v at v, (p,): the gradient of a loss whose output gradients are u. u: (n, k).
     fn vjp(&self, py: Python<'_>, X: &Bound<'_, PyAny>, u: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        each_taylor!(&self.taylor, taylor => {
+        each!(&self.taylor, taylor => {
             let (x, u) = (Input::finite(X, "X")?, Input::finite(u, "u")?);
             let (x, u) = (x.samples()?, owned(&u)?);
             let gradient = py.detach(|| taylor.gradient(x, &u)).map_err(core)?;
@@ -94,7 +82,7 @@ impl PyTaylorModel {
 
     /// J Jᵀ with J = ∂f̃/∂v at v, (n·k, n·k), rows ordered (sample, output).
     fn gram(&self, py: Python<'_>, X: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        each_taylor!(&self.taylor, taylor => {
+        each!(&self.taylor, taylor => {
             let x = Input::finite(X, "X")?;
             let x = x.samples()?;
             let gram = py.detach(|| taylor.tangent(x).map(|tangent| tangent.gram())).map_err(core)?;
@@ -105,26 +93,26 @@ impl PyTaylorModel {
     /// The degree in v.
     #[getter]
     fn order(&self) -> usize {
-        each_taylor!(&self.taylor, taylor => taylor.order())
+        each!(&self.taylor, taylor => taylor.order())
     }
 
     /// k, the number of outputs.
     #[getter]
     fn n_outputs(&self) -> usize {
-        each_taylor!(&self.taylor, taylor => taylor.model().outputs())
+        each!(&self.taylor, taylor => taylor.model().outputs())
     }
 
     /// v = θ − θ₀, (p,).
     #[getter]
     fn get_displacement(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        each_taylor!(&self.taylor, taylor => {
+        each!(&self.taylor, taylor => {
             array_of(py, taylor.displacement().to_vec(), &[taylor.displacement().len()])
         })
     }
 
     #[setter]
     fn set_displacement(&mut self, v: &Bound<'_, PyAny>) -> PyResult<()> {
-        each_taylor!(&mut self.taylor, taylor => {
+        each!(&mut self.taylor, taylor => {
             taylor.set_displacement(Input::finite(v, "displacement")?.to_vec()).map_err(core)
         })
     }
