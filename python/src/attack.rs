@@ -1,11 +1,13 @@
 //! Attacks on networks, their linearisations, and fitted estimators.
 
+use std::sync::Arc;
+
 use gramstep::attack::{
     Apgd, Attack, Attacked, Criterion, Fgsm, Goal, LargestLoss, Margin, Norm, OwnUnits, Pgd, Problem, Reach, Shift,
     SmallestPerturbation, Targeted, ThreatModel, transfer,
 };
 use gramstep::loss::SquaredLoss;
-use gramstep::model::Differentiable;
+use gramstep::model::{Differentiable, Shared};
 use gramstep_train::attack::{Bounded, check_measurable};
 use gramstep_train::data::{Preprocessing, Targets as TargetColumns};
 use gramstep_train::predictor::Learned;
@@ -135,9 +137,10 @@ impl Targets {
     /// Of networks, their linearisations, and predictors, these in the units of their data.
     fn of(models: &[Bound<'_, PyAny>]) -> PyResult<Self> {
         let (mut single, mut double) = (Vec::<Target<f32>>::new(), Vec::<Target<f64>>::new());
-        // Kernel regressions compute in f64; networks of estimators beside them do so, too.
+        // Kernel regressions and combinations compute in f64; networks of estimators beside them do so, too.
         let kernel = |model: &Bound<'_, PyAny>| {
-            model.cast::<PyPredictor>().is_ok_and(|own| own.get().predictor.metadata().kernel.is_some())
+            let is_double = |learned: &Learned| matches!(learned, Learned::Kernel(_) | Learned::Combination(_));
+            model.cast::<PyPredictor>().is_ok_and(|own| is_double(own.get().predictor.learned()))
         };
         let widen = models.iter().any(kernel);
         for model in models {
@@ -156,6 +159,9 @@ impl Targets {
                     Learned::F64(networks) => double.push(in_own_units(networks.clone(), own.preprocessing())?),
                     Learned::Kernel(kernel) => {
                         double.push(in_own_units(kernel.regressor().clone(), own.preprocessing())?);
+                    }
+                    Learned::Combination(combination) => {
+                        double.push(in_own_units(Shared(Arc::clone(combination)), own.preprocessing())?);
                     }
                     _ => return Err(PyValueError::new_err("models: of a kind that this version does not know")),
                 }

@@ -90,6 +90,24 @@ def test_kernel_estimators_are_attacked_by_the_same_calls():
         attacks.pgd(gramstep.NTKRegressor(depth=2, impute=True).fit(gap, y), X, y, radius=0.01)
 
 
+def test_combinations_are_attacked_by_the_same_calls():
+    X, y = load_diabetes(return_X_y=True)
+    X, y = X[:120], y[:120]
+    fitted = gramstep.GramstepRegressor(random_state=0).fit(X, y)
+    result = attacks.pgd(fitted, X, y, radius=0.01)
+    np.testing.assert_allclose(result.before, 0.5 * (fitted.predict(X) - y) ** 2, rtol=1e-9, atol=1e-6)
+    np.testing.assert_allclose(result.after, 0.5 * (fitted.predict(result.adversarial) - y) ** 2, rtol=1e-9, atol=1e-6)
+    assert (result.after >= result.before).all() and result.after.mean() > 1.1 * result.before.mean()
+
+    X, y = load_iris(return_X_y=True)
+    fitted = gramstep.GramstepClassifier(random_state=0).fit(X, y)
+    network = gramstep.GramGaussNewtonClassifier((20,), "tanh", max_iter=20, random_state=0).fit(X, y)
+    result = attacks.pgd(fitted, X, y, norm="l2", radius=0.8)
+    np.testing.assert_array_equal(fitted.predict(result.adversarial) != y, result.found)
+    shares, _ = attacks.transfer([fitted, network], X, y, norm="l2", radius=0.8)
+    assert shares[0, 0] == result.error > 1 - fitted.score(X, y)
+
+
 def test_misuse_is_an_error_with_the_reason(rng):
     model, X = gramstep.Model.mlp([3, 2], seed=1), rng.normal(size=(2, 3))
     for options, message in [

@@ -234,6 +234,14 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// Error bars of what has none.
+    #[error("there are no error bars {of}: {reason}")]
+    NoErrorBars {
+        /// Of what.
+        of: &'static str,
+        /// Why, or of what there are.
+        reason: &'static str,
+    },
     /// A configuration file that cannot be understood.
     #[error("{}: {reason}", .path.display())]
     Configuration {
@@ -450,6 +458,7 @@ impl Error {
                 "every class needs a training row: merge rare classes, or take another --seed or a smaller --test"
             }
             Self::Setting { .. } | Self::Conflict { .. } => "see --help of the command",
+            Self::NoErrorBars { .. } => "leave out --std, --interval and --samples",
             Self::Configuration { .. } => "config.toml of any run folder shows every setting",
             Self::FormatVersion { .. } => "use the version of gramstep that wrote it",
             Self::ModelFile { .. } => "give the folder that gramstep train wrote",
@@ -497,6 +506,7 @@ impl Error {
             | Self::Target { .. }
             | Self::Setting { .. }
             | Self::Conflict { .. }
+            | Self::NoErrorBars { .. }
             | Self::Configuration { .. }
             | Self::Overwrites { .. }
             | Self::FolderInUse { .. } => true,

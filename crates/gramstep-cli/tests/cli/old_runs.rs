@@ -51,7 +51,7 @@ fn a_network_and_a_kernel_of_the_version_before_predict_what_they_predicted() {
 fn error_bars_of_an_old_kernel_run_are_there_and_those_of_an_old_network_say_why_not() {
     let bench = old_runs();
     assert_eq!(bench.run("predict kernel --data t.csv --std --interval 0.9 --quiet").code, 0);
-    bench.fails("predict network --data t.csv --std", 2, &["an earlier one remembers no rows"]);
+    bench.fails("predict network --data t.csv --std", 2, &["an earlier version remembers no rows"]);
 }
 
 #[test]

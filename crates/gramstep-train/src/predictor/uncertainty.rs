@@ -53,15 +53,15 @@ impl Uncertainty {
         targets: &Targets,
     ) -> Result<Self> {
         let Targets::Regression { standardisation, .. } = targets else {
-            return Err(none("for classes", "a setting of regressions; classes have their probabilities"));
+            return Err(none("of classes", "they have their probabilities"));
         };
         if !targets.has_residuals() {
-            return Err(none("for quantiles or counts", "a setting of --loss squared, absolute and huber"));
+            return Err(none("of quantiles or counts", "they belong to --loss squared, absolute and huber"));
         }
         let scale = standardisation.scale.clone();
         let rows = || {
-            let range = "of a run of this version: the model file of an earlier one remembers no rows; train it again";
-            known.ok_or_else(|| none("without rows", range))
+            let reason = "the model file of an earlier version remembers no rows; train it again";
+            known.ok_or_else(|| none("of this run", reason))
         };
         match learned {
             Learned::F32(networks) => Self::of_networks(networks, rows()?, ridge, scale),
@@ -71,7 +71,7 @@ impl Uncertainty {
                 Ok(Self { posterior: Posterior::Kernel(Arc::clone(kernel)), scale, scores })
             }
             Learned::Combination(combination) => {
-                let spread = spread.ok_or_else(|| none("without rows", "of a run that kept rows it had not seen"))?;
+                let spread = spread.ok_or_else(|| none("of this run", "it kept no rows that it had not seen"))?;
                 let scores = spread.relative_scores();
                 Ok(Self {
                     posterior: Posterior::Combination(Arc::clone(spread), Arc::clone(combination)),
@@ -217,8 +217,8 @@ fn scores(y: &Matrix<f64>, f: &Matrix<f64>, deviation: &Matrix<f64>) -> Vec<Vec<
     (0..y.columns()).map(of).collect()
 }
 
-fn none(value: &str, range: &str) -> Error {
-    Error::Setting { name: "std", value: value.to_owned(), range: range.to_owned() }
+fn none(of: &'static str, reason: &'static str) -> Error {
+    Error::NoErrorBars { of, reason }
 }
 
 #[cfg(test)]

@@ -1,6 +1,9 @@
 //! Functions of an input that can be differentiated with respect to it: networks, their linearisations, kernel
 //! regressors. Attacks need nothing else of a model.
 
+use std::ops::Deref;
+use std::sync::Arc;
+
 use super::Model;
 use crate::device::{Device, Operations, Tile};
 use crate::error::Result;
@@ -107,41 +110,60 @@ pub trait Differentiable<T: Scalar>: Sync {
     ) -> Result<()>;
 }
 
-impl<T: Scalar, M: Differentiable<T> + ?Sized> Differentiable<T> for &M {
-    fn inputs(&self) -> usize {
-        (**self).inputs()
-    }
+/// A model that several own.
+#[derive(Debug)]
+pub struct Shared<M: ?Sized>(pub Arc<M>);
 
-    fn outputs(&self) -> usize {
-        (**self).outputs()
-    }
+impl<M: ?Sized> Deref for Shared<M> {
+    type Target = M;
 
-    fn device(&self) -> &Device {
-        (**self).device()
-    }
-
-    fn cost(&self) -> f64 {
-        (**self).cost()
-    }
-
-    fn tile_samples(&self, samples: usize) -> usize {
-        (**self).tile_samples(samples)
-    }
-
-    fn evaluate(&self, operations: &dyn Operations<T>, x: Tile<'_, T>, pass: &mut InputPass<T>) -> Result<()> {
-        (**self).evaluate(operations, x, pass)
-    }
-
-    fn pull_back(
-        &self,
-        operations: &dyn Operations<T>,
-        x: Tile<'_, T>,
-        cotangent: &mut Cotangent<'_, T>,
-        pass: &mut InputPass<T>,
-    ) -> Result<()> {
-        (**self).pull_back(operations, x, cotangent, pass)
+    fn deref(&self) -> &M {
+        &self.0
     }
 }
+
+macro_rules! points_to_a_model {
+    ($($pointer:ty: $bound:ident),*) => {
+        $(
+            impl<T: Scalar, M: Differentiable<T> + $bound + ?Sized> Differentiable<T> for $pointer {
+                fn inputs(&self) -> usize {
+                    (**self).inputs()
+                }
+
+                fn outputs(&self) -> usize {
+                    (**self).outputs()
+                }
+
+                fn device(&self) -> &Device {
+                    (**self).device()
+                }
+
+                fn cost(&self) -> f64 {
+                    (**self).cost()
+                }
+
+                fn tile_samples(&self, samples: usize) -> usize {
+                    (**self).tile_samples(samples)
+                }
+
+                fn evaluate(&self, operations: &dyn Operations<T>, x: Tile<'_, T>, pass: &mut InputPass<T>) -> Result<()> {
+                    (**self).evaluate(operations, x, pass)
+                }
+
+                fn pull_back(
+                    &self,
+                    operations: &dyn Operations<T>,
+                    x: Tile<'_, T>,
+                    cotangent: &mut Cotangent<'_, T>,
+                    pass: &mut InputPass<T>,
+                ) -> Result<()> {
+                    (**self).pull_back(operations, x, cotangent, pass)
+                }
+            }
+        )*
+    };
+}
+points_to_a_model!(&M: Sync, Shared<M>: Send);
 
 /// Rows of the largest tile: enough for products to run at full speed.
 const LARGEST_TILE: usize = 256;

@@ -15,7 +15,7 @@ pub(crate) mod walk;
 pub use activation::Activation;
 pub use architecture::Architecture;
 pub use average::Average;
-pub use differentiable::{Cotangent, Differentiable, InputPass};
+pub use differentiable::{Cotangent, Differentiable, InputPass, Shared};
 pub use images::Convolution;
 pub use parameters::{Distribution, ParameterRequest, Span};
 pub use specification::{
