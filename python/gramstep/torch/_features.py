@@ -9,9 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
+
+from gramstep.torch._products import product, products
 
 PIECE = 1 << 21
 """Numbers in a temporary array. Small: what the allocator keeps needs no fresh pages, and products find it in cache."""
@@ -22,10 +25,27 @@ WHOLE = 1 << 24
 Factors = tuple[Tensor, Tensor]
 
 
-def pieces(count: int, numbers_each: int) -> Iterator[slice]:
-    """Ranges of `count` things of which a temporary array holds `numbers_each` numbers for each."""
-    step = max(1, PIECE // max(1, numbers_each))
+class Inner(Protocol):
+    """A quicker way to the inner products of A than by A itself."""
+
+    def multiplications(self, other: Any) -> int:
+        """What `products` costs, counted for one pair of samples; others of the same kind only."""
+
+    def products(self, other: Any, mine: slice, theirs: slice, dtype: torch.dtype) -> Tensor:
+        """A_t·A'_s of these samples, (T, m, T', m')."""
+
+    def deltas(self, samples: slice) -> Tensor:
+        """D as `Outer.factors` gives it."""
+
+
+def pieces(count: int, numbers_each: int, piece: int | None = None) -> Iterator[slice]:
+    """Ranges of `count` things of which a temporary array of `piece` numbers, `PIECE` unless given, holds `numbers_each` for each."""
+    step = max(1, (piece or PIECE) // max(1, numbers_each))
     return (slice(start, min(start + step, count)) for start in range(0, count, step))
+
+
+PLAIN: dict[str, Any] = {"whole": None, "along": None, "inner": None}
+"""What an `Outer` loses whose factors are changed."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +68,9 @@ class Outer:
     """A quicker way to all gradients, (n, k, length), where there is one."""
     along: Callable[[Tensor], Tensor] | None = None
     """A quicker way to J v, (n, k), from v in the shape of the parameter, where there is one."""
+    inner: Inner | None = None
+    at_hand: bool = False
+    """Whether `factors` makes nothing anew."""
 
     @property
     def length(self) -> int:
@@ -59,11 +82,11 @@ class Outer:
         if not several or size > WHOLE:
             return self
         d, a = self.factors(slice(None))
-        return replace(self, factors=lambda at: (d[at], a[at]), whole=None, along=None)
+        return replace(self, factors=lambda at: (d[at], a[at]), at_hand=True, **PLAIN)
 
     def flipped(self) -> Outer:
         """The same for the transposed parameter."""
-        return replace(self, transposed=not self.transposed, whole=None, along=None)
+        return replace(self, transposed=not self.transposed, **PLAIN)
 
     @property
     def kind(self) -> tuple[int, int, int, bool]:
@@ -103,7 +126,7 @@ class Outer:
             each = [use.factors(samples) for use in alike]
             return torch.cat([d for d, _ in each], 3), torch.cat([a for _, a in each], 2)
 
-        return replace(first, places=sum(use.places for use in alike), factors=factors, whole=None, along=None)
+        return replace(first, places=sum(use.places for use in alike), factors=factors, **PLAIN)
 
     def gradients(self, dtype: torch.dtype, outputs: slice = slice(None)) -> Tensor:
         """(n, k, numbers of some outputs of every block)"""
@@ -111,49 +134,80 @@ class Outer:
         if self.whole is not None and width == self.outputs:
             return self.whole().to(dtype)
         parts = []
-        for samples in pieces(self.n, self.blocks * self.places * (self.inputs + self.k * width)):
+        made = 0 if self.at_hand else self.blocks * self.places * (self.inputs + self.k * width)
+        for samples in pieces(self.n, made):
             d, a = (t.to(dtype) for t in self.factors(samples))
             d = d[..., outputs].transpose(3, 4)  # (m, blocks, k, width, T)
             m = len(a)
             d, a = d.reshape(m * self.blocks, self.k * width, self.places), a.reshape(m * self.blocks, self.places, self.inputs)
-            rows = torch.bmm(d, a).reshape(m, self.blocks, self.k, width, self.inputs).transpose(1, 2)
+            rows = products(d, a).reshape(m, self.blocks, self.k, width, self.inputs).transpose(1, 2)
             rows = rows.transpose(3, 4) if self.transposed else rows
             parts.append(rows.reshape(m, self.k, -1))
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     def gram(self, other: Outer, dtype: torch.dtype) -> Tensor:
         """(n·k, n'·k)"""
-        pairs = self.n * other.n
-        by_places = pairs * self.places * other.places * (self.inputs + self.k * other.k * self.outputs)
-        written = (self.n + other.n) * self.k * self.places * self.outputs * self.inputs
-        by_gradients = written + pairs * self.k * other.k * self.outputs * self.inputs
-        if self.blocks == 1 and by_places <= by_gradients:
+        written = (self.n if other is self else self.n + other.n) * self.k * self.places * self.outputs * self.inputs
+        by_gradients = written + self.n * other.n * self.k * other.k * self.outputs * self.inputs
+        if self.blocks == 1 and self._by_places(other) <= by_gradients:
             return self._gram_by_places(other, dtype)
-        ranges = list(pieces(self.outputs, max(self.n, other.n) * self.k * self.blocks * self.inputs))
-        if self.whole is not None and self.n * self.k * self.length <= WHOLE:
-            ranges = [slice(None)]
+        each = max(self.n, other.n) * self.k * self.blocks * self.inputs
+        ranges = list(pieces(self.outputs, each, WHOLE if self.whole is not None else None))
         x = self._kept(len(ranges) > 1)
         y = x if other is self else other._kept(len(ranges) > 1)
         total: Tensor | None = None
         for outputs in ranges:
             mine = x.gradients(dtype, outputs).flatten(0, 1)
             theirs = mine if y is x else y.gradients(dtype, outputs).flatten(0, 1)
-            total = mine @ theirs.T if total is None else total.addmm_(mine, theirs.T)
+            part = product(mine, theirs)
+            total = part if total is None else total.add_(part)
         assert total is not None
         return total
 
+    def _by_places(self, other: Outer) -> float:
+        """Multiplications of `_gram_by_places`. G itself is symmetric, and only one of its triangles is made."""
+        places = self.places * other.places
+        inner = self.inner.multiplications(other.inner) if self._inner_of(other) else places * self.inputs
+        pairs = self.n * other.n * (0.5 + 0.5 / _parts(self.n * self.places) if other is self else 1)
+        return pairs * (inner + places * self.k * other.k * self.outputs)
+
+    def _inner_of(self, other: Outer) -> bool:
+        """Whether inner products of A come from what A is made of."""
+        if self.inner is None or other.inner is None:
+            return False
+        return self.inner.multiplications(other.inner) < self.places * other.places * self.inputs
+
     def _gram_by_places(self, other: Outer, dtype: torch.dtype) -> Tensor:
         """Σ_ts (A_t·A'_s)(D_t·D'_s)"""
-        e, b = (t.to(dtype).flatten(0, -2) for t in other.factors(slice(None)))
-        parts = []
-        for samples in pieces(self.n, 2 * other.n * self.k * other.k * self.places * other.places):
-            d, a = (t.to(dtype).flatten(0, -2) for t in self.factors(samples))
-            inner = (a @ b.T).reshape(-1, 1, self.places, other.n, 1, other.places)
-            outer = (d @ e.T).reshape(-1, self.k, self.places, other.n, other.k, other.places)
-            both = outer.mul_(inner)
-            both = both.sum((2, 5)) if self.places * other.places > 1 else both[:, :, 0, :, :, 0]
-            parts.append(both.reshape(-1, other.n * other.k))
-        return parts[0] if len(parts) == 1 else torch.cat(parts)
+        each = 2 * other.n * self.k * other.k * self.places * other.places
+        many = _parts(self.n * self.places) if other is self else 1
+        total: Tensor | None = None
+        for samples in pieces(self.n, max(each, many * PIECE // max(1, self.n))):
+            theirs = slice(0, samples.stop if other is self else other.n)
+            part = self._pairs_by_places(other, samples, theirs, dtype)
+            if total is None:
+                total = part.new_empty((self.n, self.k, other.n, other.k))
+            total[samples, :, theirs] = part
+            if other is self:
+                total[theirs, :, samples] = part.permute(2, 3, 0, 1)
+        assert total is not None
+        return total.reshape(self.n * self.k, -1)
+
+    def _pairs_by_places(self, other: Outer, samples: slice, theirs: slice, dtype: torch.dtype) -> Tensor:
+        """Of these samples, (m, k, m', k'). Samples stand behind places, so that sums run over long rows."""
+        if self._inner_of(other):
+            assert self.inner is not None and other.inner is not None
+            d, e = self.inner.deltas(samples), other.inner.deltas(theirs)
+            inner = self.inner.products(other.inner, samples, theirs, dtype)
+        else:
+            (d, a), (e, b) = self.factors(samples), other.factors(theirs)
+            inner = product(*(t.to(dtype)[:, 0].transpose(0, 1).flatten(0, 1) for t in (a, b)))
+        m, k, m_, k_ = len(d), self.k, len(e), other.k
+        d, e = (t.to(dtype)[:, 0].permute(1, 2, 0, 3).flatten(0, 2) for t in (d, e))
+        outer = product(d, e).reshape(k, self.places, m, k_, other.places, m_)
+        both = outer.mul_(inner.reshape(1, self.places, m, 1, other.places, m_))
+        both = both.sum((1, 4)) if self.places * other.places > 1 else both[:, 0, :, :, 0]
+        return both.permute(1, 0, 3, 2)
 
     def _of(self, samples: slice) -> Outer:
         """Of some samples alone."""
@@ -161,7 +215,7 @@ class Outer:
         def factors(inner: slice) -> Factors:
             return self.factors(slice(samples.start + inner.start, samples.start + inner.stop))
 
-        return replace(self, n=samples.stop - samples.start, factors=factors, whole=None, along=None)
+        return replace(self, n=samples.stop - samples.start, factors=factors, **PLAIN)
 
     def diagonal_blocks(self, dtype: torch.dtype) -> Tensor:
         """(n, k, k)"""
@@ -246,6 +300,11 @@ class Explicit:
 
 
 Feature = Outer | Lookup | Explicit
+
+
+def _parts(rows: int) -> int:
+    """Into how many pieces symmetric products of so many rows are divided."""
+    return min(4, max(1, rows // 256))
 
 
 def numbers(shape: Sequence[int]) -> int:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,17 +22,18 @@ def working_dtype(dtype: torch.dtype) -> torch.dtype:
 
 @contextlib.contextmanager
 def full_precision(like: Tensor) -> Iterator[None]:
-    """No TF32 and no autocast inside; both are as they were afterwards."""
+    """No TF32, no bfloat16 in its place on CPUs and no autocast inside; all are as they were afterwards."""
     with contextlib.ExitStack() as stack:
         stack.enter_context(torch.autocast(like.device.type, enabled=False))
         if like.device.type == "cuda":
-            stack.enter_context(_without_tf32())
+            stack.enter_context(_as_written([torch.backends.cuda.matmul, torch.backends.cudnn.conv]))  # type: ignore[attr-defined]
+        elif like.device.type == "cpu":
+            stack.enter_context(_as_written([torch.backends.mkldnn.matmul, torch.backends.mkldnn.conv]))  # type: ignore[attr-defined]
         yield
 
 
 @contextlib.contextmanager
-def _without_tf32() -> Iterator[None]:
-    backends = [torch.backends.cuda.matmul, torch.backends.cudnn.conv]  # type: ignore[attr-defined]
+def _as_written(backends: Sequence[Any]) -> Iterator[None]:
     before = [backend.fp32_precision for backend in backends]
     try:
         for backend in backends:

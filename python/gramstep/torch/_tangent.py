@@ -78,7 +78,7 @@ class Tangent:
             self._plan = make_plan(self.f, self._nodes, self._positions) if known is None else known
             self._deltas = self._pull_back()
         self.groups = self._groups()
-        self._kept: dict[Group, Feature] = {}
+        self._kept: dict[Group, Outer | Lookup] = {}
         self._rows: dict[tuple[Group, torch.dtype], list[Tensor]] = {}
 
     def remember(self, plans: Plans) -> None:
@@ -130,7 +130,10 @@ class Tangent:
     def feature(self, group: Group) -> Feature:
         """Per-sample gradients of the group's parameters, in the cheapest form that they have."""
         if group not in self._kept:
-            self._kept[group] = self._joined(group) or self._explicit(group)
+            found = self._joined(group)
+            if found is None:
+                return self._explicit(group)  # not kept: it would hold this object, and with it the graph, in a circle
+            self._kept[group] = found
         return self._kept[group]
 
     def _joined(self, group: Group) -> Outer | Lookup | None:

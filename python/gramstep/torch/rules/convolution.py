@@ -3,29 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from gramstep.torch._features import Factors, Outer
 from gramstep.torch.rules._site import Site
-
-
-def windows(x: Tensor, kernel: Sequence[int], stride: Sequence[int], padding: Sequence[int], dilation: Sequence[int]) -> Tensor:
-    """(m, C, *image) → (m, C·|kernel|, places): every window that the kernel sees, a column each."""
-    if all(size == 1 for size in kernel) and all(s == 1 for s in stride) and not any(padding):
-        return x.flatten(2)
-    if x.dim() == 4:
-        return torch.nn.functional.unfold(x, tuple(kernel), tuple(dilation), tuple(padding), tuple(stride))
-    pad = [amount for p in reversed(padding) for amount in (p, p)]
-    x, axes = torch.nn.functional.pad(x, pad), len(kernel)
-    for axis, (size, step, apart) in enumerate(zip(kernel, stride, dilation)):
-        x = x.unfold(2 + axis, apart * (size - 1) + 1, step)[..., ::apart]
-    # (m, C, places.., kernel..)
-    order = [0, 1, *range(2 + axes, 2 + 2 * axes), *range(2, 2 + axes)]
-    x = x.permute(order)
-    return x.reshape(x.shape[0], x.shape[1] * math.prod(kernel), -1)
+from gramstep.torch.rules._windows import Windows, windows
 
 
 def convolution(site: Site) -> Outer | Tensor | None:
@@ -60,12 +44,18 @@ def convolution(site: Site) -> Outer | Tensor | None:
         """The same without windows."""
         return images.flatten(-len(how[0])).reshape(*images.shape[: -len(how[0]) - 1], groups, -1, spots)
 
+    def images(samples: slice) -> Tensor:
+        """A: (m, each, groups, i, spots) → (m, groups, each·spots, i)"""
+        a = (plain if transposed else columns)(x[samples]).permute(0, 2, 1, 4, 3)
+        return a.reshape(len(a), groups, each * spots, inputs)
+
+    def deltas(samples: slice) -> Tensor:
+        """D: the same, with k in front of each."""
+        d = (columns if transposed else plain)(site.deltas[samples]).permute(0, 3, 1, 2, 5, 4)
+        return d.reshape(len(d), groups, k, each * spots, outputs)
+
     def factors(samples: slice) -> Factors:
-        of_image, of_delta = (plain, columns) if transposed else (columns, plain)
-        a, d = of_image(x[samples]), of_delta(site.deltas[samples])
-        # (m, each, groups, i, spots) → (m, groups, each·spots, i); D has k in front of each.
-        a, d = a.permute(0, 2, 1, 4, 3), d.permute(0, 3, 1, 2, 5, 4)
-        return d.reshape(len(d), groups, k, each * spots, outputs), a.reshape(len(a), groups, each * spots, inputs)
+        return deltas(samples), images(samples)
 
     def whole() -> Tensor:
         """One convolution with a group for each sample: on CPUs quicker than windows while images are not small."""
@@ -84,7 +74,8 @@ def convolution(site: Site) -> Outer | Tensor | None:
         return (site.deltas.to(v) * image[:, None]).flatten(2).sum(2)
 
     quick = k == 1 and each == 1 and groups == 1 and not transposed and spots >= 64 and of_x >= 8 and x.device.type == "cpu"
-    return Outer(n, k, groups, each * spots, outputs, inputs, factors, transposed, whole if quick else None, along)
+    inner = Windows(x[:, 0], deltas, *how) if each == 1 and groups == 1 and not transposed else None
+    return Outer(n, k, groups, each * spots, outputs, inputs, factors, transposed, whole if quick else None, along, inner)
 
 
 RULES = {"ConvolutionBackward0": convolution}

@@ -27,14 +27,21 @@ def layer_norm(site: Site) -> Tensor | None:
 
 
 def group_norm(site: Site) -> Tensor | None:
-    """x̂ within each group of channels of a sample."""
+    """x̂ within each group of channels of a sample: Σ D x̂ = (Σ D x − mean Σ D)/σ."""
     if site.slot not in (1, 2):
         return None
+    if site.slot == 2 or site.layout.axis != 0:
+        return _per_channel(site, site.deltas)
     node = site.node
     x = node._saved_input
-    apart = x.reshape(x.shape[0], node._saved_group, -1)
-    mean, scale = (t.reshape(x.shape[0], -1, 1) for t in (node._saved_result1, node._saved_result2))
-    return _per_channel(site, ((apart - mean) * scale).reshape(x.shape))
+    n, k, each, channels = site.deltas.shape[:4]
+    mean, scale = (
+        site.by_sample(t.reshape(x.shape[0], -1).repeat_interleave(channels // node._saved_group, 1))[:, None]
+        for t in (node._saved_result1, node._saved_result2)
+    )
+    d = site.deltas.reshape(n, k, each, channels, -1)
+    along = d * site.by_sample(x).reshape(n, 1, each, channels, -1)
+    return ((along.sum(4) - mean * d.sum(4)) * scale).sum(2)
 
 
 def batch_norm(site: Site) -> Tensor | None:
