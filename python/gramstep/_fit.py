@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, check_X_y, validate_data
 
-from gramstep._frame import Frame, is_mixed
+from gramstep._frame import Frame, is_mixed, mixed_columns
 from gramstep._gramstep import Data
 from gramstep._progress import Progress
 
@@ -161,17 +161,18 @@ def validate_fit(estimator, X, y, *, reset=True, regression, several=False, leas
         rows = np.zeros((len(X), 1))
         y = check_X_y(rows, y, multi_output=regression or several, y_numeric=regression, ensure_min_samples=least)[1]
         return Frame.of(X), y
-    return validate_data(
-        estimator,
-        X,
-        y,
-        reset=reset,
-        dtype=DTYPES,
-        ensure_all_finite=_finite(estimator),
-        ensure_min_samples=least,
-        multi_output=regression or several,
-        y_numeric=regression,
-    )
+    with _with_hints(X):
+        return validate_data(
+            estimator,
+            X,
+            y,
+            reset=reset,
+            dtype=DTYPES,
+            ensure_all_finite=_finite(estimator),
+            ensure_min_samples=least,
+            multi_output=regression or several,
+            y_numeric=regression,
+        )
 
 
 def validate_predict(estimator, X):
@@ -179,7 +180,24 @@ def validate_predict(estimator, X):
     if estimator.impute and is_mixed(X):
         X = validate_data(estimator, X, reset=False, skip_check_array=True)
         return Frame.of(X, getattr(estimator, "feature_names_in_", None))
-    return validate_data(estimator, X, reset=False, dtype=DTYPES, ensure_all_finite=_finite(estimator))
+    with _with_hints(X):
+        return validate_data(estimator, X, reset=False, dtype=DTYPES, ensure_all_finite=_finite(estimator))
+
+
+@contextlib.contextmanager
+def _with_hints(X):
+    """Says of columns that are no numbers and of gaps what takes them."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        others = mixed_columns(X)
+        if not others and str(error).startswith("Input X contains NaN"):
+            raise ValueError("Input X contains NaN.\nhint: impute=True fills gaps and marks them") from error
+        if not others:
+            raise
+        names = ", ".join(others[:5]) + (", .." if len(others) > 5 else "")
+        hint = "impute=True reads text, categories and dates, and fills gaps"
+        raise ValueError(f"columns that are no numbers: {names} ({error})\nhint: {hint}") from error
 
 
 def _double(X):
@@ -273,5 +291,5 @@ def encode_classes(y):
     """The classes in order, and the place of every label."""
     classes, labels = np.unique(y, return_inverse=True)
     if len(classes) < 2:
-        raise ValueError(f"y has one class, {classes[0]!r}: a classifier needs at least two classes")
+        raise ValueError(f"y has one class, {classes[0]}: a classifier needs at least two classes")
     return classes, labels

@@ -25,10 +25,17 @@ class Frame(dict):
         return frame
 
 
+def mixed_columns(X):
+    """The columns of a frame that are no numbers."""
+    if not (hasattr(X, "columns") and hasattr(X, "dtypes")):
+        return []
+    return [str(name) for name, dtype in zip(X.columns, X.dtypes, strict=True) if not _is_number(dtype)]
+
+
 def is_mixed(X):
     """Whether X has columns that are no numbers, and not only gaps among numbers."""
     if hasattr(X, "columns") and hasattr(X, "dtypes"):
-        return not all(_is_number(dtype) for dtype in X.dtypes)
+        return bool(mixed_columns(X))
     return not hasattr(X, "toarray") and np.asarray(X).dtype.kind in "OUSM"
 
 
@@ -41,7 +48,8 @@ def cells(column, text):
 
 
 def _is_missing(value):
-    return value is None or value != value or str(value) in ("<NA>", "NaT")
+    # The mark of pandas first: it does not say whether it equals itself.
+    return value is None or str(value) in ("<NA>", "NaT") or value != value
 
 
 def _is_category(column):

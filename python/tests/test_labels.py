@@ -100,6 +100,32 @@ def test_frames_of_any_kind_are_learned_where_gaps_are_filled():
             model.predict(other)
 
 
+def test_columns_of_every_dtype_are_read_and_else_named():
+    pd = pytest.importorskip("pandas")
+    n = 24
+    X = np.random.default_rng(0).normal(size=(n, 2))
+    y = X.sum(axis=1)
+    columns = {
+        "text": pd.array(["a", "b", None, "c"] * 6, dtype="string"),
+        "category": pd.Categorical(["u", "v"] * 12),
+        "object": np.array(["x", "y", None, 3] * 6, dtype=object),
+        "date": pd.date_range("2024-01-01", periods=n),
+        "zone": pd.date_range("2024-01-01", periods=n, tz="Europe/Zurich"),
+        "month": pd.period_range("2024-01", periods=n, freq="M"),
+        "hours": pd.to_timedelta(np.arange(n) % 7, unit="h"),
+    }
+    of = {"hidden_layer_sizes": (4,), "max_iter": 2, "random_state": 0}
+    for name, column in columns.items():
+        frame = pd.DataFrame({"a": X[:, 0], "b": X[:, 1], name: column})
+        fitted = GramGaussNewtonRegressor(**of, impute=True).fit(frame, y)
+        assert np.isfinite(fitted.predict(frame)).all(), name
+        with pytest.raises(ValueError, match=f"no numbers: {name} .*\n.*impute=True"):
+            GramGaussNewtonRegressor(**of).fit(frame, y)
+    gaps = pd.DataFrame({"a": X[:, 0], "b": pd.array([1, None] * 12, dtype="Int64")})
+    with pytest.raises(ValueError, match="contains NaN.\n.*impute=True"):
+        GramGaussNewtonRegressor(**of).fit(gaps, y)
+
+
 def test_text_in_an_array_is_read_as_in_a_frame():
     X, y = mixed()
     X = X[["a", "kind"]]
