@@ -181,6 +181,10 @@ fn logarithms_are_drawn_above_zero_and_classes_and_nothing_are_refused() {
     let classifier =
         trained(ArrayTargets::Classes { classes, labels, kind: Labels::Text }, &[("model", "mlp:12:tanh")]);
     assert!(
-        classifier.draw_array(x.view(), 1, 0).unwrap_err().to_string().contains("of classes: they have their probabilities")
+        classifier
+            .draw_array(x.view(), 1, 0)
+            .unwrap_err()
+            .to_string()
+            .contains("of classes: they have their probabilities")
     );
 }

@@ -23,8 +23,9 @@ use crate::outcome::HeldOut;
 const MOST: usize = 1000;
 /// Numbers of its inputs, at most: 32 MB.
 const NUMBERS: usize = 1 << 22;
-/// With fewer rows σ is a constant,
-const FEWEST: usize = 30;
+/// With fewer rows σ is a constant: one that depends on x fits chance. On 40 rows intervals of 0.9 held 0.07 less, on 100
+/// rows 0.03.
+const FEWEST: usize = 250;
 /// and with fewer rows a column: a scale for every pixel of an image says nothing, and took longer than a training.
 const FEWEST_PER_COLUMN: usize = 2;
 /// κ of the regression, at least: single errors say little.
@@ -162,7 +163,7 @@ mod tests {
 
     #[test]
     fn errors_depend_on_the_inputs_where_each_column_has_two_rows() {
-        for (rows, columns, depends) in [(29, 2, false), (40, 2, true), (200, 100, true), (200, 101, false)] {
+        for (rows, columns, depends) in [(249, 2, false), (250, 2, true), (250, 125, true), (250, 126, false)] {
             let rows = unseen(rows, columns);
             let spread = Spread::fit(&rows, 0, 1).unwrap().unwrap();
             assert_eq!(spread.regression.is_some(), depends, "{columns} columns");

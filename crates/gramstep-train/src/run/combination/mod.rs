@@ -2,6 +2,7 @@
 //! that it has not seen. Every row of training and validation has its fold; networks left it out by their validation
 //! rows, kernels in closed form or by a fit without it.
 
+mod crossed;
 mod kernels;
 mod many;
 mod rows;
@@ -15,6 +16,7 @@ use std::time::Instant;
 use gramstep::kernel::ScaledKind;
 use gramstep::{Device, Matrix, Scalar};
 
+use self::crossed::crossed;
 use self::kernels::{Fitting, Tried};
 use self::many::MANY;
 use self::rows::{Rows, unseen_by};
@@ -27,7 +29,7 @@ use crate::error::Result;
 use crate::outcome::event::Observer;
 use crate::outcome::metrics::{Metrics, loss_of_outputs, measure};
 use crate::outcome::{Candidate, HeldOut};
-use crate::predictor::{Combination, Learned, Part, PartModel, View, combined, inverse_temperature};
+use crate::predictor::{Combination, Learned, Part, PartModel, View, inverse_temperature};
 use crate::settings::Settings;
 
 /// Kernels that are tried on the inputs as they are.
@@ -123,8 +125,7 @@ pub(super) fn combine<T: Scalar>(
     let unseen = rows.unseen();
     let outputs: Vec<&Matrix<f64>> = candidates.iter().map(|candidate| &candidate.outputs).collect();
     let found = weights(task, &outputs, &unseen);
-    let weighted: Vec<(f64, &Matrix<f64>)> = found.iter().copied().zip(outputs).collect();
-    let mut whole = combined(task, &weighted, 1.0);
+    let mut whole = crossed(task, &outputs, &unseen, &rows.folds, &found);
     let beta = if task == Task::Classification { inverse_temperature(&whole, &unseen) } else { 1.0 };
     if task == Task::Classification {
         whole.as_mut_slice().iter_mut().for_each(|f| *f *= beta);
