@@ -21,6 +21,16 @@ pub(crate) struct Node<T> {
     pub(crate) theta: std::ops::Range<usize>,
 }
 
+impl<T: Scalar> Node<T> {
+    /// Numbers of a gradient that is written out: of a weight without its bias, else of all parameters.
+    pub(crate) fn gradient_length(&self) -> usize {
+        match self.stage.layer().and_then(Layer::parameter_use) {
+            Some(ParameterUse::Linear(linear)) => linear.inputs * linear.outputs,
+            _ => self.theta.len(),
+        }
+    }
+}
+
 /// Stages in the order in which they run.
 #[derive(Debug)]
 pub(crate) struct Network<T> {
