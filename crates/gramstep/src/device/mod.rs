@@ -119,16 +119,7 @@ impl Device {
     /// are large and each operation runs on all threads. Otherwise tiles are as large as keeps their values in that
     /// cache, or, of a deep network for images, half of a layer's: a convolution reads its weights once a tile, too.
     pub(crate) fn tile_samples<T>(&self, samples: usize, parameters: usize, values: usize, widest: usize) -> usize {
-        let size = size_of::<T>();
-        let heavy = parameters * size > cpu::CACHE_BYTES && parameters > values;
-        let fitting = |values: usize| cpu::CACHE_BYTES / (values * size).max(1);
-        let largest = if heavy {
-            LARGEST_TILE
-        } else if fitting(values) < SMALLEST_TILE {
-            fitting(widest.div_ceil(2)).clamp(1, SMALLEST_TILE)
-        } else {
-            fitting(values).min(LARGEST_TILE)
-        };
+        let (largest, heavy) = largest_tile::<T>(parameters, values, widest);
         // One tile runs on all threads at once; that pays for large weights, which one thread each would read whole.
         if heavy && samples <= largest { samples.max(1) } else { self.even_tiles(samples, largest) }
     }
@@ -138,4 +129,26 @@ impl Device {
         let tiles = samples.div_ceil(largest.max(1)).next_multiple_of(self.threads());
         samples.div_ceil(tiles.max(1)).max(1)
     }
+}
+
+/// Samples of equal tiles as large as [`Device::tile_samples`] makes them on one thread. Sums over such tiles are the same
+/// bits for any number of threads.
+pub(crate) fn equal_tiles<T>(samples: usize, parameters: usize, values: usize, widest: usize) -> usize {
+    let (largest, _) = largest_tile::<T>(parameters, values, widest);
+    samples.div_ceil(samples.div_ceil(largest).max(1)).max(1)
+}
+
+/// Samples of the largest tile, and whether weights outweigh values.
+fn largest_tile<T>(parameters: usize, values: usize, widest: usize) -> (usize, bool) {
+    let size = size_of::<T>();
+    let heavy = parameters * size > cpu::CACHE_BYTES && parameters > values;
+    let fitting = |values: usize| cpu::CACHE_BYTES / (values * size).max(1);
+    let largest = if heavy {
+        LARGEST_TILE
+    } else if fitting(values) < SMALLEST_TILE {
+        fitting(widest.div_ceil(2)).clamp(1, SMALLEST_TILE)
+    } else {
+        fitting(values).min(LARGEST_TILE)
+    };
+    (largest, heavy)
 }

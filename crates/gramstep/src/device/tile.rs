@@ -123,6 +123,21 @@ impl<'a, T: Scalar> TileMut<'a, T> {
         Tile::new(self.data, self.rows, self.columns)
     }
 
+    /// One of the rows.
+    pub(crate) fn row_mut(&mut self, i: usize) -> TileMut<'_, T> {
+        TileMut::new(&mut self.data[i * self.columns..(i + 1) * self.columns], 1, self.columns)
+    }
+
+    /// The first `rows`×`columns` elements.
+    pub(crate) fn first(&mut self, rows: usize, columns: usize) -> TileMut<'_, T> {
+        TileMut::new(&mut self.data[..rows * columns], rows, columns)
+    }
+
+    /// Writes `value` to every element.
+    pub(crate) fn fill(&mut self, value: T) {
+        self.data.fill(value);
+    }
+
     /// Calls a function with the number of every row and the row in host memory, in order.
     pub fn for_each_row(self, mut write: impl FnMut(usize, &mut [T])) {
         for (i, row) in self.data.chunks_exact_mut(self.columns.max(1)).enumerate() {

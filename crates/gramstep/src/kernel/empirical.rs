@@ -72,12 +72,13 @@ impl<'a, T: Scalar> EmpiricalKernel<'a, T> {
     fn features(&self, x: MatrixView<'_, T>, output: Option<usize>) -> Result<TangentFeatures<T>> {
         let Some(output) = output else { return self.model.tangent(x) };
         let k = self.model.outputs();
-        self.model.functional(x, &move |_, _, mut seed| {
+        let seed = move |_, _: Tile<'_, T>, mut seed: TileMut<'_, T>| {
             for row in seed.host().chunks_exact_mut(k) {
                 row.fill(T::ZERO);
                 row[output] = T::ONE;
             }
-        })
+        };
+        self.model.functional(x, &seed, 0)
     }
 
     fn tangent_tile(

@@ -165,49 +165,47 @@ impl<T: Scalar> Pointwise<T> for Activation {
         let (zero, one, two) = (T::ZERO, T::ONE, T::ONE + T::ONE);
         let half = T::from_f64(0.5);
         let leak = T::from_f64(LEAK);
-        // Not a number counts as above, so that it reaches the output and is noticed.
-        let step = |z: T, below: T, above: T| if z <= zero { below } else { above };
         match (self, order) {
             (_, Order::Third | Order::Fourth) => higher(*self, order, z, out),
             (Self::Identity, Value) => out.copy_from_slice(z),
             (Self::Identity, First) => out.fill(one),
             (Self::Identity | Self::Relu | Self::LeakyRelu | Self::Abs, Second) => out.fill(zero),
-            (Self::Relu, Value) => map(z, out, |z| step(z, zero, z)),
-            (Self::Relu, First) => map(z, out, |z| step(z, zero, one)),
-            (Self::LeakyRelu, Value) => map(z, out, |z| step(z, leak * z, z)),
-            (Self::LeakyRelu, First) => map(z, out, |z| step(z, leak, one)),
+            (Self::Relu, Value) => map(z, out, move |z| step(z, zero, z)),
+            (Self::Relu, First) => map(z, out, move |z| step(z, zero, one)),
+            (Self::LeakyRelu, Value) => map(z, out, move |z| step(z, leak * z, z)),
+            (Self::LeakyRelu, First) => map(z, out, move |z| step(z, leak, one)),
             (Self::Abs, Value) => map(z, out, Scalar::abs),
-            (Self::Abs, First) => map(z, out, |z| step(z, -one, one)),
-            (Self::SquaredRelu, Value) => map(z, out, |z| step(z, zero, z * z)),
-            (Self::SquaredRelu, First) => map(z, out, |z| step(z, zero, two * z)),
-            (Self::SquaredRelu, Second) => map(z, out, |z| step(z, zero, two)),
-            (Self::Gelu, Value) => map(z, out, |z| z * e::normal(z).0),
-            (Self::Gelu, First) => map(z, out, |z| {
+            (Self::Abs, First) => map(z, out, move |z| step(z, -one, one)),
+            (Self::SquaredRelu, Value) => map(z, out, move |z| step(z, zero, z * z)),
+            (Self::SquaredRelu, First) => map(z, out, move |z| step(z, zero, two * z)),
+            (Self::SquaredRelu, Second) => map(z, out, move |z| step(z, zero, two)),
+            (Self::Gelu, Value) => map(z, out, move |z| z * e::normal(z).0),
+            (Self::Gelu, First) => map(z, out, move |z| {
                 let (cdf, density) = e::normal(z);
                 z.mul_add(density, cdf)
             }),
-            (Self::Gelu, Second) => map(z, out, |z| e::normal(z).1 * (two - z * z)),
-            (Self::Silu, Value) => map(z, out, |z| z * e::sigmoid(z)),
-            (Self::Silu, First) => map(z, out, |z| z.mul_add(e::sigmoid_slope(z), e::sigmoid(z))),
+            (Self::Gelu, Second) => map(z, out, move |z| e::normal(z).1 * (two - z * z)),
+            (Self::Silu, Value) => map(z, out, move |z| z * e::sigmoid(z)),
+            (Self::Silu, First) => map(z, out, move |z| z.mul_add(e::sigmoid_slope(z), e::sigmoid(z))),
             (Self::Silu, Second) => {
-                map(z, out, |z| e::sigmoid_slope(z) * (two - z * e::tanh(half * z)));
+                map(z, out, move |z| e::sigmoid_slope(z) * (two - z * e::tanh(half * z)));
             }
-            (Self::Tanh, Value) => map(z, out, |z| e::tanh(z)),
-            (Self::Tanh, First) => map(z, out, |z| two * two * e::sigmoid_slope(two * z)),
+            (Self::Tanh, Value) => map(z, out, move |z| e::tanh(z)),
+            (Self::Tanh, First) => map(z, out, move |z| two * two * e::sigmoid_slope(two * z)),
             (Self::Tanh, Second) => {
-                map(z, out, |z| -two * e::tanh(z) * two * two * e::sigmoid_slope(two * z));
+                map(z, out, move |z| -two * e::tanh(z) * two * two * e::sigmoid_slope(two * z));
             }
-            (Self::Sigmoid, Value) | (Self::Softplus, First) => map(z, out, |z| e::sigmoid(z)),
-            (Self::Sigmoid, First) | (Self::Softplus, Second) => map(z, out, |z| e::sigmoid_slope(z)),
-            (Self::Sigmoid, Second) => map(z, out, |z| -e::sigmoid_slope(z) * e::tanh(half * z)),
-            (Self::Softplus, Value) => map(z, out, |z| e::softplus(z)),
-            (Self::Erf, Value) => map(z, out, |z| e::erf(z)),
-            (Self::Erf, First) => map(z, out, |z| e::erf_slope(z)),
-            (Self::Erf, Second) => map(z, out, |z| -two * z * e::erf_slope(z)),
+            (Self::Sigmoid, Value) | (Self::Softplus, First) => map(z, out, move |z| e::sigmoid(z)),
+            (Self::Sigmoid, First) | (Self::Softplus, Second) => map(z, out, move |z| e::sigmoid_slope(z)),
+            (Self::Sigmoid, Second) => map(z, out, move |z| -e::sigmoid_slope(z) * e::tanh(half * z)),
+            (Self::Softplus, Value) => map(z, out, move |z| e::softplus(z)),
+            (Self::Erf, Value) => map(z, out, move |z| e::erf(z)),
+            (Self::Erf, First) => map(z, out, move |z| e::erf_slope(z)),
+            (Self::Erf, Second) => map(z, out, move |z| -two * z * e::erf_slope(z)),
             (Self::Sin, Value) => map(z, out, Scalar::sin),
             (Self::Sin, First) | (Self::Cos, Value) => map(z, out, Scalar::cos),
-            (Self::Sin, Second) | (Self::Cos, First) => map(z, out, |z| -z.sin()),
-            (Self::Cos, Second) => map(z, out, |z| -z.cos()),
+            (Self::Sin, Second) | (Self::Cos, First) => map(z, out, move |z| -z.sin()),
+            (Self::Cos, Second) => map(z, out, move |z| -z.cos()),
         }
     }
 
@@ -245,10 +243,18 @@ impl<T: Scalar> Pointwise<T> for Activation {
     }
 }
 
+/// Not a number counts as above, so that it reaches the output and is noticed.
+#[inline(always)]
+fn step<T: Scalar>(z: T, below: T, above: T) -> T {
+    if z <= T::ZERO { below } else { above }
+}
+
+/// out_i = f(z_i). `f` holds its constants by value: behind a reference they might change with every number that is
+/// written, and such a loop is compiled for one number at a time.
 fn map<T: Scalar>(z: &[T], out: &mut [T], f: impl Fn(T) -> T) {
     vectorized(
         #[inline(always)]
-        || {
+        move || {
             for (o, &z) in out.iter_mut().zip(z) {
                 *o = f(z);
             }
@@ -265,23 +271,23 @@ fn higher<T: Scalar>(activation: Activation, order: Order, z: &[T], out: &mut [T
         Activation::Identity | Activation::Relu | Activation::LeakyRelu | Activation::Abs | Activation::SquaredRelu => {
             out.fill(T::ZERO);
         }
-        Activation::Gelu if third => map(z, out, |z| e::normal(z).1 * z * (z * z - four)),
-        Activation::Gelu => map(z, out, |z| {
+        Activation::Gelu if third => map(z, out, move |z| e::normal(z).1 * z * (z * z - four)),
+        Activation::Gelu => map(z, out, move |z| {
             let square = z * z;
             e::normal(z).1 * ((number(7.0) - square) * square - four)
         }),
-        Activation::Silu if third => map(z, out, |z| number(3.0) * sigmoid_bends(z)[0] + z * sigmoid_bends(z)[1]),
-        Activation::Silu => map(z, out, |z| four * sigmoid_bends(z)[1] + z * sigmoid_bends(z)[2]),
+        Activation::Silu if third => map(z, out, move |z| number(3.0) * sigmoid_bends(z)[0] + z * sigmoid_bends(z)[1]),
+        Activation::Silu => map(z, out, move |z| four * sigmoid_bends(z)[1] + z * sigmoid_bends(z)[2]),
         // tanh z = 2σ(2z) − 1
-        Activation::Tanh if third => map(z, out, |z| number(16.0) * sigmoid_bends(two * z)[1]),
-        Activation::Tanh => map(z, out, |z| number(32.0) * sigmoid_bends(two * z)[2]),
-        Activation::Sigmoid if third => map(z, out, |z| sigmoid_bends(z)[1]),
-        Activation::Sigmoid => map(z, out, |z| sigmoid_bends(z)[2]),
-        Activation::Softplus if third => map(z, out, |z| sigmoid_bends(z)[0]),
-        Activation::Softplus => map(z, out, |z| sigmoid_bends(z)[1]),
-        Activation::Erf if third => map(z, out, |z| e::erf_slope(z) * (four * z * z - two)),
-        Activation::Erf => map(z, out, |z| e::erf_slope(z) * z * (number(12.0) - number(8.0) * z * z)),
-        Activation::Sin if third => map(z, out, |z| -z.cos()),
+        Activation::Tanh if third => map(z, out, move |z| number(16.0) * sigmoid_bends(two * z)[1]),
+        Activation::Tanh => map(z, out, move |z| number(32.0) * sigmoid_bends(two * z)[2]),
+        Activation::Sigmoid if third => map(z, out, move |z| sigmoid_bends(z)[1]),
+        Activation::Sigmoid => map(z, out, move |z| sigmoid_bends(z)[2]),
+        Activation::Softplus if third => map(z, out, move |z| sigmoid_bends(z)[0]),
+        Activation::Softplus => map(z, out, move |z| sigmoid_bends(z)[1]),
+        Activation::Erf if third => map(z, out, move |z| e::erf_slope(z) * (four * z * z - two)),
+        Activation::Erf => map(z, out, move |z| e::erf_slope(z) * z * (number(12.0) - number(8.0) * z * z)),
+        Activation::Sin if third => map(z, out, move |z| -z.cos()),
         Activation::Cos if third => map(z, out, Scalar::sin),
         Activation::Sin => map(z, out, Scalar::sin),
         Activation::Cos => map(z, out, Scalar::cos),

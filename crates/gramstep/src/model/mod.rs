@@ -263,7 +263,7 @@ impl<T: Scalar> Model<T> {
             |rows: std::ops::Range<usize>, _: crate::device::Tile<'_, T>, mut out: crate::device::TileMut<'_, T>| {
                 out.host().copy_from_slice(&u.as_slice()[rows.start * k..rows.end * k]);
             };
-        let trace = self.enter(samples, 2, || self.walker().trace(&x, samples, Seed::Given(&seed), false, true));
+        let trace = self.enter(samples, 2, || self.walker().trace(&x, samples, Seed::Given(&seed), None, true));
         let gradient = trace.input_deltas.map_or_else(Vec::new, Buffer::into_host);
         Matrix::from_vec(samples, self.inputs(), gradient)
     }

@@ -21,6 +21,16 @@ pub(crate) struct Node<T> {
     pub(crate) theta: std::ops::Range<usize>,
 }
 
+impl<T: Scalar> Node<T> {
+    /// Numbers of a gradient that is written out: of a weight without its bias, else of all parameters.
+    pub(crate) fn gradient_length(&self) -> usize {
+        match self.stage.layer().and_then(Layer::parameter_use) {
+            Some(ParameterUse::Linear(linear)) => linear.inputs * linear.outputs,
+            _ => self.theta.len(),
+        }
+    }
+}
+
 /// Stages in the order in which they run.
 #[derive(Debug)]
 pub(crate) struct Network<T> {
@@ -28,7 +38,7 @@ pub(crate) struct Network<T> {
     /// Values per sample of each slot.
     pub(crate) slots: Vec<usize>,
     /// The slot in whose memory the delta of each slot lives: a pointwise node turns the delta of its output into
-    /// that of its input in place, and an additive layer leaves it as it is, unless another node reads that input too.
+    /// that of its input in place, and an additive layer and a sum leave it as it is.
     pub(crate) homes: Vec<usize>,
     pub(crate) parameters: usize,
     /// Multiplications of one forward pass of one sample, about.
@@ -118,25 +128,7 @@ impl<T: Scalar> Compiler<T> {
     }
 
     pub(crate) fn finish(self) -> (Network<T>, Vec<Span>) {
-        let mut readers = vec![0_usize; self.slots.len()];
-        for node in &self.nodes {
-            for &slot in &node.inputs {
-                readers[slot] += 1;
-            }
-        }
-        let mut homes: Vec<usize> = (0..self.slots.len()).collect();
-        for (at, node) in self.nodes.iter().enumerate() {
-            let input = node.inputs[0];
-            let in_place = match &node.stage {
-                Stage::Pointwise(_) => true,
-                // The network's own input may have no deltas, and the layer's parameters need them.
-                Stage::Layer(layer) => layer.is_additive() && input > 0,
-                Stage::Nonlinear(_) => false,
-            };
-            if in_place && readers[input] == 1 {
-                homes[at + 1] = homes[input];
-            }
-        }
+        let homes = homes(&self.nodes, self.slots.len());
         let cost = self.nodes.iter().map(|node| node.stage.cost()).sum::<usize>() as f64;
         let network = Network {
             nodes: self.nodes,
@@ -148,4 +140,33 @@ impl<T: Scalar> Compiler<T> {
         };
         (network, self.spans)
     }
+}
+
+/// The home of every slot. A node that passes the delta on, or changes it number by number, leaves it where it is if no other
+/// node reads its input; a sum also if all others come before it: going backwards they add to what it passed on.
+fn homes<T: Scalar>(nodes: &[Node<T>], slots: usize) -> Vec<usize> {
+    let (mut readers, mut last_reader) = (vec![0_usize; slots], vec![0; slots]);
+    for (at, node) in nodes.iter().enumerate() {
+        for &slot in &node.inputs {
+            readers[slot] += 1;
+            last_reader[slot] = at;
+        }
+    }
+    let mut homes: Vec<usize> = (0..slots).collect();
+    for (at, node) in nodes.iter().enumerate() {
+        // The network's own input may have no deltas, and parameters behind it need them.
+        let shared = node.inputs.iter().enumerate().find(|&(which, &input)| match &node.stage {
+            Stage::Pointwise(_) => readers[input] == 1,
+            Stage::Layer(layer) if layer.is_additive() => input > 0 && readers[input] == 1,
+            Stage::Layer(layer) => {
+                let once = node.inputs.iter().filter(|&&slot| slot == input).count() == 1;
+                input > 0 && once && last_reader[input] == at && layer.passes_delta(which)
+            }
+            Stage::Nonlinear(_) => false,
+        });
+        if let Some((_, &input)) = shared {
+            homes[at + 1] = homes[input];
+        }
+    }
+    homes
 }

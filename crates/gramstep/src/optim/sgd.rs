@@ -90,7 +90,7 @@ pub(super) fn gradient_features<'c, T: Scalar>(
     let targets = agree(batch.communicator(), batch.check(model))?;
     let scale = 1.0 / batch.total_weight()?;
     let gradient = |i: usize, f: &[f64], g: &mut [f64]| batch.output_gradient(i, scale, f, targets.row(i), g);
-    let own = model.functional(batch.inputs(), &by_sample(gradient));
+    let own = model.summed_functional(batch.inputs(), &by_sample(gradient));
     // Nothing is written out: J is needed once.
     let features = JointFeatures::new(batch.communicator(), own, 0)?;
     let loss = batch.evaluate(&features.own().predictions().cast(), &targets)?.reported;

@@ -13,19 +13,24 @@ pub(super) struct Extent {
     pub(super) outputs: usize,
 }
 
-impl<T: Scalar> LinearPart<T> {
+impl Extent {
     /// n·m·T²d_in/2 + (nk)(mq)T²d_out/2 against (nk + mq)/2·T·d_in·d_out + (nk)(mq)d_in·d_out/2 multiplications, for n
     /// samples with k rows here and m with q there (the same: a symmetric G).
-    pub(super) fn positions_are_cheaper(&self, ours: Extent, theirs: Extent) -> bool {
-        if self.places == 1 && self.window.is_none() {
-            return true;
-        }
-        let [n, k, m, q] = [ours.samples, ours.outputs, theirs.samples, theirs.outputs].map(|v| v as f64);
-        let [t, d_in, d_out] = [self.places, self.inputs, self.outputs].map(|v| v as f64);
+    pub(super) fn positions_are_cheaper(self, theirs: Self, (places, inputs, outputs): (usize, usize, usize)) -> bool {
+        let [n, k, m, q] = [self.samples, self.outputs, theirs.samples, theirs.outputs].map(|v| v as f64);
+        let [t, d_in, d_out] = [places, inputs, outputs].map(|v| v as f64);
         let (rows, columns) = (n * k, m * q);
         let positions = n * m * t * t * d_in / 2.0 + rows * columns * t * t * d_out / 2.0;
         let gradients = rows.midpoint(columns) * t * d_in * d_out + rows * columns * d_in * d_out / 2.0;
         positions < gradients
+    }
+}
+
+impl<T: Scalar> LinearPart<T> {
+    /// Whether activations and deltas make its share of G with fewer multiplications than gradients.
+    pub(super) fn positions_are_cheaper(&self, ours: Extent, theirs: Extent) -> bool {
+        let dense = self.places == 1 && self.window.is_none();
+        dense || ours.positions_are_cheaper(theirs, (self.places, self.inputs, self.outputs))
     }
 }
 
@@ -81,7 +86,8 @@ impl<T: Scalar> TangentFeatures<T> {
     pub(super) fn with_gradients_kept(mut self, samples: usize, most: usize) -> Self {
         let extent = Extent { samples, outputs: self.outputs };
         let operations = self.device.operations::<T>();
-        let mut left = self.memory_budget;
+        let written: usize = self.parts.iter().map(|part| part.written_length(most * self.outputs)).sum();
+        let mut left = self.memory_budget.saturating_sub(written * size_of::<T>());
         let mut parts = Vec::with_capacity(self.parts.len());
         for part in std::mem::take(&mut self.parts) {
             match part {

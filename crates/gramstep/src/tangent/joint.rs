@@ -149,7 +149,7 @@ impl<'c, T: Scalar> JointFeatures<'c, T> {
         }
         let (p, k, samples) = (self.parameter_count(), self.outputs(), self.own_samples());
         let mut sum = Buffer::lent(&self.own.memory, p);
-        sum.tile_mut(0, 1, p).host().fill(T::ZERO);
+        sum.tile_mut(0, 1, p).fill(T::ZERO);
         self.own.add_vjp(T::ONE, u.map(|u| &u[samples.start * k..samples.end * k]), &mut sum);
         self.sum(sum.tile_mut(0, 1, p).host())?;
         let operations = self.device().operations::<T>();

@@ -19,6 +19,7 @@ mod jacobian;
 mod joint;
 mod part;
 mod products;
+mod walked;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -29,12 +30,8 @@ pub use part::{ExplicitPart, LinearPart, Part, Term};
 
 use crate::device::{Buffer, Device, Pool};
 use crate::error::{Error, Result, check_extent, check_not_negative};
-use crate::model::layer::ParameterUse;
-use crate::model::network::Node;
-use crate::model::walk::{Seed, SeedFunction, Trace, TracePart};
-use crate::model::{Model, Span};
 use crate::scalar::Scalar;
-use crate::view::{Matrix, MatrixView};
+use crate::view::Matrix;
 
 /// The outputs of a network on a batch, and the parts (A_l, D_l, span) that make up its Jacobian.
 ///
@@ -56,6 +53,8 @@ pub struct TangentFeatures<T> {
     parameters: usize,
     predictions: Matrix<T>,
     parts: Vec<Part<T>>,
+    /// Gradients of which sums over some samples each are known, and no rows: of steps that need the sum of all rows alone.
+    sums: Vec<ExplicitPart<T>>,
     /// Bytes for gradients of convolutions written out at a time.
     memory_budget: usize,
     /// Where these gradients lie.
@@ -87,6 +86,7 @@ impl<T: Scalar> TangentFeatures<T> {
             parameters,
             predictions,
             parts,
+            sums: Vec::new(),
             memory_budget: MEMORY_BUDGET,
             memory: Arc::default(),
         })
@@ -175,6 +175,7 @@ impl<T: Scalar> TangentFeatures<T> {
             parameters: self.parameters,
             predictions: self.predictions.cast(),
             parts: self.parts.iter().map(Part::cast).collect(),
+            sums: self.sums.iter().map(ExplicitPart::cast).collect(),
             memory_budget: self.memory_budget,
             memory: Arc::default(),
         }
@@ -187,85 +188,6 @@ impl<T: Scalar> TangentFeatures<T> {
 
     fn check_rows(&self, what: &'static str, length: usize) -> Result<()> {
         check_extent(what, self.rows(), length)
-    }
-}
-
-impl<T: Scalar> Model<T> {
-    /// The tangent features of a batch: one forward and one backward walk. x: n×inputs.
-    ///
-    /// # Errors
-    /// [`Error::Shape`] if x has the wrong number of columns, [`Error::NonFinite`] naming the layer if an output is
-    /// infinite or not a number.
-    pub fn tangent<'x>(&self, x: impl Into<MatrixView<'x, T>>) -> Result<TangentFeatures<T>> {
-        let (x, samples) = self.upload(x.into())?;
-        let k = self.outputs();
-        let trace = self.enter(samples, 1 + k, || self.walker().trace(&x, samples, Seed::Outputs, true, false));
-        let features = self.features(trace, samples, k)?;
-        if features.predictions.as_slice().iter().all(|value| value.is_finite()) {
-            Ok(features)
-        } else {
-            Err(self.non_finite(&x, samples))
-        }
-    }
-
-    /// Tangent features of one linear functional of the outputs per sample: row i of their Jacobian is u_iᵀ J_i with
-    /// the cotangents u that `seed` writes. Σ_i of the rows is the gradient of a loss whose output gradients are u.
-    pub(crate) fn functional(&self, x: MatrixView<'_, T>, seed: &SeedFunction<'_, T>) -> Result<TangentFeatures<T>> {
-        let (x, samples) = self.upload(x)?;
-        let trace = self.enter(samples, 2, || self.walker().trace(&x, samples, Seed::Given(seed), true, false));
-        self.features(trace, samples, 1)
-    }
-
-    fn features(&self, trace: Trace<T>, samples: usize, rows_per_sample: usize) -> Result<TangentFeatures<T>> {
-        let spans = self.spans();
-        let term = |index: usize, scale: f64| Term { offset: spans[index].offset, scale, weight: spans[index].weight };
-        let mut parts = Vec::new();
-        for ((_, node, parameters), left) in self.network().parametric_nodes().zip(trace.parts) {
-            match (parameters, left) {
-                (ParameterUse::Linear(linear), TracePart::Linear { activations, deltas }) => {
-                    parts.push(Part::Linear(LinearPart {
-                        places: linear.places(),
-                        inputs: linear.inputs,
-                        outputs: linear.outputs,
-                        window: linear.window,
-                        activations,
-                        deltas: Arc::new(deltas),
-                        weight: term(node.spans.start, linear.scale),
-                        bias: linear.bias_scale.map(|scale| term(node.spans.start + 1, scale)),
-                    }));
-                }
-                (_, TracePart::Explicit(gradients)) => parts.extend(self.explicit_parts(node, gradients)),
-                (_, TracePart::Linear { .. }) => {}
-            }
-        }
-        Ok(TangentFeatures {
-            device: self.device().clone(),
-            samples,
-            outputs: rows_per_sample,
-            parameters: self.parameter_count(),
-            predictions: Matrix::from_vec(samples, self.outputs(), trace.outputs.into_host())?,
-            parts,
-            memory_budget: MEMORY_BUDGET,
-            memory: self.network().memory.clone(),
-        })
-    }
-
-    /// The written-out gradients of a node, span by span.
-    pub(crate) fn explicit_parts(&self, node: &Node<T>, gradients: Buffer<T>) -> Vec<Part<T>> {
-        let spans = &self.spans()[node.spans.clone()];
-        let width = node.theta.len();
-        let part = |offset: usize, weight: f64, length: usize, gradients: Buffer<T>| {
-            Part::Explicit(ExplicitPart::from_buffer(length, gradients, Term { offset, scale: 1.0, weight }))
-        };
-        if let [span] = spans {
-            return vec![part(span.offset, span.weight, width, gradients)];
-        }
-        let rows = gradients.into_host();
-        let columns = |span: &Span| {
-            let from = span.offset - node.theta.start;
-            Buffer::upload(rows.chunks_exact(width).flat_map(|row| row[from..from + span.len()].to_vec()).collect())
-        };
-        spans.iter().map(|span| part(span.offset, span.weight, span.len(), columns(span))).collect()
     }
 }
 

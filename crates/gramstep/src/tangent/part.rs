@@ -241,9 +241,20 @@ impl<T: Scalar> ExplicitPart<T> {
         Self::from_buffer(length, Buffer::upload(gradients), term)
     }
 
+    /// The same numbers of another type.
+    pub(super) fn cast<U: Scalar>(&self) -> ExplicitPart<U> {
+        ExplicitPart { length: self.length, gradients: converted(&self.gradients), term: self.term }
+    }
+
     pub(super) fn from_buffer(length: usize, gradients: Buffer<T>, term: Term) -> Self {
         Self { length, gradients: Arc::new(gradients), term }
     }
+}
+
+/// The same numbers of another type.
+fn converted<T: Scalar, U: Scalar>(buffer: &Buffer<T>) -> Arc<Buffer<U>> {
+    let values = buffer.tile(0, 1, buffer.len());
+    Arc::new(Buffer::upload(values.host().iter().map(|&v| U::from_f64(v.to_f64())).collect()))
 }
 
 impl<T: Scalar> Part<T> {
@@ -266,6 +277,14 @@ impl<T: Scalar> Part<T> {
                 std::iter::once((part.weight, part.weight_len())).chain(bias).collect()
             }
             Self::Explicit(part) => vec![(part.term, part.length)],
+        }
+    }
+
+    /// Numbers of `rows` gradients, if they are written out.
+    pub(super) fn written_length(&self, rows: usize) -> usize {
+        match self {
+            Self::Linear(_) => 0,
+            Self::Explicit(part) => rows * part.length,
         }
     }
 
@@ -294,26 +313,18 @@ impl<T: Scalar> Part<T> {
     }
 
     pub(super) fn cast<U: Scalar>(&self) -> Part<U> {
-        let convert = |buffer: &Buffer<T>| {
-            let values = buffer.tile(0, 1, buffer.len());
-            Arc::new(Buffer::upload(values.host().iter().map(|&v| U::from_f64(v.to_f64())).collect()))
-        };
         match self {
             Self::Linear(part) => Part::Linear(LinearPart {
                 places: part.places,
                 inputs: part.inputs,
                 outputs: part.outputs,
                 window: part.window,
-                activations: convert(&part.activations),
-                deltas: convert(&part.deltas),
+                activations: converted(&part.activations),
+                deltas: converted(&part.deltas),
                 weight: part.weight,
                 bias: part.bias,
             }),
-            Self::Explicit(part) => Part::Explicit(ExplicitPart {
-                length: part.length,
-                gradients: convert(&part.gradients),
-                term: part.term,
-            }),
+            Self::Explicit(part) => Part::Explicit(part.cast()),
         }
     }
 }

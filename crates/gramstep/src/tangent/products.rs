@@ -31,11 +31,17 @@ impl<T: Scalar> TangentFeatures<T> {
 
     /// into += α·S Jᵀu; no u means all ones. This is how steps are applied: straight into θ.
     pub(crate) fn add_vjp(&self, alpha: T, u: Option<&[T]>, into: &mut Buffer<T>) {
+        debug_assert!(u.is_none() || self.sums.is_empty(), "rows of which only the sum is known");
         let u = u.map(upload);
         self.device().enter(self.cost(), |_| {
             let operations = self.device().operations::<T>();
             for part in &self.parts {
                 self.add_part(&operations, part, alpha, u.as_ref(), into);
+            }
+            for part in &self.sums {
+                let tiles = part.gradients.tile(0, part.gradients.len() / part.length.max(1), part.length);
+                let factor = alpha * T::from_f64(part.term.weight * part.term.scale);
+                operations.column_sums(into.tile_mut(part.term.offset, 1, part.length), factor, tiles);
             }
         });
     }

@@ -6,6 +6,7 @@ mod attacks;
 mod average;
 mod cases;
 mod contracts;
+mod convolution_steps;
 mod directions;
 mod distributed;
 mod documentation;

@@ -24,6 +24,10 @@ impl<T: Scalar> Layer<T> for Combine {
         self.length
     }
 
+    fn passes_delta(&self, which: usize) -> bool {
+        self.coefficients[which] == 1.0
+    }
+
     fn forward(&self, call: &Call<'_, T>, inputs: &[Tile<'_, T>], mut out: TileMut<'_, T>, _: bool, mode: WriteMode) {
         for (i, (input, &coefficient)) in inputs.iter().zip(&self.coefficients).enumerate() {
             let beta = if i == 0 && mode == WriteMode::Replace { T::ZERO } else { T::ONE };

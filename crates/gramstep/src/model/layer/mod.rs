@@ -134,6 +134,12 @@ pub trait Layer<T: Scalar>: Send + Sync + std::fmt::Debug {
         false
     }
 
+    /// Whether the delta of input number `which` is that of the output, as of a term of a sum. Then [`backward`](Self::backward)
+    /// may not be asked about that input: both deltas lie in the same memory.
+    fn passes_delta(&self, which: usize) -> bool {
+        which == 0 && self.is_additive()
+    }
+
     /// Multiplications for one sample, about.
     fn cost(&self) -> usize {
         match self.parameter_use() {

@@ -1,6 +1,8 @@
 //! One tile forwards and backwards for the sake of its input gradient, in memory that is kept between calls.
 
 use super::Walker;
+use super::deltas::{Deltas, Places};
+use super::memory::Gradients;
 use crate::device::{Operations, Tile, TileMut, carve};
 use crate::model::differentiable::{Cotangent, InputPass};
 use crate::scalar::Scalar;
@@ -17,11 +19,9 @@ impl<T: Scalar> Walker<'_, T> {
         let (network, rows) = (self.network, x.rows());
         let last = network.slots.len() - 1;
         let (inputs, outputs) = (network.inputs(), network.outputs());
-        let has_delta = |slot: usize| slot > 0 && network.homes[slot] == slot;
-        let length = |slot: usize| rows * network.slots[slot];
-        let values_length: usize = (1..last).map(length).sum();
-        let deltas_length: usize =
-            if cotangent.is_some() { (1..=last).filter(|&slot| has_delta(slot)).map(length).sum() } else { 0 };
+        let values_length: usize = rows * network.slots[1..last].iter().sum::<usize>();
+        let places = Places::new(network, |_| false);
+        let deltas_length = if cotangent.is_some() { rows * places.length() } else { 0 };
         pass.outputs.resize(rows * outputs, T::ZERO);
         network.memory.lend(values_length + deltas_length, |mut memory| {
             let mut values: Vec<_> = (1..last).map(|slot| carve(&mut memory, rows, network.slots[slot])).collect();
@@ -30,15 +30,15 @@ impl<T: Scalar> Walker<'_, T> {
 
             let Some(cotangent) = cotangent else { return };
             pass.gradient.resize(rows * inputs, T::ZERO);
-            let mut deltas = vec![Some(TileMut::new(&mut pass.gradient, rows, inputs))];
-            deltas
-                .extend((1..=last).map(|slot| has_delta(slot).then(|| carve(&mut memory, rows, network.slots[slot]))));
-            if let Some(start) = &mut deltas[network.homes[last]] {
+            let gradient = TileMut::new(&mut pass.gradient, rows, inputs);
+            let own = std::iter::once(Some(gradient)).chain((1..=last).map(|_| None));
+            let mut deltas = Deltas::new(network, &places, rows, own, &mut memory);
+            if let Some(mut start) = deltas.as_it_is(last) {
                 let f = values[last - 1].as_tile();
                 let rows = f.host().chunks_exact(outputs).zip(start.host().chunks_exact_mut(outputs));
                 rows.enumerate().for_each(|(row, (f, u))| cotangent(row, f, u));
             }
-            let mut gradients: Vec<_> = network.nodes.iter().map(|_| None).collect();
+            let mut gradients = Gradients { rows: &mut [], biases: &mut [] };
             self.backward_tile(operations, x, &values, &mut deltas, &mut gradients);
         });
     }

@@ -24,6 +24,30 @@ pub(crate) enum TracePart<T> {
     Linear { activations: Arc<Buffer<T>>, deltas: Buffer<T> },
     /// The gradients themselves, n·q×p_l.
     Explicit(Buffer<T>),
+    /// Those of a weight and of its bias without their factors, where they are trained: of every sample and cotangent, or
+    /// summed over each tile.
+    Written { weight: Option<Buffer<T>>, bias: Option<Buffer<T>> },
+}
+
+/// Which convolutions leave gradients in place of activations and deltas, which then need no memory beyond their tile.
+pub(crate) struct Writing {
+    /// By node; `None` leaves activations and deltas.
+    pub(crate) nodes: Vec<Option<Trained>>,
+    /// Whether they are summed over each tile.
+    pub(crate) summed: bool,
+}
+
+/// Which parameters of a node are trained.
+#[derive(Clone, Copy)]
+pub(crate) struct Trained {
+    pub(crate) weight: bool,
+    pub(crate) bias: bool,
+}
+
+/// Where gradients are written out, by node.
+pub(super) struct Gradients<'g, 'm, T> {
+    pub(super) rows: &'g mut [Option<TileMut<'m, T>>],
+    pub(super) biases: &'g mut [Option<TileMut<'m, T>>],
 }
 
 /// The samples of one tile, and its share of what outlives the walk.
@@ -33,8 +57,9 @@ pub(super) struct TileWork<'a, T> {
     pub(super) values: Vec<Option<TileMut<'a, T>>>,
     /// Deltas by home slot, where they are kept.
     pub(super) deltas: Vec<Option<TileMut<'a, T>>>,
-    /// Written-out gradients by node, where there are some.
+    /// Written-out gradients by node, where there are some, and those of biases beside.
     pub(super) gradients: Vec<Option<TileMut<'a, T>>>,
+    pub(super) bias_gradients: Vec<Option<TileMut<'a, T>>>,
 }
 
 /// Memory that outlives a walk, for all samples.
@@ -47,8 +72,13 @@ pub(super) struct Kept<'n, T> {
     values: Vec<Option<Buffer<T>>>,
     /// Deltas by slot.
     deltas: Vec<Option<Buffer<T>>>,
-    /// Written-out gradients by node.
+    /// Written-out gradients by node, and those of biases beside.
     gradients: Vec<Option<Buffer<T>>>,
+    bias_gradients: Vec<Option<Buffer<T>>>,
+    /// Nodes of which gradients are written out in place of activations and deltas.
+    written: Vec<bool>,
+    /// Whether those are summed over each tile.
+    summed: bool,
 }
 
 impl<'n, T: Scalar> Kept<'n, T> {
@@ -62,17 +92,31 @@ impl<'n, T: Scalar> Kept<'n, T> {
             values: (0..slots).map(|_| None).collect(),
             deltas: (0..slots).map(|_| None).collect(),
             gradients: network.nodes.iter().map(|_| None).collect(),
+            bias_gradients: network.nodes.iter().map(|_| None).collect(),
+            written: vec![false; network.nodes.len()],
+            summed: false,
         };
         kept.values[slots - 1] = Some(kept.lent(samples, network.outputs()));
         kept
     }
 
-    /// Room for A_l and D_l, or the gradients, of every node with parameters, too.
-    pub(super) fn with_parts(mut self) -> Self {
+    /// Room for what nodes with parameters are to leave of a number of tiles, too.
+    pub(super) fn with_parts(mut self, writing: &Writing, tiles: usize) -> Self {
         let (network, rows) = (self.network, self.samples * self.cotangents);
+        self.summed = writing.summed;
         for (at, node, parameters) in network.parametric_nodes() {
-            if parameters == ParameterUse::Explicit {
-                self.gradients[at] = Some(self.lent(rows, node.theta.len()));
+            let linear = match parameters {
+                ParameterUse::Linear(linear) => linear,
+                ParameterUse::Explicit => {
+                    self.gradients[at] = Some(self.lent(rows, node.theta.len()));
+                    continue;
+                }
+            };
+            if let Some(trained) = writing.nodes[at] {
+                let rows = if self.summed { tiles } else { rows };
+                self.written[at] = true;
+                self.gradients[at] = trained.weight.then(|| self.lent(rows, linear.inputs * linear.outputs));
+                self.bias_gradients[at] = trained.bias.then(|| self.lent(rows, linear.outputs));
                 continue;
             }
             let (from, to) = (node.inputs[0], at + 1);
@@ -103,6 +147,7 @@ impl<'n, T: Scalar> Kept<'n, T> {
                 values: network.nodes.iter().map(|_| None).collect(),
                 deltas: network.slots.iter().map(|_| None).collect(),
                 gradients: network.nodes.iter().map(|_| None).collect(),
+                bias_gradients: network.nodes.iter().map(|_| None).collect(),
             })
             .collect();
         for (slot, buffer) in present(&mut self.values) {
@@ -112,7 +157,14 @@ impl<'n, T: Scalar> Kept<'n, T> {
             attach(&mut works, buffer, delta_rows, network.slots[slot], |work| &mut work.deltas[slot]);
         }
         for (at, buffer) in present(&mut self.gradients) {
-            attach(&mut works, buffer, delta_rows, network.nodes[at].theta.len(), |work| &mut work.gradients[at]);
+            let rows = if self.summed && self.written[at] { 1 } else { delta_rows };
+            let columns = network.nodes[at].gradient_length();
+            attach(&mut works, buffer, rows, columns, |work| &mut work.gradients[at]);
+        }
+        for (at, buffer) in present(&mut self.bias_gradients) {
+            let rows = if self.summed { 1 } else { delta_rows };
+            let columns = network.nodes[at].theta.len() - network.nodes[at].gradient_length();
+            attach(&mut works, buffer, rows, columns, |work| &mut work.bias_gradients[at]);
         }
         works
     }
@@ -127,7 +179,10 @@ impl<'n, T: Scalar> Kept<'n, T> {
         let values: Vec<_> = self.values.into_iter().map(|kept| kept.map(Arc::new)).collect();
         let mut parts = Vec::new();
         for (at, node, _) in self.network.parametric_nodes() {
-            if let Some(gradients) = self.gradients[at].take() {
+            if self.written[at] {
+                let (weight, bias) = (self.gradients[at].take(), self.bias_gradients[at].take());
+                parts.push(TracePart::Written { weight, bias });
+            } else if let Some(gradients) = self.gradients[at].take() {
                 parts.push(TracePart::Explicit(gradients));
             } else if let Some(deltas) = self.deltas[at + 1].take() {
                 let activations = values[node.inputs[0]].clone().unwrap_or_else(|| x.clone());

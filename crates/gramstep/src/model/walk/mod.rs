@@ -2,6 +2,7 @@
 //!
 //! Whole-batch memory holds only what outlives the walk: outputs, and the A_l and D_l of layers with parameters.
 
+mod deltas;
 mod input;
 mod jet;
 mod memory;
@@ -12,11 +13,12 @@ use std::ops::Range;
 use std::sync::Arc;
 
 pub(crate) use self::jet::JetPart;
-pub(crate) use self::memory::{Trace, TracePart};
+pub(crate) use self::memory::{Trace, TracePart, Trained, Writing};
 
-use self::memory::{Kept, TileWork, join};
+use self::deltas::{Deltas, Places};
+use self::memory::{Gradients, Kept, TileWork, join};
 use super::network::Network;
-use crate::device::{Buffer, Device, Operations, Tile, TileMut};
+use crate::device::{Buffer, Device, Operations, Tile, TileMut, equal_tiles};
 use crate::scalar::Scalar;
 
 /// The cotangents that a backward pass starts from.
@@ -55,23 +57,33 @@ impl<T: Scalar> Walker<'_, T> {
         kept.into_outputs()
     }
 
-    /// One forward and one backward walk that keep A_l and D_l (if `parts`) and the deltas of the input (if `input`).
+    /// One forward and one backward walk that keep A_l and D_l, or gradients (if `writing` says which), and the deltas of the
+    /// input (if `input`).
     pub(crate) fn trace(
         &self,
         x: &Arc<Buffer<T>>,
         samples: usize,
         seed: Seed<'_, T>,
-        parts: bool,
+        writing: Option<&Writing>,
         input: bool,
     ) -> Trace<T> {
         let cotangents = match seed {
             Seed::Outputs => self.network.outputs(),
             Seed::Given(_) => 1,
         };
+        // Sums over tiles must not depend on the number of threads.
+        let rows = if writing.is_some_and(|writing| writing.summed) {
+            let (values, widest) = self.extent(cotangents);
+            equal_tiles::<T>(samples, self.network.parameters, values, widest)
+        } else {
+            self.tile_rows(samples, cotangents)
+        };
         let mut kept = Kept::outputs(self.network, samples, cotangents);
-        kept = if parts { kept.with_parts() } else { kept };
+        if let Some(writing) = writing {
+            kept = kept.with_parts(writing, samples.div_ceil(rows));
+        }
         kept = if input { kept.with_input() } else { kept };
-        let works = kept.tiles(self.tile_rows(samples, cotangents));
+        let works = kept.tiles(rows);
         self.device.for_each(self.cost(samples), works, |operations, work| {
             self.trace_tile(operations, self.input(x, &work.samples), seed, cotangents, work);
         });
@@ -87,24 +99,23 @@ impl<T: Scalar> Walker<'_, T> {
         cotangents: usize,
         mut work: TileWork<'_, T>,
     ) {
-        let Network { slots, homes, memory, .. } = self.network;
+        let Network { slots, memory, .. } = self.network;
         let (last, rows, delta_rows) = (slots.len() - 1, work.samples.len(), work.samples.len() * cotangents);
-        // The input's deltas are wanted only where they are kept.
-        let wanted = |slot: usize| slot > 0 && homes[slot] == slot;
-        let missing = |slot: &usize| work.deltas[*slot].is_none() && wanted(*slot);
-        let for_deltas: usize = (0..=last).filter(missing).map(|slot| delta_rows * slots[slot]).sum();
-        memory.lend(work.value_scratch(slots) + for_deltas, |mut memory| {
+        let places = Places::new(self.network, |slot| work.deltas[slot].is_some());
+        memory.lend(work.value_scratch(slots) + places.length() * delta_rows, |mut memory| {
             let values = join(&mut work.values, &slots[1..], rows, &mut memory, |_| true);
             let mut values: Vec<_> = values.into_iter().flatten().collect();
             self.forward_tile(operations, x, &mut values);
-            let mut deltas = join(&mut work.deltas, slots, delta_rows, &mut memory, wanted);
-            if let Some(start) = &mut deltas[homes[last]] {
+            let own = work.deltas.iter_mut().map(|own| own.as_mut().map(TileMut::reborrow));
+            let mut deltas = Deltas::new(self.network, &places, delta_rows, own, &mut memory);
+            if let Some(start) = deltas.as_it_is(last) {
                 match seed {
-                    Seed::Outputs => write_unit_vectors(start.reborrow()),
-                    Seed::Given(write) => write(work.samples.clone(), values[last - 1].as_tile(), start.reborrow()),
+                    Seed::Outputs => write_unit_vectors(start),
+                    Seed::Given(write) => write(work.samples.clone(), values[last - 1].as_tile(), start),
                 }
             }
-            self.backward_tile(operations, x, &values, &mut deltas, &mut work.gradients);
+            let mut gradients = Gradients { rows: &mut work.gradients, biases: &mut work.bias_gradients };
+            self.backward_tile(operations, x, &values, &mut deltas, &mut gradients);
         });
     }
 
@@ -129,9 +140,14 @@ impl<T: Scalar> Walker<'_, T> {
     }
 
     fn tile_rows(&self, samples: usize, cotangents: usize) -> usize {
-        let values = self.network.slots.iter().sum::<usize>() * (1 + cotangents);
-        let widest = self.network.slots.iter().max().map_or(0, |&slot| slot * (1 + cotangents));
+        let (values, widest) = self.extent(cotangents);
         self.device.tile_samples::<T>(samples, self.network.parameters, values, widest)
+    }
+
+    /// Numbers of values and deltas of a sample, of all slots together and of the widest.
+    fn extent(&self, cotangents: usize) -> (usize, usize) {
+        let slots = &self.network.slots;
+        (slots.iter().sum::<usize>() * (1 + cotangents), slots.iter().max().map_or(0, |&slot| slot * (1 + cotangents)))
     }
 }
 

@@ -1,8 +1,10 @@
 //! One tile of samples through the nodes of a network, forwards and backwards.
 
 use super::Walker;
-use crate::device::{Buffer, Operations, Order, Tile, TileMut, WriteMode};
-use crate::model::layer::{Call, Stage};
+use super::deltas::Deltas;
+use super::memory::Gradients;
+use crate::device::{Buffer, Operations, Order, Tile, TileMut, Window, WriteMode};
+use crate::model::layer::{Call, LinearUse, ParameterUse, Stage};
 use crate::model::network::Node;
 use crate::scalar::Scalar;
 
@@ -29,64 +31,92 @@ impl<T: Scalar> Walker<'_, T> {
         operations: &dyn Operations<T>,
         x: Tile<'_, T>,
         values: &[TileMut<'_, T>],
-        deltas: &mut [Option<TileMut<'_, T>>],
-        gradients: &mut [Option<TileMut<'_, T>>],
+        deltas: &mut Deltas<'_, T>,
+        gradients: &mut Gradients<'_, '_, T>,
     ) {
-        let homes = &self.network.homes;
-        let mut deltas = Deltas { homes, written: vec![false; homes.len()], at: deltas };
         for (at, node) in self.network.nodes.iter().enumerate().rev() {
-            // Taken out so that another home can be written meanwhile; put back below.
-            let Some(mut delta) = deltas.at[homes[at + 1]].take() else { continue };
             let inputs = read(node, x, values);
-            match &node.stage {
-                Stage::Pointwise(function) if homes[node.inputs[0]] == homes[at + 1] => {
-                    operations.pointwise_backward(&**function, inputs[0], delta.reborrow());
+            deltas.with(at + 1, |delta, deltas| {
+                let weight = gradients.rows.get_mut(at).and_then(Option::as_mut);
+                let bias = gradients.biases.get_mut(at).and_then(Option::as_mut);
+                self.backward_node(operations, at, &inputs, delta, deltas, (weight, bias));
+            });
+        }
+    }
+
+    fn backward_node(
+        &self,
+        operations: &dyn Operations<T>,
+        at: usize,
+        inputs: &[Tile<'_, T>],
+        delta: TileMut<'_, T>,
+        deltas: &mut Deltas<'_, T>,
+        (weight, bias): (Option<&mut TileMut<'_, T>>, Option<&mut TileMut<'_, T>>),
+    ) {
+        let node = &self.network.nodes[at];
+        match &node.stage {
+            Stage::Pointwise(function) if deltas.home(node.inputs[0]) == deltas.home(at + 1) => {
+                operations.pointwise_backward(&**function, inputs[0], delta);
+            }
+            Stage::Pointwise(function) => {
+                if let Some((into, mode)) = deltas.of(node.inputs[0]) {
+                    let (rows, columns) = (delta.rows(), delta.columns());
+                    let mut product = Buffer::copy(delta.as_tile());
+                    operations.pointwise_backward(&**function, inputs[0], product.tile_mut(0, rows, columns));
+                    let beta = if mode == WriteMode::Accumulate { T::ONE } else { T::ZERO };
+                    operations.axpby(into, beta, T::ONE, product.tile(0, rows, columns));
                 }
-                Stage::Pointwise(function) => {
-                    if let Some((into, mode)) = deltas.of(node.inputs[0]) {
-                        let (rows, columns) = (delta.rows(), delta.columns());
-                        let mut product = Buffer::copy(delta.as_tile());
-                        operations.pointwise_backward(&**function, inputs[0], product.tile_mut(0, rows, columns));
-                        let beta = if mode == WriteMode::Accumulate { T::ONE } else { T::ZERO };
-                        operations.axpby(into, beta, T::ONE, product.tile(0, rows, columns));
-                    }
+            }
+            Stage::Nonlinear(function) => {
+                if let Some((into, mode)) = deltas.of(node.inputs[0]) {
+                    function.vjp(operations, inputs[0], delta.as_tile(), into, mode);
                 }
-                Stage::Nonlinear(function) => {
-                    if let Some((into, mode)) = deltas.of(node.inputs[0]) {
-                        function.vjp(operations, inputs[0], delta.as_tile(), into, mode);
+            }
+            Stage::Layer(layer) => {
+                let call = call(operations, node, self.theta);
+                match (layer.parameter_use(), weight) {
+                    (Some(ParameterUse::Linear(LinearUse { window: Some(window), .. })), Some(out)) => {
+                        convolution_gradients(operations, &window, inputs[0], delta.as_tile(), out.reborrow());
                     }
+                    (_, Some(out)) => layer.gradients(&call, inputs, delta.as_tile(), out.reborrow()),
+                    (_, None) => {}
                 }
-                Stage::Layer(layer) => {
-                    let call = call(operations, node, self.theta);
-                    if let Some(out) = &mut gradients[at] {
-                        layer.gradients(&call, &inputs, delta.as_tile(), out.reborrow());
-                    }
-                    for (which, &slot) in node.inputs.iter().enumerate() {
-                        if let Some((into, mode)) = deltas.of(slot) {
-                            layer.backward(&call, &inputs, which, delta.as_tile(), into, mode);
-                        }
+                if let Some(out) = bias {
+                    bias_gradients(operations, delta.as_tile(), out.reborrow());
+                }
+                for (which, &slot) in node.inputs.iter().enumerate() {
+                    if let Some((into, mode)) = deltas.of(slot) {
+                        layer.backward(&call, inputs, which, delta.as_tile(), into, mode);
                     }
                 }
             }
-            deltas.at[homes[at + 1]] = Some(delta);
         }
     }
 }
 
-/// Deltas by home slot, and whether something was written there.
-struct Deltas<'d, 'm, T> {
-    homes: &'d [usize],
-    written: Vec<bool>,
-    at: &'d mut [Option<TileMut<'m, T>>],
+/// Σ_t δ_t ⊗ x_t of every delta, or summed over all of them where `out` has one row; without the weight's factor.
+fn convolution_gradients<T: Scalar>(
+    operations: &dyn Operations<T>,
+    window: &Window,
+    images: Tile<'_, T>,
+    deltas: Tile<'_, T>,
+    mut out: TileMut<'_, T>,
+) {
+    if out.rows() == deltas.rows() {
+        operations.convolve_gradients(out, window, images, deltas);
+    } else {
+        out.fill(T::ZERO);
+        operations.convolve_gradient_sum(out.reshape(window.len()), T::ONE, window, images, deltas);
+    }
 }
 
-impl<T: Scalar> Deltas<'_, '_, T> {
-    /// The delta of a slot where it is wanted, to be written first and added to later.
-    fn of(&mut self, slot: usize) -> Option<(TileMut<'_, T>, WriteMode)> {
-        let home = self.homes[slot];
-        let into = self.at[home].as_mut()?.reborrow();
-        let written = std::mem::replace(&mut self.written[home], true);
-        Some((into, if written { WriteMode::Accumulate } else { WriteMode::Replace }))
+/// Σ_t δ_t of every delta, or summed over all of them where `out` has one row.
+fn bias_gradients<T: Scalar>(operations: &dyn Operations<T>, deltas: Tile<'_, T>, mut out: TileMut<'_, T>) {
+    let (rows, deltas) = (out.rows(), deltas.reshape(out.columns()));
+    let each = deltas.rows() / rows.max(1);
+    out.fill(T::ZERO);
+    for row in 0..rows {
+        operations.column_sums(out.row_mut(row), T::ONE, deltas.row_range(row * each..(row + 1) * each));
     }
 }
 

@@ -165,7 +165,7 @@ impl<T: Scalar> GramGaussNewton<T> {
         let communicator = batch.communicator();
         let targets = agree(communicator, batch.check(model))?;
         let rows = self.config.rows;
-        let tangent = rows.tangent(model, batch, &targets);
+        let tangent = rows.tangent(model, batch, &targets, self.config.memory_budget);
         let tangent = JointFeatures::new(communicator, tangent, self.config.memory_budget)?;
         let f: Matrix<f64> = tangent.own().predictions().cast();
         let loss = batch.evaluate(&f, &targets)?;

@@ -52,7 +52,7 @@ impl Rows {
         if self == Self::Exact { outputs } else { 1 }
     }
 
-    /// The features of a batch whose Jacobian has these rows, √w apart.
+    /// The features of a batch whose Jacobian has these rows, √w apart; `budget`: bytes of written-out gradients.
     ///
     /// # Errors
     /// Those of [`Model::tangent`].
@@ -61,9 +61,12 @@ impl Rows {
         model: &Model<T>,
         batch: &Batch<'_, T>,
         targets: &Matrix<f64>,
+        budget: usize,
     ) -> Result<TangentFeatures<T>> {
+        // Which gradients are kept must be the same on all processes, which know nothing of one another yet.
+        let budget = if batch.communicator().size() == 1 { budget } else { 0 };
         if self == Self::Exact {
-            return model.tangent(batch.inputs());
+            return model.tangent_keeping(batch.inputs(), budget);
         }
         let loss = batch.loss_function();
         let row = |i: usize, f: &[f64], g: &mut [f64]| {
@@ -75,7 +78,7 @@ impl Rows {
                 *g *= factor;
             }
         };
-        let features = model.functional(batch.inputs(), &by_sample(row))?;
+        let features = model.functional(batch.inputs(), &by_sample(row), budget)?;
         if features.predictions().as_slice().iter().all(|value| value.is_finite()) {
             return Ok(features);
         }

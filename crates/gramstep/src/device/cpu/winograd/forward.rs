@@ -5,7 +5,7 @@
 
 use pulp::{Simd, WithSimd};
 
-use super::memory::{Memory, pad};
+use super::memory::{Memory, pad, touch};
 use super::tiling::Tiling;
 use super::transform::{self, AREA, Lanes, REACH, SIDE};
 use super::{Shape, product};
@@ -67,6 +67,9 @@ fn run<S: Simd, const N: usize>(o: Lanes<S>, work: Forward<'_>) {
         for i in 0..count {
             let place = tiling.place(start + i);
             let image = &images[place.image * image_length..][..image_length];
+            if (start + i).is_multiple_of(tiling.tiles()) {
+                touch(o, image);
+            }
             let rows = tiling.seen(image, place, inputs, patch, o.zero());
             let v = S::as_mut_simd_f32s(&mut v[i * shape.inputs..]).0;
             transform::input(o, rows, inputs, v, step / S::F32_LANES);

@@ -6,7 +6,7 @@
 use pulp::{Simd, WithSimd};
 
 use super::Shape;
-use super::memory::{Memory, pad};
+use super::memory::{Memory, pad, touch};
 use super::product::{self, Strided};
 use super::transform::{self, AREA, Lanes, REACH};
 
@@ -110,13 +110,20 @@ impl<S: Simd> Work<'_, S> {
         let (input, output) = (inputs / S::F32_LANES, outputs / S::F32_LANES);
         for i in 0..count {
             let place = tiling.place(first + i);
+            let begins = (first + i).is_multiple_of(tiling.tiles());
             let length = tiling.pixels() * input;
             let image = &self.images[place.image / self.cotangents * length..][..length];
+            if begins {
+                touch(o, image);
+            }
             let rows = tiling.seen(image, place, input, self.patch, o.zero());
             let v = S::as_mut_simd_f32s(&mut self.v[i * inputs..]).0;
             transform::input(o, rows, input, v, v_step(self.shape) / S::F32_LANES);
             let length = tiling.pixels() * output;
             let delta = &self.deltas[place.image * length..][..length];
+            if begins {
+                touch(o, delta);
+            }
             let rows = tiling.covered(delta, place, output, self.patch, o.zero());
             let e = S::as_mut_simd_f32s(&mut self.e[i * outputs..]).0;
             transform::delta(o, rows, output, e, e_step(self.shape) / S::F32_LANES);
