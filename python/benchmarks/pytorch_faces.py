@@ -88,7 +88,7 @@ METHODS = {
 }
 
 
-def train(name, setting, data, seconds, seed, batch=64):
+def train(name, setting, data, seconds, seed, looks, batch=64):
     """[(seconds, training loss, error in years), ..]; the loss is None from where on it is not finite."""
     x, y, new, truth, scale = data
     torch.manual_seed(seed)
@@ -96,16 +96,16 @@ def train(name, setting, data, seconds, seed, batch=64):
     take, make, _ = METHODS[name]
     optimizer, step = take(model, make, setting)
     rate, spent, trace, generator = setting["lr"], 0.0, [], torch.Generator().manual_seed(seed)
-    while len(trace) < LOOKS:
+    while len(trace) < looks:
         rows = torch.randint(len(x), (batch,), generator=generator)
         optimizer.param_groups[0]["lr"] = rate * max(0.02, 1 - spent / seconds)
         start = time.process_time()
         try:
             step(x[rows], y[rows])
         except (FloatingPointError, ArithmeticError):
-            return [*trace, *[(seconds, None, None)] * (LOOKS - len(trace))]
+            return [*trace, *[(seconds, None, None)] * (looks - len(trace))]
         spent += time.process_time() - start
-        if spent >= (len(trace) + 1) * seconds / LOOKS:
+        if spent >= (len(trace) + 1) * seconds / looks:
             with torch.no_grad():
                 f, g = (torch.cat([model(part) for part in images.split(250)]) for images in (x[:1000], new))
             loss, off = float(F.mse_loss(f, y[:1000])), float((g - truth).abs().mean()) * scale
@@ -124,10 +124,10 @@ class Results:
                 run = json.loads(line)
                 self.known[json.dumps(run["of"])] = run["trace"]
 
-    def of(self, name, setting, data, seconds, seed):
+    def of(self, name, setting, data, seconds, seed, looks=LOOKS):
         key = [name, setting, list(data[0].shape), seconds, seed]
         if json.dumps(key) not in self.known:
-            trace = train(name, setting, data, seconds, seed)
+            trace = train(name, setting, data, seconds, seed, looks)
             self.known[json.dumps(key)] = trace
             if self.file is not None:
                 with self.file.open("a") as out:
@@ -154,7 +154,7 @@ def main():
     for name, (_, _, settings) in METHODS.items():
         tried = []
         for setting in settings:
-            loss = results.of(name, setting, data, arguments.tune, 100)[-1][1]
+            loss = results.of(name, setting, data, arguments.tune, 100, looks=1)[-1][1]
             tried.append((float("inf") if loss is None else loss, setting))
             print(f"{name:18s} {arguments.tune:6.0f} s  {setting}  training loss {tried[-1][0]:.4f}", flush=True)
         best = min(tried, key=lambda pair: pair[0])[1]
