@@ -1,16 +1,18 @@
 """Differential equations by a network: Gram-Gauss-Newton beside L-BFGS and Adam, all on the same points and in the same processor time.
 
-    python examples/pytorch_differential_equations.py [EQUATION ..] [--seconds S] [--seeds N] [--plot FILE]
+    python examples/pytorch_differential_equations.py [EQUATION ..] [--seconds S] [--seeds N] [--results FILE] [--plot FILE]
 
 EQUATION is one of poisson, poisson5, heat, burgers, inverse; all unless named. Each method minimises the mean square of the
 residuals inside the domain plus that of the conditions on its edge. The error is relative, ‖u − exact‖/‖exact‖ on points
-of its own; of ``inverse`` it is that of the coefficient which the network has to find. Needs PyTorch; --plot needs
-matplotlib.
+of its own; of ``inverse`` it is that of the coefficient which the network has to find. What stands in the file of --results is not
+run again. Needs PyTorch; --plot needs matplotlib.
 """
 
 import argparse
+import json
 import math
 import time
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -210,6 +212,13 @@ def race(equation, method, seconds, seed):
     return trace
 
 
+def known(file):
+    """Races that were run, by equation, method, seconds and seed."""
+    if file is None or not file.exists():
+        return {}
+    return {tuple(run["of"]): run["trace"] for run in map(json.loads, file.read_text().splitlines())}
+
+
 def draw(results, file):
     import matplotlib
 
@@ -233,17 +242,22 @@ def main():
     parser.add_argument("equations", nargs="*", metavar="EQUATION", help=", ".join(EQUATIONS))
     parser.add_argument("--seconds", type=float, default=1.0, help="of processor time for each method (1)")
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--results", metavar="FILE", type=Path)
     parser.add_argument("--plot", metavar="FILE")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    results = {}
+    results, before = {}, known(arguments.results)
     for name in arguments.equations or EQUATIONS:
         if name not in EQUATIONS:
             parser.error(f"{name}: expected one of {', '.join(EQUATIONS)}")
         results[name] = {method: [] for method in METHODS}
         for seed in range(arguments.seeds):
             for method in METHODS:
-                trace = race(EQUATIONS[name](seed), method, arguments.seconds, seed)
+                of = (name, method, arguments.seconds, seed)
+                trace = before.get(of) or race(EQUATIONS[name](seed), method, arguments.seconds, seed)
+                if arguments.results is not None and of not in before:
+                    with arguments.results.open("a") as out:
+                        out.write(json.dumps({"of": of, "trace": trace}) + "\n")
                 results[name][method].append(trace)
                 print(f"{name:10s} seed {seed}  {method:18s} {len(trace) - 1:6d} steps  error {trace[-1][1]:.1e}", flush=True)
     if arguments.plot:

@@ -167,7 +167,9 @@ class Outer:
     def _by_places(self, other: Outer) -> float:
         """Multiplications of `_gram_by_places`. G itself is symmetric, and only one of its triangles is made."""
         places = self.places * other.places
-        inner = self.inner.multiplications(other.inner) if self._inner_of(other) else places * self.inputs
+        inner = places * self.inputs
+        if self.inner is not None and self._inner_of(other):
+            inner = self.inner.multiplications(other.inner)
         pairs = self.n * other.n * (0.5 + 0.5 / _parts(self.n * self.places) if other is self else 1)
         return pairs * (inner + places * self.k * other.k * self.outputs)
 

@@ -17,7 +17,7 @@ LONGEST = 1 << 17
 def _find() -> Callable[..., Tensor] | None:
     """oneDNN's x wᵀ for float32 on CPUs: the BLAS in PyTorch's wheels takes AVX-512 on some processors only, and half the
     time is lost on the others. Rows that are apart in memory would be a hundred times slower."""
-    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+    if not torch.backends.mkldnn.is_available():
         return None
     operation = getattr(torch.ops.mkldnn, "_linear_pointwise", None)
     return None if operation is None else lambda x, w: operation(x.contiguous(), w.contiguous(), None, "none", [], "")
@@ -33,7 +33,7 @@ HEAVY = 1 << 20
 def _suits(a: Tensor, b: Tensor, multiplications: int, least: int) -> bool:
     """Whether oneDNN is asked."""
     plain = a.dtype == b.dtype == torch.float32 and a.device.type == b.device.type == "cpu"
-    return plain and _ONEDNN is not None and multiplications >= least and bool(torch.backends.mkldnn.enabled)  # type: ignore[attr-defined]
+    return plain and _ONEDNN is not None and multiplications >= least and bool(torch.backends.mkldnn.enabled)
 
 
 def product(a: Tensor, b: Tensor) -> Tensor:

@@ -168,8 +168,8 @@ class Tangent:
     def _rule(self, use: Use) -> Outer | Lookup | Tensor | None:
         node, rule = self._nodes[use.node], RULES.get(self._nodes[use.node].name())
         point = (use.node, 0)
-        if rule is None or use.points != (point,):
-            return None
+        if rule is None or use.points != (point,) or self._deltas[point].is_complex():
+            return None  # rules are written for real numbers; the node's own backward knows which factor is conjugated
         shape = edge_shape(*node.next_functions[use.slot])
         return rule(Site(node, use.slot, self._plan.layouts[point], self._deltas[point], shape))
 

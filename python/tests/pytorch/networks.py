@@ -4,6 +4,7 @@ import math
 
 import torch
 import torch.nn.functional as F
+import torch.utils.checkpoint
 from dense import Function
 from torch import nn
 
@@ -267,6 +268,79 @@ def normal(*shape):
 IMAGES = (4, 3, 8, 8)
 SEQUENCES = (5, 4, 5)
 
+class Filters(nn.Module):
+    """Complex numbers inside: each sample's spectrum by trained filters, then a bilinear form."""
+
+    def __init__(self):
+        super().__init__()
+        self.filter, self.mix = nn.Parameter(torch.randn(5, 2)), nn.Parameter(torch.randn(5, 3, 2))
+        self.pairs, self.out = nn.Bilinear(3, 8, 4), nn.Linear(4, 2)
+
+    def forward(self, x):
+        spectrum = torch.fft.rfft(x) * torch.view_as_complex(self.filter)
+        mixed = torch.tanh((spectrum @ torch.view_as_complex(self.mix)).abs())
+        return self.out(torch.tanh(self.pairs(mixed, torch.fft.irfft(spectrum, n=8))))
+
+
+class Messages(nn.Module):
+    """Graphs of 3 to 5 nodes, all in one tensor of nodes: gathered along edges, added up at nodes, then by graph."""
+
+    def __init__(self):
+        super().__init__()
+        self.message, self.update, self.out = nn.Linear(6, 4), nn.Linear(7, 3), nn.Linear(3, 2)
+
+    def forward(self, x):
+        nodes = x.flatten(0, 1)
+        graph = torch.tensor([0, 0, 0, 1, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4])[: len(nodes)]
+        start = torch.tensor([0, 1, 3, 4, 5, 6, 8, 9, 12, 13, 14, 16, 17, 18])
+        start = start[start + 1 < len(nodes)]
+        edges = torch.relu(self.message(torch.cat([nodes.index_select(0, start), nodes[start + 1]], 1)))
+        heard = nodes.new_zeros(len(nodes), 4).index_add(0, start + 1, edges)
+        updated = torch.relu(self.update(torch.cat([nodes, heard], 1)))
+        return self.out(updated.new_zeros(len(x), 3).scatter_add(0, graph[:, None].expand(-1, 3), updated))
+
+
+class Chosen(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.gate, self.experts = nn.Linear(4, 3), nn.Parameter(torch.randn(3, 4, 5))
+        self.heads, self.scale = nn.Parameter(torch.randn(3, 5, 2)), nn.Parameter(torch.randn(()))
+
+    def forward(self, x):
+        weight, chosen = self.gate(x).softmax(1).topk(2, 1)
+        y = torch.tanh((torch.einsum("nkio,ni->nko", self.experts[chosen], x) * weight[..., None]).sum(1))
+        return self.scale * torch.vmap(lambda head: torch.tanh(y @ head))(self.heads).mean(0)
+
+
+class Speaking(nn.Module):
+    """The table of words is the last layer too; the layer between is called with scaled parameters."""
+
+    def __init__(self):
+        super().__init__()
+        self.words, self.scale = nn.Embedding(7, 6), nn.Parameter(torch.tensor(1.3))
+        self.memory = nn.LSTM(6, 5, batch_first=True, bidirectional=True)
+        self.back = nn.Linear(10, 6)
+
+    def forward(self, x):
+        scaled = {name: p * self.scale for name, p in self.back.named_parameters()}
+        y = torch.func.functional_call(self.back, scaled, (self.memory(self.words(x))[0],))
+        return nn.functional.linear(torch.tanh(y), self.words.weight)[:, -1]
+
+
+class InPlace(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.shift, self.out = nn.Linear(4, 6), nn.Parameter(torch.randn(6)), nn.Linear(6, 2)
+
+    def forward(self, x):
+        y = self.first(x)
+        y += self.shift
+        y = y * 1.0
+        y[:, 2:4] *= self.shift[:2]
+        y[:, 0] = self.shift[3] * x[:, 0]
+        return torch.utils.checkpoint.checkpoint(lambda z: self.out(torch.tanh(z)), y, use_reentrant=False)
+
+
 CASES = {
     # The kinds of the prototype.
     "perceptron": (lambda: nn.Sequential(nn.Linear(5, 16), nn.ReLU(inplace=True), nn.Linear(16, 3)), lambda: normal(6, 5)),
@@ -364,6 +438,11 @@ CASES = {
         lambda: nn.Sequential(nn.LSTM(5, 3, 2, batch_first=True, bidirectional=True), Function(lambda y: y[0].mean(1)), nn.Linear(6, 2)),
         lambda: normal(*SEQUENCES),
     ),
+    "filters in frequency, bilinear forms": (Filters, lambda: normal(5, 8)),
+    "messages over the edges of graphs": (Messages, lambda: normal(5, 4, 3)),
+    "experts chosen by the sample, ensembles by vmap": (Chosen, lambda: normal(6, 4)),
+    "a table that speaks, both directions, functional": (Speaking, lambda: torch.tensor([[1, 2, 0, 3], [3, 3, 6, 1], [0, 5, 4, 4], [6, 6, 6, 2]])),
+    "in place and checkpointed": (InPlace, lambda: normal(5, 4)),
     "one sample": (lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 3)), lambda: normal(1, 3, 8, 8)),
 }
 
