@@ -60,8 +60,7 @@ fn the_evidence_rises_along_the_fit() {
 /// The error on new rows, of targets of unit variance, follows the noise of the training's down to that of rounding.
 #[test]
 fn a_product_is_found_as_far_as_its_noise_allows() {
-    let (x, new) =
-        (points(160, 3), Matrix::from_fn(50, 3, |i, j| f64::from((5 * i as i32 + 3 * j as i32) % 11) / 5.5 - 1.0));
+    let (x, new) = (points(160, 3), Matrix::from_fn(50, 3, |i, j| ((5 * i + 3 * j) % 11) as f64 / 5.5 - 1.0));
     let product = |x: &Matrix<f64>| Matrix::from_fn(x.rows(), 1, |i, _| x[(i, 0)] * x[(i, 1)]);
     for (noise, most) in [(0.0, 2e-5), (1e-3, 2e-3), (0.1, 0.1)] {
         let mut y = product(&x);
