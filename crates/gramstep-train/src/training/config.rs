@@ -73,7 +73,7 @@ impl TrainerConfig {
     /// The same with a learning rate that goes by `schedule`; `momentum`: that of the optimiser, 0 where it has none.
     ///
     /// ```
-    /// use gramstep_train::training::TrainerConfig;
+    /// use gramstep_train::training::config::TrainerConfig;
     /// let config = TrainerConfig::of_epochs(30).with_schedule("cosine:warm-up=0.1".parse()?, 0.9);
     /// assert_eq!((config.epochs, config.momentum), (30, 0.9));
     /// # Ok::<(), gramstep_train::Error>(())
