@@ -183,23 +183,26 @@ fn intervals_hold_in_both_halves_of_a_set_whose_noise_differs() {
 }
 
 #[test]
-fn intervals_of_forty_rows_hold() {
-    // Eight columns, of which five matter: more than forty rows can tell.
-    let data = |first: usize, n: usize| {
-        let x = Matrix::from_fn(n, 8, |i, j| uniform(first + i, j));
-        let f = |x: &[f64]| (6.0 * x[0] * x[1]).sin() + (x[2] - 0.5).powi(2) * 3.0 + x[3] + 0.5 * x[4];
-        (x.clone(), Matrix::from_fn(n, 1, |i, _| f(x.row(i)) + 0.4 * (uniform(first + i, 1000) - 0.5)))
-    };
-    let (new, expected) = data(90_000, 1000);
-    let held = |seed: usize| {
-        let (x, y) = data(100 * seed, 40);
-        let settings = [("epochs", "40"), ("ensemble", "5")];
-        let predictor = fit(&x, ArrayTargets::numbers(y), &settings).0.predictor;
-        let ends = predictor.interval_array(new.view(), 0.9).unwrap();
-        (0..1000).filter(|&i| (ends[(i, 0)]..=ends[(i, 1)]).contains(&expected[(i, 0)])).count() as f64 / 1000.0
-    };
-    let mean = (0..10).map(held).sum::<f64>() / 10.0;
-    assert!((0.85..=0.97).contains(&mean), "{mean}");
+fn intervals_of_few_rows_hold() {
+    // Thirteen columns, of which five matter: more than sixty rows can tell. Weights and σ(x) that saw the rows by which
+    // they are judged hold 0.82 and 0.84 here.
+    for noise in [3.0, 1.5] {
+        let data = |first: usize, n: usize| {
+            let x = Matrix::from_fn(n, 13, |i, j| uniform(first + i, j));
+            let f = |x: &[f64]| (6.0 * x[0] * x[1]).sin() + (x[2] - 0.5).powi(2) * 3.0 + x[3] + 0.5 * x[4];
+            (x.clone(), Matrix::from_fn(n, 1, |i, _| f(x.row(i)) + noise * (uniform(first + i, 1000) - 0.5)))
+        };
+        let (new, expected) = data(90_000, 1000);
+        let held = |seed: usize| {
+            let (x, y) = data(100 * seed, 60);
+            let settings = [("epochs", "40"), ("ensemble", "5")];
+            let predictor = fit(&x, ArrayTargets::numbers(y), &settings).0.predictor;
+            let ends = predictor.interval_array(new.view(), 0.9).unwrap();
+            (0..1000).filter(|&i| (ends[(i, 0)]..=ends[(i, 1)]).contains(&expected[(i, 0)])).count() as f64 / 1000.0
+        };
+        let mean = (0..10).map(held).sum::<f64>() / 10.0;
+        assert!((0.87..=0.95).contains(&mean), "{noise}: {mean}");
+    }
 }
 
 #[test]
