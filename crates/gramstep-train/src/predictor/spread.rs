@@ -26,7 +26,7 @@ const NUMBERS: usize = 1 << 22;
 /// With fewer rows σ is a constant: one that depends on x fits chance. On 40 rows intervals of 0.9 held 0.07 less, on 100
 /// rows 0.03.
 const FEWEST: usize = 250;
-/// and with fewer rows a column: a scale for every pixel of an image says nothing, and took longer than a training.
+/// So it is with fewer rows a column: a scale for every pixel of an image says nothing, and took longer than a training.
 const FEWEST_PER_COLUMN: usize = 2;
 /// κ of the regression, at least: single errors say little.
 const LEAST_RIDGE: f64 = 0.05;

@@ -2,6 +2,7 @@
 
 use gramstep::Matrix;
 
+use super::rows::all_but;
 use super::weights::weights;
 use crate::data::{Dataset, Task};
 use crate::predictor::combined;
@@ -30,11 +31,7 @@ pub(super) fn crossed(
         return all;
     }
     for block in blocks(n, folds) {
-        let mut inside = vec![false; n];
-        for &i in &block {
-            inside[i] = true;
-        }
-        let others: Vec<usize> = (0..n).filter(|&i| !inside[i]).collect();
+        let others = all_but(n, &block);
         if others.is_empty() {
             continue;
         }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use gramstep::kernel::{Ridge, ScaleOptions, ScaledFit, ScaledKind, ScaledRegression, fit_scales};
 use gramstep::{Device, Matrix};
 
-use super::rows::Rows;
+use super::rows::{Rows, all_but};
 use crate::data::{Dataset, Task};
 use crate::error::Result;
 use crate::predictor::{KernelModel, KernelPart, Part, PartModel, View, inverse_temperature};
@@ -56,11 +56,7 @@ impl Fitting<'_> {
         let parts = if folds.len() <= MOST_FITS && (n < SURE.0 || n < SURE.1 * d) {
             let mut parts = Vec::with_capacity(folds.len());
             for fold in folds {
-                let mut inside = vec![true; n];
-                for &place in fold {
-                    inside[place] = false;
-                }
-                let rest = rows.select(&(0..n).filter(|&i| inside[i]).collect::<Vec<_>>());
+                let rest = rows.select(&all_but(n, fold));
                 let Some(own) = self.scales(kind, &rest, Some(&scales))? else { return Ok(None) };
                 parts.push(self.regression(&own, &rest)?.predict(&rows.inputs.select_rows(fold))?);
             }

@@ -46,6 +46,15 @@ impl Rows {
     }
 }
 
+/// The places of n rows but these, ascending.
+pub(super) fn all_but(n: usize, places: &[usize]) -> Vec<usize> {
+    let mut left = vec![true; n];
+    for &place in places {
+        left[place] = false;
+    }
+    (0..n).filter(|&i| left[i]).collect()
+}
+
 /// What networks say of the rows of folds, one fold after the other; none where they did not leave these out.
 pub(super) fn unseen_by<T: Scalar>(
     fitted: &Fitted<T>,
