@@ -384,8 +384,9 @@ pub(crate) fn run(info: &RunInfo) -> String {
         text.push_str(&self::report(report));
     } else {
         let _ = writeln!(text, "{}, {} parameters, {}", info.model, count(info.parameters), info.precision);
-        let end = if info.recorded { "this run did not come to its end" } else { "no training was recorded" };
-        let _ = writeln!(text, "{end}");
+    }
+    if let Some(why) = info.without_end() {
+        let _ = writeln!(text, "{why}");
     }
     text
 }

@@ -63,6 +63,7 @@ fn tuning_tries_the_same_number_of_settings_for_every_method_and_shows_them() {
     for text in ["Settings that were tried", "Test loss over time", "until a training loss was reached"] {
         assert!(page.contains(text), "{text}");
     }
+    assert_eq!(page.matches("judged beside").count(), 1, "one table for all methods");
     bench.fails(&format!("compare --data t.csv {options}2 --validation 0"), 2, &["give --validation"]);
 }
 

@@ -13,7 +13,7 @@ use crate::outcome::{KernelWatch, Report};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct History {
     /// Whether it has a line at all: that of a network trained by hand has none.
-    pub(crate) is_recorded: bool,
+    is_recorded: bool,
     pub(crate) steps: Vec<StepLine>,
     pub(crate) epochs: Vec<EpochLine>,
     /// Of the first network.
@@ -57,6 +57,11 @@ struct EndLine {
     report: Report,
 }
 
+/// Why a run has no report, by whether its record has a line.
+pub(crate) fn without_end(is_recorded: bool) -> &'static str {
+    if is_recorded { "this run did not come to its end" } else { "no training was recorded" }
+}
+
 impl History {
     pub(crate) fn read(path: &Path) -> Result<Self> {
         let bytes = std::fs::read(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
@@ -78,5 +83,10 @@ impl History {
             }
         }
         Ok(history)
+    }
+
+    /// Why there is no report.
+    pub(crate) fn without_end(&self) -> &'static str {
+        without_end(self.is_recorded)
     }
 }

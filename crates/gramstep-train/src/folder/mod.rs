@@ -5,7 +5,7 @@ mod output;
 mod record;
 mod run_folder;
 
-pub(crate) use history::{EpochLine, History, StepLine};
+pub(crate) use history::{EpochLine, History, StepLine, without_end};
 pub use output::check_output;
 pub(crate) use output::check_page;
 pub use record::{FORMAT_VERSION, Record};

@@ -130,11 +130,10 @@ fn page(runs: &[Shown], told: Told<'_>) -> Result<String> {
     for run in runs {
         page.folded(&format!("All settings of {}", run.name), &run.config);
     }
-    for run in runs {
-        if let Some(report) = &run.history.report {
-            rivals(&mut page, &run.name, report);
-            targets(&mut page, &run.name, report)?;
-        }
+    let reports = reports(runs);
+    rivals(&mut page, &reports);
+    for (name, report) in reports {
+        targets(&mut page, name, report)?;
     }
     if runs.iter().any(|run| !run.history.epochs.is_empty()) {
         page.heading("Loss")
@@ -189,13 +188,16 @@ fn page(runs: &[Shown], told: Told<'_>) -> Result<String> {
     Ok(page.finish())
 }
 
+/// Of the runs that came to their end.
+fn reports(runs: &[Shown]) -> Vec<(&str, &Report)> {
+    runs.iter().filter_map(|run| Some((run.name.as_str(), run.history.report.as_ref()?))).collect()
+}
+
 fn summary(page: &mut Page, runs: &[Shown], failures: &[(String, String)]) {
-    let reports: Vec<(&str, &Report)> =
-        runs.iter().filter_map(|run| Some((run.name.as_str(), run.history.report.as_ref()?))).collect();
+    let reports = reports(runs);
     let told = |run: &Shown| failures.iter().any(|(name, _)| *name == run.name);
     for run in runs.iter().filter(|run| run.history.report.is_none() && !told(run)) {
-        let end = if run.history.is_recorded { "this run did not come to its end" } else { "no training was recorded" };
-        page.note(&format!("{}: {end}.", run.name));
+        page.note(&format!("{}: {}.", run.name, run.history.without_end()));
     }
     if !failures.is_empty() {
         let rows: Vec<Vec<String>> = failures.iter().map(|(name, why)| vec![name.clone(), why.clone()]).collect();

@@ -7,8 +7,7 @@ use serde::Serialize;
 
 use crate::data::Task;
 use crate::error::Result;
-use crate::folder::Record;
-use crate::folder::RunFolder;
+use crate::folder::{Record, RunFolder, without_end};
 use crate::outcome::{Report, SCHEMA_VERSION};
 use crate::predictor::Predictor;
 use crate::settings::Precision;
@@ -143,5 +142,11 @@ impl RunInfo {
             recorded: std::fs::metadata(&record).is_ok_and(|file| file.len() > 0),
             report: Record::report(&record).ok().flatten(),
         })
+    }
+
+    /// Why there is no result; none if there is one.
+    #[must_use]
+    pub fn without_end(&self) -> Option<&'static str> {
+        self.report.is_none().then(|| without_end(self.recorded))
     }
 }
