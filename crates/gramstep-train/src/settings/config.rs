@@ -224,7 +224,7 @@ settings! {
     /// however many classes there are.
     rows_per_sample: Option<RowsPerSample> => maybe(RowsPerSample) {
         group: Method, value: "exact|one", example: "one", kernel: false,
-        default: Some("exact; one on images with more than 16 targets"),
+        default: Some("one for three classes or more and images with more than 16 targets, else exact"),
     }
     /// Weight decay; auto lets it fall in the course of the run, and early stopping chooses; of ntk and nngp auto is the
     /// one of least error for rows left out, evidence that of largest marginal likelihood, which kernel:KIND always takes.

@@ -4,6 +4,7 @@ mod adversary;
 mod candidates;
 mod config;
 mod data;
+mod defaults;
 mod field;
 mod file;
 mod given;
@@ -18,8 +19,9 @@ pub(crate) use crate::format::memory::check_memory;
 pub use adversary::Adversary;
 pub use candidates::Candidates;
 pub use config::{Config, FORMAT_VERSION, SETTINGS, Setting, Settings};
+pub use defaults::Facts;
 pub(crate) use resolved::MOST_WATCHED_OUTPUTS;
-pub use resolved::{Facts, all_processors};
+pub use resolved::all_processors;
 pub use schedule::ScheduleChoice;
 pub use setting::{Entry, Group, Hyphen, Taken};
 pub use values::{

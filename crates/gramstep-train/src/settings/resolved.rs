@@ -4,24 +4,16 @@ use std::num::NonZeroUsize;
 
 use gramstep::Scalar;
 
+use super::defaults::Defaults;
 use super::{
-    BatchSize, Candidates, Config, DampingChoice, FORMAT_VERSION, InputBounds, OptimizerName, Precision, Preset,
-    RidgeChoice, RowsPerSample, Settings,
+    BatchSize, Candidates, Config, DampingChoice, FORMAT_VERSION, Facts, InputBounds, OptimizerName, Precision, Preset,
+    RidgeChoice, Settings,
 };
-use crate::data::{
-    BrokenImages, Dataset, FULL_BATCH_ROWS, Geometry, ImageSettings, LossChoice, Portion, Problem, Task,
-};
+use crate::data::{BrokenImages, ImageSettings, LossChoice, Portion, Problem};
 use crate::error::{Error, Result, conflict};
 
 /// η of Gram-Gauss-Newton against an attack, which moves between steps.
 const ADVERSARIAL_LEARNING_RATE: f64 = 0.2;
-
-/// The equations of a step on a mini-batch, unless the user gives its size: the solve is of their third power.
-const MOST_EQUATIONS: usize = 2048;
-/// The rows of a mini-batch of images, unless they make too many equations.
-const IMAGE_BATCH: usize = 128;
-/// The rows of a mini-batch that are taken however many the outputs are.
-const FEWEST_SOLVED: usize = 8;
 
 /// The weight decay of AdamW, as in most programs.
 const ADAMW_DECAY: f64 = 0.01;
@@ -32,86 +24,6 @@ pub(crate) const MOST_WATCHED_OUTPUTS: usize = 1024;
 /// With fewer rows of training and validation no choice between kinds of models is made: of 6 to 18 rows of seven public
 /// tables the combination was a tenth nearer than networks alone, and never far worse than the mean.
 const FEWEST_TO_CHOOSE: usize = 6;
-
-/// What the choice of settings depends on.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[allow(clippy::exhaustive_structs)]
-pub struct Facts {
-    /// Training rows.
-    pub samples: usize,
-    /// Rows of training and validation.
-    pub rows: usize,
-    /// Outputs of the network.
-    pub outputs: usize,
-    /// Regression or classification.
-    pub task: Task,
-    /// Whether there are validation rows.
-    pub validation: bool,
-    /// The share of the rows that they are unless the user says otherwise.
-    pub validation_share: f64,
-    /// Size and channels of the images, where the input is one.
-    pub image: Option<Geometry>,
-}
-
-impl Facts {
-    /// Of a problem.
-    #[must_use]
-    pub fn of<T: Scalar>(problem: &Problem<T>) -> Self {
-        Self {
-            samples: problem.train.rows(),
-            rows: problem.train.rows() + problem.validation.as_ref().map_or(0, Dataset::rows),
-            outputs: problem.preprocessing.targets.outputs(),
-            task: problem.preprocessing.targets.task(),
-            validation: problem.validation.is_some(),
-            validation_share: problem.validation_share,
-            image: problem.preprocessing.inputs.geometry(),
-        }
-    }
-
-    /// Whether a full batch is cheap.
-    pub(crate) fn are_small(&self) -> bool {
-        self.samples * self.outputs <= FULL_BATCH_ROWS && self.image.is_none()
-    }
-}
-
-/// The settings of training that depend on the method and on the size of the data.
-struct Defaults {
-    learning_rate: f64,
-    momentum: f64,
-    batch_size: BatchSize,
-    epochs: usize,
-    patience: usize,
-}
-
-impl Defaults {
-    fn of(optimizer: OptimizerName, facts: Facts) -> Self {
-        let full = facts.are_small();
-        let stochastic = BatchSize::Rows(if facts.image.is_some() { IMAGE_BATCH } else { 64 });
-        // A step solves one equation a residual: many outputs ask for few rows.
-        let solved =
-            |rows: usize| BatchSize::Rows(rows.min((MOST_EQUATIONS / facts.outputs.max(1)).max(FEWEST_SOLVED)));
-        // Measured on tables, and on regressions of images (bench/curves); classes of images were tried at 0.9 alone.
-        let momentum = if facts.task == Task::Regression { 0.95 } else { 0.9 };
-        match optimizer {
-            OptimizerName::GramGaussNewton if facts.image.is_some() => {
-                Self { learning_rate: 0.1, momentum, batch_size: solved(IMAGE_BATCH), epochs: 100, patience: 10 }
-            }
-            OptimizerName::GramGaussNewton if full => {
-                Self { learning_rate: 1.0, momentum: 0.0, batch_size: BatchSize::Full, epochs: 200, patience: 20 }
-            }
-            OptimizerName::GramGaussNewton => {
-                let batch_size = solved((512 / facts.outputs).max(32));
-                Self { learning_rate: 0.1, momentum, batch_size, epochs: 100, patience: 20 }
-            }
-            OptimizerName::Sgd => {
-                Self { learning_rate: 0.01, momentum: 0.9, batch_size: stochastic, epochs: 500, patience: 30 }
-            }
-            OptimizerName::Adam | OptimizerName::AdamW => {
-                Self { learning_rate: 1e-3, momentum: 0.9, batch_size: stochastic, epochs: 500, patience: 30 }
-            }
-        }
-    }
-}
 
 impl Settings {
     /// Completes a configuration for a problem.
@@ -152,7 +64,7 @@ impl Settings {
             let reason = "it is a setting of kernels, such as --model ntk:depth=3:relu";
             return Err(conflict("ridge evidence", "a network", reason));
         }
-        let defaults = Defaults::of(optimizer, facts);
+        let defaults = Defaults::of(config, optimizer, facts);
         let bold = gram && config.adversarial.is_some();
         let (default_learning_rate, default_momentum) =
             if bold { (ADVERSARIAL_LEARNING_RATE, 0.0) } else { (defaults.learning_rate, defaults.momentum) };
@@ -218,8 +130,7 @@ impl Settings {
             learning_rate: config.learning_rate.unwrap_or(default_learning_rate),
             schedule: config.schedule.clone(),
             damping: gram.then(|| config.damping.unwrap_or(DampingChoice::Auto)),
-            rows_per_sample: gram
-                .then(|| config.rows_per_sample.unwrap_or_else(|| Self::rows_per_sample(config, facts))),
+            rows_per_sample: gram.then(|| config.rows_per_sample.unwrap_or_else(|| facts.rows_per_sample(config))),
             ridge: config.ridge.unwrap_or(RidgeChoice::Auto),
             weight_decay: decays,
             momentum,
@@ -236,15 +147,6 @@ impl Settings {
             threads: config.threads.unwrap_or_else(all_processors),
             processes: config.processes,
         })
-    }
-
-    /// One row a sample where the exact system of a batch of images would have to leave rows out. On 2 000 images with 136 targets
-    /// an epoch then takes as long as one of Adam (2.4 s of a processor, the exact one some 140 s), and after 20 s the
-    /// validation loss is 0.018, that of Adam 0.12.
-    fn rows_per_sample(config: &Config, facts: Facts) -> RowsPerSample {
-        let cut = facts.image.is_some() && facts.outputs > MOST_EQUATIONS / IMAGE_BATCH;
-        let plain = facts.task == Task::Regression && config.adversarial.is_none();
-        if cut && plain { RowsPerSample::One } else { RowsPerSample::Exact }
     }
 
     /// Whether the data are such that settings of some data alone have a meaning.
@@ -313,6 +215,7 @@ pub fn all_processors() -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::RowsPerSample;
 
     fn problem() -> (Config, Problem) {
         let config = Config { data: Some("builtin:diabetes".to_owned()), ..Config::default() };
@@ -357,35 +260,5 @@ mod tests {
         (config.schedule, config.rows_per_sample) = (None, Some(RowsPerSample::One));
         let settings = Settings::resolve(&config, &problem).unwrap();
         assert_eq!(settings.rows_per_sample, Some(RowsPerSample::One));
-    }
-
-    #[test]
-    fn images_with_many_targets_have_one_row_a_sample_unless_it_is_said_otherwise() {
-        let rows = |outputs: usize, task: Task, image: Option<Geometry>, given: Option<RowsPerSample>| {
-            let config = Config { data: Some("csv:t".to_owned()), rows_per_sample: given, ..Config::default() };
-            let (samples, rows) = (20_000, 22_000);
-            let facts = Facts { samples, rows, outputs, task, validation: true, validation_share: 0.1, image };
-            Settings::complete(&config, facts, &[]).unwrap().rows_per_sample.unwrap()
-        };
-        let (image, regression) = (Some(Geometry::new(32, 32, 1)), Task::Regression);
-        assert_eq!(rows(136, regression, image, None), RowsPerSample::One);
-        assert_eq!(rows(16, regression, image, None), RowsPerSample::Exact);
-        assert_eq!(rows(136, regression, None, None), RowsPerSample::Exact);
-        assert_eq!(rows(136, regression, image, Some(RowsPerSample::Exact)), RowsPerSample::Exact);
-    }
-
-    #[test]
-    fn the_rows_of_a_step_follow_from_what_it_has_to_solve() {
-        let config = Config { data: Some("csv:t".to_owned()), ..Config::default() };
-        let rows = |outputs: usize, image: Option<Geometry>| {
-            let (samples, rows, task) = (20_000, 22_000, Task::Regression);
-            let facts = Facts { samples, rows, outputs, task, validation: true, validation_share: 0.1, image };
-            Settings::complete(&config, facts, &[]).unwrap().batch_size
-        };
-        let image = Some(Geometry::new(32, 32, 1));
-        for (outputs, table, images) in [(1, 512, 128), (10, 51, 128), (64, 32, 32), (136, 15, 15), (5000, 8, 8)] {
-            assert_eq!(rows(outputs, None), BatchSize::Rows(table), "{outputs}");
-            assert_eq!(rows(outputs, image), BatchSize::Rows(images), "{outputs}");
-        }
     }
 }

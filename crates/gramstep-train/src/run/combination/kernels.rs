@@ -1,7 +1,7 @@
 //! Kernel regressions as candidates of a combination: each fitted, and what it says of rows that it has not seen.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use gramstep::kernel::{Ridge, ScaleOptions, ScaledFit, ScaledKind, ScaledRegression, fit_scales};
 use gramstep::{Device, Matrix};
@@ -15,8 +15,10 @@ use crate::predictor::{KernelModel, KernelPart, Part, PartModel, View, inverse_t
 /// them too much.
 const SURE: (usize, usize) = (500, 20);
 /// The kernel that has nothing to fit but κ, and the rows of which it is decomposed at most.
-const INFINITE: &str = "ntk:depth=3:relu";
-const MOST_DECOMPOSED: usize = 1000;
+pub(super) const INFINITE: &str = "ntk:depth=3:relu";
+pub(super) const MOST_DECOMPOSED: usize = 4000;
+/// The cubes of rows that a processor decomposes in a second, about.
+const CUBES_PER_SECOND: f64 = 5e9;
 /// But not without each single row.
 const MOST_FITS: usize = 20;
 
@@ -79,11 +81,16 @@ impl Fitting<'_> {
         Ok(Some(Tried { part, outputs, kind }))
     }
 
-    /// The kernel of infinitely wide networks, of which every row is left out in closed form; none of many rows, nor after
-    /// the end.
+    /// Whether there is time to decompose the kernel of so many rows, which nothing ends before it is done.
+    fn has_time_to_decompose(&self, rows: usize) -> bool {
+        let seconds = (rows as f64).powi(3) / CUBES_PER_SECOND;
+        !self.is_over() && self.until.is_none_or(|until| Instant::now() + Duration::from_secs_f64(seconds) < until)
+    }
+
+    /// The kernel of infinitely wide networks, of which every row is left out in closed form; none where time is short.
     pub(super) fn try_infinite(&self) -> Result<Option<(Part, Matrix<f64>)>> {
         let all = &self.rows.all;
-        if all.rows() > MOST_DECOMPOSED || self.is_over() {
+        if !self.has_time_to_decompose(all.rows()) {
             return Ok(None);
         }
         let device = Device::cpu(self.threads);

@@ -17,7 +17,7 @@ use gramstep::kernel::ScaledKind;
 use gramstep::{Device, Matrix, Scalar};
 
 use self::crossed::crossed;
-use self::kernels::{Fitting, Tried};
+use self::kernels::{Fitting, INFINITE, MOST_DECOMPOSED, Tried};
 use self::many::MANY;
 use self::rows::{Rows, unseen_by};
 use self::weights::weights;
@@ -217,8 +217,11 @@ fn kernels<T: Scalar>(
             }
         }
     }
-    if let Some((part, outputs)) = fitting.try_infinite()? {
-        candidates.push(Candidacy { part, outputs });
+    if fitting.rows.all.rows() <= MOST_DECOMPOSED {
+        match fitting.try_infinite()? {
+            Some((part, outputs)) => candidates.push(Candidacy { part, outputs }),
+            None => left_out.push(INFINITE.to_owned()),
+        }
     }
     observer.count("kernels", all, all);
     candidates.extend(tried.into_iter().map(|Tried { part, outputs, .. }| Candidacy { part, outputs }));

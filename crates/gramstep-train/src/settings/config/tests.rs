@@ -62,7 +62,8 @@ fn the_settings_of_a_run_are_all_of_the_table_but_the_preset_which_is_settled_by
     config.validate().unwrap();
     let image = Some(Geometry::new(64, 48, 1));
     let task = Task::Classification;
-    let facts = Facts { samples: 100, rows: 110, outputs: 3, task, validation: true, validation_share: 0.1, image };
+    let facts =
+        Facts { samples: 100, rows: 110, targets: 3, outputs: 3, task, validation: true, validation_share: 0.1, image };
     let settings = Settings::complete(&config, facts, &config.target).unwrap();
     let file = toml::to_string(&settings).unwrap();
     let written = names(&file.parse().unwrap());

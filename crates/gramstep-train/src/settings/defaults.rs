@@ -1,0 +1,202 @@
+//! What is known of the data, and the settings of each method that follow from it.
+
+use gramstep::Scalar;
+
+use super::{BatchSize, Config, OptimizerName, RowsPerSample};
+use crate::data::{Dataset, FULL_BATCH_ROWS, Geometry, Problem, Task};
+
+/// The equations of a step on a mini-batch, unless the user gives its size: the solve is of their third power.
+const MOST_EQUATIONS: usize = 2048;
+/// The rows of a mini-batch of images, unless they make too many equations.
+const IMAGE_BATCH: usize = 128;
+/// The rows of a mini-batch that are taken however many the outputs are.
+const FEWEST_SOLVED: usize = 8;
+/// Classes of fewer images than these are learned by smaller batches, which are more steps an epoch: of 5 000 drawn ones the
+/// lowest validation loss in a minute was 0.13 at 64 rows, 0.25 at 128; of 60 000 digits 0.17 and 0.13 (docs/speed.md).
+const FEW_IMAGES: usize = 10_000;
+const FEW_IMAGES_BATCH: usize = 64;
+
+/// What the choice of settings depends on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[allow(clippy::exhaustive_structs)]
+pub struct Facts {
+    /// Training rows.
+    pub samples: usize,
+    /// Rows of training and validation.
+    pub rows: usize,
+    /// Target columns: several of a classification have two classes each.
+    pub targets: usize,
+    /// Outputs of the network.
+    pub outputs: usize,
+    /// Regression or classification.
+    pub task: Task,
+    /// Whether there are validation rows.
+    pub validation: bool,
+    /// The share of the rows that they are unless the user says otherwise.
+    pub validation_share: f64,
+    /// Size and channels of the images, where the input is one.
+    pub image: Option<Geometry>,
+}
+
+impl Facts {
+    /// Of a problem.
+    #[must_use]
+    pub fn of<T: Scalar>(problem: &Problem<T>) -> Self {
+        Self {
+            samples: problem.train.rows(),
+            rows: problem.train.rows() + problem.validation.as_ref().map_or(0, Dataset::rows),
+            targets: problem.preprocessing.targets.columns().len(),
+            outputs: problem.preprocessing.targets.outputs(),
+            task: problem.preprocessing.targets.task(),
+            validation: problem.validation.is_some(),
+            validation_share: problem.validation_share,
+            image: problem.preprocessing.inputs.geometry(),
+        }
+    }
+
+    /// Whether a full batch is cheap. Classes are counted whatever rows their samples have: on three tables of 500 to 1500
+    /// rows mini-batches were level with full ones.
+    pub(crate) fn are_small(&self) -> bool {
+        self.samples * self.outputs <= FULL_BATCH_ROWS && self.image.is_none()
+    }
+
+    /// Equations of a step for a row. A regression counts its outputs however many rows its samples have: they ask for
+    /// small batches (measured on images with 136 targets).
+    fn equations(&self, config: &Config) -> usize {
+        let one = config.rows_per_sample.unwrap_or_else(|| self.rows_per_sample(config)) == RowsPerSample::One;
+        if one && self.task == Task::Classification { 1 } else { self.outputs.max(1) }
+    }
+
+    /// Whether each row has one of three classes or more.
+    fn has_many_classes(&self) -> bool {
+        self.task == Task::Classification && self.targets == 1 && self.outputs > 2
+    }
+
+    /// One row a sample for three classes or more, and where the exact system of a batch of images would have to leave
+    /// rows out. Measured: docs/speed.md for classes (six targets of two classes were worse by it: 0.65 right for 0.72);
+    /// on 2 000 images with 136 targets an epoch takes as long as one of Adam (2.4 s of a processor, the exact one some
+    /// 140 s), and after 20 s the validation loss is 0.018, that of Adam 0.12.
+    pub(super) fn rows_per_sample(&self, config: &Config) -> RowsPerSample {
+        let many = match self.task {
+            Task::Classification => self.has_many_classes(),
+            Task::Regression => self.image.is_some() && self.outputs > MOST_EQUATIONS / IMAGE_BATCH,
+        };
+        if many && config.adversarial.is_none() { RowsPerSample::One } else { RowsPerSample::Exact }
+    }
+}
+
+/// The settings of training that depend on the method and on the size of the data.
+pub(super) struct Defaults {
+    pub(super) learning_rate: f64,
+    pub(super) momentum: f64,
+    pub(super) batch_size: BatchSize,
+    pub(super) epochs: usize,
+    pub(super) patience: usize,
+}
+
+impl Defaults {
+    pub(super) fn of(config: &Config, optimizer: OptimizerName, facts: Facts) -> Self {
+        let full = facts.are_small();
+        let stochastic = BatchSize::Rows(if facts.image.is_some() { IMAGE_BATCH } else { 64 });
+        let most = (MOST_EQUATIONS / facts.equations(config)).max(FEWEST_SOLVED);
+        let solved = |rows: usize| BatchSize::Rows(rows.min(most));
+        // By validation loss on tables and on images (bench/curves).
+        let momentum = if facts.task == Task::Regression { 0.95 } else { 0.9 };
+        let few = facts.has_many_classes() && facts.samples < FEW_IMAGES;
+        let images = if few { FEW_IMAGES_BATCH } else { IMAGE_BATCH };
+        match optimizer {
+            OptimizerName::GramGaussNewton if facts.image.is_some() => {
+                Self { learning_rate: 0.1, momentum, batch_size: solved(images), epochs: 100, patience: 10 }
+            }
+            OptimizerName::GramGaussNewton if full => {
+                Self { learning_rate: 1.0, momentum: 0.0, batch_size: BatchSize::Full, epochs: 200, patience: 20 }
+            }
+            OptimizerName::GramGaussNewton => {
+                let batch_size = solved((512 / facts.outputs).max(32));
+                Self { learning_rate: 0.1, momentum, batch_size, epochs: 100, patience: 20 }
+            }
+            OptimizerName::Sgd => {
+                Self { learning_rate: 0.01, momentum: 0.9, batch_size: stochastic, epochs: 500, patience: 30 }
+            }
+            OptimizerName::Adam | OptimizerName::AdamW => {
+                Self { learning_rate: 1e-3, momentum: 0.9, batch_size: stochastic, epochs: 500, patience: 30 }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Settings;
+
+    #[test]
+    fn many_classes_and_images_with_many_targets_have_one_row_a_sample_unless_it_is_said_otherwise() {
+        let rows =
+            |(targets, outputs): (usize, usize), task: Task, image: Option<Geometry>, given: Option<RowsPerSample>| {
+                let config = Config { data: Some("csv:t".to_owned()), rows_per_sample: given, ..Config::default() };
+                let (samples, rows) = (20_000, 22_000);
+                let facts =
+                    Facts { samples, rows, targets, outputs, task, validation: true, validation_share: 0.1, image };
+                Settings::complete(&config, facts, &[]).unwrap().rows_per_sample.unwrap()
+            };
+        let (image, regression) = (Some(Geometry::new(32, 32, 1)), Task::Regression);
+        let of = |k: usize| (k, k);
+        assert_eq!(rows(of(136), regression, image, None), RowsPerSample::One);
+        assert_eq!(rows(of(16), regression, image, None), RowsPerSample::Exact);
+        assert_eq!(rows(of(136), regression, None, None), RowsPerSample::Exact);
+        assert_eq!(rows(of(136), regression, image, Some(RowsPerSample::Exact)), RowsPerSample::Exact);
+        assert_eq!(rows(of(136), regression, None, Some(RowsPerSample::One)), RowsPerSample::One);
+        for (classes, expected) in [(2, RowsPerSample::Exact), (3, RowsPerSample::One), (100, RowsPerSample::One)] {
+            assert_eq!(rows((1, classes), Task::Classification, None, None), expected);
+            assert_eq!(rows((1, classes), Task::Classification, image, None), expected);
+        }
+        assert_eq!(rows(of(6), Task::Classification, None, None), RowsPerSample::Exact, "labels by themselves");
+    }
+
+    #[test]
+    fn the_rows_of_a_step_follow_from_what_it_has_to_solve() {
+        let config = Config { data: Some("csv:t".to_owned()), ..Config::default() };
+        let rows = |outputs: usize, image: Option<Geometry>| {
+            let (samples, rows, task) = (20_000, 22_000, Task::Regression);
+            let facts =
+                Facts { samples, rows, targets: 1, outputs, task, validation: true, validation_share: 0.1, image };
+            Settings::complete(&config, facts, &[]).unwrap().batch_size
+        };
+        let image = Some(Geometry::new(32, 32, 1));
+        for (outputs, table, images) in [(1, 512, 128), (10, 51, 128), (64, 32, 32), (136, 15, 15), (5000, 8, 8)] {
+            assert_eq!(rows(outputs, None), BatchSize::Rows(table), "{outputs}");
+            assert_eq!(rows(outputs, image), BatchSize::Rows(images), "{outputs}");
+        }
+    }
+
+    #[test]
+    fn many_classes_are_one_equation_a_row_unless_it_is_said_otherwise() {
+        let batch = |samples: usize, classes: usize, more: &[(&str, &str)], image: Option<Geometry>| {
+            let mut config = Config { data: Some("csv:t".to_owned()), ..Config::default() };
+            for (name, value) in more {
+                config.set(name, value).unwrap();
+            }
+            let (rows, task) = (samples, Task::Classification);
+            let facts = Facts {
+                samples,
+                rows,
+                targets: 1,
+                outputs: classes,
+                task,
+                validation: true,
+                validation_share: 0.1,
+                image,
+            };
+            let BatchSize::Rows(rows) = Settings::complete(&config, facts, &[]).unwrap().batch_size else { return 0 };
+            rows
+        };
+        assert_eq!(batch(2000, 100, &[], None), 32);
+        assert_eq!(batch(2000, 100, &[("rows-per-sample", "exact")], None), 20);
+        assert_eq!(batch(2000, 100, &[("adversarial", "l2:0.5:pgd:10")], None), 20);
+        let image = Some(Geometry::new(32, 32, 3));
+        for (samples, classes, expected) in [(4500, 10, 64), (54_000, 10, 128), (54_000, 200, 128), (800, 2, 128)] {
+            assert_eq!(batch(samples, classes, &[], image), expected, "{samples} {classes}");
+        }
+    }
+}
