@@ -1,6 +1,6 @@
 """Differential equations by a network: Gram-Gauss-Newton beside L-BFGS and Adam, all on the same points and in the same processor time.
 
-    python examples/pytorch_differential_equations.py [EQUATION ..] [--seconds S] [--seeds N] [--results FILE] [--plot FILE]
+    python examples/pytorch_differential_equations.py [EQUATION ..] [--methods M,..] [--seconds S] [--seeds N] [--results FILE] [--plot FILE]
 
 EQUATION is one of poisson, poisson5, heat, burgers, inverse; all unless named. Each method minimises the mean square of the
 residuals inside the domain plus that of the conditions on its edge. The error is relative, ‖u − exact‖/‖exact‖ on points
@@ -160,7 +160,7 @@ def gauss_hermite(n):
 
 
 def gram_gauss_newton(equation, model):
-    optimizer = GramGaussNewton(model.parameters(), damping="adaptive")
+    optimizer = GramGaussNewton(model.parameters(), damping="adaptive", acceleration=True)
     return lambda spent: optimizer.step(lambda: (equation.blocks(model), None))
 
 
@@ -240,19 +240,23 @@ def draw(results, file):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("equations", nargs="*", metavar="EQUATION", help=", ".join(EQUATIONS))
+    parser.add_argument("--methods", default=",".join(METHODS), metavar="M,..", help="some of %(default)s")
     parser.add_argument("--seconds", type=float, default=1.0, help="of processor time for each method (1)")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--results", metavar="FILE", type=Path)
     parser.add_argument("--plot", metavar="FILE")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    methods = arguments.methods.split(",")
+    if unknown := set(methods) - set(METHODS):
+        parser.error(f"--methods: {', '.join(unknown)}: expected some of {', '.join(METHODS)}")
     results, before = {}, known(arguments.results)
     for name in arguments.equations or EQUATIONS:
         if name not in EQUATIONS:
             parser.error(f"{name}: expected one of {', '.join(EQUATIONS)}")
-        results[name] = {method: [] for method in METHODS}
+        results[name] = {method: [] for method in methods}
         for seed in range(arguments.seeds):
-            for method in METHODS:
+            for method in methods:
                 of = (name, method, arguments.seconds, seed)
                 trace = before.get(of) or race(EQUATIONS[name](seed), method, arguments.seconds, seed)
                 if arguments.results is not None and of not in before:
