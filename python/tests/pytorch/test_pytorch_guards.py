@@ -99,6 +99,59 @@ def test_a_wrong_rule_is_caught_and_named(rule, dtype, monkeypatch):
     assert rule in error.node
 
 
+class Enlarged:
+    """Inner products of A times 1.05."""
+
+    def __init__(self, inner):
+        self.inner = inner
+
+    def __getattr__(self, name):
+        return getattr(self.inner, name)
+
+    def multiplications(self, other):
+        return 1
+
+    def products(self, other, *arguments):
+        return 1.05 * self.inner.products(other.inner, *arguments)
+
+
+# How each form in which a rule may give its gradients goes wrong, and a layer whose weight has that form.
+FORMS = {
+    "factors": (lambda found: lambda at: (1.05 * found.factors(at)[0], found.factors(at)[1]), nn.Linear(64, 5), (64,)),
+    "whole": (lambda found: lambda: 1.05 * found.whole(), nn.Conv2d(8, 4, 3, padding=1), (8, 9, 9)),
+    "along": (lambda found: lambda v: 1.05 * found.along(v), nn.Conv2d(2, 4, 3), (2, 4, 4)),
+    "inner": (lambda found: Enlarged(found.inner), nn.Conv2d(2, 64, 3), (2, 4, 4)),
+}
+
+
+def test_there_is_a_case_for_every_form():
+    sizes = {"n", "k", "blocks", "places", "outputs", "inputs", "transposed", "at_hand"}
+    assert set(FORMS) | sizes == {field.name for field in dataclasses.fields(Outer)}
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("form", FORMS)
+def test_a_wrong_form_is_caught_and_named(form, dtype, monkeypatch):
+    spoil, layer, shape = FORMS[form]
+    model = nn.Sequential(layer, nn.Tanh(), nn.Flatten(), nn.LazyLinear(1)).to(dtype)
+    x, y, spoilt = torch.randn(6, *shape, dtype=dtype), torch.zeros(6, 1), []
+    name = "AddmmBackward0" if form == "factors" else "ConvolutionBackward0"
+    model(x)
+    parameters, rule = dense.trained(model), RULES[name]
+
+    def wrong_form(site):
+        found = rule(site)
+        if not isinstance(found, Outer) or getattr(found, form) is None:
+            return found
+        spoilt.append(form)
+        return dataclasses.replace(found, **{form: spoil(found)})
+
+    GramGaussNewton(parameters).step(model(x), y)
+    monkeypatch.setitem(RULES, name, wrong_form)
+    error = unchanged(parameters, lambda: GramGaussNewton(parameters).step(model(x), y), UnsupportedGraph)
+    assert error.node == name and spoilt
+
+
 def test_a_wrong_fallback_is_caught(monkeypatch):
     model, x = networks.build("a backward of one's own")
     right = _tangent.masked
