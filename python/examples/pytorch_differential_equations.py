@@ -212,11 +212,19 @@ def race(equation, method, seconds, seed):
     return trace
 
 
-def known(file):
-    """Races that were run, by equation, method, seconds and seed."""
-    if file is None or not file.exists():
-        return {}
-    return {tuple(run["of"]): run["trace"] for run in map(json.loads, file.read_text().splitlines())}
+def races(equations, name, method, seconds, seeds, file=None):
+    """The traces of a method on an equation from each seed; what stands in the file is not run again, what is run is added to it."""
+    known, traces = {}, []
+    if file is not None and file.exists():
+        known = {tuple(run["of"]): run["trace"] for run in map(json.loads, file.read_text().splitlines())}
+    for seed in seeds:
+        of = (name, method, seconds, seed)
+        trace = known.get(of) or race(equations[name](seed), method, seconds, seed)
+        if file is not None and of not in known:
+            with file.open("a") as out:
+                out.write(json.dumps({"of": of, "trace": trace}) + "\n")
+        traces.append(trace)
+    return traces
 
 
 def draw(results, file):
@@ -250,18 +258,14 @@ def main():
     methods = arguments.methods.split(",")
     if unknown := set(methods) - set(METHODS):
         parser.error(f"--methods: {', '.join(unknown)}: expected some of {', '.join(METHODS)}")
-    results, before = {}, known(arguments.results)
+    results = {}
     for name in arguments.equations or EQUATIONS:
         if name not in EQUATIONS:
             parser.error(f"{name}: expected one of {', '.join(EQUATIONS)}")
         results[name] = {method: [] for method in methods}
         for seed in range(arguments.seeds):
             for method in methods:
-                of = (name, method, arguments.seconds, seed)
-                trace = before.get(of) or race(EQUATIONS[name](seed), method, arguments.seconds, seed)
-                if arguments.results is not None and of not in before:
-                    with arguments.results.open("a") as out:
-                        out.write(json.dumps({"of": of, "trace": trace}) + "\n")
+                (trace,) = races(EQUATIONS, name, method, arguments.seconds, [seed], arguments.results)
                 results[name][method].append(trace)
                 print(f"{name:10s} seed {seed}  {method:18s} {len(trace) - 1:6d} steps  error {trace[-1][1]:.1e}", flush=True)
     if arguments.plot:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -80,6 +81,8 @@ def _compare(tangent: Tangent, u: Tensor, weights: Mapping[int, float], toleranc
             shape = tuple(tangent.parameters[at].shape)
             raise UnsupportedGraph(tangent.f.grad_fn.name(), f"a parameter {shape} reaches the outputs unseen", HINT)  # type: ignore[union-attr]
     for group, name, expected, got in found:
+        if not (math.isfinite(expected) and math.isfinite(got)):
+            raise FloatingPointError(f"{operation_names(tangent, group)}: its part of the Gram matrix holds infinite values or NaN")
         if not abs(expected - got) <= tolerance * max(abs(expected), abs(got)) + slack:
             shapes = ", ".join(str(tuple(tangent.parameters[at].shape)) for at in group.positions)
             raise UnsupportedGraph(
