@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import warnings
 
 import dense
 import networks
@@ -213,6 +214,28 @@ def test_samples_that_meet_after_a_table_or_by_words_are_refused():
     unchanged(parameters, lambda: GramGaussNewton(parameters).step(outputs(), torch.zeros(5, 2)), UnsupportedGraph)
 
 
+class Operator(nn.Module):
+    """Functions by their values at sensors, read at fixed places: a table of the model's own."""
+
+    def __init__(self):
+        super().__init__()
+        self.branch, self.trunk = (nn.Sequential(nn.Linear(d, 8), nn.Tanh(), nn.Linear(8, 6)) for d in (5, 1))
+        self.register_buffer("places", torch.linspace(0, 1, 4)[:, None])
+
+    def forward(self, x):
+        return self.branch(x) @ self.trunk(self.places).T
+
+
+def test_a_table_as_long_as_the_batch_is_told_with_the_way_out():
+    model = Operator().double()
+    parameters, x = dense.trained(model), networks.normal(6, 5).double()
+    error = unchanged(parameters, lambda: GramGaussNewton(parameters).step(model(x[:4]), torch.zeros(4, 4)), UnsupportedGraph)
+    assert "another size" in error.hint
+    want = dense.squared_step(model(x), torch.zeros(6, 4), parameters, 1.0, 1e-2)
+    GramGaussNewton(parameters, damping=1e-2).step(model(x), torch.zeros(6, 4))
+    assert dense.off(dense.flat(parameters), want) < 1e-10
+
+
 def test_samples_that_begin_to_meet_later_are_noticed():
     class Sometimes(Centred):
         strength = 0.0
@@ -246,7 +269,17 @@ def re_entrant_checkpoint():
     return model, lambda x: checkpoint(model, x.requires_grad_(), use_reentrant=True), "CheckpointFunctionBackward"
 
 
-@pytest.mark.parametrize("hidden", [batch_norm_in_training, compiled, re_entrant_checkpoint])
+def scripted():
+    model = nn.Sequential(nn.Linear(5, 6), nn.Tanh(), nn.Linear(6, 2))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        function = torch.jit.script(model)
+    for _ in range(3):  # it is optimised, and then hidden, after two calls
+        function(networks.normal(6, 5))
+    return model, function, "torch::jit::(anonymous namespace)::DifferentiableGraphBackward"
+
+
+@pytest.mark.parametrize("hidden", [batch_norm_in_training, compiled, re_entrant_checkpoint, scripted])
 def test_what_hides_its_samples_is_refused_by_name(hidden):
     model, function, node = hidden()
     parameters, x = list(model.parameters()), networks.normal(6, 5)
