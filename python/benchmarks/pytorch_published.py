@@ -43,12 +43,13 @@ class Centred(nn.Module):
 
 
 class Shock(differential.Burgers):
-    """Burgers' equation; two of five points lie where the shock forms, and new ones are drawn as the training goes on.
+    """Burgers' equation; half of the points lie at distances of every size from the shock, and new ones are drawn as the training goes on.
 
-    A network with more numbers than points would solve it at the points and be discontinuous between them.
+    The shock is a fiftieth as wide as evenly spread points are apart: at these a network solves the equation with a shock
+    in a wrong place.
     """
 
-    inside, edge, near, renewed = 700, 150, 280, 3
+    inside, edge, near, renewed = 900, 200, 450, 10
 
     def __init__(self, seed):
         super().__init__(seed)
@@ -59,7 +60,8 @@ class Shock(differential.Burgers):
 
     def draw(self):
         x = torch.rand(self.inside, 2, dtype=torch.float64, generator=self.generator)
-        x[: self.near, 0] = 0.5 + 0.03 * torch.randn(self.near, dtype=torch.float64, generator=self.generator).clamp(-3, 3)
+        size, side = torch.rand(2, self.near, dtype=torch.float64, generator=self.generator)
+        x[: self.near, 0] = 0.5 + (side - 0.5).sign() * 10 ** (3.2 * size - 3.5)
         self.x = x.requires_grad_()
 
     def blocks(self, model):
