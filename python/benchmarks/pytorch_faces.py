@@ -78,8 +78,8 @@ def by_gram(model, make, setting):
 
 
 METHODS = {
-    "AdamW": (by_backward, torch.optim.AdamW, [{"lr": lr, "weight_decay": 0.01} for lr in (3e-4, 1e-3, 3e-3, 1e-2)]),
-    "SGD": (by_backward, torch.optim.SGD, [{"lr": lr, "momentum": 0.9} for lr in (3e-3, 1e-2, 3e-2, 1e-1)]),
+    "AdamW": (by_backward, torch.optim.AdamW, [{"lr": lr, "weight_decay": 0.01} for lr in (1e-4, 3e-4, 1e-3, 3e-3)]),
+    "SGD": (by_backward, torch.optim.SGD, [{"lr": lr, "momentum": 0.9} for lr in (1e-3, 3e-3, 1e-2, 3e-2)]),
     "Gram-Gauss-Newton": (
         by_gram,
         GramGaussNewton,

@@ -1,7 +1,8 @@
-"""uᵀGu = ‖Jᵀu‖²: the two sides know nothing of one another, and both are known anyway."""
+"""uᵀGu = ‖Jᵀu‖² = uᵀJ(Jᵀu): the sides know nothing of one another, and the first two are known anyway."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -42,7 +43,7 @@ def check_parts(tangent: Tangent) -> None:
     """
     generator = torch.Generator("cpu").manual_seed(11)
     u = torch.randn((tangent.n, tangent.k), generator=generator, device="cpu").to(tangent.f)
-    _compare(tangent, u, {}, tolerance=min(5e-2, 8 * tangent.epsilon**0.5))
+    _compare(tangent, u, {}, min(5e-2, 8 * tangent.epsilon**0.5), with_along=True)
 
 
 def check_step(
@@ -58,28 +59,34 @@ def check_step(
     raise UnsupportedGraph(tangents[0].f.grad_fn.name(), f"uᵀGu = {expected:.6g}, ‖Jᵀu‖² = {got:.6g}", HINT)  # type: ignore[union-attr]
 
 
-def _compare(tangent: Tangent, u: Tensor, weights: Mapping[int, float], tolerance: float) -> None:
+def _compare(tangent: Tangent, u: Tensor, weights: Mapping[int, float], tolerance: float, with_along: bool = False) -> None:
     dtype = working_dtype(tangent.f.dtype)
-    gradients = squares(tangent.vjp(u))
+    pulled = tangent.vjp(u)
+    gradients = squares(pulled)
     flat = u.to(dtype).reshape(-1)
-    found: list[tuple[Group, float, float]] = []
+    found: list[tuple[Group, str, float, float]] = []
     with torch.no_grad(), full_precision(tangent.f):
         for group in tangent.groups:
             part = gram_of(tangent, group, tangent, group, weights, dtype)
             if part is not None:
                 got = sum(weights.get(at, 1.0) * gradients[at] for at in group.positions)
-                found.append((group, float(flat @ (part @ flat)), got))
+                found.append((group, "uᵀGu", float(flat @ (part @ flat)), got))
+            image = tangent.jvp_of(group, pulled, dtype) if with_along else None
+            if image is not None:
+                found.append((group, "uᵀJJᵀu", float(flat @ image.reshape(-1)), sum(gradients[at] for at in group.positions)))
     seen = {at for group in tangent.groups for at in group.positions}
-    slack = tangent.epsilon * max(sum(got for _, _, got in found), sum(gradients))
+    slack = tangent.epsilon * max(sum(got for _, name, _, got in found if name == "uᵀGu"), sum(gradients))
     for at, square in enumerate(gradients):
         if at not in seen and square > slack:
             shape = tuple(tangent.parameters[at].shape)
             raise UnsupportedGraph(tangent.f.grad_fn.name(), f"a parameter {shape} reaches the outputs unseen", HINT)  # type: ignore[union-attr]
-    for group, expected, got in found:
+    for group, name, expected, got in found:
+        if not (math.isfinite(expected) and math.isfinite(got)):
+            raise FloatingPointError(f"{operation_names(tangent, group)}: its part of the Gram matrix holds infinite values or NaN")
         if not abs(expected - got) <= tolerance * max(abs(expected), abs(got)) + slack:
             shapes = ", ".join(str(tuple(tangent.parameters[at].shape)) for at in group.positions)
             raise UnsupportedGraph(
                 operation_names(tangent, group),
-                f"per-sample gradients of the parameter {shapes} are wrong: uᵀGu = {expected:.6g}, ‖Jᵀu‖² = {got:.6g}",
+                f"per-sample gradients of the parameter {shapes} are wrong: {name} = {expected:.6g}, ‖Jᵀu‖² = {got:.6g}",
                 HINT,
             )

@@ -22,6 +22,7 @@ from gramstep.torch._precision import resolution
 from gramstep.torch._purity import BROADCASTING, SELECTIONS, parameter_nodes
 
 HINT = "do samples of the batch meet in this model? Each row of the outputs may depend on its own sample only"
+TABLE_HINT = HINT + "; a table of the model that has as many rows as the batch is told apart by a batch of another size"
 
 Point = tuple[int, int]
 """(index of a node in `walk`'s order, which of its outputs)."""
@@ -117,7 +118,7 @@ def _refuse_mixing(
     bearing = {key for use in uses if use.points for key in _data_of(nodes[use.node])}
     for node in found_constant:
         if bearing.intersection(_data_of(node)) or _holds_samples(node, n):
-            raise UnsupportedGraph(node.name(), "what it makes of the samples is the same for all of them", HINT)
+            raise UnsupportedGraph(node.name(), "what it makes of the samples is the same for all of them", TABLE_HINT)
     for use in uses:
         node = nodes[use.node]
         root, output = node.next_functions[use.slot]
@@ -154,6 +155,8 @@ def refuse_hidden(nodes: Sequence[Node]) -> None:
         name = node.name()
         if name.startswith("CompiledFunction"):
             raise UnsupportedGraph(name, "a compiled part hides its graph", "train the model without torch.compile")
+        if "DifferentiableGraph" in name:
+            raise UnsupportedGraph(name, "a scripted part hides its graph", "train the model without torch.jit.script")
         if name.startswith("CheckpointFunction"):
             raise UnsupportedGraph(name, "a re-entrant checkpoint hides its graph", "checkpoint(.., use_reentrant=False)")
         # Over a leading axis of length 1 it is InstanceNorm, channels of all samples beside one another.

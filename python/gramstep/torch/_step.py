@@ -43,6 +43,8 @@ class Step:
     ----------
     direction : list of Tensor or None
         φ in the shapes of the parameters; None is 0.
+    change : Tensor
+        J φ, of all rows.
     length : float
         What every learning rate is multiplied by: the correction of the momentum's first steps, and the cut.
     gain : float
@@ -52,7 +54,7 @@ class Step:
     Raises
     ------
     UnsupportedGraph
-        If uᵀGu = ‖Jᵀu‖² does not hold. `walk`: whether Jᵀu is also taken through the whole network for that.
+        By `pull_back`.
     """
 
     def __init__(
@@ -64,22 +66,35 @@ class Step:
         if anchor is not None:
             of_anchor = torch.cat([t.jvp(anchor, system.dtype).cpu().double().reshape(-1) for t in tangents])
         c, self.solve = system.solve(system.z - system.drop(of_anchor), damping + rules.ridge)
-        u = system.lift(c)
-        moved = system.gram @ u
-        parts = list(zip(tangents, system.blocks(u)))
-        gradients = _sum([t.vjp(part) if t.has_ties else t.vjp_by_node(part) for t, part in parts])
-        walked = _sum([t.vjp(part) for t, part in parts]) if walk or any(t.is_new for t in tangents) else gradients
-        expected, got = float(u @ moved), sum(t.weight * size for t, size in zip(trained, squares(walked)))
-        if not (math.isfinite(expected) and math.isfinite(got)):
-            raise FloatingPointError("the step holds infinite values or NaN\nhint: more damping, or a smaller lr")
-        noise = 4 * max(t.epsilon for t in tangents) * float(system.gram.diagonal().sum()) * float(u @ u)
-        weights = {at: t.weight for at, t in enumerate(trained)}
-        check_step(tangents, system.blocks(u), weights, expected, got, noise)
-        scaled = [_times(g, t.weight) for g, t in zip(gradients, trained)]
+        scaled, moved = pull_back(tangents, system, trained, system.lift(c), walk)
         self.direction = scaled if anchor is None else _sum([scaled, anchor])
-        self.length = _length(trained, rules, of_anchor + moved, sum(t.n for t in tangents))
+        self.change = of_anchor + moved
+        self.length = _length(trained, rules, self.change, sum(t.n for t in tangents))
         image = system.drop(moved)
         self.gain = math.inf if anchor is not None else float(system.z @ image) - 0.5 * float(image @ image)
+
+
+def pull_back(
+    tangents: Sequence[Tangent], system: System, trained: Sequence[Trained], u: Tensor, walk: bool
+) -> tuple[list[Tensor | None], Tensor]:
+    """S Jᵀu in the shapes of the parameters, and Gu.
+
+    Raises
+    ------
+    UnsupportedGraph
+        If uᵀGu = ‖Jᵀu‖² does not hold. `walk`: whether Jᵀu is also taken through the whole network for that.
+    """
+    moved = system.gram @ u
+    parts = list(zip(tangents, system.blocks(u)))
+    gradients = _sum([t.vjp(part) if t.has_ties else t.vjp_by_node(part) for t, part in parts])
+    walked = _sum([t.vjp(part) for t, part in parts]) if walk or any(t.is_new for t in tangents) else gradients
+    expected, got = float(u @ moved), sum(t.weight * size for t, size in zip(trained, squares(walked)))
+    if not (math.isfinite(expected) and math.isfinite(got)):
+        raise FloatingPointError("the step holds infinite values or NaN\nhint: more damping, or a smaller lr")
+    noise = 4 * max(t.epsilon for t in tangents) * float(system.gram.diagonal().sum()) * float(u @ u)
+    weights = {at: t.weight for at, t in enumerate(trained)}
+    check_step(tangents, system.blocks(u), weights, expected, got, noise)
+    return [_times(g, t.weight) for g, t in zip(gradients, trained)], moved
 
 
 def _anchor(trained: Sequence[Trained], rules: Rules, damping: float) -> list[Tensor | None] | None:

@@ -273,17 +273,21 @@ class Tangent:
         total = torch.zeros((self.n, self.k), dtype=dtype, device=self.f.device)
         with torch.no_grad(), full_precision(self.f):
             for group in self.groups:
-                along = [vector[at] for at in group.positions]
-                if all(v is None for v in along):
-                    continue
-                feature = self.feature(group)
-                if isinstance(feature, Explicit):
-                    for rows, v in zip(self.written(group, dtype), along):
-                        if v is not None:
-                            total += (rows @ v.to(dtype).flatten()).reshape(self.n, self.k)
-                elif along[0] is not None:
-                    total += feature.jvp(along[0], dtype)
+                part = self.jvp_of(group, vector, dtype)
+                if part is not None:
+                    total += part
         return total
+
+    def jvp_of(self, group: Group, vector: Sequence[Tensor | None], dtype: torch.dtype) -> Tensor | None:
+        """What the parameters of a group have in J v, (n, k); None for 0."""
+        along = [vector[at] for at in group.positions]
+        if all(v is None for v in along):
+            return None
+        feature = self.feature(group)
+        if not isinstance(feature, Explicit):
+            return None if along[0] is None else feature.jvp(along[0], dtype)
+        parts = [rows @ v.to(dtype).flatten() for rows, v in zip(self.written(group, dtype), along) if v is not None]
+        return sum(parts[1:], parts[0]).reshape(self.n, self.k)
 
     def vjp(self, u: Tensor) -> list[Tensor | None]:
         """Jᵀu in the shapes of the parameters, by one ordinary backward pass; None for 0. u: (n, k)."""

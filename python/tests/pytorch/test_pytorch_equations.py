@@ -1,6 +1,8 @@
 """Residuals of differential equations: derivatives by create_graph, one row a point."""
 
+import importlib.util
 import math
+from pathlib import Path
 
 import dense
 import pytest
@@ -134,3 +136,39 @@ def test_adaptive_damping_solves_an_equation():
         for _ in range(80)
     ]
     assert all(b < a for a, b in zip(losses, losses[1:])) and losses[-1] < 1e-6 * losses[0]
+
+
+@pytest.fixture
+def example():
+    file = Path(__file__).parents[2] / "examples" / "pytorch_differential_equations.py"
+    spec = importlib.util.spec_from_file_location("pytorch_differential_equations", file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_exact_solutions_of_the_example_solve_its_equations(example):
+    for name, make in example.EQUATIONS.items():
+        equation = make(0)
+        solution = lambda x, equation=equation: equation.exact(x)[:, None]  # noqa: E731
+        if name == "inverse":
+            continue  # its coefficient is a parameter of the network
+        r, edge = equation.blocks(solution)
+        scale = 1e-3 if name == "burgers" else 1.0  # of u_zz in the shock: 10⁵
+        assert float(r.abs().max()) * scale < 1e-9 and float(edge.abs().max()) < 1e-12
+
+
+def test_the_exact_solution_of_burgers_has_its_shock(example):
+    """Any weights in Cole and Hopf's integral solve the equation; the right ones start from −sin πz."""
+    burgers = example.Burgers(0)
+
+    def u(*points):
+        return burgers.exact(torch.tensor(points, dtype=torch.float64))
+
+    # By 30 digits: mpmath's quadrature of the integral.
+    assert torch.allclose(u((0.5094, 0.4533), (0.3, 0.9)), torch.tensor([-0.967580898675618, 0.485674388349389]).double(), atol=1e-12)
+    x = torch.linspace(0.001, 0.2, 50, dtype=torch.float64)
+    left, right = (u(*torch.stack([0.5 + side * x, 0.05 + 4 * x], 1).tolist()) for side in (-1, 1))
+    assert dense.off(left, -right) < 1e-11
+    steepest = u((0.5 + 5e-7, 1.6037 / math.pi)) / 1e-6  # Basdevant et al. 1986
+    assert float(steepest) == pytest.approx(-152.00516, rel=1e-5)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import warnings
 
 import dense
 import networks
@@ -99,6 +100,59 @@ def test_a_wrong_rule_is_caught_and_named(rule, dtype, monkeypatch):
     assert rule in error.node
 
 
+class Enlarged:
+    """Inner products of A times 1.05."""
+
+    def __init__(self, inner):
+        self.inner = inner
+
+    def __getattr__(self, name):
+        return getattr(self.inner, name)
+
+    def multiplications(self, other):
+        return 1
+
+    def products(self, other, *arguments):
+        return 1.05 * self.inner.products(other.inner, *arguments)
+
+
+# How each form in which a rule may give its gradients goes wrong, and a layer whose weight has that form.
+FORMS = {
+    "factors": (lambda found: lambda at: (1.05 * found.factors(at)[0], found.factors(at)[1]), nn.Linear(64, 5), (64,)),
+    "whole": (lambda found: lambda: 1.05 * found.whole(), nn.Conv2d(8, 4, 3, padding=1), (8, 9, 9)),
+    "along": (lambda found: lambda v: 1.05 * found.along(v), nn.Conv2d(2, 4, 3), (2, 4, 4)),
+    "inner": (lambda found: Enlarged(found.inner), nn.Conv2d(2, 64, 3), (2, 4, 4)),
+}
+
+
+def test_there_is_a_case_for_every_form():
+    sizes = {"n", "k", "blocks", "places", "outputs", "inputs", "transposed", "at_hand"}
+    assert set(FORMS) | sizes == {field.name for field in dataclasses.fields(Outer)}
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("form", FORMS)
+def test_a_wrong_form_is_caught_and_named(form, dtype, monkeypatch):
+    spoil, layer, shape = FORMS[form]
+    model = nn.Sequential(layer, nn.Tanh(), nn.Flatten(), nn.LazyLinear(1)).to(dtype)
+    x, y, spoilt = torch.randn(6, *shape, dtype=dtype), torch.zeros(6, 1), []
+    name = "AddmmBackward0" if form == "factors" else "ConvolutionBackward0"
+    model(x)
+    parameters, rule = dense.trained(model), RULES[name]
+
+    def wrong_form(site):
+        found = rule(site)
+        if not isinstance(found, Outer) or getattr(found, form) is None:
+            return found
+        spoilt.append(form)
+        return dataclasses.replace(found, **{form: spoil(found)})
+
+    GramGaussNewton(parameters).step(model(x), y)
+    monkeypatch.setitem(RULES, name, wrong_form)
+    error = unchanged(parameters, lambda: GramGaussNewton(parameters).step(model(x), y), UnsupportedGraph)
+    assert error.node == name and spoilt
+
+
 def test_a_wrong_fallback_is_caught(monkeypatch):
     model, x = networks.build("a backward of one's own")
     right = _tangent.masked
@@ -160,6 +214,28 @@ def test_samples_that_meet_after_a_table_or_by_words_are_refused():
     unchanged(parameters, lambda: GramGaussNewton(parameters).step(outputs(), torch.zeros(5, 2)), UnsupportedGraph)
 
 
+class Operator(nn.Module):
+    """Functions by their values at sensors, read at fixed places: a table of the model's own."""
+
+    def __init__(self):
+        super().__init__()
+        self.branch, self.trunk = (nn.Sequential(nn.Linear(d, 8), nn.Tanh(), nn.Linear(8, 6)) for d in (5, 1))
+        self.register_buffer("places", torch.linspace(0, 1, 4)[:, None])
+
+    def forward(self, x):
+        return self.branch(x) @ self.trunk(self.places).T
+
+
+def test_a_table_as_long_as_the_batch_is_told_with_the_way_out():
+    model = Operator().double()
+    parameters, x = dense.trained(model), networks.normal(6, 5).double()
+    error = unchanged(parameters, lambda: GramGaussNewton(parameters).step(model(x[:4]), torch.zeros(4, 4)), UnsupportedGraph)
+    assert "another size" in error.hint
+    want = dense.squared_step(model(x), torch.zeros(6, 4), parameters, 1.0, 1e-2)
+    GramGaussNewton(parameters, damping=1e-2).step(model(x), torch.zeros(6, 4))
+    assert dense.off(dense.flat(parameters), want) < 1e-10
+
+
 def test_samples_that_begin_to_meet_later_are_noticed():
     class Sometimes(Centred):
         strength = 0.0
@@ -193,7 +269,17 @@ def re_entrant_checkpoint():
     return model, lambda x: checkpoint(model, x.requires_grad_(), use_reentrant=True), "CheckpointFunctionBackward"
 
 
-@pytest.mark.parametrize("hidden", [batch_norm_in_training, compiled, re_entrant_checkpoint])
+def scripted():
+    model = nn.Sequential(nn.Linear(5, 6), nn.Tanh(), nn.Linear(6, 2))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        function = torch.jit.script(model)
+    for _ in range(3):  # it is optimised, and then hidden, after two calls
+        function(networks.normal(6, 5))
+    return model, function, "torch::jit::(anonymous namespace)::DifferentiableGraphBackward"
+
+
+@pytest.mark.parametrize("hidden", [batch_norm_in_training, compiled, re_entrant_checkpoint, scripted])
 def test_what_hides_its_samples_is_refused_by_name(hidden):
     model, function, node = hidden()
     parameters, x = list(model.parameters()), networks.normal(6, 5)

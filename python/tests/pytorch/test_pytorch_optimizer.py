@@ -9,6 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from gramstep.torch import GramGaussNewton
+from gramstep.torch._damping import Adaptive
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
@@ -179,6 +180,17 @@ def test_a_trial_that_fails_is_repeated_with_four_times_the_damping():
     optimizer.step(lambda: (model(x), torch.zeros(7, 1)))
     report = optimizer.report
     assert report.trials > 1 and report.relative_damping == pytest.approx(1e-2 * 4 ** (report.trials - 1))
+
+
+def test_dampings_end_and_begin_again_where_they_began():
+    damping = Adaptive()
+    damping.begin(size=5)
+    damping.accept()
+    before, trials = damping.relative, 0
+    damping.begin(size=5)
+    while damping.reject():
+        trials += 1
+    assert damping.relative == before and 10 < trials < 30
 
 
 def test_a_closure_that_fails_in_a_trial_leaves_the_parameters():

@@ -1,0 +1,123 @@
+"""Refusals beside those of graphs that mix samples: arguments, targets, losses, numbers that overflow, checks of the last resort."""
+
+import dense
+import networks
+import pytest
+import torch
+from gramstep.torch import Attackable, GramGaussNewton, LinearisedLaplace, UnsupportedGraph, _plan, _tangent, empirical_ntk
+from test_pytorch_guards import Centred, plain, unchanged
+from torch import nn
+
+
+def refused(error, says, f, y, **settings):
+    """That a step to these targets is refused; `f`: outputs of a model."""
+    model, x, _ = plain()
+    parameters = dense.trained(model)
+    optimizer = GramGaussNewton(parameters, **settings)
+    assert says in str(unchanged(parameters, lambda: optimizer.step(f(model(x)), y), error))
+
+
+CLASSES = torch.tensor([0, 1, 2, 0, 1, 2])
+
+
+@pytest.mark.parametrize(
+    ("loss", "y", "says"),
+    [
+        ("cross_entropy", torch.full((6, 3), 0.5), "sum to 1"),
+        ("cross_entropy", torch.tensor([[-0.5, 0.5, 1.0]] * 6), "sum to 1"),
+        ("cross_entropy", CLASSES.double(), "integer"),
+        ("cross_entropy", CLASSES[:5], "integer"),
+        ("cross_entropy", CLASSES + 1, "0 to 2"),
+        ("cross_entropy", CLASSES - 1, "0 to 2"),
+        ("logistic", torch.full((6, 3), 1.5), "0 to 1"),
+        ("logistic", torch.full((6, 3), -0.5), "0 to 1"),
+        ("poisson", torch.full((6, 3), -1.0), "counts"),
+        ("cross_entropy_one_row", CLASSES[:, None], "classes (n,)"),
+        ("cross_entropy_one_row", None, "classes (n,)"),
+        (lambda f, y: f.sum(), CLASSES, "(value, B, z)"),
+        (lambda f, y: (f.sum(), None, f[:, 0]), CLASSES, "z is"),
+        (lambda f, y: (f.sum(), f[:3], f), CLASSES, "B is"),
+    ],
+)
+def test_targets_and_losses_that_do_not_fit_are_told(loss, y, says):
+    refused(ValueError, says, lambda f: f, y, loss=loss)
+
+
+def test_a_loss_that_overflows_is_told():
+    refused(FloatingPointError, "loss", lambda f: 1e200 * f, torch.zeros(6, 3))
+    refused(FloatingPointError, "loss", lambda f: f, CLASSES, loss=lambda f, y: (f.sum(), None, f / 0))
+
+
+def test_a_step_that_overflows_is_told():
+    refused(FloatingPointError, "step", lambda f: f, CLASSES, loss=lambda f, y: (f.sum(), None, 1e200 + f))
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_gram_matrix_that_overflows_is_told(first):
+    model = nn.Linear(2, 1)
+    nn.init.constant_(model.weight, 1e-25)
+    parameters, optimizer = dense.trained(model), GramGaussNewton(model.parameters(), lr=1e-30)
+    y = torch.zeros(3, 1)
+    if not first:
+        optimizer.step(model(torch.ones(3, 2)), y)
+    x = torch.full((3, 2), 1e25)
+    assert "Gram matrix" in str(unchanged(parameters, lambda: optimizer.step(model(x), y), FloatingPointError))
+
+
+def test_adaptive_damping_asks_for_a_closure():
+    refused(ValueError, "closure", lambda f: f, torch.zeros(6, 3), damping="adaptive")
+
+
+@pytest.mark.parametrize("where", ["early", "late", "added", "attention", "swapped", "outputs"])
+def test_samples_that_meet_are_refused_where_inputs_need_gradients(where):
+    model, x = Centred(where).double(), networks.normal(6, 5).double().requires_grad_()
+    parameters = dense.trained(model)
+    error = unchanged(parameters, lambda: GramGaussNewton(parameters).step(model(x), torch.zeros(6, 2)), UnsupportedGraph)
+    assert error.reason.startswith("no axis")
+
+
+def test_a_derivative_of_samples_that_meet_is_refused():
+    model, x = Centred("late").double(), networks.normal(6, 5).double().requires_grad_()
+    parameters = dense.trained(model)
+    (slope,) = torch.autograd.grad(model(x).sum(), x, create_graph=True)
+    unchanged(parameters, lambda: GramGaussNewton(parameters).step(slope, None), UnsupportedGraph)
+
+
+def test_a_parameter_that_no_use_accounts_for_is_noticed(monkeypatch):
+    model, x, y = plain()
+    parameters, uses = dense.trained(model), _plan._uses
+    monkeypatch.setattr(_plan, "_uses", lambda *arguments: uses(*arguments)[1:])
+    error = unchanged(parameters, lambda: GramGaussNewton(parameters).step(model(x), y), UnsupportedGraph)
+    assert "unseen" in error.reason
+
+
+def test_blocks_that_are_wrong_together_alone_are_noticed(monkeypatch):
+    model, x, y = plain()
+    parameters, right = dense.trained(model), _tangent.Tangent.gram
+
+    def wrong(self, other=None, *arguments):
+        return right(self, other, *arguments) * (1.0 if other is None or other is self else 1.5)
+
+    monkeypatch.setattr(_tangent.Tangent, "gram", wrong)
+    step = lambda: GramGaussNewton(parameters).step([model(x), model(2 * x)], [y, y])  # noqa: E731
+    error = unchanged(parameters, step, UnsupportedGraph)
+    assert error.reason.startswith("uᵀGu")
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda m, x: empirical_ntk(m.forward, x), "params"),
+        (lambda m, x: empirical_ntk(m.requires_grad_(False), x), "params"),
+        (lambda m, x: empirical_ntk(m, x[:0]), "samples"),
+        (lambda m, x: LinearisedLaplace(m, x, CLASSES, likelihood="classification", noise=1.0), "noise"),
+        (lambda m, x: LinearisedLaplace(m, x, x[:, :3]).predict_proba(x), "regression"),
+        (lambda m, x: LinearisedLaplace(nn.Tanh(), x, x, params="last_layer"), "params"),
+        (lambda m, x: Attackable(m, x.long()), "example"),
+        (lambda m, x: Attackable(m, x[:0]), "example"),
+    ],
+)
+def test_arguments_out_of_range_are_told(call, says):
+    model, x, _ = plain()
+    with pytest.raises(ValueError, match=says):
+        call(model, x)
