@@ -186,7 +186,7 @@ impl KernelModel {
     #[must_use]
     pub fn kernel(&self) -> Kernel {
         match &self.solution {
-            Solution::Infinite(process) => Kernel::Infinite(process.architecture()),
+            Solution::Infinite(process) => Kernel::Infinite(process.architecture().clone()),
             Solution::Scaled(regression) => Kernel::Scaled(regression.kernel().clone()),
         }
     }

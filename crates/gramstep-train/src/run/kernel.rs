@@ -68,7 +68,7 @@ pub(super) fn fit<T: Scalar>(
         observer.note(&format!("the scales of the columns are found on {some} of the {all} rows, {how}"))?;
     }
     let clock = Instant::now();
-    let ridge = match (config.ridge, choice) {
+    let ridge = match (config.ridge, &choice) {
         // κ is said in the units of the weights, which are relative here.
         (Some(RidgeChoice::Fixed(ridge)), _) => Ridge::Fixed(ridge / problem.weight_unit),
         (Some(RidgeChoice::Evidence), _) | (_, KernelChoice::Scaled(_)) => Ridge::Evidence,

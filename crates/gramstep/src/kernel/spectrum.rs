@@ -1,7 +1,7 @@
 //! What the eigenvalues of a kernel matrix say about it.
 
 use crate::error::{Result, check_extent};
-use crate::solve::{dot, eigen};
+use crate::solve::{dot, eigenvalues, rounding};
 use crate::view::Matrix;
 
 /// Eigenvalues of a symmetric kernel matrix.
@@ -28,8 +28,8 @@ impl Spectrum {
     /// # Errors
     /// [`Error::Solve`](crate::Error::Solve) if the matrix is not finite.
     pub fn new(kernel: &Matrix<f64>, threads: usize) -> Result<Self> {
-        let eigen = eigen(kernel, threads)?;
-        Ok(Self { rounding: eigen.rounding(), values: eigen.values })
+        let values = eigenvalues(kernel, threads)?;
+        Ok(Self { rounding: rounding(&values), values })
     }
 
     /// The trace, Σ λ.

@@ -2,7 +2,7 @@
 
 use super::cells::LANES;
 use super::geometry::{Grid, Offset, Region};
-use super::maps::{Map, Pair};
+use super::maps::{Map, Pair, Pixel};
 use super::program::Convolution;
 use super::tables::Table;
 use crate::scalar::Scalar;
@@ -40,6 +40,13 @@ pub(super) fn pixels<T: Scalar, const WIDE: bool>(row: &[T]) -> std::slice::Chun
     row.chunks_exact(if WIDE { LANES } else { 1 })
 }
 
+/// Pixel j of a row of x.
+#[inline(always)]
+pub(super) fn pixel<T, const WIDE: bool>(row: &[T], j: usize) -> &[T] {
+    let each = if WIDE { LANES } else { 1 };
+    &row[j * each..][..each]
+}
+
 /// The pixels of a row of x′.
 #[inline(always)]
 pub(super) fn cells<T>(row: &[T]) -> &[[T; LANES]] {
@@ -54,8 +61,7 @@ pub(super) fn of_x<T: Copy, const WIDE: bool>(pixel: &[T], lane: usize) -> T {
 
 /// What ends a row.
 pub(super) trait RowEnd<T> {
-    /// `read` gives the gap and Θ of a lane of a pixel. One loop over lanes does everything to a pixel, and writes into
-    /// arrays of its own: then nothing that it reads can be what it writes, and it is vector code without a question.
+    /// `read` gives the gap and Θ of a lane of a pixel.
     fn end<L: Fn(usize) -> (T, T)>(
         &self,
         row: usize,
@@ -63,6 +69,24 @@ pub(super) trait RowEnd<T> {
         theta: &mut [[T; LANES]],
         read: impl Fn(usize) -> L,
     );
+}
+
+/// Writes a row; `make` gives the gap and Θ of a lane of a pixel. One loop over lanes does everything to a pixel, and writes
+/// into arrays of its own: then nothing that it reads can be what it writes, and it is vector code without a question.
+#[inline(always)]
+fn write<T: Scalar, L: Fn(usize) -> (T, T)>(
+    gap: &mut [[T; LANES]],
+    theta: &mut [[T; LANES]],
+    make: impl Fn(usize) -> L,
+) {
+    for (j, (gap, theta)) in gap.iter_mut().zip(theta).enumerate() {
+        let make = make(j);
+        let mut made = [[T::ZERO; LANES]; 2];
+        for lane in 0..LANES {
+            (made[0][lane], made[1][lane]) = make(lane);
+        }
+        [*gap, *theta] = made;
+    }
 }
 
 /// Θ ← Θ + ratio·K + shift, which is what a convolution leaves to do.
@@ -100,19 +124,18 @@ impl<T: Scalar, const WIDE: bool> RowEnd<T> for Linear<'_, T, WIDE> {
         theta: &mut [[T; LANES]],
         read: impl Fn(usize) -> L,
     ) {
-        let (x, y) = self.place.rows(row.cast_signed(), 0, gap.len(), self.halves);
-        let pixels = gap.iter_mut().zip(theta).zip(cells(y).iter().zip(pixels::<T, WIDE>(x)));
-        for (j, ((gap, theta), (y, x))) in pixels.enumerate() {
-            let read = read(j);
-            let mut sums = [[T::ZERO; LANES]; 2];
-            for lane in 0..LANES {
+        let width = gap.len();
+        let (x, y) = self.place.rows(row.cast_signed(), 0, width, self.halves);
+        let y = &cells(y)[..width];
+        let trained = self.trained;
+        write(gap, theta, |j| {
+            let (read, x, y) = (read(j), pixel::<T, WIDE>(x, j), &y[j]);
+            move |lane| {
                 let (gap, theta) = read(lane);
                 let covariance = of_x::<T, WIDE>(x, lane) + y[lane] - gap;
-                sums[0][lane] = gap;
-                sums[1][lane] = theta + self.trained.ratio.mul_add(covariance, self.trained.shift);
+                (gap, theta + trained.ratio.mul_add(covariance, trained.shift))
             }
-            [*gap, *theta] = sums;
-        }
+        });
     }
 }
 
@@ -120,8 +143,9 @@ impl<T: Scalar, const WIDE: bool> RowEnd<T> for Linear<'_, T, WIDE> {
 pub(super) struct Activated<'a, T, M, const WIDE: bool> {
     pub(super) trained: Trained<T>,
     pub(super) place: Place,
-    /// √v of x and x′ in front of it.
+    /// √v of x and x′ in front of it, and what it is divided by.
     pub(super) roots: Tables<'a, T>,
+    pub(super) inverses: Tables<'a, T>,
     /// v/2 after it, where the map asks for it.
     pub(super) after: Tables<'a, T>,
     pub(super) map: M,
@@ -136,24 +160,24 @@ impl<T: Scalar, M: Map<T>, const WIDE: bool> RowEnd<T> for Activated<'_, T, M, W
         theta: &mut [[T; LANES]],
         read: impl Fn(usize) -> L,
     ) {
-        let rows = |tables| self.place.rows(row.cast_signed(), 0, gap.len(), tables);
-        let ((xr, yr), (xh, yh)) = (rows(self.roots), rows(self.after));
+        let width = gap.len();
+        let rows = |tables| self.place.rows(row.cast_signed(), 0, width, tables);
+        let [(xr, yr), (xi, yi), (xh, yh)] = [self.roots, self.inverses, self.after].map(rows);
+        let [yr, yi, yh] = [yr, yi, yh].map(|row| &cells(row)[..width]);
         let (trained, map) = (self.trained, self.map);
-        let others = cells(yr).iter().zip(cells(yh));
-        let own = pixels::<T, WIDE>(xr).zip(pixels::<T, WIDE>(xh));
-        let pixels = gap.iter_mut().zip(theta).zip(others.zip(own));
-        for (j, ((gap, theta), ((yr, yh), (xr, xh)))) in pixels.enumerate() {
+        write(gap, theta, |j| {
             let read = read(j);
-            let mut mapped = [[T::ZERO; LANES]; 2];
-            for lane in 0..LANES {
+            let [xr, xi, xh] = [xr, xi, xh].map(|row| pixel::<T, WIDE>(row, j));
+            let [yr, yi, yh] = [yr, yi, yh].map(|row| &row[j]);
+            move |lane| {
                 let of = |pixel| of_x::<T, WIDE>(pixel, lane);
                 let (gap, theta) = read(lane);
-                let pair = Pair::new(of(xr), yr[lane], gap, of(xh) + yh[lane]);
+                let x = Pixel { root: of(xr), inverse: of(xi), after: of(xh) };
+                let y = Pixel { root: yr[lane], inverse: yi[lane], after: yh[lane] };
+                let pair = Pair::new(x, y, gap);
                 let (after, slope) = map.map(pair);
-                mapped[0][lane] = after;
-                mapped[1][lane] = trained.ratio.mul_add(pair.covariance(), theta + trained.shift) * slope;
+                (after, trained.ratio.mul_add(pair.covariance(), theta + trained.shift) * slope)
             }
-            [*gap, *theta] = mapped;
-        }
+        });
     }
 }

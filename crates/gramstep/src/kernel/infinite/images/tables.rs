@@ -66,8 +66,18 @@ impl<T: Scalar> Table<T> {
 pub(super) struct State<T> {
     /// v/2 where the stage says that planes ask for it, else nothing.
     pub(super) half: Table<T>,
-    /// √v, in front of an activation.
-    pub(super) root: Option<Table<T>>,
+    /// In front of an activation.
+    pub(super) lengths: Option<Lengths<T>>,
+}
+
+/// Lengths r = √v below it count as 0: products of their inverses are numbers in `f32` too.
+const SMALLEST: f64 = 1e-18;
+
+/// r = √v and 1/r, 0 where there is none.
+#[derive(Debug)]
+pub(super) struct Lengths<T> {
+    pub(super) root: Table<T>,
+    pub(super) inverse: Table<T>,
 }
 
 impl<T: Scalar> State<T> {
@@ -85,12 +95,16 @@ impl<T: Scalar> State<T> {
         } else {
             Table { values: Cells::new(0), each: LANES, margin: 0, pitch: 0 }
         };
-        let rooted = matches!(stage.ops.get(at), Some(Op::Activation { .. }));
-        Self { half, root: rooted.then(|| Table::of(grid, program, variances, f64::sqrt)) }
+        let table = |value: fn(f64) -> f64| Table::of(grid, program, variances, value);
+        let inverse = |v: f64| if v > SMALLEST * SMALLEST { 1.0 / v.sqrt() } else { 0.0 };
+        let lengths = matches!(stage.ops.get(at), Some(Op::Activation { .. }))
+            .then(|| Lengths { root: table(f64::sqrt), inverse: table(inverse) });
+        Self { half, lengths }
     }
 
     fn lane(&self, lane: usize) -> Self {
-        Self { half: self.half.lane(lane), root: self.root.as_ref().map(|root| root.lane(lane)) }
+        let lengths = |of: &Lengths<T>| Lengths { root: of.root.lane(lane), inverse: of.inverse.lane(lane) };
+        Self { half: self.half.lane(lane), lengths: self.lengths.as_ref().map(lengths) }
     }
 }
 

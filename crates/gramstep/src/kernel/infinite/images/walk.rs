@@ -207,16 +207,16 @@ impl<'a, T: Scalar, const WIDE: bool> Between<'a, T, WIDE> {
         rows: impl Rows<T>,
     ) {
         let (x, y) = self.states(at, op);
-        let (Some(x), Some(y)) = (&x.root, &y.root) else {
-            debug_assert!(false, "states in front of an activation have roots");
+        let (Some(x), Some(y)) = (&x.lengths, &y.lengths) else {
+            debug_assert!(false, "states in front of an activation have lengths");
             return;
         };
         let place = Place::new(region, offset, self.program.stages[at].grids[op], self.program.torus);
-        let roots = (x, y);
+        let (roots, inverses) = ((&x.root, &y.root), (&x.inverse, &y.inverse));
         let after = if dual.is_smooth() { self.halves(at, op + 1) } else { roots };
         macro_rules! with {
             ($map:expr) => {
-                rows.apply(&Activated::<T, _, WIDE> { trained, place, roots, after, map: $map })
+                rows.apply(&Activated::<T, _, WIDE> { trained, place, roots, inverses, after, map: $map })
             };
         }
         closed!(
