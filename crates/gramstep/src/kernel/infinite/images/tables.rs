@@ -1,7 +1,7 @@
 //! What planes ask of an image, or of a cell of images: variances of every pixel, in front of every operation.
 
 use super::super::dual::Dual;
-use super::cells::{Cells, LANES};
+use super::cells::{Cells, LANES, Spare};
 use super::geometry::{Grid, Windows};
 use super::program::{Convolution, Op, Program, Stage};
 use crate::device::{Device, vectorized, vectorized_body};
@@ -18,13 +18,20 @@ pub(super) struct Table<T> {
     pitch: usize,
 }
 
+impl<T: Scalar> Default for Table<T> {
+    /// Nothing.
+    fn default() -> Self {
+        Self { values: Cells::new(0), each: LANES, margin: 0, pitch: 0 }
+    }
+}
+
 impl<T: Scalar> Table<T> {
     /// A number made of each variance, for a cell of images.
-    fn of(grid: Grid, program: &Program, variances: &[f64], value: impl Fn(f64) -> f64) -> Self {
+    fn of(grid: Grid, program: &Program, variances: &[f64], spare: &mut Spare<T>, value: impl Fn(f64) -> f64) -> Self {
         let margin = program.table_margin;
         let copies = if program.torus { 2 } else { 1 };
         let pitch = copies * grid.width + 2 * margin;
-        let mut values = Cells::new((grid.height + 2 * margin) * pitch * LANES);
+        let mut values = spare.cells((grid.height + 2 * margin) * pitch * LANES);
         let width = grid.width * LANES;
         vectorized(
             #[inline(always)]
@@ -54,8 +61,8 @@ impl<T: Scalar> Table<T> {
     }
 
     /// The numbers of one image.
-    fn lane(&self, lane: usize) -> Self {
-        let mut values = Cells::new(self.values.len() / self.each);
+    fn lane(&self, lane: usize, spare: &mut Spare<T>) -> Self {
+        let mut values = spare.cells(self.values.len() / self.each);
         values.iter_mut().zip(self.values.iter().skip(lane).step_by(self.each)).for_each(|(out, &value)| *out = value);
         Self { values, each: 1, ..*self }
     }
@@ -81,30 +88,29 @@ pub(super) struct Lengths<T> {
 }
 
 impl<T: Scalar> State<T> {
-    fn new(program: &Program, stage: usize, at: usize, variances: &[f64]) -> Self {
+    fn new(program: &Program, stage: usize, at: usize, variances: &[f64], spare: &mut Spare<T>) -> Self {
         let stage = &program.stages[stage];
-        let grid = stage.grids[at];
-        let half = if stage.halves[at] {
-            Table::of(
-                grid,
-                program,
-                variances,
-                #[inline(always)]
-                |v| 0.5 * v,
-            )
-        } else {
-            Table { values: Cells::new(0), each: LANES, margin: 0, pitch: 0 }
-        };
-        let table = |value: fn(f64) -> f64| Table::of(grid, program, variances, value);
+        let mut table = |value: fn(f64) -> f64| Table::of(stage.grids[at], program, variances, spare, value);
         let inverse = |v: f64| if v > SMALLEST * SMALLEST { 1.0 / v.sqrt() } else { 0.0 };
+        let half = stage.halves[at].then(|| table(|v| 0.5 * v)).unwrap_or_default();
         let lengths = matches!(stage.ops.get(at), Some(Op::Activation { .. }))
             .then(|| Lengths { root: table(f64::sqrt), inverse: table(inverse) });
         Self { half, lengths }
     }
 
-    fn lane(&self, lane: usize) -> Self {
-        let lengths = |of: &Lengths<T>| Lengths { root: of.root.lane(lane), inverse: of.inverse.lane(lane) };
-        Self { half: self.half.lane(lane), lengths: self.lengths.as_ref().map(lengths) }
+    fn lane(&self, lane: usize, spare: &mut Spare<T>) -> Self {
+        let half = self.half.lane(lane, spare);
+        let mut lengths =
+            |of: &Lengths<T>| Lengths { root: of.root.lane(lane, spare), inverse: of.inverse.lane(lane, spare) };
+        Self { half, lengths: self.lengths.as_ref().map(&mut lengths) }
+    }
+
+    fn keep(self, spare: &mut Spare<T>) {
+        spare.keep(self.half.values);
+        if let Some(Lengths { root, inverse }) = self.lengths {
+            spare.keep(root.values);
+            spare.keep(inverse.values);
+        }
     }
 }
 
@@ -119,10 +125,10 @@ pub(super) struct Side<T> {
 
 impl<T: Scalar> Side<T> {
     /// A cell of images, each of `length` numbers; the last one fills what is left of the cell.
-    pub(super) fn new(images: &[T], length: usize) -> Self {
+    pub(super) fn new(images: &[T], length: usize, spare: &mut Spare<T>) -> Self {
         let each = LANES;
         let count = images.len() / length.max(1);
-        let mut pixels = Cells::new(length * each);
+        let mut pixels = spare.cells(length * each);
         for (at, cell) in pixels.chunks_exact_mut(each).enumerate() {
             for (lane, value) in cell.iter_mut().enumerate() {
                 *value = images[lane.min(count - 1) * length + at];
@@ -144,23 +150,37 @@ impl<T: Scalar> Side<T> {
     }
 
     /// Prepares the next stage from the variances at its start; returns those at its end.
-    pub(super) fn prepare(&mut self, program: &Program, device: &Device, start: Vec<f64>) -> Vec<f64> {
+    pub(super) fn prepare(
+        &mut self,
+        program: &Program,
+        device: &Device,
+        start: Vec<f64>,
+        spare: &mut Spare<T>,
+    ) -> Vec<f64> {
         let stage = self.stages.len();
         let mut states = Vec::with_capacity(program.stages[stage].ops.len() + 1);
         let end = follow::<T>(&program.stages[stage], device, start, |at, variances| {
-            states.push(State::new(program, stage, at, variances));
+            states.push(State::new(program, stage, at, variances, spare));
         });
         self.stages.push(states);
         end
     }
 
     /// One image of a cell.
-    pub(super) fn lane(&self, lane: usize) -> Self {
-        let mut pixels = Cells::new(self.pixels.len() / LANES);
+    pub(super) fn lane(&self, lane: usize, spare: &mut Spare<T>) -> Self {
+        let mut pixels = spare.cells(self.pixels.len() / LANES);
         let values = self.pixels.iter().skip(lane).step_by(LANES);
         pixels.iter_mut().zip(values).for_each(|(out, &value)| *out = value);
-        let stages = self.stages.iter().map(|states| states.iter().map(|state| state.lane(lane)).collect());
-        Self { pixels, stages: stages.collect() }
+        let mut stage = |states: &Vec<State<T>>| states.iter().map(|state| state.lane(lane, spare)).collect();
+        Self { pixels, stages: self.stages.iter().map(&mut stage).collect() }
+    }
+
+    /// Its memory, for others.
+    pub(super) fn keep(self, spare: &mut Spare<T>) {
+        spare.keep(self.pixels);
+        for state in self.stages.into_iter().flatten() {
+            state.keep(spare);
+        }
     }
 }
 

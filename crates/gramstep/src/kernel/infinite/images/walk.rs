@@ -12,7 +12,8 @@ use super::rows::{Activated, Linear, Place, RowEnd, Tables, Trained};
 use super::tables::{Side, State};
 use crate::scalar::Scalar;
 
-/// Memory of one task.
+/// Memory of the way of a cell.
+#[derive(Debug)]
 pub(super) struct Work<T> {
     now: Plane<T>,
     next: Plane<T>,
