@@ -6,6 +6,7 @@ sqrt(bias_variance) b`` with W, b ~ N(0, 1); a convolution the same for every wi
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Union
@@ -52,6 +53,11 @@ class Dense:
     bias_variance: float = 0.0
     weight_tangent: float | None = field(default=None, kw_only=True)
     bias_tangent: float | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.weight_variance, int) and self.weight_variance >= 32:
+            text = f"Dense: weight_variance = {self.weight_variance}: widths are infinite and not given; if it is meant, write it as a float"
+            warnings.warn(text, stacklevel=3)
 
     def _words(self) -> tuple[Any, ...]:
         return ("dense", _variances(self))

@@ -217,7 +217,7 @@ mod tests {
             ("ntk:cnn:8:group-norm", "stays random"),
             ("ntk:resnet20:group-norm", "stays random"),
             ("ntk:mlp:8,8:relu", "depth=N"),
-            ("ntk:cnn:8:8", "unknown activation"),
+            ("ntk:cnn:8:8", "no such activation"),
         ] {
             let refused = text.parse::<InfiniteArchitecture>().unwrap_err().to_string();
             assert!(refused.contains(reason), "{text}: {refused}");

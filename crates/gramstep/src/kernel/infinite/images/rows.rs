@@ -72,7 +72,8 @@ pub(super) trait RowEnd<T> {
 }
 
 /// Writes a row; `make` gives the gap and Θ of a lane of a pixel. One loop over lanes does everything to a pixel, and writes
-/// into arrays of its own: then nothing that it reads can be what it writes, and it is vector code without a question.
+/// into arrays of its own: then nothing that it reads can be what it writes, and it is vector code without a question, as
+/// long as all closures of it are inlined.
 #[inline(always)]
 fn write<T: Scalar, L: Fn(usize) -> (T, T)>(
     gap: &mut [[T; LANES]],
@@ -83,7 +84,9 @@ fn write<T: Scalar, L: Fn(usize) -> (T, T)>(
         let make = make(j);
         let mut made = [[T::ZERO; LANES]; 2];
         for lane in 0..LANES {
-            (made[0][lane], made[1][lane]) = make(lane);
+            let (gap, theta) = make(lane);
+            made[0][lane] = gap;
+            made[1][lane] = theta;
         }
         [*gap, *theta] = made;
     }
@@ -128,14 +131,20 @@ impl<T: Scalar, const WIDE: bool> RowEnd<T> for Linear<'_, T, WIDE> {
         let (x, y) = self.place.rows(row.cast_signed(), 0, width, self.halves);
         let y = &cells(y)[..width];
         let trained = self.trained;
-        write(gap, theta, |j| {
-            let (read, x, y) = (read(j), pixel::<T, WIDE>(x, j), &y[j]);
-            move |lane| {
-                let (gap, theta) = read(lane);
-                let covariance = of_x::<T, WIDE>(x, lane) + y[lane] - gap;
-                (gap, theta + trained.ratio.mul_add(covariance, trained.shift))
-            }
-        });
+        write(
+            gap,
+            theta,
+            #[inline(always)]
+            |j| {
+                let (read, x, y) = (read(j), pixel::<T, WIDE>(x, j), &y[j]);
+                #[inline(always)]
+                move |lane| {
+                    let (gap, theta) = read(lane);
+                    let covariance = of_x::<T, WIDE>(x, lane) + y[lane] - gap;
+                    (gap, theta + trained.ratio.mul_add(covariance, trained.shift))
+                }
+            },
+        );
     }
 }
 
@@ -162,22 +171,30 @@ impl<T: Scalar, M: Map<T>, const WIDE: bool> RowEnd<T> for Activated<'_, T, M, W
     ) {
         let width = gap.len();
         let rows = |tables| self.place.rows(row.cast_signed(), 0, width, tables);
-        let [(xr, yr), (xi, yi), (xh, yh)] = [self.roots, self.inverses, self.after].map(rows);
-        let [yr, yi, yh] = [yr, yi, yh].map(|row| &cells(row)[..width]);
+        let ((xr, yr), (xi, yi), (xh, yh)) = (rows(self.roots), rows(self.inverses), rows(self.after));
+        let (yr, yi, yh) = (&cells(yr)[..width], &cells(yi)[..width], &cells(yh)[..width]);
         let (trained, map) = (self.trained, self.map);
-        write(gap, theta, |j| {
-            let read = read(j);
-            let [xr, xi, xh] = [xr, xi, xh].map(|row| pixel::<T, WIDE>(row, j));
-            let [yr, yi, yh] = [yr, yi, yh].map(|row| &row[j]);
-            move |lane| {
-                let of = |pixel| of_x::<T, WIDE>(pixel, lane);
-                let (gap, theta) = read(lane);
-                let x = Pixel { root: of(xr), inverse: of(xi), after: of(xh) };
-                let y = Pixel { root: yr[lane], inverse: yi[lane], after: yh[lane] };
-                let pair = Pair::new(x, y, gap);
-                let (after, slope) = map.map(pair);
-                (after, trained.ratio.mul_add(pair.covariance(), theta + trained.shift) * slope)
-            }
-        });
+        write(
+            gap,
+            theta,
+            #[inline(always)]
+            |j| {
+                let (read, yr, yi, yh) = (read(j), &yr[j], &yi[j], &yh[j]);
+                let (xr, xi, xh) = (pixel::<T, WIDE>(xr, j), pixel::<T, WIDE>(xi, j), pixel::<T, WIDE>(xh, j));
+                #[inline(always)]
+                move |lane| {
+                    let (gap, theta) = read(lane);
+                    let x = Pixel {
+                        root: of_x::<T, WIDE>(xr, lane),
+                        inverse: of_x::<T, WIDE>(xi, lane),
+                        after: of_x::<T, WIDE>(xh, lane),
+                    };
+                    let y = Pixel { root: yr[lane], inverse: yi[lane], after: yh[lane] };
+                    let pair = Pair::new(x, y, gap);
+                    let (after, slope) = map.map(pair);
+                    (after, trained.ratio.mul_add(pair.covariance(), theta + trained.shift) * slope)
+                }
+            },
+        );
     }
 }
