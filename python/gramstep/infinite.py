@@ -144,7 +144,7 @@ class Activation:
     ----------
     function : str or callable
         Of finite networks: identity, relu, leaky-relu, abs, squared-relu, gelu, silu, tanh, sigmoid, softplus, erf, sin, cos
-        (silu and softplus on vectors alone). With parameters::
+        (silu and softplus by a series, which costs more). With parameters::
 
             sign                                  -1 or 1; nothing before it is trained
             rectifier      below=0, above=1       below min(x, 0) + above max(x, 0)
@@ -158,7 +158,7 @@ class Activation:
             hermite        degree=2               He_degree(x) / sqrt(degree!)
             polynomial     coefficients           c[0] + c[1] x + c[2] x^2 + ...
 
-        Or a smooth function of an array, elementwise; for networks on vectors.
+        Or a smooth function of an array, elementwise.
     derivative : callable, optional
         The derivative of a function of one's own, which it needs.
     **parameters

@@ -80,7 +80,6 @@ def test_wrong_networks_and_inputs_say_what_is_wrong():
         InfiniteNetwork(["relu"])
     for network, X, words in [
         (images(Activation("relu")), IMAGES, "right before it"),
-        (images(Conv(3), Activation("silu")), IMAGES, "closed form"),
         (images(Conv(9, padding="valid")), IMAGES, "larger than the image"),
         (images(Conv(3, weight_variance=-1.0)), IMAGES, "variance"),
         (images(Conv(3)), IMAGES.reshape(5, -1), "images"),
@@ -239,6 +238,14 @@ def test_functions_by_name_are_those_of_their_formulas(name, parameters, functio
         assert np.allclose(got, want, rtol=1e-11, atol=1e-12)
     kernel = images(Conv(3), Activation(name, **parameters), Conv(3)).ntk
     assert np.array_equal(kernel(IMAGES), kernel(IMAGES).T)
+
+
+def test_a_function_of_ones_own_has_kernels_of_images():
+    own = Activation(lambda x: np.exp(-0.5 * x**2), derivative=lambda x: -x * np.exp(-0.5 * x**2))
+    for head in (GlobalAvgPool(), Flatten()):
+        got, want = (images(Conv(3), phi, Conv(3), phi, head=head) for phi in (own, Activation("gaussian", sharpness=0.5)))
+        assert np.allclose(got.ntk(IMAGES), want.ntk(IMAGES), rtol=1e-11)
+        assert np.allclose(got.nngp(IMAGES[:2], IMAGES), want.nngp(IMAGES[:2], IMAGES), rtol=1e-11)
 
 
 def test_names_without_parameters_are_the_activations_of_finite_networks():

@@ -110,7 +110,7 @@ fn reference() -> Value {
 
 #[test]
 fn kernels_of_images_equal_those_of_neural_tangents() {
-    assert_networks(&reference(), "networks", 25);
+    assert_networks(&reference(), "networks", 24);
 }
 
 #[test]

@@ -123,9 +123,9 @@ impl<T: Scalar> ImagePoints<T> {
                 Exit::Flatten => false,
             };
             now = if meets {
-                side.prepare(program, &self.device, now, spare)
+                side.prepare(program, &self.device, now, spare)?
             } else {
-                follow::<T>(stage, &self.device, now, |_, _| ())
+                follow::<T>(stage, &self.device, now, |_, _| ())?
             };
             if !now.iter().all(|v| v.is_finite()) {
                 return Err(Error::NonFinite {
@@ -172,14 +172,19 @@ impl<T: Scalar> ImagePoints<T> {
     pub(super) fn side(&self, range: &Range<usize>, spare: &mut Spare<T>) -> Side<T> {
         let each = LANES;
         let mut side = Side::new(self.images_of(range), self.length, spare);
-        side.prepare(&self.program, &self.device, side.input_variances(self.program.channels), spare);
+        // What fails was found when the points were prepared; a user's function that has changed gives no numbers.
+        let mut prepare = |side: &mut Side<T>, start| {
+            drop(side.prepare(&self.program, &self.device, start, spare));
+        };
+        let start = side.input_variances(self.program.channels);
+        prepare(&mut side, start);
         for (starts, stage) in self.starts.iter().zip(self.program.stages.iter().skip(1)) {
             let pixels = stage.start.pixels();
             let variance = |at: usize| {
                 let image = (range.start + at % each).min(range.end - 1);
                 starts[image * pixels + at / each].to_f64()
             };
-            side.prepare(&self.program, &self.device, (0..pixels * each).map(variance).collect(), spare);
+            prepare(&mut side, (0..pixels * each).map(variance).collect());
         }
         side
     }

@@ -4,7 +4,7 @@ use super::cells::LANES;
 use super::geometry::{Grid, Offset, Region};
 use super::maps::{Map, Pair, Pixel};
 use super::program::Convolution;
-use super::tables::Table;
+use super::table::Table;
 use crate::scalar::Scalar;
 
 /// Where a plane lies in the tables of x and of x′.
@@ -105,6 +105,12 @@ impl<T: Scalar> Trained<T> {
         Self { ratio: T::from_f64(convolution.ratio), shift: T::from_f64(shift) }
     }
 
+    /// Θ of a pair, that of its windows and K given.
+    #[inline(always)]
+    pub(super) fn of(self, covariance: T, theta: T) -> T {
+        self.ratio.mul_add(covariance, theta + self.shift)
+    }
+
     /// Nothing was done.
     pub(super) fn nothing() -> Self {
         Self { ratio: T::ZERO, shift: T::ZERO }
@@ -141,7 +147,7 @@ impl<T: Scalar, const WIDE: bool> RowEnd<T> for Linear<'_, T, WIDE> {
                 move |lane| {
                     let (gap, theta) = read(lane);
                     let covariance = of_x::<T, WIDE>(x, lane) + y[lane] - gap;
-                    (gap, theta + trained.ratio.mul_add(covariance, trained.shift))
+                    (gap, trained.of(covariance, theta))
                 }
             },
         );
@@ -192,7 +198,7 @@ impl<T: Scalar, M: Map<T>, const WIDE: bool> RowEnd<T> for Activated<'_, T, M, W
                     let y = Pixel { root: yr[lane], inverse: yi[lane], after: yh[lane] };
                     let pair = Pair::new(x, y, gap);
                     let (after, slope) = map.map(pair);
-                    (after, trained.ratio.mul_add(pair.covariance(), theta + trained.shift) * slope)
+                    (after, trained.of(pair.covariance(), theta) * slope)
                 }
             },
         );

@@ -1,72 +1,14 @@
 //! What planes ask of an image, or of a cell of images: variances of every pixel, in front of every operation.
 
-use super::super::dual::Dual;
+use super::super::dual::{Coefficients, Dual};
 use super::cells::{Cells, LANES, Spare};
 use super::geometry::{Grid, Windows};
 use super::program::{Convolution, Op, Program, Stage};
-use crate::device::{Device, vectorized, vectorized_body};
+use super::series::Terms;
+use super::table::Table;
+use crate::device::{Device, vectorized_body};
+use crate::error::Result;
 use crate::scalar::Scalar;
-
-/// One number of every pixel, or a cell of them, with a border of zeros; on a torus the columns stand there twice.
-#[derive(Debug)]
-pub(super) struct Table<T> {
-    values: Cells<T>,
-    /// Numbers a pixel: 1, or those of a cell.
-    each: usize,
-    margin: usize,
-    /// Pixels from one row to the next.
-    pitch: usize,
-}
-
-impl<T: Scalar> Default for Table<T> {
-    /// Nothing.
-    fn default() -> Self {
-        Self { values: Cells::new(0), each: LANES, margin: 0, pitch: 0 }
-    }
-}
-
-impl<T: Scalar> Table<T> {
-    /// A number made of each variance, for a cell of images.
-    fn of(grid: Grid, program: &Program, variances: &[f64], spare: &mut Spare<T>, value: impl Fn(f64) -> f64) -> Self {
-        let margin = program.table_margin;
-        let copies = if program.torus { 2 } else { 1 };
-        let pitch = copies * grid.width + 2 * margin;
-        let mut values = spare.cells((grid.height + 2 * margin) * pitch * LANES);
-        let width = grid.width * LANES;
-        vectorized(
-            #[inline(always)]
-            || {
-                for (row, variances) in variances.chunks_exact(width).enumerate() {
-                    let line = &mut values[((row + margin) * pitch + margin) * LANES..][..copies * width];
-                    for copy in line.chunks_exact_mut(width) {
-                        for (out, &v) in copy.iter_mut().zip(variances) {
-                            *out = T::from_f64(value(v));
-                        }
-                    }
-                }
-            },
-        );
-        Self { values, each: LANES, margin, pitch }
-    }
-
-    /// `width` pixels of a row; rows and columns may lie in the border.
-    #[inline(always)]
-    pub(super) fn row(&self, row: isize, column: isize, width: usize) -> &[T] {
-        if width == 0 {
-            return &[];
-        }
-        let row = self.margin.wrapping_add_signed(row);
-        let column = self.margin.wrapping_add_signed(column);
-        &self.values[(row * self.pitch + column) * self.each..][..width * self.each]
-    }
-
-    /// The numbers of one image.
-    fn lane(&self, lane: usize, spare: &mut Spare<T>) -> Self {
-        let mut values = spare.cells(self.values.len() / self.each);
-        values.iter_mut().zip(self.values.iter().skip(lane).step_by(self.each)).for_each(|(out, &value)| *out = value);
-        Self { values, each: 1, ..*self }
-    }
-}
 
 /// What is known in front of an operation, or after the last one.
 #[derive(Debug)]
@@ -75,6 +17,8 @@ pub(super) struct State<T> {
     pub(super) half: Table<T>,
     /// In front of an activation.
     pub(super) lengths: Option<Lengths<T>>,
+    /// In front of one that has no closed form.
+    pub(super) terms: Option<Terms<T>>,
 }
 
 /// Lengths r = √v below it count as 0: products of their inverses are numbers in `f32` too.
@@ -87,31 +31,67 @@ pub(super) struct Lengths<T> {
     pub(super) inverse: Table<T>,
 }
 
+impl<T: Scalar> Lengths<T> {
+    fn of(grid: Grid, program: &Program, variances: &[f64], spare: &mut Spare<T>) -> Self {
+        let root = Table::of(grid, program, variances, spare, f64::sqrt);
+        let inverse = Table::of(
+            grid,
+            program,
+            variances,
+            spare,
+            #[inline(always)]
+            |v| if v > SMALLEST * SMALLEST { 1.0 / v.sqrt() } else { 0.0 },
+        );
+        Self { root, inverse }
+    }
+}
+
 impl<T: Scalar> State<T> {
-    fn new(program: &Program, stage: usize, at: usize, variances: &[f64], spare: &mut Spare<T>) -> Self {
-        let stage = &program.stages[stage];
-        let mut table = |value: fn(f64) -> f64| Table::of(stage.grids[at], program, variances, spare, value);
-        let inverse = |v: f64| if v > SMALLEST * SMALLEST { 1.0 / v.sqrt() } else { 0.0 };
-        let half = stage.halves[at].then(|| table(|v| 0.5 * v)).unwrap_or_default();
+    fn new(program: &Program, stage: usize, at: usize, found: &Found<'_, T>, spare: &mut Spare<T>) -> Self {
+        let (stage, grid) = (&program.stages[stage], program.stages[stage].grids[at]);
+        let half = if stage.halves[at] {
+            Table::of(
+                grid,
+                program,
+                found.variances,
+                spare,
+                #[inline(always)]
+                |v| 0.5 * v,
+            )
+        } else {
+            Table::default()
+        };
         let lengths = matches!(stage.ops.get(at), Some(Op::Activation { .. }))
-            .then(|| Lengths { root: table(f64::sqrt), inverse: table(inverse) });
-        Self { half, lengths }
+            .then(|| Lengths::of(grid, program, found.variances, spare));
+        let terms = (!found.coefficients.is_empty()).then(|| Terms::of(grid, program, found.coefficients, spare));
+        Self { half, lengths, terms }
     }
 
     fn lane(&self, lane: usize, spare: &mut Spare<T>) -> Self {
         let half = self.half.lane(lane, spare);
         let mut lengths =
             |of: &Lengths<T>| Lengths { root: of.root.lane(lane, spare), inverse: of.inverse.lane(lane, spare) };
-        Self { half, lengths: self.lengths.as_ref().map(&mut lengths) }
+        let lengths = self.lengths.as_ref().map(&mut lengths);
+        Self { half, lengths, terms: self.terms.as_ref().map(|terms| terms.lane(lane, spare)) }
     }
 
     fn keep(self, spare: &mut Spare<T>) {
-        spare.keep(self.half.values);
+        self.half.keep(spare);
         if let Some(Lengths { root, inverse }) = self.lengths {
-            spare.keep(root.values);
-            spare.keep(inverse.values);
+            root.keep(spare);
+            inverse.keep(spare);
+        }
+        if let Some(terms) = self.terms {
+            terms.keep(spare);
         }
     }
+}
+
+/// What is found in front of an operation, of a cell of images.
+pub(super) struct Found<'a, T> {
+    variances: &'a [f64],
+    /// Of an activation without closed form, those of every image.
+    coefficients: &'a [Coefficients<T>],
 }
 
 /// One image, or a cell of images, with its states in every stage that has been prepared.
@@ -156,11 +136,11 @@ impl<T: Scalar> Side<T> {
         device: &Device,
         start: Vec<f64>,
         spare: &mut Spare<T>,
-    ) -> Vec<f64> {
+    ) -> Result<Vec<f64>> {
         let stage = self.stages.len();
         let mut states = Vec::with_capacity(program.stages[stage].ops.len() + 1);
-        let end = follow::<T>(&program.stages[stage], device, start, |at, variances| {
-            states.push(State::new(program, stage, at, variances, spare));
+        let end = follow::<T>(&program.stages[stage], device, start, |at, found| {
+            states.push(State::new(program, stage, at, &found, spare));
         });
         self.stages.push(states);
         end
@@ -184,20 +164,27 @@ impl<T: Scalar> Side<T> {
     }
 }
 
-/// Variances of a cell of images through the operations of a stage; `see` is told those in front of every operation, and
-/// those at the end.
+/// Variances of a cell of images through the operations of a stage; `see` is told what is found in front of every operation,
+/// and at the end. Where an activation has no kernel of such variances, all later ones are no numbers.
 pub(super) fn follow<T: Scalar>(
     stage: &Stage,
     device: &Device,
     start: Vec<f64>,
-    mut see: impl FnMut(usize, &[f64]),
-) -> Vec<f64> {
-    let (mut now, mut stack) = (start, Vec::new());
+    mut see: impl FnMut(usize, Found<'_, T>),
+) -> Result<Vec<f64>> {
+    let (mut now, mut stack, mut failure) = (start, Vec::new(), Ok(()));
     for (at, op) in stage.ops.iter().enumerate() {
-        see(at, &now);
+        let activated = match op {
+            Op::Activation { dual, .. } => moments::<T>(dual, device, &now).unwrap_or_else(|error| {
+                failure = std::mem::replace(&mut failure, Ok(())).and(Err(error));
+                (vec![f64::NAN; now.len()], Vec::new())
+            }),
+            _ => (Vec::new(), Vec::new()),
+        };
+        see(at, Found { variances: &now, coefficients: &activated.1 });
         now = match op {
             Op::Convolution(convolution) => window_sums(convolution, stage.grids[at], &now),
-            Op::Activation { dual, .. } => moments::<T>(dual, device, &now),
+            Op::Activation { .. } => activated.0,
             Op::Pixels { stride, share } => every_pixel(stage, at, *stride, *share, &now),
             Op::Split => {
                 stack.push(now.clone());
@@ -210,13 +197,23 @@ pub(super) fn follow<T: Scalar>(
             }
         };
     }
-    see(stage.ops.len(), &now);
-    now
+    see(stage.ops.len(), Found { variances: &now, coefficients: &[] });
+    failure.map(|()| now)
 }
 
-/// E\[φ²\]; not a number where there is none, which is noticed when points are prepared.
-fn moments<T: Scalar>(dual: &Dual, device: &Device, variances: &[f64]) -> Vec<f64> {
-    dual.prepare::<T>(device, variances).map_or_else(|_| vec![f64::NAN; variances.len()], |(moments, _)| moments)
+/// E\[φ²\], and of a series the coefficients of every image, found for each by itself.
+fn moments<T: Scalar>(dual: &Dual, device: &Device, variances: &[f64]) -> Result<(Vec<f64>, Vec<Coefficients<T>>)> {
+    if !matches!(dual, Dual::Series(_)) {
+        return Ok((dual.prepare::<T>(device, variances)?.0, Vec::new()));
+    }
+    let (mut all, mut images) = (vec![0.0; variances.len()], Vec::with_capacity(LANES));
+    for lane in 0..LANES {
+        let own: Vec<f64> = variances.iter().skip(lane).step_by(LANES).copied().collect();
+        let (moments, coefficients) = dual.prepare::<T>(device, &own)?;
+        all.iter_mut().skip(lane).step_by(LANES).zip(moments).for_each(|(out, moment)| *out = moment);
+        images.extend(coefficients);
+    }
+    Ok((all, images))
 }
 
 /// w·Σ v + b over windows.
