@@ -83,6 +83,7 @@ fn write<T: Scalar, L: Fn(usize) -> (T, T)>(
     for (j, (gap, theta)) in gap.iter_mut().zip(theta).enumerate() {
         let make = make(j);
         let mut made = [[T::ZERO; LANES]; 2];
+        #[expect(clippy::needless_range_loop, reason = "vector code as it stands")]
         for lane in 0..LANES {
             let (gap, theta) = make(lane);
             made[0][lane] = gap;
