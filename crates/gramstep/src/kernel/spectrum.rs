@@ -96,4 +96,14 @@ mod tests {
         assert!((spectrum.effective_rank() - 1.0).abs() < 1e-10 && (spectrum.trace() - 5.25).abs() < 1e-12);
         assert!(alignment(&kernel, &Matrix::zeros(2, 1)).is_err());
     }
+
+    #[test]
+    fn eigenvalues_alone_are_those_of_the_decomposition() {
+        let half = Matrix::from_fn(40, 30, |i, j| ((i * 30 + j) as f64 * 12.9898).sin());
+        let kernel = Matrix::from_fn(40, 40, |i, j| dot(half.row(i), half.row(j)));
+        let (spectrum, eigen) = (Spectrum::new(&kernel, 1).unwrap(), crate::solve::eigen(&kernel, 1).unwrap());
+        let largest = eigen.values[39];
+        assert!(spectrum.values.iter().zip(&eigen.values).all(|(a, b)| (a - b).abs() <= 1e-13 * largest));
+        assert_eq!((spectrum.rank(), eigen.rank()), (30, 30));
+    }
 }

@@ -4,16 +4,8 @@ use super::super::dual::smooth::Closed;
 use super::super::dual::{normalising_factor, squared_relu_pair};
 use crate::scalar::Scalar;
 
-/// A pixel in front of an activation.
-#[derive(Clone, Copy)]
-pub(super) struct Pixel<T> {
-    /// √v
-    pub(super) root: T,
-    /// 1/√v
-    pub(super) inverse: T,
-    /// v/2 after the activation.
-    pub(super) after: T,
-}
+/// Products of lengths below it count as 0: what is divided by them need not be a number in `f32`.
+const SMALLEST: f64 = 1e-36;
 
 /// A pair of pixels in front of an activation.
 #[derive(Clone, Copy)]
@@ -30,19 +22,15 @@ pub(super) struct Pair<T> {
     half_difference: T,
     /// r r′ − K, the gap (v + v′)/2 − K less (r − r′)²/2, the part that belongs to the lengths.
     rest: T,
-    /// 1/(r r′)
-    inverse: T,
 }
 
 impl<T: Scalar> Pair<T> {
     #[inline(always)]
-    pub(super) fn new(x: Pixel<T>, y: Pixel<T>, gap: T) -> Self {
-        let (ri, rj) = (x.root, y.root);
+    pub(super) fn new(ri: T, rj: T, gap: T, after: T) -> Self {
         let difference = ri - rj;
         let half_difference = T::from_f64(0.5) * difference;
         let rest = (-half_difference).mul_add(difference, gap);
-        let (norm, inverse) = (ri * rj, x.inverse * y.inverse);
-        Self { ri, rj, norm, after: x.after + y.after, difference, half_difference, rest, inverse }
+        Self { ri, rj, norm: ri * rj, after, difference, half_difference, rest }
     }
 
     /// K
@@ -54,7 +42,9 @@ impl<T: Scalar> Pair<T> {
     /// 1 − ρ, no less than 0; 0 where a variance is 0.
     #[inline(always)]
     pub(super) fn deficit(self) -> T {
-        self.rest.max(T::ZERO) * self.inverse
+        let small = self.norm <= T::from_f64(SMALLEST);
+        let deficit = self.rest.max(T::ZERO) / if small { T::ONE } else { self.norm };
+        if small { T::ZERO } else { deficit }
     }
 
     /// The same, no more than 2.

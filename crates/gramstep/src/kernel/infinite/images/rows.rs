@@ -2,7 +2,7 @@
 
 use super::cells::LANES;
 use super::geometry::{Grid, Offset, Region};
-use super::maps::{Map, Pair, Pixel};
+use super::maps::{Map, Pair};
 use super::program::Convolution;
 use super::table::Table;
 use crate::scalar::Scalar;
@@ -159,9 +159,8 @@ impl<T: Scalar, const WIDE: bool> RowEnd<T> for Linear<'_, T, WIDE> {
 pub(super) struct Activated<'a, T, M, const WIDE: bool> {
     pub(super) trained: Trained<T>,
     pub(super) place: Place,
-    /// √v of x and x′ in front of it, and what it is divided by.
+    /// √v of x and x′ in front of it.
     pub(super) roots: Tables<'a, T>,
-    pub(super) inverses: Tables<'a, T>,
     /// v/2 after it, where the map asks for it.
     pub(super) after: Tables<'a, T>,
     pub(super) map: M,
@@ -178,26 +177,21 @@ impl<T: Scalar, M: Map<T>, const WIDE: bool> RowEnd<T> for Activated<'_, T, M, W
     ) {
         let width = gap.len();
         let rows = |tables| self.place.rows(row.cast_signed(), 0, width, tables);
-        let ((xr, yr), (xi, yi), (xh, yh)) = (rows(self.roots), rows(self.inverses), rows(self.after));
-        let (yr, yi, yh) = (&cells(yr)[..width], &cells(yi)[..width], &cells(yh)[..width]);
+        let ((xr, yr), (xh, yh)) = (rows(self.roots), rows(self.after));
+        let (yr, yh) = (&cells(yr)[..width], &cells(yh)[..width]);
         let (trained, map) = (self.trained, self.map);
         write(
             gap,
             theta,
             #[inline(always)]
             |j| {
-                let (read, yr, yi, yh) = (read(j), &yr[j], &yi[j], &yh[j]);
-                let (xr, xi, xh) = (pixel::<T, WIDE>(xr, j), pixel::<T, WIDE>(xi, j), pixel::<T, WIDE>(xh, j));
+                let (read, yr, yh) = (read(j), &yr[j], &yh[j]);
+                let (xr, xh) = (pixel::<T, WIDE>(xr, j), pixel::<T, WIDE>(xh, j));
                 #[inline(always)]
                 move |lane| {
                     let (gap, theta) = read(lane);
-                    let x = Pixel {
-                        root: of_x::<T, WIDE>(xr, lane),
-                        inverse: of_x::<T, WIDE>(xi, lane),
-                        after: of_x::<T, WIDE>(xh, lane),
-                    };
-                    let y = Pixel { root: yr[lane], inverse: yi[lane], after: yh[lane] };
-                    let pair = Pair::new(x, y, gap);
+                    let after = of_x::<T, WIDE>(xh, lane) + yh[lane];
+                    let pair = Pair::new(of_x::<T, WIDE>(xr, lane), yr[lane], gap, after);
                     let (after, slope) = map.map(pair);
                     (after, trained.of(pair.covariance(), theta) * slope)
                 }

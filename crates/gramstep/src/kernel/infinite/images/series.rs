@@ -10,7 +10,7 @@
 use super::super::dual::Coefficients;
 use super::cells::{LANES, Spare};
 use super::geometry::Grid;
-use super::maps::{Pair, Pixel};
+use super::maps::Pair;
 use super::program::Program;
 use super::rows::{Place, RowEnd, Tables, Trained, cells, of_x, pixel};
 use super::table::Table;
@@ -59,9 +59,8 @@ impl<T: Scalar> Terms<T> {
 pub(super) struct Expanded<'a, T, const WIDE: bool> {
     pub(super) trained: Trained<T>,
     pub(super) place: Place,
-    /// √v of x and x′ in front of it, and what it is divided by.
+    /// √v of x and x′ in front of it.
     pub(super) roots: Tables<'a, T>,
-    pub(super) inverses: Tables<'a, T>,
     pub(super) terms: (&'a Terms<T>, &'a Terms<T>),
 }
 
@@ -85,14 +84,14 @@ impl<T: Scalar, const WIDE: bool> RowEnd<T> for Expanded<'_, T, WIDE> {
         let width = gap.len();
         let rows = |tables| self.place.rows(row.cast_signed(), 0, width, tables);
         let (ours, theirs) = self.terms;
-        let ((xr, yr), (xi, yi)) = (rows(self.roots), rows(self.inverses));
+        let (xr, yr) = rows(self.roots);
         let ((xc, yc), (xs, ys)) = (rows((&ours.values, &theirs.values)), rows((&ours.slopes, &theirs.slopes)));
-        let (yr, yi, yc, ys) = (cells(yr), cells(yi), cells(yc), cells(ys));
+        let (yr, yc, ys) = (cells(yr), cells(yc), cells(ys));
         let (both, each) = (ours.count.min(theirs.count), if WIDE { LANES } else { 1 });
         let half = T::from_f64(0.5);
         for (j, (gap, theta)) in gap.iter_mut().zip(theta).enumerate() {
             let read = read(j);
-            let (xr, xi) = (pixel::<T, WIDE>(xr, j), pixel::<T, WIDE>(xi, j));
+            let xr = pixel::<T, WIDE>(xr, j);
             let (xc, xs) = (&xc[j * ours.count * each..], &xs[j * ours.count * each..]);
             let (yc, ys) = (&yc[j * theirs.count..], &ys[j * theirs.count..]);
             // 1 − ρ, and ρᵏ and 1 − ρᵏ.
@@ -100,9 +99,7 @@ impl<T: Scalar, const WIDE: bool> RowEnd<T> for Expanded<'_, T, WIDE> {
             let (mut sums, mut slopes, mut trained) = ([T::ZERO; LANES], [T::ZERO; LANES], [T::ZERO; LANES]);
             for lane in 0..LANES {
                 let (gap, theta) = read(lane);
-                let of = |root, inverse| Pixel { root, inverse, after: T::ZERO };
-                let x = of(of_x::<T, WIDE>(xr, lane), of_x::<T, WIDE>(xi, lane));
-                let pair = Pair::new(x, of(yr[j][lane], yi[j][lane]), gap);
+                let pair = Pair::new(of_x::<T, WIDE>(xr, lane), yr[j][lane], gap, T::ZERO);
                 deficit[lane] = pair.bounded_deficit();
                 trained[lane] = self.trained.of(pair.covariance(), theta);
             }

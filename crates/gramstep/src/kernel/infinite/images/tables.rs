@@ -15,35 +15,10 @@ use crate::scalar::Scalar;
 pub(super) struct State<T> {
     /// v/2 where the stage says that planes ask for it, else nothing.
     pub(super) half: Table<T>,
-    /// In front of an activation.
-    pub(super) lengths: Option<Lengths<T>>,
+    /// √v, in front of an activation.
+    pub(super) root: Option<Table<T>>,
     /// In front of one that has no closed form.
     pub(super) terms: Option<Terms<T>>,
-}
-
-/// Lengths r = √v below it count as 0: products of their inverses are numbers in `f32` too.
-const SMALLEST: f64 = 1e-18;
-
-/// r = √v and 1/r, 0 where there is none.
-#[derive(Debug)]
-pub(super) struct Lengths<T> {
-    pub(super) root: Table<T>,
-    pub(super) inverse: Table<T>,
-}
-
-impl<T: Scalar> Lengths<T> {
-    fn of(grid: Grid, program: &Program, variances: &[f64], spare: &mut Spare<T>) -> Self {
-        let root = Table::of(grid, program, variances, spare, f64::sqrt);
-        let inverse = Table::of(
-            grid,
-            program,
-            variances,
-            spare,
-            #[inline(always)]
-            |v| if v > SMALLEST * SMALLEST { 1.0 / v.sqrt() } else { 0.0 },
-        );
-        Self { root, inverse }
-    }
 }
 
 impl<T: Scalar> State<T> {
@@ -61,25 +36,22 @@ impl<T: Scalar> State<T> {
         } else {
             Table::default()
         };
-        let lengths = matches!(stage.ops.get(at), Some(Op::Activation { .. }))
-            .then(|| Lengths::of(grid, program, found.variances, spare));
+        let root = matches!(stage.ops.get(at), Some(Op::Activation { .. }))
+            .then(|| Table::of(grid, program, found.variances, spare, f64::sqrt));
         let terms = (!found.coefficients.is_empty()).then(|| Terms::of(grid, program, found.coefficients, spare));
-        Self { half, lengths, terms }
+        Self { half, root, terms }
     }
 
     fn lane(&self, lane: usize, spare: &mut Spare<T>) -> Self {
         let half = self.half.lane(lane, spare);
-        let mut lengths =
-            |of: &Lengths<T>| Lengths { root: of.root.lane(lane, spare), inverse: of.inverse.lane(lane, spare) };
-        let lengths = self.lengths.as_ref().map(&mut lengths);
-        Self { half, lengths, terms: self.terms.as_ref().map(|terms| terms.lane(lane, spare)) }
+        let root = self.root.as_ref().map(|root| root.lane(lane, spare));
+        Self { half, root, terms: self.terms.as_ref().map(|terms| terms.lane(lane, spare)) }
     }
 
     fn keep(self, spare: &mut Spare<T>) {
         self.half.keep(spare);
-        if let Some(Lengths { root, inverse }) = self.lengths {
+        if let Some(root) = self.root {
             root.keep(spare);
-            inverse.keep(spare);
         }
         if let Some(terms) = self.terms {
             terms.keep(spare);

@@ -210,16 +210,16 @@ impl<'a, T: Scalar, const WIDE: bool> Between<'a, T, WIDE> {
     ) {
         let (x, y) = self.states(at, op);
         let terms = x.terms.as_ref().zip(y.terms.as_ref());
-        let (Some(x), Some(y)) = (&x.lengths, &y.lengths) else {
-            debug_assert!(false, "states in front of an activation have lengths");
+        let (Some(x), Some(y)) = (&x.root, &y.root) else {
+            debug_assert!(false, "states in front of an activation have roots");
             return;
         };
         let place = Place::new(region, offset, self.program.stages[at].grids[op], self.program.torus);
-        let (roots, inverses) = ((&x.root, &y.root), (&x.inverse, &y.inverse));
+        let roots = (x, y);
         let after = if dual.is_smooth() { self.halves(at, op + 1) } else { roots };
         macro_rules! with {
             ($map:expr) => {
-                rows.apply(&Activated::<T, _, WIDE> { trained, place, roots, inverses, after, map: $map })
+                rows.apply(&Activated::<T, _, WIDE> { trained, place, roots, after, map: $map })
             };
         }
         closed!(
@@ -236,7 +236,7 @@ impl<'a, T: Scalar, const WIDE: bool> Between<'a, T, WIDE> {
             &Dual::Normalise { epsilon } => with!(Normalisation(T::from_f64(epsilon))),
             Dual::Series(_) => {
                 if let Some(terms) = terms {
-                    rows.apply(&Expanded::<T, WIDE> { trained, place, roots, inverses, terms });
+                    rows.apply(&Expanded::<T, WIDE> { trained, place, roots, terms });
                 }
             },
         );
