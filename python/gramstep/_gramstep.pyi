@@ -23,6 +23,8 @@ __all__ = [
     "gram_gauss_newton_step",
     "damped_solve",
     "taylor_expand",
+    "activations",
+    "is_activation",
     "infinite_kernel",
     "network_kernel",
     "kernel_name",
@@ -335,6 +337,8 @@ def infinite_kernel(
     bias_variance: float | None = None,
     threads: int = 0,
 ) -> _Array: ...
+def activations() -> list[str]: ...
+def is_activation(name: str) -> bool: ...
 def network_kernel(
     which: Literal["ntk", "nngp"],
     layers: Sequence[tuple[Any, ...]],

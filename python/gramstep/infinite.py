@@ -6,6 +6,7 @@ sqrt(bias_variance) b`` with W, b ~ N(0, 1); a convolution the same for every wi
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Union
@@ -50,8 +51,13 @@ class Dense:
 
     weight_variance: float = 2.0
     bias_variance: float = 0.0
-    weight_tangent: float | None = None
-    bias_tangent: float | None = None
+    weight_tangent: float | None = field(default=None, kw_only=True)
+    bias_tangent: float | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.weight_variance, int) and self.weight_variance >= 32:
+            text = f"Dense: weight_variance = {self.weight_variance}: widths are infinite and not given; if it is meant, write it as a float"
+            warnings.warn(text, stacklevel=3)
 
     def _words(self) -> tuple[Any, ...]:
         return ("dense", _variances(self))
@@ -85,11 +91,23 @@ class Conv:
     padding: Literal["same", "valid", "circular"] | int = "same"
     weight_variance: float = 2.0
     bias_variance: float = 0.0
-    weight_tangent: float | None = None
-    bias_tangent: float | None = None
+    weight_tangent: float | None = field(default=None, kw_only=True)
+    bias_tangent: float | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        _check_whole("Conv", "kernel", self.kernel, "the side of its windows; channels are infinitely many")
+        _check_whole("Conv", "stride", self.stride, "pixels from one window to the next")
+        padding = self.padding
+        if isinstance(padding, bool) or (isinstance(padding, str) and padding not in ("same", "valid", "circular")):
+            raise ValueError(f"Conv: padding = {padding!r}: expected 'same', 'valid', 'circular' or a number of zeros")
 
     def _words(self) -> tuple[Any, ...]:
         return ("convolution", self.kernel, self.stride, self.padding, _variances(self))
+
+
+def _check_whole(layer: str, name: str, value: Any, meaning: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise ValueError(f"{layer}: {name} = {value!r}: expected a whole number above 0, {meaning}")
 
 
 def _variances(layer: Dense | Conv) -> tuple[float, float, float, float]:
@@ -114,11 +132,6 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
     "polynomial": {"coefficients": (0.0, 1.0)},
 }
 
-# Those of finite networks.
-_PLAIN = (
-    "identity relu leaky-relu abs squared-relu quadratic-relu gelu silu tanh sigmoid softplus erf sin cos"
-).split()
-
 Function = Callable[[NDArray[Any]], ArrayLike]
 
 
@@ -131,7 +144,7 @@ class Activation:
     ----------
     function : str or callable
         Of finite networks: identity, relu, leaky-relu, abs, squared-relu, gelu, silu, tanh, sigmoid, softplus, erf, sin, cos
-        (silu and softplus on vectors alone). With parameters::
+        (silu and softplus by a series, which costs more). With parameters::
 
             sign                                  -1 or 1; nothing before it is trained
             rectifier      below=0, above=1       below min(x, 0) + above max(x, 0)
@@ -145,7 +158,7 @@ class Activation:
             hermite        degree=2               He_degree(x) / sqrt(degree!)
             polynomial     coefficients           c[0] + c[1] x + c[2] x^2 + ...
 
-        Or a smooth function of an array, elementwise; for networks on vectors.
+        Or a smooth function of an array, elementwise.
     derivative : callable, optional
         The derivative of a function of one's own, which it needs.
     **parameters
@@ -171,8 +184,8 @@ class Activation:
         if isinstance(function, str):
             if derivative is not None:
                 raise TypeError(f"derivative belongs to a function of your own; {function!r} has one")
-            if function not in _PARAMETERS and function not in _PLAIN:
-                there = ", ".join(dict.fromkeys([*_PLAIN, *_PARAMETERS]))
+            if function not in _PARAMETERS and not _gramstep.is_activation(function):
+                there = ", ".join(dict.fromkeys([*_gramstep.activations(), *_PARAMETERS]))
                 raise ValueError(f"no activation {function!r}; there are {there}, and functions of your own")
             known = _PARAMETERS.get(function, {})
             for name in parameters:
@@ -212,6 +225,9 @@ class AvgPool:
 
     window: int = 2
 
+    def __post_init__(self) -> None:
+        _check_whole("AvgPool", "window", self.window, "the side of its squares, which lie side by side")
+
     def _words(self) -> tuple[Any, ...]:
         return ("average-pool", self.window)
 
@@ -221,6 +237,9 @@ class SumPool:
     """The sum over squares of pixels side by side."""
 
     window: int = 2
+
+    def __post_init__(self) -> None:
+        _check_whole("SumPool", "window", self.window, "the side of its squares, which lie side by side")
 
     def _words(self) -> tuple[Any, ...]:
         return ("sum-pool", self.window)
@@ -278,7 +297,7 @@ Layer = Union[Dense, Conv, Activation, AvgPool, SumPool, GlobalAvgPool, Flatten,
 
 def _words(layers: Sequence[Layer]) -> list[tuple[Any, ...]]:
     for layer in layers:
-        if not hasattr(layer, "_words"):
+        if isinstance(layer, type) or not hasattr(layer, "_words"):
             raise TypeError(f"{layer!r} is no layer of gramstep.infinite, such as Dense() or Conv(3)")
     return [layer._words() for layer in layers]
 
@@ -362,6 +381,9 @@ class InfiniteNetwork:
         """
         if kernel not in ("ntk", "nngp"):
             raise ValueError(f"kernel must be 'ntk' or 'nngp', got {kernel!r}")
+        for name, part in (("rows", rows), ("columns", columns)):
+            if not isinstance(part, slice) and (name == "rows" or part is not None):
+                raise TypeError(f"{name} = {part!r}: expected a slice, such as slice(0, 100)")
         points = np.asarray(X)
         others = points[slice(None) if columns is None else columns]
         return self._kernel(kernel, points[rows], others, threads)

@@ -43,6 +43,8 @@ fn _gramstep(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(taylor::taylor_expand, module)?)?;
     module.add_function(wrap_pyfunction!(solve::damped_solve, module)?)?;
     module.add_function(wrap_pyfunction!(kernels::infinite_kernel, module)?)?;
+    module.add_function(wrap_pyfunction!(model::activations, module)?)?;
+    module.add_function(wrap_pyfunction!(model::is_activation, module)?)?;
     module.add_function(wrap_pyfunction!(infinite::network_kernel, module)?)?;
     module.add_function(wrap_pyfunction!(kernels::empirical_ntk, module)?)?;
     module.add_function(wrap_pyfunction!(kernels::monte_carlo_kernel, module)?)?;

@@ -41,6 +41,18 @@ pub(crate) fn activation(name: &str) -> PyResult<Activation> {
     name.replace('_', "-").parse().map_err(core)
 }
 
+/// The names of the activations of finite networks.
+#[pyfunction]
+pub(crate) fn activations() -> Vec<&'static str> {
+    Activation::ALL.map(Activation::name).to_vec()
+}
+
+/// Whether an activation of finite networks has this name.
+#[pyfunction]
+pub(crate) fn is_activation(name: &str) -> bool {
+    activation(name).is_ok()
+}
+
 /// σ_w² and σ_b² of dense layers: where they are not given, those of the command line.
 fn variances(activation: Activation, weight: Option<f64>, bias: Option<f64>) -> PyResult<(f64, f64)> {
     let defaults: gramstep::kernel::InfiniteArchitecture = format!("ntk:{activation}").parse().map_err(core)?;

@@ -80,9 +80,7 @@ def test_wrong_networks_and_inputs_say_what_is_wrong():
         InfiniteNetwork(["relu"])
     for network, X, words in [
         (images(Activation("relu")), IMAGES, "right before it"),
-        (images(Conv(3), Activation("silu")), IMAGES, "closed form"),
         (images(Conv(9, padding="valid")), IMAGES, "larger than the image"),
-        (images(Conv(3, padding="mirror")), IMAGES, "padding"),
         (images(Conv(3, weight_variance=-1.0)), IMAGES, "variance"),
         (images(Conv(3)), IMAGES.reshape(5, -1), "images"),
         (images(Conv(3)), IMAGES[0], "axes"),
@@ -94,6 +92,34 @@ def test_wrong_networks_and_inputs_say_what_is_wrong():
         images(Conv(3)).ntk(IMAGES, IMAGES[:, :5])
     with pytest.raises(ValueError, match="ntk"):
         images(Conv(3)).tile(IMAGES, slice(0, 2), kernel="gram")
+    with pytest.raises(TypeError, match="rows = 2: expected a slice"):
+        images(Conv(3)).tile(IMAGES, 2)
+    # What is wrong with the layers of a network is no matter of the command line's words.
+    with pytest.raises(ValueError, match="come first") as error:
+        images(Conv(3)).ntk(IMAGES.reshape(5, -1))
+    assert "mlp" not in str(error.value)
+
+
+def test_layers_refuse_what_neural_tangents_calls_otherwise():
+    for layer, arguments, kind, words in [
+        (Dense, (512, 1.5, 0.05), TypeError, "positional"),
+        (Conv, (512, (3, 3)), ValueError, "stride = .3, 3.: expected a whole number"),
+        (Conv, ((3, 3),), ValueError, "channels are infinitely many"),
+        (Conv, (2.5,), ValueError, "kernel = 2.5"),
+        (Conv, (True,), ValueError, "kernel = True"),
+        (Conv, (3, 0), ValueError, "stride = 0"),
+        (Conv, (3, 1, "SAME"), ValueError, "padding = 'SAME'"),
+        (Conv, (3, 1, True), ValueError, "padding = True"),
+        (AvgPool, ((2, 2),), ValueError, "side of its squares"),
+        (SumPool, (0,), ValueError, "window = 0"),
+    ]:
+        with pytest.raises(kind, match=words):
+            layer(*arguments)
+    with pytest.warns(UserWarning, match="widths are infinite"):
+        Dense(512, 1.5)
+    with pytest.raises(TypeError, match="no layer"):
+        InfiniteNetwork([Conv(3), GlobalAvgPool, Dense()])
+    assert Activation("leaky_relu")._words() == ("activation", "leaky_relu")
 
 
 def test_a_network_is_a_value():
@@ -214,6 +240,14 @@ def test_functions_by_name_are_those_of_their_formulas(name, parameters, functio
     assert np.array_equal(kernel(IMAGES), kernel(IMAGES).T)
 
 
+def test_a_function_of_ones_own_has_kernels_of_images():
+    own = Activation(lambda x: np.exp(-0.5 * x**2), derivative=lambda x: -x * np.exp(-0.5 * x**2))
+    for head in (GlobalAvgPool(), Flatten()):
+        got, want = (images(Conv(3), phi, Conv(3), phi, head=head) for phi in (own, Activation("gaussian", sharpness=0.5)))
+        assert np.allclose(got.ntk(IMAGES), want.ntk(IMAGES), rtol=1e-11)
+        assert np.allclose(got.nngp(IMAGES[:2], IMAGES), want.nngp(IMAGES[:2], IMAGES), rtol=1e-11)
+
+
 def test_names_without_parameters_are_the_activations_of_finite_networks():
     X = random.normal(size=(5, 3))
     for name, same in [("erf", {"scale": 1.0}), ("sin", {"rate": 1.0}), ("cos", {"phase": 0.0})]:
@@ -256,7 +290,10 @@ def test_frozen_layers_learn_nothing_and_standard_ones_by_their_width():
     X = random.normal(size=(4, 3))
 
     def network(first, last):
-        return InfiniteNetwork([Dense(1.2, 0.3, *first), Activation("relu"), Dense(1.2, 0.3, *last)])
+        def dense(tangents):
+            return Dense(1.2, 0.3, **dict(zip(("weight_tangent", "bias_tangent"), tangents)))
+
+        return InfiniteNetwork([dense(first), Activation("relu"), dense(last)])
 
     frozen, free = network((0.0, 0.0), (0.0, 0.0)), network((), ())
     assert not frozen.ntk(X).any() and np.array_equal(frozen.nngp(X), free.nngp(X))

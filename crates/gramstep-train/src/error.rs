@@ -497,7 +497,12 @@ impl Error {
     pub fn is_usage(&self) -> bool {
         match self {
             Self::Core(error) => {
-                matches!(error, gramstep::Error::Setting { .. } | gramstep::Error::Specification { .. })
+                matches!(
+                    error,
+                    gramstep::Error::Setting { .. }
+                        | gramstep::Error::Specification { .. }
+                        | gramstep::Error::Layer { .. }
+                )
             }
             Self::UnknownSource { .. }
             | Self::UnknownBuiltin { .. }

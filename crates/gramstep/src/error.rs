@@ -77,6 +77,14 @@ pub enum Error {
         /// Why it cannot be built.
         reason: String,
     },
+    /// A layer of an infinitely wide network has no kernel where it stands.
+    #[error("layer `{layer}`: {reason}")]
+    Layer {
+        /// Its kind, or its place in the specification.
+        layer: String,
+        /// Why there is no kernel.
+        reason: String,
+    },
     /// Targets do not fit the loss.
     #[error("{loss} loss: target {value} of sample {sample} {reason}")]
     Target {
@@ -147,6 +155,12 @@ impl Error {
             Self::Conflict { .. } => "change one of the two; the message says why they exclude each other",
             Self::NonFinite { .. } => "lower the learning rate, raise the damping, or look for huge values in the data",
             Self::Setting { .. } => "see the documentation of this setting for its range",
+            Self::Specification { text, .. } if text.starts_with("ntk") || text.starts_with("nngp") => {
+                "write for example ntk:depth=3:relu, or of images ntk:cnn:16,32:relu:gap"
+            }
+            Self::Layer { .. } => {
+                "convolutions, activations and pools come first, then the mean over pixels or all of them, then dense layers"
+            }
             Self::Specification { .. } => "write for example mlp:256,256:gelu or linear",
             Self::Target { .. } => {
                 "use squared loss for real targets, cross-entropy for one-hot ones, logistic for 0 and 1"

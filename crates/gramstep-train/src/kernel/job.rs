@@ -143,7 +143,7 @@ impl Run<'_> {
         let x: Matrix<T> = self.data.inputs.cast().into_matrix();
         match &self.job.choice {
             Choice::Infinite(architecture) => {
-                let points = architecture.for_inputs(self.shape)?.kernel()?.points(&x, &self.device)?;
+                let points = architecture.clone().for_inputs(self.shape)?.kernel()?.points(&x, &self.device)?;
                 drop(x);
                 self.tiles(&InfiniteTiles { rows: &points, columns: &points, which: architecture.which })
             }

@@ -135,8 +135,8 @@ impl InfiniteProcess {
         Self { architecture, points, targets, weights, ridge, regression: OnceLock::new() }
     }
 
-    pub(super) fn architecture(&self) -> InfiniteArchitecture {
-        self.architecture
+    pub(super) fn architecture(&self) -> &InfiniteArchitecture {
+        &self.architecture
     }
 
     pub(super) fn points(&self) -> &InfinitePoints<f64> {

@@ -21,7 +21,7 @@ const SCALED: &str = "kernel";
 /// assert_eq!(choice.to_string(), "kernel:anova-matern32");
 /// # Ok::<(), gramstep_train::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum KernelChoice {
     /// That of an infinitely wide network; nothing of it is found from data.
@@ -84,7 +84,7 @@ impl Kernel {
     #[must_use]
     pub fn choice(&self) -> KernelChoice {
         match self {
-            Self::Infinite(architecture) => KernelChoice::Infinite(*architecture),
+            Self::Infinite(architecture) => KernelChoice::Infinite(architecture.clone()),
             Self::Scaled(kernel) => KernelChoice::Scaled(kernel.kind()),
         }
     }

@@ -186,7 +186,7 @@ impl KernelModel {
     #[must_use]
     pub fn kernel(&self) -> Kernel {
         match &self.solution {
-            Solution::Infinite(process) => Kernel::Infinite(process.architecture()),
+            Solution::Infinite(process) => Kernel::Infinite(process.architecture().clone()),
             Solution::Scaled(regression) => Kernel::Scaled(regression.kernel().clone()),
         }
     }
@@ -364,9 +364,9 @@ mod tests {
     #[test]
     fn a_model_from_its_parts_predicts_the_same() {
         for name in ["nngp:relu", "kernel:anova-matern32", "kernel:nngp"] {
-            let choice = name.parse().unwrap();
+            let choice: KernelChoice = name.parse().unwrap();
             let fitted =
-                KernelModel::fit(rows(20), Task::Regression, choice, Ridge::Evidence, &Device::cpu(1)).unwrap();
+                KernelModel::fit(rows(20), Task::Regression, choice.clone(), Ridge::Evidence, &Device::cpu(1)).unwrap();
             assert_eq!(fitted.kernel().choice(), choice);
             let parts = (fitted.ridge(), fitted.inverse_temperature());
             let of = || (fitted.kernel(), Task::Regression);

@@ -43,7 +43,7 @@ pub(super) fn settings<T: Scalar>(config: &Config, problem: &Problem<T>) -> Resu
         let reason = "a kernel regression classifies one target: take a network, --model mlp:256,256:gelu";
         return Err(conflict("model", targets, reason));
     }
-    Ok(Some(complete(config.clone(), choice, problem)))
+    Ok(Some(complete(config.clone(), &choice, problem)))
 }
 
 /// Solves. Without validation rows of their own the training rows are judged, each by the regression on all others.
@@ -68,7 +68,7 @@ pub(super) fn fit<T: Scalar>(
         observer.note(&format!("the scales of the columns are found on {some} of the {all} rows, {how}"))?;
     }
     let clock = Instant::now();
-    let ridge = match (config.ridge, choice) {
+    let ridge = match (config.ridge, &choice) {
         // κ is said in the units of the weights, which are relative here.
         (Some(RidgeChoice::Fixed(ridge)), _) => Ridge::Fixed(ridge / problem.weight_unit),
         (Some(RidgeChoice::Evidence), _) | (_, KernelChoice::Scaled(_)) => Ridge::Evidence,
@@ -153,7 +153,7 @@ fn refuse(config: &Config) -> Result<()> {
 }
 
 /// Every setting: written to `config.toml`, it repeats the run.
-fn complete<T: Scalar>(config: Config, choice: KernelChoice, problem: &Problem<T>) -> Config {
+fn complete<T: Scalar>(config: Config, choice: &KernelChoice, problem: &Problem<T>) -> Config {
     let facts = Facts::of(problem);
     let images = ImageSettings::of(facts.image, config.broken_images.unwrap_or(BrokenImages::Refuse), 1);
     Config {

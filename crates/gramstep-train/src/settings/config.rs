@@ -165,7 +165,7 @@ settings! {
              8 channels (resnet: in place of the Fixup initialisation); or kernel \
              regression: kernel:KIND, KIND one of rbf, matern12, matern32, matern52, anova-rbf, anova-matern12, \
              anova-matern32, nngp, with a scale for every column, or the kernel of an infinitely wide network: \
-             ntk:depth=N:ACTIVATION or nngp:depth=N:ACTIVATION, for images ntk:cnn:WIDTH,..:ACTIVATION (then :gap, \
+             ntk:depth=N:ACTIVATION or nngp:depth=N:ACTIVATION, for images ntk:cnn:WIDTH[kSIDE][sSTRIDE],..:ACTIVATION (then :gap, \
              :flatten or :dense=WIDTH,..; only how many widths there are counts), ntk:myrtle5, ntk:myrtle10 or ntk:resnet20"
         ),
         default: Some(

@@ -11,8 +11,8 @@ use crate::model::{Activation, Shape};
 /// A kernel of an infinitely wide network: `ntk` or `nngp`, then `depth=N` (hidden layers), an activation,
 /// `weight=F` and `bias=F` (variances), in any order.
 ///
-/// In place of `depth=N` a network for images may stand: `cnn:WIDTH,..` with `gap`, `flatten` or `dense=WIDTH,..`,
-/// `myrtle5`, `myrtle7`, `myrtle10` or `resnet20`; `image=HEIGHTxWIDTHxCHANNELS` says how large they are, where
+/// In place of `depth=N` a network for images may stand: `cnn:WIDTH[kSIDE][sSTRIDE],..` with `gap`, `flatten` or
+/// `dense=WIDTH,..`, `myrtle5`, `myrtle7`, `myrtle10` or `resnet20`; `image=HEIGHTxWIDTHxCHANNELS` says how large they are, where
 /// [`for_inputs`](InfiniteArchitecture::for_inputs) does not. Widths are infinite: only how many there are counts.
 ///
 /// ```
@@ -22,7 +22,7 @@ use crate::model::{Activation, Shape};
 /// let kernel = architecture.kernel()?;
 /// # Ok::<(), gramstep::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct InfiniteArchitecture {
     /// Which kernel.
@@ -46,7 +46,7 @@ impl InfiniteArchitecture {
     /// [`Error::Setting`] if a variance is negative or not finite.
     pub fn kernel(&self) -> Result<InfiniteKernel> {
         let Self { depth, activation, weight_variance, bias_variance, .. } = *self;
-        match self.images {
+        match &self.images {
             Some(images) => images.kernel(activation, weight_variance, bias_variance),
             None => InfiniteKernel::mlp(depth, activation, weight_variance, bias_variance),
         }
@@ -139,6 +139,11 @@ impl FromStr for InfiniteArchitecture {
                 _ => Err(fault(format!("`{part}` is not a variance, which is finite and at least 0"))),
             };
             match part.split_once('=') {
+                None if part == "mlp" || part == "linear" => {
+                    return Err(fault(
+                        "hidden dense layers are depth=N, a number; how wide they are counts nothing".to_owned(),
+                    ));
+                }
                 None => activation = part.parse()?,
                 Some(("depth", value)) => {
                     let usable = value.parse().ok().filter(|depth| *depth <= 1000);
@@ -170,7 +175,12 @@ mod tests {
     fn text_is_read_back_and_nonsense_is_refused() {
         for text in ["ntk", "ntk:depth=3:relu", "nngp:erf:bias=0:weight=1.5:depth=2"]
             .into_iter()
-            .chain(["ntk:cnn:16,32:gap", "nngp:cnn:8:erf:flatten:weight=1", "ntk:cnn:8,8:dense=4,4:image=28x28x3"])
+            .chain([
+                "ntk:cnn:16,32:gap",
+                "nngp:cnn:8:erf:flatten:weight=1",
+                "ntk:cnn:16k5s2,32,8k1:gap",
+                "ntk:cnn:8,8:dense=4,4:image=28x28x3",
+            ])
             .chain(["ntk:myrtle5", "ntk:relu:myrtle10:bias=0:image=16x16x1", "ntk:resnet32"])
         {
             let read: InfiniteArchitecture = text.parse().unwrap();
@@ -179,9 +189,38 @@ mod tests {
         for text in ["", "mlp:3", "ntk:depth=", "ntk:depth=-1", "ntk:swoosh", "ntk:weight=-1", "ntk:width=3", "ntk:"]
             .into_iter()
             .chain(["ntk:cnn", "ntk:cnn:0", "ntk:cnn:8:max", "ntk:cnn:8:myrtle5", "ntk:myrtle6", "ntk:myrtle5:gap"])
+            .chain([
+                "ntk:cnn:8k4",
+                "ntk:cnn:8:group-norm",
+                "ntk:resnet:20:group-norm",
+                "ntk:mlp:8:relu",
+                "ntk:resnet:9",
+            ])
             .chain(["ntk:resnet9", "ntk:gap", "ntk:cnn:8:image=28x28", "ntk:cnn:8:image=0x1x1", "ntk:cnn:8:depth=2"])
         {
             assert!(text.parse::<InfiniteArchitecture>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn words_of_finite_networks_are_understood_and_channels_count_nothing() {
+        for (text, same) in [
+            ("ntk:cnn:16,32:relu", "ntk:cnn:1,1:gap:relu:weight=2:bias=0.1"),
+            ("ntk:cnn:16k5s2,32k3s1:dense=128", "ntk:cnn:1k5s2,1:dense=1:relu:weight=2:bias=0.1"),
+            ("ntk:resnet:20:16", "ntk:resnet20:relu:weight=2:bias=0.1"),
+            ("ntk:resnet20:8", "ntk:resnet20:relu:weight=2:bias=0.1"),
+        ] {
+            assert_eq!(text.parse::<InfiniteArchitecture>().map(|read| read.to_string()), Ok(same.to_owned()));
+        }
+        for (text, reason) in [
+            ("ntk:cnn:8:max", "no kernel"),
+            ("ntk:cnn:8:group-norm", "stays random"),
+            ("ntk:resnet20:group-norm", "stays random"),
+            ("ntk:mlp:8,8:relu", "depth=N"),
+            ("ntk:cnn:8:8", "no such activation"),
+        ] {
+            let refused = text.parse::<InfiniteArchitecture>().unwrap_err().to_string();
+            assert!(refused.contains(reason), "{text}: {refused}");
         }
     }
 
@@ -192,11 +231,11 @@ mod tests {
         for text in ["ntk:cnn:4,4:relu", "ntk:cnn:4,4:flatten:erf", "ntk:cnn:4:dense=2", "ntk:myrtle7", "nngp:resnet8"]
         {
             let architecture = read(text);
-            assert!(architecture.kernel().is_err() && architecture.for_inputs(360).is_err(), "{text}");
+            assert!(architecture.kernel().is_err() && architecture.clone().for_inputs(360).is_err(), "{text}");
             let known = architecture.for_inputs(image).unwrap();
             assert!(known.kernel().is_ok(), "{text}");
-            assert_eq!(known.to_string().parse(), Ok(known));
-            assert!(known.for_inputs(360).is_ok() && known.for_inputs(359).is_err(), "{text}");
+            assert_eq!(known.to_string().parse(), Ok(known.clone()));
+            assert!(known.clone().for_inputs(360).is_ok() && known.for_inputs(359).is_err(), "{text}");
         }
         assert_eq!(read("ntk:depth=2").for_inputs(7), Ok(read("ntk:depth=2")));
     }

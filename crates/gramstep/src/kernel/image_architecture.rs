@@ -2,9 +2,10 @@
 
 use std::fmt;
 
+use super::infinite::GROUPS;
 use super::{ConvolutionVariances, DenseVariances, InfiniteKernel, InfiniteLayer};
 use crate::error::{Error, Result};
-use crate::model::{Activation, LayerSpecification, Parameterization, Shape, Specification};
+use crate::model::{Activation, Convolution, LayerSpecification, Parameterization, Shape, Specification, count};
 
 /// A convolutional network whose widths are infinite, and the images that it is for.
 ///
@@ -15,7 +16,7 @@ use crate::model::{Activation, LayerSpecification, Parameterization, Shape, Spec
 /// assert_eq!((images.network, images.size), (ImageNetwork::Myrtle { depth: 5 }, Some((8, 8, 3))));
 /// # Ok::<(), gramstep::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ImageArchitecture {
     /// Which network.
@@ -25,13 +26,13 @@ pub struct ImageArchitecture {
 }
 
 /// A kind of convolutional network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ImageNetwork {
-    /// The limit of [`Specification::cnn`]: 3×3 convolutions, images halved between them while they have 8 pixels a side.
+    /// The limit of [`Specification::cnn_of`]: images halved between convolutions while they have 8 pixels a side.
     Cnn {
-        /// Number of convolutions.
-        convolutions: usize,
+        /// The convolutions, each with 1 channel: how many there are counts nothing.
+        convolutions: Vec<Convolution>,
         /// What makes a vector of the pixels.
         head: ImageHead,
     },
@@ -81,9 +82,10 @@ impl ImageArchitecture {
                 _ => Err(format!("`{word}` is none of myrtle5, myrtle7 and myrtle10")),
             }
         } else if let Some(depth) = word.strip_prefix("resnet") {
+            let depth = if depth.is_empty() { next().unwrap_or_default() } else { depth };
             match depth.parse::<usize>() {
                 Ok(depth @ 8..=MOST) if depth % 6 == 2 => Ok(ImageNetwork::ResNet { blocks: (depth - 2) / 6 }),
-                _ => Err(format!("`{word}` has no depth 6·n + 2: 8, 14, 20, 26, 32, …")),
+                _ => Err(format!("resnet `{depth}` has no depth 6·n + 2: 8, 14, 20, 26, 32, …")),
             }
         } else {
             return None;
@@ -91,7 +93,8 @@ impl ImageArchitecture {
         Some(network.map(|network| Self { network, size: None }))
     }
 
-    /// Takes one more word: `gap`, `flatten`, `dense=WIDTH,..` or `image=HEIGHTxWIDTHxCHANNELS`; false where it is none.
+    /// Takes one more word: `gap`, `flatten`, `dense=WIDTH,..`, `image=HEIGHTxWIDTHxCHANNELS`, or the channels of a residual
+    /// network, which count nothing; false where it is none.
     pub(super) fn take(&mut self, word: &str) -> Read<bool> {
         if let Some(size) = word.strip_prefix("image=") {
             let numbers: Vec<usize> = size
@@ -112,7 +115,13 @@ impl ImageArchitecture {
             None if word == "gap" => ImageHead::Mean,
             None if word == "flatten" => ImageHead::Flatten,
             None if word == "max" => return Err("the largest of several values has no kernel of infinite width".into()),
-            Some(("dense", widths)) => ImageHead::Dense(convolutions(widths)?),
+            None if word == "group-norm" => return Err(GROUPS.into()),
+            None if word.starts_with(|c: char| c.is_ascii_digit())
+                && matches!(self.network, ImageNetwork::ResNet { .. }) =>
+            {
+                return count(word, "number of channels").map(|_| true);
+            }
+            Some(("dense", widths)) => ImageHead::Dense(words(widths, |word| count(word, "width"))?.len()),
             _ => return Ok(false),
         };
         match &mut self.network {
@@ -137,9 +146,9 @@ impl ImageArchitecture {
         };
         let shape = Shape::Image { height, width, channels, side: 0 };
         let variances = DenseVariances::new(weight_variance, bias_variance);
-        let layers = match self.network {
+        let layers = match &self.network {
             ImageNetwork::Cnn { convolutions, head } => {
-                let mut specification = Specification::cnn(shape, &vec![1; convolutions], activation, 1)
+                let mut specification = Specification::cnn_of(shape, convolutions, activation, 1)
                     .with_parameterization(Parameterization::Ntk { weight_variance, bias_variance });
                 match head {
                     ImageHead::Mean => {}
@@ -147,24 +156,34 @@ impl ImageArchitecture {
                         specification.layers.retain(|layer| *layer != LayerSpecification::GlobalAveragePool);
                     }
                     ImageHead::Dense(hidden) => {
-                        specification = specification.with_dense_head(&vec![1; hidden], activation);
+                        specification = specification.with_dense_head(&vec![1; *hidden], activation);
                     }
                 }
                 return InfiniteKernel::new(&specification);
             }
-            ImageNetwork::Myrtle { depth } => myrtle(depth, activation, variances),
-            ImageNetwork::ResNet { blocks } => resnet(blocks, activation, variances),
+            ImageNetwork::Myrtle { depth } => myrtle(*depth, activation, variances),
+            ImageNetwork::ResNet { blocks } => resnet(*blocks, activation, variances),
         };
         InfiniteKernel::for_inputs(layers, shape)
     }
 }
 
-fn convolutions(list: &str) -> Read<usize> {
-    let widths = list.split(',').map(|width| width.trim().parse::<usize>().ok().filter(|width| *width > 0));
-    match widths.collect::<Option<Vec<_>>>() {
-        Some(widths) if widths.len() <= MOST => Ok(widths.len()),
-        _ => Err(format!("`{list}` is not a list of widths, such as 16,32 (how large they are counts nothing)")),
+fn convolutions(list: &str) -> Read<Vec<Convolution>> {
+    let read = |word: &str| match word.parse::<Convolution>() {
+        Ok(convolution) => Ok(Convolution { channels: 1, ..convolution }),
+        Err(Error::Specification { reason, .. }) => Err(reason),
+        Err(other) => Err(other.to_string()),
+    };
+    words(list, read)
+}
+
+/// What the words of a list with commas mean.
+fn words<T>(list: &str, read: impl Fn(&str) -> Read<T>) -> Read<Vec<T>> {
+    let words: Vec<&str> = list.split(',').collect();
+    if words.len() > MOST {
+        return Err(format!("`{list}` names more than {MOST} layers"));
     }
+    words.into_iter().map(read).collect()
 }
 
 fn convolution(stride: usize, variances: DenseVariances) -> InfiniteLayer {
@@ -207,7 +226,10 @@ fn resnet(blocks: usize, activation: Activation, variances: DenseVariances) -> V
 impl fmt::Display for ImageNetwork {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Cnn { convolutions, .. } => write!(f, "cnn:{}", vec!["1"; *convolutions].join(",")),
+            Self::Cnn { convolutions, .. } => {
+                let convolutions: Vec<String> = convolutions.iter().map(ToString::to_string).collect();
+                write!(f, "cnn:{}", convolutions.join(","))
+            }
             Self::Myrtle { depth } => write!(f, "myrtle{depth}"),
             Self::ResNet { blocks } => write!(f, "resnet{}", 6 * blocks + 2),
         }
@@ -217,11 +239,11 @@ impl fmt::Display for ImageNetwork {
 impl fmt::Display for ImageArchitecture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.network.fmt(f)?;
-        match self.network {
+        match &self.network {
             ImageNetwork::Cnn { head: ImageHead::Mean, .. } => f.write_str(":gap")?,
             ImageNetwork::Cnn { head: ImageHead::Flatten, .. } => f.write_str(":flatten")?,
             ImageNetwork::Cnn { head: ImageHead::Dense(hidden), .. } => {
-                write!(f, ":dense={}", vec!["1"; hidden].join(","))?;
+                write!(f, ":dense={}", vec!["1"; *hidden].join(","))?;
             }
             _ => {}
         }

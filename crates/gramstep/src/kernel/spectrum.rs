@@ -1,7 +1,7 @@
 //! What the eigenvalues of a kernel matrix say about it.
 
 use crate::error::{Result, check_extent};
-use crate::solve::{dot, eigen};
+use crate::solve::{dot, eigenvalues, rounding};
 use crate::view::Matrix;
 
 /// Eigenvalues of a symmetric kernel matrix.
@@ -28,8 +28,8 @@ impl Spectrum {
     /// # Errors
     /// [`Error::Solve`](crate::Error::Solve) if the matrix is not finite.
     pub fn new(kernel: &Matrix<f64>, threads: usize) -> Result<Self> {
-        let eigen = eigen(kernel, threads)?;
-        Ok(Self { rounding: eigen.rounding(), values: eigen.values })
+        let values = eigenvalues(kernel, threads)?;
+        Ok(Self { rounding: rounding(&values), values })
     }
 
     /// The trace, Σ λ.
@@ -95,5 +95,14 @@ mod tests {
         assert_eq!((spectrum.rank(), spectrum.condition()), (1, f64::INFINITY));
         assert!((spectrum.effective_rank() - 1.0).abs() < 1e-10 && (spectrum.trace() - 5.25).abs() < 1e-12);
         assert!(alignment(&kernel, &Matrix::zeros(2, 1)).is_err());
+    }
+
+    #[test]
+    fn eigenvalues_alone_are_those_of_the_decomposition() {
+        let half = Matrix::from_fn(40, 30, |i, j| if i == j { 1.0 + i as f64 } else { 0.1 * (i % 7) as f64 });
+        let kernel = Matrix::from_fn(40, 40, |i, j| dot(half.row(i), half.row(j)));
+        let (spectrum, eigen) = (Spectrum::new(&kernel, 1).unwrap(), crate::solve::eigen(&kernel, 1).unwrap());
+        let largest = eigen.values[39];
+        assert!(spectrum.values.iter().zip(&eigen.values).all(|(a, b)| (a - b).abs() <= 1e-13 * largest));
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::activation::Activation;
-use super::images::Convolution;
+use super::images::{self, Convolution};
 use super::specification::{Shape, Specification};
 use crate::error::{Error, Result};
 
@@ -99,8 +99,7 @@ impl fmt::Display for Architecture {
             Self::Linear => f.write_str("linear"),
             Self::Mlp { hidden, activation } => write!(f, "mlp:{}:{activation}", list(hidden)),
             Self::Cnn { convolutions, activation, max_pools, dense, group_norm } => {
-                let convolutions: Vec<String> = convolutions.iter().map(convolution).collect();
-                write!(f, "cnn:{}:{activation}{}", convolutions.join(","), if *max_pools { ":max" } else { "" })?;
+                write!(f, "cnn:{}:{activation}{}", list(convolutions), if *max_pools { ":max" } else { "" })?;
                 if !dense.is_empty() {
                     write!(f, ":dense={}", list(dense))?;
                 }
@@ -117,25 +116,15 @@ impl fmt::Display for Architecture {
     }
 }
 
-fn list(widths: &[usize]) -> String {
-    widths.iter().map(usize::to_string).collect::<Vec<_>>().join(",")
-}
-
-/// Channels, and where they are not those of most networks kernel and stride: `16`, `16k5`, `16k5s2`.
-fn convolution(&Convolution { channels, kernel, stride }: &Convolution) -> String {
-    let kernel = if kernel == 3 { String::new() } else { format!("k{kernel}") };
-    let stride = if stride == 1 { String::new() } else { format!("s{stride}") };
-    format!("{channels}{kernel}{stride}")
+fn list(items: &[impl ToString]) -> String {
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
 }
 
 impl FromStr for Architecture {
     type Err = Error;
     fn from_str(text: &str) -> Result<Self> {
         let fault = |reason: String| Error::Specification { text: text.to_owned(), reason };
-        let count = |number: &str, what: &str| match number.trim().parse::<usize>() {
-            Ok(number @ 1..=1_000_000) => Ok(number),
-            _ => Err(fault(format!("`{number}` is not a {what} between 1 and 1000000"))),
-        };
+        let count = |number: &str, what: &str| images::count(number, what).map_err(fault);
         let counts = |list: &str, what: &str| list.split(',').map(|number| count(number, what)).collect::<Result<_>>();
         let (body, group_norm) = match text.strip_suffix(GROUP_NORM) {
             Some(body) if body.starts_with("cnn") || body.starts_with("resnet") => (body, true),
@@ -157,18 +146,8 @@ impl FromStr for Architecture {
                 if let Some(surplus) = options.next() {
                     return Err(fault(format!("`{surplus}` is one part too many")));
                 }
-                let read = |text: &str| {
-                    let (text, stride) = text.split_once('s').map_or((text, "1"), |(text, stride)| (text, stride));
-                    let (channels, kernel) = text.split_once('k').unwrap_or((text, "3"));
-                    let kernel = count(kernel, "side of a kernel")?;
-                    if kernel % 2 == 0 {
-                        return Err(fault(format!("a kernel has an odd side, not {kernel}")));
-                    }
-                    let channels = count(channels, "number of channels")?;
-                    Ok(Convolution { channels, kernel, stride: count(stride, "stride")? })
-                };
                 Ok(Self::Cnn {
-                    convolutions: channels.split(',').map(read).collect::<Result<_>>()?,
+                    convolutions: channels.split(',').map(str::parse).collect::<Result<_>>()?,
                     activation: activation.unwrap_or("relu").parse()?,
                     max_pools,
                     dense: dense.transpose()?.unwrap_or_default(),

@@ -1,10 +1,14 @@
 //! Networks for images: plain convolutional ones, and residual ones with Fixup initialisation.
 
+use std::fmt;
+use std::str::FromStr;
+
 use super::activation::Activation;
 use super::parameters::Distribution;
 use super::specification::{
     ConvolutionSpecification, DenseSpecification, LayerSpecification, Shape, Shortcut, Specification,
 };
+use crate::error::{Error, Result};
 
 /// The smallest side of an image that a plain convolutional network still halves.
 const HALVED: usize = 8;
@@ -26,6 +30,43 @@ impl Convolution {
     #[must_use]
     pub fn new(channels: usize) -> Self {
         Self { channels, kernel: 3, stride: 1 }
+    }
+}
+
+/// Channels, and where they are not those of most networks kernel and stride: `16`, `16k5`, `16k5s2`.
+impl fmt::Display for Convolution {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { channels, kernel, stride } = *self;
+        write!(f, "{channels}")?;
+        if kernel != 3 {
+            write!(f, "k{kernel}")?;
+        }
+        if stride == 1 { Ok(()) } else { write!(f, "s{stride}") }
+    }
+}
+
+impl FromStr for Convolution {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let fault = |reason: String| Error::Specification { text: text.to_owned(), reason };
+        let count = |number: &str, what: &str| count(number, what).map_err(fault);
+        let (rest, stride) = text.split_once('s').unwrap_or((text, "1"));
+        let (channels, kernel) = rest.split_once('k').unwrap_or((rest, "3"));
+        let kernel = count(kernel, "side of a kernel")?;
+        if kernel % 2 == 0 {
+            return Err(fault(format!("a kernel has an odd side, not {kernel}")));
+        }
+        let channels = count(channels, "number of channels")?;
+        Ok(Self { channels, kernel, stride: count(stride, "stride")? })
+    }
+}
+
+/// A number of the text form of an architecture, or why it is none.
+pub(crate) fn count(number: &str, what: &str) -> std::result::Result<usize, String> {
+    match number.trim().parse::<usize>() {
+        Ok(number @ 1..=1_000_000) => Ok(number),
+        _ => Err(format!("`{number}` is not a {what} between 1 and 1000000")),
     }
 }
 

@@ -14,7 +14,8 @@ mod vector;
 
 pub use conjugate_gradient::{ConjugateGradient, conjugate_gradient};
 pub use damped::Damped;
-pub use eigen::{Eigen, eigen};
+pub(crate) use eigen::rounding;
+pub use eigen::{Eigen, eigen, eigenvalues};
 pub use gaussian::Gaussian;
 pub use golden_section::golden_section;
 pub use solver::{SolveInfo, Solver};

@@ -213,6 +213,42 @@ fn a_users_own_function_equals_the_closed_form() {
     }
 }
 
+/// The same of images, the whole matrix: pairs of pixels that are equal, opposite, close, and without variance.
+#[test]
+fn a_users_own_function_of_images_equals_the_closed_form() {
+    let plain = matrix::<f64>(1, 5, 32);
+    let x = Matrix::from_fn(5, 32, |i, at| match i {
+        0 => 0.0,
+        1 => plain[(2, at)] * if at < 16 { 1.0 } else { -1.0 },
+        3 => plain[(2, at)] + 1e-5 * plain[(3, at)],
+        _ => plain[(i, at)],
+    });
+    let shape = Shape::Image { height: 4, width: 4, channels: 2, side: 0 };
+    for (function, custom) in functions() {
+        if matches!(function, Function::Sign | Function::Rectifier { .. }) {
+            continue;
+        }
+        let kernels = |function: &Function| {
+            let layers = layers(function, DenseVariances::new(0.8, 0.1), true, false);
+            InfiniteKernel::for_inputs(layers, shape).unwrap().points(&x, &Device::cpu(1)).unwrap().kernels()
+        };
+        let (closed, own) = (kernels(&function), kernels(&Function::Custom(Arc::new(custom))));
+        for (got, want) in [(own.ntk, closed.ntk), (own.nngp, closed.nngp)] {
+            for (got, want) in got.as_slice().iter().zip(want.as_slice()) {
+                assert!((got - want).abs() <= 1e-11 * want.abs().max(1.0), "{function}: {got} for {want}");
+            }
+        }
+    }
+    let layers = layers(
+        &Function::Custom(Arc::new(Custom(f64::abs, f64::signum, |_| 0.0))),
+        DenseVariances::new(0.8, 0.1),
+        true,
+        false,
+    );
+    let error = InfiniteKernel::for_inputs(layers, shape).unwrap().points(&x, &Device::cpu(1)).unwrap_err();
+    assert!(error.to_string().contains("series"), "{error}");
+}
+
 /// Equal and opposite points, and points without variance.
 #[test]
 fn limits_are_those_of_the_functions() {

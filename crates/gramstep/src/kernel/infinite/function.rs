@@ -63,8 +63,7 @@ pub enum Function {
     },
     /// c_0 + c_1 x + c_2 x² + …
     Polynomial(Vec<f64>),
-    /// Any smooth function, by its Hermite series on vectors; there is none for images. Gradients of the kernel ask for
-    /// its second derivative.
+    /// Any smooth function, by its Hermite series. Gradients of the kernel ask for its second derivative.
     Custom(Arc<dyn Pointwise<f64>>),
 }
 

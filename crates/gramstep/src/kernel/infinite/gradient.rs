@@ -48,7 +48,10 @@ impl<T: Scalar> InfinitePoints<T> {
     pub fn input_gradient(&self, other: &Self, u: &Matrix<T>, c: &Matrix<T>, which: Which) -> Result<Matrix<T>> {
         self.check(other)?;
         if self.images.is_some() {
-            let reason = "there is none for kernels of convolutional networks".to_owned();
+            let reason =
+                "kernels of convolutional networks have none; attack a finite network with the same layers, and judge \
+                          this one by the rows that it changes (attack NETWORK --transfer THIS)"
+                    .to_owned();
             return Err(Error::Conflict { what: "gradient of a kernel in its input", reason });
         }
         check_extent("rows of the cotangents", self.samples, u.rows())?;

@@ -52,7 +52,7 @@ impl InfiniteKernel {
     /// NTK parameterisation, or carry multiplier and distribution of their own, as in [`Specification::two_layer`].
     ///
     /// # Errors
-    /// [`Error::Specification`](crate::Error::Specification) if a layer has no kernel of infinite width,
+    /// [`Error::Layer`](crate::Error::Layer) if a layer has no kernel of infinite width,
     /// [`Error::Setting`](crate::Error::Setting) if a variance is negative or not finite.
     pub fn new(specification: &Specification) -> Result<Self> {
         let mut kernel = Self::for_inputs(read(specification)?, specification.input)?;

@@ -136,6 +136,28 @@ impl DenseVariances {
         Self { weight, bias, weight_tangent: weight, bias_tangent: bias }
     }
 
+    /// A trained layer in the standard parameterisation: weights of the variance `weight`/fan-in and biases are trained as
+    /// they are, so Θ grows with the fan-in of the finite network that is meant (sohldickstein2020). Of a convolution the
+    /// fan-in is channels·kernel².
+    ///
+    /// ```
+    /// use gramstep::kernel::DenseVariances;
+    /// let variances = DenseVariances::standard(2.0, 0.0, 512);
+    /// assert_eq!((variances.weight_tangent, variances.bias_tangent), (512.0, 1.0));
+    /// assert_eq!(variances.frozen().weight_tangent, 0.0);
+    /// ```
+    #[must_use]
+    pub fn standard(weight: f64, bias: f64, fan_in: usize) -> Self {
+        Self { weight, bias, weight_tangent: fan_in as f64, bias_tangent: 1.0 }
+    }
+
+    /// The same layer, not trained.
+    #[must_use]
+    pub fn frozen(mut self) -> Self {
+        (self.weight_tangent, self.bias_tangent) = (0.0, 0.0);
+        self
+    }
+
     pub(super) fn check(self) -> Result<Self> {
         for (name, value) in [
             ("weight variance", self.weight),
@@ -167,12 +189,18 @@ fn bare(name: &str) -> &str {
     name.strip_prefix("a.").or_else(|| name.strip_prefix("b.")).unwrap_or(name)
 }
 
-pub(super) fn fault(text: &str, reason: &str) -> Error {
-    Error::Specification { text: text.to_owned(), reason: reason.to_owned() }
+pub(super) fn fault(layer: &str, reason: &str) -> Error {
+    Error::Layer { layer: layer.to_owned(), reason: reason.to_owned() }
 }
 
 const STANDARD: &str = "has no tangent kernel of infinite width in the standard parameterisation: choose the NTK \
                         parameterisation, or set multiplier and distribution of its weight and leave out its bias";
+
+pub(in crate::kernel) const GROUPS: &str = "the deviation of a group of a few channels stays random however wide the \
+                                            network is, so there is no kernel; LayerNorm, over all channels, has one";
+
+const SCALAR: &str = "a number that all channels share, as Fixup's, has a gradient that stays random however wide the \
+                      network is, so there is no kernel; ntk:resnetN is a residual network without such numbers";
 
 struct Reader<'a> {
     specification: &'a Specification,
@@ -232,8 +260,11 @@ impl Reader<'_> {
                 LayerSpecification::MaxPool { .. } => {
                     return Err(fault(&name, "the largest of several values has no kernel of infinite width here"));
                 }
-                _ => {
-                    return Err(fault(&name, "has no kernel of infinite width here"));
+                LayerSpecification::ScalarBias | LayerSpecification::ScalarScale => {
+                    return Err(fault(&name, SCALAR));
+                }
+                LayerSpecification::GroupNorm { .. } => {
+                    return Err(fault(&name, GROUPS));
                 }
             });
         }

@@ -31,6 +31,7 @@ mod walk;
 
 pub use function::Function;
 pub use kernel::InfiniteKernel;
+pub(super) use layers::GROUPS;
 pub use layers::{ConvolutionVariances, DenseVariances, InfiniteLayer};
 pub use padding::Padding;
 pub use points::InfinitePoints;

@@ -179,11 +179,11 @@ impl Dual {
         }
     }
 
-    /// Itself, or what takes its place, for pairs of pixels, which are too many for series; none where there is no closed form.
-    pub(super) fn of_pixels(self) -> Option<Self> {
+    /// Itself, or what takes the place of a series, which is dear for pairs of pixels.
+    pub(super) fn of_pixels(self) -> Self {
         match self {
-            Self::Series(Series { far, .. }) => far.map(Self::Mixture),
-            other => Some(other),
+            Self::Series(Series { far: Some(far), .. }) => Self::Mixture(far),
+            other => other,
         }
     }
 

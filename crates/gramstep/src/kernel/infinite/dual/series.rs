@@ -70,7 +70,7 @@ enum Function {
 
 /// The series of one function.
 #[derive(Clone, Debug)]
-struct Expansion<T> {
+pub(in super::super) struct Expansion<T> {
     points: usize,
     /// k of every term; odd and even functions have every other one.
     degrees: Vec<usize>,
@@ -104,6 +104,11 @@ impl<T: Scalar> Coefficients<T> {
         Ok(())
     }
 
+    /// The series of φ and of φ′.
+    pub(in super::super) fn expansions(&self) -> [&Expansion<T>; 2] {
+        [&self.values, &self.slopes]
+    }
+
     /// E[φ(√a z)²] of every point.
     pub(super) fn second_moments(&self) -> &[f64] {
         &self.values.squares
@@ -111,6 +116,11 @@ impl<T: Scalar> Coefficients<T> {
 }
 
 impl<T: Scalar> Expansion<T> {
+    /// k and the c_k of all points, k ascending.
+    pub(in super::super) fn terms(&self) -> impl Iterator<Item = (usize, &[T])> {
+        self.degrees.iter().copied().zip(self.coefficients.chunks_exact(self.points.max(1)))
+    }
+
     fn new(device: &Device, activation: &dyn Pointwise<f64>, function: Function, variances: &[f64]) -> Result<Self> {
         let (degrees, weights) = terms(activation, function, variances.iter().copied().fold(0.0, f64::max))?;
         let (points, count) = (variances.len(), degrees.len());

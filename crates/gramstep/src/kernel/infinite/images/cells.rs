@@ -1,5 +1,6 @@
 //! Memory in cells of sixteen numbers, aligned to lines of the cache.
 
+use std::collections::VecDeque;
 use std::ops::{Deref, DerefMut};
 
 use crate::scalar::Scalar;
@@ -21,8 +22,14 @@ pub(super) struct Cells<T> {
 impl<T: Scalar> Cells<T> {
     /// `length` zeros.
     pub(super) fn new(length: usize) -> Self {
+        Self::within(Vec::new(), length)
+    }
+
+    /// `length` zeros, in memory that was used before.
+    fn within(mut values: Vec<T>, length: usize) -> Self {
         let slack = LINE / size_of::<T>();
-        let values = vec![T::ZERO; length + slack];
+        values.clear();
+        values.resize(length + slack, T::ZERO);
         let start = values.as_ptr().align_offset(LINE).min(slack);
         Self { values, start, length }
     }
@@ -40,5 +47,25 @@ impl<T> DerefMut for Cells<T> {
     #[inline(always)]
     fn deref_mut(&mut self) -> &mut [T] {
         &mut self.values[self.start..self.start + self.length]
+    }
+}
+
+/// Memory that was used before, first come, first served: what is prepared of one cell of images after the other takes the same
+/// sizes in the same order, and fresh memory costs more than what is computed in it.
+#[derive(Debug)]
+pub(super) struct Spare<T>(VecDeque<Vec<T>>);
+
+impl<T: Scalar> Spare<T> {
+    pub(super) fn new() -> Self {
+        Self(VecDeque::new())
+    }
+
+    /// `length` zeros.
+    pub(super) fn cells(&mut self, length: usize) -> Cells<T> {
+        Cells::within(self.0.pop_front().unwrap_or_default(), length)
+    }
+
+    pub(super) fn keep(&mut self, cells: Cells<T>) {
+        self.0.push_back(cells.values);
     }
 }

@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use super::cells::LANES;
-use super::points::{Head, ImagePoints};
-use super::walk::{Between, Work};
+use super::points::{Head, ImagePoints, Memory};
+use super::walk::Between;
 use crate::scalar::Scalar;
 
 /// Rows that are prepared once for all columns.
@@ -22,29 +22,35 @@ pub(in super::super) fn heads<T: Scalar>(
 ) {
     let each = LANES;
     let program = &*x.program;
-    let mut work = Work::new(program);
+    let mut memory = x.memory();
+    let Memory { work, spare } = &mut memory;
     let mut heads = Vec::with_capacity(each);
     for panel in ranges(rows, IMAGE_PANEL) {
-        let ours: Vec<_> = ranges(panel.clone(), each)
-            .flat_map(|block| {
-                let side = x.side(&block);
-                (0..block.len()).map(move |lane| side.lane(lane))
-            })
-            .collect();
+        let mut ours = Vec::with_capacity(panel.len());
+        for block in ranges(panel.clone(), each) {
+            let side = x.side(&block, spare);
+            ours.extend((0..block.len()).map(|lane| side.lane(lane, spare)));
+            side.keep(spare);
+        }
         let end = if lower { columns.end.min(panel.end) } else { columns.end };
         for cell in ranges(columns.start..end, each) {
-            let theirs = y.side(&cell);
+            let theirs = y.side(&cell, spare);
             for (i, ours) in panel.clone().zip(&ours) {
                 if lower && i < cell.start {
                     continue;
                 }
-                Between::<T, false> { program, x: ours, y: &theirs }.run(&mut work);
+                Between::<T, false> { program, x: ours, y: &theirs }.run(work);
                 heads.clear();
-                heads.extend(cell.clone().enumerate().map(|(at, j)| x.head(i, y, j, &work, at)));
+                heads.extend(cell.clone().enumerate().map(|(at, j)| x.head(i, y, j, work, at)));
                 take(i, cell.clone(), &heads);
             }
+            theirs.keep(spare);
+        }
+        for side in ours {
+            side.keep(spare);
         }
     }
+    x.put_back(memory);
 }
 
 fn ranges(whole: Range<usize>, length: usize) -> impl Iterator<Item = Range<usize>> {

@@ -27,6 +27,8 @@ mod pool;
 mod program;
 mod rectifier;
 mod rows;
+mod series;
+mod table;
 mod tables;
 mod walk;
 

@@ -3,7 +3,7 @@
 use super::cells::{Cells, LANES};
 use super::geometry::{Offset, Region};
 use super::program::Convolution;
-use super::rows::{Place, RowEnd, Tables, cells, of_x, pixels};
+use super::rows::{Place, RowEnd, Tables, cells, of_x, pixel, pixels};
 use crate::device::vectorized_body;
 use crate::scalar::Scalar;
 
@@ -150,20 +150,22 @@ impl<T: Scalar> Plane<T> {
                 for i in 0..height + 2 * margin {
                     let row = i.cast_signed() - margin.cast_signed();
                     let (x, y) = place.rows(row, -margin.cast_signed(), whole, halves);
-                    let (x, y) = (x.chunks_exact(if WIDE { LANES } else { 1 }), cells(y));
+                    let y = cells(y);
                     let gap = self.gap[i * pitch..][..pitch].as_chunks_mut::<LANES>().0;
                     let theta = self.theta[i * pitch..][..pitch].as_chunks_mut::<LANES>().0;
                     let inside = i >= margin && i < margin + height;
-                    for (j, ((gap, theta), (x, y))) in gap.iter_mut().zip(theta).zip(x.zip(y)).enumerate() {
-                        if inside && j >= margin && j < margin + width {
-                            continue;
+                    let middle = if inside { margin..margin + width } else { whole..whole };
+                    for columns in [0..middle.start, middle.end..whole] {
+                        let targets = gap[columns.clone()].iter_mut().zip(&mut theta[columns.clone()]);
+                        for ((gap, theta), j) in targets.zip(columns) {
+                            let (x, y) = (pixel::<T, WIDE>(x, j), &y[j]);
+                            let mut edge = [T::ZERO; LANES];
+                            for lane in 0..LANES {
+                                edge[lane] = of_x::<T, WIDE>(x, lane) + y[lane];
+                            }
+                            *gap = edge;
+                            *theta = [T::ZERO; LANES];
                         }
-                        let mut edge = [T::ZERO; LANES];
-                        for lane in 0..LANES {
-                            edge[lane] = of_x::<T, WIDE>(x, lane) + y[lane];
-                        }
-                        *gap = edge;
-                        *theta = [T::ZERO; LANES];
                     }
                 }
             },

@@ -1,9 +1,9 @@
 //! A set of images as an infinitely wide convolutional network sees it.
 
 use std::ops::Range;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use super::cells::LANES;
+use super::cells::{LANES, Spare};
 use super::program::{Exit, Program};
 use super::tables::{Side, follow};
 use super::walk::{Between, Work};
@@ -27,6 +27,15 @@ pub(in super::super) struct ImagePoints<T> {
     pub(in super::super) variances: Vec<f64>,
     /// Every image with itself, where that has been asked for.
     own: OnceLock<Vec<Head<T>>>,
+    /// Of tasks that are done.
+    memory: Arc<Mutex<Vec<Memory<T>>>>,
+}
+
+/// Memory of one task.
+#[derive(Debug)]
+pub(super) struct Memory<T> {
+    pub(super) work: Work<T>,
+    pub(super) spare: Spare<T>,
 }
 
 /// A pair of images as a pair of vectors.
@@ -60,6 +69,7 @@ impl<T: Scalar> ImagePoints<T> {
             starts: Vec::new(),
             variances: Vec::new(),
             own: OnceLock::new(),
+            memory: Arc::default(),
         };
         let each = LANES;
         let cells: Vec<Range<usize>> = (0..count).step_by(each).map(|start| start..(start + each).min(count)).collect();
@@ -84,6 +94,16 @@ impl<T: Scalar> ImagePoints<T> {
         Ok(points)
     }
 
+    /// Memory for a task, used before where there is any.
+    pub(super) fn memory(&self) -> Memory<T> {
+        let used = self.memory.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        used.unwrap_or_else(|| Memory { work: Work::new(&self.program), spare: Spare::new() })
+    }
+
+    pub(super) fn put_back(&self, memory: Memory<T>) {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner).push(memory);
+    }
+
     fn images_of(&self, range: &Range<usize>) -> &[T] {
         &self.images[range.start * self.length..range.end * self.length]
     }
@@ -91,8 +111,9 @@ impl<T: Scalar> ImagePoints<T> {
     /// The variances of a cell of images, as far as needed by the kernels of each with itself.
     fn look(&self, range: Range<usize>) -> Result<Found<T>> {
         let program = &*self.program;
-        let mut side = Side::new(self.images_of(&range), self.length);
-        let mut work = None;
+        let mut memory = self.memory();
+        let Memory { work, spare } = &mut memory;
+        let mut side = Side::new(self.images_of(&range), self.length, spare);
         let mut now = side.input_variances(program.channels);
         let mut starts = Vec::new();
         for (at, stage) in program.stages.iter().enumerate() {
@@ -102,9 +123,9 @@ impl<T: Scalar> ImagePoints<T> {
                 Exit::Flatten => false,
             };
             now = if meets {
-                side.prepare(program, &self.device, now)
+                side.prepare(program, &self.device, now, spare)?
             } else {
-                follow::<T>(stage, &self.device, now, |_, _| ())
+                follow::<T>(stage, &self.device, now, |_, _| ())?
             };
             if !now.iter().all(|v| v.is_finite()) {
                 return Err(Error::NonFinite {
@@ -115,7 +136,6 @@ impl<T: Scalar> ImagePoints<T> {
             if !meets {
                 continue;
             }
-            let work = work.get_or_insert_with(|| Work::new(program));
             Between::<T, true> { program, x: &side, y: &side }.stage(at, work);
             now = match work.pooled.get(at) {
                 None => work.covariance.iter().map(|sum| sum / stage.end.pixels() as f64).collect(),
@@ -136,6 +156,8 @@ impl<T: Scalar> ImagePoints<T> {
         for sum in &mut variances {
             *sum /= pixels;
         }
+        side.keep(spare);
+        self.put_back(memory);
         Ok(Found { starts, variances })
     }
 
@@ -147,17 +169,22 @@ impl<T: Scalar> ImagePoints<T> {
     }
 
     /// A cell of images, ready for planes.
-    pub(super) fn side(&self, range: &Range<usize>) -> Side<T> {
+    pub(super) fn side(&self, range: &Range<usize>, spare: &mut Spare<T>) -> Side<T> {
         let each = LANES;
-        let mut side = Side::new(self.images_of(range), self.length);
-        side.prepare(&self.program, &self.device, side.input_variances(self.program.channels));
+        let mut side = Side::new(self.images_of(range), self.length, spare);
+        // What fails was found when the points were prepared; a user's function that has changed gives no numbers.
+        let mut prepare = |side: &mut Side<T>, start| {
+            drop(side.prepare(&self.program, &self.device, start, spare));
+        };
+        let start = side.input_variances(self.program.channels);
+        prepare(&mut side, start);
         for (starts, stage) in self.starts.iter().zip(self.program.stages.iter().skip(1)) {
             let pixels = stage.start.pixels();
             let variance = |at: usize| {
                 let image = (range.start + at % each).min(range.end - 1);
                 starts[image * pixels + at / each].to_f64()
             };
-            side.prepare(&self.program, &self.device, (0..pixels * each).map(variance).collect());
+            prepare(&mut side, (0..pixels * each).map(variance).collect());
         }
         side
     }
@@ -173,12 +200,15 @@ impl<T: Scalar> ImagePoints<T> {
         let cells = heads.chunks_mut(LANES).enumerate().collect();
         self.device.for_each(self.pair_cost() * count as f64, cells, |_: &dyn Operations<T>, (at, heads)| {
             let start = at * LANES;
-            let side = self.side(&(start..start + heads.len()));
-            let mut work = Work::new(&self.program);
-            Between::<T, true> { program: &self.program, x: &side, y: &side }.run(&mut work);
+            let mut memory = self.memory();
+            let Memory { work, spare } = &mut memory;
+            let side = self.side(&(start..start + heads.len()), spare);
+            Between::<T, true> { program: &self.program, x: &side, y: &side }.run(work);
             for (lane, head) in heads.iter_mut().enumerate() {
-                *head = self.head(start + lane, self, start + lane, &work, lane);
+                *head = self.head(start + lane, self, start + lane, work, lane);
             }
+            side.keep(spare);
+            self.put_back(memory);
         });
         heads
     }

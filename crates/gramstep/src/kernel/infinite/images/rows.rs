@@ -4,7 +4,7 @@ use super::cells::LANES;
 use super::geometry::{Grid, Offset, Region};
 use super::maps::{Map, Pair};
 use super::program::Convolution;
-use super::tables::Table;
+use super::table::Table;
 use crate::scalar::Scalar;
 
 /// Where a plane lies in the tables of x and of x′.
@@ -40,6 +40,13 @@ pub(super) fn pixels<T: Scalar, const WIDE: bool>(row: &[T]) -> std::slice::Chun
     row.chunks_exact(if WIDE { LANES } else { 1 })
 }
 
+/// Pixel j of a row of x.
+#[inline(always)]
+pub(super) fn pixel<T, const WIDE: bool>(row: &[T], j: usize) -> &[T] {
+    let each = if WIDE { LANES } else { 1 };
+    &row[j * each..][..each]
+}
+
 /// The pixels of a row of x′.
 #[inline(always)]
 pub(super) fn cells<T>(row: &[T]) -> &[[T; LANES]] {
@@ -54,8 +61,7 @@ pub(super) fn of_x<T: Copy, const WIDE: bool>(pixel: &[T], lane: usize) -> T {
 
 /// What ends a row.
 pub(super) trait RowEnd<T> {
-    /// `read` gives the gap and Θ of a lane of a pixel. One loop over lanes does everything to a pixel, and writes into
-    /// arrays of its own: then nothing that it reads can be what it writes, and it is vector code without a question.
+    /// `read` gives the gap and Θ of a lane of a pixel.
     fn end<L: Fn(usize) -> (T, T)>(
         &self,
         row: usize,
@@ -63,6 +69,28 @@ pub(super) trait RowEnd<T> {
         theta: &mut [[T; LANES]],
         read: impl Fn(usize) -> L,
     );
+}
+
+/// Writes a row; `make` gives the gap and Θ of a lane of a pixel. One loop over lanes does everything to a pixel, and writes
+/// into arrays of its own: then nothing that it reads can be what it writes, and it is vector code without a question, as
+/// long as all closures of it are inlined.
+#[inline(always)]
+fn write<T: Scalar, L: Fn(usize) -> (T, T)>(
+    gap: &mut [[T; LANES]],
+    theta: &mut [[T; LANES]],
+    make: impl Fn(usize) -> L,
+) {
+    for (j, (gap, theta)) in gap.iter_mut().zip(theta).enumerate() {
+        let make = make(j);
+        let mut made = [[T::ZERO; LANES]; 2];
+        #[expect(clippy::needless_range_loop, reason = "vector code as it stands")]
+        for lane in 0..LANES {
+            let (gap, theta) = make(lane);
+            made[0][lane] = gap;
+            made[1][lane] = theta;
+        }
+        [*gap, *theta] = made;
+    }
 }
 
 /// Θ ← Θ + ratio·K + shift, which is what a convolution leaves to do.
@@ -76,6 +104,12 @@ impl<T: Scalar> Trained<T> {
     pub(super) fn new(convolution: &Convolution) -> Self {
         let shift = convolution.ratio.mul_add(-convolution.bias, convolution.bias_tangent);
         Self { ratio: T::from_f64(convolution.ratio), shift: T::from_f64(shift) }
+    }
+
+    /// Θ of a pair, that of its windows and K given.
+    #[inline(always)]
+    pub(super) fn of(self, covariance: T, theta: T) -> T {
+        self.ratio.mul_add(covariance, theta + self.shift)
     }
 
     /// Nothing was done.
@@ -100,19 +134,24 @@ impl<T: Scalar, const WIDE: bool> RowEnd<T> for Linear<'_, T, WIDE> {
         theta: &mut [[T; LANES]],
         read: impl Fn(usize) -> L,
     ) {
-        let (x, y) = self.place.rows(row.cast_signed(), 0, gap.len(), self.halves);
-        let pixels = gap.iter_mut().zip(theta).zip(cells(y).iter().zip(pixels::<T, WIDE>(x)));
-        for (j, ((gap, theta), (y, x))) in pixels.enumerate() {
-            let read = read(j);
-            let mut sums = [[T::ZERO; LANES]; 2];
-            for lane in 0..LANES {
-                let (gap, theta) = read(lane);
-                let covariance = of_x::<T, WIDE>(x, lane) + y[lane] - gap;
-                sums[0][lane] = gap;
-                sums[1][lane] = theta + self.trained.ratio.mul_add(covariance, self.trained.shift);
-            }
-            [*gap, *theta] = sums;
-        }
+        let width = gap.len();
+        let (x, y) = self.place.rows(row.cast_signed(), 0, width, self.halves);
+        let y = &cells(y)[..width];
+        let trained = self.trained;
+        write(
+            gap,
+            theta,
+            #[inline(always)]
+            |j| {
+                let (read, x, y) = (read(j), pixel::<T, WIDE>(x, j), &y[j]);
+                #[inline(always)]
+                move |lane| {
+                    let (gap, theta) = read(lane);
+                    let covariance = of_x::<T, WIDE>(x, lane) + y[lane] - gap;
+                    (gap, trained.of(covariance, theta))
+                }
+            },
+        );
     }
 }
 
@@ -136,24 +175,27 @@ impl<T: Scalar, M: Map<T>, const WIDE: bool> RowEnd<T> for Activated<'_, T, M, W
         theta: &mut [[T; LANES]],
         read: impl Fn(usize) -> L,
     ) {
-        let rows = |tables| self.place.rows(row.cast_signed(), 0, gap.len(), tables);
+        let width = gap.len();
+        let rows = |tables| self.place.rows(row.cast_signed(), 0, width, tables);
         let ((xr, yr), (xh, yh)) = (rows(self.roots), rows(self.after));
+        let (yr, yh) = (&cells(yr)[..width], &cells(yh)[..width]);
         let (trained, map) = (self.trained, self.map);
-        let others = cells(yr).iter().zip(cells(yh));
-        let own = pixels::<T, WIDE>(xr).zip(pixels::<T, WIDE>(xh));
-        let pixels = gap.iter_mut().zip(theta).zip(others.zip(own));
-        for (j, ((gap, theta), ((yr, yh), (xr, xh)))) in pixels.enumerate() {
-            let read = read(j);
-            let mut mapped = [[T::ZERO; LANES]; 2];
-            for lane in 0..LANES {
-                let of = |pixel| of_x::<T, WIDE>(pixel, lane);
-                let (gap, theta) = read(lane);
-                let pair = Pair::new(of(xr), yr[lane], gap, of(xh) + yh[lane]);
-                let (after, slope) = map.map(pair);
-                mapped[0][lane] = after;
-                mapped[1][lane] = trained.ratio.mul_add(pair.covariance(), theta + trained.shift) * slope;
-            }
-            [*gap, *theta] = mapped;
-        }
+        write(
+            gap,
+            theta,
+            #[inline(always)]
+            |j| {
+                let (read, yr, yh) = (read(j), &yr[j], &yh[j]);
+                let (xr, xh) = (pixel::<T, WIDE>(xr, j), pixel::<T, WIDE>(xh, j));
+                #[inline(always)]
+                move |lane| {
+                    let (gap, theta) = read(lane);
+                    let after = of_x::<T, WIDE>(xh, lane) + yh[lane];
+                    let pair = Pair::new(of_x::<T, WIDE>(xr, lane), yr[lane], gap, after);
+                    let (after, slope) = map.map(pair);
+                    (after, trained.of(pair.covariance(), theta) * slope)
+                }
+            },
+        );
     }
 }

@@ -1,65 +1,14 @@
 //! What planes ask of an image, or of a cell of images: variances of every pixel, in front of every operation.
 
-use super::super::dual::Dual;
-use super::cells::{Cells, LANES};
+use super::super::dual::{Coefficients, Dual};
+use super::cells::{Cells, LANES, Spare};
 use super::geometry::{Grid, Windows};
 use super::program::{Convolution, Op, Program, Stage};
-use crate::device::{Device, vectorized, vectorized_body};
+use super::series::Terms;
+use super::table::Table;
+use crate::device::{Device, vectorized_body};
+use crate::error::Result;
 use crate::scalar::Scalar;
-
-/// One number of every pixel, or a cell of them, with a border of zeros; on a torus the columns stand there twice.
-#[derive(Debug)]
-pub(super) struct Table<T> {
-    values: Cells<T>,
-    /// Numbers a pixel: 1, or those of a cell.
-    each: usize,
-    margin: usize,
-    /// Pixels from one row to the next.
-    pitch: usize,
-}
-
-impl<T: Scalar> Table<T> {
-    /// A number made of each variance, for a cell of images.
-    fn of(grid: Grid, program: &Program, variances: &[f64], value: impl Fn(f64) -> f64) -> Self {
-        let margin = program.table_margin;
-        let copies = if program.torus { 2 } else { 1 };
-        let pitch = copies * grid.width + 2 * margin;
-        let mut values = Cells::new((grid.height + 2 * margin) * pitch * LANES);
-        let width = grid.width * LANES;
-        vectorized(
-            #[inline(always)]
-            || {
-                for (row, variances) in variances.chunks_exact(width).enumerate() {
-                    let line = &mut values[((row + margin) * pitch + margin) * LANES..][..copies * width];
-                    for copy in line.chunks_exact_mut(width) {
-                        for (out, &v) in copy.iter_mut().zip(variances) {
-                            *out = T::from_f64(value(v));
-                        }
-                    }
-                }
-            },
-        );
-        Self { values, each: LANES, margin, pitch }
-    }
-
-    /// `width` pixels of a row; rows and columns may lie in the border.
-    #[inline(always)]
-    pub(super) fn row(&self, row: isize, column: isize, width: usize) -> &[T] {
-        if width == 0 {
-            return &[];
-        }
-        let row = self.margin.wrapping_add_signed(row);
-        let column = self.margin.wrapping_add_signed(column);
-        &self.values[(row * self.pitch + column) * self.each..][..width * self.each]
-    }
-
-    /// The numbers of one image.
-    fn lane(&self, lane: usize) -> Self {
-        let mut values = Cells::new(self.values.len() / self.each);
-        values.iter_mut().zip(self.values.iter().skip(lane).step_by(self.each)).for_each(|(out, &value)| *out = value);
-        Self { values, each: 1, ..*self }
-    }
-}
 
 /// What is known in front of an operation, or after the last one.
 #[derive(Debug)]
@@ -68,30 +17,53 @@ pub(super) struct State<T> {
     pub(super) half: Table<T>,
     /// √v, in front of an activation.
     pub(super) root: Option<Table<T>>,
+    /// In front of one that has no closed form.
+    pub(super) terms: Option<Terms<T>>,
 }
 
 impl<T: Scalar> State<T> {
-    fn new(program: &Program, stage: usize, at: usize, variances: &[f64]) -> Self {
-        let stage = &program.stages[stage];
-        let grid = stage.grids[at];
+    fn new(program: &Program, stage: usize, at: usize, found: &Found<'_, T>, spare: &mut Spare<T>) -> Self {
+        let (stage, grid) = (&program.stages[stage], program.stages[stage].grids[at]);
         let half = if stage.halves[at] {
             Table::of(
                 grid,
                 program,
-                variances,
+                found.variances,
+                spare,
                 #[inline(always)]
                 |v| 0.5 * v,
             )
         } else {
-            Table { values: Cells::new(0), each: LANES, margin: 0, pitch: 0 }
+            Table::default()
         };
-        let rooted = matches!(stage.ops.get(at), Some(Op::Activation { .. }));
-        Self { half, root: rooted.then(|| Table::of(grid, program, variances, f64::sqrt)) }
+        let root = matches!(stage.ops.get(at), Some(Op::Activation { .. }))
+            .then(|| Table::of(grid, program, found.variances, spare, f64::sqrt));
+        let terms = (!found.coefficients.is_empty()).then(|| Terms::of(grid, program, found.coefficients, spare));
+        Self { half, root, terms }
     }
 
-    fn lane(&self, lane: usize) -> Self {
-        Self { half: self.half.lane(lane), root: self.root.as_ref().map(|root| root.lane(lane)) }
+    fn lane(&self, lane: usize, spare: &mut Spare<T>) -> Self {
+        let half = self.half.lane(lane, spare);
+        let root = self.root.as_ref().map(|root| root.lane(lane, spare));
+        Self { half, root, terms: self.terms.as_ref().map(|terms| terms.lane(lane, spare)) }
     }
+
+    fn keep(self, spare: &mut Spare<T>) {
+        self.half.keep(spare);
+        if let Some(root) = self.root {
+            root.keep(spare);
+        }
+        if let Some(terms) = self.terms {
+            terms.keep(spare);
+        }
+    }
+}
+
+/// What is found in front of an operation, of a cell of images.
+pub(super) struct Found<'a, T> {
+    variances: &'a [f64],
+    /// Of an activation without closed form, those of every image.
+    coefficients: &'a [Coefficients<T>],
 }
 
 /// One image, or a cell of images, with its states in every stage that has been prepared.
@@ -105,10 +77,10 @@ pub(super) struct Side<T> {
 
 impl<T: Scalar> Side<T> {
     /// A cell of images, each of `length` numbers; the last one fills what is left of the cell.
-    pub(super) fn new(images: &[T], length: usize) -> Self {
+    pub(super) fn new(images: &[T], length: usize, spare: &mut Spare<T>) -> Self {
         let each = LANES;
         let count = images.len() / length.max(1);
-        let mut pixels = Cells::new(length * each);
+        let mut pixels = spare.cells(length * each);
         for (at, cell) in pixels.chunks_exact_mut(each).enumerate() {
             for (lane, value) in cell.iter_mut().enumerate() {
                 *value = images[lane.min(count - 1) * length + at];
@@ -130,40 +102,61 @@ impl<T: Scalar> Side<T> {
     }
 
     /// Prepares the next stage from the variances at its start; returns those at its end.
-    pub(super) fn prepare(&mut self, program: &Program, device: &Device, start: Vec<f64>) -> Vec<f64> {
+    pub(super) fn prepare(
+        &mut self,
+        program: &Program,
+        device: &Device,
+        start: Vec<f64>,
+        spare: &mut Spare<T>,
+    ) -> Result<Vec<f64>> {
         let stage = self.stages.len();
         let mut states = Vec::with_capacity(program.stages[stage].ops.len() + 1);
-        let end = follow::<T>(&program.stages[stage], device, start, |at, variances| {
-            states.push(State::new(program, stage, at, variances));
+        let end = follow::<T>(&program.stages[stage], device, start, |at, found| {
+            states.push(State::new(program, stage, at, &found, spare));
         });
         self.stages.push(states);
         end
     }
 
     /// One image of a cell.
-    pub(super) fn lane(&self, lane: usize) -> Self {
-        let mut pixels = Cells::new(self.pixels.len() / LANES);
+    pub(super) fn lane(&self, lane: usize, spare: &mut Spare<T>) -> Self {
+        let mut pixels = spare.cells(self.pixels.len() / LANES);
         let values = self.pixels.iter().skip(lane).step_by(LANES);
         pixels.iter_mut().zip(values).for_each(|(out, &value)| *out = value);
-        let stages = self.stages.iter().map(|states| states.iter().map(|state| state.lane(lane)).collect());
-        Self { pixels, stages: stages.collect() }
+        let mut stage = |states: &Vec<State<T>>| states.iter().map(|state| state.lane(lane, spare)).collect();
+        Self { pixels, stages: self.stages.iter().map(&mut stage).collect() }
+    }
+
+    /// Its memory, for others.
+    pub(super) fn keep(self, spare: &mut Spare<T>) {
+        spare.keep(self.pixels);
+        for state in self.stages.into_iter().flatten() {
+            state.keep(spare);
+        }
     }
 }
 
-/// Variances of a cell of images through the operations of a stage; `see` is told those in front of every operation, and
-/// those at the end.
+/// Variances of a cell of images through the operations of a stage; `see` is told what is found in front of every operation,
+/// and at the end. Where an activation has no kernel of such variances, all later ones are no numbers.
 pub(super) fn follow<T: Scalar>(
     stage: &Stage,
     device: &Device,
     start: Vec<f64>,
-    mut see: impl FnMut(usize, &[f64]),
-) -> Vec<f64> {
-    let (mut now, mut stack) = (start, Vec::new());
+    mut see: impl FnMut(usize, Found<'_, T>),
+) -> Result<Vec<f64>> {
+    let (mut now, mut stack, mut failure) = (start, Vec::new(), Ok(()));
     for (at, op) in stage.ops.iter().enumerate() {
-        see(at, &now);
+        let activated = match op {
+            Op::Activation { dual, .. } => moments::<T>(dual, device, &now).unwrap_or_else(|error| {
+                failure = std::mem::replace(&mut failure, Ok(())).and(Err(error));
+                (vec![f64::NAN; now.len()], Vec::new())
+            }),
+            _ => (Vec::new(), Vec::new()),
+        };
+        see(at, Found { variances: &now, coefficients: &activated.1 });
         now = match op {
             Op::Convolution(convolution) => window_sums(convolution, stage.grids[at], &now),
-            Op::Activation { dual, .. } => moments::<T>(dual, device, &now),
+            Op::Activation { .. } => activated.0,
             Op::Pixels { stride, share } => every_pixel(stage, at, *stride, *share, &now),
             Op::Split => {
                 stack.push(now.clone());
@@ -176,13 +169,23 @@ pub(super) fn follow<T: Scalar>(
             }
         };
     }
-    see(stage.ops.len(), &now);
-    now
+    see(stage.ops.len(), Found { variances: &now, coefficients: &[] });
+    failure.map(|()| now)
 }
 
-/// E\[φ²\]; not a number where there is none, which is noticed when points are prepared.
-fn moments<T: Scalar>(dual: &Dual, device: &Device, variances: &[f64]) -> Vec<f64> {
-    dual.prepare::<T>(device, variances).map_or_else(|_| vec![f64::NAN; variances.len()], |(moments, _)| moments)
+/// E\[φ²\], and of a series the coefficients of every image, found for each by itself.
+fn moments<T: Scalar>(dual: &Dual, device: &Device, variances: &[f64]) -> Result<(Vec<f64>, Vec<Coefficients<T>>)> {
+    if !matches!(dual, Dual::Series(_)) {
+        return Ok((dual.prepare::<T>(device, variances)?.0, Vec::new()));
+    }
+    let (mut all, mut images) = (vec![0.0; variances.len()], Vec::with_capacity(LANES));
+    for lane in 0..LANES {
+        let own: Vec<f64> = variances.iter().skip(lane).step_by(LANES).copied().collect();
+        let (moments, coefficients) = dual.prepare::<T>(device, &own)?;
+        all.iter_mut().skip(lane).step_by(LANES).zip(moments).for_each(|(out, moment)| *out = moment);
+        images.extend(coefficients);
+    }
+    Ok((all, images))
 }
 
 /// w·Σ v + b over windows.

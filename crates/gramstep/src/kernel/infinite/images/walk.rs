@@ -9,10 +9,12 @@ use super::pool::Pooled;
 use super::program::{Exit, Op, Program, Stage};
 use super::rectifier::Rectifier;
 use super::rows::{Activated, Linear, Place, RowEnd, Tables, Trained};
+use super::series::Expanded;
 use super::tables::{Side, State};
 use crate::scalar::Scalar;
 
-/// Memory of one task.
+/// Memory of the way of a cell.
+#[derive(Debug)]
 pub(super) struct Work<T> {
     now: Plane<T>,
     next: Plane<T>,
@@ -207,6 +209,7 @@ impl<'a, T: Scalar, const WIDE: bool> Between<'a, T, WIDE> {
         rows: impl Rows<T>,
     ) {
         let (x, y) = self.states(at, op);
+        let terms = x.terms.as_ref().zip(y.terms.as_ref());
         let (Some(x), Some(y)) = (&x.root, &y.root) else {
             debug_assert!(false, "states in front of an activation have roots");
             return;
@@ -231,7 +234,11 @@ impl<'a, T: Scalar, const WIDE: bool> Between<'a, T, WIDE> {
             },
             Dual::SquaredRelu => with!(SquaredRelu),
             &Dual::Normalise { epsilon } => with!(Normalisation(T::from_f64(epsilon))),
-            Dual::Series(_) => debug_assert!(false, "refused by the program"),
+            Dual::Series(_) => {
+                if let Some(terms) = terms {
+                    rows.apply(&Expanded::<T, WIDE> { trained, place, roots, terms });
+                }
+            },
         );
     }
 }
