@@ -27,7 +27,7 @@ pub fn eigen(matrix: &Matrix<f64>, threads: usize) -> Result<Eigen> {
     Ok(Eigen { values: decompose(matrix, Some(vectors.as_mut()), threads)?, vectors })
 }
 
-/// The eigenvalues alone, ascending, for about a fifth of the cost.
+/// The eigenvalues alone, ascending; the vectors are most of the work.
 ///
 /// # Errors
 /// Those of [`eigen`].
