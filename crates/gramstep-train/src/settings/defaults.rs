@@ -11,10 +11,6 @@ const MOST_EQUATIONS: usize = 2048;
 const IMAGE_BATCH: usize = 128;
 /// The rows of a mini-batch that are taken however many the outputs are.
 const FEWEST_SOLVED: usize = 8;
-/// Classes of fewer images than these are learned by smaller batches, which are more steps an epoch: of 5 000 drawn ones the
-/// lowest validation loss in a minute was 0.13 at 64 rows, 0.25 at 128; of 60 000 digits 0.17 and 0.13 (docs/speed.md).
-const FEW_IMAGES: usize = 10_000;
-const FEW_IMAGES_BATCH: usize = 64;
 
 /// What the choice of settings depends on.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -102,11 +98,9 @@ impl Defaults {
         let solved = |rows: usize| BatchSize::Rows(rows.min(most));
         // By validation loss on tables and on images (bench/curves).
         let momentum = if facts.task == Task::Regression { 0.95 } else { 0.9 };
-        let few = facts.has_many_classes() && facts.samples < FEW_IMAGES;
-        let images = if few { FEW_IMAGES_BATCH } else { IMAGE_BATCH };
         match optimizer {
             OptimizerName::GramGaussNewton if facts.image.is_some() => {
-                Self { learning_rate: 0.1, momentum, batch_size: solved(images), epochs: 100, patience: 10 }
+                Self { learning_rate: 0.1, momentum, batch_size: solved(IMAGE_BATCH), epochs: 100, patience: 10 }
             }
             OptimizerName::GramGaussNewton if full => {
                 Self { learning_rate: 1.0, momentum: 0.0, batch_size: BatchSize::Full, epochs: 200, patience: 20 }
@@ -195,8 +189,8 @@ mod tests {
         assert_eq!(batch(2000, 100, &[("rows-per-sample", "exact")], None), 20);
         assert_eq!(batch(2000, 100, &[("adversarial", "l2:0.5:pgd:10")], None), 20);
         let image = Some(Geometry::new(32, 32, 3));
-        for (samples, classes, expected) in [(4500, 10, 64), (54_000, 10, 128), (54_000, 200, 128), (800, 2, 128)] {
-            assert_eq!(batch(samples, classes, &[], image), expected, "{samples} {classes}");
+        for classes in [2, 10, 200] {
+            assert_eq!(batch(5000, classes, &[], image), 128, "{classes}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Memory in cells of sixteen numbers, aligned to lines of the cache.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
 
 use crate::scalar::Scalar;
@@ -50,22 +50,22 @@ impl<T> DerefMut for Cells<T> {
     }
 }
 
-/// Memory that was used before, first come, first served: what is prepared of one cell of images after the other takes the same
-/// sizes in the same order, and fresh memory costs more than what is computed in it.
+/// Memory that was used before, by its size: fresh memory costs more than what is computed in it, and small tables in large pieces
+/// would lie far apart.
 #[derive(Debug)]
-pub(super) struct Spare<T>(VecDeque<Vec<T>>);
+pub(super) struct Spare<T>(BTreeMap<usize, Vec<Vec<T>>>);
 
 impl<T: Scalar> Spare<T> {
     pub(super) fn new() -> Self {
-        Self(VecDeque::new())
+        Self(BTreeMap::new())
     }
 
     /// `length` zeros.
     pub(super) fn cells(&mut self, length: usize) -> Cells<T> {
-        Cells::within(self.0.pop_front().unwrap_or_default(), length)
+        Cells::within(self.0.get_mut(&length).and_then(Vec::pop).unwrap_or_default(), length)
     }
 
     pub(super) fn keep(&mut self, cells: Cells<T>) {
-        self.0.push_back(cells.values);
+        self.0.entry(cells.length).or_default().push(cells.values);
     }
 }
