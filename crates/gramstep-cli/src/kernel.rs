@@ -38,8 +38,8 @@ pub(crate) struct Kernel {
     #[arg(long, value_name = "COL,..", value_delimiter = ',', help_heading = "Data")]
     drop: Vec<String>,
     /// The kernel of an infinitely wide network: ntk or nngp, then :depth=N, :ACTIVATION, :weight=F, :bias=F (variances); for
-    /// images :cnn:WIDTH[kSIDE][sSTRIDE],.. with :gap, :flatten or :dense=WIDTH,.., or :myrtle5, :myrtle7, :myrtle10, :resnet20 in place of
-    /// :depth=N (only how many widths there are counts), and :image=HEIGHTxWIDTHxCHANNELS where columns of a table are pixels
+    /// images :cnn:WIDTH,.. (a width such as 16k5s2 has windows of 5 and stride 2) with :gap, :flatten or :dense=WIDTH,.., or
+    /// :myrtle5, :myrtle7, :myrtle10, :resnet20 in place of :depth=N (only how many widths there are counts), and :image=HEIGHTxWIDTHxCHANNELS where columns of a table are pixels
     #[arg(long, value_name = "SPEC", value_parser = specification::<InfiniteArchitecture>, help_heading = "Kernel")]
     infinite: Option<InfiniteArchitecture>,
     /// The tangent kernel of a network at its start, the mean over its outputs, such as mlp:256,256:gelu

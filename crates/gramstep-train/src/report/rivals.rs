@@ -19,11 +19,9 @@ pub(super) fn rivals(page: &mut Page, reports: &[(&str, &Report)]) {
         (true, _) => "What the models were judged beside",
     });
     let alike = judged.iter().all(|(_, _, own)| *own == rows);
-    let said = if alike { format!("losses on {} rows", count(rows)) } else { "losses on rows".to_owned() };
-    page.note(&format!(
-        "{}{said} that no candidate had seen",
-        if several { String::new() } else { format!("{name}: ") }
-    ));
+    let rows = if alike { format!("{} rows", count(rows)) } else { "rows".to_owned() };
+    let losses = if several { "Losses".to_owned() } else { format!("{name}: losses") };
+    page.note(&format!("{losses} on {rows} that no candidate had seen"));
     let mut lines: Vec<Vec<String>> = Vec::new();
     for (name, report, _) in &judged {
         let line = |model: &str, loss: f64, weight: String| {
