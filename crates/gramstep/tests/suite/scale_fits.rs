@@ -238,6 +238,21 @@ fn a_ridge_that_is_given_stays() {
 }
 
 #[test]
+fn the_lowest_ridge_is_a_bound_of_formulas_and_scales_are_those_of_it() {
+    let x = points(60, 2);
+    let y = Matrix::from_fn(60, 1, |i, _| x[(i, 0)] * x[(i, 1)]);
+    let bounded = |least_ridge: f64| fit(ScaledKind::Rbf, &x, &y, &ScaleOptions { least_ridge, ..options() });
+    let (low, high) = (bounded(1e-10), bounded(1e-3));
+    assert!(low.ridge < 1e-6 && high.ridge >= 0.999e-3 && high.ridge < 1e-2, "{} {}", low.ridge, high.ridge);
+    let given = fit(ScaledKind::Rbf, &x, &y, &ScaleOptions { ridge: Some(high.ridge), ..options() });
+    assert!((high.evidence - given.evidence).abs() < 0.1, "{} {}", high.evidence, given.evidence);
+    for least_ridge in [0.0, f64::NAN, 30.0] {
+        let options = ScaleOptions { least_ridge, ..options() };
+        assert!(fit_scales(ScaledKind::Rbf, &x, &y, None, &options, &|| false).is_err(), "{least_ridge}");
+    }
+}
+
+#[test]
 fn finer_scales_are_taken_where_rows_left_out_ask_for_them() {
     let x = Matrix::from_fn(150, 1, |i, _| ((i * 61) % 150) as f64 / 50.0 - 1.5);
     let rough = Matrix::from_fn(150, 1, |i, _| (30.0 * x[(i, 0)]).sin());

@@ -52,14 +52,18 @@ impl Fitting<'_> {
         let Rows { all, folds, .. } = self.rows;
         let x = view.apply(&all.inputs);
         let rows = Dataset::new(x, self.aims(&all.targets))?.with_weights(all.weights.clone())?;
-        let Some(scales) = self.scales(kind, &rows, None)? else { return Ok(None) };
+        let Some(scales) = self.scales(kind, &rows, ScaleOptions::default())? else { return Ok(None) };
         let (n, d) = (rows.rows(), rows.inputs.columns());
         let regression = self.regression(&scales, &rows)?;
         let parts = if folds.len() <= MOST_FITS && (n < SURE.0 || n < SURE.1 * d) {
             let mut parts = Vec::with_capacity(folds.len());
             for fold in folds {
                 let rest = rows.select(&all_but(n, fold));
-                let Some(own) = self.scales(kind, &rest, Some(&scales))? else { return Ok(None) };
+                let Some(own) =
+                    self.scales(kind, &rest, ScaleOptions { start: Some(&scales), ..ScaleOptions::default() })?
+                else {
+                    return Ok(None);
+                };
                 parts.push(self.regression(&own, &rest)?.predict(&rows.inputs.select_rows(fold))?);
             }
             parts
@@ -111,10 +115,9 @@ impl Fitting<'_> {
         &self,
         kind: ScaledKind,
         rows: &Dataset<f64>,
-        start: Option<&ScaledFit>,
+        options: ScaleOptions<'_>,
     ) -> Result<Option<ScaledFit>> {
-        let mut options = ScaleOptions::default();
-        (options.seed, options.threads, options.start) = (self.seed, self.threads, start);
+        let options = ScaleOptions { seed: self.seed, threads: self.threads, ..options };
         let stop = || self.is_over();
         match fit_scales(kind, &rows.inputs, &rows.targets, rows.weights.as_deref(), &options, &stop) {
             Ok(fit) => Ok(Some(fit)),

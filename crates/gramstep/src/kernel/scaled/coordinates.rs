@@ -5,8 +5,11 @@ use super::kind::ScaledKind;
 use crate::error::Result;
 use crate::solve::Bounds;
 
-/// Where κ may lie. Targets that are a formula of the inputs take the lowest; below, rounding of K would be most of κ.
-const RIDGE: (f64, f64) = (1e-10, 30.0);
+/// The lowest κ unless another is given. Targets that are a formula of the inputs take it; below, rounding of K would be
+/// most of κ.
+pub(super) const LEAST_RIDGE: f64 = 1e-10;
+/// And the highest.
+pub(super) const MOST_RIDGE: f64 = 30.0;
 /// κ at the start.
 const FIRST_RIDGE: f64 = 0.1;
 /// Standard deviation of the priors of log w_j, log b and the logits of c_j.
@@ -22,6 +25,8 @@ pub(super) struct Coordinates {
     pub(super) tied: bool,
     /// κ where it stays as it is.
     pub(super) ridge: Option<f64>,
+    /// The lowest κ where it is found.
+    pub(super) least_ridge: f64,
 }
 
 impl Coordinates {
@@ -67,7 +72,7 @@ impl Coordinates {
             (false, true) => ((centre - 9.0, centre + 9.0), (-7.0, 7.0)),
             (false, false) => ((centre - 12.0, centre + 9.0), (-7.0, 7.0)),
         };
-        let ridge = self.ridge.map_or(RIDGE, |ridge| (ridge, ridge));
+        let ridge = self.ridge.map_or((self.least_ridge, MOST_RIDGE), |ridge| (ridge, ridge));
         let ridge = (ridge.0.ln(), ridge.1.ln());
         let all = [of(scales, self.scales()), of(ridge, 1), of(others, self.others())].concat();
         let (lower, upper) = all.into_iter().unzip();

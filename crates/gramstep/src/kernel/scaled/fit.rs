@@ -1,6 +1,6 @@
 //! Scales of a kernel from data.
 
-use super::coordinates::Coordinates;
+use super::coordinates::{Coordinates, LEAST_RIDGE, MOST_RIDGE};
 use super::kernel::ScaledKernel;
 use super::kind::ScaledKind;
 use super::objective::{Rows, ScaleObjective};
@@ -34,6 +34,9 @@ pub struct ScaleOptions<'a> {
     pub objective: ScaleObjective,
     /// κ where it is not to be found, above 0.
     pub ridge: Option<f64>,
+    /// The lowest κ where it is found, for weights of mean 1; above 0 and below 30. Scales belong to their κ: a fit that cannot
+    /// have so low a one wants others.
+    pub least_ridge: f64,
     /// An earlier fit of the same kind and number of columns to begin with.
     pub start: Option<&'a ScaledFit>,
 }
@@ -47,6 +50,7 @@ impl Default for ScaleOptions<'_> {
             threads: 0,
             objective: ScaleObjective::Evidence,
             ridge: None,
+            least_ridge: LEAST_RIDGE,
             start: None,
         }
     }
@@ -121,7 +125,8 @@ pub fn fit_scales(
         weights: weights.map(|weights| chosen.iter().map(|&i| weights[i] / unit).collect()),
         device: Device::cpu(options.threads),
     };
-    let free = Coordinates { kind, columns, tied: false, ridge: options.ridge.map(|ridge| ridge / unit) };
+    let (ridge, least_ridge) = (options.ridge.map(|ridge| ridge / unit), options.least_ridge);
+    let free = Coordinates { kind, columns, tied: false, ridge, least_ridge };
     let mut search = Search { rows: &rows, objective: options.objective, stop, evaluations: 0 };
     let start = match options.start {
         Some(start) => {
@@ -155,6 +160,8 @@ fn check(x: &Matrix<f64>, y: &Matrix<f64>, weights: Option<&[f64]>, options: &Sc
     }
     check_setting(options.rows > 0, "rows of a fit of scales", &options.rows, "1 or more")?;
     options.ridge.map_or(Ok(()), |ridge| check_positive("ridge", ridge))?;
+    let range = options.least_ridge > 0.0 && options.least_ridge < MOST_RIDGE;
+    check_setting(range, "the lowest ridge", &options.least_ridge, "above 0 and below 30")?;
     check_finite("inputs of a fit of scales", x)?;
     check_finite("targets of a fit of scales", y)
 }
@@ -243,7 +250,7 @@ mod tests {
                 .chain([(ScaleObjective::Evidence, true)])
             {
                 let rows = rows(&x, 2, judged == ScaleObjective::LeaveOneOut);
-                let coordinates = Coordinates { kind, columns: 3, tied, ridge: None };
+                let coordinates = Coordinates { kind, columns: 3, tied, ridge: None, least_ridge: LEAST_RIDGE };
                 let mut theta = coordinates.start();
                 theta.iter_mut().zip(0..).for_each(|(theta, j)| *theta += [0.3, -0.8, 0.5, -0.2][j % 4]);
                 let at = |theta: &[f64]| objective(&rows, judged, coordinates, theta).unwrap().unwrap();
@@ -267,7 +274,7 @@ mod tests {
     fn the_start_lies_inside_the_bounds_and_is_read_back_from_its_kernel() {
         for kind in ScaledKind::ALL {
             for tied in [false, true] {
-                let coordinates = Coordinates { kind, columns: 4, tied, ridge: None };
+                let coordinates = Coordinates { kind, columns: 4, tied, ridge: None, least_ridge: LEAST_RIDGE };
                 let (start, bounds) = (coordinates.start(), coordinates.bounds());
                 assert!(start.len() == bounds.lower.len() && start.len() == bounds.upper.len());
                 assert!((0..start.len()).all(|j| bounds.lower[j] < start[j] && start[j] < bounds.upper[j]));
