@@ -64,14 +64,6 @@ pub(super) struct Expanded<'a, T, const WIDE: bool> {
     pub(super) terms: (&'a Terms<T>, &'a Terms<T>),
 }
 
-impl<T: Scalar, const WIDE: bool> Expanded<'_, T, WIDE> {
-    /// Coefficient k of a pixel of x.
-    #[inline(always)]
-    fn own(coefficients: &[T], k: usize) -> &[T] {
-        pixel::<T, WIDE>(coefficients, k)
-    }
-}
-
 impl<T: Scalar, const WIDE: bool> RowEnd<T> for Expanded<'_, T, WIDE> {
     #[inline(always)]
     fn end<L: Fn(usize) -> (T, T)>(
@@ -104,7 +96,7 @@ impl<T: Scalar, const WIDE: bool> RowEnd<T> for Expanded<'_, T, WIDE> {
                 trained[lane] = self.trained.of(pair.covariance(), theta);
             }
             for k in 0..both {
-                let (c, s, d, t) = (Self::own(xc, k), Self::own(xs, k), &yc[k], &ys[k]);
+                let (c, s, d, t) = (pixel::<T, WIDE>(xc, k), pixel::<T, WIDE>(xs, k), &yc[k], &ys[k]);
                 for lane in 0..LANES {
                     let (c, s) = (of_x::<T, WIDE>(c, lane), of_x::<T, WIDE>(s, lane));
                     let apart = c - d[lane];
@@ -115,7 +107,7 @@ impl<T: Scalar, const WIDE: bool> RowEnd<T> for Expanded<'_, T, WIDE> {
                 }
             }
             for k in both..ours.count {
-                let c = Self::own(xc, k);
+                let c = pixel::<T, WIDE>(xc, k);
                 for (lane, sum) in sums.iter_mut().enumerate() {
                     let c = of_x::<T, WIDE>(c, lane);
                     *sum = (half * c).mul_add(c, *sum);

@@ -25,6 +25,14 @@ impl<T: Scalar> Default for Table<T> {
 }
 
 impl<T: Scalar> Table<T> {
+    /// Zeros, and how often the columns stand there.
+    fn zeros(grid: Grid, program: &Program, each: usize, spare: &mut Spare<T>) -> (Self, usize) {
+        let (margin, copies) = (program.table_margin, if program.torus { 2 } else { 1 });
+        let pitch = copies * grid.width + 2 * margin;
+        let values = spare.cells((grid.height + 2 * margin) * pitch * each);
+        (Self { values, each, margin, pitch }, copies)
+    }
+
     /// A number made of each variance, for a cell of images.
     pub(super) fn of(
         grid: Grid,
@@ -33,11 +41,9 @@ impl<T: Scalar> Table<T> {
         spare: &mut Spare<T>,
         value: impl Fn(f64) -> f64,
     ) -> Self {
-        let margin = program.table_margin;
-        let copies = if program.torus { 2 } else { 1 };
-        let pitch = copies * grid.width + 2 * margin;
-        let mut values = spare.cells((grid.height + 2 * margin) * pitch * LANES);
-        let width = grid.width * LANES;
+        let (mut table, copies) = Self::zeros(grid, program, LANES, spare);
+        let Self { values, margin, pitch, .. } = &mut table;
+        let (margin, pitch, width) = (*margin, *pitch, grid.width * LANES);
         vectorized(
             #[inline(always)]
             || {
@@ -51,21 +57,19 @@ impl<T: Scalar> Table<T> {
                 }
             },
         );
-        Self { values, each: LANES, margin, pitch }
+        table
     }
 
     /// The numbers of every pixel, `each` of them, for a cell of images.
     pub(super) fn of_pixels(grid: Grid, program: &Program, numbers: &[T], each: usize, spare: &mut Spare<T>) -> Self {
-        let margin = program.table_margin;
-        let copies = if program.torus { 2 } else { 1 };
-        let pitch = copies * grid.width + 2 * margin;
-        let mut values = spare.cells((grid.height + 2 * margin) * pitch * each);
-        let width = grid.width * each;
+        let (mut table, copies) = Self::zeros(grid, program, each, spare);
+        let Self { values, margin, pitch, .. } = &mut table;
+        let (margin, pitch, width) = (*margin, *pitch, grid.width * each);
         for (row, numbers) in numbers.chunks_exact(width.max(1)).enumerate() {
             let line = &mut values[((row + margin) * pitch + margin) * each..][..copies * width];
             line.chunks_exact_mut(width).for_each(|copy| copy.copy_from_slice(numbers));
         }
-        Self { values, each, margin, pitch }
+        table
     }
 
     /// `width` pixels of a row; rows and columns may lie in the border.
