@@ -68,6 +68,33 @@ fn tuning_tries_the_same_number_of_settings_for_every_method_and_shows_them() {
 }
 
 #[test]
+fn runs_that_differ_in_their_seed_alone_are_one_line_in_a_band() {
+    let bench = Bench::new();
+    bench.write("t.csv", smooth_table(80));
+    let train = |options: &str| {
+        let run = bench.run(&format!("train --data t.csv --model mlp:8:tanh --epochs 4 --quiet {options}"));
+        assert_eq!(run.code, 0, "{}", run.stderr);
+    };
+    for seed in 0..3 {
+        train(&format!("--optimizer sgd --seed {seed} --out {seed}/sgd"));
+    }
+    train("--optimizer adam --out adam");
+    let page = |runs: &str| {
+        assert_eq!(bench.run(&format!("report {runs} --out page.html")).code, 0);
+        std::fs::read_to_string(bench.path("page.html")).unwrap()
+    };
+    let banded = page("0/sgd 1/sgd 2/sgd adam");
+    for text in ["sgd, 3 seeds", "in a band", "(best of sgd, 3 seeds)", "of several seeds the medians"] {
+        assert!(banded.contains(text), "{text}");
+    }
+    let bands = banded.matches("<polygon").count();
+    assert_eq!(bands, banded.matches("over epochs</b>").count() + banded.matches("over time</b>").count());
+    assert!(!page("0/sgd adam").contains("<polygon"));
+    let alone = page("0/sgd 1/sgd 2/sgd");
+    assert!(alone.contains("<polygon") && !alone.contains("best of"), "there is nothing to compare");
+}
+
+#[test]
 fn adamw_is_adam_with_weight_decay_and_gram_gauss_newton_has_a_ridge_instead() {
     let bench = Bench::new();
     bench.write("t.csv", smooth_table(80));

@@ -76,7 +76,7 @@ impl Chart {
     }
 
     fn with(mut self, name: impl Into<String>, mark: Mark) -> Self {
-        let coloured = self.series.iter().filter(|series| !matches!(series.mark, Mark::Guide { .. })).count();
+        let coloured = self.series.iter().filter(|series| series.mark.has_a_colour_of_its_own()).count();
         self.series.push(Series { name: name.into(), look: look(coloured), mark });
         self
     }
@@ -94,6 +94,12 @@ impl Chart {
     #[must_use]
     pub fn line(self, name: impl Into<String>, points: impl IntoIterator<Item = (f64, f64)>) -> Self {
         self.with(name, Mark::Line(points.into_iter().collect()))
+    }
+
+    /// A band from low to high, (x, low, high), in the colour of the series that comes next.
+    #[must_use]
+    pub fn band(self, points: impl IntoIterator<Item = (f64, f64, f64)>) -> Self {
+        self.with("", Mark::Band(points.into_iter().collect()))
     }
 
     /// A cloud of points.
@@ -155,7 +161,7 @@ impl Chart {
     pub fn is_empty(&self) -> bool {
         self.series.iter().all(|series| match &series.mark {
             Mark::Line(points) | Mark::Cloud(points) => points.is_empty(),
-            Mark::Bars(bars) => bars.is_empty(),
+            Mark::Bars(bars) | Mark::Band(bars) => bars.is_empty(),
             Mark::Cells { values, .. } => values.is_empty(),
             Mark::Guide { .. } => true,
         })

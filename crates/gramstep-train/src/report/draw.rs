@@ -42,6 +42,8 @@ pub(super) struct Series {
 pub(super) enum Mark {
     Line(Vec<(f64, f64)>),
     Cloud(Vec<(f64, f64)>),
+    /// (x, low, high), in the colour of the series after it.
+    Band(Vec<(f64, f64, f64)>),
     /// (from, to, height).
     Bars(Vec<(f64, f64, f64)>),
     /// Row by row, the first row on top.
@@ -55,6 +57,12 @@ pub(super) enum Mark {
     Guide {
         diagonal: bool,
     },
+}
+
+impl Mark {
+    pub(super) fn has_a_colour_of_its_own(&self) -> bool {
+        !matches!(self, Self::Guide { .. } | Self::Band(_))
+    }
 }
 
 /// What a chart draws.
@@ -116,6 +124,10 @@ impl Drawing<'_> {
                 Mark::Line(points) | Mark::Cloud(points) => {
                     xs.extend(points.iter().map(|point| point.0));
                     ys.extend(points.iter().map(|point| point.1));
+                }
+                Mark::Band(points) => {
+                    xs.extend(points.iter().map(|point| point.0));
+                    ys.extend(points.iter().flat_map(|point| [point.1, point.2]));
                 }
                 Mark::Bars(bars) => {
                     xs.extend(bars.iter().flat_map(|bar| [bar.0, bar.1]));
@@ -186,6 +198,15 @@ impl Plot {
                     self.circle(self.at(place), 6, &colour, 0.45);
                 }
             }
+            Mark::Band(points) => {
+                let side = |value: fn(&(f64, f64, f64)) -> f64| {
+                    let side: Vec<(f64, f64)> = points.iter().map(|point| (point.0, value(point))).collect();
+                    thinned_line(&self.places(&side)).into_iter().map(|at| self.at(at)).collect::<Vec<_>>()
+                };
+                let outline: Vec<_> =
+                    side(|point| point.1).into_iter().chain(side(|point| point.2).into_iter().rev()).collect();
+                self.polygon(&outline, &colour);
+            }
             Mark::Bars(bars) => {
                 let floor = self.y.place(0.0).unwrap_or(self.y.low);
                 for bar in bars {
@@ -227,6 +248,19 @@ impl Plot {
             return;
         }
         let _ = write!(self.svg, "<polyline fill=\"none\" stroke=\"{colour}\" stroke-width=\"{width}\" points=\"");
+        self.corners(points);
+    }
+
+    /// A filled shape that lets the grid be seen.
+    fn polygon(&mut self, corners: &[(f64, f64)], colour: &str) {
+        if corners.is_empty() {
+            return;
+        }
+        let _ = write!(self.svg, "<polygon fill=\"{colour}\" fill-opacity=\"0.16\" points=\"");
+        self.corners(corners);
+    }
+
+    fn corners(&mut self, points: &[(f64, f64)]) {
         for (x, y) in points {
             let _ = write!(self.svg, "{x:.1},{y:.1} ");
         }

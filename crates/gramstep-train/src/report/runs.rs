@@ -5,30 +5,19 @@ use std::path::{Path, PathBuf};
 use gramstep::{Device, Scalar};
 
 use super::judgement::Judgement;
+use super::losses::{losses, milestones};
 use super::rivals::rivals;
+use super::shown::Shown;
 use super::targets::targets;
 use super::{Chart, Page, Scale, usage, watched};
 use crate::data::Problem;
 use crate::error::{Error, Result};
-use crate::folder::{EpochLine, History, RunFolder, StepLine, check_page};
+use crate::folder::{EpochLine, RunFolder, StepLine, check_page};
 use crate::format::text::{count, number, seconds};
 use crate::format::whole_file::write_atomically;
 use crate::outcome::metrics::Metrics;
 use crate::outcome::{KernelFit, Report, Trial};
 use crate::predictor::Predictor;
-
-/// Networks of an ensemble whose losses are drawn.
-const MOST_NETWORKS: usize = 3;
-
-/// What a page shows of one run.
-struct Shown {
-    name: String,
-    path: String,
-    config: String,
-    history: History,
-    /// Charts of predictions, or why there are none.
-    judgement: std::result::Result<Judgement, String>,
-}
 
 /// Writes the page of runs: one file that opens without a network. The data are read again to show predictions; where
 /// they are gone or have changed, the page says so instead.
@@ -81,47 +70,6 @@ fn judged_again(run: &Path, device: &Device) -> Result<Judgement> {
     Judgement::of(&predictor, &predictor.problem(run)?)
 }
 
-impl Shown {
-    fn read(run: &Path, judgement: Result<Judgement>) -> Result<Self> {
-        let folder = RunFolder::open(run);
-        let path = folder.config();
-        let config = std::fs::read_to_string(&path).map_err(|source| Error::Read { path: path.clone(), source })?;
-        let history = History::read(&folder.record())?;
-        let judgement = judgement.map_err(|error| error.to_string());
-        let name = run.file_name().map_or_else(|| run.display().to_string(), |name| name.to_string_lossy().into());
-        Ok(Self { name, path: run.display().to_string(), config, history, judgement })
-    }
-
-    /// Losses of one member of an ensemble; a single model is member 0.
-    fn epochs(&self, member: usize) -> impl Iterator<Item = &EpochLine> {
-        self.history.epochs.iter().filter(move |line| line.member == member)
-    }
-
-    /// Losses of the first network.
-    fn first_network(&self) -> impl Iterator<Item = &EpochLine> {
-        self.epochs(self.history.epochs.first().map_or(0, |line| line.member))
-    }
-
-    fn steps(&self) -> impl Iterator<Item = &StepLine> {
-        let first = self.history.steps.first().map_or(0, |line| line.member);
-        self.history.steps.iter().filter(move |line| line.member == first)
-    }
-
-    fn is_of_a_kernel(&self) -> bool {
-        self.history.report.as_ref().is_some_and(|report| report.kernel.is_some())
-    }
-
-    fn is_a_combination(&self) -> bool {
-        self.history.report.as_ref().is_some_and(Report::is_combination)
-    }
-
-    fn members(&self) -> Vec<usize> {
-        let mut members: Vec<usize> = self.history.epochs.iter().map(|line| line.member).collect();
-        members.dedup();
-        members
-    }
-}
-
 fn page(runs: &[Shown], told: Told<'_>) -> Result<String> {
     let names: Vec<&str> = runs.iter().map(|run| run.name.as_str()).collect();
     let mut page = Page::new(&if names.is_empty() { "Comparison".to_owned() } else { names.join(" · ") });
@@ -135,16 +83,7 @@ fn page(runs: &[Shown], told: Told<'_>) -> Result<String> {
     for (name, report) in reports {
         targets(&mut page, name, report)?;
     }
-    if runs.iter().any(|run| !run.history.epochs.is_empty()) {
-        page.heading("Loss")
-            .note("Mean squared error in the standardised target, or what --loss says; of classes the mean negative log-likelihood.");
-        if let [run] = runs
-            && run.members().len() > MOST_NETWORKS
-        {
-            page.note(&format!("The first {MOST_NETWORKS} of {} networks.", run.members().len()));
-        }
-        page.charts(&losses(runs))?;
-    }
+    losses(&mut page, runs)?;
     let looks: Vec<_> = runs.iter().map(|run| (run.name.as_str(), run.history.kernel.as_slice())).collect();
     if let Some(rows) = looks.iter().find_map(|(_, looks)| Some(looks.first()?.rows)) {
         page.heading("Kernel").note(&format!("G = J Jᵀ of {rows} training rows, of the first network."));
@@ -284,28 +223,6 @@ fn measures(metrics: &Metrics) -> Vec<String> {
     cells
 }
 
-/// How long each run took to reach the best training loss of every run.
-fn milestones(page: &mut Page, runs: &[Shown]) {
-    let runs: Vec<&Shown> = runs.iter().filter(|run| !run.history.epochs.is_empty()).collect();
-    if runs.len() < 2 {
-        return;
-    }
-    let lowest = |run: &Shown| run.first_network().map(|line| line.train_loss).fold(f64::INFINITY, f64::min);
-    let mut goals: Vec<(f64, &str)> = runs.iter().map(|&run| (lowest(run), run.name.as_str())).collect();
-    goals.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let reached = |run: &Shown, goal: f64| match run.first_network().find(|line| line.train_loss <= goal) {
-        Some(line) => format!("{}, {} epochs", seconds(line.seconds), count(line.epoch)),
-        None => "not reached".to_owned(),
-    };
-    let row = |&(goal, name): &(f64, &str)| {
-        let first = format!("{} (best of {name})", number(goal));
-        [first].into_iter().chain(runs.iter().map(|run| reached(run, goal))).collect::<Vec<_>>()
-    };
-    let header: Vec<&str> = ["training loss"].into_iter().chain(runs.iter().map(|run| run.name.as_str())).collect();
-    page.note("Time and epochs until a training loss was reached, by the first network of a run.");
-    page.table(&header, &goals.iter().filter(|goal| goal.0.is_finite()).map(row).collect::<Vec<_>>());
-}
-
 /// How far the layers of adversarially trained networks went.
 fn distances(page: &mut Page, runs: &[Shown]) -> Result<()> {
     let charts: Vec<Chart> = runs
@@ -355,66 +272,6 @@ fn tuning(page: &mut Page, trials: &[Trial]) {
     };
     let header = ["method", "learning rate", "momentum", "damping", "schedule", "share", "validation loss"];
     page.table(&header, &trials.iter().filter(last).map(row).collect::<Vec<_>>());
-}
-
-type Lines = Vec<(String, Vec<(f64, f64)>)>;
-
-/// Loss over epochs and over time: training and validation of one run, or one line a run.
-fn losses(runs: &[Shown]) -> Vec<Chart> {
-    let over = |title: &str, x: &str, lines: Lines| {
-        let chart = Chart::new(title).axes(x, "loss").y_scale(Scale::Log);
-        lines.into_iter().filter(|line| !line.1.is_empty()).fold(chart, |chart, (name, line)| chart.line(name, line))
-    };
-    let by_epoch = |line: &EpochLine| line.epoch as f64;
-    let by_time = |line: &EpochLine| line.seconds;
-    let train = |line: &EpochLine| Some(line.train_loss);
-    let validation = |line: &EpochLine| line.validation_loss;
-    let test = |line: &EpochLine| Some(line.test.as_ref()?.loss);
-    let test_error = |line: &EpochLine| Some(line.test.as_ref()?.regression.as_ref()?.mae);
-    let in_units = |title: &str, x: &str, lines: Lines| {
-        let chart = Chart::new(title).note("in the units of the target").axes(x, "mean absolute error");
-        lines.into_iter().filter(|line| !line.1.is_empty()).fold(chart, |chart, (name, line)| chart.line(name, line))
-    };
-    if let [run] = runs {
-        return vec![
-            over("Loss over epochs", "epoch", member_lines(run, by_epoch)),
-            over("Loss over time", "seconds", member_lines(run, by_time)),
-        ];
-    }
-    let lines = |x: fn(&EpochLine) -> f64, y: fn(&EpochLine) -> Option<f64>| -> Lines {
-        runs.iter()
-            .map(|run| (run.name.clone(), points(run, run.members().first().copied().unwrap_or(0), x, y)))
-            .collect()
-    };
-    vec![
-        over("Training loss over epochs", "epoch", lines(by_epoch, train)),
-        over("Training loss over time", "seconds", lines(by_time, train)),
-        over("Validation loss over epochs", "epoch", lines(by_epoch, validation)),
-        over("Validation loss over time", "seconds", lines(by_time, validation)),
-        over("Test loss over epochs", "epoch", lines(by_epoch, test)),
-        over("Test loss over time", "seconds", lines(by_time, test)),
-        in_units("Mean absolute error on the test rows over epochs", "epoch", lines(by_epoch, test_error)),
-        in_units("Mean absolute error on the test rows over time", "seconds", lines(by_time, test_error)),
-    ]
-}
-
-fn points(run: &Shown, member: usize, x: fn(&EpochLine) -> f64, y: fn(&EpochLine) -> Option<f64>) -> Vec<(f64, f64)> {
-    run.epochs(member).filter_map(|line| Some((x(line), y(line)?))).collect()
-}
-
-/// Training and validation loss of the first networks.
-fn member_lines(run: &Shown, x: fn(&EpochLine) -> f64) -> Lines {
-    let members = run.members();
-    let mut lines = Vec::new();
-    for &member in members.iter().take(MOST_NETWORKS) {
-        let suffix = if members.len() > 1 { format!(", network {}", member + 1) } else { String::new() };
-        lines.push((format!("training{suffix}"), points(run, member, x, |line| Some(line.train_loss))));
-        lines.push((format!("validation{suffix}"), points(run, member, x, |line| line.validation_loss)));
-        let validated = run.epochs(member).any(|line| line.validation_loss.is_some());
-        let part = if validated { "validation" } else { "training" };
-        lines.push((format!("{part} without attack{suffix}"), points(run, member, x, |line| line.clean_loss)));
-    }
-    lines
 }
 
 /// Damping, gain ratio and residual of the solve over the steps.
