@@ -2,7 +2,8 @@
 //! halving (jamieson2016), judged by the validation loss.
 //!
 //! Every round costs as much as one run: of n settings each gets 1/n of its epochs and of its time, and the best third
-//! goes on. What the user gives stays as it is.
+//! goes on. The method's own settings go on to the last round: short runs favour bold steps, and nothing that is chosen is
+//! worse than they are where runs are longest. What the user gives stays as it is.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -34,6 +35,8 @@ struct Candidate {
     momentum: f64,
     damping: Option<DampingChoice>,
     schedule: ScheduleChoice,
+    /// Whether these are the method's own settings.
+    own: bool,
     /// In its last round.
     loss: f64,
 }
@@ -88,12 +91,13 @@ impl Grid {
     /// All settings with one rate.
     fn at(&self, exponent: i32) -> impl Iterator<Item = Candidate> {
         let learning_rate = self.middle * 10_f64.powf(f64::from(exponent) / 3.0);
-        self.variants.iter().cloned().map(move |(momentum, damping, schedule)| Candidate {
+        self.variants.iter().cloned().enumerate().map(move |(variant, (momentum, damping, schedule))| Candidate {
             exponent,
             learning_rate,
             momentum,
             damping,
             schedule,
+            own: exponent == 0 && variant == 0,
             loss: f64::INFINITY,
         })
     }
@@ -149,8 +153,7 @@ pub(crate) fn tune(
         tried = tried.max(field.len());
         rounds += 1;
         field.truncate(at.max(1));
-        field.sort_by(|a, b| a.loss.total_cmp(&b.loss));
-        field.truncate(if field.len() > KEPT { field.len().div_ceil(KEPT) } else { 1 });
+        field = best_of(field);
     }
     let Some(best) = field.first().filter(|best| best.loss.is_finite()) else {
         return observer.note(&format!("{}: none of {tried} settings stayed finite", settings.optimizer));
@@ -161,6 +164,18 @@ pub(crate) fn tune(
         settings.optimizer,
         best.describe()
     ))
+}
+
+/// The settings of the next round.
+fn best_of(mut field: Vec<Candidate>) -> Vec<Candidate> {
+    field.sort_by(|a, b| a.loss.total_cmp(&b.loss));
+    let kept = if field.len() > KEPT { field.len().div_ceil(KEPT) } else { 1 };
+    let own = field.iter().position(|candidate| candidate.own && candidate.loss.is_finite());
+    if let Some(own) = own.filter(|own| *own >= kept && kept > 1) {
+        field.swap(kept - 1, own);
+    }
+    field.truncate(kept);
+    field
 }
 
 /// So much of a number of epochs; at least one.
@@ -244,6 +259,22 @@ mod tests {
         assert_eq!(trials.len(), 27 + 9 + 3);
         let epochs: f64 = trials.iter().map(|trial| trial.share).sum();
         assert!((epochs - 3.0).abs() < 1e-9 && told.contains("3.0 times as long as the run"), "{told}");
+    }
+
+    #[test]
+    fn the_own_settings_go_on_to_the_last_round_and_win_where_runs_are_longest() {
+        let epochs = 27;
+        let loss = |config: &Config| {
+            let (rate, share) = (config.learning_rate.unwrap(), config.epochs.unwrap() as f64 / f64::from(epochs));
+            // Bold steps begin well, and end badly.
+            if share < 0.3 { -rate } else { (rate / 0.01).ln().abs() }
+        };
+        let (config, trials, _) = tuned(&Config { epochs: Some(27), ..sgd() }, loss);
+        assert_eq!(config.learning_rate, Some(0.01));
+        let own = |trial: &&Trial| {
+            trial.learning_rate == 0.01 && trial.momentum == 0.9 && trial.schedule == ScheduleChoice::CONSTANT
+        };
+        assert_eq!(trials.iter().filter(own).count(), 3, "one in each round");
     }
 
     #[test]
