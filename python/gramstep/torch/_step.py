@@ -26,14 +26,23 @@ class Trained:
 
 @dataclass(frozen=True)
 class Rules:
-    """μ, κ, the largest change of outputs, how many updates have been carried over, and whether one learning rate is
-    needed for all."""
+    """μ, κ, the largest change of outputs, how many updates have been carried over, whether one learning rate is needed for
+    all, and whether a sample has one row for all its outputs."""
 
     momentum: float
     ridge: float
     max_output_change: float | None
     updates: int
     one_rate: bool
+    one_row: bool
+
+    def start(self) -> float:
+        """The factor on learning rates while the momentum begins. With one row a sample steps begin short: its outputs turn
+        beside the row too, most of all at the start, and the system knows nothing of that."""
+        if self.momentum == 0:
+            return 1.0
+        power = self.momentum ** (self.updates + 1)
+        return 1 - power if self.one_row else 1 / math.sqrt(1 - power * power)
 
 
 class Step:
@@ -111,7 +120,7 @@ def _anchor(trained: Sequence[Trained], rules: Rules, damping: float) -> list[Te
 
 def _length(trained: Sequence[Trained], rules: Rules, change: Tensor, samples: int) -> float:
     """change: J φ of all rows."""
-    length = 1.0 / math.sqrt(1 - rules.momentum ** (2 * (rules.updates + 1))) if rules.momentum > 0 else 1.0
+    length = rules.start()
     rates = {t.lr for t in trained}
     if rules.one_rate and len(rates) > 1:
         raise ValueError(

@@ -310,7 +310,8 @@ class GramGaussNewton(torch.optim.Optimizer):
     def _step(self, tangents: Sequence[Tangent], system: System) -> Step:
         """The update at the damping of the moment."""
         one_rate = self.max_output_change is not None or isinstance(self.damping, Adaptive)
-        rules = Rules(self.momentum, self.ridge, self.max_output_change, self._updates, one_rate)
+        one_row = self.loss == ONE_ROW
+        rules = Rules(self.momentum, self.ridge, self.max_output_change, self._updates, one_rate, one_row)
         walk = self._steps % WALK_EVERY == 0
         return Step(tangents, system, self._as_trained(), rules, self.damping.value(system.mean_diagonal), walk)
 

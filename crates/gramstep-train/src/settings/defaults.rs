@@ -9,6 +9,8 @@ use crate::data::{Dataset, FULL_BATCH_ROWS, Geometry, Problem, Task};
 const MOST_EQUATIONS: usize = 2048;
 /// The rows of a mini-batch of images, unless they make too many equations.
 const IMAGE_BATCH: usize = 128;
+/// The same of three classes or more, by the validation loss after equal time.
+const CLASS_BATCH: usize = 64;
 /// The rows of a mini-batch that are taken however many the outputs are.
 const FEWEST_SOLVED: usize = 8;
 
@@ -97,10 +99,15 @@ impl Defaults {
         let most = (MOST_EQUATIONS / facts.equations(config)).max(FEWEST_SOLVED);
         let solved = |rows: usize| BatchSize::Rows(rows.min(most));
         // By validation loss on tables and on images (bench/curves).
-        let momentum = if facts.task == Task::Regression { 0.95 } else { 0.9 };
+        let momentum = if facts.task == Task::Regression || (facts.image.is_some() && facts.has_many_classes()) {
+            0.95
+        } else {
+            0.9
+        };
         match optimizer {
             OptimizerName::GramGaussNewton if facts.image.is_some() => {
-                Self { learning_rate: 0.1, momentum, batch_size: solved(IMAGE_BATCH), epochs: 100, patience: 10 }
+                let rows = if facts.has_many_classes() { CLASS_BATCH } else { IMAGE_BATCH };
+                Self { learning_rate: 0.1, momentum, batch_size: solved(rows), epochs: 100, patience: 10 }
             }
             OptimizerName::GramGaussNewton if full => {
                 Self { learning_rate: 1.0, momentum: 0.0, batch_size: BatchSize::Full, epochs: 200, patience: 20 }
@@ -190,7 +197,7 @@ mod tests {
         assert_eq!(batch(2000, 100, &[("adversarial", "l2:0.5:pgd:10")], None), 20);
         let image = Some(Geometry::new(32, 32, 3));
         for classes in [2, 10, 200] {
-            assert_eq!(batch(5000, classes, &[], image), 128, "{classes}");
+            assert_eq!(batch(5000, classes, &[], image), if classes > 2 { 64 } else { 128 }, "{classes}");
         }
     }
 }

@@ -26,6 +26,11 @@ const IMAGE_DAMPING: f64 = 1e-1;
 /// rows of three sets of 1030 to 8192 rows.
 const CLASS_DAMPING: f64 = 1.0;
 
+/// λ over the rows of a batch, for classes of images with one row a sample: without momentum φ is then no longer than
+/// √(mean loss), whatever G is. Relative to G it was a tenth of this at the start, and steps of twice the length ended
+/// networks at the loss of chance (docs/speed.md). The best of 0.03 to 2.
+const ONE_ROW_DAMPING: f64 = 0.5;
+
 /// The most that a step on a mini-batch may change the logits: where the curvature of the cross-entropy has vanished its
 /// quadratic model knows no bound.
 const MOST_LOGIT_CHANGE: f64 = 1.0;
@@ -41,6 +46,9 @@ fn damping(settings: &Settings, samples: usize) -> Damping {
         Some(DampingChoice::Fixed(value)) => Damping::Relative(value),
         _ if settings.adversarial.is_some() => Damping::Relative(ADVERSARIAL_DAMPING),
         _ if settings.is_full_batch(samples) => Damping::Adaptive(AdaptiveDamping::default()),
+        _ if images && settings.task == Task::Classification && rows(settings) == Rows::One => {
+            Damping::Absolute(ONE_ROW_DAMPING * largest_batch(settings, samples) as f64)
+        }
         _ if images => Damping::Relative(IMAGE_DAMPING),
         _ => Damping::Relative(match settings.task {
             Task::Regression => MINI_BATCH_DAMPING,
@@ -62,9 +70,13 @@ pub(crate) fn system<T: Scalar>(settings: &Settings, model: &Model<T>, samples: 
     if settings.optimizer != OptimizerName::GramGaussNewton {
         return Ok(None);
     }
-    let largest_batch = samples.div_ceil(batch_count(samples, settings.batch_size));
     let config = GramGaussNewtonConfig::default().with_rows(rows(settings));
-    Ok(Some(GramGaussNewton::<T>::new(config)?.plan(model, largest_batch)))
+    Ok(Some(GramGaussNewton::<T>::new(config)?.plan(model, largest_batch(settings, samples))))
+}
+
+/// Rows of the largest batch.
+fn largest_batch(settings: &Settings, samples: usize) -> usize {
+    samples.div_ceil(batch_count(samples, settings.batch_size))
 }
 
 /// How a step of Gram-Gauss-Newton will be solved, for a person to read before the run; none for other methods, whose
@@ -73,7 +85,7 @@ pub(crate) fn system<T: Scalar>(settings: &Settings, model: &Model<T>, samples: 
 /// # Errors
 /// When a setting is outside its range, or a step would not fit in memory.
 pub(crate) fn plan<T: Scalar>(settings: &Settings, model: &Model<T>, samples: usize) -> Result<Option<String>> {
-    let largest_batch = samples.div_ceil(batch_count(samples, settings.batch_size));
+    let largest_batch = largest_batch(settings, samples);
     let all_rows = settings.optimizer == OptimizerName::GramGaussNewton && rows(settings) == Rows::Exact;
     let kept = model.step_bytes(largest_batch, if all_rows { model.outputs() } else { 1 });
     check_memory("a step with its activations and derivatives", kept, "give a smaller --batch-size")?;

@@ -114,11 +114,30 @@ fn momentum_carries_the_direction_over() {
             *d *= MOMENTUM;
         }
         carried = twin(&expected, &x, &y, Rows::One, &carried);
-        let rate = 0.2 / (1.0 - MOMENTUM.powi(2 * step)).sqrt();
+        let rate = 0.2 * (1.0 - MOMENTUM.powi(step));
         let theta: Vec<f64> = expected.theta().iter().zip(&carried).map(|(theta, d)| theta - rate * d).collect();
         expected.set_theta(&theta).unwrap();
     }
     assert_close(&after(3, &model, &batch, config), &expected.theta(), 1e7, "SPRING");
+}
+
+#[test]
+fn the_loss_bounds_a_step_at_an_absolute_damping_whatever_the_curvature() {
+    let (x, y) = (matrix(1, SAMPLES, 4), classes(10));
+    for scale in [0.01, 1.0, 10.0] {
+        let mut model = network(10);
+        let theta: Vec<f64> = model.theta().iter().map(|theta| scale * theta).collect();
+        model.set_theta(&theta).unwrap();
+        let batch = Batch::new(&x, &y).with_loss(&CrossEntropyLoss);
+        let mean = batch.loss(&model).unwrap();
+        for damping in [1e-3, 0.5, 20.0] {
+            let config = config(Rows::One).with_damping(Damping::Absolute(damping * SAMPLES as f64));
+            let moved = after(1, &model, &batch, config);
+            let length = theta.iter().zip(moved).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt();
+            let most = (0.5 * mean / damping).sqrt();
+            assert!(length <= most * (1.0 + 1e-9), "‖φ‖ = {length} at a mean loss of {mean} and λ = {damping}n");
+        }
+    }
 }
 
 #[test]

@@ -34,7 +34,8 @@ use crate::view::Matrix;
 /// φ ← m + J̃ᵀ(J̃J̃ᵀ + kI)⁻¹(z − J̃m),    θ ← θ − η φ/√(1 − μ²ᵗ)
 /// ```
 ///
-/// which is θ − ηJᵀ(G + λI)⁻¹r for κ = μ = 0. Differs from the paper: damping is relative to the mean diagonal of G
+/// which is θ − ηJᵀ(G + λI)⁻¹r for κ = μ = 0. With one row a sample the last factor is 1 − μᵗ in place of 1/√(1 − μ²ᵗ): first
+/// steps of full length had left networks of ten classes at the loss of chance. Differs from the paper: damping is relative to the mean diagonal of G
 /// by default, and the smaller of the nk×nk and the p×p system is solved.
 ///
 /// ```
@@ -225,9 +226,7 @@ impl<T: Scalar> GramGaussNewton<T> {
         let mut length =
             self.config.learning_rate * self.config.schedule.factor(self.step) * self.factors.learning_rate;
         if self.config.momentum > 0.0 {
-            let updates = self.momentum.as_ref().map_or(0, |momentum| momentum.updates);
-            let power = self.momentum().powf(2.0 * (updates as f64 + 1.0));
-            length /= (1.0 - power).sqrt();
+            length *= self.start();
         }
         if let Some(cap) = self.config.max_step_norm {
             let step = direction.norm(system)?;
@@ -242,6 +241,17 @@ impl<T: Scalar> GramGaussNewton<T> {
             }
         }
         Ok(length)
+    }
+
+    /// The factor on η while the momentum begins: the length of φ grows by 1/√(1 − μ²) until then.
+    fn start(&self) -> f64 {
+        let updates = self.momentum.as_ref().map_or(0, |momentum| momentum.updates);
+        let power = self.momentum().powf(updates as f64 + 1.0);
+        match self.config.rows {
+            Rows::Exact => 1.0 / (1.0 - power * power).sqrt(),
+            // Outputs turn beside the one row too, most of all at the start, and the system knows nothing of that.
+            Rows::One | Rows::OneByCurvature => 1.0 - power,
+        }
     }
 
     /// ½κ·θᵀS⁻¹θ of trainable spans.
