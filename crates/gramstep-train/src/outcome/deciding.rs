@@ -21,6 +21,11 @@ const WILD: f64 = 6.0;
 /// The median of |r| of a standard normal r.
 const MEDIAN: f64 = 0.674_489_750_196_081_7;
 
+/// c: the size beyond which residuals of these sizes are those of a few rows, and more than so many standard deviations.
+pub(crate) fn bound(sizes: &[f64], weights: Option<&[f64]>, wild: f64) -> f64 {
+    quantile(sizes, weights, FEW).max(wild * quantile(sizes, weights, 0.5) / MEDIAN)
+}
+
 /// The loss of outputs that decides, by the weights of the rows.
 pub(crate) fn deciding_loss<T: Scalar>(outputs: &Matrix<f64>, rows: &Dataset<T>, targets: &Targets) -> f64 {
     let squared = matches!(targets, Targets::Regression { loss, .. } if loss.is_squared());
@@ -33,8 +38,7 @@ pub(crate) fn deciding_loss<T: Scalar>(outputs: &Matrix<f64>, rows: &Dataset<T>,
     for a in 0..k {
         let residual = |i: usize| outputs[(i, a)] - rows.targets[(i, a)].to_f64();
         let sizes: Vec<f64> = (0..n).map(|i| residual(i).abs()).collect();
-        let median = quantile(&sizes, weights, 0.5);
-        let most = quantile(&sizes, weights, FEW).max(WILD * median / MEDIAN);
+        let most = bound(&sizes, weights, WILD);
         for i in (0..n).filter(|&i| sizes[i] > most && sizes[i].is_finite()) {
             kept[(i, a)] = rows.targets[(i, a)].to_f64() + most * residual(i).signum();
         }

@@ -5,6 +5,7 @@ use gramstep::Matrix;
 use super::rows::all_but;
 use super::weights::weights;
 use crate::data::{Dataset, Task};
+use crate::error::Result;
 use crate::predictor::combined;
 
 /// Blocks into which a single fold is cut.
@@ -20,7 +21,7 @@ pub(super) fn crossed(
     rows: &Dataset<f64>,
     folds: &[Vec<usize>],
     whole: &[f64],
-) -> Matrix<f64> {
+) -> Result<Matrix<f64>> {
     let together = |weights: &[f64], parts: &[&Matrix<f64>]| {
         let weighted: Vec<(f64, &Matrix<f64>)> = weights.iter().copied().zip(parts.iter().copied()).collect();
         combined(task, &weighted, 1.0)
@@ -28,7 +29,7 @@ pub(super) fn crossed(
     let n = rows.rows();
     let mut all = together(whole, parts);
     if n > MOST {
-        return all;
+        return Ok(all);
     }
     for block in blocks(n, folds) {
         let others = all_but(n, &block);
@@ -37,11 +38,11 @@ pub(super) fn crossed(
         }
         let of = |places: &[usize]| parts.iter().map(|part| part.select_rows(places)).collect::<Vec<_>>();
         let (told, own) = (of(&others), of(&block));
-        let found = weights(task, &told.iter().collect::<Vec<_>>(), &rows.select(&others));
+        let found = weights(task, &told.iter().collect::<Vec<_>>(), &rows.select(&others))?;
         let there = together(&found, &own.iter().collect::<Vec<_>>());
         block.iter().zip(0..).for_each(|(&i, at)| all.row_mut(i).copy_from_slice(there.row(at)));
     }
-    all
+    Ok(all)
 }
 
 /// The rows of each fold, by their places one fold after the other; of one fold those of its blocks.
@@ -73,13 +74,13 @@ mod tests {
         let y = Matrix::from_fn(n, 1, &mut noise);
         let rows = Dataset::new(Matrix::zeros(n, 1), y.clone()).unwrap();
         let parts: Vec<&Matrix<f64>> = parts.iter().collect();
-        let whole = weights(Task::Regression, &parts, &rows);
+        let whole = weights(Task::Regression, &parts, &rows).unwrap();
         let error = |f: &Matrix<f64>| (0..n).map(|i| (f[(i, 0)] - y[(i, 0)]).powi(2)).sum::<f64>();
         let weighted: Vec<(f64, &Matrix<f64>)> = whole.iter().copied().zip(parts.iter().copied()).collect();
         let seen = error(&combined(Task::Regression, &weighted, 1.0));
         let folds: Vec<Vec<usize>> = (0..6).map(|k| (5 * k..5 * k + 5).collect()).collect();
         for folds in [folds, vec![(0..n).collect()]] {
-            assert!(error(&crossed(Task::Regression, &parts, &rows, &folds, &whole)) > 1.05 * seen);
+            assert!(error(&crossed(Task::Regression, &parts, &rows, &folds, &whole).unwrap()) > 1.05 * seen);
         }
     }
 

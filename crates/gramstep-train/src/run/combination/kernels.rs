@@ -59,11 +59,8 @@ impl Fitting<'_> {
             let mut parts = Vec::with_capacity(folds.len());
             for fold in folds {
                 let rest = rows.select(&all_but(n, fold));
-                let Some(own) =
-                    self.scales(kind, &rest, ScaleOptions { start: Some(&scales), ..ScaleOptions::default() })?
-                else {
-                    return Ok(None);
-                };
+                // From the start that rows without a fit have: scales of all rows would tell of those that are left out.
+                let Some(own) = self.scales(kind, &rest, ScaleOptions::default())? else { return Ok(None) };
                 parts.push(self.regression(&own, &rest)?.predict(&rows.inputs.select_rows(fold))?);
             }
             parts
@@ -129,5 +126,33 @@ impl Fitting<'_> {
     fn regression(&self, scales: &ScaledFit, rows: &Dataset<f64>) -> Result<ScaledRegression> {
         let (x, y, weights) = (rows.inputs.clone().into_matrix(), &rows.targets, rows.weights.as_deref());
         Ok(ScaledRegression::fit(scales.kernel.clone(), scales.ridge, x, y, weights, self.threads)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What kernels of each kind say of the rows of two folds, one after the other.
+    fn left_out(kind: ScaledKind, y: impl Fn(usize) -> f64) -> Matrix<f64> {
+        let n = 60;
+        let x = Matrix::from_fn(n, 3, |i, j| ((7 * i + 3 * i * j) as f64 * 0.37).sin());
+        let all = Dataset::new(x, Matrix::from_fn(n, 1, |i, _| y(i))).unwrap();
+        let folds = vec![(0..20).collect(), (20..60).collect()];
+        let rows = Rows { all, folds, networks: Matrix::zeros(n, 1) };
+        let stop = AtomicBool::new(false);
+        let fitting = Fitting { rows: &rows, task: Task::Regression, seed: 0, threads: 1, stop: &stop, until: None };
+        fitting.try_kernel(kind, &View::default()).unwrap().unwrap().outputs
+    }
+
+    #[test]
+    fn what_is_said_of_rows_does_not_know_their_targets() {
+        let smooth = |i: usize| (i as f64 * 0.9).sin() + (i as f64 * 2.59).sin();
+        for kind in [ScaledKind::Rbf, ScaledKind::Matern32, ScaledKind::AnovaMatern32] {
+            let own = left_out(kind, smooth);
+            let other = left_out(kind, |i| if i < 20 { -3.0 * smooth(i) + (i % 2) as f64 } else { smooth(i) });
+            assert_eq!(own.as_slice()[..20], other.as_slice()[..20], "{kind}");
+            assert_ne!(own.as_slice()[20..], other.as_slice()[20..], "{kind}");
+        }
     }
 }

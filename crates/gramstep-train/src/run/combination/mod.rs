@@ -5,6 +5,7 @@
 mod crossed;
 mod kernels;
 mod many;
+mod nonnegative;
 mod rows;
 mod views;
 mod weights;
@@ -124,8 +125,8 @@ pub(super) fn combine<T: Scalar>(
     }
     let unseen = rows.unseen();
     let outputs: Vec<&Matrix<f64>> = candidates.iter().map(|candidate| &candidate.outputs).collect();
-    let found = weights(task, &outputs, &unseen);
-    let mut whole = crossed(task, &outputs, &unseen, &rows.folds, &found);
+    let found = weights(task, &outputs, &unseen)?;
+    let mut whole = crossed(task, &outputs, &unseen, &rows.folds, &found)?;
     let beta = if task == Task::Classification { inverse_temperature(&whole, &unseen) } else { 1.0 };
     if task == Task::Classification {
         whole.as_mut_slice().iter_mut().for_each(|f| *f *= beta);
