@@ -21,6 +21,7 @@ forward! {
     fn product(out: TileMut<'_, T>, mode: WriteMode, alpha: T, a: Tile<'_, T>, b: Tile<'_, T>);
     fn fill_rows(out: TileMut<'_, T>, row: Tile<'_, T>);
     fn pointwise(f: &dyn Pointwise<T>, order: Order, z: Tile<'_, T>, out: TileMut<'_, T>);
+    fn pointwise_in_place(f: &dyn Pointwise<T>, z: TileMut<'_, T>);
     fn pointwise_backward(f: &dyn Pointwise<T>, z: Tile<'_, T>, delta: TileMut<'_, T>);
     fn multiply(out: TileMut<'_, T>, factor: Tile<'_, T>);
     fn axpby(out: TileMut<'_, T>, beta: T, alpha: T, x: Tile<'_, T>);

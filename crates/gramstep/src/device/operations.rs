@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::buffer::Buffer;
 use super::tile::{Tile, TileMut};
 use super::window::Window;
 use crate::scalar::Scalar;
@@ -64,6 +65,12 @@ pub trait Pointwise<T: Scalar>: Send + Sync + std::fmt::Debug {
         2
     }
 
+    /// Whether φ′(φ(z)) = φ′(z) for every z. Then the value may take the place of its argument, from which
+    /// [`backward`](Self::backward) finds the same slope.
+    fn slope_is_of_value(&self) -> bool {
+        false
+    }
+
     /// delta_i ← delta_i · φ′(z_i).
     fn backward(&self, z: &[T], delta: &mut [T]) {
         let mut slope = [T::ZERO; 256];
@@ -109,6 +116,12 @@ pub trait Operations<T: Scalar>: Sync {
 
     /// out = φ⁽ᵒ⁾(z), element by element.
     fn pointwise(&self, f: &dyn Pointwise<T>, order: Order, z: Tile<'_, T>, out: TileMut<'_, T>);
+
+    /// z ← φ(z), element by element.
+    fn pointwise_in_place(&self, f: &dyn Pointwise<T>, z: TileMut<'_, T>) {
+        let copy = Buffer::copy(z.as_tile());
+        self.pointwise(f, Order::Value, copy.tile(0, z.rows(), z.columns()), z);
+    }
 
     /// delta\[(i,a)\] ← delta\[(i,a)\] ∘ φ′(z_i). z: n×d, delta: n·q×d.
     fn pointwise_backward(&self, f: &dyn Pointwise<T>, z: Tile<'_, T>, delta: TileMut<'_, T>);

@@ -52,6 +52,11 @@ impl<'a, T: Scalar> Tile<'a, T> {
         Self { data: &self.data[range.start * self.row_stride..end], rows: range.len(), ..self }
     }
 
+    /// The first `rows`×`columns` elements of a row-major matrix.
+    pub(crate) fn first(self, rows: usize, columns: usize) -> Self {
+        Self::new(&self.host()[..rows * columns], rows, columns)
+    }
+
     /// A row of a row-major matrix in host memory.
     #[must_use]
     pub fn row(&self, i: usize) -> &'a [T] {
@@ -126,6 +131,12 @@ impl<'a, T: Scalar> TileMut<'a, T> {
     /// One of the rows.
     pub(crate) fn row_mut(&mut self, i: usize) -> TileMut<'_, T> {
         TileMut::new(&mut self.data[i * self.columns..(i + 1) * self.columns], 1, self.columns)
+    }
+
+    /// Some of the rows.
+    pub(crate) fn row_block(self, range: std::ops::Range<usize>) -> TileMut<'a, T> {
+        let rows = range.len();
+        TileMut::new(&mut self.data[range.start * self.columns..range.end * self.columns], rows, self.columns)
     }
 
     /// The first `rows`×`columns` elements.

@@ -213,6 +213,10 @@ impl<T: Scalar> Pointwise<T> for Activation {
         4
     }
 
+    fn slope_is_of_value(&self) -> bool {
+        matches!(self, Self::Identity | Self::Relu)
+    }
+
     fn backward(&self, z: &[T], delta: &mut [T]) {
         if *self == Self::Identity {
             return;

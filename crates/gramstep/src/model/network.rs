@@ -40,6 +40,10 @@ pub(crate) struct Network<T> {
     /// The slot in whose memory the delta of each slot lives: a pointwise node turns the delta of its output into
     /// that of its input in place, and an additive layer and a sum leave it as it is.
     pub(crate) homes: Vec<usize>,
+    /// The slot in whose memory the values of each slot live: what nobody needs any more makes room in its place.
+    pub(crate) value_homes: Vec<usize>,
+    /// Slots whose values are made again where they are needed: what an additive layer makes for the weight right behind it.
+    pub(crate) remade: Vec<bool>,
     pub(crate) parameters: usize,
     /// Multiplications of one forward pass of one sample, about.
     pub(crate) cost: f64,
@@ -129,17 +133,54 @@ impl<T: Scalar> Compiler<T> {
 
     pub(crate) fn finish(self) -> (Network<T>, Vec<Span>) {
         let homes = homes(&self.nodes, self.slots.len());
+        let value_homes = value_homes(&self.nodes, self.slots.len());
+        let remade = remade(&self.nodes, &value_homes);
         let cost = self.nodes.iter().map(|node| node.stage.cost()).sum::<usize>() as f64;
         let network = Network {
             nodes: self.nodes,
             slots: self.slots,
             homes,
+            value_homes,
+            remade,
             parameters: self.parameters,
             cost,
             memory: Arc::default(),
         };
         (network, self.spans)
     }
+}
+
+/// The home of every slot's values. A node works in place if nothing else reads its input, unless that is the value of a function
+/// that itself took the place of its argument and has to find its slope there. The input and the output stay as they are.
+fn value_homes<T: Scalar>(nodes: &[Node<T>], slots: usize) -> Vec<usize> {
+    let mut readers = vec![0_usize; slots];
+    nodes.iter().flat_map(|node| &node.inputs).for_each(|&slot| readers[slot] += 1);
+    let (mut homes, mut is_slope): (Vec<usize>, _) = ((0..slots).collect(), vec![false; slots]);
+    for (at, node) in nodes.iter().enumerate().take(slots.saturating_sub(2)) {
+        let first = node.inputs[0];
+        let (in_place, slope) = match &node.stage {
+            Stage::Pointwise(function) => (function.slope_is_of_value(), true),
+            Stage::Layer(layer) => (layer.works_in_place(), false),
+            Stage::Nonlinear(_) => (false, false),
+        };
+        if in_place && first > 0 && readers[first] == 1 && !is_slope[first] {
+            (homes[at + 1], is_slope[at + 1]) = (homes[first], slope);
+        }
+    }
+    homes
+}
+
+/// Which slots are made again. Their inputs stay as they are: a node works in place on what it alone reads.
+fn remade<T: Scalar>(nodes: &[Node<T>], homes: &[usize]) -> Vec<bool> {
+    let mut remade = vec![false; homes.len()];
+    for (at, pair) in nodes.windows(2).enumerate() {
+        let slot = at + 1;
+        let readers = nodes.iter().flat_map(|node| &node.inputs).filter(|&&input| input == slot).count();
+        let is_additive = pair[0].stage.layer().is_some_and(Layer::is_additive);
+        let for_weight = pair[1].inputs == [slot] && pair[1].stage.is_convolution();
+        remade[slot] = homes[slot] == slot && readers == 1 && is_additive && for_weight;
+    }
+    remade
 }
 
 /// The home of every slot. A node that passes the delta on, or changes it number by number, leaves it where it is if no other

@@ -6,6 +6,9 @@ use super::TangentFeatures;
 use super::part::{LinearPart, Part};
 use crate::scalar::Scalar;
 
+/// Bytes of gradients that are written out together: what the last cache holds.
+const NEAR: usize = 1 << 24;
+
 /// How many samples there are, with how many Jacobian rows each.
 #[derive(Clone, Copy)]
 pub(super) struct Extent {
@@ -26,11 +29,22 @@ impl Extent {
     }
 }
 
+/// Whether the k gradients of a sample are fewer numbers than what they are made of, its image and k deltas. Else they are made,
+/// multiplied and forgotten layer by layer, while they are near: to write them out and read them twice costs more.
+pub(super) fn gradients_are_small(image: usize, k: usize, (places, inputs, outputs): (usize, usize, usize)) -> bool {
+    k * inputs * outputs <= image + k * places * outputs
+}
+
 impl<T: Scalar> LinearPart<T> {
     /// Whether activations and deltas make its share of G with fewer multiplications than gradients.
     pub(super) fn positions_are_cheaper(&self, ours: Extent, theirs: Extent) -> bool {
         let dense = self.places == 1 && self.window.is_none();
         dense || ours.positions_are_cheaper(theirs, (self.places, self.inputs, self.outputs))
+    }
+
+    /// Whether the gradients of a sample are few numbers beside activations and deltas.
+    fn is_small(&self, k: usize) -> bool {
+        gradients_are_small(self.kept_activations(), k, (self.places, self.inputs, self.outputs))
     }
 }
 
@@ -47,7 +61,7 @@ impl<T: Scalar> TangentFeatures<T> {
                 _ => 0,
             };
             match groups.last_mut() {
-                Some(group) if used + bytes <= self.memory_budget => {
+                Some(group) if used + bytes <= self.memory_budget.min(NEAR) => {
                     group.end = at + 1;
                     used += bytes;
                 }
@@ -91,7 +105,9 @@ impl<T: Scalar> TangentFeatures<T> {
         let mut parts = Vec::with_capacity(self.parts.len());
         for part in std::mem::take(&mut self.parts) {
             match part {
-                Part::Linear(linear) if !linear.positions_are_cheaper(extent, extent) => {
+                Part::Linear(linear)
+                    if !linear.positions_are_cheaper(extent, extent) && linear.is_small(self.outputs) =>
+                {
                     let bytes = most * self.outputs * linear.weight_len() * size_of::<T>();
                     if bytes <= left {
                         left -= bytes;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::form::Extent;
+use super::form::{Extent, gradients_are_small};
 use super::part::{ExplicitPart, LinearPart, Part, Term};
 use super::{MEMORY_BUDGET, TangentFeatures};
 use crate::device::Buffer;
@@ -94,7 +94,8 @@ impl<T: Scalar> Model<T> {
             };
             let bytes = samples * outputs * inputs * channels * size_of::<T>();
             let dimensions = (window.places(), inputs, channels);
-            let kept = (1..=left).contains(&bytes) && !extent.positions_are_cheaper(extent, dimensions);
+            let is_small = gradients_are_small(window.image_len(), outputs, dimensions);
+            let kept = (1..=left).contains(&bytes) && is_small && !extent.positions_are_cheaper(extent, dimensions);
             left -= if kept { bytes } else { 0 };
             kept
         })

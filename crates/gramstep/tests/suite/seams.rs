@@ -7,7 +7,7 @@ use crate::house::rust_files;
 
 /// Lines outside of `device/` that take the elements of a tile in host memory or make a tile of host memory. The number
 /// may only fall: lower it here with every line that goes.
-const REACHES: usize = 78;
+const REACHES: usize = 76;
 
 #[test]
 fn the_mathematics_reaches_into_host_memory_in_ever_fewer_places() {

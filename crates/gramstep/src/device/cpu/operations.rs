@@ -36,6 +36,17 @@ impl<T: Scalar> Operations<T> for CpuOperations {
         });
     }
 
+    fn pointwise_in_place(&self, f: &dyn Pointwise<T>, z: TileMut<'_, T>) {
+        self.by_rows(flatten(z), 4, |_, mut z| {
+            let mut copy = [T::ZERO; 512];
+            for z in z.host().chunks_mut(copy.len()) {
+                let copy = &mut copy[..z.len()];
+                copy.copy_from_slice(z);
+                f.evaluate(Order::Value, copy, z);
+            }
+        });
+    }
+
     fn pointwise_backward(&self, f: &dyn Pointwise<T>, z: Tile<'_, T>, delta: TileMut<'_, T>) {
         let repeat = repeats(delta.rows(), z.rows());
         self.by_rows(delta, 4, |first, mut delta| {

@@ -28,6 +28,16 @@ impl<T: Scalar> Layer<T> for Combine {
         self.coefficients[which] == 1.0
     }
 
+    fn works_in_place(&self) -> bool {
+        self.coefficients[0] == 1.0
+    }
+
+    fn forward_in_place(&self, call: &Call<'_, T>, mut values: TileMut<'_, T>, others: &[Tile<'_, T>]) {
+        for (other, &coefficient) in others.iter().zip(&self.coefficients[1..]) {
+            call.operations.axpby(values.reborrow(), T::ONE, T::from_f64(coefficient), *other);
+        }
+    }
+
     fn forward(&self, call: &Call<'_, T>, inputs: &[Tile<'_, T>], mut out: TileMut<'_, T>, _: bool, mode: WriteMode) {
         for (i, (input, &coefficient)) in inputs.iter().zip(&self.coefficients).enumerate() {
             let beta = if i == 0 && mode == WriteMode::Replace { T::ZERO } else { T::ONE };

@@ -24,7 +24,7 @@ pub use scalar::{ScalarBias, ScalarScale};
 use std::sync::Arc;
 
 use super::parameters::ParameterRequest;
-use crate::device::{Operations, Pointwise, Tile, TileMut, Window, WriteMode};
+use crate::device::{Buffer, Operations, Pointwise, Tile, TileMut, Window, WriteMode};
 use crate::scalar::Scalar;
 
 /// A stage of a network.
@@ -45,6 +45,17 @@ impl<T: Scalar> Stage<T> {
             Self::Layer(layer) => Some(&**layer),
             Self::Pointwise(_) | Self::Nonlinear(_) => None,
         }
+    }
+
+    /// Whether it is a layer with a weight.
+    pub(super) fn has_weight(&self) -> bool {
+        matches!(self.layer().and_then(Layer::parameter_use), Some(ParameterUse::Linear(_)))
+    }
+
+    /// Whether it is a convolution.
+    pub(crate) fn is_convolution(&self) -> bool {
+        let parameters = self.layer().and_then(Layer::parameter_use);
+        matches!(parameters, Some(ParameterUse::Linear(LinearUse { window: Some(_), .. })))
     }
 
     /// Number of values per sample that it puts out, given that number of its input.
@@ -138,6 +149,21 @@ pub trait Layer<T: Scalar>: Send + Sync + std::fmt::Debug {
     /// may not be asked about that input: both deltas lie in the same memory.
     fn passes_delta(&self, which: usize) -> bool {
         which == 0 && self.is_additive()
+    }
+
+    /// Whether the output may be written where the first input lies, by [`forward_in_place`](Self::forward_in_place). The
+    /// layer then finds that output in the input's place when it is asked for derivatives: it must not need the input.
+    fn works_in_place(&self) -> bool {
+        false
+    }
+
+    /// The output in place of the first input, which is in `values`; the other inputs come beside. Same bits as
+    /// [`forward`](Self::forward). Asked of layers alone that [work in place](Self::works_in_place).
+    fn forward_in_place(&self, call: &Call<'_, T>, values: TileMut<'_, T>, others: &[Tile<'_, T>]) {
+        let first = Buffer::copy(values.as_tile());
+        let inputs: Vec<_> =
+            std::iter::once(first.tile(0, values.rows(), values.columns())).chain(others.iter().copied()).collect();
+        self.forward(call, &inputs, values, true, WriteMode::Replace);
     }
 
     /// Multiplications for one sample, about.

@@ -1,7 +1,7 @@
 //! One parameter for all values of a sample: the bias and the scale of Fixup networks (zhang2019fixup).
 
 use super::{Call, Layer, ParameterUse};
-use crate::device::{Tile, TileMut, WriteMode};
+use crate::device::{Order, Pointwise, Tile, TileMut, WriteMode, vectorized};
 use crate::model::parameters::{Distribution, ParameterRequest};
 use crate::scalar::Scalar;
 
@@ -36,8 +36,16 @@ impl<T: Scalar> Layer<T> for ScalarBias {
         true
     }
 
+    fn works_in_place(&self) -> bool {
+        true
+    }
+
+    fn forward_in_place(&self, call: &Call<'_, T>, values: TileMut<'_, T>, _: &[Tile<'_, T>]) {
+        call.operations.pointwise_in_place(&Shift(number(call)), values);
+    }
+
     fn forward(&self, call: &Call<'_, T>, inputs: &[Tile<'_, T>], out: TileMut<'_, T>, affine: bool, mode: WriteMode) {
-        let shift = if affine { call.theta.host()[0] } else { T::ZERO };
+        let shift = if affine { number(call) } else { T::ZERO };
         call.operations.scale_shift(out, mode, T::ONE, shift, inputs[0]);
     }
 
@@ -53,9 +61,31 @@ impl<T: Scalar> Layer<T> for ScalarBias {
         call.operations.scale_shift(into, mode, T::ONE, T::ZERO, delta);
     }
 
-    fn gradients(&self, call: &Call<'_, T>, _: &[Tile<'_, T>], delta: Tile<'_, T>, out: TileMut<'_, T>) {
+    fn gradients(&self, call: &Call<'_, T>, _: &[Tile<'_, T>], delta: Tile<'_, T>, mut out: TileMut<'_, T>) {
+        // Row by row, so that a sum's bits do not depend on the rows beside it, as those of a product may.
         let ones = vec![T::ONE; self.length];
-        call.operations.product(out, WriteMode::Replace, T::ONE, delta, Tile::new(&ones, self.length, 1));
+        out.fill(T::ZERO);
+        call.operations.row_dots(out.reshape(delta.rows()), Tile::new(&ones, 1, self.length), delta);
+    }
+}
+
+/// The one parameter.
+fn number<T: Scalar>(call: &Call<'_, T>) -> T {
+    call.theta.host()[0]
+}
+
+/// x + b, whose derivatives nobody asks for.
+#[derive(Debug)]
+struct Shift<T>(T);
+
+impl<T: Scalar> Pointwise<T> for Shift<T> {
+    fn evaluate(&self, order: Order, z: &[T], out: &mut [T]) {
+        debug_assert_eq!(order, Order::Value);
+        let shift = self.0;
+        vectorized(
+            #[inline(always)]
+            move || out.iter_mut().zip(z).for_each(|(out, &z)| *out = z + shift),
+        );
     }
 }
 
@@ -87,7 +117,7 @@ impl<T: Scalar> Layer<T> for ScalarScale {
     }
 
     fn forward(&self, call: &Call<'_, T>, inputs: &[Tile<'_, T>], out: TileMut<'_, T>, _: bool, mode: WriteMode) {
-        call.operations.scale_shift(out, mode, call.theta.host()[0], T::ZERO, inputs[0]);
+        call.operations.scale_shift(out, mode, number(call), T::ZERO, inputs[0]);
     }
 
     fn backward(
@@ -99,7 +129,7 @@ impl<T: Scalar> Layer<T> for ScalarScale {
         into: TileMut<'_, T>,
         mode: WriteMode,
     ) {
-        call.operations.scale_shift(into, mode, call.theta.host()[0], T::ZERO, delta);
+        call.operations.scale_shift(into, mode, number(call), T::ZERO, delta);
     }
 
     fn gradients(&self, call: &Call<'_, T>, inputs: &[Tile<'_, T>], delta: Tile<'_, T>, mut out: TileMut<'_, T>) {

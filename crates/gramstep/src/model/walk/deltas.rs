@@ -1,6 +1,8 @@
 //! The memory of the deltas of a backward walk. A delta is needed from the node that writes it first to the node whose
 //! output it belongs to; then its memory serves another, so that all of them stay in cache.
 
+use std::ops::Range;
+
 use crate::device::{TileMut, WriteMode, carve};
 use crate::model::network::Network;
 use crate::scalar::Scalar;
@@ -61,6 +63,8 @@ pub(super) struct Deltas<'d, T> {
     slots: &'d [usize],
     places: &'d Places,
     rows: usize,
+    /// The rows that work is for.
+    strip: Range<usize>,
     written: Vec<bool>,
     /// Memory of home slots with their own, then of places.
     cells: Vec<Option<TileMut<'d, T>>>,
@@ -78,11 +82,36 @@ impl<'d, T: Scalar> Deltas<'d, T> {
         let pieces = places.lengths.iter().map(|&length| Some(carve(memory, rows, length)));
         let cells = own.chain(pieces).collect();
         let Network { homes, slots, .. } = network;
-        Self { homes, slots, places, rows, written: vec![false; homes.len()], cells }
+        Self { homes, slots, places, rows, strip: 0..rows, written: vec![false; homes.len()], cells }
     }
 
     fn cell(&self, home: usize) -> usize {
         self.places.of[home].map_or(home, |place| self.homes.len() + place)
+    }
+
+    /// Runs `work` for one strip of rows after the other, each as if it were the first.
+    pub(super) fn by_strips(
+        &mut self,
+        strips: impl Iterator<Item = Range<usize>>,
+        mut work: impl FnMut(&mut Self, Range<usize>),
+    ) {
+        let before = self.written.clone();
+        for strip in strips {
+            self.written.clone_from(&before);
+            self.strip = strip.clone();
+            work(self, strip);
+        }
+        self.strip = 0..self.rows;
+    }
+
+    /// Rows of the tile.
+    pub(super) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Rows that work is for.
+    pub(super) fn strip(&self) -> Range<usize> {
+        self.strip.clone()
     }
 
     /// The home slot of a slot.
@@ -92,9 +121,9 @@ impl<'d, T: Scalar> Deltas<'d, T> {
 
     /// The delta of a slot where it is wanted, as it is.
     pub(super) fn as_it_is(&mut self, slot: usize) -> Option<TileMut<'_, T>> {
-        let (home, rows) = (self.homes[slot], self.rows);
+        let (home, rows, strip) = (self.homes[slot], self.rows, self.strip.clone());
         let (cell, length) = (self.cell(home), self.slots[home]);
-        self.cells[cell].as_mut().map(|memory| memory.first(rows, length))
+        self.cells[cell].as_mut().map(|memory| memory.first(rows, length).row_block(strip))
     }
 
     /// Runs `work` with the delta of a slot and all others, if that slot's is wanted.
@@ -102,7 +131,7 @@ impl<'d, T: Scalar> Deltas<'d, T> {
         let home = self.homes[slot];
         let cell = self.cell(home);
         let Some(mut memory) = self.cells[cell].take() else { return };
-        work(memory.first(self.rows, self.slots[home]), self);
+        work(memory.first(self.rows, self.slots[home]).row_block(self.strip.clone()), self);
         self.cells[cell] = Some(memory);
     }
 

@@ -3,7 +3,8 @@
 use super::Walker;
 use super::deltas::{Deltas, Places};
 use super::memory::Gradients;
-use crate::device::{Operations, Tile, TileMut, carve};
+use super::values::Values;
+use crate::device::{Operations, Tile, TileMut};
 use crate::model::differentiable::{Cotangent, InputPass};
 use crate::scalar::Scalar;
 
@@ -19,13 +20,14 @@ impl<T: Scalar> Walker<'_, T> {
         let (network, rows) = (self.network, x.rows());
         let last = network.slots.len() - 1;
         let (inputs, outputs) = (network.inputs(), network.outputs());
-        let values_length: usize = rows * network.slots[1..last].iter().sum::<usize>();
         let places = Places::new(network, |_| false);
         let deltas_length = if cotangent.is_some() { rows * places.length() } else { 0 };
         pass.outputs.resize(rows * outputs, T::ZERO);
-        network.memory.lend(values_length + deltas_length, |mut memory| {
-            let mut values: Vec<_> = (1..last).map(|slot| carve(&mut memory, rows, network.slots[slot])).collect();
-            values.push(TileMut::new(&mut pass.outputs, rows, outputs));
+        let mut kept: Vec<_> = (1..last).map(|_| None).collect();
+        kept.push(Some(TileMut::new(&mut pass.outputs, rows, outputs)));
+        let of_values = Values::scratch(network, &kept, rows);
+        network.memory.lend(of_values + deltas_length, |mut memory| {
+            let mut values = Values::new(network, &mut kept, rows, &mut memory);
             self.forward_tile(operations, x, &mut values);
 
             let Some(cotangent) = cotangent else { return };
@@ -34,12 +36,12 @@ impl<T: Scalar> Walker<'_, T> {
             let own = std::iter::once(Some(gradient)).chain((1..=last).map(|_| None));
             let mut deltas = Deltas::new(network, &places, rows, own, &mut memory);
             if let Some(mut start) = deltas.as_it_is(last) {
-                let f = values[last - 1].as_tile();
+                let f = values.read(last, x, &(0..rows));
                 let rows = f.host().chunks_exact(outputs).zip(start.host().chunks_exact_mut(outputs));
                 rows.enumerate().for_each(|(row, (f, u))| cotangent(row, f, u));
             }
             let mut gradients = Gradients { rows: &mut [], biases: &mut [] };
-            self.backward_tile(operations, x, &values, &mut deltas, &mut gradients);
+            self.backward_tile(operations, x, &mut values, &mut deltas, &mut gradients);
         });
     }
 }

@@ -50,6 +50,14 @@ pub(super) struct Gradients<'g, 'm, T> {
     pub(super) biases: &'g mut [Option<TileMut<'m, T>>],
 }
 
+impl<T: Scalar> Gradients<'_, '_, T> {
+    /// Whether a node's are summed over a tile of `rows` deltas.
+    pub(super) fn are_sums(&self, at: usize, rows: usize) -> bool {
+        let mut written = [self.rows.get(at), self.biases.get(at)].into_iter().flatten().flatten();
+        written.any(|out| out.rows() != rows)
+    }
+}
+
 /// The samples of one tile, and its share of what outlives the walk.
 pub(super) struct TileWork<'a, T> {
     pub(super) samples: Range<usize>,
@@ -119,7 +127,7 @@ impl<'n, T: Scalar> Kept<'n, T> {
                 self.bias_gradients[at] = trained.bias.then(|| self.lent(rows, linear.outputs));
                 continue;
             }
-            let (from, to) = (node.inputs[0], at + 1);
+            let (from, to) = (network.value_homes[node.inputs[0]], at + 1);
             if from > 0 && self.values[from].is_none() {
                 self.values[from] = Some(self.lent(self.samples, network.slots[from]));
             }
@@ -185,20 +193,12 @@ impl<'n, T: Scalar> Kept<'n, T> {
             } else if let Some(gradients) = self.gradients[at].take() {
                 parts.push(TracePart::Explicit(gradients));
             } else if let Some(deltas) = self.deltas[at + 1].take() {
-                let activations = values[node.inputs[0]].clone().unwrap_or_else(|| x.clone());
+                let activations = values[self.network.value_homes[node.inputs[0]]].clone().unwrap_or_else(|| x.clone());
                 parts.push(TracePart::Linear { activations, deltas });
             }
         }
         let outputs = values.last().and_then(Option::as_deref).cloned().unwrap_or_else(|| Buffer::zeros(0));
         Trace { outputs, parts, input_deltas: self.deltas[0].take() }
-    }
-}
-
-impl<T: Scalar> TileWork<'_, T> {
-    /// Numbers that the tile's values need beyond those that are kept.
-    pub(super) fn value_scratch(&self, slots: &[usize]) -> usize {
-        let lengths = self.values.iter().zip(&slots[1..]);
-        self.samples.len() * lengths.map(|(kept, length)| if kept.is_some() { 0 } else { *length }).sum::<usize>()
     }
 }
 

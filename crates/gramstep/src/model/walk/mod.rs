@@ -8,6 +8,7 @@ mod jet;
 mod memory;
 mod tangent;
 mod tile;
+mod values;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -16,7 +17,8 @@ pub(crate) use self::jet::JetPart;
 pub(crate) use self::memory::{Trace, TracePart, Trained, Writing};
 
 use self::deltas::{Deltas, Places};
-use self::memory::{Gradients, Kept, TileWork, join};
+use self::memory::{Gradients, Kept, TileWork};
+use self::values::Values;
 use super::network::Network;
 use crate::device::{Buffer, Device, Operations, Tile, TileMut, equal_tiles};
 use crate::scalar::Scalar;
@@ -43,14 +45,12 @@ pub(crate) struct Walker<'a, T> {
 impl<T: Scalar> Walker<'_, T> {
     /// f(θ, x), n×k.
     pub(crate) fn forward(&self, x: &Buffer<T>, samples: usize) -> Buffer<T> {
-        let slots = &self.network.slots;
         let mut kept = Kept::outputs(self.network, samples, 1);
         let works = kept.tiles(self.tile_rows(samples, 1));
         self.device.for_each(self.cost(samples), works, |operations, mut work| {
             let rows = work.samples.len();
-            self.network.memory.lend(work.value_scratch(slots), |mut memory| {
-                let values = join(&mut work.values, &slots[1..], rows, &mut memory, |_| true);
-                let mut values: Vec<_> = values.into_iter().flatten().collect();
+            self.network.memory.lend(Values::scratch(self.network, &work.values, rows), |mut memory| {
+                let mut values = Values::new(self.network, &mut work.values, rows, &mut memory);
                 self.forward_tile(operations, self.input(x, &work.samples), &mut values);
             });
         });
@@ -102,20 +102,22 @@ impl<T: Scalar> Walker<'_, T> {
         let Network { slots, memory, .. } = self.network;
         let (last, rows, delta_rows) = (slots.len() - 1, work.samples.len(), work.samples.len() * cotangents);
         let places = Places::new(self.network, |slot| work.deltas[slot].is_some());
-        memory.lend(work.value_scratch(slots) + places.length() * delta_rows, |mut memory| {
-            let values = join(&mut work.values, &slots[1..], rows, &mut memory, |_| true);
-            let mut values: Vec<_> = values.into_iter().flatten().collect();
+        let of_values = Values::scratch(self.network, &work.values, rows);
+        memory.lend(of_values + places.length() * delta_rows, |mut memory| {
+            let mut values = Values::new(self.network, &mut work.values, rows, &mut memory);
             self.forward_tile(operations, x, &mut values);
             let own = work.deltas.iter_mut().map(|own| own.as_mut().map(TileMut::reborrow));
             let mut deltas = Deltas::new(self.network, &places, delta_rows, own, &mut memory);
             if let Some(start) = deltas.as_it_is(last) {
                 match seed {
                     Seed::Outputs => write_unit_vectors(start),
-                    Seed::Given(write) => write(work.samples.clone(), values[last - 1].as_tile(), start),
+                    Seed::Given(write) => {
+                        write(work.samples.clone(), values.read(last, x, &(0..rows)), start);
+                    }
                 }
             }
             let mut gradients = Gradients { rows: &mut work.gradients, biases: &mut work.bias_gradients };
-            self.backward_tile(operations, x, &values, &mut deltas, &mut gradients);
+            self.backward_tile(operations, x, &mut values, &mut deltas, &mut gradients);
         });
     }
 
@@ -123,8 +125,12 @@ impl<T: Scalar> Walker<'_, T> {
     pub(crate) fn first_non_finite(&self, x: &Buffer<T>, samples: usize) -> Option<String> {
         let mut buffers: Vec<_> = self.network.slots[1..].iter().map(|slot| Buffer::zeros(samples * slot)).collect();
         let with_slots = buffers.iter_mut().zip(&self.network.slots[1..]);
-        let mut values: Vec<_> = with_slots.map(|(buffer, &slot)| buffer.tile_mut(0, samples, slot)).collect();
+        let values = with_slots.map(|(buffer, &slot)| buffer.tile_mut(0, samples, slot)).collect();
+        // Every slot has memory of its own, so that the first layer is found.
+        let homes: Vec<_> = (0..self.network.slots.len()).collect();
+        let mut values = Values::apart(&self.network.slots, &homes, samples, values);
         self.forward_tile(&self.device.operations::<T>(), self.input(x, &(0..samples)), &mut values);
+        drop(values);
         let bad = buffers.into_iter().position(|value| value.into_host().iter().any(|v| !v.is_finite()))?;
         Some(self.network.nodes[bad].name.clone())
     }

@@ -199,17 +199,19 @@ impl<T: Scalar> GramGaussNewton<T> {
         let (of_theta, of_phi) = if ridge == 0.0 { (0.0, 1.0) } else { (ridge / total, damping / total) };
         let p = model.parameter_count();
         let operations = model.device().operations::<T>();
-        let mut anchor = Buffer::zeros(p);
-        for span in model.spans().iter().filter(|span| span.weight > 0.0) {
-            let mut add = |factor: f64, from: &Buffer<T>| {
-                let (out, from) = (anchor.tile_mut(span.offset, 1, span.len()), from.tile(span.offset, 1, span.len()));
-                operations.axpby(out, T::ONE, T::from_f64(factor), from);
-            };
-            if ridge > 0.0 {
-                add(of_theta, model.theta_buffer());
+        // In memory of the steps before: every span is written, the frozen ones with 0.
+        let mut anchor = Buffer::lent(&model.network().memory, p);
+        for span in model.spans() {
+            let (at, length) = (span.offset, span.len());
+            let of_theta = (ridge > 0.0).then(|| (of_theta, model.theta_buffer()));
+            let of_phi = self.momentum.as_ref().map(|momentum| (of_phi * self.momentum(), &momentum.phi));
+            let mut beta = T::ZERO;
+            for (factor, from) in of_theta.into_iter().chain(of_phi).filter(|_| span.weight > 0.0) {
+                operations.axpby(anchor.tile_mut(at, 1, length), beta, T::from_f64(factor), from.tile(at, 1, length));
+                beta = T::ONE;
             }
-            if let Some(momentum) = &self.momentum {
-                add(of_phi * self.momentum(), &momentum.phi);
+            if beta == T::ZERO {
+                anchor.tile_mut(at, 1, length).fill(T::ZERO);
             }
         }
         Some(anchor)
