@@ -48,7 +48,7 @@ impl<T: Scalar> Stage<T> {
     }
 
     /// Whether it is a layer with a weight.
-    pub(super) fn has_weight(&self) -> bool {
+    pub(crate) fn has_weight(&self) -> bool {
         matches!(self.layer().and_then(Layer::parameter_use), Some(ParameterUse::Linear(_)))
     }
 

@@ -27,13 +27,17 @@ impl Places {
         }
         first[homes[slots.len() - 1]] = Some(nodes.len());
         let mut places = Self { of: vec![None; slots.len()], lengths: Vec::new() };
-        let mut free = Vec::new();
+        let (mut free, mut done) = (Vec::new(), Vec::new());
         for at in (0..=nodes.len()).rev() {
+            // Nodes from one weight to the next go strip by strip: what one strip is done with another still needs.
+            if nodes.get(at).is_some_and(|node| node.stage.has_weight()) {
+                free.append(&mut done);
+            }
             for home in (1..slots.len()).filter(|&home| first[home] == Some(at) && !own(home)) {
                 places.of[home] = Some(places.assign(slots[home], &mut free));
             }
             if let Some(Some(place)) = places.of.get(at + 1) {
-                free.push(*place);
+                done.push(*place);
             }
         }
         places

@@ -84,15 +84,17 @@ impl<T: Scalar> Walker<'_, T> {
             let lost = nodes[end - 1].inputs[0];
             let lost = values.is_remade(lost).then(|| lost - 1);
             if sums {
-                lost.into_iter().for_each(|at| self.forward_node(operations, at, x, &(0..x.rows()), values));
+                if let Some(at) = lost {
+                    self.forward_node(operations, at, x, &(0..x.rows()), values);
+                }
                 self.gradients_of_node(operations, end - 1, x, &(0..x.rows()), values, deltas, gradients);
             }
             let strips = self.strips(first..end, x.rows(), cotangents);
             let strips = strips.map(|samples| samples.start * cotangents..samples.end * cotangents);
             deltas.by_strips(strips, |deltas, rows| {
                 let samples = rows.start / cotangents..rows.end / cotangents;
-                if !sums {
-                    lost.into_iter().for_each(|at| self.forward_node(operations, at, x, &samples, values));
+                if let Some(at) = lost.filter(|_| !sums) {
+                    self.forward_node(operations, at, x, &samples, values);
                 }
                 for at in (first..end).rev() {
                     if !(sums && at == end - 1) {

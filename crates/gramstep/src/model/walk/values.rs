@@ -122,9 +122,9 @@ mod tests {
         apart.remade.fill(false);
         let (theta, device, samples) = (wave(network.parameters, 0.3), Device::cpu(1), 21);
         let x = Arc::new(wave(samples * IMAGE.len(), 1.0));
-        let trained = Trained { weight: true, bias: true };
         for (written, summed) in [(false, false), (true, false), (true, true)] {
             let nodes = |network: &Network<f32>| -> Vec<_> {
+                let trained = Trained { weight: true, bias: false };
                 network.nodes.iter().map(|node| (written && node.stage.is_convolution()).then_some(trained)).collect()
             };
             let walk = |network: &Network<f32>| {
