@@ -162,9 +162,9 @@ mod tests {
     use gramstep::Activation;
 
     use super::*;
-    use crate::data::{DataOptions, Problem};
+    use crate::data::{DataOptions, Geometry, Problem};
     use crate::error::Error;
-    use crate::settings::Config;
+    use crate::settings::{Config, Facts};
 
     #[cfg(target_os = "linux")]
     #[test]
@@ -184,6 +184,26 @@ mod tests {
             settings = Settings::resolve(&config, &problem).unwrap();
             plan(&settings, &model, 1 << 40).unwrap();
         }
+    }
+
+    #[test]
+    fn three_classes_of_images_or_more_are_damped_by_half_the_rows_of_a_batch() {
+        let of = |outputs: usize, more: &[(&str, &str)]| {
+            let mut config = Config { data: Some("csv:t".to_owned()), ..Config::default() };
+            for (name, value) in more {
+                config.set(name, value).unwrap();
+            }
+            let (samples, task, image) = (3500, Task::Classification, Some(Geometry::new(32, 32, 3)));
+            let (targets, validation, validation_share) = (1, true, 0.1);
+            let facts = Facts { samples, rows: 3900, targets, outputs, task, validation, validation_share, image };
+            let settings = Settings::complete(&config, facts, &[]).unwrap();
+            damping(&settings, samples)
+        };
+        assert_eq!(of(10, &[]), Damping::Absolute(32.0));
+        assert_eq!(of(10, &[("batch-size", "128")]), Damping::Absolute(62.5));
+        assert_eq!(of(10, &[("damping", "0.1")]), Damping::Relative(0.1));
+        assert_eq!(of(10, &[("rows-per-sample", "exact")]), Damping::Relative(IMAGE_DAMPING));
+        assert_eq!(of(2, &[]), Damping::Relative(IMAGE_DAMPING));
     }
 
     #[test]
