@@ -1,8 +1,9 @@
 //! Charts of losses over epochs and over time, and when runs reached what.
 
-use super::seeds::{Seeds, band, by_settings, median};
+use super::seeds::{Seeds, band, by_settings};
 use super::shown::Shown;
 use super::{Chart, Page, Scale};
+use crate::data::quantile::quantile;
 use crate::folder::EpochLine;
 use crate::format::text::{count, number, seconds};
 
@@ -56,11 +57,12 @@ fn member_lines(run: &Shown, x: X) -> Vec<(String, Vec<(f64, f64)>)> {
     let mut lines = Vec::new();
     for &member in members.iter().take(MOST_NETWORKS) {
         let suffix = if members.len() > 1 { format!(", network {}", member + 1) } else { String::new() };
-        lines.push((format!("training{suffix}"), points(run, member, x, |line| Some(line.train_loss))));
-        lines.push((format!("validation{suffix}"), points(run, member, x, |line| line.validation_loss)));
+        let of_member = |y: Y| points(run.epochs(member), x, y);
+        lines.push((format!("training{suffix}"), of_member(|line| Some(line.train_loss))));
+        lines.push((format!("validation{suffix}"), of_member(|line| line.validation_loss)));
         let validated = run.epochs(member).any(|line| line.validation_loss.is_some());
         let part = if validated { "validation" } else { "training" };
-        lines.push((format!("{part} without attack{suffix}"), points(run, member, x, |line| line.clean_loss)));
+        lines.push((format!("{part} without attack{suffix}"), of_member(|line| line.clean_loss)));
     }
     lines
 }
@@ -91,8 +93,7 @@ fn of_several(settings: &[Seeds<'_>]) -> Vec<Chart> {
 
 fn with_lines(mut chart: Chart, settings: &[Seeds<'_>], x: X, y: Y) -> Chart {
     for of in settings {
-        let first = |run: &Shown| run.members().first().copied().unwrap_or(0);
-        let curves: Vec<_> = of.runs.iter().map(|run| points(run, first(run), x, y)).collect();
+        let curves: Vec<_> = of.runs.iter().map(|run| points(run.first_network(), x, y)).collect();
         let band = band(&curves);
         if band.is_empty() {
             continue;
@@ -105,8 +106,8 @@ fn with_lines(mut chart: Chart, settings: &[Seeds<'_>], x: X, y: Y) -> Chart {
     chart
 }
 
-fn points(run: &Shown, member: usize, x: X, y: Y) -> Vec<(f64, f64)> {
-    run.epochs(member).filter_map(|line| Some((x(line), y(line)?))).collect()
+fn points<'a>(lines: impl Iterator<Item = &'a EpochLine>, x: X, y: Y) -> Vec<(f64, f64)> {
+    lines.filter_map(|line| Some((x(line), y(line)?))).collect()
 }
 
 /// How long runs took to reach the best training loss of each; of several seeds the medians.
@@ -145,7 +146,5 @@ pub(super) fn milestones(page: &mut Page, runs: &[Shown]) {
 
 /// The median of a number of each run; there is one run at least.
 fn over_seeds(of: &Seeds<'_>, number: impl Fn(&Shown) -> f64) -> f64 {
-    let mut numbers: Vec<f64> = of.runs.iter().map(|run| number(run)).collect();
-    numbers.sort_unstable_by(f64::total_cmp);
-    median(&numbers)
+    quantile(&of.runs.iter().map(|run| number(run)).collect::<Vec<f64>>(), None, 0.5)
 }

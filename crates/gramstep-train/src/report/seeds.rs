@@ -1,6 +1,7 @@
 //! Runs that differ in their seed alone, drawn as one: the median of their curves in a band from the lowest to the highest.
 
 use super::shown::Shown;
+use crate::data::quantile::quantile;
 use crate::format::text::count;
 
 /// A point of a curve.
@@ -50,15 +51,10 @@ pub(super) fn band(curves: &[Vec<Point>]) -> Vec<(f64, [f64; 3])> {
     let at = |x: f64| {
         let mut values: Vec<f64> = curves.iter().filter_map(|curve| height(curve, x)).collect();
         values.sort_unstable_by(f64::total_cmp);
-        (2 * values.len() > curves.len()).then(|| (x, [median(&values), values[0], values[values.len() - 1]]))
+        (2 * values.len() > curves.len())
+            .then(|| (x, [quantile(&values, None, 0.5), values[0], values[values.len() - 1]]))
     };
     places.into_iter().filter_map(at).collect()
-}
-
-/// Of values in order, at least one.
-pub(super) fn median(sorted: &[f64]) -> f64 {
-    let middle = sorted.len() / 2;
-    if sorted.len() % 2 == 1 { sorted[middle] } else { f64::midpoint(sorted[middle - 1], sorted[middle]) }
 }
 
 /// A curve at a place between its ends.
