@@ -216,7 +216,7 @@ settings! {
     schedule: Option<ScheduleChoice> => maybe(ScheduleChoice) {
         group: Method, value: "SCHEDULE", example: "cosine:warm-up=0.05", kernel: false, default: Some("constant"),
     }
-    /// Damping of gram-gauss-newton relative to the mean diagonal of G; auto is half the rows of a batch, not relative, for three classes of images or more.
+    /// Damping of gram-gauss-newton relative to the mean diagonal of G; auto goes by the rows of a batch instead for images with one row a sample.
     damping: Option<DampingChoice> => maybe(DampingChoice) {
         group: Method, value: "auto|F", example: "0.01", kernel: false, hyphen: Hyphen::Value, default: Some("auto"),
     }

@@ -9,8 +9,9 @@ use crate::data::{Dataset, FULL_BATCH_ROWS, Geometry, Problem, Task};
 const MOST_EQUATIONS: usize = 2048;
 /// The rows of a mini-batch of images, unless they make too many equations.
 const IMAGE_BATCH: usize = 128;
-/// The same of three classes or more, by the validation loss after equal time.
+/// The same where a sample has one row, of classes and of targets: by the validation loss after equal time.
 const CLASS_BATCH: usize = 64;
+const TARGET_BATCH: usize = 32;
 /// The rows of a mini-batch that are taken however many the outputs are.
 const FEWEST_SOLVED: usize = 8;
 
@@ -58,10 +59,9 @@ impl Facts {
         self.samples * self.outputs <= FULL_BATCH_ROWS && self.image.is_none()
     }
 
-    /// Equations of a step for a row. A regression counts its outputs however many rows its samples have: they ask for
-    /// small batches (measured on images with 136 targets).
+    /// Equations of a step for a row.
     fn equations(&self, config: &Config) -> usize {
-        if self.has_one_row(config) && self.task == Task::Classification { 1 } else { self.outputs.max(1) }
+        if self.has_one_row(config) { 1 } else { self.outputs.max(1) }
     }
 
     /// Whether a sample has one row, as it is said or left open.
@@ -76,7 +76,7 @@ impl Facts {
 
     /// One row a sample for three classes or more, and where the exact system of a batch of images would have to leave
     /// rows out. Measured: docs/speed.md for classes (six targets of two classes were worse by it: 0.65 right for 0.72);
-    /// on 2 000 images with 136 targets an epoch takes as long as one of Adam (2.4 s of a processor, the exact one some
+    /// on 2 000 images with 136 targets an epoch takes a tenth longer than one of Adam (0.66 and 0.60 s; the exact one some
     /// 140 s).
     pub(super) fn rows_per_sample(&self, config: &Config) -> RowsPerSample {
         let many = match self.task {
@@ -102,17 +102,21 @@ impl Defaults {
         let stochastic = BatchSize::Rows(if facts.image.is_some() { IMAGE_BATCH } else { 64 });
         let most = (MOST_EQUATIONS / facts.equations(config)).max(FEWEST_SOLVED);
         let solved = |rows: usize| BatchSize::Rows(rows.min(most));
-        // By validation loss on tables and on images (bench/curves).
-        // With 0.95 images with 136 targets, which have one row, learned nothing (1.02 of 1.05 after a minute; with 0.9 0.67
-        // after 20 s).
+        // By validation loss on tables and on images (bench/curves): with one row images with 136 targets learned half as much
+        // in equal time by 0.95.
+        let one_row = facts.has_one_row(config);
         let long = match facts.task {
-            Task::Regression => !facts.has_one_row(config),
-            Task::Classification => facts.image.is_some() && facts.has_many_classes(),
+            Task::Regression => !one_row,
+            Task::Classification => one_row && facts.image.is_some(),
         };
         let momentum = if long { 0.95 } else { 0.9 };
         match optimizer {
             OptimizerName::GramGaussNewton if facts.image.is_some() => {
-                let rows = if facts.has_many_classes() { CLASS_BATCH } else { IMAGE_BATCH };
+                let rows = match facts.task {
+                    _ if !one_row => IMAGE_BATCH,
+                    Task::Classification => CLASS_BATCH,
+                    Task::Regression => TARGET_BATCH,
+                };
                 Self { learning_rate: 0.1, momentum, batch_size: solved(rows), epochs: 100, patience: 10 }
             }
             OptimizerName::GramGaussNewton if full => {
@@ -187,7 +191,7 @@ mod tests {
             Settings::complete(&config, facts, &[]).unwrap().batch_size
         };
         let image = Some(Geometry::new(32, 32, 1));
-        for (outputs, table, images) in [(1, 512, 128), (10, 51, 128), (64, 32, 32), (136, 15, 15), (5000, 8, 8)] {
+        for (outputs, table, images) in [(1, 512, 128), (10, 51, 128), (64, 32, 32), (136, 15, 32), (5000, 8, 32)] {
             assert_eq!(rows(outputs, None), BatchSize::Rows(table), "{outputs}");
             assert_eq!(rows(outputs, image), BatchSize::Rows(images), "{outputs}");
         }
@@ -218,8 +222,9 @@ mod tests {
         assert_eq!(batch(2000, 100, &[("rows-per-sample", "exact")], None), 20);
         assert_eq!(batch(2000, 100, &[("adversarial", "l2:0.5:pgd:10")], None), 20);
         let image = Some(Geometry::new(32, 32, 3));
-        for classes in [2, 10, 200] {
-            assert_eq!(batch(5000, classes, &[], image), if classes > 2 { 64 } else { 128 }, "{classes}");
+        for (classes, one, exact) in [(2, 128, 128), (10, 64, 128), (200, 64, 10)] {
+            assert_eq!(batch(5000, classes, &[], image), one, "{classes}");
+            assert_eq!(batch(5000, classes, &[("rows-per-sample", "exact")], image), exact, "{classes}");
         }
     }
 }
