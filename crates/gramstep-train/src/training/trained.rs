@@ -24,6 +24,8 @@ pub(crate) struct Trained<T> {
     pub(crate) fit: Fit,
     /// All rows of training and validation, where several networks shared them out.
     pub(crate) shared: Option<Folds<T>>,
+    /// What each network says of its validation rows as if they had not ended it; none of older checkpoints.
+    unseen: Vec<Option<Vec<f64>>>,
 }
 
 impl<T: Scalar> Ensemble<'_, T> {
@@ -75,7 +77,8 @@ impl<T: Scalar> Ensemble<'_, T> {
         }
         let fit = total(&fits, failure, missing, course.elapsed());
         let shared = folds.filter(|_| models.len() > 1);
-        Ok(Trained { networks: Average::new(models)?, fit, shared })
+        let unseen = fits.into_iter().map(|fit| fit.unseen).collect();
+        Ok(Trained { networks: Average::new(models)?, fit, shared, unseen })
     }
 }
 
@@ -89,7 +92,10 @@ impl<T: Scalar> Trained<T> {
         let mut first_judge = vec![usize::MAX; n];
         for (number, model) in self.networks.members().iter().enumerate() {
             let fold = folds.fold(number);
-            let outputs = metrics::outputs(model, &fold.validation.inputs)?;
+            let outputs = match self.unseen.get(number).and_then(Clone::clone) {
+                Some(told) => Matrix::from_vec(fold.judged.len(), self.networks.outputs(), told)?,
+                None => metrics::outputs(model, &fold.validation.inputs)?,
+            };
             for (i, &row) in fold.judged.iter().enumerate() {
                 judges[row] += 1;
                 first_judge[row] = first_judge[row].min(number);
@@ -127,6 +133,7 @@ fn total(fits: &[Finished], failure: Option<Error>, missing: Option<StopReason>,
         },
         best_epoch: fits.iter().find_map(|fit| fit.best_epoch),
         kernel_watch: fits.first().map(|fit| fit.kernel_watch.clone()).unwrap_or_default(),
+        unseen: None,
         lowest_train_loss: fits.iter().map(|fit| fit.lowest_train_loss).fold(f64::INFINITY, f64::min),
         failure,
     }
@@ -152,7 +159,7 @@ mod tests {
         let judging = problem.validation.as_ref().map_or(0, Dataset::rows);
         let HeldOut { outputs, rows, .. } = trained.held_out().unwrap().expect("rows of the networks' own");
         assert_eq!((outputs.rows(), rows.rows()), (3 * judging, 3 * judging));
-        let own = metrics::outputs(&members[0], &rows.inputs).unwrap();
-        assert_eq!(outputs.row(0), own.row(0), "the first rows are judged by the first network");
+        let told: Vec<f64> = trained.unseen.iter().flatten().flatten().copied().collect();
+        assert_eq!(outputs.as_slice(), told, "each row by the network that left it out");
     }
 }
