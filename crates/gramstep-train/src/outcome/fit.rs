@@ -1,7 +1,5 @@
 //! What became of a training.
 
-use gramstep::Matrix;
-
 use super::{KernelWatch, StopReason};
 use crate::error::Error;
 
@@ -23,8 +21,6 @@ pub struct Fit {
     pub lowest_train_loss: f64,
     /// What the kernel of some training rows said, where it was watched.
     pub kernel_watch: Vec<KernelWatch>,
-    /// What is said of the validation rows as if they had not ended it, where that was asked for.
-    pub(crate) unseen: Option<Matrix<f64>>,
     /// What went wrong, if [`StopReason::NonFinite`].
     pub failure: Option<Error>,
 }

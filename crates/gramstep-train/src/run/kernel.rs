@@ -112,7 +112,6 @@ pub(super) fn fit<T: Scalar>(
         best_epoch: None,
         lowest_train_loss: own,
         kernel_watch: Vec::new(),
-        unseen: None,
         failure: None,
     };
     let learned = Learned::Kernel(Arc::new(model));

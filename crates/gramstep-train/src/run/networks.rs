@@ -73,7 +73,7 @@ pub(super) fn fit<T: Scalar>(
         None if trained.fit.failure.is_none() => left_out::of(problem, &trained.networks, settings, observer)?,
         held_out => held_out,
     };
-    let Trained { networks, fit, shared, .. } = trained;
+    let Trained { networks, fit, shared } = trained;
     Ok(Fitted {
         learned: Learned::networks(&networks)?,
         fit,

@@ -14,7 +14,6 @@ use gramstep::optim::OptimizerState;
 use serde::{Deserialize, Serialize};
 
 use super::finished::Finished;
-use super::unseen::Unseen;
 use crate::data::DataHash;
 use crate::error::{Error, Result};
 use crate::folder::RunFolder;
@@ -53,9 +52,6 @@ pub(crate) struct Checkpoint {
     /// What was watched so far.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) kernel_watch: Vec<KernelWatch>,
-    /// What is told of the validation rows so far.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) unseen: Option<Unseen>,
     /// The networks of an ensemble that are trained already.
     #[serde(default)]
     pub(crate) finished: Vec<Finished>,
@@ -198,7 +194,6 @@ mod tests {
             best,
             reference: Some((3, None)),
             kernel_watch: Vec::new(),
-            unseen: None,
             finished: vec![Finished {
                 theta,
                 epochs: 4,
@@ -208,7 +203,6 @@ mod tests {
                 best_epoch: None,
                 lowest_train_loss: 0.3,
                 kernel_watch: Vec::new(),
-                unseen: Some(vec![0.1]),
             }],
         }
     }

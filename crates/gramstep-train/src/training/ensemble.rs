@@ -39,16 +39,11 @@ impl<T: Scalar> Ensemble<'_, T> {
 
     /// The rows that change between networks; none where they do not.
     pub(super) fn folds(&self) -> Result<Option<Folds<T>>> {
-        let Parts { train, validation, .. } = self.parts;
-        let own = self.have_rows_of_their_own();
-        validation.filter(|_| own).map(|validation| Folds::new(train, validation)).transpose()
-    }
-
-    /// Whether the rows change between networks.
-    pub(super) fn have_rows_of_their_own(&self) -> bool {
         // Rows that are apart by time or group stay apart.
         let at_random = self.settings.split.as_ref().is_none_or(|split| *split == SplitBy::Random);
         let shared_out = matches!(self.settings.validation, Portion::Fraction(_)) && at_random;
-        shared_out && self.settings.ensemble > 1
+        let own = shared_out && self.settings.ensemble > 1;
+        let Parts { train, validation, .. } = self.parts;
+        validation.filter(|_| own).map(|validation| Folds::new(train, validation)).transpose()
     }
 }

@@ -17,9 +17,6 @@ pub(crate) struct Finished {
     pub(crate) lowest_train_loss: f64,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) kernel_watch: Vec<KernelWatch>,
-    /// What it says of its validation rows, a row after the other; not in older files.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) unseen: Option<Vec<f64>>,
 }
 
 impl Finished {
@@ -33,7 +30,6 @@ impl Finished {
             best_epoch: fit.best_epoch,
             lowest_train_loss: fit.lowest_train_loss,
             kernel_watch: fit.kernel_watch.clone(),
-            unseen: fit.unseen.as_ref().map(|outputs| outputs.as_slice().to_vec()),
         }
     }
 

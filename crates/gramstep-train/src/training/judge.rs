@@ -1,7 +1,5 @@
 //! The loss of a network on rows: its own, or under attack; of all processes together, each of which judges its share.
 
-use std::borrow::Cow;
-
 use gramstep::communicator::{agree, all_reduce_sum};
 use gramstep::loss::Loss;
 use gramstep::{Matrix, Model, Scalar};
@@ -24,77 +22,51 @@ pub(super) struct Judge<'a> {
     pub(super) opponent: Option<&'a Opponent>,
 }
 
-/// What is said of an epoch.
-pub(super) struct Judgement {
-    /// The mean loss by the weights of the rows.
-    pub(super) loss: f64,
-    /// The one that decides.
-    pub(super) decides: f64,
-    /// Those that were judged: under attack, if there is one.
-    pub(super) outputs: Matrix<f64>,
-}
-
 impl Judge<'_> {
     /// The mean loss by the weights of the rows.
     pub(super) fn loss<T: Scalar>(&self, model: &Model<T>, data: &Dataset<T>) -> Result<f64> {
-        let (own, outputs) = self.of_own_rows(model, data)?;
-        if self.processes.count() == 1 {
-            return Ok(metrics::mean_of(self.loss, &outputs, &own));
-        }
-        let weight = own.total_weight();
-        let loss = if weight == 0.0 { 0.0 } else { metrics::mean_of(self.loss, &outputs, &own) };
-        let mut sums = [loss * weight, weight];
-        all_reduce_sum(self.processes.communicator(), &mut sums)?;
-        Ok(sums[0] / sums[1])
+        Ok(self.losses(model, data, false)?.0)
     }
 
-    /// What decides about an epoch.
-    pub(super) fn judge<T: Scalar>(&self, model: &Model<T>, data: &Dataset<T>) -> Result<Judgement> {
-        let outputs = self.outputs(model, data)?;
-        let loss = metrics::mean_of(self.loss, &outputs, data);
-        let decides = self.targets.map_or(loss, |targets| deciding_loss(&outputs, data, targets));
-        Ok(Judgement { loss, decides, outputs })
-    }
-
-    /// The outputs for all rows, of all processes.
-    pub(super) fn outputs<T: Scalar>(&self, model: &Model<T>, data: &Dataset<T>) -> Result<Matrix<f64>> {
-        let (_, outputs) = self.of_own_rows(model, data)?;
+    /// The mean loss by the weights of the rows, and the one that decides.
+    pub(super) fn losses<T: Scalar>(&self, model: &Model<T>, data: &Dataset<T>, decides: bool) -> Result<(f64, f64)> {
+        let both = |outputs: &Matrix<f64>| {
+            let loss = metrics::mean_of(self.loss, outputs, data);
+            (loss, self.targets.filter(|_| decides).map_or(loss, |targets| deciding_loss(outputs, data, targets)))
+        };
         if self.processes.count() == 1 {
-            return Ok(outputs);
-        }
-        let bytes: Vec<u8> = outputs.as_slice().iter().flat_map(|value| value.to_le_bytes()).collect();
-        let all = self.processes.communicator().all_gather(&bytes)?.concat();
-        let (numbers, _) = all.as_chunks::<8>();
-        let numbers = numbers.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect();
-        Ok(Matrix::from_vec(data.rows(), model.outputs(), numbers)?)
-    }
-
-    /// The rows that are this process's, and the outputs for them.
-    fn of_own_rows<'d, T: Scalar>(
-        &self,
-        model: &Model<T>,
-        data: &'d Dataset<T>,
-    ) -> Result<(Cow<'d, Dataset<T>>, Matrix<f64>)> {
-        if self.processes.count() == 1 {
-            return Ok((Cow::Borrowed(data), self.outputs_from(model, data, 0)?));
+            return Ok(both(&self.outputs(model, data, 0)?));
         }
         let share = self.processes.share(data.rows());
         let own = data.select(&share.clone().collect::<Vec<_>>());
-        let outputs = if own.total_weight() == 0.0 {
+        let weight = own.total_weight();
+        let outputs = if weight == 0.0 {
             Ok(Matrix::zeros(own.rows(), model.outputs()))
         } else {
-            self.outputs_from(model, &own, share.start)
+            self.outputs(model, &own, share.start)
         };
         let outputs = match outputs {
             Ok(outputs) => Ok(outputs),
             Err(Error::Core(error)) => Err(error),
             Err(error) => Err(gramstep::Error::Communication(error.to_string())),
         };
-        Ok((Cow::Owned(own), agree(self.processes.communicator(), outputs)?))
+        let communicator = self.processes.communicator();
+        let outputs = agree(communicator, outputs)?;
+        if decides {
+            let bytes: Vec<u8> = outputs.as_slice().iter().flat_map(|value| value.to_le_bytes()).collect();
+            let all = communicator.all_gather(&bytes)?.concat();
+            let (numbers, _) = all.as_chunks::<8>();
+            let numbers = numbers.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect();
+            return Ok(both(&Matrix::from_vec(data.rows(), model.outputs(), numbers)?));
+        }
+        let loss = if weight == 0.0 { 0.0 } else { metrics::mean_of(self.loss, &outputs, &own) };
+        let mut sums = [loss * weight, weight];
+        all_reduce_sum(communicator, &mut sums)?;
+        Ok((sums[0] / sums[1], sums[0] / sums[1]))
     }
 
     /// The outputs for rows of which the first has this number.
-    fn outputs_from<T: Scalar>(&self, model: &Model<T>, data: &Dataset<T>, first: usize) -> Result<Matrix<f64>> {
+    fn outputs<T: Scalar>(&self, model: &Model<T>, data: &Dataset<T>, first: usize) -> Result<Matrix<f64>> {
         match self.opponent {
             None => metrics::outputs(model, &data.inputs),
             Some(opponent) => {

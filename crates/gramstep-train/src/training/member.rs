@@ -72,7 +72,6 @@ impl<T: Scalar> Ensemble<'_, T> {
         }))?;
         let mut trainer = Trainer::new(settings, &self.preprocessing.targets, self.processes)
             .with_tolerance(self.tolerance)
-            .telling_unseen(self.have_rows_of_their_own())
             .of_member(number);
         if let Some(watch) = Watch::of(settings).filter(|_| number == 0) {
             trainer = trainer.watching(watch);

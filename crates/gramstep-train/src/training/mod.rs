@@ -25,6 +25,5 @@ mod state;
 mod told;
 pub(crate) mod trained;
 pub mod trainer;
-mod unseen;
 mod watching;
 pub(crate) mod workers;

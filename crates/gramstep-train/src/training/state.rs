@@ -5,7 +5,6 @@ use gramstep::optim::{Optimizer, StepInfo};
 use gramstep::{Model, Scalar};
 
 use super::checkpoint::{BestSoFar, Checkpoint, FORMAT_VERSION};
-use super::unseen::Unseen;
 use crate::error::{Error, Result};
 use crate::outcome::KernelWatch;
 
@@ -23,8 +22,6 @@ pub(super) struct State<T> {
     /// Of the last step of this session.
     pub(super) learning_rate: Option<f64>,
     pub(super) kernel_watch: Vec<KernelWatch>,
-    /// None where nobody asks.
-    pub(super) unseen: Option<Unseen>,
 }
 
 pub(super) struct Best<T> {
@@ -46,7 +43,6 @@ impl<T: Scalar> State<T> {
             reference: (0, f64::INFINITY),
             learning_rate: None,
             kernel_watch: Vec::new(),
-            unseen: None,
         }
     }
 
@@ -69,7 +65,6 @@ impl<T: Scalar> State<T> {
             // JSON has no infinity.
             reference: Some((self.reference.0, Some(self.reference.1).filter(|loss| loss.is_finite()))),
             kernel_watch: self.kernel_watch.clone(),
-            unseen: self.unseen.clone(),
             finished: Vec::new(),
         }
     }
@@ -98,7 +93,6 @@ impl<T: Scalar> State<T> {
             reference,
             learning_rate: None,
             kernel_watch: checkpoint.kernel_watch,
-            unseen: checkpoint.unseen,
         })
     }
 

@@ -23,7 +23,6 @@ use crate::training::judge::Judge;
 use crate::training::processes::Processes;
 use crate::training::running::Running;
 use crate::training::state::{State, culprit, fingerprint};
-use crate::training::unseen::{Parted, Unseen};
 use crate::training::watching::{Watch, Watching};
 
 /// Steps in a row that gain nothing after which training has converged.
@@ -60,7 +59,6 @@ pub struct Trainer<'a> {
     opponent: Option<Opponent>,
     augmentation: Option<(Augmentation, Geometry)>,
     watch: Option<Watch>,
-    tells_unseen: bool,
 }
 
 /// The rows of a training.
@@ -108,7 +106,6 @@ impl<'a> Trainer<'a> {
             opponent: None,
             augmentation: None,
             watch: None,
-            tells_unseen: false,
         }
     }
 
@@ -152,13 +149,6 @@ impl<'a> Trainer<'a> {
     #[must_use]
     pub(crate) fn watching(mut self, watch: Watch) -> Self {
         self.watch = Some(watch);
-        self
-    }
-
-    /// Says of the validation rows what it would if they had not ended it: [`Fit::unseen`].
-    #[must_use]
-    pub(crate) fn telling_unseen(mut self, tells: bool) -> Self {
-        self.tells_unseen = tells;
         self
     }
 
@@ -219,11 +209,6 @@ impl<'a> Trainer<'a> {
         let mut clock = Clock::after(seconds);
         let start = self.opponent.as_ref().map(|_| ParameterBall::around(model, f64::INFINITY)).transpose()?;
         let mut state = State::before(start);
-        let parted = match (parts.validation, self.targets) {
-            (Some(rows), Some(targets)) if self.tells_unseen => Parted::of(rows, targets)?,
-            _ => None,
-        };
-        state.unseen = parted.as_ref().map(Unseen::before);
         // The network is as it began, also where it goes on.
         let watching = self.watch.map(|watch| Watching::begin(watch, model, parts.train, &*self.loss));
         // A network without numbers ends with the first step.
@@ -240,7 +225,7 @@ impl<'a> Trainer<'a> {
                 // Ended before it went on: with what the checkpoint has.
                 break StopReason::Interrupted;
             }
-            let end = self.epoch(model, optimizer, (parts, parted.as_ref()), &mut state, observer, &mut clock);
+            let end = self.epoch(model, optimizer, parts, &mut state, observer, &mut clock);
             let due = watching.as_ref().is_some_and(|watching| watching.is_due(state.epoch));
             if due && end.is_ok() {
                 self.look(&mut watching, model, &mut state, observer, &mut clock)?;
@@ -284,7 +269,6 @@ impl<'a> Trainer<'a> {
             best_epoch: state.best.map(|best| best.epoch),
             lowest_train_loss: state.lowest_train_loss,
             kernel_watch: state.kernel_watch,
-            unseen: state.unseen.and_then(|unseen| unseen.outputs(model.outputs())),
             failure,
         })
     }
@@ -317,7 +301,7 @@ impl<'a> Trainer<'a> {
         &self,
         model: &mut Model<T>,
         optimizer: &mut dyn Optimizer<T>,
-        (Parts { train, validation, test }, parted): (Parts<'_, T>, Option<&Parted<'_>>),
+        Parts { train, validation, test }: Parts<'_, T>,
         state: &mut State<T>,
         observer: &mut dyn Observer,
         clock: &mut Clock,
@@ -371,8 +355,8 @@ impl<'a> Trainer<'a> {
             None => running.sum / running.weight,
         };
         let judge = self.judge(self.opponent.as_ref());
-        let judged = validation.map(|data| judge.judge(model, data)).transpose()?;
-        let validation_loss = judged.as_ref().map(|judged| judged.loss);
+        let validation = validation.map(|data| Ok::<_, Error>((data, judge.losses(model, data, true)?))).transpose()?;
+        let validation_loss = validation.map(|(_, (loss, _))| loss);
         if !train_loss.is_finite() {
             return Err(state.non_finite(culprit(model)));
         }
@@ -380,19 +364,12 @@ impl<'a> Trainer<'a> {
         let clean = match &state.start {
             None => None,
             Some(start) => Some(CleanEpoch {
-                loss: self.judge(None).loss(model, validation.unwrap_or(train))?,
+                loss: self.judge(None).loss(model, validation.map_or(train, |(data, _)| data))?,
                 distances: start.distances(model)?,
             }),
         };
         let test = test.map(|data| self.judge(None).metrics(model, data)).transpose()?.flatten();
-        let deciding = judged.as_ref().map_or(train_loss, |judged| judged.decides);
-        let improved = state.judge(deciding, self.tolerance, model);
-        if let (Some(unseen), Some(parted), Some(rows), Some(judged)) =
-            (&mut state.unseen, parted, validation, &judged)
-        {
-            let plain = self.opponent.as_ref().map(|_| self.judge(None).outputs(model, rows)).transpose()?;
-            unseen.look(parted, &judged.outputs, plain.as_ref().unwrap_or(&judged.outputs));
-        }
+        let improved = state.judge(validation.map_or(train_loss, |(_, (_, decides))| decides), self.tolerance, model);
         if let Some(averaging) = averaging {
             averaging.leave(model)?;
         }
