@@ -2,7 +2,7 @@
 
 use gramstep::Scalar;
 
-use super::{BatchSize, Config, OptimizerName, RowsPerSample};
+use super::{BatchSize, Config, DampingChoice, OptimizerName, RowsPerSample};
 use crate::data::{Dataset, FULL_BATCH_ROWS, Geometry, Problem, Task};
 
 /// The equations of a step on a mini-batch, unless the user gives its size: the solve is of their third power.
@@ -117,7 +117,10 @@ impl Defaults {
                     Task::Classification => CLASS_BATCH,
                     Task::Regression => TARGET_BATCH,
                 };
-                Self { learning_rate: 0.1, momentum, batch_size: solved(rows), epochs: 100, patience: 10 }
+                // It belongs to an absolute damping.
+                let bold = rows == CLASS_BATCH && !matches!(config.damping, Some(DampingChoice::Fixed(_)));
+                let learning_rate = if bold { 0.8 } else { 0.1 };
+                Self { learning_rate, momentum, batch_size: solved(rows), epochs: 100, patience: 10 }
             }
             OptimizerName::GramGaussNewton if full => {
                 Self { learning_rate: 1.0, momentum: 0.0, batch_size: BatchSize::Full, epochs: 200, patience: 20 }
@@ -179,6 +182,23 @@ mod tests {
         assert_eq!([1, 136].map(|targets| momentum(regression, (targets, targets), false)), [0.95, 0.95]);
         assert_eq!([2, 3, 10].map(|outputs| momentum(classes, (1, outputs), true)), [0.9, 0.95, 0.95]);
         assert_eq!(momentum(classes, (1, 10), false), 0.9);
+    }
+
+    #[test]
+    fn the_rate_is_bold_where_the_damping_of_one_row_is_absolute() {
+        let rate = |outputs: usize, more: &[(&str, &str)]| {
+            let mut config = Config { data: Some("csv:t".to_owned()), ..Config::default() };
+            for (name, value) in more {
+                config.set(name, value).unwrap();
+            }
+            let (samples, rows, task, targets) = (20_000, 22_000, Task::Classification, 1);
+            let (validation, validation_share, image) = (true, 0.1, Some(Geometry::new(32, 32, 3)));
+            let facts = Facts { samples, rows, targets, outputs, task, validation, validation_share, image };
+            Settings::complete(&config, facts, &[]).unwrap().learning_rate
+        };
+        assert_eq!([rate(10, &[]), rate(2, &[])], [0.8, 0.1]);
+        assert_eq!(rate(10, &[("damping", "0.1")]), 0.1);
+        assert_eq!(rate(10, &[("rows-per-sample", "exact")]), 0.1);
     }
 
     #[test]

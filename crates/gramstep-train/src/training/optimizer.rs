@@ -4,8 +4,8 @@
 //! its rows have of n, and methods on the mean loss get κ/n.
 
 use gramstep::optim::{
-    Adam, AdamConfig, AdaptiveDamping, Damping, GramGaussNewton, GramGaussNewtonConfig, Optimizer, Plan, Rows, Sgd,
-    SgdConfig,
+    Adam, AdamConfig, AdaptiveDamping, Damping, GramGaussNewton, GramGaussNewtonConfig, Optimizer, Plan, Rows,
+    Schedule, Sgd, SgdConfig,
 };
 use gramstep::solve::Solver;
 use gramstep::{Model, Scalar};
@@ -27,9 +27,16 @@ const IMAGE_DAMPING: f64 = 1e-1;
 const CLASS_DAMPING: f64 = 1.0;
 
 /// λ over the rows of a batch, for classes of images with one row a sample: without momentum φ is then no longer than
-/// √(mean loss), whatever G is. Relative to G it was a tenth of this at the start, and steps of twice the length ended
-/// networks at the loss of chance (docs/speed.md). The best of 0.03 to 2.
-const ONE_ROW_DAMPING: f64 = 0.5;
+/// half of √(mean loss), whatever G is. With less damping at a lower rate images are learned as soon, and other images
+/// told less well (docs/speed.md).
+const ONE_ROW_DAMPING: f64 = 2.0;
+
+/// The steps over which the rate of the same rises: at its full height first steps left some networks at the loss of
+/// chance.
+const RISE: usize = 300;
+
+/// One part in so many of a run is the most that it takes to rise.
+const RISE_SHARE: usize = 20;
 
 /// λ over the values of a batch, for images with many targets: with 136 the loss was a third of what damping relative to
 /// G left in equal time, with 34 they are level (docs/speed.md). The best of 1/136 to 4.
@@ -63,6 +70,16 @@ fn damping(settings: &Settings, samples: usize, outputs: usize) -> Damping {
             Task::Classification => CLASS_DAMPING,
         }),
     }
+}
+
+/// What the rate does by itself, before any `--schedule`.
+fn schedule(settings: &Settings, samples: usize) -> Schedule {
+    let classes = settings.task == Task::Classification && rows(settings) == Rows::One;
+    if settings.image_size.is_none() || !classes {
+        return Schedule::Constant;
+    }
+    let all = batch_count(samples, settings.batch_size).saturating_mul(settings.epochs);
+    Schedule::Rise { steps: RISE.min(all / RISE_SHARE) as u64 }
 }
 
 /// λ relative to the mean diagonal of G where it stays as it is; none where it is adaptive.
@@ -135,6 +152,7 @@ pub fn build<T: Scalar>(settings: &Settings, samples: usize, outputs: usize) -> 
                 .with_damping(damping(settings, samples, outputs))
                 .with_ridge(ridge / batches as f64)
                 .with_rows(rows(settings))
+                .with_schedule(schedule(settings, samples))
                 .with_momentum(settings.momentum);
             let config = match settings.task {
                 Task::Classification if !settings.is_full_batch(samples) && config.rows == Rows::Exact => {
@@ -195,28 +213,43 @@ mod tests {
         }
     }
 
+    /// Rows of the images of the tests below.
+    const IMAGES: usize = 3500;
+
+    fn of_images(task: Task, outputs: usize, more: &[(&str, &str)]) -> Settings {
+        let mut config = Config { data: Some("csv:t".to_owned()), ..Config::default() };
+        for (name, value) in more {
+            config.set(name, value).unwrap();
+        }
+        let (samples, rows, image, targets) = (IMAGES, 3900, Some(Geometry::new(32, 32, 3)), 1);
+        let (validation, validation_share) = (true, 0.1);
+        let facts = Facts { samples, rows, targets, outputs, task, validation, validation_share, image };
+        Settings::complete(&config, facts, &[]).unwrap()
+    }
+
     #[test]
     fn images_with_one_row_a_sample_are_damped_by_the_rows_of_a_batch() {
-        let of = |task: Task, outputs: usize, more: &[(&str, &str)]| {
-            let mut config = Config { data: Some("csv:t".to_owned()), ..Config::default() };
-            for (name, value) in more {
-                config.set(name, value).unwrap();
-            }
-            let (samples, image, targets) = (3500, Some(Geometry::new(32, 32, 3)), 1);
-            let (validation, validation_share) = (true, 0.1);
-            let facts = Facts { samples, rows: 3900, targets, outputs, task, validation, validation_share, image };
-            let settings = Settings::complete(&config, facts, &[]).unwrap();
-            damping(&settings, samples, outputs)
-        };
-        let classes = |k: usize, more: &[(&str, &str)]| of(Task::Classification, k, more);
-        assert_eq!(classes(10, &[]), Damping::Absolute(32.0));
-        assert_eq!(classes(10, &[("batch-size", "128")]), Damping::Absolute(62.5));
+        let of = |task, outputs, more: &[_]| damping(&of_images(task, outputs, more), IMAGES, outputs);
+        let classes = |k, more: &[_]| of(Task::Classification, k, more);
+        assert_eq!(classes(10, &[]), Damping::Absolute(128.0));
+        assert_eq!(classes(10, &[("batch-size", "128")]), Damping::Absolute(250.0));
         assert_eq!(classes(10, &[("damping", "0.1")]), Damping::Relative(0.1));
         assert_eq!(classes(10, &[("rows-per-sample", "exact")]), Damping::Relative(IMAGE_DAMPING));
         assert_eq!(classes(2, &[]), Damping::Relative(IMAGE_DAMPING));
         let targets = |k: usize| of(Task::Regression, k, &[]);
         assert_eq!([targets(32), targets(128)], [16.0, 64.0].map(Damping::Absolute));
         assert_eq!(targets(16), Damping::Relative(IMAGE_DAMPING));
+    }
+
+    #[test]
+    fn the_rate_of_classes_with_one_row_a_sample_rises_in_a_twentieth_of_the_run_at_most() {
+        let of = |task, outputs, more: &[_]| schedule(&of_images(task, outputs, more), IMAGES);
+        let classes = |more: &[_]| of(Task::Classification, 10, more);
+        assert_eq!(classes(&[]), Schedule::Rise { steps: 275 });
+        assert_eq!(classes(&[("epochs", "200")]), Schedule::Rise { steps: 300 });
+        assert_eq!(classes(&[("epochs", "10")]), Schedule::Rise { steps: 27 });
+        assert_eq!(classes(&[("rows-per-sample", "exact")]), Schedule::Constant);
+        assert_eq!(of(Task::Regression, 136, &[]), Schedule::Constant);
     }
 
     #[test]

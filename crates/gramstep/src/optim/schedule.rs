@@ -11,6 +11,7 @@ use crate::error::{Result, check_setting};
 /// let schedule = Schedule::Cosine { steps: 100, floor: 0.0 };
 /// assert_eq!(schedule.factor(0), 1.0);
 /// assert!((schedule.factor(50) - 0.5).abs() < 1e-12);
+/// assert_eq!([0, 1, 3, 9].map(|step| Schedule::Rise { steps: 4 }.factor(step)), [0.25, 0.5, 1.0, 1.0]);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -19,6 +20,11 @@ pub enum Schedule {
     /// Always 1.
     #[default]
     Constant,
+    /// From 1/`steps` to 1 over `steps` steps, then 1: a warm-up.
+    Rise {
+        /// Length in steps.
+        steps: u64,
+    },
     /// From 1 to `floor` along half a cosine over `steps` steps, then `floor`.
     Cosine {
         /// Length in steps.
@@ -41,6 +47,7 @@ impl Schedule {
     pub fn factor(self, step: u64) -> f64 {
         match self {
             Self::Constant => 1.0,
+            Self::Rise { steps } => ((step + 1) as f64 / steps.max(1) as f64).min(1.0),
             Self::Cosine { steps, floor } => {
                 let progress = (step as f64 / steps.max(1) as f64).min(1.0);
                 floor + (1.0 - floor) * 0.5 * (1.0 + (std::f64::consts::PI * progress).cos())
@@ -52,7 +59,7 @@ impl Schedule {
     pub(super) fn check(self) -> Result<()> {
         let unit = |name, value: f64| check_setting((0.0..=1.0).contains(&value), name, &value, "between 0 and 1");
         match self {
-            Self::Constant => Ok(()),
+            Self::Constant | Self::Rise { .. } => Ok(()),
             Self::Cosine { floor, .. } => unit("schedule floor", floor),
             Self::Exponential { rate, .. } => unit("schedule rate", rate),
         }

@@ -83,6 +83,13 @@ impl GramGaussNewtonConfig {
         self
     }
 
+    /// With a factor on the step length that follows the step.
+    #[must_use]
+    pub fn with_schedule(mut self, schedule: Schedule) -> Self {
+        self.schedule = schedule;
+        self
+    }
+
     /// The same settings with another ridge.
     #[must_use]
     pub fn with_ridge(mut self, ridge: f64) -> Self {
