@@ -1,6 +1,6 @@
 """The default of `gramstep train` beside the kernel regression of infinitely wide networks on small tables of classes.
 
-    python classes.py --program PROGRAM --folder FOLDER --results FILE.jsonl [--only NAME,..] [--most ROWS]
+    python classes.py --program PROGRAM --folder FOLDER --results FILE.jsonl [--only NAME,..] [--most ROWS] [--folds N]
     python classes.py --results FILE.jsonl --show
 
 FOLDER holds the sets of the UCI repository as the comparison of fernandez2014 prepared them, one folder each:
@@ -30,6 +30,7 @@ def main():
     options.add_argument("--only", default="")
     options.add_argument("--methods", default=",".join(METHODS))
     options.add_argument("--most", type=int, default=10**9, help="rows of a set")
+    options.add_argument("--folds", type=int, default=4, help="so many of the four folds of a set")
     options.add_argument("--show", action="store_true")
     options = options.parse_args()
     if options.show:
@@ -39,7 +40,7 @@ def main():
         if options.only and name not in options.only.split(","):
             continue
         for method in options.methods.split(","):
-            for number, fold in enumerate(folds):
+            for number, fold in enumerate(folds[: options.folds]):
                 if (name, number, method) not in done:
                     entry = judge(shlex.split(options.program), (name, number, method), header, rows, fold)
                     with options.results.open("a") as out:
