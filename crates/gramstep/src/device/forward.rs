@@ -8,10 +8,10 @@ use super::window::Window;
 use crate::scalar::Scalar;
 
 macro_rules! forward {
-    ($(fn $name:ident($($argument:ident: $type:ty),+);)+) => {
+    ($(fn $name:ident($($argument:ident: $type:ty),+) $(-> $out:ty)?;)+) => {
         impl<T: Scalar> Operations<T> for Box<dyn Operations<T>> {
-            $(fn $name(&self, $($argument: $type),+) {
-                (**self).$name($($argument),+);
+            $(fn $name(&self, $($argument: $type),+) $(-> $out)? {
+                (**self).$name($($argument),+)
             })+
         }
     };
@@ -40,6 +40,8 @@ forward! {
     fn copy_columns(out: TileMut<'_, T>, mode: WriteMode, to: usize, x: Tile<'_, T>, columns: Range<usize>);
     fn scale_shift(out: TileMut<'_, T>, mode: WriteMode, scale: T, shift: T, x: Tile<'_, T>);
     fn gram_accumulate(out: TileMut<'_, T>, scale: T, shift: T, aa: Tile<'_, T>, dd: Tile<'_, T>);
+    fn has_row_products(rows: usize, length: usize) -> bool;
+    fn add_row_products(out: TileMut<'_, T>, alpha: T, a: Tile<'_, T>);
     fn momentum_update(theta: TileMut<'_, T>, velocity: TileMut<'_, T>, learning_rate: T, momentum: T);
     fn adam_update(state: AdamUpdate<'_, T>, gradient: Tile<'_, T>);
 }

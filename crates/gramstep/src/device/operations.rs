@@ -211,6 +211,12 @@ pub trait Operations<T: Scalar>: Sync {
     /// out\[(i,a),(j,b)\] += (scale·aa_ij + shift)·dd\[(i,a),(j,b)\]. aa: n×m; dd, out: n·k×m·q.
     fn gram_accumulate(&self, out: TileMut<'_, T>, scale: T, shift: T, aa: Tile<'_, T>, dd: Tile<'_, T>);
 
+    /// Whether [`add_row_products`](Self::add_row_products) has a form for so many rows, faster than panels of `product`.
+    fn has_row_products(&self, rows: usize, length: usize) -> bool;
+
+    /// out += α A Aᵀ at and below the diagonal. a: n×length, out: n×n.
+    fn add_row_products(&self, out: TileMut<'_, T>, alpha: T, a: Tile<'_, T>);
+
     /// Heavy-ball update: θ ← θ − η·v, then v ← μ·v, in one pass.
     fn momentum_update(&self, theta: TileMut<'_, T>, velocity: TileMut<'_, T>, learning_rate: T, momentum: T);
 

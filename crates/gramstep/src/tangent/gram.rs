@@ -9,7 +9,7 @@ use std::ops::Range;
 use super::TangentFeatures;
 use super::block::{Block, factors};
 use super::part::{ExplicitPart, Part};
-use crate::device::for_each_chunk;
+use crate::device::{Buffer, Operations as _, for_each_chunk};
 use crate::error::{Error, Result, check_extent};
 use crate::scalar::Scalar;
 use crate::view::Matrix;
@@ -110,11 +110,39 @@ impl<T: Scalar> TangentFeatures<T> {
                 let parts = features.parts[parts.clone()].iter();
                 parts.flat_map(|part| features.prepare(part, other)).collect::<Vec<_>>()
             };
-            let ours = prepare(self, columns);
+            let mut ours = prepare(self, columns);
+            if let Region::Lower { size: 1, .. } = region {
+                self.add_written(&mut gram, &mut ours);
+            }
             let theirs = if lower { Cow::Borrowed(&ours) } else { Cow::Owned(prepare(columns, self)) };
             self.add_panels(&mut gram, columns, region, (&ours, &theirs));
         }
         gram
+    }
+
+    /// Adds the products of written-out gradients of which the device has a form of its own, and takes these parts out.
+    fn add_written<U: Scalar>(&self, gram: &mut Matrix<U>, parts: &mut Vec<Part<T>>) {
+        let (n, k) = (self.rows(), self.outputs);
+        let mut sums = None;
+        self.device().enter(self.cost(), |_| {
+            let operations = self.device().operations::<T>();
+            parts.retain(|part| match part {
+                Part::Explicit(part) if part.term.weight > 0.0 && operations.has_row_products(n, part.length) => {
+                    let out = sums.get_or_insert_with(|| Buffer::zeros(n * n)).tile_mut(0, n, n);
+                    let rows = part.gradients.tile(0, n, part.length);
+                    operations.add_row_products(out, T::from_f64(part.term.in_gram()), rows);
+                    false
+                }
+                _ => true,
+            });
+        });
+        let Some(sums) = sums.map(Buffer::into_host) else { return };
+        for i in 0..n {
+            let end = (i / k + 1) * k;
+            for (j, sum) in gram.row_mut(i)[..end].iter_mut().enumerate() {
+                *sum += U::from_f64(sums[i.max(j) * n + i.min(j)].to_f64());
+            }
+        }
     }
 
     fn add_panels<U: Scalar>(

@@ -5,6 +5,7 @@ mod elementwise;
 mod operations;
 mod pool;
 mod product;
+mod row_products;
 mod threads;
 mod vector;
 mod winograd;

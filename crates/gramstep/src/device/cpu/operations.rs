@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::convolution::{self, Convolution};
 use super::threads::CpuOperations;
 use super::winograd::{Shape, Way};
-use super::{elementwise, pool, product};
+use super::{elementwise, pool, product, row_products};
 use crate::device::operations::{AdamUpdate, Operations, Order, Pointwise, WriteMode};
 use crate::device::tile::{Tile, TileMut};
 use crate::device::window::Window;
@@ -336,6 +336,18 @@ impl<T: Scalar> Operations<T> for CpuOperations {
                 elementwise::gram_accumulate(line, scale, shift, aa, q, dd.row_range(row..row + 1).host());
             }
         });
+    }
+
+    fn has_row_products(&self, rows: usize, length: usize) -> bool {
+        row_products::fits::<T>(rows, length)
+    }
+
+    fn add_row_products(&self, mut out: TileMut<'_, T>, alpha: T, a: Tile<'_, T>) {
+        let n = a.rows();
+        assert!(row_products::fits::<T>(n, a.columns()), "a form for so many rows");
+        assert_eq!((out.rows(), out.columns()), (n, n), "shape of add_row_products");
+        let (out, alpha) = (bytemuck::cast_slice_mut(out.host()), alpha.to_f64() as f32);
+        row_products::add(self, out, alpha, bytemuck::cast_slice(a.host()), n);
     }
 
     fn momentum_update(&self, theta: TileMut<'_, T>, velocity: TileMut<'_, T>, learning_rate: T, momentum: T) {
