@@ -118,7 +118,8 @@ impl Defaults {
                     Task::Regression => TARGET_BATCH,
                 };
                 // It belongs to an absolute damping.
-                let bold = rows == CLASS_BATCH && !matches!(config.damping, Some(DampingChoice::Fixed(_)));
+                let relative = matches!(config.damping, Some(DampingChoice::Fixed(_)));
+                let bold = one_row && facts.task == Task::Classification && !relative;
                 let learning_rate = if bold { 0.8 } else { 0.1 };
                 Self { learning_rate, momentum, batch_size: solved(rows), epochs: 100, patience: 10 }
             }
@@ -199,6 +200,7 @@ mod tests {
         assert_eq!([rate(10, &[]), rate(2, &[])], [0.8, 0.1]);
         assert_eq!(rate(10, &[("damping", "0.1")]), 0.1);
         assert_eq!(rate(10, &[("rows-per-sample", "exact")]), 0.1);
+        assert_eq!(rate(10, &[("rows-per-sample", "one"), ("adversarial", "l2:0.5:pgd:10")]), 0.2);
     }
 
     #[test]
