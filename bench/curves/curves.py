@@ -1,6 +1,7 @@
 """The curves of first and second order on images, every method tuned alike: loss over epochs and time, test error, time to a loss.
 
-    python3 curves.py OUT --data faces=FOLDER --data bone-age=FOLDER [--model resnet32 --model cnn:16,32,64:relu] [--seeds 3] [--minutes 2.5]
+    python3 curves.py OUT --data faces=FOLDER --data bone-age=FOLDER [--model resnet32 --model cnn:16,32,64:relu]
+        [--methods gram-gauss-newton,sgd] [--seeds 3] [--minutes 2.5]
 
 For each set and network every method is tuned once by `gramstep compare --tune` (successive halving over learning rate, momentum,
 damping and schedule: three to four times as long as a run), then trained from so many seeds with what was found. Each of these jobs
@@ -49,7 +50,7 @@ def jobs(of):
     limit = f"{60 * of.minutes}s"
     for name in of.data:
         for model in of.model:
-            for method in METHODS:
+            for method in of.methods:
                 key = f"{name}+{model.replace(':', '-').replace(',', '-')}+{method}"
                 tune = f"{key}+tune"
                 yield tune, lambda n=name, m=method, a=model: command(of, n, m, a, ["--tune", "--time-limit", limit])
@@ -81,7 +82,7 @@ def table(of):
         for model in of.model:
             key = f"{name}+{model.replace(':', '-').replace(',', '-')}"
             curves = {}
-            for method in METHODS:
+            for method in of.methods:
                 done = [f"{key}+{method}+{seed}" for seed in range(of.seeds)]
                 done = [job for job in done if (of.out / "jobs" / f"{job}.json").exists()]
                 curves[method] = [(read(of, job)["runs"][0], curve(of, job, method)) for job in done]
@@ -116,6 +117,7 @@ def main():
     parser.add_argument("--data", action="append", required=True, metavar="NAME=FOLDER")
     parser.add_argument("--model", action="append", help="resnet32 and a small network unless given")
     parser.add_argument("--size", action="append", default=[], metavar="NAME=PIXELS", help="32 unless given; 64 of bone-age")
+    parser.add_argument("--methods", default=",".join(METHODS), type=lambda text: text.split(","))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--minutes", type=float, default=2.5)
     parser.add_argument("--augment", default="flip,shift:2")
