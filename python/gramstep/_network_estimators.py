@@ -35,16 +35,24 @@ _PARAMETERS = """
         (``max_iter``, ``time_limit``, ``batch_size``) or another solver leaves no choice: then it is the last too.
     activation : str, optional
         "relu", "gelu", "tanh", "silu", "sigmoid", "softplus", "erf", .. of the hidden layers; "gelu" unless given.
-    solver : {{"gram-gauss-newton", "sgd", "adam"}}
+    solver : {{"gram-gauss-newton", "sgd", "adam", "adamw"}}
     alpha : "auto" or float
         κ ≥ 0, the L2 penalty, in the loss ½Σr² + ½κ‖θ‖². "auto" lets κ fall in the course of the run, and
         early stopping chooses.
     damping : "auto" or float
         λ relative to the mean diagonal of G, of gram-gauss-newton.
+    rows_per_sample : {{"exact", "one"}}, optional
+        Of gram-gauss-newton: the rows of J that a sample has, one for each output or a single one, with which a step
+        solves an n×n system for any number of outputs. One for three classes or more unless given.
     batch_size : "auto", "full" or int
         Rows of one step; all of them where they are few.
     learning_rate_init : float, optional
         Step length η.
+    schedule : str, optional
+        What becomes of it: "constant", "cosine" or "step:SHARE,..", with ":warm-up=SHARE" and others of
+        ``gramstep train --schedule``. Without ``n_iter_no_change`` a run with a schedule goes to its end.
+    weight_decay : float, optional
+        Of sgd, adam and adamw as other programs have it, in place of ``alpha``.
     momentum : float, optional
         Of SPRING for gram-gauss-newton, of sgd; for adam its first decay rate.
     max_iter : int, optional
@@ -77,6 +85,10 @@ _PARAMETERS = """
         "auto" bends far outliers of a column towards the others, and rows far outside the training range towards it.
     adversarial : str, optional
         Train against an attack in the data's units, "NORM:RADIUS:ATTACK" such as "linf:0.1:pgd:10".
+    warm_up : int, optional
+        Epochs over which the radius of the attack grows to its full size.
+    ball : float, optional
+        How far every layer may go from its start, in adversarial training.
     impute : bool
         Whether NaN in X is filled with the median of its column and marked by another column, not an error, and columns
         may be of any kind: text and categories become a column of 0 and 1 for each value, dates elapsed time and cycles,
@@ -123,8 +135,11 @@ class _NetworkEstimator(SavesRun, BaseEstimator):
         solver="gram-gauss-newton",
         alpha="auto",
         damping="auto",
+        rows_per_sample=None,
         batch_size="auto",
         learning_rate_init=None,
+        schedule=None,
+        weight_decay=None,
         momentum=None,
         max_iter=None,
         tol=0.0,
@@ -139,6 +154,8 @@ class _NetworkEstimator(SavesRun, BaseEstimator):
         candidates=None,
         input_bounds=None,
         adversarial=None,
+        warm_up=None,
+        ball=None,
         impute=False,
         warm_start=False,
         random_state=None,
@@ -150,8 +167,11 @@ class _NetworkEstimator(SavesRun, BaseEstimator):
         self.solver = solver
         self.alpha = alpha
         self.damping = damping
+        self.rows_per_sample = rows_per_sample
         self.batch_size = batch_size
         self.learning_rate_init = learning_rate_init
+        self.schedule = schedule
+        self.weight_decay = weight_decay
         self.momentum = momentum
         self.max_iter = max_iter
         self.tol = tol
@@ -166,6 +186,8 @@ class _NetworkEstimator(SavesRun, BaseEstimator):
         self.candidates = candidates
         self.input_bounds = input_bounds
         self.adversarial = adversarial
+        self.warm_up = warm_up
+        self.ball = ball
         self.impute = impute
         self.warm_start = warm_start
         self.random_state = random_state
@@ -192,8 +214,11 @@ class _NetworkEstimator(SavesRun, BaseEstimator):
             "optimizer": self.solver,
             "ridge": self.alpha,
             "damping": None if self.damping == "auto" else self.damping,
+            "rows_per_sample": self.rows_per_sample,
             "batch_size": None if self.batch_size == "auto" else self.batch_size,
             "learning_rate": self.learning_rate_init,
+            "schedule": self.schedule,
+            "weight_decay": self.weight_decay,
             "momentum": self.momentum,
             "epochs": self.max_iter,
             "patience": self.n_iter_no_change,
@@ -205,6 +230,8 @@ class _NetworkEstimator(SavesRun, BaseEstimator):
             "candidates": self.candidates,
             "input_bounds": self.input_bounds,
             "adversarial": self.adversarial,
+            "warm_up": self.warm_up,
+            "ball": self.ball,
             "seed": seed_of(self.random_state),
             "threads": self.threads,
         }

@@ -292,6 +292,10 @@ def test_gaps_are_filled_where_imputation_is_asked_for(estimator, rng):
         ({"damping": "some"}, "damping"),
         ({"solver": "lbfgs"}, "lbfgs|unknown variant"),
         ({"batch_size": 0}, "batch-size"),
+        ({"rows_per_sample": "two"}, "rows-per-sample|unknown variant"),
+        ({"schedule": "cosines"}, "schedule"),
+        ({"weight_decay": 0.1}, "weight-decay"),
+        ({"ball": 0.0, "adversarial": "linf:0.1:pgd:2"}, "ball"),
         ({"learning_rate_init": -1.0}, "learning-rate"),
         ({"max_iter": 0}, "epochs"),
         ({"validation_fraction": 1.5}, "validation_fraction"),
@@ -303,6 +307,24 @@ def test_parameters_out_of_range_are_refused_with_the_reason(parameters, message
     X, y = load_diabetes(return_X_y=True)
     with pytest.raises(ValueError, match=message):
         GramGaussNewtonRegressor(**SMALL | parameters).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"rows_per_sample": "exact"},
+        {"rows_per_sample": "one"},
+        {"schedule": "cosine:warm-up=0.1"},
+        {"solver": "adamw", "weight_decay": 0.02},
+        {"adversarial": "linf:0.1:pgd:2", "ball": 3.0, "warm_up": 1},
+    ],
+)
+def test_parameters_are_the_settings_of_the_run(parameters):
+    X, y = load_iris(return_X_y=True)
+    network = GramGaussNewtonClassifier(**SMALL | {"max_iter": 2} | parameters).fit(X, y)
+    names = {"solver": "optimizer"}
+    found = {name: network.settings_[names.get(name, name.replace("_", "-"))] for name in parameters}
+    assert found == parameters
 
 
 def test_one_class_and_negative_weights_are_refused(rng):
