@@ -85,8 +85,10 @@ def judge(program, of, header, rows, fold):
         run = subprocess.run(program + command + ["--out", f"{work}/run"] + METHODS[method], capture_output=True, text=True)
     entry = {"set": name, "fold": number, "method": method, "rows": len(rows), "accuracy": None, "nll": None}
     if run.returncode == 0:
-        test = json.loads(run.stdout)["test"]
-        entry |= {"accuracy": test["accuracy"], "nll": test["nll"]}
+        report = json.loads(run.stdout)
+        entry |= {"accuracy": report["test"]["accuracy"], "nll": report["test"]["nll"]}
+        # What the program tells of itself.
+        entry["told_nll"] = (report["validation"] or {}).get("nll")
     else:
         print(run.stderr, file=sys.stderr)
     return entry | {"seconds": round(time.perf_counter() - began, 1)}

@@ -11,22 +11,22 @@ MLP = [784, 1024, 1024, 1024, 1]
 
 
 def main():
-    cases = {"step-mlp": step_mlp}
+    cases = {"step-mlp": partial(step_mlp, "step-mlp", 128), "step-mlp-512": partial(step_mlp, "step-mlp-512", 512)}
     arguments = parse_arguments(__doc__, cases)
     keep_to_cores(arguments.threads)
     for case in arguments.cases:
         measure(cases[case](arguments.threads), arguments.repeats)
 
 
-def step_mlp(threads):
-    """One jitted SGD step with momentum 0.9 at batch 128, from inputs to updated weights, in donated buffers."""
+def step_mlp(name, n, threads):
+    """One jitted SGD step with momentum 0.9 on a batch of n rows, from inputs to updated weights, in donated buffers."""
     *keys, key_x, key_y = jax.random.split(jax.random.PRNGKey(0), len(MLP) + 1)
     parameters = [
         (jax.random.normal(key, (fan_in, fan_out)) * (2 / fan_in) ** 0.5, jnp.zeros(fan_out))
         for key, fan_in, fan_out in zip(keys, MLP, MLP[1:])
     ]
-    x = jax.random.normal(key_x, (128, MLP[0]))
-    y = jax.random.normal(key_y, (128, 1))
+    x = jax.random.normal(key_x, (n, MLP[0]))
+    y = jax.random.normal(key_y, (n, 1))
 
     @partial(jax.jit, donate_argnums=(0, 1))
     def update(parameters, velocity, x, y):
@@ -43,8 +43,8 @@ def step_mlp(threads):
         jax.block_until_ready(state)
         return loss.item()
 
-    config = {"peer": "jax", "version": jax.__version__, "threads": threads, "dtype": "f32", "n": 128, "layers": MLP}
-    return [Operation("step-mlp/jax-sgd", config, step)]
+    config = {"peer": "jax", "version": jax.__version__, "threads": threads, "dtype": "f32", "n": n, "layers": MLP}
+    return [Operation(f"{name}/jax-sgd", config, step)]
 
 
 def mean_square(parameters, x, y):

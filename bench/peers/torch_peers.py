@@ -13,7 +13,8 @@ MLP = [784, 1024, 1024, 1024, 1]
 
 def main():
     cases = {
-        "step-mlp": step_mlp,
+        "step-mlp": partial(step_mlp, "step-mlp", 128),
+        "step-mlp-512": partial(step_mlp, "step-mlp-512", 512),
         "step-resnet32": step_resnet32,
         "gram-mlp": gram_mlp,
         "gram-cnn": gram_cnn,
@@ -26,19 +27,19 @@ def main():
         measure(cases[case](arguments.threads), arguments.repeats)
 
 
-def step_mlp(threads):
-    """One training step at batch 128 from inputs to updated weights: SGD with momentum 0.9 by autograd, and a
+def step_mlp(name, n, threads):
+    """One training step on a batch of n rows from inputs to updated weights: SGD with momentum 0.9 by autograd, and a
     Gram-Gauss-Newton step at fixed relative damping without momentum."""
-    x, y = problem(128)
+    x, y = problem(n)
     modules = []
     for fan_in, fan_out in zip(MLP, MLP[1:]):
         modules += [torch.nn.Linear(fan_in, fan_out), torch.nn.ReLU()]
     sgd = SgdStep(x, y, torch.nn.Sequential(*modules[:-1]))
     gauss_newton = GramGaussNewtonStep(x, y)
-    config = describe(threads, "f32", n=128, layers=MLP)
+    config = describe(threads, "f32", n=n, layers=MLP)
     return [
-        Operation("step-mlp/torch-sgd", config, sgd.step),
-        Operation("step-mlp/torch-gram-gauss-newton", config, gauss_newton.step),
+        Operation(f"{name}/torch-sgd", config, sgd.step),
+        Operation(f"{name}/torch-gram-gauss-newton", config, gauss_newton.step),
     ]
 
 

@@ -12,8 +12,9 @@ use crate::networks::{MLP, MLP10, SOFTMAX, cnn, data, mlp, model, resnet32};
 use crate::timing::{Operation, measure};
 
 /// All cases.
-pub(crate) const NAMES: [&str; 14] = [
+pub(crate) const NAMES: [&str; 15] = [
     "step-mlp",
+    "step-mlp-512",
     "step-small",
     "step-resnet32",
     "convolution",
@@ -35,6 +36,7 @@ type Outcome = Result<(), String>;
 pub(crate) fn run(name: &str, options: &Options) -> Outcome {
     match name {
         "step-mlp" => step(name, mlp(&MLP), 128, options),
+        "step-mlp-512" => step(name, mlp(&MLP), 512, options),
         "step-small" => step(name, mlp(&[2, 32, 32, 1]), 64, options),
         "step-resnet32" => step(name, resnet32(), 128, options),
         "convolution" => crate::convolution::convolution(name, options),

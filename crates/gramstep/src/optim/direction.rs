@@ -1,7 +1,7 @@
 //! The direction φ of a Gram-Gauss-Newton step at one damping.
 
 use super::damping::Damping;
-use super::gram_gauss_newton::GramGaussNewtonConfig;
+use super::gram_gauss_newton::config::GramGaussNewtonConfig;
 use super::system::{Solution, System};
 use crate::communicator::Serial;
 use crate::device::{Buffer, Operations};

@@ -8,6 +8,10 @@ const IMAGE: Shape = Shape::Image { height: 32, width: 32, channels: 3, side: 0 
 
 /// Convolutions with biases at stride 1 and 2, one of which the fast form takes, and a residual block between them.
 fn model<T: Scalar>(threads: usize) -> Model<T> {
+    model_on(Device::cpu(threads))
+}
+
+fn model_on<T: Scalar>(device: Device) -> Model<T> {
     let convolution =
         |stride: usize| LayerSpecification::Convolution(ConvolutionSpecification::new(16, 3).with_stride(stride));
     let relu = || LayerSpecification::Activation(Activation::Relu);
@@ -24,7 +28,7 @@ fn model<T: Scalar>(threads: usize) -> Model<T> {
     let body = [convolution(1), relu(), residual, relu(), convolution(2), relu()];
     let head = [LayerSpecification::GlobalAveragePool, LayerSpecification::Dense(DenseSpecification::new(1))];
     let specification = Specification::new(IMAGE, body.into_iter().chain(head).collect());
-    Model::builder(specification).seed(3).device(Device::cpu(threads)).build().unwrap()
+    Model::builder(specification).seed(3).device(device).build().unwrap()
 }
 
 /// More samples than fit into one tile.
@@ -93,5 +97,29 @@ fn gradients_that_the_walk_keeps_are_those_that_are_made_afterwards() {
     let length = all.iter().map(|v| v * v).sum::<f64>().sqrt();
     for (at, (all, (some, none))) in all.iter().zip(some.iter().zip(none)).enumerate() {
         assert!((all - some).abs().max((all - none).abs()) < 1e-11 * length, "parameter {at}: {all}, {some}, {none}");
+    }
+}
+
+#[test]
+fn twenty_losses_of_a_training_are_those_of_direct_convolutions() {
+    let (x, y) = data::<f32>();
+    let losses = |device: Device, optimizer: &mut dyn Optimizer<f32>| -> Vec<f64> {
+        let mut model = model_on::<f32>(device);
+        let batch = Batch::new(&x, &y);
+        (0..20).map(|_| optimizer.step(&mut model, &batch).unwrap().loss).collect()
+    };
+    let carried = GramGaussNewtonConfig::default().with_damping(Damping::Relative(0.1)).with_momentum(0.95);
+    let gauss_newton = || GramGaussNewton::new(carried.with_learning_rate(0.1)).unwrap();
+    let (fast, direct) = (Device::cpu(1), Device::cpu(1).with_direct_convolutions());
+    let of_gram = [&fast, &direct].map(|device| losses(device.clone(), &mut gauss_newton()));
+    let mut config = SgdConfig::default();
+    (config.learning_rate, config.momentum) = (0.01, 0.9);
+    let of_sgd = [&fast, &direct].map(|device| losses(device.clone(), &mut Sgd::new(config).unwrap()));
+    for [fast, direct] in [of_gram, of_sgd] {
+        assert!(fast != direct, "other roundings");
+        assert!(direct[19] < 0.9 * direct[0], "it learns: {direct:?}");
+        for (step, (fast, direct)) in fast.iter().zip(&direct).enumerate() {
+            assert!((fast / direct - 1.0).abs() < 1e-3, "step {step}: {fast}, {direct}");
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::winograd::Known;
+use super::winograd::weights::Known;
 use crate::device::memory::Pool;
 use crate::device::tile::TileMut;
 use crate::scalar::Scalar;

@@ -3,7 +3,7 @@
 //! A step is a direction (`direction.rs`, of the system in `system.rs`), at a damping (`damping.rs`), of a length and
 //! taken or tried (`search.rs` here).
 
-mod config;
+pub(super) mod config;
 mod rows;
 mod search;
 mod spread;

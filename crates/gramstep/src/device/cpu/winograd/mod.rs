@@ -17,7 +17,7 @@ mod product;
 mod tests;
 mod tiling;
 mod transform;
-mod weights;
+pub(super) mod weights;
 
 use std::any::TypeId;
 
@@ -27,7 +27,7 @@ use self::forward::Forward;
 use self::gradients::Gradients;
 use self::tiling::Tiling;
 use self::weights::Source;
-pub(super) use self::weights::{Known, Way};
+pub(super) use self::weights::Way;
 use super::threads::CpuOperations;
 use crate::device::operations::WriteMode;
 use crate::device::tile::{Tile, TileMut};

@@ -12,7 +12,7 @@ use crate::device::memory::Pool;
 
 /// Which way images go through a layer.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(in crate::device::cpu) enum Way {
+pub(crate) enum Way {
     /// From the inputs to the outputs.
     Forward,
     /// From deltas of the outputs to those of the inputs: channels exchanged, taps turned by half a circle.
@@ -53,7 +53,7 @@ impl Transformed {
 
 /// What was transformed lately. Tiles of a walk use the same weights one after the other.
 #[derive(Debug, Default)]
-pub(in crate::device::cpu) struct Known(Mutex<Vec<Arc<Transformed>>>);
+pub(crate) struct Known(Mutex<Vec<Arc<Transformed>>>);
 
 impl Known {
     /// α·U of `weight`, outputs×3×3×inputs of the layer.
