@@ -19,8 +19,8 @@ use self::record::record;
 /// Kills of each kind of run, at least.
 const KILLS: usize = 25;
 
-/// Kinds of runs on a table, `t.csv`, or on a folder of images.
-const KINDS: [(&str, &str); 10] = [
+/// Kinds of runs on a table, `t.csv`, or on a folder of images, of two classes or three.
+const KINDS: [(&str, &str); 11] = [
     (
         "gram-gauss-newton",
         "--data t.csv --model mlp:24:gelu --batch-size 20 --momentum 0.9 --epochs 150 --patience 1000",
@@ -34,6 +34,7 @@ const KINDS: [(&str, &str); 10] = [
     ("kernel", "--data t.csv --model ntk:depth=2:relu"),
     ("open", "--data t.csv --patience 3"),
     ("images", "--data pictures --model cnn:4:relu --epochs 12 --batch-size 8 --patience 1000"),
+    ("one row a sample", "--data kinds --model cnn:4:relu --epochs 60 --batch-size 8 --patience 1000"),
 ];
 
 /// A sequence that is the same in every run.
@@ -58,11 +59,12 @@ impl Bench {
             writeln!(table, "{a},{b},{},{y}", ["low", "mid", "high"][i as usize % 3]).unwrap();
         }
         std::fs::write(bench.path("t.csv"), table).unwrap();
-        for (class, slope) in [("across", 0), ("down", 9)] {
-            std::fs::create_dir_all(bench.path("pictures").join(class)).unwrap();
+        let two = [("pictures/across", 0), ("pictures/down", 9)];
+        for (class, slope) in two.into_iter().chain([("kinds/across", 0), ("kinds/aslant", 4), ("kinds/down", 9)]) {
+            std::fs::create_dir_all(bench.path(class)).unwrap();
             for i in 0..15_u32 {
                 let image = GrayImage::from_fn(8, 8, |x, y| Luma([((9 - slope) * x + slope * y + 7 * i) as u8]));
-                image.save(bench.path("pictures").join(class).join(format!("{i}.png"))).unwrap();
+                image.save(bench.path(class).join(format!("{i}.png"))).unwrap();
             }
         }
         bench

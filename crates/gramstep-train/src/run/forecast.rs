@@ -12,7 +12,7 @@ use crate::error::{Result, conflict};
 use crate::outcome::event::Observer;
 use crate::outcome::metrics;
 use crate::settings::{Config, Facts, Precision, Settings};
-use crate::training::batches::{batch_count, batches};
+use crate::training::batches::batches;
 use crate::training::optimizer::{self, build};
 
 /// So many steps are timed, the first one apart, which takes memory.
@@ -104,7 +104,7 @@ fn of<T: Scalar>(problem: &Problem<T>, settings: &Settings, observer: &mut dyn O
     let specification = settings.model.specification(shape, outputs);
     let mut model = Model::<T>::builder(specification).seed(settings.seed).device(device).build()?;
     let train = &problem.train;
-    let steps_per_epoch = batch_count(train.rows(), settings.batch_size);
+    let steps_per_epoch = settings.batch_size.batches(train.rows());
     let batch_rows = train.rows().div_ceil(steps_per_epoch);
     if let Some(plan) = optimizer::plan(settings, &model, train.rows())? {
         observer.note(&plan)?;

@@ -15,6 +15,11 @@ const TARGET_BATCH: usize = 32;
 /// The rows of a mini-batch that are taken however many the outputs are.
 const FEWEST_SOLVED: usize = 8;
 
+/// A run on images and its patience are no shorter, unless the user says otherwise: an epoch of few images is few steps,
+/// and the first hundred of a network often gain nothing.
+const FEWEST_STEPS: usize = 2000;
+const PATIENT_STEPS: usize = 200;
+
 /// What the choice of settings depends on.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[allow(clippy::exhaustive_structs)]
@@ -110,7 +115,7 @@ impl Defaults {
             Task::Classification => one_row && facts.image.is_some(),
         };
         let momentum = if long { 0.95 } else { 0.9 };
-        match optimizer {
+        let of_method = match optimizer {
             OptimizerName::GramGaussNewton if facts.image.is_some() => {
                 let rows = match facts.task {
                     _ if !one_row => IMAGE_BATCH,
@@ -136,7 +141,13 @@ impl Defaults {
             OptimizerName::Adam | OptimizerName::AdamW => {
                 Self { learning_rate: 1e-3, momentum: 0.9, batch_size: stochastic, epochs: 500, patience: 30 }
             }
+        };
+        if facts.image.is_none() {
+            return of_method;
         }
+        let batches = config.batch_size.unwrap_or(of_method.batch_size).batches(facts.samples);
+        let (epochs, patience) = (FEWEST_STEPS.div_ceil(batches), PATIENT_STEPS.div_ceil(batches));
+        Self { epochs: of_method.epochs.max(epochs), patience: of_method.patience.max(patience), ..of_method }
     }
 }
 
@@ -201,6 +212,30 @@ mod tests {
         assert_eq!(rate(10, &[("damping", "0.1")]), 0.1);
         assert_eq!(rate(10, &[("rows-per-sample", "exact")]), 0.1);
         assert_eq!(rate(10, &[("rows-per-sample", "one"), ("adversarial", "l2:0.5:pgd:10")]), 0.2);
+    }
+
+    #[test]
+    fn few_images_are_waited_for_by_steps() {
+        let of = |samples: usize, image: bool, more: &[(&str, &str)]| {
+            let mut config = Config { data: Some("csv:t".to_owned()), ..Config::default() };
+            for (name, value) in more {
+                config.set(name, value).unwrap();
+            }
+            let (rows, targets, outputs, task) = (samples, 1, 10, Task::Classification);
+            let (validation, validation_share) = (true, 0.1);
+            let image = image.then(|| Geometry::new(28, 28, 1));
+            let facts = Facts { samples, rows, targets, outputs, task, validation, validation_share, image };
+            let settings = Settings::complete(&config, facts, &[]).unwrap();
+            (settings.epochs, settings.patience.unwrap())
+        };
+        let adam = [("optimizer", "adam")];
+        assert_eq!([of(20_000, true, &[]), of(20_000, true, &adam)], [(100, 10), (500, 30)]);
+        assert_eq!(of(448, true, &[]), (286, 29), "7 batches an epoch");
+        assert_eq!(of(448, true, &[("batch-size", "448")]), (2000, 200));
+        assert_eq!(of(448, true, &[("batch-size", "1")]), (100, 10));
+        assert_eq!(of(256, true, &adam), (1000, 100));
+        assert_eq!(of(448, true, &[("epochs", "3"), ("patience", "2")]), (3, 2));
+        assert_eq!(of(256, false, &adam), (500, 30), "tables");
     }
 
     #[test]

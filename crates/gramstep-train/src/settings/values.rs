@@ -85,6 +85,15 @@ impl BatchSize {
             Self::Rows(size) => size >= rows,
         }
     }
+
+    /// The batches of an epoch of `rows` rows.
+    #[must_use]
+    pub fn batches(self, rows: usize) -> usize {
+        match self {
+            Self::Full => 1,
+            Self::Rows(size) => rows.div_ceil(size).max(1),
+        }
+    }
 }
 
 impl FromStr for BatchSize {

@@ -5,15 +5,6 @@ use gramstep::random::Purpose;
 use crate::data::permutation::permutation;
 use crate::settings::BatchSize;
 
-/// Number of batches of an epoch.
-#[must_use]
-pub fn batch_count(samples: usize, size: BatchSize) -> usize {
-    match size {
-        BatchSize::Full => 1,
-        BatchSize::Rows(rows) => samples.div_ceil(rows).max(1),
-    }
-}
-
 /// The batches of an epoch; `None` is all rows in their own order. Batches are equally large up to one row: a short
 /// last one would be interpolated by a second-order step at the expense of all others. The order depends on `seed` and
 /// `epoch` alone.
@@ -29,7 +20,7 @@ pub fn batch_count(samples: usize, size: BatchSize) -> usize {
 /// # Ok::<(), gramstep_train::Error>(())
 /// ```
 pub fn batches(samples: usize, size: BatchSize, seed: u64, epoch: usize) -> impl Iterator<Item = Option<Vec<usize>>> {
-    let count = batch_count(samples, size);
+    let count = size.batches(samples);
     let order = if count == 1 { Vec::new() } else { permutation(samples, seed, Purpose::Shuffle, epoch as u64) };
     (0..count).map(move |i| (count > 1).then(|| order[i * samples / count..(i + 1) * samples / count].to_vec()))
 }

@@ -10,7 +10,6 @@ use crate::outcome::Fit;
 use crate::outcome::event::{Event, Observer, Start};
 use crate::settings::Settings;
 use crate::training::adversarial::{AdversarialOptimizer, Opponent};
-use crate::training::batches::batch_count;
 use crate::training::optimizer::{self, build};
 use crate::training::trainer::{Parts, Trainer};
 use crate::training::watching::Watch;
@@ -55,7 +54,7 @@ impl<T: Scalar> Ensemble<'_, T> {
         let opponent =
             settings.adversarial.map(|adversary| Opponent::new(&adversary, inputs, settings.seed)).transpose()?;
         if let Some(opponent) = &opponent {
-            let warm_up = settings.warm_up.unwrap_or(0).saturating_mul(batch_count(samples, settings.batch_size));
+            let warm_up = settings.warm_up.unwrap_or(0).saturating_mul(settings.batch_size.batches(samples));
             let optimizer_against =
                 AdversarialOptimizer::new(optimizer, opponent, settings.ball, warm_up as u64, model)?;
             optimizer = Box::new(optimizer_against);
@@ -68,7 +67,7 @@ impl<T: Scalar> Ensemble<'_, T> {
             member: number,
             samples,
             parameters: model.parameter_count(),
-            steps_per_epoch: batch_count(samples, settings.batch_size),
+            steps_per_epoch: settings.batch_size.batches(samples),
         }))?;
         let mut trainer = Trainer::new(settings, &self.preprocessing.targets, self.processes)
             .with_tolerance(self.tolerance)

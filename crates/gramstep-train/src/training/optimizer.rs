@@ -13,7 +13,6 @@ use gramstep::{Model, Scalar};
 use crate::data::Task;
 use crate::error::Result;
 use crate::settings::{DampingChoice, OptimizerName, RidgeChoice, RowsPerSample, Settings, check_memory};
-use crate::training::batches::batch_count;
 use crate::training::ridge_path::RidgePath;
 
 /// Relative damping of mini-batches, unless the user says otherwise.
@@ -52,19 +51,18 @@ const ADVERSARIAL_DAMPING: f64 = 1e-1;
 
 /// The damping of Gram-Gauss-Newton: adaptive on full batches only, where the gain ratio means something.
 fn damping(settings: &Settings, samples: usize, outputs: usize) -> Damping {
-    let images = settings.image_size.is_some();
     match settings.damping {
         Some(DampingChoice::Fixed(value)) => Damping::Relative(value),
         _ if settings.adversarial.is_some() => Damping::Relative(ADVERSARIAL_DAMPING),
         _ if settings.is_full_batch(samples) => Damping::Adaptive(AdaptiveDamping::default()),
-        _ if images && rows(settings) == Rows::One => {
+        _ if images_have_one_row(settings) => {
             let of_a_row = match settings.task {
                 Task::Classification => ONE_ROW_DAMPING,
                 Task::Regression => ONE_ROW_DAMPING_OF_A_TARGET * outputs as f64,
             };
             Damping::Absolute(of_a_row * largest_batch(settings, samples) as f64)
         }
-        _ if images => Damping::Relative(IMAGE_DAMPING),
+        _ if settings.image_size.is_some() => Damping::Relative(IMAGE_DAMPING),
         _ => Damping::Relative(match settings.task {
             Task::Regression => MINI_BATCH_DAMPING,
             Task::Classification => CLASS_DAMPING,
@@ -74,11 +72,10 @@ fn damping(settings: &Settings, samples: usize, outputs: usize) -> Damping {
 
 /// What the rate does by itself, before any `--schedule`.
 fn schedule(settings: &Settings, samples: usize) -> Schedule {
-    let classes = settings.task == Task::Classification && rows(settings) == Rows::One;
-    if settings.image_size.is_none() || !classes {
+    if !images_have_one_row(settings) || settings.task != Task::Classification {
         return Schedule::Constant;
     }
-    let all = batch_count(samples, settings.batch_size).saturating_mul(settings.epochs);
+    let all = settings.batch_size.batches(samples).saturating_mul(settings.epochs);
     Schedule::Rise { steps: RISE.min(all / RISE_SHARE) as u64 }
 }
 
@@ -102,7 +99,7 @@ pub(crate) fn system<T: Scalar>(settings: &Settings, model: &Model<T>, samples: 
 
 /// Rows of the largest batch.
 fn largest_batch(settings: &Settings, samples: usize) -> usize {
-    samples.div_ceil(batch_count(samples, settings.batch_size))
+    samples.div_ceil(settings.batch_size.batches(samples))
 }
 
 /// How a step of Gram-Gauss-Newton will be solved, for a person to read before the run; none for other methods, whose
@@ -134,6 +131,11 @@ fn rows(settings: &Settings) -> Rows {
     }
 }
 
+/// Whether samples are images with one row each, whose damping is absolute.
+fn images_have_one_row(settings: &Settings) -> bool {
+    settings.image_size.is_some() && rows(settings) == Rows::One
+}
+
 /// The optimiser of a run on `samples` training rows with `outputs` outputs each.
 ///
 /// # Errors
@@ -146,7 +148,7 @@ pub fn build<T: Scalar>(settings: &Settings, samples: usize, outputs: usize) -> 
     let decay = settings.weight_decay.unwrap_or(ridge / samples as f64);
     Ok(match settings.optimizer {
         OptimizerName::GramGaussNewton => {
-            let batches = batch_count(samples, settings.batch_size);
+            let batches = settings.batch_size.batches(samples);
             let config = GramGaussNewtonConfig::default()
                 .with_learning_rate(settings.learning_rate)
                 .with_damping(damping(settings, samples, outputs))

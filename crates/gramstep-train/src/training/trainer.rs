@@ -15,7 +15,7 @@ use crate::outcome::{Fit, StopReason};
 use crate::settings::Settings;
 use crate::training::adversarial::Opponent;
 use crate::training::averaging::Averaging;
-use crate::training::batches::{batch_count, batches};
+use crate::training::batches::batches;
 use crate::training::checkpoint::{Checkpoint, Checkpoints};
 use crate::training::clock::Clock;
 use crate::training::config::TrainerConfig;
@@ -310,7 +310,7 @@ impl<'a> Trainer<'a> {
         let mut running = Running::default();
         let mut reason = None;
         let full = self.config.is_full_batch(train.rows());
-        let mut left = batch_count(train.rows(), self.config.batch_size);
+        let mut left = self.config.batch_size.batches(train.rows());
         let mut averaging = (self.config.averages_steps && !full).then(|| Averaging::of(model));
         for rows in batches(train.rows(), self.config.batch_size, self.config.seed, state.epoch) {
             let weight = train.weight_of(rows.as_deref());
@@ -399,7 +399,7 @@ impl<'a> Trainer<'a> {
     /// The factors of the next step, as so many are made; none where all stay as they are.
     fn factors(&self, steps: usize, rows: usize, clock: Clock) -> Result<Option<Factors>> {
         let Some(schedule) = &self.config.schedule else { return Ok(None) };
-        let all = self.config.epochs.saturating_mul(batch_count(rows, self.config.batch_size));
+        let all = self.config.epochs.saturating_mul(self.config.batch_size.batches(rows));
         let made = steps as f64 / all as f64;
         let at = |progress| schedule.factors(progress, self.config.momentum);
         let Some(limit) = self.config.time_limit else { return Ok(Some(at(made))) };
