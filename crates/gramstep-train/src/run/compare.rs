@@ -12,7 +12,7 @@ use super::tune;
 use crate::data::Problem;
 use crate::error::{Error, Result, conflict};
 use crate::folder::{Keep, RunFolder, check_output};
-use crate::outcome::event::{Both, Observer, Silent};
+use crate::outcome::event::{Both, Observer};
 use crate::outcome::{Curve, Report, SCHEMA_VERSION, Trial};
 use crate::report::{Told, write_comparison};
 use crate::settings::{Candidates, Config, OptimizerName, Precision, Settings, TimeLimit};
@@ -158,7 +158,10 @@ pub fn compare(
         let mut curve = Curve::default();
         let mut train = || {
             if tune {
-                let mut trial = |config: &Config| fit(config, Keep::Nothing, &mut Silent);
+                let mut trial = |config: &Config| match settings.precision {
+                    Precision::F32 => try_out::<f32>(problem.clone(), config, stop),
+                    Precision::F64 => try_out::<f64>(problem.clone(), config, stop),
+                };
                 let of = (&settings, problem.train.rows());
                 tune::tune(&mut config, of, &mut trial, stop, observer, &mut trials)?;
             }
@@ -210,6 +213,10 @@ fn learn<T: gramstep::Scalar>(
     let problem = problem.into_type::<T>();
     let assignment = Assignment { exact_train_loss: true, ..Assignment::new(&problem, config, stop.into()) };
     Ok(assignment.learn(keep, observer)?.report)
+}
+
+fn try_out<T: gramstep::Scalar>(problem: Problem, config: &Config, stop: &AtomicBool) -> Result<f64> {
+    Assignment::new(&problem.into_type::<T>(), config, stop.into()).validation_loss()
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use gramstep::Scalar;
 use super::assignment::Assignment;
 use super::contest::{Winner, decide};
 use super::fitted::Fitted;
-use super::judged::no_better;
+use super::judged::{Judged, no_better};
 use super::kept::Kept;
 use super::learnt::Learnt;
 use super::plan::Plan;
@@ -61,6 +61,20 @@ impl<T: Scalar> Assignment<'_, T> {
             }
         };
         self.finish(&plan, (kept, fitted), config, observer)
+    }
+
+    /// The validation loss of networks that are tried, infinite where no rows judge. Nothing else is judged: of large
+    /// networks that takes longer than a short training.
+    ///
+    /// # Errors
+    /// When a setting is wrong, a step fails, or the networks diverge.
+    pub(super) fn validation_loss(&self) -> Result<f64> {
+        let settings = Settings::resolve(self.config, self.problem)?;
+        let mut fitted = networks::fit(self, &settings, &mut Kept::nothing(), &mut Silent)?;
+        if let Some(failure) = fitted.fit.failure.take() {
+            return Err(failure);
+        }
+        Ok(Judged::of(self.problem, &fitted, None)?.map_or(f64::INFINITY, |judged| judged.own.loss))
     }
 
     /// Every setting; architecture and number of networks are chosen where they are left open.
@@ -226,6 +240,29 @@ mod tests {
             assert_eq!(bytes(&one, "model.safetensors"), bytes(&other, "model.safetensors"));
             assert!(learnt.report.test.is_some() && learnt.report.validation.is_some());
             assert!(matches!(learn(Keep::Folder(&one), model, epochs), Err(Error::FolderInUse { .. })));
+        }
+    }
+
+    #[test]
+    fn networks_that_are_tried_have_the_validation_loss_that_they_would_have_if_they_were_kept() {
+        let row = |i: i32| format!("{},{}\n", i, (f64::from(i) / 5.0).cos());
+        let text = format!("a,y\n{}", (0..60).map(row).collect::<String>());
+        let problem = Problem::of_table(&table_of(&text), &DataOptions::of("csv:t".parse().unwrap())).unwrap();
+        for (optimizer, rate, batch) in
+            [("gram-gauss-newton", "1", "full"), ("adam", "0.01", "8"), ("sgd", "1e200", "8")]
+        {
+            let mut config = Config { data: Some("csv:t".to_owned()), ..Config::default() };
+            let given = [("model", "mlp:9:tanh"), ("epochs", "7"), ("candidates", "networks"), ("batch-size", batch)];
+            for (name, value) in given.into_iter().chain([("optimizer", optimizer), ("learning-rate", rate)]) {
+                config.set(name, value).unwrap();
+            }
+            let never = AtomicBool::new(false);
+            let assignment =
+                Assignment { exact_train_loss: true, ..Assignment::new(&problem, &config, (&never).into()) };
+            match assignment.learn(Keep::Nothing, &mut Silent) {
+                Ok(kept) => assert_eq!(assignment.validation_loss().unwrap(), kept.report.validation.unwrap().loss),
+                Err(error) => assert_eq!(assignment.validation_loss().unwrap_err().to_string(), error.to_string()),
+            }
         }
     }
 

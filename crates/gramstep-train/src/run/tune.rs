@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::data::Portion;
 use crate::error::{Result, conflict};
 use crate::format::text::number;
+use crate::outcome::Trial;
 use crate::outcome::event::Observer;
-use crate::outcome::{Report, Trial};
 use crate::settings::{Config, DampingChoice, OptimizerName, ScheduleChoice, Settings, TimeLimit};
 use crate::training::optimizer::relative_damping;
 
@@ -104,14 +104,14 @@ impl Grid {
 }
 
 /// Enters the best settings into the configuration of a method, which completed for so many training rows is `settings`;
-/// `fit` trains by a configuration and judges. Adds all that were tried to `trials`.
+/// `fit` trains by a configuration and gives the validation loss. Adds all that were tried to `trials`.
 ///
 /// # Errors
 /// When there are no validation rows, or a run fails other than by diverging.
 pub(crate) fn tune(
     config: &mut Config,
     (settings, samples): (&Settings, usize),
-    fit: &mut dyn FnMut(&Config) -> Result<Report>,
+    fit: &mut dyn FnMut(&Config) -> Result<f64>,
     stop: &AtomicBool,
     observer: &mut dyn Observer,
     trials: &mut Vec<Trial>,
@@ -132,7 +132,7 @@ pub(crate) fn tune(
             short.epochs = config.epochs.map(|epochs| part(epochs, share));
             short.time_limit = config.time_limit.map(|limit| TimeLimit(limit.0.mul_f64(share)));
             field[at].loss = match fit(&short) {
-                Ok(report) => report.validation.map_or(f64::INFINITY, |metrics| metrics.loss),
+                Ok(loss) => loss,
                 Err(error) if error.is_divergence() => f64::INFINITY,
                 Err(error) => return Err(error),
             };
@@ -210,22 +210,13 @@ fn next(field: &[Candidate]) -> Option<i32> {
 mod tests {
     use super::*;
     use crate::data::Problem;
-    use crate::folder::Keep;
-    use crate::outcome::event::{Event, Silent};
-    use crate::run::assignment::Assignment;
+    use crate::outcome::event::Event;
 
     /// The settings that are chosen where the loss depends on the rate alone, all trials, and what is told.
     fn tuned(config: &Config, loss: impl Fn(&Config) -> f64) -> (Config, Vec<Trial>, String) {
         let problem = Problem::load(&config.data_options().unwrap()).unwrap();
         let go_on = AtomicBool::new(false);
-        let learn = Config { epochs: Some(1), model: Some("linear".to_owned()), ..config.clone() };
-        let report =
-            Assignment::new(&problem, &learn, (&go_on).into()).learn(Keep::Nothing, &mut Silent).unwrap().report;
-        let mut fit = |config: &Config| {
-            let mut report = report.clone();
-            report.validation.as_mut().unwrap().loss = loss(config);
-            Ok(report)
-        };
+        let mut fit = |config: &Config| Ok(loss(config));
         let (mut config, mut trials, mut told) = (config.clone(), Vec::new(), String::new());
         let mut hear = |event: &Event<'_>| {
             if let Event::Note(note) = event {
