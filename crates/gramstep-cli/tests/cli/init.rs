@@ -78,3 +78,44 @@ fn what_does_not_fit_the_earlier_run_is_refused() {
     );
     bench.fails("compare --config run.toml", 2, &["--init does not go with compare", "train alone"]);
 }
+
+#[test]
+fn rows_that_were_trained_on_do_not_judge_and_what_the_run_decides_is_not_asked_for_otherwise() {
+    let bench = Bench::new();
+    bench.write("t.csv", smooth_table(60));
+    let first =
+        bench.json("train --data t.csv --model mlp:8:gelu --epochs 3 --seed 5 --test 0.3 --quiet --json --out first");
+    let again = bench.run("train --data t.csv --init first --epochs 1 --json --out again");
+    let report: Value = serde_json::from_str(&again.stdout).unwrap();
+    assert_eq!((&report["seed"], &report["test"]["rows"]), (&first["seed"], &first["test"]["rows"]));
+    assert!(!again.stderr.contains("shared out otherwise"), "{}", again.stderr);
+    for otherwise in ["--seed 7", "--test 0.1", "--split time:a"] {
+        let run = bench.run(&format!("train --data t.csv --init first --epochs 1 --out other {otherwise}"));
+        assert!(
+            run.stderr.contains("shared out otherwise: rows that it was trained on"),
+            "{otherwise}: {}",
+            run.stderr
+        );
+        std::fs::remove_dir_all(bench.path("other")).unwrap();
+    }
+    for (asked, own) in [
+        ("--loss absolute", "squared, and not absolute"),
+        ("--target-transform log", "none, and not log"),
+        ("--input-bounds none", "auto, and not none"),
+    ] {
+        let name = asked.split(' ').next().unwrap();
+        bench.fails(&format!("train --data t.csv --init first {asked}"), 2, &[name, "--init first", own]);
+    }
+}
+
+#[test]
+fn weights_that_are_not_named_again_are_said() {
+    let bench = Bench::new();
+    let row = |i: usize| format!("{},{},{}\n", i, (i as f64 / 9.0).sin(), 1 + i % 3);
+    bench.write("t.csv", format!("a,y,w\n{}", (0..60).map(row).collect::<String>()));
+    bench.json("train --data t.csv --target y --weights w --model mlp:8:gelu --epochs 2 --quiet --json --out first");
+    let run = bench.run("train --data t.csv --init first --epochs 1 --out again");
+    assert!(run.stderr.contains("first weighed its rows by `w`, and here all count alike"), "{}", run.stderr);
+    let run = bench.run("train --data t.csv --init first --weights w --epochs 1 --out once-more");
+    assert!(run.code == 0 && !run.stderr.contains("count alike"), "{}", run.stderr);
+}

@@ -6,6 +6,7 @@ mod combination;
 pub mod compare;
 mod contest;
 mod cross_validation;
+mod earlier;
 mod fitted;
 pub mod forecast;
 pub mod info;
@@ -27,19 +28,18 @@ mod unsettled;
 
 use std::path::Path;
 
-use gramstep::Device;
-
 use self::assignment::{Assignment, CrossValidation};
 use self::cross_validation::cross_validate;
+use self::earlier::Earlier;
 pub use self::resume::{finish, resume};
-use crate::data::{Portion, Preprocessing, Problem, Table};
+use crate::data::{Portion, Preprocessing, Problem, SplitBy, Table};
 use crate::error::{Result, conflict};
 pub use crate::folder::Keep;
 use crate::folder::{Record, RunFolder};
 use crate::outcome::Report;
 use crate::outcome::event::{Observer, Silent};
 use crate::predictor::Predictor;
-use crate::settings::{Config, Facts, InputBounds, Precision, Settings, all_processors};
+use crate::settings::{Config, Facts, InputBounds, Precision, Settings};
 use crate::training::checkpoint::Checkpoint;
 use crate::training::processes::Processes;
 
@@ -68,8 +68,10 @@ pub fn train<'a>(
             let reason = "it trains networks; `gramstep kernel --tile` computes kernel matrices on several machines";
             return Err(conflict("distributed", model, reason));
         }
-        // Leaving rows out is free.
-        config.validation.get_or_insert(Portion::Fraction(0.0));
+        if config.split.as_ref().is_none_or(|split| *split == SplitBy::Random) {
+            // Leaving rows out is free. One by one it would know the others of a group, or of a time.
+            config.validation.get_or_insert(Portion::Fraction(0.0));
+        }
         keep.check()?;
     } else {
         let (threads, notes) = processes.threads(config.threads)?;
@@ -79,8 +81,9 @@ pub fn train<'a>(
         config.threads = Some(threads);
         config.processes = Some(processes.count()).filter(|&count| count > 1);
     }
-    let earlier = if kernel { None } else { earlier(&mut config)? };
-    let preprocessing = earlier.as_ref().map(Predictor::preprocessing);
+    let resumes = matches!(keep, Keep::Resume(_));
+    let earlier = if kernel { None } else { Earlier::of(&mut config, resumes)? };
+    let preprocessing = earlier.as_ref().map(|earlier| earlier.model.preprocessing());
     // A run that goes on takes the scores of its folds from its record, where they are.
     let known = match keep {
         Keep::Resume(folder) => kept_folds(&RunFolder::open(folder)),
@@ -94,17 +97,16 @@ pub fn train<'a>(
         }
         None => (load(&config, preprocessing, observer)?, None),
     };
-    if let Some((earlier, run)) = earlier.as_ref().zip(config.init.as_ref())
-        && earlier.data().is_some_and(|data| *data != problem.hash)
-    {
-        observer.note(&format!("these data are not those of {}: its network goes on with them", run.display()))?;
+    if let Some(note) = earlier.as_ref().and_then(|earlier| earlier.note(&config, &problem)) {
+        observer.note(&note)?;
     }
     let precision = precision(&config, kernel, &problem)?;
     let folds = match open.zip(table) {
         Some((count, table)) => cross_validate(&config, &table, count, precision, processes, observer)?,
         None => known,
     };
-    let of = |problem| (problem, &config, earlier.as_ref(), processes, folds.as_ref());
+    let start = earlier.as_ref().map(|earlier| &earlier.model);
+    let of = |problem| (problem, &config, start, processes, folds.as_ref());
     match precision {
         Precision::F32 => learn::<f32>(of(problem), keep, observer),
         Precision::F64 => learn::<f64>(of(problem), keep, observer),
@@ -167,41 +169,6 @@ fn learn<T: gramstep::Scalar>(
     let problem = problem.into_type::<T>();
     let assignment = Assignment { start, folds, ..Assignment::new(&problem, config, processes) };
     Ok(assignment.learn(keep, observer)?.report)
-}
-
-/// The model that a configuration takes as its start, which decides on architecture and number type.
-fn earlier(config: &mut Config) -> Result<Option<Predictor>> {
-    let Some(run) = &config.init else { return Ok(None) };
-    let model = Predictor::load(run, &Device::cpu(config.threads.unwrap_or_else(all_processors)))?;
-    if model.metadata().kernel.is_some() {
-        let reason = "it takes the run of a network: a kernel regression has no parameters to go on from";
-        return Err(conflict("init", format!("{}", run.display()), reason));
-    }
-    let metadata = model.metadata();
-    let own = metadata.preprocessing.targets.columns();
-    let init = || format!("--init {}", run.display());
-    let given = |name, value: &dyn std::fmt::Display, own: &dyn std::fmt::Display| {
-        let reason = format!("it is that of {}, {own}, and not {value}", run.display());
-        conflict(name, init(), reason)
-    };
-    if let Some(other) = config.model.as_ref().filter(|&other| *other != metadata.model) {
-        return Err(given("model", other, &metadata.model));
-    }
-    if let Some(task) = config.task.filter(|&task| task != metadata.task) {
-        return Err(given("task", &task, &metadata.task));
-    }
-    if !config.target.is_empty() && config.target != own {
-        return Err(given("target", &config.target.join(","), &own.join(",")));
-    }
-    if let Some(count) = config.ensemble.filter(|&count| count != metadata.members) {
-        let networks = if metadata.members == 1 { "network" } else { "networks" };
-        let reason = format!("the earlier run has {} {networks}, and each goes on, not {count}", metadata.members);
-        return Err(conflict("ensemble", init(), reason));
-    }
-    config.ensemble = Some(metadata.members);
-    config.model = Some(metadata.model.clone());
-    config.precision.get_or_insert(metadata.precision);
-    Ok(Some(model))
 }
 
 /// Whether [`resume`] can read the bytes of a checkpoint; `path` is for messages.
