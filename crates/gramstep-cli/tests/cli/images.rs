@@ -273,6 +273,11 @@ fn what_cannot_be_read_is_an_empty_row_at_its_place_and_what_is_not_read_is_coun
     let rows: Vec<&str> = predicted.stdout.lines().collect();
     assert_eq!((rows.len(), rows[4], rows[24]), (25, "03.png,,,", "11.png,,,"), "{}", predicted.stdout);
     assert!(predicted.stderr.contains("2 broken, their rows stay empty"), "{}", predicted.stderr);
+
+    let kept = bench.run("predict run --data p --keep class --quiet");
+    let rows: Vec<&str> = kept.stdout.lines().collect();
+    assert_eq!((kept.code, rows.len(), rows[4], rows[24]), (0, 25, "03.png,,,,", "11.png,,,,"), "{}", kept.stdout);
+    assert!(rows[5].starts_with("04.png,dark,") && rows[23].starts_with("10.png,light,"), "{}", kept.stdout);
 }
 
 #[test]

@@ -179,6 +179,36 @@ fn folds_judge_every_row_by_a_fit_that_has_not_seen_it_before_the_final_fit() {
 }
 
 #[test]
+fn a_run_whose_folds_lack_a_score_is_a_whole_run() {
+    let bench = Bench::new();
+    let row = |i: usize| format!("{i},{},{:.3}\n", i * 7 % 11, (i as f64 / 3.0).sin());
+    bench.write("t.csv", format!("a,b,y\n{}", (0..20).map(row).collect::<String>()));
+    // A fold of one row has no r².
+    let report = bench.json("train --data t.csv --model linear --epochs 3 --folds 20 --out run --quiet --json");
+    let scores = report["cross_validation"]["scores"].as_array().unwrap();
+    assert!(scores.iter().all(|score| score["name"] != "r2" && score["mean"].is_number()), "{scores:?}");
+    bench.fails("train --resume run", 1, &["the run has come to its end"]);
+    let page = std::fs::read_to_string(bench.path("run/report.html")).unwrap();
+    assert!(!page.contains("did not come to its end"));
+    assert_eq!(bench.json("info run --json")["report"]["test"], report["test"]);
+}
+
+#[test]
+fn a_number_without_a_logarithm_is_refused_wherever_it_is() {
+    let bench = Bench::new();
+    let row = |i: usize| format!("{i},{}\n", if i == 17 { 0.0 } else { 1.0 + (i as f64 / 5.0).sin().powi(2) });
+    bench.write("t.csv", format!("a,y\n{}", (0..60).map(row).collect::<String>()));
+    for seed in 0..8 {
+        let train = format!("train --data t.csv --model linear --epochs 2 --seed {seed} --quiet");
+        bench.fails(&format!("{train} --target-transform log"), 2, &["needs numbers above 0, and there is 0"]);
+        assert_eq!(bench.run(&format!("{train} --target-transform auto --out auto-{seed}")).code, 0);
+    }
+    bench.write("good.csv", "a,y\n1,1\n2,3\n3,4\n4,2\n5,6\n6,1\n7,2\n8,3\n");
+    let file = "train --data good.csv --validation 0 --test t.csv --model linear --target-transform log";
+    bench.fails(file, 2, &["t.csv:19", "above 0"]);
+}
+
+#[test]
 fn a_run_that_goes_on_has_the_scores_of_its_folds() {
     let bench = Bench::new();
     bench.write("t.csv", rents("area,rooms,y\n", |a, r| format!("{a},{r:.2},{}", a + 100.0 * r)));

@@ -155,16 +155,27 @@ impl Record {
         self.out.flush().map_err(|source| Error::Write { path: self.path.clone(), source })
     }
 
+    /// Whether the last line of a record is that of a run that came to its end, whatever it says.
+    #[must_use]
+    pub fn has_end(path: &Path) -> bool {
+        let bytes = std::fs::read(path).unwrap_or_default();
+        let value: Option<Value> = serde_json::from_slice(last_line(&bytes)).ok();
+        value.is_some_and(|value| value["kind"] == "end")
+    }
+
     /// The report at the end of a record; none if the run did not come to its end.
     ///
     /// # Errors
     /// [`Error::Read`].
     pub fn report(path: &Path) -> Result<Option<Report>> {
         let bytes = std::fs::read(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
-        let last = bytes.trim_ascii_end().rsplit(|&byte| byte == b'\n').next().unwrap_or_default();
-        let value: Option<Value> = serde_json::from_slice(last).ok();
+        let value: Option<Value> = serde_json::from_slice(last_line(&bytes)).ok();
         Ok(value.and_then(|mut value| serde_json::from_value(value.get_mut("report")?.take()).ok()))
     }
+}
+
+fn last_line(bytes: &[u8]) -> &[u8] {
+    bytes.trim_ascii_end().rsplit(|&byte| byte == b'\n').next().unwrap_or_default()
 }
 
 /// The length of the lines at the start of a record that are what this program writes.

@@ -1,6 +1,6 @@
 //! What a cross-validation comes to: every score in each fold, their mean and their spread.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::metrics::Metrics;
 
@@ -23,11 +23,12 @@ pub struct Folds {
 pub struct FoldScore {
     /// Its name, such as `rmse`.
     pub name: String,
-    /// The mean.
+    /// The mean of the folds that have it.
     pub mean: f64,
     /// The standard deviation of single folds, with n − 1.
     pub deviation: f64,
-    /// In each fold.
+    /// In each fold; NaN, `null` in JSON, where a fold has none, as r² where all true values are the same.
+    #[serde(deserialize_with = "null_is_none")]
     pub values: Vec<f64>,
 }
 
@@ -39,13 +40,19 @@ impl Folds {
             metrics.first().map_or_else(Vec::new, |first| named(first).into_iter().map(|(name, _)| name).collect());
         let score = |(at, name): (usize, String)| {
             let values: Vec<f64> = metrics.iter().map(|metrics| named(metrics)[at].1).collect();
-            let n = values.len() as f64;
-            let mean = values.iter().sum::<f64>() / n;
-            let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
-            FoldScore { name, mean, deviation: variance.sqrt(), values }
+            let known: Vec<f64> = values.iter().copied().filter(|value| !value.is_nan()).collect();
+            let n = known.len() as f64;
+            let mean = known.iter().sum::<f64>() / n;
+            let variance = known.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
+            (n > 0.0).then(|| FoldScore { name, mean, deviation: variance.sqrt(), values })
         };
-        Self { folds: metrics.len(), diverged, scores: names.into_iter().enumerate().map(score).collect() }
+        Self { folds: metrics.len(), diverged, scores: names.into_iter().enumerate().filter_map(score).collect() }
     }
+}
+
+fn null_is_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D::Error> {
+    let values = Vec::<Option<f64>>::deserialize(deserializer)?;
+    Ok(values.into_iter().map(|value| value.unwrap_or(f64::NAN)).collect())
 }
 
 /// Names and values of metrics; an r² that there is not is NaN.
@@ -64,4 +71,39 @@ fn named(metrics: &Metrics) -> Vec<(String, f64)> {
         named.push(("nll".to_owned(), classification.nll));
     }
     named
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::metrics::RegressionMetrics;
+
+    fn of(r2: &[Option<f64>]) -> Folds {
+        let metrics = |&r2: &Option<f64>| Metrics {
+            rows: 1,
+            loss: 0.5,
+            regression: Some(RegressionMetrics { rmse: 1.0, mae: 1.0, r2 }),
+            per_target: Vec::new(),
+            quantiles: Vec::new(),
+            classification: None,
+        };
+        Folds::of(&r2.iter().map(metrics).collect::<Vec<_>>(), Vec::new())
+    }
+
+    #[test]
+    fn a_score_that_some_folds_lack_is_that_of_the_others_and_is_read_back() {
+        let folds = of(&[Some(0.5), None, Some(0.7)]);
+        let r2 = folds.scores.iter().find(|score| score.name == "r2").unwrap();
+        assert!((r2.mean - 0.6).abs() < 1e-12 && r2.values[1].is_nan());
+        let text = serde_json::to_string(&folds).unwrap();
+        let back: Folds = serde_json::from_str(&text).unwrap();
+        assert_eq!(serde_json::to_string(&back).unwrap(), text);
+    }
+
+    #[test]
+    fn a_score_that_no_fold_has_is_left_out() {
+        let folds = of(&[None, None]);
+        assert!(folds.scores.iter().all(|score| score.name != "r2" && score.mean.is_finite()));
+        assert!(folds.scores.iter().any(|score| score.name == "rmse"));
+    }
 }

@@ -263,7 +263,9 @@ fn errors(
     let mean = mean_of(&|i| expected[(i, j)]);
     let squares = mean_of(&|i| residual(i).powi(2));
     let total = mean_of(&|i| (expected[(i, j)] - mean).powi(2));
-    let r2 = (total > 0.0).then(|| 1.0 - squares / total);
+    // Of equal values the mean may be off by its rounding.
+    let rounding = (4.0 * f64::EPSILON * mean.abs()).powi(2);
+    let r2 = (total > rounding).then(|| 1.0 - squares / total);
     RegressionMetrics { rmse: squares.sqrt() * scale, mae: mean_of(&|i| residual(i).abs()) * scale, r2 }
 }
 

@@ -35,13 +35,16 @@ pub struct Predictions {
 }
 
 impl Predictions {
-    /// Carries columns of the table along; names may be parts of a list that was cut at commas.
+    /// Carries columns of the table along, empty in the rows of gaps; names may be parts of a list that was cut at commas.
     ///
     /// # Errors
     /// [`Error::UnknownColumn`](crate::Error::UnknownColumn).
     pub fn keep(&mut self, table: &Table, columns: &[String]) -> Result<()> {
         for name in table.resolve(columns)? {
-            let cells = table.verbatim(&name)?;
+            let mut cells = table.verbatim(&name)?;
+            for gap in table.gaps() {
+                cells.insert(gap.row.min(cells.len()), String::new());
+            }
             self.kept.push((name, cells));
         }
         Ok(())
@@ -113,8 +116,8 @@ mod tests {
         let predictions = Predictions {
             kept: Vec::new(),
             header: vec!["predicted_kind".to_owned(), "probability_a".to_owned()],
-            classes: vec![vec!["=a".to_owned(), "-1".to_owned()]],
-            names: vec!["1.png".to_owned(), "@3.png".to_owned()],
+            classes: vec![vec!["=a".to_owned(), "-".to_owned()]],
+            names: vec!["1.png".to_owned(), "@3(.png".to_owned()],
             values: Matrix::from_vec(2, 1, vec![0.25, 1.0]).unwrap(),
             metrics: None,
             notes: Vec::new(),
@@ -122,7 +125,7 @@ mod tests {
         let gap = |row, name: &str| Gap { row, name: name.to_owned() };
         let mut bytes = Vec::new();
         predictions.with_gaps(&[gap(0, "0.png"), gap(2, "2.png"), gap(4, "4.png")]).write_csv(&mut bytes).unwrap();
-        let rows = "file,predicted_kind,probability_a\n0.png,,\n1.png,'=a,0.25\n2.png,,\n'@3.png,-1,1\n4.png,,\n";
+        let rows = "file,predicted_kind,probability_a\n0.png,,\n1.png,'=a,0.25\n2.png,,\n'@3(.png,-,1\n4.png,,\n";
         assert_eq!(String::from_utf8(bytes).unwrap(), rows);
     }
 }

@@ -36,12 +36,14 @@ pub fn resume<'a>(
         let reason = "the run goes on with its own settings; its limits alone may be changed";
         return Err(conflict(given.name, format!("--resume {}", folder.display()), reason));
     }
-    let ended = Record::report(&files.record()).ok().flatten().filter(|report| !report.stop_reason.is_early());
-    if let Some(report) = ended.filter(|_| !files.checkpoint().exists() && files.model().exists()) {
-        if files.report().exists() {
+    let report = Record::report(&files.record()).ok().flatten();
+    // What it says may not be readable: it is an end all the same.
+    let ended = Record::has_end(&files.record()) && report.as_ref().is_none_or(|report| !report.stop_reason.is_early());
+    if ended && !files.checkpoint().exists() && files.model().exists() {
+        let Some(report) = report.filter(|_| !files.report().exists()) else {
             let reason = "the run has come to its end".to_owned();
             return Err(Error::Checkpoint { path: folder.to_owned(), reason });
-        }
+        };
         let _lock = files.lock()?;
         write_runs(&[folder.to_owned()], &files.report(), &Device::cpu(over.threads.unwrap_or_else(all_processors)))?;
         return Ok(report);
