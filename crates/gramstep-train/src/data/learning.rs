@@ -45,11 +45,8 @@ impl Learning {
         let mut standardisation = Standardisation::default();
         for (a, column) in values.iter().enumerate() {
             let least = column.iter().copied().fold(f64::INFINITY, f64::min);
-            if transform == Transform::Log && least <= 0.0 {
-                return Err(wrong(a, format!("--target-transform log needs numbers above 0, and there is {least}")));
-            }
-            if counts && least < 0.0 {
-                return Err(wrong(a, format!("--loss poisson needs numbers of at least 0, and there is {least}")));
+            if let Some(reason) = refusal(transform, &loss, least) {
+                return Err(wrong(a, reason));
             }
             let learned: Vec<f64> = column.iter().map(|&value| transform.apply(value)).collect();
             standardisation.push(&learned, weights);
@@ -63,6 +60,14 @@ impl Learning {
         Ok((standardisation, transform, loss))
     }
 
+    /// The same for rows of which these are all targets, those that judge included: what is open is decided by all of them.
+    pub(crate) fn of_all(&self, mut values: impl Iterator<Item = f64>) -> Self {
+        let open = self.transform == Some(TransformChoice::Auto);
+        let plain = open && values.any(|value| value <= 0.0);
+        let transform = if plain { Some(TransformChoice::None) } else { self.transform };
+        Self { transform, ..self.clone() }
+    }
+
     /// That it is no setting of a classification.
     pub(crate) fn refused(&self, columns: &[String]) -> Error {
         let given = match (&self.loss, self.transform) {
@@ -72,6 +77,18 @@ impl Learning {
         let reason = format!("{given} is a setting of regressions, and these are classes");
         Error::Target { column: columns.join(", "), reason }
     }
+}
+
+/// Why a number cannot be learned; none where it can.
+pub(super) fn refusal(transform: Transform, loss: &LossChoice, value: f64) -> Option<String> {
+    let needs = |what: &str| Some(format!("{what}, and there is {value}"));
+    if transform == Transform::Log && value <= 0.0 {
+        return needs("--target-transform log needs numbers above 0");
+    }
+    if *loss == LossChoice::Poisson && value < 0.0 {
+        return needs("--loss poisson needs numbers of at least 0");
+    }
+    None
 }
 
 /// Whether the logarithm of a column has a lighter tail where it has a heavy one.

@@ -82,7 +82,9 @@ impl DataOptions {
             let of = move |typed: &&super::TypedColumn| typed.of == wanted;
             self.reading.types.iter().filter(of).map(|typed| typed.column.clone())
         };
-        options.unused.extend(self.drop.iter().cloned());
+        // The order of the rows is as much a use of a column as its values.
+        let orders = |name: &String| matches!(&self.split, SplitBy::Time(column) if column == name);
+        options.unused.extend(self.drop.iter().filter(|name| !orders(name)).cloned());
         if let SplitBy::Group(column) = &self.split {
             options.labels.push(column.clone());
         }

@@ -96,7 +96,8 @@ fn quotas(counts: &[usize], most: &[usize], wanted: usize) -> Vec<usize> {
     quotas
 }
 
-/// The last rows are for the test, those before them for validation; rows without a time are for training.
+/// The last rows are for the test, those before them for validation; rows without a time are for training. Rows of one
+/// time are in one part.
 fn in_time(table: &Table, rows: &[usize], name: &str, sizes: Sizes, notes: &mut Vec<String>) -> Result<Split> {
     let column = table.require(name)?;
     let times = match &column.cells {
@@ -110,9 +111,26 @@ fn in_time(table: &Table, rows: &[usize], name: &str, sizes: Sizes, notes: &mut 
     if without > 0 {
         notes.push(format!("{}: `{name}`: {without} rows without a time are for training", table.origin()));
     }
-    let test = order.split_off(order.len() - sizes.test);
-    let validation = order.split_off(order.len() - sizes.validation);
+    let cut = |order: &mut Vec<usize>, size: usize, before: usize| -> Result<Vec<usize>> {
+        if size == 0 {
+            return Ok(Vec::new());
+        }
+        let border = border(order, times, (order.len() - size, before)).ok_or_else(|| {
+            let purpose = format!("parts that follow each other: too many rows have the same `{name}`");
+            Error::TooFewRows { origin: table.origin().to_owned(), rows: rows.len(), purpose }
+        })?;
+        Ok(order.split_off(border))
+    };
+    let test = cut(&mut order, sizes.test, usize::from(sizes.validation > 0))?;
+    let validation = cut(&mut order, sizes.validation, 0)?;
     Ok(Split { train: order, validation, test })
+}
+
+/// The place nearest to `at` where a later time begins, with at least `before` such places before it; a moment belongs
+/// to one part as a whole.
+fn border(order: &[usize], times: &[f64], (at, before): (usize, usize)) -> Option<usize> {
+    let borders = (1..order.len()).filter(|&i| times[order[i - 1]] != times[order[i]] && !times[order[i]].is_nan());
+    borders.skip(before).min_by_key(|i| i.abs_diff(at))
 }
 
 /// Whole groups, in a seeded order, until their rows are enough.
@@ -230,6 +248,27 @@ mod tests {
         );
         assert_eq!((all(&split).len(), split.test.len(), split.validation.len()), (50, 10, 10));
         assert!(shares(&table, "time:z", None, 0).is_err());
+    }
+
+    #[test]
+    fn rows_of_one_time_are_in_one_part() {
+        let parts = |years: &[u32]| {
+            let text = years.iter().enumerate().map(|(i, year)| format!("{year},{i}\n")).collect::<Vec<_>>().concat();
+            let table = table_of(&format!("year,y\n{text}"));
+            shares(&table, "time:year", None, 0).map(|split| {
+                let of = |rows: &[usize]| rows.iter().map(|&row| years[row]).collect::<std::collections::BTreeSet<_>>();
+                [of(&split.train), of(&split.validation), of(&split.test)]
+            })
+        };
+        let panel: Vec<u32> = (0..60).map(|i| 2000 + i % 6).collect();
+        let [train, validation, test] = parts(&panel).unwrap();
+        assert_eq!((train.len(), validation.len(), test.len()), (4, 1, 1));
+        assert!(train.is_disjoint(&validation) && validation.is_disjoint(&test) && train.last() < validation.first());
+        let [train, validation, test] = parts(&[vec![1; 50], vec![2; 3], vec![3; 7]].concat()).unwrap();
+        assert_eq!([train, validation, test].map(|part| part.into_iter().collect::<Vec<_>>()), [[1], [2], [3]]);
+        for years in [vec![1; 60], [vec![1; 30], vec![2; 30]].concat()] {
+            assert!(parts(&years).unwrap_err().to_string().contains("the same `year`"));
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use gramstep::Matrix;
 use gramstep::loss::{CrossEntropyLoss, LogisticLoss, Loss};
 use serde::{Deserialize, Serialize};
 
-use super::learning::{HEAVY_TAIL, Learning, tail};
+use super::learning::{HEAVY_TAIL, Learning, refusal, tail};
 use super::standardisation::is_constant;
 use super::{Cells, Labels, LossChoice, Standardisation, Table, Task, Transform, TransformChoice};
 use crate::error::{Error, Result, out_of_range};
@@ -163,6 +163,31 @@ impl Targets {
             }
         }
         Ok(notes)
+    }
+
+    /// Why a number cannot be learned, or judged; none where it can.
+    pub(crate) fn refusal(&self, value: f64) -> Option<String> {
+        match self {
+            Self::Regression { transform, loss, .. } => refusal(*transform, loss, value),
+            Self::Classification { .. } | Self::MultiLabel { .. } => None,
+        }
+    }
+
+    /// That all numbers of some rows can be learned, or judged.
+    ///
+    /// # Errors
+    /// [`Error::Target`] with the line of the first that cannot.
+    pub(super) fn check_rows(&self, table: &Table, rows: &[usize]) -> Result<()> {
+        let Self::Regression { columns, .. } = self else { return Ok(()) };
+        for column in columns {
+            let values = table.numbers(table.require(column)?)?;
+            let refused = rows.iter().find_map(|&row| self.refusal(values[row]).map(|reason| (row, reason)));
+            if let Some((row, reason)) = refused {
+                let reason = format!("{reason} ({}:{})", table.origin(), table.lines[row]);
+                return Err(Error::Target { column: column.clone(), reason });
+            }
+        }
+        Ok(())
     }
 
     /// The task.
