@@ -6,12 +6,13 @@ use std::hash::{DefaultHasher, Hash as _};
 use gramstep::{Error as CoreError, Matrix, MatrixView, Scalar};
 
 use super::inputs::Given;
+use crate::data::alike::Alike;
 use crate::data::copies::{Distinct, Keyed, bits, distinct, mean_weight};
 use crate::data::{
     DataHash, DataHasher, Dataset, Labels, Learning, Portion, Preprocessing, Problem, Split, Table, Targets,
     is_too_few_to_split, validation_share,
 };
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// What messages call the data.
 const ORIGIN: &str = "the data";
@@ -141,7 +142,7 @@ impl<'a, T: Scalar> Samples<'a, T> {
         };
         let distinct = self.usable()?;
         let share = validation_share(distinct.rows.len(), outputs, false);
-        Ok(if is_too_few_to_split(distinct.rows.len(), distinct.copies) { 0.0 } else { share })
+        Ok(if is_too_few_to_split(self.alike(&distinct).firsts().len(), distinct.copies) { 0.0 } else { share })
     }
 
     /// Splits off a share of the rows for validation, and standardises all by the others. Exact copies of a row are one
@@ -155,15 +156,25 @@ impl<'a, T: Scalar> Samples<'a, T> {
             // One row is a beginning, where others are to follow.
             return self.learned(&distinct.rows, &[], &distinct);
         }
-        let split = Split::new(ORIGIN, &distinct.rows, 0.0, validation, seed)?;
-        let train = if split.validation.is_empty() { distinct.rows.clone() } else { split.train };
-        self.learned(&train, &split.validation, &distinct)
+        let alike = self.alike(&distinct);
+        let split = Split::new(ORIGIN, &alike.firsts(), 0.0, validation, seed)?;
+        let train = if split.validation.is_empty() { distinct.rows.clone() } else { alike.whole(&split.train) };
+        self.learned(&train, &alike.whole(&split.validation), &distinct)
+    }
+
+    /// Rows by their inputs, where these come again with other classes.
+    fn alike(&self, distinct: &Distinct) -> Alike {
+        let classes = !matches!(self.targets, ArrayTargets::Numbers { .. });
+        if classes && distinct.copies > 0 {
+            return Alike::new(&distinct.rows, &self.inputs);
+        }
+        Alike::apart(&distinct.rows)
     }
 
     /// Standardised by the training rows.
     fn learned(&self, train: &[usize], validation: &[usize], distinct: &Distinct) -> Result<Problem<T>> {
         let weights = Weights::of(distinct, train);
-        let (targets, own) = (self.fit_targets(train, &weights)?, weights.of_rows(train));
+        let (targets, own) = (self.fit_targets(train, distinct, &weights)?, weights.of_rows(train));
         let mut notes: Vec<String> = distinct.note().into_iter().collect();
         let preprocessing = self.inputs.fit(train, own.as_deref(), targets, &mut notes)?;
         self.make(preprocessing, (train, validation), &weights, (distinct, notes))
@@ -250,12 +261,13 @@ impl<'a, T: Scalar> Samples<'a, T> {
         Ok(distinct(&rows, self, weight.as_ref().map(|weight| weight as &dyn Fn(usize) -> f64)))
     }
 
-    fn fit_targets(&self, rows: &[usize], weights: &Weights) -> Result<Targets> {
+    fn fit_targets(&self, rows: &[usize], distinct: &Distinct, weights: &Weights) -> Result<Targets> {
         match &self.targets {
             ArrayTargets::Numbers { columns, values } => {
                 let column = |a: usize| rows.iter().map(|&i| values[(i, a)]).collect();
                 let learned: Vec<Vec<f64>> = (0..values.columns()).map(column).collect();
-                Targets::regression(columns.clone(), &learned, weights.of_rows(rows).as_deref(), &self.learning)
+                let learning = self.learning.of_all(distinct.rows.iter().flat_map(|&i| values.row(i).iter().copied()));
+                Targets::regression(columns.clone(), &learned, weights.of_rows(rows).as_deref(), &learning)
             }
             ArrayTargets::Classes { .. } | ArrayTargets::MultiLabel { .. } if self.learning != Learning::default() => {
                 Err(self.learning.refused(&["y".to_owned()]))
@@ -278,6 +290,10 @@ impl<'a, T: Scalar> Samples<'a, T> {
                 let mut learned = Matrix::<f64>::zeros(rows.len(), k);
                 for (i, &row) in rows.iter().enumerate() {
                     for a in 0..columns.len() {
+                        if let Some(reason) = targets.refusal(values[(row, a)]) {
+                            let reason = format!("{reason} (row {row})");
+                            return Err(Error::Target { column: columns[a].clone(), reason });
+                        }
                         targets.place(a, values[(row, a)], learned.row_mut(i));
                     }
                 }

@@ -46,33 +46,12 @@ pub(crate) trait Keyed {
 
 /// Joins the copies among some rows. `weight` is that of a row; all count the same where there is none.
 pub(crate) fn distinct(rows: &[usize], keys: &impl Keyed, weight: Option<&dyn Fn(usize) -> f64>) -> Distinct {
-    let hash = |row: usize| {
-        let mut hasher = DefaultHasher::new();
-        keys.feed(row, &mut hasher);
-        hasher.finish()
-    };
-    let hashes = || rows.iter().map(|&row| hash(row)).collect::<Vec<u64>>();
     let weight = |at: usize| weight.map_or(1.0, |weight| weight(rows[at]));
-    // Mostly there are none, and rows may be many: the hashes are made again where there are some.
-    let mut sorted = hashes();
-    sorted.sort_unstable();
-    let repeated = sorted.windows(2).any(|pair| pair[0] == pair[1]);
-    drop(sorted);
-    if !repeated {
+    let Some(owner) = owners(rows, keys) else {
         let differ = (0..rows.len()).any(|at| weight(at) != 1.0);
         let weights = differ.then(|| (0..rows.len()).map(weight).collect());
         return Distinct { rows: rows.to_vec(), weights, copies: 0 };
-    }
-    let hashes = hashes();
-    let mut owner: Vec<usize> = (0..rows.len()).collect();
-    let mut order = owner.clone();
-    order.sort_unstable_by_key(|&at| (hashes[at], at));
-    for group in order.chunk_by(|&a, &b| hashes[a] == hashes[b]) {
-        for (i, &at) in group.iter().enumerate() {
-            let twin = group[..i].iter().find(|&&first| owner[first] == first && keys.same(rows[first], rows[at]));
-            owner[at] = twin.copied().unwrap_or(at);
-        }
-    }
+    };
     let mut sums = vec![0.0; rows.len()];
     for (at, &owner) in owner.iter().enumerate() {
         sums[owner] += weight(at);
@@ -84,6 +63,35 @@ pub(crate) fn distinct(rows: &[usize], keys: &impl Keyed, weight: Option<&dyn Fn
         weights: Some(weights).filter(|weights| weights.iter().any(|&weight| weight != 1.0)),
         rows: kept.into_iter().map(|at| rows[at]).collect(),
     }
+}
+
+/// For each of some rows the place among them of the first that is the same; none where all differ.
+pub(super) fn owners(rows: &[usize], keys: &impl Keyed) -> Option<Vec<usize>> {
+    let hash = |row: usize| {
+        let mut hasher = DefaultHasher::new();
+        keys.feed(row, &mut hasher);
+        hasher.finish()
+    };
+    let hashes = || rows.iter().map(|&row| hash(row)).collect::<Vec<u64>>();
+    // Mostly there are none, and rows may be many: the hashes are made again where there are some.
+    let mut sorted = hashes();
+    sorted.sort_unstable();
+    let repeated = sorted.windows(2).any(|pair| pair[0] == pair[1]);
+    drop(sorted);
+    if !repeated {
+        return None;
+    }
+    let hashes = hashes();
+    let mut owner: Vec<usize> = (0..rows.len()).collect();
+    let mut order = owner.clone();
+    order.sort_unstable_by_key(|&at| (hashes[at], at));
+    for group in order.chunk_by(|&a, &b| hashes[a] == hashes[b]) {
+        for (i, &at) in group.iter().enumerate() {
+            let twin = group[..i].iter().find(|&&first| owner[first] == first && keys.same(rows[first], rows[at]));
+            owner[at] = twin.copied().unwrap_or(at);
+        }
+    }
+    Some(owner)
 }
 
 /// The bits that tell numbers apart: both zeros are one, and so are all gaps.

@@ -60,6 +60,38 @@ impl<T: Scalar> Dataset<T> {
         self.weights.as_ref().map_or(1.0, |weights| weights[row])
     }
 
+    /// Whether a row has the inputs of the one before it: those of a joined row with several classes stand one after the
+    /// other.
+    pub(crate) fn is_like_the_last(&self, row: usize) -> bool {
+        row > 0 && self.weights.is_some() && self.inputs.is_matrix() && self.inputs.row(row) == self.inputs.row(row - 1)
+    }
+
+    /// Of each row the number of its inputs, and one row for each of them with the mean target and the summed weight; none
+    /// where no row is like the last.
+    pub(crate) fn by_inputs(&self) -> Option<(Vec<usize>, Self)> {
+        let mut firsts = Vec::new();
+        let number = |row: usize| {
+            if !self.is_like_the_last(row) {
+                firsts.push(row);
+            }
+            firsts.len() - 1
+        };
+        let numbers: Vec<usize> = (0..self.rows()).map(number).collect();
+        if firsts.len() == self.rows() {
+            return None;
+        }
+        let mut weights = vec![0.0; firsts.len()];
+        (0..self.rows()).for_each(|row| weights[numbers[row]] += self.weight(row));
+        let mut targets = Matrix::<f64>::zeros(firsts.len(), self.targets.columns());
+        for (row, &number) in numbers.iter().enumerate() {
+            let share = self.weight(row) / weights[number];
+            let own = self.targets.row(row);
+            targets.row_mut(number).iter_mut().zip(own).for_each(|(mean, y)| *mean += share * y.to_f64());
+        }
+        let one = Self { inputs: self.inputs.select_rows(&firsts), targets: targets.cast(), weights: Some(weights) };
+        Some((numbers, one))
+    }
+
     /// The mean of every target, rows counted by their weights: the constants that fit best.
     pub(crate) fn mean_targets(&self) -> Vec<f64> {
         let sum = |a: usize| (0..self.rows()).map(|i| self.weight(i) * self.targets[(i, a)].to_f64()).sum::<f64>();
@@ -107,7 +139,10 @@ impl<T: Scalar> Dataset<T> {
         let (a, b) = (&self.targets, &other.targets);
         let targets = [a.as_slice(), b.as_slice()].concat();
         let targets = Matrix::from_vec(a.rows() + b.rows(), a.columns(), targets)?;
-        let weights = self.weights.as_ref().zip(other.weights.as_ref()).map(|(a, b)| [a.as_slice(), b].concat());
+        // Rows without weights count as those of weight 1.
+        let weighted = self.weights.is_some() || other.weights.is_some();
+        let own = |rows: &Self| (0..rows.rows()).map(|i| rows.weight(i)).collect::<Vec<f64>>();
+        let weights = weighted.then(|| [own(self), own(other)].concat());
         Self::new(self.inputs.followed_by(&other.inputs)?, targets)?.with_weights(weights)
     }
 

@@ -1,5 +1,6 @@
 //! From a file or a folder of images to matrices: source → table → split → preprocessing → dataset. Uses `format`.
 
+pub(crate) mod alike;
 mod array;
 mod bounded;
 mod bounds;

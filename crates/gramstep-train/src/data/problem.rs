@@ -7,8 +7,8 @@ use super::identity::DataHasher;
 use super::sharing::share_out;
 use super::usable::{Usable, WeightedRows, target_columns};
 use super::{
-    Cells, DataHash, DataOptions, Dataset, ImageSettings, Portion, Preprocessing, Progress, ReadOptions, Source, Split,
-    Table, Targets, Task,
+    Cells, DataHash, DataOptions, Dataset, ImageSettings, Learning, Portion, Preprocessing, Progress, ReadOptions,
+    Source, Split, Table, Targets, Task,
 };
 use crate::error::Result;
 
@@ -166,7 +166,9 @@ impl Problem {
             earlier.clone()
         } else {
             let weights = usable.weights(&split.train, unit);
-            Preprocessing::fit(options, table, (&split.train, weights.as_deref()), &columns, &mut notes)?
+            let learning = learning(options, table, &usable.rows, (&columns, task))?;
+            let options = DataOptions { learning, ..options.clone() };
+            Preprocessing::fit(&options, table, (&split.train, weights.as_deref()), &columns, &mut notes)?
         };
         let images = image_settings(options, Some(&preprocessing));
         let reading = preprocessing.read_options(&options.reading);
@@ -174,6 +176,7 @@ impl Problem {
         let mut hasher = DataHasher::default();
         hasher.table(table);
         let dataset = |table: &Table, usable: &Usable, rows: &[usize], notes: &mut Vec<String>| {
+            preprocessing.targets.check_rows(table, rows)?;
             preprocessing.dataset(table, rows, notes)?.with_weights(usable.weights(rows, unit))
         };
         let mut part = |rows: &[usize], file: Option<Source>| match file {
@@ -182,7 +185,10 @@ impl Problem {
                 hasher.table(&table);
                 notes.extend_from_slice(table.notes());
                 let usable = Usable::all(&table, &columns, options.weights.as_deref(), &mut notes)?;
-                dataset(&table, &usable, &usable.rows, &mut notes).map(Some)
+                let rows = dataset(&table, &usable, &usable.rows, &mut notes)?;
+                // In the unit of the training rows, of which some may stand for several.
+                let each = (rows.weights.is_none() && unit != 1.0).then(|| vec![1.0 / unit; rows.rows()]);
+                Ok(Some(if each.is_some() { rows.with_weights(each)? } else { rows }))
             }
             None if rows.is_empty() => Ok(None),
             None => dataset(table, &usable, rows, &mut notes).map(Some),
@@ -245,6 +251,20 @@ impl<T: Scalar> Problem<T> {
     }
 }
 
+/// How the targets of all rows are learned.
+fn learning(
+    options: &DataOptions,
+    table: &Table,
+    rows: &[usize],
+    (columns, task): (&[String], Task),
+) -> Result<Learning> {
+    if task == Task::Classification {
+        return Ok(options.learning.clone());
+    }
+    let columns = columns.iter().map(|name| table.numbers(table.require(name)?)).collect::<Result<Vec<_>>>()?;
+    Ok(options.learning.of_all(columns.iter().flat_map(|values| rows.iter().map(|&row| values[row]))))
+}
+
 /// Which rows of a table are for what.
 struct Division {
     split: Split,
@@ -263,10 +283,11 @@ impl Division {
         options: &DataOptions,
         notes: &mut Vec<String>,
     ) -> Result<Self> {
-        let usable = Usable::distinct(table, columns, options, notes)?;
+        let usable = Usable::distinct(table, (columns, task), options, notes)?;
+        let units = usable.units();
         let images_there = table.columns().iter().any(|column| matches!(column.cells, Cells::Images(_)));
         let share = validation_share(usable.rows.len(), columns.len(), images_there);
-        let open = |share| if is_too_few_to_split(usable.rows.len(), usable.copies) { 0.0 } else { share };
+        let open = |share| if is_too_few_to_split(units.len(), usable.copies) { 0.0 } else { share };
         let validation_share = open(share);
         let test_portion = options.test_or_own().unwrap_or(Portion::Fraction(open(TEST)));
         let (test, test_file) = fraction_or_source(&test_portion)?;
@@ -275,14 +296,20 @@ impl Division {
         let shares = (test, validation);
         let classes = if task == Task::Classification { columns } else { &[] };
         if let Some(part) = options.fold {
-            let (test, others) = fold(table, &usable.rows, (&options.split, classes), part, options.seed)?;
+            let (test, others) = fold(table, &units, (&options.split, classes), part, options.seed)?;
             let split = share_out(table, &others, &options.split, classes, (0.0, validation), options.seed, notes)?;
-            let split = Split { test, ..split };
+            let split = whole(&usable, Split { test, ..split });
             return Ok(Self { split, usable, test_file: None, validation_file, test_portion, validation_share });
         }
-        let split = share_out(table, &usable.rows, &options.split, classes, shares, options.seed, notes)?;
+        let split = share_out(table, &units, &options.split, classes, shares, options.seed, notes)?;
+        let split = whole(&usable, split);
         Ok(Self { split, usable, test_file, validation_file, test_portion, validation_share })
     }
+}
+
+/// All rows of the units that were shared out.
+fn whole(usable: &Usable, Split { train, validation, test }: Split) -> Split {
+    Split { train: usable.whole(&train), validation: usable.whole(&validation), test: usable.whole(&test) }
 }
 
 /// How a table is read: as in an earlier preprocessing, where there is one.

@@ -1,7 +1,8 @@
 //! Which rows of a table can be used, what is learned from them, and how much each counts.
 
+use super::alike::Alike;
 use super::copies::{TableKeys, distinct, mean_weight};
-use super::{DataOptions, Table, Targets};
+use super::{DataOptions, SplitBy, Table, Targets, Task};
 use crate::error::{Error, Result};
 
 /// Rows of a table by their numbers, and their weights where they differ.
@@ -15,6 +16,8 @@ pub(super) struct Usable {
     weights: Option<Vec<f64>>,
     /// Rows that were joined to another one.
     pub(super) copies: usize,
+    /// The rows by their inputs, where these come again in a classification.
+    pub(super) alike: Option<Alike>,
 }
 
 impl Usable {
@@ -47,13 +50,13 @@ impl Usable {
             let purpose = "any use: the target is empty".to_owned();
             return Err(Error::TooFewRows { origin: table.origin().to_owned(), rows: 0, purpose });
         }
-        Ok(Self { rows, weights, copies: 0 })
+        Ok(Self { rows, weights, copies: 0, alike: None })
     }
 
     /// The usable rows with each set of exact copies as one row.
     pub(super) fn distinct(
         table: &Table,
-        columns: &[String],
+        (columns, task): (&[String], Task),
         options: &DataOptions,
         notes: &mut Vec<String>,
     ) -> Result<Self> {
@@ -71,7 +74,25 @@ impl Usable {
         for (at, &row) in joined.rows.iter().enumerate() {
             weights[row] = joined.weights.as_ref().map_or(1.0, |weights| weights[at]);
         }
-        Ok(Self { rows: joined.rows, weights: Some(weights), copies: joined.copies })
+        let alike = (task == Task::Classification && options.split == SplitBy::Random).then(|| {
+            let targets = columns.iter().cloned();
+            Alike::new(
+                &joined.rows,
+                &TableKeys::without(table, &left_out.into_iter().chain(targets).collect::<Vec<_>>()),
+            )
+        });
+        notes.extend(alike.iter().filter_map(Alike::note).map(|note| format!("{}: {note}", table.origin())));
+        Ok(Self { rows: joined.rows, weights: Some(weights), copies: joined.copies, alike })
+    }
+
+    /// The rows that are shared out: of those with the same inputs the first.
+    pub(super) fn units(&self) -> Vec<usize> {
+        self.alike.as_ref().map_or_else(|| self.rows.clone(), Alike::firsts)
+    }
+
+    /// All rows of some units.
+    pub(super) fn whole(&self, units: &[usize]) -> Vec<usize> {
+        self.alike.as_ref().map_or_else(|| units.to_vec(), |alike| alike.whole(units))
     }
 
     /// How much a row counts.

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use gramstep::kernel::{
-    InfiniteRegressor, Ridge, ScaleObjective, ScaleOptions, ScaledRegression, ScaledRegressor, fit_rescaled, fit_scales,
+    InfiniteArchitecture, InfiniteRegressor, KernelRegression, Ridge, ScaleObjective, ScaleOptions, ScaledRegression,
+    ScaledRegressor, fit_rescaled, fit_scales,
 };
 use gramstep::{Device, Error as CoreError, Matrix};
 
@@ -78,12 +79,16 @@ impl KernelModel {
         fitting: &KernelFitting<'_>,
     ) -> Result<Self> {
         check_kernel_memory(train.rows())?;
+        if let Some((_, one)) = inputs_that_come_again(&train, task) {
+            // Of an input with several classes one cannot be left out without the others: they would contradict it.
+            let own = Self::fit_until(one, task, choice, fitting)?;
+            let solution = Solution::of((own.kernel(), own.ridge()), (&train, task), fitting.device)?;
+            let coefficients = solution.coefficients()?;
+            return Self::assemble(task, train, own.inverse_temperature, coefficients, solution);
+        }
         let solution = match choice {
             KernelChoice::Infinite(architecture) => {
-                let points = architecture.kernel()?.points(&train.inputs, fitting.device)?;
-                let rows = (regressed(&train, task).into_owned(), train.weights.clone());
-                let process = InfiniteProcess::fit(architecture, points, rows, fitting.ridge)?;
-                Solution::Infinite(Box::new(process))
+                Solution::infinite(architecture, (&train, task), fitting.ridge, fitting.device)?
             }
             KernelChoice::Scaled(kind) => {
                 let (targets, threads) = (regressed(&train, task), fitting.device.threads());
@@ -108,10 +113,7 @@ impl KernelModel {
                 Solution::Scaled(Box::new(regression))
             }
         };
-        let coefficients = match &solution {
-            Solution::Infinite(process) => process.regression()?.coefficients(),
-            Solution::Scaled(regression) => regression.coefficients().clone(),
-        };
+        let coefficients = solution.coefficients()?;
         let inverse_temperature = match task {
             Task::Classification => inverse_temperature(&held_out(&train, task, solution.process())?, &train),
             Task::Regression => 1.0,
@@ -288,16 +290,63 @@ impl KernelModel {
         Ok(Matrix::from_fn(variance.rows(), variance.columns(), |i, a| variance[(i, a)].sqrt()))
     }
 
-    /// The outputs for every training row by the regression on all others, in closed form; n×k.
+    /// The outputs for every training row by the regression on all others, in closed form; n×k. Rows of a classification
+    /// with the same inputs are left out together.
     ///
     /// # Errors
     /// Those of [`GaussianProcess`].
     pub fn held_out(&self) -> Result<Matrix<f64>> {
+        if let Some((numbers, one)) = inputs_that_come_again(&self.train, self.task) {
+            let device = match &self.solution {
+                Solution::Infinite(_) => Device::cpu(1),
+                Solution::Scaled(regression) => regression.regressor().device().clone(),
+            };
+            let solution = Solution::of((self.kernel(), self.ridge()), (&one, self.task), &device)?;
+            let told = held_out(&one, self.task, solution.process())?;
+            return Ok(scaled(&told.select_rows(&numbers), self.inverse_temperature));
+        }
         Ok(scaled(&held_out(&self.train, self.task, self.process())?, self.inverse_temperature))
     }
 }
 
+/// The inputs of a classification that come again, see [`Dataset::by_inputs`].
+fn inputs_that_come_again(train: &Dataset<f64>, task: Task) -> Option<(Vec<usize>, Dataset<f64>)> {
+    if task == Task::Classification { train.by_inputs() } else { None }
+}
+
 impl Solution {
+    fn infinite(
+        architecture: InfiniteArchitecture,
+        (train, task): (&Dataset<f64>, Task),
+        ridge: Ridge,
+        device: &Device,
+    ) -> Result<Self> {
+        let points = architecture.kernel()?.points(&train.inputs, device)?;
+        let rows = (regressed(train, task).into_owned(), train.weights.clone());
+        Ok(Self::Infinite(Box::new(InfiniteProcess::fit(architecture, points, rows, ridge)?)))
+    }
+
+    /// With a kernel and κ that are known.
+    fn of((kernel, ridge): (Kernel, f64), (train, task): (&Dataset<f64>, Task), device: &Device) -> Result<Self> {
+        match kernel {
+            Kernel::Infinite(architecture) => Self::infinite(architecture, (train, task), Ridge::Fixed(ridge), device),
+            Kernel::Scaled(kernel) => {
+                let (x, weights) = (train.inputs.clone().into_matrix(), train.weights.as_deref());
+                let targets = regressed(train, task);
+                let regression = ScaledRegression::fit(kernel, ridge, x, &targets, weights, device.threads())?;
+                Ok(Self::Scaled(Box::new(regression)))
+            }
+        }
+    }
+
+    /// c, n×k.
+    fn coefficients(&self) -> Result<Matrix<f64>> {
+        match self {
+            Self::Infinite(process) => process.regression().map(KernelRegression::coefficients),
+            Self::Scaled(regression) => Ok(regression.coefficients().clone()),
+        }
+    }
+
     fn process(&self) -> &dyn GaussianProcess {
         match self {
             Self::Infinite(process) => &**process,
@@ -358,6 +407,28 @@ mod tests {
             let (x, y) = (rest.inputs.into_matrix(), &rest.targets);
             let refit = ScaledRegression::fit(kernel.clone(), ridge, x, y, None, 1).unwrap();
             assert!((refit.predict(&left_out).unwrap()[(0, 0)] - held_out_scaled[(row, 0)]).abs() < 1e-8);
+        }
+    }
+
+    #[test]
+    fn an_input_with_several_classes_is_left_out_as_a_whole() {
+        // Ten inputs of which 70 % are of the one class, and ten that are all of the other.
+        let x = Matrix::from_fn(30, 1, |i, _| if i < 20 { (i / 2) as f64 / 10.0 } else { 3.0 + i as f64 / 10.0 });
+        let first = |i: usize| i < 20 && i.is_multiple_of(2);
+        let y = Matrix::from_fn(30, 2, |i, a| f64::from(u8::from(first(i) == (a == 0))));
+        let weights = (0..30).map(|i| if first(i) { 7.0 } else { 3.0 }).collect();
+        let data = Dataset::new(x, y).unwrap().with_weights(Some(weights)).unwrap();
+        for kernel in ["ntk:depth=2:relu", "kernel:rbf"] {
+            let choice: KernelChoice = kernel.parse().unwrap();
+            let fit = KernelModel::fit(data.clone(), Task::Classification, choice, Ridge::LeaveOneOut, &Device::cpu(1));
+            let model = fit.unwrap();
+            let share = |f: &[f64]| 1.0 / (1.0 + (f[1] - f[0]).exp());
+            let seen = model.outputs(&model.train().inputs).unwrap();
+            let unseen = model.held_out().unwrap();
+            for f in [&seen, &unseen] {
+                assert_eq!(f.row(0), f.row(1), "{kernel}: rows of one input");
+                assert!((share(f.row(8)) - 0.7).abs() < 0.15 && share(f.row(25)) < 0.2, "{kernel}: {f:?}");
+            }
         }
     }
 

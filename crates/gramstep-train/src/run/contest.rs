@@ -14,7 +14,7 @@ use super::judged::Judged;
 use super::kept::Kept;
 use super::networks;
 use super::plan::Plan;
-use crate::data::{Dataset, Problem, Targets};
+use crate::data::{Dataset, Problem, SplitBy, Targets};
 use crate::error::Result;
 use crate::outcome::event::{Observer, Silent};
 use crate::outcome::metrics::Metrics;
@@ -136,7 +136,10 @@ fn combination<T: Scalar>(
         plan.time_limit().map(|limit| limit.saturating_sub(Duration::from_secs_f64(fitted.fit.seconds.max(0.0))));
     let until = left.map(|left| Instant::now() + left);
     let more = more_networks(of, plan, left)?;
-    let recipe = Recipe { linear: candidates.linear, seed: plan.seed(), threads: plan.threads(), stop, until };
+    let (seed, threads, linear) = (plan.seed(), plan.threads(), candidates.linear);
+    // Rows that are left out one by one would know the others of their group, or of a time near by.
+    let apart = of.problem.validation.is_some() && plan.split().is_some_and(|split| *split != SplitBy::Random);
+    let recipe = Recipe { linear, apart, seed, threads, stop, until };
     let combined = combine(of.problem, (fitted, more.as_ref()), &recipe, observer)?;
     let spent = more.map_or(0.0, |more| more.fit.seconds);
     Ok(combined.map(|combined| Combined { seconds: combined.seconds + spent, ..combined }))

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use gramstep::Scalar;
 
-use crate::data::Problem;
+use crate::data::{Problem, SplitBy};
 use crate::error::{Error, Result};
 use crate::settings::{Candidates, Config, OptimizerName, Settings, all_processors};
 
@@ -55,6 +55,14 @@ impl Plan {
         match self {
             Self::Networks(settings) => settings.candidates,
             Self::Kernel(_) | Self::Open(_) => Candidates::NETWORKS,
+        }
+    }
+
+    /// What decides which rows are judged.
+    pub(super) fn split(&self) -> Option<&SplitBy> {
+        match self {
+            Self::Networks(settings) => settings.split.as_ref(),
+            Self::Kernel(config) | Self::Open(config) => config.split.as_ref(),
         }
     }
 

@@ -91,6 +91,20 @@ pub(super) fn line<T: Scalar>(
     Ok(Some((fit.network()?, outputs)))
 }
 
+/// What the fit to some rows says of others; none where a line is no rival.
+pub(super) fn line_of_others<T: Scalar>(
+    (rows, others): (&Dataset<f64>, &Features<f64>),
+    problem: &Problem<T>,
+    threads: usize,
+) -> Result<Option<Matrix<f64>>> {
+    if !is_comparable(problem) {
+        return Ok(None);
+    }
+    let (inputs, targets) = (&problem.preprocessing.inputs, &problem.preprocessing.targets);
+    let (chosen, _) = some_rows(rows, inputs);
+    Fit::new(&chosen, targets, threads)?.outputs(&unbounded(others, inputs)).map(Some)
+}
+
 /// Whether a line is a rival: of images it is none, nor of quantiles and counts.
 fn is_comparable<T: Scalar>(problem: &Problem<T>) -> bool {
     let targets = &problem.preprocessing.targets;

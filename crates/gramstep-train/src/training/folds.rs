@@ -30,10 +30,22 @@ impl<T: Scalar> Folds<T> {
 
     pub(crate) fn fold(&self, number: usize) -> Fold<T> {
         let n = self.rows.rows();
-        let order: Vec<usize> = (0..n).map(|i| (number * self.judging + i) % n).collect();
-        let (judged, training) = order.split_at(self.judging);
+        let (start, end) = (self.start(number), self.start(number + 1));
+        let order: Vec<usize> = (0..n).map(|i| (start + i) % n).collect();
+        let judging = match (end + n - start) % n {
+            0 => self.judging,
+            rows => rows,
+        };
+        let (judged, training) = order.split_at(judging);
         let (train, validation) = (self.rows.select(training), self.rows.select(judged));
         Fold { train, validation, judged: judged.to_vec() }
+    }
+
+    /// Where the rows begin that judge a network: rows with the same inputs judge the same one.
+    fn start(&self, number: usize) -> usize {
+        let n = self.rows.rows();
+        let first = number * self.judging % n;
+        (first..n).find(|&at| !self.rows.is_like_the_last(at)).unwrap_or(0)
     }
 }
 
@@ -61,5 +73,22 @@ mod tests {
         assert_eq!(last.train.inputs.as_slice(), [2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]);
         assert_eq!(last.validation.targets.as_slice(), [18.0, 0.0, 2.0]);
         assert_eq!(last.validation.weights, Some(vec![10.0, 1.0, 2.0]));
+    }
+
+    #[test]
+    fn rows_with_the_same_inputs_judge_the_same_network() {
+        let of = |inputs: &[f64]| {
+            let column = Matrix::from_vec(inputs.len(), 1, inputs.to_vec()).unwrap();
+            let weights = Some(vec![2.0; inputs.len()]);
+            Dataset::new(column.clone(), column).unwrap().with_weights(weights).unwrap()
+        };
+        let folds = Folds::new(&of(&[3.0, 3.0, 4.0, 4.0, 5.0, 6.0, 7.0, 7.0]), &of(&[1.0, 1.0, 2.0])).unwrap();
+        for number in 0..4 {
+            let fold = folds.fold(number);
+            let (seen, judged) = (fold.train.inputs.as_slice(), fold.validation.inputs.as_slice());
+            assert!(!judged.is_empty() && judged.iter().all(|x| !seen.contains(x)), "{number}: {judged:?}");
+        }
+        let judged: Vec<usize> = (0..4).flat_map(|number| folds.fold(number).judged).collect();
+        assert!((0..11).all(|row| judged.contains(&row)));
     }
 }

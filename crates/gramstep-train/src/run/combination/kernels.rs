@@ -20,7 +20,7 @@ pub(super) const MOST_DECOMPOSED: usize = 4000;
 /// The cubes of rows that a processor decomposes in a second, about.
 const CUBES_PER_SECOND: f64 = 5e9;
 /// But not without each single row.
-const MOST_FITS: usize = 20;
+pub(super) const MOST_FITS: usize = 20;
 
 /// A kernel regression and what it says of rows that it has not seen.
 pub(super) struct Tried {
@@ -39,6 +39,8 @@ pub(super) struct Fitting<'a> {
     pub(super) threads: usize,
     pub(super) stop: &'a AtomicBool,
     pub(super) until: Option<Instant>,
+    /// Whether the rows of a fold have to be left out together.
+    pub(super) apart: bool,
 }
 
 impl Fitting<'_> {
@@ -82,21 +84,33 @@ impl Fitting<'_> {
         Ok(Some(Tried { part, outputs, kind }))
     }
 
-    /// Whether there is time to decompose the kernel of so many rows, which nothing ends before it is done.
-    fn has_time_to_decompose(&self, rows: usize) -> bool {
-        let seconds = (rows as f64).powi(3) / CUBES_PER_SECOND;
+    /// Whether there is time to decompose so many kernels of so many rows, which nothing ends before it is done.
+    fn has_time_to_decompose(&self, kernels: usize, rows: usize) -> bool {
+        let seconds = kernels as f64 * (rows as f64).powi(3) / CUBES_PER_SECOND;
         !self.is_over() && self.until.is_none_or(|until| Instant::now() + Duration::from_secs_f64(seconds) < until)
     }
 
-    /// The kernel of infinitely wide networks, of which every row is left out in closed form; none where time is short.
+    /// The kernel of infinitely wide networks, of which every row is left out in closed form, or folds by fits of the
+    /// others; none where time is short.
     pub(super) fn try_infinite(&self) -> Result<Option<(Part, Matrix<f64>)>> {
         let all = &self.rows.all;
-        if !self.has_time_to_decompose(all.rows()) {
+        let fits = if self.apart { self.rows.folds.len() } else { 0 };
+        if !self.has_time_to_decompose(1 + fits, all.rows()) {
             return Ok(None);
         }
         let device = Device::cpu(self.threads);
-        let model = KernelModel::fit(all.clone(), self.task, INFINITE.parse()?, Ridge::LeaveOneOut, &device)?;
-        let outputs = model.held_out()?.select_rows(&self.rows.places());
+        let fit = |rows: &Dataset<f64>| {
+            KernelModel::fit(rows.clone(), self.task, INFINITE.parse()?, Ridge::LeaveOneOut, &device)
+        };
+        let model = fit(all)?;
+        let together = |rest: &Dataset<f64>, fold: &[usize]| {
+            fit(rest)?.outputs(&all.inputs.select_rows(fold).into_matrix()).map(Some)
+        };
+        let outputs = if self.apart { self.rows.without_folds(together)? } else { None };
+        let outputs = match outputs {
+            Some(outputs) => outputs,
+            None => model.held_out()?.select_rows(&self.rows.places()),
+        };
         let model = PartModel::Infinite(Box::new(model));
         Ok(Some((Part { name: INFINITE.to_owned(), weight: 1.0, view: View::default(), model }, outputs)))
     }
@@ -133,16 +147,40 @@ impl Fitting<'_> {
 mod tests {
     use super::*;
 
-    /// What kernels of each kind say of the rows of two folds, one after the other.
-    fn left_out(kind: ScaledKind, y: impl Fn(usize) -> f64) -> Matrix<f64> {
+    fn rows_of_two_folds(y: &dyn Fn(usize) -> f64) -> Rows {
         let n = 60;
         let x = Matrix::from_fn(n, 3, |i, j| ((7 * i + 3 * i * j) as f64 * 0.37).sin());
         let all = Dataset::new(x, Matrix::from_fn(n, 1, |i, _| y(i))).unwrap();
-        let folds = vec![(0..20).collect(), (20..60).collect()];
-        let rows = Rows { all, folds, networks: Matrix::zeros(n, 1) };
-        let stop = AtomicBool::new(false);
-        let fitting = Fitting { rows: &rows, task: Task::Regression, seed: 0, threads: 1, stop: &stop, until: None };
+        Rows { all, folds: vec![(0..20).collect(), (20..60).collect()], networks: Matrix::zeros(n, 1) }
+    }
+
+    /// What kernels of each kind say of the rows of two folds, one after the other.
+    fn left_out(kind: ScaledKind, y: impl Fn(usize) -> f64) -> Matrix<f64> {
+        let (rows, stop) = (rows_of_two_folds(&y), AtomicBool::new(false));
+        let fitting =
+            Fitting { rows: &rows, task: Task::Regression, seed: 0, threads: 1, stop: &stop, until: None, apart: true };
         fitting.try_kernel(kind, &View::default()).unwrap().unwrap().outputs
+    }
+
+    #[test]
+    fn what_an_infinite_network_says_of_rows_that_are_apart_does_not_know_the_targets_of_their_fold() {
+        let told = |y: &dyn Fn(usize) -> f64| {
+            let (rows, stop) = (rows_of_two_folds(y), AtomicBool::new(false));
+            let fitting = Fitting {
+                rows: &rows,
+                task: Task::Regression,
+                seed: 0,
+                threads: 1,
+                stop: &stop,
+                until: None,
+                apart: true,
+            };
+            fitting.try_infinite().unwrap().unwrap().1
+        };
+        let smooth = |i: usize| (i as f64 * 0.9).sin() + (i as f64 * 2.59).sin();
+        let (own, other) = (told(&smooth), told(&|i| if i < 20 { -3.0 * smooth(i) } else { smooth(i) }));
+        assert_eq!(own.as_slice()[..20], other.as_slice()[..20]);
+        assert_ne!(own.as_slice()[20..], other.as_slice()[20..]);
     }
 
     #[test]

@@ -11,14 +11,14 @@ mod views;
 mod weights;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use gramstep::kernel::ScaledKind;
 use gramstep::{Device, Matrix, Scalar};
 
 use self::crossed::crossed;
-use self::kernels::{Fitting, INFINITE, MOST_DECOMPOSED, Tried};
+use self::kernels::{Fitting, INFINITE, MOST_DECOMPOSED, MOST_FITS, Tried};
 use self::many::MANY;
 use self::rows::{Rows, unseen_by};
 use self::weights::weights;
@@ -67,6 +67,8 @@ pub(super) struct Combined {
 /// How it is to be made.
 pub(super) struct Recipe<'a> {
     pub(super) linear: bool,
+    /// Whether rows that judge are apart from the others by time or group, and have to be left out together.
+    pub(super) apart: bool,
     pub(super) seed: u64,
     pub(super) threads: usize,
     pub(super) stop: &'a AtomicBool,
@@ -106,13 +108,15 @@ pub(super) fn combine<T: Scalar>(
         let part = Part { name: others.what(), weight: 1.0, view: View::default(), model };
         candidates.push(Candidacy { part, outputs });
     }
+    let alike = (0..rows.all.rows()).any(|row| rows.all.is_like_the_last(row));
+    let apart = (recipe.apart || alike) && rows.folds.len() <= MOST_FITS;
     if recipe.linear
-        && let Some(line) = line(problem, &rows, recipe.threads)?
+        && let Some(line) = line(problem, &rows, apart, recipe.threads)?
     {
         candidates.push(line);
     }
     let Recipe { seed, threads, stop, until, .. } = *recipe;
-    let fitting = Fitting { rows: &rows, task, seed, threads, stop, until };
+    let fitting = Fitting { rows: &rows, task, seed, threads, stop, until, apart };
     let (left_out, places) = if rows.all.rows() > MANY {
         let many = fitting.try_many(&kinds(&rows.all), observer)?;
         candidates.extend(many.tried.into_iter().map(|Tried { part, outputs, .. }| Candidacy { part, outputs }));
@@ -151,7 +155,8 @@ pub(super) fn combine<T: Scalar>(
         unseen: HeldOut { outputs: whole, rows: unseen, places: judging, fold_of },
         metrics,
         candidates: told,
-        cut_short: !left_out.is_empty(),
+        // A kernel that has no solution is left out, too.
+        cut_short: !left_out.is_empty() && (until.is_some() || stop.load(Ordering::Relaxed)),
         seconds: clock.elapsed().as_secs_f64(),
     }))
 }
@@ -165,11 +170,19 @@ fn networks(learned: &Learned) -> Option<PartModel> {
 }
 
 /// Ridge regression of inputs without bounds.
-fn line<T: Scalar>(problem: &Problem<T>, rows: &Rows, threads: usize) -> Result<Option<Candidacy>> {
+fn line<T: Scalar>(problem: &Problem<T>, rows: &Rows, apart: bool, threads: usize) -> Result<Option<Candidacy>> {
     let inputs = &problem.preprocessing.inputs;
-    let Some((networks, outputs)) = reference::line(&rows.all, &rows.places(), problem, threads)? else {
+    let Some((networks, mut outputs)) = reference::line(&rows.all, &rows.places(), problem, threads)? else {
         return Ok(None);
     };
+    if apart {
+        let without = |rest: &Dataset<f64>, fold: &[usize]| {
+            let others = rows.all.inputs.select_rows(fold);
+            reference::line_of_others((rest, &others), problem, threads)
+        };
+        let Some(together) = rows.without_folds(without)? else { return Ok(None) };
+        outputs = together;
+    }
     let view = View::unbounded(&inputs.bounds);
     let part = Part { name: RIDGE.to_owned(), weight: 1.0, view, model: PartModel::F64(networks) };
     Ok(Some(Candidacy { part, outputs }))

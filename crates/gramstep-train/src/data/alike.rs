@@ -1,0 +1,75 @@
+//! Rows of a classification that differ in their class alone.
+//!
+//! Where copies were joined, inputs come again, and their classes may differ: (k, no) 70 times and (k, yes) 30 times are
+//! two rows. If one were learned from and the other judged, each would be told wrong for certain; so rows with the same
+//! inputs are on one side of every split.
+
+use super::copies::{Keyed, owners};
+
+/// Rows by their inputs.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Alike {
+    /// The rows of each input, in the order of their first rows.
+    sets: Vec<Vec<usize>>,
+}
+
+impl Alike {
+    /// By keys of inputs alone.
+    pub(crate) fn new(rows: &[usize], inputs: &impl Keyed) -> Self {
+        let Some(owners) = owners(rows, inputs) else { return Self::apart(rows) };
+        let mut place = vec![0; rows.len()];
+        let mut sets: Vec<Vec<usize>> = Vec::new();
+        for (at, &owner) in owners.iter().enumerate() {
+            if owner == at {
+                place[at] = sets.len();
+                sets.push(Vec::new());
+            }
+            sets[place[owner]].push(rows[at]);
+        }
+        Self { sets }
+    }
+
+    /// Each row by itself.
+    pub(crate) fn apart(rows: &[usize]) -> Self {
+        Self { sets: rows.iter().map(|&row| vec![row]).collect() }
+    }
+
+    /// The first row of each set.
+    pub(crate) fn firsts(&self) -> Vec<usize> {
+        self.sets.iter().map(|set| set[0]).collect()
+    }
+
+    /// All rows of the sets of these first rows, those of a set one after the other.
+    pub(crate) fn whole(&self, firsts: &[usize]) -> Vec<usize> {
+        let places: std::collections::HashMap<usize, usize> =
+            self.sets.iter().enumerate().map(|(place, set)| (set[0], place)).collect();
+        firsts.iter().flat_map(|first| self.sets[places[first]].iter().copied()).collect()
+    }
+
+    /// What the user should know.
+    pub(crate) fn note(&self) -> Option<String> {
+        let several = self.sets.iter().filter(|set| set.len() > 1).count();
+        let sets = if several == 1 { "set of inputs comes" } else { "sets of inputs come" };
+        let what = "are learned from or judged together, as inputs that were not seen";
+        (several > 0).then(|| format!("{several} {sets} with several classes: their rows {what}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::copies::TableKeys;
+    use crate::data::table_of;
+
+    #[test]
+    fn rows_with_the_same_inputs_are_a_set() {
+        let table = table_of("a,b,c\n1,x,no\n2,x,no\n1,x,yes\n1,z,no\n2,x,yes\n2,x,perhaps\n");
+        let alike = Alike::new(&[0, 1, 2, 3, 4, 5], &TableKeys::without(&table, &["c".to_owned()]));
+        assert_eq!(alike.firsts(), [0, 1, 3]);
+        assert_eq!(alike.whole(&[3, 1]), [3, 1, 4, 5]);
+        assert!(alike.note().unwrap().starts_with("2 sets of inputs come with several classes"));
+        let apart = Alike::new(&[3, 0, 1], &TableKeys::without(&table, &["c".to_owned()]));
+        assert_eq!((apart.firsts(), apart.note()), (vec![3, 0, 1], None));
+        assert_eq!(apart, Alike::apart(&[3, 0, 1]));
+    }
+}

@@ -1,0 +1,98 @@
+//! Rows that belong together are learned from together, or judge together: those of an input with several classes, and those
+//! of a group. Else what is told of rows that were not seen is not so.
+
+use std::fmt::Write;
+use std::sync::atomic::AtomicBool;
+
+use gramstep_train::folder::Keep;
+use gramstep_train::outcome::Report;
+use gramstep_train::outcome::event::Silent;
+use gramstep_train::predictor::Predictor;
+use gramstep_train::run::train;
+use gramstep_train::settings::Config;
+
+struct Bench(tempfile::TempDir);
+
+impl Bench {
+    fn with(table: &str) -> Self {
+        let bench = Self(tempfile::tempdir().unwrap());
+        std::fs::write(bench.0.path().join("t.csv"), table).unwrap();
+        bench
+    }
+
+    fn train(&self, settings: &[(&str, &str)]) -> (Report, Predictor) {
+        let data = self.0.path().join("t.csv").display().to_string();
+        let mut config = Config { data: Some(data), threads: Some(2), ..Config::default() };
+        for (name, value) in settings {
+            config.set(name, value).unwrap();
+        }
+        let out =
+            self.0.path().join(settings.iter().map(|(_, value)| value.replace(':', "-")).collect::<String>() + "run");
+        let report = train(&config, Keep::Folder(&out), &AtomicBool::new(false), &mut Silent).unwrap();
+        (report, Predictor::load(&out, &gramstep::Device::cpu(1)).unwrap())
+    }
+}
+
+/// Twelve levels that say nothing, each with 70 rows of one class and 30 of the other.
+fn levels() -> String {
+    let row = |i: usize| format!("k{},{}\n", i % 12, if i / 12 < 70 { "no" } else { "yes" });
+    format!("k,y\n{}", (0..1200).map(row).collect::<String>())
+}
+
+#[test]
+fn classes_of_inputs_that_come_again_have_their_shares() {
+    let bench = Bench::with(&levels());
+    let entropy = -(0.7_f64 * 0.7_f64.ln() + 0.3 * 0.3_f64.ln());
+    let every = [
+        &[("preset", "fast")][..],
+        &[("model", "mlp:20:tanh"), ("ensemble", "3")],
+        &[("model", "ntk:depth=3:relu")],
+        &[("model", "kernel:rbf")],
+    ];
+    for settings in every {
+        let (report, _) = bench.train(settings);
+        for (what, metrics) in
+            [("train", Some(&report.train)), ("validation", report.validation.as_ref()), ("test", report.test.as_ref())]
+        {
+            let told = metrics.expect(what).loss;
+            assert!((told - entropy).abs() < 0.02, "{settings:?}, {what}: {told} for {entropy}");
+        }
+    }
+}
+
+/// Groups of ten rows with the same inputs, a deviation of their own each, and little noise.
+fn panel(groups: std::ops::Range<usize>) -> String {
+    let mut state = 7 + groups.start as u64;
+    let mut noise = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as f64 / f64::from(1_u32 << 31) * 2.0 - 1.0
+    };
+    let mut text = "g,u,v,y\n".to_owned();
+    for group in groups {
+        let (u, v, own) = (noise(), noise(), 2.0 * noise());
+        for _ in 0..10 {
+            writeln!(text, "g{group},{u},{v},{}", u + own + 0.05 * noise()).unwrap();
+        }
+    }
+    text
+}
+
+#[test]
+fn intervals_hold_for_new_groups() {
+    let bench = Bench::with(&panel(0..60));
+    let new = bench.0.path().join("new.csv");
+    std::fs::write(&new, panel(100..200)).unwrap();
+    for settings in [&[("split", "group:g")][..], &[("split", "group:g"), ("model", "kernel:matern32")]] {
+        let (report, predictor) = bench.train(settings);
+        let told = report.validation.unwrap().regression.unwrap().rmse;
+        assert!(told > 0.7, "groups that were not seen deviate by 2/√3: {told}");
+        let table = predictor.read(&new.display().to_string().parse().unwrap(), 1).unwrap();
+        let bars = gramstep_train::predictor::ErrorBars { interval: Some(0.9), ..Default::default() };
+        let predicted = predictor.predict_with(&table, bars).unwrap();
+        let y = table.numbers(table.column("y").unwrap()).unwrap();
+        let (low, high) = (predicted.header.len() - 2, predicted.header.len() - 1);
+        let holds = |i: &usize| (predicted.values[(*i, low)]..=predicted.values[(*i, high)]).contains(&y[*i]);
+        let share = (0..y.len()).filter(holds).count() as f64 / y.len() as f64;
+        assert!((0.75..=1.0).contains(&share), "{settings:?}: {share}");
+    }
+}
