@@ -13,12 +13,13 @@ from torch import Tensor
 
 from gramstep.torch._acceleration import correction
 from gramstep.torch._closures import Closure, Outputs, Targets, check_repeatable, evaluate
-from gramstep.torch._damping import Adaptive, Damping, parse_damping
+from gramstep.torch._damping import Adaptive, DampingArgument, parse_damping
 from gramstep.torch._errors import UnsupportedGraph
 from gramstep.torch._guard import check_parts, squares
-from gramstep.torch._losses import LOSSES, ONE_ROW, CustomLoss, Linearised, linearise, one_row
+from gramstep.torch._losses import ONE_ROW, CustomLoss, Linearised, linearise, one_row
 from gramstep.torch._precision import resolution
 from gramstep.torch._randomness import RandomState
+from gramstep.torch._settings import Settings, check, setting
 from gramstep.torch._step import Rules, Step, Trained
 from gramstep.torch._system import Solve, System
 from gramstep.torch._tangent import Plans, Tangent, as_rows
@@ -98,6 +99,8 @@ class GramGaussNewton(torch.optim.Optimizer):
     ----------
     report : StepReport or None
         Of the last step.
+    damping, loss, momentum, ridge, max_output_change, acceleration
+        As they were given. What is set holds from the next step on.
 
     Raises
     ------
@@ -127,7 +130,7 @@ class GramGaussNewton(torch.optim.Optimizer):
         self,
         params: Iterable[Any],
         lr: float = 1.0,
-        damping: float | tuple[str, float] | str = 1e-2,
+        damping: DampingArgument = 1e-2,
         loss: str | CustomLoss = "squared",
         momentum: float = 0.0,
         ridge: float = 0.0,
@@ -136,18 +139,9 @@ class GramGaussNewton(torch.optim.Optimizer):
         acceleration: bool = False,
         memory_budget: int = 4 << 30,
     ) -> None:
-        _check("lr", lr, lr > 0, "above 0")
-        _check("momentum", momentum, 0 <= momentum < 1, "from 0 to below 1")
-        _check("ridge", ridge, ridge >= 0, "at least 0")
-        if max_output_change is not None:
-            _check("max_output_change", max_output_change, max_output_change > 0, "above 0")
-        if isinstance(loss, str) and loss not in (*LOSSES, ONE_ROW):
-            raise ValueError(f"loss = {loss!r}: expected one of {', '.join([*LOSSES, ONE_ROW])}, or a callable")
-        self.damping: Damping = parse_damping(damping)
-        if acceleration and not isinstance(self.damping, Adaptive):
-            raise ValueError("acceleration: steps along a path are tried, which is for damping = 'adaptive'")
-        self.acceleration = acceleration
-        self.loss, self.momentum, self.ridge, self.max_output_change = loss, momentum, ridge, max_output_change
+        check("lr", lr)
+        self._settings = Settings(damping, loss, momentum, ridge, max_output_change, acceleration)
+        self._damping = parse_damping(damping)
         self.memory_budget = memory_budget
         self.report: StepReport | None = None
         self._plans: Plans = {}
@@ -155,25 +149,33 @@ class GramGaussNewton(torch.optim.Optimizer):
         self._steps = 0
         super().__init__(params, {"lr": lr, "weight": 1.0})
 
+    damping, loss, momentum = setting("damping"), setting("loss"), setting("momentum")
+    ridge, max_output_change, acceleration = setting("ridge"), setting("max_output_change"), setting("acceleration")
+
+    def _settle(self, settings: Settings) -> None:
+        """A damping that stays goes on where it is."""
+        if settings.damping != self._settings.damping:
+            self._damping = parse_damping(settings.damping)
+        self._settings = settings
+
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         super().add_param_group(param_group)
         if any(p.is_complex() for p in self.param_groups[-1]["params"]):
             raise ValueError("params: complex parameters are not known here\nhint: torch.view_as_real in the model")
-        weight = self.param_groups[-1]["weight"]
-        _check("weight", weight, weight >= 0, "at least 0")
+        check("weight", self.param_groups[-1]["weight"])
 
     # What a training is resumed from.
 
     def state_dict(self) -> dict[str, Any]:
         state = super().state_dict()
-        state["progress"] = {"steps": self._steps, "updates": self._updates, "damping": self.damping.state()}
+        state["progress"] = {"steps": self._steps, "updates": self._updates, "damping": self._damping.state()}
         return state
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         progress = state_dict.get("progress", {})
         super().load_state_dict({key: value for key, value in state_dict.items() if key != "progress"})
         self._steps, self._updates = progress.get("steps", 0), progress.get("updates", 0)
-        self.damping.restore(progress.get("damping"))
+        self._damping.restore(progress.get("damping"))
 
     # The step.
 
@@ -199,7 +201,7 @@ class GramGaussNewton(torch.optim.Optimizer):
             closure, before = outputs, RandomState.now()
             outputs, targets = evaluate(closure)
             drawn = RandomState.now() != before
-        if isinstance(self.damping, Adaptive) and closure is None:
+        if isinstance(self._damping, Adaptive) and closure is None:
             raise ValueError("damping = 'adaptive': the loss has to be evaluated again\nhint: step(closure), closure() → (outputs, targets)")
         blocks, wanted = self._blocks(outputs, targets)
         try:
@@ -218,13 +220,13 @@ class GramGaussNewton(torch.optim.Optimizer):
     ) -> StepReport:
         losses = [linearise(self.loss, as_rows(f), y) for f, y in zip(blocks, targets)]
         tangents = [Tangent(f, self._trained(), self._plans) for f in blocks]
-        adaptive = self.damping if isinstance(self.damping, Adaptive) else None
+        adaptive = self._damping if isinstance(self._damping, Adaptive) else None
         if adaptive is not None and closure is not None:
             check_repeatable(closure, drawn, blocks, self._blocks, any(t.is_new for t in tangents))
         for tangent in tangents:
             if tangent.is_new:
                 check_parts(tangent)
-        system = System(tangents, losses, self._weights(), self.damping.relative, self.damping.absolute + self.ridge, self.memory_budget)
+        system = System(tangents, losses, self._weights(), self._damping.relative, self._damping.absolute + self.ridge, self.memory_budget)
         if adaptive is None or closure is None:
             step = self._step(tangents, system)
             self._move(step, step.length)
@@ -309,11 +311,11 @@ class GramGaussNewton(torch.optim.Optimizer):
 
     def _step(self, tangents: Sequence[Tangent], system: System) -> Step:
         """The update at the damping of the moment."""
-        one_rate = self.max_output_change is not None or isinstance(self.damping, Adaptive)
+        one_rate = self.max_output_change is not None or isinstance(self._damping, Adaptive)
         one_row = self.loss == ONE_ROW
         rules = Rules(self.momentum, self.ridge, self.max_output_change, self._updates, one_rate, one_row)
         walk = self._steps % WALK_EVERY == 0
-        return Step(tangents, system, self._as_trained(), rules, self.damping.value(system.mean_diagonal), walk)
+        return Step(tangents, system, self._as_trained(), rules, self._damping.value(system.mean_diagonal), walk)
 
     # Parameters.
 
@@ -406,8 +408,3 @@ def _reported(losses: Sequence[Linearised]) -> float:
     """Mean of the blocks' reported losses by their numbers."""
     total = sum(b.z.numel() for b in losses)
     return sum(b.reported * b.z.numel() for b in losses) / max(1, total)
-
-
-def _check(name: str, value: float, inside: bool, range_: str) -> None:
-    if not (isinstance(value, (int, float)) and math.isfinite(value) and inside):
-        raise ValueError(f"{name} = {value!r}: expected a number {range_}")

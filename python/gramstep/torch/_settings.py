@@ -1,0 +1,67 @@
+"""What the whole optimizer is told, and what a group of parameters may have of its own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gramstep.torch._damping import DampingArgument, parse_damping
+from gramstep.torch._losses import LOSSES, ONE_ROW, CustomLoss
+
+RANGES: dict[str, tuple[Callable[[float], bool], str]] = {
+    "lr": (lambda value: value > 0, "above 0"),
+    "weight": (lambda value: value >= 0, "at least 0"),
+    "momentum": (lambda value: 0 <= value < 1, "from 0 to below 1"),
+    "ridge": (lambda value: value >= 0, "at least 0"),
+    "max_output_change": (lambda value: value > 0, "above 0"),
+}
+
+
+def check(name: str, value: object) -> None:
+    """Raises ValueError where a number is out of the range of its name."""
+    inside, range_ = RANGES[name]
+    if not (isinstance(value, (int, float)) and math.isfinite(value) and inside(value)):
+        raise ValueError(f"{name} = {value!r}: expected a number {range_}")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Arguments of the whole optimizer, as they were given.
+
+    Raises
+    ------
+    ValueError
+        If one is out of range.
+    """
+
+    damping: DampingArgument
+    loss: str | CustomLoss
+    momentum: float
+    ridge: float
+    max_output_change: float | None
+    acceleration: bool
+
+    def __post_init__(self) -> None:
+        check("momentum", self.momentum)
+        check("ridge", self.ridge)
+        if self.max_output_change is not None:
+            check("max_output_change", self.max_output_change)
+        if not callable(self.loss) and self.loss not in (*LOSSES, ONE_ROW):
+            raise ValueError(f"loss = {self.loss!r}: expected one of {', '.join([*LOSSES, ONE_ROW])}, or a callable")
+        parse_damping(self.damping)
+        if self.acceleration and self.damping != "adaptive":
+            raise ValueError("acceleration: steps along a path are tried, which is for damping = 'adaptive'")
+
+
+def setting(name: str) -> property:
+    """A setting as an attribute of the optimizer; what is set is checked as the argument is."""
+
+    def read(optimizer: Any) -> Any:
+        return getattr(optimizer._settings, name)
+
+    def write(optimizer: Any, value: Any) -> None:
+        optimizer._settle(replace(optimizer._settings, **{name: value}))
+
+    return property(read, write)
