@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from gramstep.torch._damping import DampingArgument, parse_damping
@@ -53,6 +54,31 @@ class Settings:
         parse_damping(self.damping)
         if self.acceleration and self.damping != "adaptive":
             raise ValueError("acceleration: steps along a path are tried, which is for damping = 'adaptive'")
+
+    def state(self) -> dict[str, Any]:
+        """What a file may hold: of a loss of one's own its name."""
+        found = {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
+        return found if isinstance(self.loss, str) else {**found, "loss": ("callable", _name(self.loss))}
+
+    def restored(self, state: Mapping[str, Any]) -> Settings:
+        """Those of a state. A loss of one's own cannot be made from its name: the one that is here stays."""
+        loss = state.get("loss", self.loss)
+        if not (isinstance(loss, str) or callable(loss)):
+            if loss[1] != _name(self.loss):
+                warnings.warn(f"loss: the state is of {loss[1]}, the optimizer goes on with {_name(self.loss)}", stacklevel=3)
+            loss = self.loss
+        return replace(self, **{**state, "loss": loss})
+
+
+def _name(loss: str | CustomLoss) -> str:
+    return loss if isinstance(loss, str) else getattr(loss, "__qualname__", type(loss).__qualname__)
+
+
+def _plain(value: Any) -> Any:
+    """Numbers of NumPy as those of Python, which torch.load takes."""
+    if isinstance(value, tuple):
+        return tuple(map(_plain, value))
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
 
 
 def setting(name: str) -> property:

@@ -112,6 +112,7 @@ class GramGaussNewton(torch.optim.Optimizer):
     `step` takes outputs and targets in place of a loss, so nothing depends on whether a loss is a sum or a mean; the
     value that it returns is the mean of r², or the mean negative log-likelihood. ``backward()`` and ``zero_grad()`` are not
     needed. Each row of the outputs may depend on its own sample only, and every step is checked: uᵀGu = ‖Jᵀu‖².
+    ``load_state_dict`` takes over all that was given but ``memory_budget`` and a loss of one's own, which stay.
 
     Examples
     --------
@@ -169,11 +170,14 @@ class GramGaussNewton(torch.optim.Optimizer):
     def state_dict(self) -> dict[str, Any]:
         state = super().state_dict()
         state["progress"] = {"steps": self._steps, "updates": self._updates, "damping": self._damping.state()}
+        state["settings"] = self._settings.state()
         return state
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         progress = state_dict.get("progress", {})
-        super().load_state_dict({key: value for key, value in state_dict.items() if key != "progress"})
+        settings = self._settings.restored(state_dict.get("settings", {}))
+        super().load_state_dict({key: value for key, value in state_dict.items() if key not in ("progress", "settings")})
+        self._settle(settings)
         self._steps, self._updates = progress.get("steps", 0), progress.get("updates", 0)
         self._damping.restore(progress.get("damping"))
 

@@ -103,3 +103,66 @@ def test_a_setting_out_of_range_is_told_and_changes_nothing(name, value):
     with pytest.raises(ValueError, match=name):
         setattr(optimizer, name, value)
     assert settings(optimizer) == before
+
+
+# Saved and loaded.
+
+
+@pytest.mark.parametrize("given", [SETTINGS, ACCELERATED])
+def test_settings_are_those_of_the_state_that_is_loaded(given):
+    model, (x, y) = network(), batch()
+    a = GramGaussNewton(model.parameters(), **given)
+    for _ in range(2):
+        a.step(lambda: (model(x), y))
+    other = copy.deepcopy(model)
+    b = GramGaussNewton(other.parameters(), damping=0.7)
+    b.load_state_dict(stored(a.state_dict()))
+    assert settings(b) == given
+    for _ in range(2):
+        a.step(lambda: (model(x), y))
+        b.step(lambda: (other(x), y))
+    assert torch.equal(dense.flat(model.parameters()), dense.flat(other.parameters()))
+
+
+def test_numbers_of_numpy_are_saved_as_numbers():
+    np = pytest.importorskip("numpy")
+    optimizer = GramGaussNewton(network().parameters(), damping=np.float64(0.1), momentum=np.float64(0.5))
+    assert stored(optimizer.state_dict())["settings"]["damping"] == 0.1
+
+
+def test_a_loss_of_ones_own_stays_and_another_one_is_told(recwarn):
+    model = network()
+    state = stored(GramGaussNewton(model.parameters(), loss=own, ridge=0.5).state_dict())
+    same = GramGaussNewton(model.parameters(), loss=own)
+    same.load_state_dict(state)
+    assert same.loss is own and same.ridge == 0.5 and not recwarn.list
+    another = GramGaussNewton(model.parameters(), loss="huber")
+    with pytest.warns(UserWarning, match="own.*huber"):
+        another.load_state_dict(state)
+    assert another.loss == "huber" and another.ridge == 0.5
+    same.load_state_dict(stored(GramGaussNewton(model.parameters(), loss="huber").state_dict()))
+    assert same.loss == "huber"
+
+
+def test_a_state_without_settings_leaves_them():
+    model = network()
+    state = GramGaussNewton(model.parameters(), lr=0.3).state_dict()
+    state.pop("settings", None)
+    optimizer = GramGaussNewton(model.parameters(), **SETTINGS)
+    optimizer.load_state_dict(state)
+    assert settings(optimizer) == SETTINGS and optimizer.param_groups[0]["lr"] == 0.3
+
+
+def test_a_state_that_does_not_fit_changes_nothing():
+    model = network()
+    optimizer = GramGaussNewton(model.parameters())
+    before = settings(optimizer)
+    state = GramGaussNewton(model[0].parameters(), **SETTINGS).state_dict()
+    with pytest.raises(ValueError, match="group"):
+        optimizer.load_state_dict(state)
+    assert settings(optimizer) == before
+    state = GramGaussNewton(model.parameters(), lr=0.3).state_dict()
+    state["settings"] = {"momentum": 2.0}
+    with pytest.raises(ValueError, match="momentum"):
+        optimizer.load_state_dict(state)
+    assert optimizer.param_groups[0]["lr"] == 1.0
