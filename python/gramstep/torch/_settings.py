@@ -27,6 +27,20 @@ def check(name: str, value: object) -> None:
         raise ValueError(f"{name} = {value!r}: expected a number {range_}")
 
 
+OF_A_GROUP = {"params", "lr", "weight", "param_names", "name", "differentiable", "initial_lr", "max_lr", "min_lr", "swa_lr"}
+"""What a group may hold: its numbers, its names, and what PyTorch and its schedulers add."""
+
+
+def check_group(group: Mapping[str, Any]) -> None:
+    """Raises ValueError where a group has an option that would be ignored, or a number out of range."""
+    for name in group:
+        if name not in OF_A_GROUP:
+            raise ValueError(f"params: {name} in a group, which has an lr and a weight alone; all else is of the whole optimizer: give it there")
+    for name in ("lr", "weight"):
+        if name in group:
+            check(name, group[name])
+
+
 @dataclass(frozen=True)
 class Settings:
     """Arguments of the whole optimizer, as they were given.

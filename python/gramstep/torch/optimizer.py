@@ -19,7 +19,7 @@ from gramstep.torch._guard import check_parts, squares
 from gramstep.torch._losses import ONE_ROW, CustomLoss, Linearised, linearise, one_row
 from gramstep.torch._precision import resolution
 from gramstep.torch._randomness import RandomState
-from gramstep.torch._settings import Settings, check, setting
+from gramstep.torch._settings import Settings, check, check_group, setting
 from gramstep.torch._step import Rules, Step, Trained
 from gramstep.torch._system import Solve, System
 from gramstep.torch._tangent import Plans, Tangent, as_rows
@@ -69,7 +69,7 @@ class GramGaussNewton(torch.optim.Optimizer):
     ----------
     params : iterable of Tensor or of dict
         As of any optimiser. A group may have an ``lr`` and a ``weight`` s ≥ 0 of its own: the weight scales the group in
-        G = J S Jᵀ, and 0 freezes it.
+        G = J S Jᵀ, and 0 freezes it. All else is of the whole optimiser, and refused in a group.
     lr : float
         η > 0.
     damping : float, ("absolute", float) or "adaptive"
@@ -160,10 +160,12 @@ class GramGaussNewton(torch.optim.Optimizer):
         self._settings = settings
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
+        if isinstance(param_group, dict):
+            check_group(param_group)
         super().add_param_group(param_group)
         if any(p.is_complex() for p in self.param_groups[-1]["params"]):
+            del self.param_groups[-1]
             raise ValueError("params: complex parameters are not known here\nhint: torch.view_as_real in the model")
-        check("weight", self.param_groups[-1]["weight"])
 
     # What a training is resumed from.
 

@@ -166,3 +166,47 @@ def test_a_state_that_does_not_fit_changes_nothing():
     with pytest.raises(ValueError, match="momentum"):
         optimizer.load_state_dict(state)
     assert optimizer.param_groups[0]["lr"] == 1.0
+
+
+# Groups.
+
+
+@pytest.mark.parametrize(
+    "name", ["weight_decay", "betas", "eps", "nesterov", "momentum", "ridge", "damping", "loss", "max_output_change", "learning_rate"]
+)
+def test_options_that_mean_nothing_in_a_group_are_told(name):
+    first, last = network(), network()
+    with pytest.raises(ValueError, match=f"{name}.*of the whole optimizer: give it there"):
+        GramGaussNewton([{"params": first.parameters(), name: 0.1}])
+    optimizer = GramGaussNewton(first.parameters())
+    with pytest.raises(ValueError, match=name):
+        optimizer.add_param_group({"params": last.parameters(), name: 0.1})
+    assert len(optimizer.param_groups) == 1
+
+
+@pytest.mark.parametrize("name", ["lr", "weight"])
+@pytest.mark.parametrize("value", [-1.0, float("nan"), float("inf"), "fast"])
+def test_numbers_of_a_group_are_checked(name, value):
+    model = network()
+    with pytest.raises(ValueError, match=name):
+        GramGaussNewton([{"params": model.parameters(), name: value}])
+    with pytest.raises(ValueError, match="lr"):
+        GramGaussNewton([{"params": model.parameters(), "lr": 0.0}])
+
+
+def test_complex_parameters_are_not_taken_into_a_group():
+    optimizer = GramGaussNewton(network().parameters())
+    with pytest.raises(ValueError, match="complex"):
+        optimizer.add_param_group({"params": [nn.Parameter(torch.zeros(2, dtype=torch.complex64))]})
+    assert len(optimizer.param_groups) == 1
+
+
+def test_what_schedulers_and_torch_add_to_groups_may_be_given():
+    model = network()
+    first = GramGaussNewton([{"params": list(model[0].named_parameters()), "name": "first"}], lr=0.5)
+    torch.optim.lr_scheduler.OneCycleLR(first, 0.5, total_steps=10, cycle_momentum=False)
+    again = GramGaussNewton([{**group, "params": list(model[0].named_parameters())} for group in first.param_groups])
+    torch.optim.lr_scheduler.StepLR(again, 1, 0.1, last_epoch=3)
+    again.load_state_dict(first.state_dict())
+    again.add_param_group({"params": list(model[2].named_parameters()), "weight": 0.0})
+    assert len(again.param_groups) == 2
