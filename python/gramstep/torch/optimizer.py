@@ -183,6 +183,11 @@ class GramGaussNewton(torch.optim.Optimizer):
         self._steps, self._updates = progress.get("steps", 0), progress.get("updates", 0)
         self._damping.restore(progress.get("damping"))
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies and pickles. Plans are made and checked anew; functions that a scheduler hung on the optimizer stay here."""
+        own = ("_settings", "_damping", "memory_budget", "report", "_updates", "_steps")
+        return {**super().__getstate__(), **{name: getattr(self, name) for name in own}, "_plans": {}}
+
     # The step.
 
     def step(self, outputs: Outputs | Closure, targets: Targets = None) -> float:  # type: ignore[override]

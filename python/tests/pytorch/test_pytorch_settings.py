@@ -210,3 +210,31 @@ def test_what_schedulers_and_torch_add_to_groups_may_be_given():
     again.load_state_dict(first.state_dict())
     again.add_param_group({"params": list(model[2].named_parameters()), "weight": 0.0})
     assert len(again.param_groups) == 2
+
+
+# Copied.
+
+
+def through_torch(pair):
+    file = io.BytesIO()
+    torch.save(pair, file)
+    file.seek(0)
+    return torch.load(file, weights_only=False)
+
+
+@pytest.mark.parametrize("given", [SETTINGS, ACCELERATED, {"loss": own}])
+@pytest.mark.parametrize("by", [copy.deepcopy, lambda pair: pickle.loads(pickle.dumps(pair)), through_torch])
+def test_a_copy_of_a_model_and_its_optimizer_goes_on_as_they_do(by, given):
+    model, (x, y) = network(), batch()
+    optimizer = GramGaussNewton(model.parameters(), lr=0.5, **given)
+    torch.optim.lr_scheduler.StepLR(optimizer, 1, 0.1)  # it hangs a function of its own on the optimizer
+    for _ in range(3):
+        optimizer.step(lambda: (model(x), y))
+    other, twin = by((model, optimizer))
+    assert settings(twin) == settings(optimizer) and twin.report == optimizer.report
+    assert twin.memory_budget == optimizer.memory_budget
+    for _ in range(3):
+        assert optimizer.step(lambda: (model(x), y)) == twin.step(lambda: (other(x), y))
+    assert torch.equal(dense.flat(model.parameters()), dense.flat(other.parameters()))
+    assert all(p is q for p, q in zip(twin.param_groups[0]["params"], other.parameters()))
+    twin.load_state_dict(optimizer.state_dict())
