@@ -87,6 +87,11 @@ class Tangent:
             plans[self._key] = self._plan
 
     @property
+    def reaches(self) -> bool:
+        """Whether a parameter lies under the outputs, be its gradient 0 or not."""
+        return any(node.name() == ACCUMULATE and id(node.variable) in self._positions for node in self._nodes)
+
+    @property
     def epsilon(self) -> float:
         """Rounding of the coarsest numbers that G is made of."""
         return self._plan.epsilon

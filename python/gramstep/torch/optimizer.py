@@ -15,7 +15,7 @@ from gramstep.torch._acceleration import correction
 from gramstep.torch._closures import Closure, Outputs, Targets, check_repeatable, evaluate
 from gramstep.torch._damping import Adaptive, DampingArgument, parse_damping
 from gramstep.torch._errors import UnsupportedGraph
-from gramstep.torch._guard import check_parts, squares
+from gramstep.torch._guard import check_parts, check_reached, squares
 from gramstep.torch._losses import ONE_ROW, CustomLoss, Linearised, linearise, one_row
 from gramstep.torch._precision import resolution
 from gramstep.torch._randomness import RandomState
@@ -205,6 +205,11 @@ class GramGaussNewton(torch.optim.Optimizer):
         -------
         float
             The loss before the step.
+
+        Raises
+        ------
+        ValueError
+            If targets do not fit, or the outputs depend on no parameter of this optimizer.
         """
         closure: Closure | None = None
         drawn = False
@@ -231,6 +236,7 @@ class GramGaussNewton(torch.optim.Optimizer):
     ) -> StepReport:
         losses = [linearise(self.loss, as_rows(f), y) for f, y in zip(blocks, targets)]
         tangents = [Tangent(f, self._trained(), self._plans) for f in blocks]
+        check_reached(tangents)
         adaptive = self._damping if isinstance(self._damping, Adaptive) else None
         if adaptive is not None and closure is not None:
             check_repeatable(closure, drawn, blocks, self._blocks, any(t.is_new for t in tangents))

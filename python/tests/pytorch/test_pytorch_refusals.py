@@ -1,10 +1,12 @@
 """Refusals beside those of graphs that mix samples: arguments, targets, losses, numbers that overflow, checks of the last resort."""
 
+import copy
+
 import dense
 import networks
 import pytest
 import torch
-from gramstep.torch import Attackable, GramGaussNewton, LinearisedLaplace, UnsupportedGraph, _plan, _tangent, empirical_ntk
+from gramstep.torch import Attackable, GramGaussNewton, Linearised, LinearisedLaplace, UnsupportedGraph, _plan, _tangent, empirical_ntk
 from test_pytorch_guards import Centred, plain, unchanged
 from torch import nn
 
@@ -121,3 +123,44 @@ def test_arguments_out_of_range_are_told(call, says):
     model, x, _ = plain()
     with pytest.raises(ValueError, match=says):
         call(model, x)
+
+
+# Outputs of another model.
+
+
+@pytest.mark.parametrize("damping", [1e-2, "adaptive"])
+def test_outputs_of_another_model_are_refused(damping):
+    model, x, y = plain()
+    optimizer = GramGaussNewton(model.parameters(), damping=damping)
+    model = copy.deepcopy(model)
+    error = unchanged(dense.trained(model), lambda: optimizer.step(lambda: (model(x), y)), ValueError)
+    assert "none of the parameters" in str(error) and optimizer.report is None
+    optimizer.add_param_group({"params": model.parameters()})
+    optimizer.step(lambda: (model(x), y))
+
+
+def test_outputs_whose_cotangents_vanish_are_those_of_the_model():
+    model = nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, 3, bias=False), nn.ReLU()).double()
+    nn.init.constant_(model[0].bias, -100.0)
+    x = networks.normal(6, 5).double()
+    optimizer = GramGaussNewton(model.parameters(), damping=("absolute", 1.0))
+    assert optimizer.step(model(x), torch.ones(6, 3).double()) == 1.0
+
+
+def test_one_block_may_be_of_another_model():
+    model, x, y = plain()
+    other = copy.deepcopy(model)
+    optimizer = GramGaussNewton(model.parameters())
+    assert optimizer.step([model(x), other(x)], [y, y]) > optimizer.step([model(x), other(x)], [y, y])
+
+
+def test_kernels_and_posteriors_of_other_parameters_are_refused():
+    model, x, y = plain()
+    others = list(copy.deepcopy(model).parameters())
+    for call in (
+        lambda: empirical_ntk(model, x, params=others),
+        lambda: LinearisedLaplace(model, x, y, params=others),
+        lambda: Linearised(model, others).predict(x),
+    ):
+        with pytest.raises(ValueError, match="none of the parameters"):
+            call()
