@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -26,6 +26,28 @@ def trained_parameters(model: Callable[..., Tensor], params: Iterable[Tensor] | 
     if not found:
         raise ValueError("params: none of them needs a gradient")
     return found
+
+
+class Remembered:
+    """All parameters of a model at one moment, as copies: a change by way of ``.data`` leaves no version behind."""
+
+    def __init__(self, model: Callable[..., Tensor], theta: Sequence[Tensor]) -> None:
+        self._model, self._theta = model, theta
+        self._then = [p.detach().clone() for p in self._now()]
+
+    def check(self) -> None:
+        """Raises RuntimeError where one of them is another now."""
+        now = self._now()
+        if len(now) != len(self._then) or not all(map(_equal, now, self._then)):
+            raise RuntimeError("the model's parameters have changed since it was linearised: what was kept belongs to another model\nhint: fit anew")
+
+    def _now(self) -> list[Tensor]:
+        of_module = self._model.parameters() if isinstance(self._model, torch.nn.Module) else ()
+        return list(dict.fromkeys([*self._theta, *of_module]))
+
+
+def _equal(p: Tensor, q: Tensor) -> bool:
+    return p.dtype == q.dtype and p.device == q.device and torch.equal(p, q)
 
 
 @contextlib.contextmanager
