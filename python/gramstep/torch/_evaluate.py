@@ -9,8 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gramstep.torch._tangent import as_rows
-
 
 def trained_parameters(model: Callable[..., Tensor], params: Iterable[Tensor] | None) -> list[Tensor]:
     """θ: those that are given, else all of a module that need gradients.
@@ -70,11 +68,10 @@ def arguments(X: Any) -> tuple[Tensor, ...]:
 
 
 def evaluated(model: Callable[..., Tensor], X: Any, batch: int) -> Iterator[Tensor]:
-    """f of every piece of the samples, (m, k), with its graph, in eval mode."""
+    """f of every piece of the samples, (m, ..), with its graph, in eval mode."""
     inputs = arguments(X)
     if batch < 1 or not len(inputs[0]):
         raise ValueError(f"{len(inputs[0])} samples in pieces of {batch}: at least 1 of each is needed")
     with eval_mode(model), torch.enable_grad():
         for start in range(0, len(inputs[0]), batch):
-            f = model(*(x[start : start + batch] for x in inputs))
-            yield as_rows(f)
+            yield model(*(x[start : start + batch] for x in inputs))

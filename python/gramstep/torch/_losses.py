@@ -6,12 +6,13 @@ Everything is float64 on the CPU: these are n·k numbers.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from gramstep.torch._tangent import as_rows
 
 @dataclass(frozen=True)
 class Linearised:
@@ -148,7 +149,7 @@ def one_row_squared(f: Tensor, _: Tensor) -> Linearised:
 
 
 def linearise(loss: str | CustomLoss, outputs: Tensor, targets: Tensor | None) -> Linearised:
-    """The losses of outputs (n, k). Targets None are zeros.
+    """The losses of outputs (n, k), (n,) or (n, ..). Targets None are zeros.
 
     Raises
     ------
@@ -157,12 +158,13 @@ def linearise(loss: str | CustomLoss, outputs: Tensor, targets: Tensor | None) -
     FloatingPointError
         If outputs or targets are not finite.
     """
-    f = outputs.detach().cpu().double()
+    f = as_rows(outputs).detach().cpu().double()
     if not bool(f.isfinite().all()):
         raise FloatingPointError("outputs: they hold infinite values or NaN")
     y = torch.zeros_like(f) if targets is None else targets.detach().cpu()
     if not bool(y.isfinite().all()):
         raise FloatingPointError("targets: they hold infinite values or NaN")
+    _check_axes(outputs.shape, y.shape)
     if loss != "cross_entropy" and y.numel() == f.numel() and len(y) == len(f):
         y = y.double().reshape(f.shape)
     elif loss == "cross_entropy":
@@ -176,6 +178,13 @@ def linearise(loss: str | CustomLoss, outputs: Tensor, targets: Tensor | None) -
     if not math.isfinite(found.objective) or not bool(found.z.isfinite().all()):
         raise FloatingPointError("loss: its value or its gradient is infinite or NaN")
     return found
+
+
+def _check_axes(outputs: Sequence[int], targets: Sequence[int]) -> None:
+    """Raises where as many numbers stand in other axes. Axes of length 1 do not count; flat rows are in the same order."""
+    f, y = ([size for size in shape[1:] if size != 1] for shape in (outputs, targets))
+    if len(f) > 1 and len(y) > 1 and f != y and outputs[0] == targets[0] and math.prod(f) == math.prod(y):
+        raise ValueError(f"targets {tuple(targets)}: expected the axes of the outputs, {tuple(outputs)}, or (n, k)")
 
 
 def _custom(loss: CustomLoss, f: Tensor, y: Tensor) -> Linearised:

@@ -31,7 +31,7 @@ class LinearisedLaplace:
     X : Tensor, or tuple of Tensor
         The samples that it was trained on; every one costs k rows.
     y : Tensor
-        (n, k) numbers of a regression, (n,) classes of a classification.
+        Numbers of a regression in the axes of the outputs, or (n, k); (n,) classes of a classification.
     likelihood : {"regression", "classification"}
     params : iterable of Tensor or "last_layer", optional
         Which parameters are uncertain; all unless given. "last_layer" are those of the last module that has any.
@@ -94,7 +94,7 @@ class LinearisedLaplace:
         self._remembered = Remembered(model, self._theta)
         self._plans: Plans = {}
         self._rows = tiles(model, X, self._theta, batch, self._plans)
-        f = torch.cat([t.f.detach() for t in self._rows])
+        f = torch.cat([t.outputs for t in self._rows])
         self._loss = linearise("squared" if likelihood == "regression" else "cross_entropy", f, y)
         kernel = _gram(self._rows, self._rows)
         curved = self._loss.left(self._loss.left(kernel).T)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from gramstep import _gramstep
 from gramstep.torch._evaluate import Remembered, trained_parameters
+from gramstep.torch._losses import linearise
 from gramstep.torch._tangent import Plans, Tangent
 from gramstep.torch.kernel import tiles
 
@@ -49,12 +50,14 @@ class Linearised:
         self.displacement = [torch.zeros_like(p) for p in self._theta]
 
     def fit(self, X: Any, y: Tensor, *, ridge: float = 0.0) -> Linearised:
-        """Trains to the end in closed form: v = Jᵀ(G + κI)⁻¹(y − f₀), of least norm for κ = 0. y: (n, k)."""
+        """Trains to the end in closed form: v = Jᵀ(G + κI)⁻¹(y − f₀), of least norm for κ = 0.
+
+        y: in the axes of the outputs, or (n, k).
+        """
         self._remembered = Remembered(self._model, self._theta)
         rows = self._tiles(X)
         gram = torch.cat([torch.cat([r.gram(None if r is c else c).cpu().double() for c in rows], 1) for r in rows])
-        f = torch.cat([r.f.detach() for r in rows])
-        residual = (y.detach().to(f).reshape(f.shape) - f).cpu().double().reshape(-1)
+        residual = -linearise("squared", torch.cat([r.outputs for r in rows]), y).z.reshape(-1)
         c, _ = _gramstep.damped_solve(gram.numpy(), residual.numpy(), ridge, threads=torch.get_num_threads())
         parts = torch.from_numpy(c).split([r.n * r.k for r in rows])
         pulled = [r.vjp(part.reshape(r.n, r.k)) for r, part in zip(rows, parts)]

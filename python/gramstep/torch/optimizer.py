@@ -199,7 +199,8 @@ class GramGaussNewton(torch.optim.Optimizer):
             f, (n, k) or (n,), with its graph; or blocks of rows with samples of their own, such as residuals inside a
             domain and on its edge. A closure returns (outputs, targets).
         targets : Tensor, sequence of Tensor, optional
-            For each block; None are zeros, as of residuals.
+            For each block, in the axes of its outputs but for those of length 1, or flat: (n, k); None are zeros, as of
+            residuals.
 
         Returns
         -------
@@ -234,7 +235,7 @@ class GramGaussNewton(torch.optim.Optimizer):
     def _take(
         self, blocks: Sequence[Tensor], targets: Sequence[Tensor | None], closure: Closure | None, drawn: bool
     ) -> StepReport:
-        losses = [linearise(self.loss, as_rows(f), y) for f, y in zip(blocks, targets)]
+        losses = [linearise(self.loss, f, y) for f, y in zip(blocks, targets)]
         tangents = [Tangent(f, self._trained(), self._plans) for f in blocks]
         check_reached(tangents)
         adaptive = self._damping if isinstance(self._damping, Adaptive) else None
@@ -306,7 +307,7 @@ class GramGaussNewton(torch.optim.Optimizer):
         """Summed and reported loss at the parameters as they are; infinite where outputs are not finite."""
         outputs, targets = evaluate(closure)
         try:
-            found = [linearise(self.loss, as_rows(f), y) for f, y in zip(*self._blocks(outputs, targets))]
+            found = [linearise(self.loss, f, y) for f, y in zip(*self._blocks(outputs, targets))]
         except FloatingPointError:
             return math.inf, math.inf
         return sum(b.objective for b in found), _reported(found)

@@ -164,3 +164,54 @@ def test_kernels_and_posteriors_of_other_parameters_are_refused():
     ):
         with pytest.raises(ValueError, match="none of the parameters"):
             call()
+
+
+# Targets whose axes are others.
+
+
+class Reshaped(nn.Module):
+    """Outputs (n, *shape)."""
+
+    def __init__(self, *shape):
+        super().__init__()
+        self.layer, self.shape = nn.Linear(5, torch.Size(shape).numel()).double(), shape
+
+    def forward(self, x):
+        return self.layer(x).reshape(-1, *self.shape)
+
+
+def mean_of_squares(f, y):
+    return 0.5 * (f - y).square().sum(), None, f - y
+
+
+@pytest.mark.parametrize("loss", ["squared", "huber", "logistic", mean_of_squares])
+@pytest.mark.parametrize(
+    ("outputs", "targets"), [((2, 4, 4), (4, 4, 2)), ((2, 3), (3, 2)), ((2, 6), (3, 4)), ((2, 1, 3), (3, 2, 1)), ((4, 4, 2), (2, 4, 4))]
+)
+def test_targets_in_other_axes_are_refused(outputs, targets, loss):
+    model, x = Reshaped(*outputs), networks.normal(6, 5).double()
+    y = torch.rand(6, *targets).double()
+    optimizer = GramGaussNewton(model.parameters(), loss=loss)
+    error = unchanged(dense.trained(model), lambda: optimizer.step(model(x), y), ValueError)
+    assert str((6, *outputs)) in str(error) and str((6, *targets)) in str(error)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "targets"),
+    [((2, 3), (6,)), ((6,), (2, 3)), ((), (1,)), ((1,), ()), ((4,), (4, 1)), ((4, 1), (4,)), ((1, 2, 3), (2, 3)), ((2, 3), (2, 1, 3))],
+)
+@pytest.mark.parametrize("n", [1, 6])
+def test_targets_with_the_same_axes_or_flat_ones_are_taken(outputs, targets, n):
+    model, x = Reshaped(*outputs), networks.normal(n, 5).double()
+    optimizer, y = GramGaussNewton(model.parameters()), torch.rand(n, *targets).double()
+    want = (model(x).reshape(n, -1) - y.reshape(n, -1)).square().mean()
+    assert optimizer.step(model(x), y) == pytest.approx(float(want.detach()))
+
+
+def test_targets_of_posteriors_in_other_axes_are_refused():
+    model, x = Reshaped(2, 3), networks.normal(6, 5).double()
+    for y in (torch.rand(6, 3, 2).double(), torch.rand(2, 3, 6).double()):
+        for call in (lambda y=y: LinearisedLaplace(model, x, y), lambda y=y: Linearised(model).fit(x, y)):
+            with pytest.raises(ValueError, match="targets"):
+                call()
+    assert Linearised(model).fit(x, torch.rand(6, 2, 3).double()).predict(x).shape == (6, 6)
