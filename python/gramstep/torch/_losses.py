@@ -94,7 +94,7 @@ def _probabilities(f: Tensor, y: Tensor) -> Tensor:
         return y
     if y.numel() != len(f) or y.is_floating_point():
         raise ValueError(f"targets {tuple(y.shape)} {y.dtype}: cross_entropy expects classes (n,) of an integer type, or probabilities (n, k)")
-    y = y.reshape(-1)
+    y = y.reshape(-1).long()
     if bool((y < 0).any()) or bool((y >= f.shape[1]).any()):
         raise ValueError(f"targets: classes from 0 to {f.shape[1] - 1}, found {int(y.min())} to {int(y.max())}")
     return torch.nn.functional.one_hot(y, f.shape[1]).to(f.dtype)
@@ -138,7 +138,8 @@ def one_row(outputs: Tensor, targets: Tensor) -> Tensor:
     Its curvature along the gradient g of a sample is gᵀg/2l. For k = 2 and a small loss that is the exact one, and
     less than it otherwise.
     """
-    losses = torch.nn.functional.cross_entropy(outputs.to(torch.promote_types(outputs.dtype, torch.float32)), targets, reduction="none")
+    f = outputs.to(torch.promote_types(outputs.dtype, torch.float32))
+    losses = torch.nn.functional.cross_entropy(f, targets.long(), reduction="none")
     return (2 * losses + torch.finfo(losses.dtype).eps ** 2).sqrt()[:, None]
 
 

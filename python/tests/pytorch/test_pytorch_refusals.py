@@ -35,6 +35,7 @@ CLASSES = torch.tensor([0, 1, 2, 0, 1, 2])
         ("logistic", torch.full((6, 3), -0.5), "0 to 1"),
         ("poisson", torch.full((6, 3), -1.0), "counts"),
         ("cross_entropy_one_row", CLASSES[:, None], "classes (n,)"),
+        ("cross_entropy_one_row", CLASSES.double(), "integer"),
         ("cross_entropy_one_row", None, "classes (n,)"),
         (lambda f, y: f.sum(), CLASSES, "(value, B, z)"),
         (lambda f, y: (f.sum(), None, f[:, 0]), CLASSES, "z is"),
@@ -215,3 +216,14 @@ def test_targets_of_posteriors_in_other_axes_are_refused():
             with pytest.raises(ValueError, match="targets"):
                 call()
     assert Linearised(model).fit(x, torch.rand(6, 2, 3).double()).predict(x).shape == (6, 6)
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "cross_entropy_one_row"])
+@pytest.mark.parametrize("dtype", [torch.int32, torch.int16, torch.int8, torch.uint8, torch.uint16])
+def test_classes_may_be_of_any_integer_type(loss, dtype):
+    model, x, _ = plain()
+    other = copy.deepcopy(model)
+    losses = [
+        GramGaussNewton(m.parameters(), loss=loss).step(m(x), y) for m, y in ((model, CLASSES), (other, CLASSES.to(dtype)))
+    ]
+    assert losses[0] == losses[1] and torch.equal(dense.flat(model.parameters()), dense.flat(other.parameters()))
