@@ -94,10 +94,15 @@ def _probabilities(f: Tensor, y: Tensor) -> Tensor:
         return y
     if y.numel() != len(f) or y.is_floating_point():
         raise ValueError(f"targets {tuple(y.shape)} {y.dtype}: cross_entropy expects classes (n,) of an integer type, or probabilities (n, k)")
-    y = y.reshape(-1).long()
+    return torch.nn.functional.one_hot(_classes(f, y.reshape(-1)), f.shape[1]).to(f.dtype)
+
+
+def _classes(f: Tensor, y: Tensor) -> Tensor:
+    """y as PyTorch wants classes to be."""
+    y = y.long()
     if bool((y < 0).any()) or bool((y >= f.shape[1]).any()):
         raise ValueError(f"targets: classes from 0 to {f.shape[1] - 1}, found {int(y.min())} to {int(y.max())}")
-    return torch.nn.functional.one_hot(y, f.shape[1]).to(f.dtype)
+    return y
 
 
 def logistic(f: Tensor, y: Tensor) -> Linearised:
@@ -132,14 +137,16 @@ ONE_ROW = "cross_entropy_one_row"
 """Cross-entropy by one row a sample, whatever k: see `one_row`."""
 
 
-def one_row(outputs: Tensor, targets: Tensor) -> Tensor:
+def one_row(outputs: Tensor, targets: Tensor | None) -> Tensor:
     """r_i = √(2 l_i), (n, 1), with l_i the cross-entropy of sample i: Gauss-Newton of ½Σr² has one row a sample.
 
     Its curvature along the gradient g of a sample is gᵀg/2l. For k = 2 and a small loss that is the exact one, and
     less than it otherwise.
     """
+    if outputs.dim() != 2 or targets is None or targets.shape != outputs.shape[:1] or targets.is_floating_point():
+        raise ValueError("cross_entropy_one_row: expected outputs (n, k) and classes (n,) of an integer type")
     f = outputs.to(torch.promote_types(outputs.dtype, torch.float32))
-    losses = torch.nn.functional.cross_entropy(f, targets.long(), reduction="none")
+    losses = torch.nn.functional.cross_entropy(f, _classes(f, targets), reduction="none")
     return (2 * losses + torch.finfo(losses.dtype).eps ** 2).sqrt()[:, None]
 
 

@@ -405,11 +405,8 @@ class GramGaussNewton(torch.optim.Optimizer):
             if f.dim() == 0:
                 raise ValueError("outputs: a single number hides the outputs of the samples\nhint: step(outputs, targets), not step(loss)")
         if self.loss == ONE_ROW:
-            for f, y in zip(blocks, wanted):
-                if f.dim() != 2 or y is None or y.dim() != 1 or y.is_floating_point():
-                    raise ValueError("cross_entropy_one_row: expected outputs (n, k) and classes (n,) of an integer type")
             with torch.enable_grad():
-                return [one_row(f, y) for f, y in zip(blocks, wanted) if y is not None], [None] * len(blocks)
+                return [one_row(f, y) for f, y in zip(blocks, wanted)], [None] * len(blocks)
         return blocks, wanted
 
 
