@@ -19,6 +19,7 @@ from gramstep.torch._guard import check_parts, check_reached, squares
 from gramstep.torch._losses import ONE_ROW, CustomLoss, Linearised, linearise, one_row
 from gramstep.torch._precision import resolution
 from gramstep.torch._randomness import RandomState
+from gramstep.torch._replicas import check_alone
 from gramstep.torch._settings import Settings, check, check_group, setting
 from gramstep.torch._step import Rules, Step, Trained
 from gramstep.torch._system import Solve, System
@@ -211,7 +212,10 @@ class GramGaussNewton(torch.optim.Optimizer):
         ------
         ValueError
             If targets do not fit, or the outputs depend on no parameter of this optimizer.
+        RuntimeError
+            If the process is one of several of ``torch.distributed``, which would drift apart.
         """
+        check_alone()
         closure: Closure | None = None
         drawn = False
         if callable(outputs):

@@ -230,3 +230,40 @@ def test_classes_may_be_of_any_integer_type(loss, dtype):
         GramGaussNewton(m.parameters(), loss=loss).step(m(x), y) for m, y in ((model, CLASSES), (other, CLASSES.to(dtype)))
     ]
     assert losses[0] == losses[1] and torch.equal(dense.flat(model.parameters()), dense.flat(other.parameters()))
+
+
+# Several processes.
+
+
+def replica(rank, address, answers):
+    torch.distributed.init_process_group("gloo", init_method=address, rank=rank, world_size=2)
+    model, x, y = plain()
+    try:
+        GramGaussNewton(model.parameters()).step(model(x), y)
+        answers.put("stepped")
+    except RuntimeError as error:
+        answers.put(str(error))
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.skipif(not torch.distributed.is_available(), reason="torch.distributed is not built in")
+def test_processes_that_would_drift_apart_are_refused(tmp_path):
+    context = torch.multiprocessing.get_context("spawn")
+    answers = context.Queue()
+    workers = [context.Process(target=replica, args=(rank, f"file://{tmp_path}/meeting", answers)) for rank in range(2)]
+    for worker in workers:
+        worker.start()
+    found = [answers.get(timeout=120) for _ in workers]
+    for worker in workers:
+        worker.join()
+    assert all("drift apart" in answer and "2 processes" in answer for answer in found)
+
+
+@pytest.mark.skipif(not torch.distributed.is_available(), reason="torch.distributed is not built in")
+def test_one_process_of_a_group_steps(tmp_path):
+    model, x, y = plain()
+    torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/meeting", rank=0, world_size=1)
+    try:
+        GramGaussNewton(model.parameters()).step(model(x), y)
+    finally:
+        torch.distributed.destroy_process_group()
