@@ -84,11 +84,12 @@ class Adaptive:
 
 
 Damping = Relative | Absolute | Adaptive
+DampingArgument = float | tuple[str, float] | str
 
 
-def parse_damping(damping: float | tuple[str, float] | str) -> Damping:
+def parse_damping(damping: DampingArgument) -> Damping:
     """A number is relative; ("absolute", λ); "adaptive"."""
-    if damping == "adaptive":
+    if isinstance(damping, str) and damping == "adaptive":
         return Adaptive()
     number: object
     found: type[Relative] | type[Absolute]

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
-
-from gramstep.torch._tangent import as_rows
 
 
 def trained_parameters(model: Callable[..., Tensor], params: Iterable[Tensor] | None) -> list[Tensor]:
@@ -26,6 +24,28 @@ def trained_parameters(model: Callable[..., Tensor], params: Iterable[Tensor] | 
     if not found:
         raise ValueError("params: none of them needs a gradient")
     return found
+
+
+class Remembered:
+    """All parameters of a model at one moment, as copies: a change by way of ``.data`` leaves no version behind."""
+
+    def __init__(self, model: Callable[..., Tensor], theta: Sequence[Tensor]) -> None:
+        self._model, self._theta = model, theta
+        self._then = [p.detach().clone() for p in self._now()]
+
+    def check(self) -> None:
+        """Raises RuntimeError where one of them is another now."""
+        now = self._now()
+        if len(now) != len(self._then) or not all(map(_equal, now, self._then)):
+            raise RuntimeError("the model's parameters have changed since it was linearised: what was kept belongs to another model\nhint: fit anew")
+
+    def _now(self) -> list[Tensor]:
+        of_module = self._model.parameters() if isinstance(self._model, torch.nn.Module) else ()
+        return list(dict.fromkeys([*self._theta, *of_module]))
+
+
+def _equal(p: Tensor, q: Tensor) -> bool:
+    return p.dtype == q.dtype and p.device == q.device and torch.equal(p, q)
 
 
 @contextlib.contextmanager
@@ -48,11 +68,10 @@ def arguments(X: Any) -> tuple[Tensor, ...]:
 
 
 def evaluated(model: Callable[..., Tensor], X: Any, batch: int) -> Iterator[Tensor]:
-    """f of every piece of the samples, (m, k), with its graph, in eval mode."""
+    """f of every piece of the samples, (m, ..), with its graph, in eval mode."""
     inputs = arguments(X)
     if batch < 1 or not len(inputs[0]):
         raise ValueError(f"{len(inputs[0])} samples in pieces of {batch}: at least 1 of each is needed")
     with eval_mode(model), torch.enable_grad():
         for start in range(0, len(inputs[0]), batch):
-            f = model(*(x[start : start + batch] for x in inputs))
-            yield as_rows(f)
+            yield model(*(x[start : start + batch] for x in inputs))

@@ -33,6 +33,14 @@ def squares(gradients: Sequence[Tensor | None]) -> list[float]:
     return [0.0 if pair is None else float(next(parts).sum() + next(parts).sum()) for pair in each]
 
 
+def check_reached(tangents: Sequence[Tangent]) -> None:
+    """Raises ValueError where outputs are those of another model."""
+    if not any(t.reaches for t in tangents):
+        raise ValueError(
+            "outputs: they depend on none of the parameters\nhint: are these the parameters of another module, such as a copy of this one?"
+        )
+
+
 def check_parts(tangent: Tangent) -> None:
     """Every group of parameters by itself, with a random u: run on the first batch of a graph.
 

@@ -6,12 +6,13 @@ Everything is float64 on the CPU: these are n·k numbers.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from gramstep.torch._tangent import as_rows
 
 @dataclass(frozen=True)
 class Linearised:
@@ -93,10 +94,15 @@ def _probabilities(f: Tensor, y: Tensor) -> Tensor:
         return y
     if y.numel() != len(f) or y.is_floating_point():
         raise ValueError(f"targets {tuple(y.shape)} {y.dtype}: cross_entropy expects classes (n,) of an integer type, or probabilities (n, k)")
-    y = y.reshape(-1)
+    return torch.nn.functional.one_hot(_classes(f, y.reshape(-1)), f.shape[1]).to(f.dtype)
+
+
+def _classes(f: Tensor, y: Tensor) -> Tensor:
+    """y as PyTorch wants classes to be."""
+    y = y.long()
     if bool((y < 0).any()) or bool((y >= f.shape[1]).any()):
         raise ValueError(f"targets: classes from 0 to {f.shape[1] - 1}, found {int(y.min())} to {int(y.max())}")
-    return torch.nn.functional.one_hot(y, f.shape[1]).to(f.dtype)
+    return y
 
 
 def logistic(f: Tensor, y: Tensor) -> Linearised:
@@ -131,13 +137,16 @@ ONE_ROW = "cross_entropy_one_row"
 """Cross-entropy by one row a sample, whatever k: see `one_row`."""
 
 
-def one_row(outputs: Tensor, targets: Tensor) -> Tensor:
+def one_row(outputs: Tensor, targets: Tensor | None) -> Tensor:
     """r_i = √(2 l_i), (n, 1), with l_i the cross-entropy of sample i: Gauss-Newton of ½Σr² has one row a sample.
 
     Its curvature along the gradient g of a sample is gᵀg/2l. For k = 2 and a small loss that is the exact one, and
     less than it otherwise.
     """
-    losses = torch.nn.functional.cross_entropy(outputs.to(torch.promote_types(outputs.dtype, torch.float32)), targets, reduction="none")
+    if outputs.dim() != 2 or targets is None or targets.shape != outputs.shape[:1] or targets.is_floating_point():
+        raise ValueError("cross_entropy_one_row: expected outputs (n, k) and classes (n,) of an integer type")
+    f = outputs.to(torch.promote_types(outputs.dtype, torch.float32))
+    losses = torch.nn.functional.cross_entropy(f, _classes(f, targets), reduction="none")
     return (2 * losses + torch.finfo(losses.dtype).eps ** 2).sqrt()[:, None]
 
 
@@ -148,7 +157,7 @@ def one_row_squared(f: Tensor, _: Tensor) -> Linearised:
 
 
 def linearise(loss: str | CustomLoss, outputs: Tensor, targets: Tensor | None) -> Linearised:
-    """The losses of outputs (n, k). Targets None are zeros.
+    """The losses of outputs (n, k), (n,) or (n, ..). Targets None are zeros.
 
     Raises
     ------
@@ -157,12 +166,13 @@ def linearise(loss: str | CustomLoss, outputs: Tensor, targets: Tensor | None) -
     FloatingPointError
         If outputs or targets are not finite.
     """
-    f = outputs.detach().cpu().double()
+    f = as_rows(outputs).detach().cpu().double()
     if not bool(f.isfinite().all()):
         raise FloatingPointError("outputs: they hold infinite values or NaN")
     y = torch.zeros_like(f) if targets is None else targets.detach().cpu()
     if not bool(y.isfinite().all()):
         raise FloatingPointError("targets: they hold infinite values or NaN")
+    _check_axes(outputs.shape, y.shape)
     if loss != "cross_entropy" and y.numel() == f.numel() and len(y) == len(f):
         y = y.double().reshape(f.shape)
     elif loss == "cross_entropy":
@@ -176,6 +186,13 @@ def linearise(loss: str | CustomLoss, outputs: Tensor, targets: Tensor | None) -
     if not math.isfinite(found.objective) or not bool(found.z.isfinite().all()):
         raise FloatingPointError("loss: its value or its gradient is infinite or NaN")
     return found
+
+
+def _check_axes(outputs: Sequence[int], targets: Sequence[int]) -> None:
+    """Raises where as many numbers stand in other axes. Axes of length 1 do not count; flat rows are in the same order."""
+    f, y = ([size for size in shape[1:] if size != 1] for shape in (outputs, targets))
+    if len(f) > 1 and len(y) > 1 and f != y and outputs[0] == targets[0] and math.prod(f) == math.prod(y):
+        raise ValueError(f"targets {tuple(targets)}: expected the axes of the outputs, {tuple(outputs)}, or (n, k)")
 
 
 def _custom(loss: CustomLoss, f: Tensor, y: Tensor) -> Linearised:

@@ -65,6 +65,7 @@ class Tangent:
     def __init__(self, outputs: Tensor, parameters: Sequence[Tensor], plans: Plans | None = None) -> None:
         if outputs.grad_fn is None:
             raise ValueError("outputs: they depend on no parameter (were they computed under torch.no_grad()?)")
+        self._shape = outputs.shape
         self.f = as_rows(outputs)
         self.n, self.k = self.f.shape
         self.parameters = list(parameters)
@@ -85,6 +86,16 @@ class Tangent:
         """Keeps the plan for later batches, unless zeros have left a layout open."""
         if self._plan.settled:
             plans[self._key] = self._plan
+
+    @property
+    def outputs(self) -> Tensor:
+        """f in its own axes, without its graph."""
+        return self.f.detach().reshape(self._shape)
+
+    @property
+    def reaches(self) -> bool:
+        """Whether a parameter lies under the outputs, be its gradient 0 or not."""
+        return any(node.name() == ACCUMULATE and id(node.variable) in self._positions for node in self._nodes)
 
     @property
     def epsilon(self) -> float:

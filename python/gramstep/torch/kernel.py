@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gramstep.torch._evaluate import evaluated, trained_parameters
-from gramstep.torch._guard import check_parts
+from gramstep.torch._guard import check_parts, check_reached
 from gramstep.torch._tangent import Plans, Tangent
 
 
@@ -43,6 +43,8 @@ def empirical_ntk(
     ------
     UnsupportedGraph
         If the graph cannot be read.
+    ValueError
+        If the outputs depend on none of the parameters.
 
     Examples
     --------
@@ -73,6 +75,7 @@ def tiles(model: Callable[..., Tensor], X: Any, theta: Sequence[Tensor], batch: 
     for f in evaluated(model, X, batch):
         tangent = Tangent(f, theta, plans)
         if tangent.is_new:
+            check_reached([tangent])
             check_parts(tangent)
             tangent.remember(plans)
         found.append(tangent)

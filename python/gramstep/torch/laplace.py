@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gramstep.torch._evaluate import trained_parameters
+from gramstep.torch._evaluate import Remembered, trained_parameters
 from gramstep.torch._guard import squares
 from gramstep.torch._losses import linearise
 from gramstep.torch._tangent import Plans, Tangent
@@ -31,7 +31,7 @@ class LinearisedLaplace:
     X : Tensor, or tuple of Tensor
         The samples that it was trained on; every one costs k rows.
     y : Tensor
-        (n, k) numbers of a regression, (n,) classes of a classification.
+        Numbers of a regression in the axes of the outputs, or (n, k); (n,) classes of a classification.
     likelihood : {"regression", "classification"}
     params : iterable of Tensor or "last_layer", optional
         Which parameters are uncertain; all unless given. "last_layer" are those of the last module that has any.
@@ -52,6 +52,8 @@ class LinearisedLaplace:
     Raises
     ------
     UnsupportedGraph, ValueError
+    RuntimeError
+        By what is predicted once the model's parameters have changed.
 
     Examples
     --------
@@ -89,9 +91,10 @@ class LinearisedLaplace:
             params = _last_layer(model, params)
         self.model, self.likelihood, self._batch = model, likelihood, batch
         self._theta = trained_parameters(model, params)
+        self._remembered = Remembered(model, self._theta)
         self._plans: Plans = {}
         self._rows = tiles(model, X, self._theta, batch, self._plans)
-        f = torch.cat([t.f.detach() for t in self._rows])
+        f = torch.cat([t.outputs for t in self._rows])
         self._loss = linearise("squared" if likelihood == "regression" else "cross_entropy", f, y)
         kernel = _gram(self._rows, self._rows)
         curved = self._loss.left(self._loss.left(kernel).T)
@@ -152,7 +155,14 @@ class LinearisedLaplace:
         return mean, covariance.diagonal(dim1=1, dim2=2)
 
     def posterior(self, X: Any) -> tuple[Tensor, Tensor]:
-        """Mean (n, k) and covariance (n, k, k) of the outputs of each sample."""
+        """Mean (n, k) and covariance (n, k, k) of the outputs of each sample.
+
+        Raises
+        ------
+        RuntimeError
+            If the model's parameters have changed since the fit.
+        """
+        self._remembered.check()
         means, covariances = [], []
         for tile in tiles(self.model, X, self._theta, self._batch, self._plans):
             cross = self._loss.left(_gram(self._rows, [tile]))  # Bᵀ K(X, x), (n·k, m·k)

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from gramstep import _gramstep
-from gramstep.torch._evaluate import trained_parameters
+from gramstep.torch._evaluate import Remembered, trained_parameters
+from gramstep.torch._losses import linearise
 from gramstep.torch._tangent import Plans, Tangent
 from gramstep.torch.kernel import tiles
 
@@ -20,7 +21,7 @@ class Linearised:
     Parameters
     ----------
     model : torch.nn.Module or callable
-        Evaluated in eval mode, at its parameters of the moment: leave them as they are while this is in use.
+        Evaluated in eval mode. θ₀ are its parameters when this is made, and those of the last `fit`.
     params : iterable of Tensor, optional
         θ; all parameters of the model that need gradients unless given.
     batch : int
@@ -44,15 +45,19 @@ class Linearised:
 
     def __init__(self, model: Callable[..., Tensor], params: Iterable[Tensor] | None = None, *, batch: int = 128) -> None:
         self._model, self._theta, self._batch = model, trained_parameters(model, params), batch
+        self._remembered = Remembered(model, self._theta)
         self._plans: Plans = {}
         self.displacement = [torch.zeros_like(p) for p in self._theta]
 
     def fit(self, X: Any, y: Tensor, *, ridge: float = 0.0) -> Linearised:
-        """Trains to the end in closed form: v = Jᵀ(G + κI)⁻¹(y − f₀), of least norm for κ = 0. y: (n, k)."""
+        """Trains to the end in closed form: v = Jᵀ(G + κI)⁻¹(y − f₀), of least norm for κ = 0.
+
+        y: in the axes of the outputs, or (n, k).
+        """
+        self._remembered = Remembered(self._model, self._theta)
         rows = self._tiles(X)
         gram = torch.cat([torch.cat([r.gram(None if r is c else c).cpu().double() for c in rows], 1) for r in rows])
-        f = torch.cat([r.f.detach() for r in rows])
-        residual = (y.detach().to(f).reshape(f.shape) - f).cpu().double().reshape(-1)
+        residual = -linearise("squared", torch.cat([r.outputs for r in rows]), y).z.reshape(-1)
         c, _ = _gramstep.damped_solve(gram.numpy(), residual.numpy(), ridge, threads=torch.get_num_threads())
         parts = torch.from_numpy(c).split([r.n * r.k for r in rows])
         pulled = [r.vjp(part.reshape(r.n, r.k)) for r, part in zip(rows, parts)]
@@ -64,7 +69,14 @@ class Linearised:
         return self
 
     def predict(self, X: Any) -> Tensor:
-        """(n, k)"""
+        """(n, k)
+
+        Raises
+        ------
+        RuntimeError
+            If the model's parameters have changed since θ₀.
+        """
+        self._remembered.check()
         vector: Sequence[Tensor | None] = self.displacement
         return torch.cat([(r.f.detach() + r.jvp(vector)).to(r.f.dtype) for r in self._tiles(X)])
 

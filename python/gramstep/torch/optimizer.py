@@ -13,12 +13,14 @@ from torch import Tensor
 
 from gramstep.torch._acceleration import correction
 from gramstep.torch._closures import Closure, Outputs, Targets, check_repeatable, evaluate
-from gramstep.torch._damping import Adaptive, Damping, parse_damping
+from gramstep.torch._damping import Adaptive, DampingArgument, parse_damping
 from gramstep.torch._errors import UnsupportedGraph
-from gramstep.torch._guard import check_parts, squares
-from gramstep.torch._losses import LOSSES, ONE_ROW, CustomLoss, Linearised, linearise, one_row
+from gramstep.torch._guard import check_parts, check_reached, squares
+from gramstep.torch._losses import ONE_ROW, CustomLoss, Linearised, linearise, one_row
 from gramstep.torch._precision import resolution
 from gramstep.torch._randomness import RandomState
+from gramstep.torch._replicas import check_alone
+from gramstep.torch._settings import Settings, check, check_group, setting
 from gramstep.torch._step import Rules, Step, Trained
 from gramstep.torch._system import Solve, System
 from gramstep.torch._tangent import Plans, Tangent, as_rows
@@ -68,7 +70,7 @@ class GramGaussNewton(torch.optim.Optimizer):
     ----------
     params : iterable of Tensor or of dict
         As of any optimiser. A group may have an ``lr`` and a ``weight`` s ≥ 0 of its own: the weight scales the group in
-        G = J S Jᵀ, and 0 freezes it.
+        G = J S Jᵀ, and 0 freezes it. All else is of the whole optimiser, and refused in a group.
     lr : float
         η > 0.
     damping : float, ("absolute", float) or "adaptive"
@@ -98,6 +100,8 @@ class GramGaussNewton(torch.optim.Optimizer):
     ----------
     report : StepReport or None
         Of the last step.
+    damping, loss, momentum, ridge, max_output_change, acceleration
+        As they were given. What is set holds from the next step on.
 
     Raises
     ------
@@ -109,6 +113,7 @@ class GramGaussNewton(torch.optim.Optimizer):
     `step` takes outputs and targets in place of a loss, so nothing depends on whether a loss is a sum or a mean; the
     value that it returns is the mean of r², or the mean negative log-likelihood. ``backward()`` and ``zero_grad()`` are not
     needed. Each row of the outputs may depend on its own sample only, and every step is checked: uᵀGu = ‖Jᵀu‖².
+    ``load_state_dict`` takes over all that was given but ``memory_budget`` and a loss of one's own, which stay.
 
     Examples
     --------
@@ -127,7 +132,7 @@ class GramGaussNewton(torch.optim.Optimizer):
         self,
         params: Iterable[Any],
         lr: float = 1.0,
-        damping: float | tuple[str, float] | str = 1e-2,
+        damping: DampingArgument = 1e-2,
         loss: str | CustomLoss = "squared",
         momentum: float = 0.0,
         ridge: float = 0.0,
@@ -136,18 +141,9 @@ class GramGaussNewton(torch.optim.Optimizer):
         acceleration: bool = False,
         memory_budget: int = 4 << 30,
     ) -> None:
-        _check("lr", lr, lr > 0, "above 0")
-        _check("momentum", momentum, 0 <= momentum < 1, "from 0 to below 1")
-        _check("ridge", ridge, ridge >= 0, "at least 0")
-        if max_output_change is not None:
-            _check("max_output_change", max_output_change, max_output_change > 0, "above 0")
-        if isinstance(loss, str) and loss not in (*LOSSES, ONE_ROW):
-            raise ValueError(f"loss = {loss!r}: expected one of {', '.join([*LOSSES, ONE_ROW])}, or a callable")
-        self.damping: Damping = parse_damping(damping)
-        if acceleration and not isinstance(self.damping, Adaptive):
-            raise ValueError("acceleration: steps along a path are tried, which is for damping = 'adaptive'")
-        self.acceleration = acceleration
-        self.loss, self.momentum, self.ridge, self.max_output_change = loss, momentum, ridge, max_output_change
+        check("lr", lr)
+        self._settings = Settings(damping, loss, momentum, ridge, max_output_change, acceleration)
+        self._damping = parse_damping(damping)
         self.memory_budget = memory_budget
         self.report: StepReport | None = None
         self._plans: Plans = {}
@@ -155,25 +151,43 @@ class GramGaussNewton(torch.optim.Optimizer):
         self._steps = 0
         super().__init__(params, {"lr": lr, "weight": 1.0})
 
+    damping, loss, momentum = setting("damping"), setting("loss"), setting("momentum")
+    ridge, max_output_change, acceleration = setting("ridge"), setting("max_output_change"), setting("acceleration")
+
+    def _settle(self, settings: Settings) -> None:
+        """A damping that stays goes on where it is."""
+        if settings.damping != self._settings.damping:
+            self._damping = parse_damping(settings.damping)
+        self._settings = settings
+
     def add_param_group(self, param_group: dict[str, Any]) -> None:
+        if isinstance(param_group, dict):
+            check_group(param_group)
         super().add_param_group(param_group)
         if any(p.is_complex() for p in self.param_groups[-1]["params"]):
+            del self.param_groups[-1]
             raise ValueError("params: complex parameters are not known here\nhint: torch.view_as_real in the model")
-        weight = self.param_groups[-1]["weight"]
-        _check("weight", weight, weight >= 0, "at least 0")
 
     # What a training is resumed from.
 
     def state_dict(self) -> dict[str, Any]:
         state = super().state_dict()
-        state["progress"] = {"steps": self._steps, "updates": self._updates, "damping": self.damping.state()}
+        state["progress"] = {"steps": self._steps, "updates": self._updates, "damping": self._damping.state()}
+        state["settings"] = self._settings.state()
         return state
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         progress = state_dict.get("progress", {})
-        super().load_state_dict({key: value for key, value in state_dict.items() if key != "progress"})
+        settings = self._settings.restored(state_dict.get("settings", {}))
+        super().load_state_dict({key: value for key, value in state_dict.items() if key not in ("progress", "settings")})
+        self._settle(settings)
         self._steps, self._updates = progress.get("steps", 0), progress.get("updates", 0)
-        self.damping.restore(progress.get("damping"))
+        self._damping.restore(progress.get("damping"))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies and pickles. Plans are made and checked anew; functions that a scheduler hung on the optimizer stay here."""
+        own = ("_settings", "_damping", "memory_budget", "report", "_updates", "_steps")
+        return {**super().__getstate__(), **{name: getattr(self, name) for name in own}, "_plans": {}}
 
     # The step.
 
@@ -186,20 +200,29 @@ class GramGaussNewton(torch.optim.Optimizer):
             f, (n, k) or (n,), with its graph; or blocks of rows with samples of their own, such as residuals inside a
             domain and on its edge. A closure returns (outputs, targets).
         targets : Tensor, sequence of Tensor, optional
-            For each block; None are zeros, as of residuals.
+            For each block, in the axes of its outputs but for those of length 1, or flat: (n, k); None are zeros, as of
+            residuals.
 
         Returns
         -------
         float
             The loss before the step.
+
+        Raises
+        ------
+        ValueError
+            If targets do not fit, or the outputs depend on no parameter of this optimizer.
+        RuntimeError
+            If the process is one of several of ``torch.distributed``, which would drift apart.
         """
+        check_alone()
         closure: Closure | None = None
         drawn = False
         if callable(outputs):
             closure, before = outputs, RandomState.now()
             outputs, targets = evaluate(closure)
             drawn = RandomState.now() != before
-        if isinstance(self.damping, Adaptive) and closure is None:
+        if isinstance(self._damping, Adaptive) and closure is None:
             raise ValueError("damping = 'adaptive': the loss has to be evaluated again\nhint: step(closure), closure() → (outputs, targets)")
         blocks, wanted = self._blocks(outputs, targets)
         try:
@@ -216,15 +239,16 @@ class GramGaussNewton(torch.optim.Optimizer):
     def _take(
         self, blocks: Sequence[Tensor], targets: Sequence[Tensor | None], closure: Closure | None, drawn: bool
     ) -> StepReport:
-        losses = [linearise(self.loss, as_rows(f), y) for f, y in zip(blocks, targets)]
+        losses = [linearise(self.loss, f, y) for f, y in zip(blocks, targets)]
         tangents = [Tangent(f, self._trained(), self._plans) for f in blocks]
-        adaptive = self.damping if isinstance(self.damping, Adaptive) else None
+        check_reached(tangents)
+        adaptive = self._damping if isinstance(self._damping, Adaptive) else None
         if adaptive is not None and closure is not None:
             check_repeatable(closure, drawn, blocks, self._blocks, any(t.is_new for t in tangents))
         for tangent in tangents:
             if tangent.is_new:
                 check_parts(tangent)
-        system = System(tangents, losses, self._weights(), self.damping.relative, self.damping.absolute + self.ridge, self.memory_budget)
+        system = System(tangents, losses, self._weights(), self._damping.relative, self._damping.absolute + self.ridge, self.memory_budget)
         if adaptive is None or closure is None:
             step = self._step(tangents, system)
             self._move(step, step.length)
@@ -287,7 +311,7 @@ class GramGaussNewton(torch.optim.Optimizer):
         """Summed and reported loss at the parameters as they are; infinite where outputs are not finite."""
         outputs, targets = evaluate(closure)
         try:
-            found = [linearise(self.loss, as_rows(f), y) for f, y in zip(*self._blocks(outputs, targets))]
+            found = [linearise(self.loss, f, y) for f, y in zip(*self._blocks(outputs, targets))]
         except FloatingPointError:
             return math.inf, math.inf
         return sum(b.objective for b in found), _reported(found)
@@ -309,11 +333,11 @@ class GramGaussNewton(torch.optim.Optimizer):
 
     def _step(self, tangents: Sequence[Tangent], system: System) -> Step:
         """The update at the damping of the moment."""
-        one_rate = self.max_output_change is not None or isinstance(self.damping, Adaptive)
+        one_rate = self.max_output_change is not None or isinstance(self._damping, Adaptive)
         one_row = self.loss == ONE_ROW
         rules = Rules(self.momentum, self.ridge, self.max_output_change, self._updates, one_rate, one_row)
         walk = self._steps % WALK_EVERY == 0
-        return Step(tangents, system, self._as_trained(), rules, self.damping.value(system.mean_diagonal), walk)
+        return Step(tangents, system, self._as_trained(), rules, self._damping.value(system.mean_diagonal), walk)
 
     # Parameters.
 
@@ -385,11 +409,8 @@ class GramGaussNewton(torch.optim.Optimizer):
             if f.dim() == 0:
                 raise ValueError("outputs: a single number hides the outputs of the samples\nhint: step(outputs, targets), not step(loss)")
         if self.loss == ONE_ROW:
-            for f, y in zip(blocks, wanted):
-                if f.dim() != 2 or y is None or y.dim() != 1:
-                    raise ValueError("cross_entropy_one_row: expected outputs (n, k) and classes (n,)")
             with torch.enable_grad():
-                return [one_row(f, y) for f, y in zip(blocks, wanted) if y is not None], [None] * len(blocks)
+                return [one_row(f, y) for f, y in zip(blocks, wanted)], [None] * len(blocks)
         return blocks, wanted
 
 
@@ -406,8 +427,3 @@ def _reported(losses: Sequence[Linearised]) -> float:
     """Mean of the blocks' reported losses by their numbers."""
     total = sum(b.z.numel() for b in losses)
     return sum(b.reported * b.z.numel() for b in losses) / max(1, total)
-
-
-def _check(name: str, value: float, inside: bool, range_: str) -> None:
-    if not (isinstance(value, (int, float)) and math.isfinite(value) and inside):
-        raise ValueError(f"{name} = {value!r}: expected a number {range_}")

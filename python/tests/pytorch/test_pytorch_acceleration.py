@@ -26,7 +26,7 @@ class Product(nn.Module):
 
 def settled(optimizer, closure):
     """A step that is accepted at its first trial, after which the damping can be read."""
-    optimizer.damping.relative = 3.0
+    optimizer._damping.relative = 3.0
     optimizer.step(closure)
     assert optimizer.report.accepted and optimizer.report.trials == 1
     return optimizer.report.damping

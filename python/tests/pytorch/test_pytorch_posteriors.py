@@ -1,5 +1,6 @@
 """Kernels, posteriors, linearisations and attacks against their dense twins and those of the core."""
 
+import copy
 import math
 
 import dense
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from gramstep import attacks
-from gramstep.torch import Attackable, Linearised, LinearisedLaplace, empirical_ntk
+from gramstep.torch import Attackable, GramGaussNewton, Linearised, LinearisedLaplace, empirical_ntk
 from torch import nn
 
 
@@ -146,6 +147,49 @@ def test_the_posterior_is_that_of_laplace_torch(likelihood):
     theirs.fit(DataLoader(TensorDataset(x, y), batch_size=12))
     covariance = theirs._glm_predictive_distribution(new)[1]
     assert dense.off(ours.posterior(new)[1], covariance.detach()) < 1e-5
+
+
+def change(how, model):
+    """What lies in a module after some more training."""
+    if how == "step":
+        x = rows(5)
+        GramGaussNewton(model.parameters()).step(model(x), rows(5, 1))
+    elif how == "data":
+        model[0].weight.data += 1
+    elif how == "pointer":
+        model[0].weight.data = model[0].weight.data + 1
+    elif how == "parameter":
+        model[0].weight = nn.Parameter(model[0].weight.detach() + 1)
+    else:
+        model.load_state_dict(network().state_dict())
+
+
+@pytest.mark.parametrize("params", [None, "last_layer"])
+@pytest.mark.parametrize("how", ["step", "data", "pointer", "parameter", "loaded"])
+def test_a_posterior_of_a_model_that_was_trained_on_is_refused(how, params):
+    model, x = network(), rows(8)
+    before = copy.deepcopy(model.state_dict())
+    posterior = LinearisedLaplace(model, x, rows(8, 1), params=params)
+    mean, variance = posterior.predict(x)
+    change(how, model)
+    for call in (posterior.predict, posterior.posterior):
+        with pytest.raises(RuntimeError, match="changed since"):
+            call(x)
+    if how != "parameter":
+        model.load_state_dict(before)
+        again = posterior.predict(x)
+        assert torch.equal(again[0], mean) and torch.equal(again[1], variance)
+
+
+@pytest.mark.parametrize("how", ["step", "data", "pointer", "parameter", "loaded"])
+def test_a_linearisation_of_a_model_that_was_trained_on_is_refused_until_it_is_fitted_anew(how):
+    model, x, y = network(), rows(8), rows(8, 1)
+    line = Linearised(model).fit(x, y)
+    change(how, model)
+    with pytest.raises(RuntimeError, match="changed since"):
+        line.predict(x)
+    if how != "parameter":
+        assert dense.off(line.fit(x, y, ridge=0.1).predict(x), Linearised(model).fit(x, y, ridge=0.1).predict(x)) < 1e-12
 
 
 def test_settings_of_a_posterior_out_of_range_are_told():
