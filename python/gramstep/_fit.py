@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import numbers
 from os import PathLike
 from typing import Any
@@ -280,10 +281,12 @@ def encode_labels(y, known=None):
         wrong = next((a for a, values in enumerate(known) if len(values) != 2), None)
         if wrong is not None:
             raise ValueError(f"y: column {wrong} has {len(known[wrong])} values; each of several labels has two")
-    places = np.column_stack([column == values[1] for column, values in zip(y.T, known)])
+    if len(known) != y.shape[1]:
+        raise ValueError(f"y has {y.shape[1]} columns, the fit before had {len(known)}")
     for a, (column, values) in enumerate(zip(y.T, known)):
         if not np.isin(column, values).all():
             raise ValueError(f"y: column {a} has values that are not among {values.tolist()}")
+    places = np.column_stack([column == values[1] for column, values in zip(y.T, known)])
     return known, places.astype(np.float64)
 
 
@@ -293,3 +296,20 @@ def encode_classes(y):
     if len(classes) < 2:
         raise ValueError(f"y has one class, {classes[0]}: a classifier needs at least two classes")
     return classes, labels
+
+
+def places_among(classes, y):
+    """The place of every label among classes that are known, in order."""
+    places = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
+    if not np.array_equal(classes[places], y):
+        raise ValueError(f"y has labels that are not among the classes {classes}")
+    return places
+
+
+def check_targets(start, y):
+    """Whether y has as many targets as what a training goes on from."""
+    before = len(json.loads(start.metadata())["preprocessing"]["targets"]["columns"])
+    count = 1 if y.ndim == 1 else y.shape[1]
+    if count != before:
+        words = ["1 target" if k == 1 else f"{k} targets" for k in (count, before)]
+        raise ValueError(f"y has {words[0]}, the fit before had {words[1]}")
