@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, check_X_y, validate_data
 
-from gramstep._frame import Frame, is_mixed, mixed_columns
+from gramstep._frame import Frame, categories_of, is_mixed, mixed_columns
 from gramstep._gramstep import Data
 from gramstep._progress import Progress
 
@@ -156,33 +156,48 @@ def check_level(level):
 def validate_fit(estimator, X, y, *, reset=True, regression, several=False, least=2):
     """X and y as scikit-learn checks them; float32 stays float32 and nothing is copied that need not be. Where gaps are
     filled, columns may be of any kind: then X is a :class:`Frame`."""
-    if estimator.impute and is_mixed(X):
-        X = validate_data(estimator, X, reset=reset, skip_check_array=True)
+    is_frame = estimator.impute and is_mixed(X)
+    if is_frame:
+        validate_data(estimator, X, reset=reset, skip_check_array=True)
         # Its numbers alone: the rows that y has to have.
         rows = np.zeros((len(X), 1))
         y = check_X_y(rows, y, multi_output=regression or several, y_numeric=regression, ensure_min_samples=least)[1]
-        return Frame.of(X), y
-    with _with_hints(X):
-        return validate_data(
-            estimator,
-            X,
-            y,
-            reset=reset,
-            dtype=DTYPES,
-            ensure_all_finite=_finite(estimator),
-            ensure_min_samples=least,
-            multi_output=regression or several,
-            y_numeric=regression,
-        )
+        array = None
+    else:
+        with _with_hints(X):
+            array, y = validate_data(
+                estimator,
+                X,
+                y,
+                reset=reset,
+                dtype=DTYPES,
+                ensure_all_finite=_finite(estimator),
+                ensure_min_samples=least,
+                multi_output=regression or several,
+                y_numeric=regression,
+            )
+    if reset:
+        estimator._is_frame = is_frame
+        return (Frame.of(X) if is_frame else array), y
+    return _as_learned(estimator, X, array), y
 
 
 def validate_predict(estimator, X):
     """X with the columns of ``fit``."""
     if estimator.impute and is_mixed(X):
-        X = validate_data(estimator, X, reset=False, skip_check_array=True)
-        return Frame.of(X, getattr(estimator, "feature_names_in_", None))
+        validate_data(estimator, X, reset=False, skip_check_array=True)
+        return _as_learned(estimator, X, None)
     with _with_hints(X):
-        return validate_data(estimator, X, reset=False, dtype=DTYPES, ensure_all_finite=_finite(estimator))
+        array = validate_data(estimator, X, reset=False, dtype=DTYPES, ensure_all_finite=_finite(estimator))
+    return _as_learned(estimator, X, array)
+
+
+def _as_learned(estimator, X, array):
+    """A frame where X has columns of any kind or the model was learned from one, else the array of its numbers."""
+    if array is not None and not getattr(estimator, "_is_frame", False):
+        return array
+    categories = categories_of(json.loads(estimator._predictor.metadata()))
+    return Frame.of(X, getattr(estimator, "feature_names_in_", None), categories)
 
 
 @contextlib.contextmanager

@@ -11,18 +11,26 @@ class Frame(dict):
     categories: list[str]
 
     @classmethod
-    def of(cls, X, names=None):
-        """Of a frame, or of an array with these names."""
+    def of(cls, X, names=None, categories=None):
+        """Of a frame, or of an array with these names. Unless an earlier fit has decided it, categories are the columns
+        that say so."""
         if hasattr(X, "columns"):
             columns = [(str(name), X[name]) for name in X.columns]
         else:
             X = np.asarray(X)
             names = [f"x{j}" for j in range(X.shape[1])] if names is None else names
             columns = [(str(name), X[:, j]) for j, name in enumerate(names)]
-        categories = [name for name, column in columns if _is_category(column)]
+        if categories is None:
+            categories = [name for name, column in columns if _is_category(column)]
         frame = cls((name, cells(column, name in categories)) for name, column in columns)
-        frame.categories = categories
+        frame.categories = list(categories)
         return frame
+
+
+def categories_of(metadata):
+    """The columns that a model has learned as categories."""
+    columns = metadata["preprocessing"]["inputs"]["columns"]
+    return [column["name"] for column in columns if column["encoding"]["kind"] == "category"]
 
 
 def mixed_columns(X):
@@ -39,12 +47,32 @@ def is_mixed(X):
     return not hasattr(X, "toarray") and np.asarray(X).dtype.kind in "OUSM"
 
 
-def cells(column, text):
-    """A column as numbers, or as text with None for gaps; of a column of text whole numbers and booleans are text too."""
+def cells(column, is_category):
+    """A column as numbers, or as text with None for gaps; of categories numbers are text too."""
+    if is_category:
+        return _categories(column)
     values = np.asarray(column)
-    if values.dtype.kind in "biuf" and not (text and values.dtype.kind in "biu"):
+    if values.dtype.kind in "biuf":
         return values.astype(np.float64)
-    return [None if _is_missing(value) else str(value) for value in values]
+    return [_written(value) for value in values]
+
+
+def _categories(column):
+    """Text, however the values are kept: a gap makes no other numbers of categories."""
+    own = getattr(column, "cat", column)
+    if not (hasattr(own, "categories") and hasattr(own, "codes")):
+        return [_written(value) for value in np.asarray(column)]
+    names = [_written(value) for value in np.asarray(own.categories)]
+    return [None if code < 0 else names[code] for code in np.asarray(own.codes)]
+
+
+def _written(value):
+    """A value as text, floating-point numbers as the compiled half writes them; None for a gap."""
+    if _is_missing(value):
+        return None
+    if isinstance(value, (float, np.floating)):
+        return np.format_float_positional(value + 0.0, trim="-")
+    return str(value)
 
 
 def _is_missing(value):

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gramstep._frame import cells
+from gramstep._frame import categories_of, cells
 from gramstep._fit import check_level
 from gramstep._gramstep import Model, Predictor
 
@@ -138,9 +138,8 @@ class Run:
         return values[:, 1::2] if len(self.targets) > 1 else values
 
     def _predict(self, table, **bars):
-        inputs = self.metadata["preprocessing"]["inputs"]["columns"]
-        text = {column["name"] for column in inputs if column["encoding"]["kind"] == "category"}
-        columns = {name: cells(column, name in text) for name, column in self._named(table)}
+        categories = categories_of(self.metadata)
+        columns = {name: cells(column, name in categories) for name, column in self._named(table)}
         out = self._predictor.predict_table(columns, **bars)
         for note in out["notes"]:
             warnings.warn(note, UserWarning, stacklevel=3)
