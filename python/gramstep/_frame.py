@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import decimal
+import numbers
+
 import numpy as np
 
 
@@ -48,12 +51,15 @@ def is_mixed(X):
 
 
 def cells(column, is_category):
-    """A column as numbers, or as text with None for gaps; of categories numbers are text too."""
+    """A column as numbers, or as text with None for gaps; of categories numbers are text too. Objects that are numbers
+    but for gaps are a column of these: no text that is read."""
     if is_category:
         return _categories(column)
     values = np.asarray(column)
     if values.dtype.kind in "biuf":
         return values.astype(np.float64)
+    if values.dtype.kind == "O" and all(_is_missing(value) or _is_real(value) for value in values):
+        return np.array([np.nan if _is_missing(value) else float(value) for value in values])
     return [_written(value) for value in values]
 
 
@@ -78,6 +84,11 @@ def _written(value):
 def _is_missing(value):
     # The mark of pandas first: it does not say whether it equals itself.
     return value is None or str(value) in ("<NA>", "NaT") or value != value
+
+
+def _is_real(value):
+    # NumPy counts durations among the integers.
+    return isinstance(value, (numbers.Real, decimal.Decimal, np.bool_)) and not isinstance(value, np.timedelta64)
 
 
 def _is_category(column):

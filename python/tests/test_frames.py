@@ -83,3 +83,64 @@ def test_a_column_of_numbers_takes_categories_of_numbers():
     frame = pd.DataFrame({"a": a, "count": pd.Categorical(count), "kind": ["u", "v"] * 30})
     plain = frame.assign(count=count)
     assert np.array_equal(model.predict(frame), model.predict(plain))
+
+
+# Numbers in columns of objects
+
+
+NUMBERS = {
+    "booleans": ([True, False, None], "boolean"),
+    "integers": ([1, 2, None], "Int64"),
+    "floats": ([0.25, 1.5, None], "float64"),
+    "dates or not": ([20240531, 20240601, 20240602], "int64"),
+    "a gap of pandas": ([4, pd.NA, 6], "Int64"),
+    "booleans and numbers": ([True, 2, np.float32(0.5)], None),
+}
+
+
+@pytest.mark.parametrize("values", NUMBERS.values(), ids=NUMBERS)
+def test_numbers_among_objects_are_numbers(values, tmp_path):
+    values, dtype = values
+    a, y = rows()
+    objects = pd.DataFrame({"a": a, "b": np.array(values, dtype=object)[np.arange(60) % len(values)]})
+    floats = objects.assign(b=[np.nan if value is None or value is pd.NA else float(value) for value in objects["b"]])
+    frames = [objects, floats] + ([] if dtype is None else [objects.assign(b=objects["b"].astype(dtype))])
+    expected = learn(floats, y).predict(floats)
+    for fitted in frames:
+        model = learn(fitted, y)
+        assert encodings(model)["b"]["kind"] == "number"
+        for frame in frames:
+            found, notes = told(model.predict, frame)
+            assert notes == [] and np.allclose(found, expected, atol=1e-8)
+        assert np.allclose(told(model.predict, objects.to_numpy(dtype=object))[0], expected, atol=1e-8)
+    model.save_run(tmp_path / "run")
+    for frame in frames:
+        assert np.allclose(load_run(tmp_path / "run").predict(frame), expected, atol=1e-8)
+
+
+def test_a_frame_is_predicted_as_it_was_learned():
+    a, y = rows()
+    # The constant column is left out of a table, not of an array.
+    frame = pd.DataFrame({"a": a, "same": 1.0, "b": np.array([True, False, None] * 20, dtype=object)})
+    model = learn(frame, y)
+    floats = frame.assign(b=frame["b"].astype(float))
+    assert np.array_equal(model.predict(floats), model.predict(frame))
+    assert np.array_equal(told(model.predict, floats.to_numpy())[0], model.predict(frame))
+    with pytest.raises(ValueError, match="3 features|feature names"):
+        model.predict(floats[["a", "same"]])
+    with pytest.raises(ValueError, match="infinity"):
+        model.predict(floats.assign(a=np.inf))
+    model.set_params(warm_start=True).fit(floats, y).partial_fit(floats, y)
+
+
+def test_marks_and_dates_of_other_columns_do_not_change_numbers():
+    a, y = rows()
+    decimal = np.array(["2,5", "3,25", "4,75"] * 20, dtype=object)
+    objects = np.array([1.234, 5.678, 9.012] * 20, dtype=object)
+    both = pd.DataFrame({"a": a, "text": decimal, "b": objects})
+    assert encodings(learn(both, y))["b"]["range"] == [1.234, 9.012]
+    # A column of text has the decimal mark of its text, and numbers that come later have their own.
+    later = both.assign(text=[2.5, 3.25, 4.75] * 20)
+    model = learn(both, y)
+    assert np.array_equal(model.predict(later), model.predict(both))
+    assert np.array_equal(model.predict(later.astype({"text": object})), model.predict(both))
