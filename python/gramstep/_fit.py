@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, check_X_y, validate_data
 
-from gramstep._frame import Frame, categories_of, is_mixed, mixed_columns
+from gramstep._frame import Frame, categories_of, columns_of, is_mixed, mixed_columns
 from gramstep._gramstep import Data
 from gramstep._progress import Progress
 
@@ -158,7 +158,7 @@ def validate_fit(estimator, X, y, *, reset=True, regression, several=False, leas
     filled, columns may be of any kind: then X is a :class:`Frame`."""
     is_frame = estimator.impute and is_mixed(X)
     if is_frame:
-        validate_data(estimator, X, reset=reset, skip_check_array=True)
+        _check_columns(estimator, X, reset)
         # Its numbers alone: the rows that y has to have.
         rows = np.zeros((len(X), 1))
         y = check_X_y(rows, y, multi_output=regression or several, y_numeric=regression, ensure_min_samples=least)[1]
@@ -178,18 +178,24 @@ def validate_fit(estimator, X, y, *, reset=True, regression, several=False, leas
             )
     if reset:
         estimator._is_frame = is_frame
-        return (Frame.of(X) if is_frame else array), y
+        return (Frame.of(X, column_names(estimator)) if is_frame else array), y
     return _as_learned(estimator, X, array), y
 
 
 def validate_predict(estimator, X):
     """X with the columns of ``fit``."""
     if estimator.impute and is_mixed(X):
-        validate_data(estimator, X, reset=False, skip_check_array=True)
+        _check_columns(estimator, X, False)
         return _as_learned(estimator, X, None)
     with _with_hints(X):
         array = validate_data(estimator, X, reset=False, dtype=DTYPES, ensure_all_finite=_finite(estimator))
     return _as_learned(estimator, X, array)
+
+
+def _check_columns(estimator, X, reset):
+    """Names and number of columns of any kind."""
+    columns_of(X)  # what has none is refused
+    validate_data(estimator, X, reset=reset, skip_check_array=True)
 
 
 def _as_learned(estimator, X, array):
@@ -197,7 +203,13 @@ def _as_learned(estimator, X, array):
     if array is not None and not getattr(estimator, "_is_frame", False):
         return array
     categories = categories_of(json.loads(estimator._predictor.metadata()))
-    return Frame.of(X, getattr(estimator, "feature_names_in_", None), categories)
+    return Frame.of(X, column_names(estimator), categories)
+
+
+def column_names(estimator):
+    """Those of the frame of ``fit``; of an array, and of a frame whose names are no text, their places."""
+    names = getattr(estimator, "feature_names_in_", None)
+    return [f"x{j}" for j in range(estimator.n_features_in_)] if names is None else [str(name) for name in names]
 
 
 @contextlib.contextmanager
@@ -229,21 +241,17 @@ def make_data(estimator, X, y, sample_weight, classes=None, several=None):
     """Arguments of the compiled half. ``y`` holds numbers, or places in ``classes``, or in each of ``several``."""
     if sample_weight is not None:
         sample_weight = _check_sample_weight(sample_weight, y, dtype=np.float64)
-    names = getattr(estimator, "feature_names_in_", None)
-    is_frame = isinstance(X, Frame)
-    width = len(X) if is_frame else X.shape[1]
-    columns = [f"x{j}" for j in range(width)] if names is None else [str(name) for name in names]
     k = 1 if y.ndim == 1 else y.shape[1]
     targets = ["y"] if k == 1 else [f"y{a}" for a in range(k)]
     return Data(
         X,
         np.asarray(y, dtype=np.float64),
-        columns=columns,
+        columns=column_names(estimator),
         targets=targets,
         classes=None if classes is None else [str(c) for c in classes],
         labels="text" if classes is None else kind_of(classes),
         several=None if several is None else [(str(no), str(yes), kind_of((no, yes))) for no, yes in several],
-        categories=X.categories if is_frame else [],
+        categories=X.categories if isinstance(X, Frame) else [],
         sample_weight=sample_weight,
         impute=estimator.impute,
     )

@@ -14,15 +14,10 @@ class Frame(dict):
     categories: list[str]
 
     @classmethod
-    def of(cls, X, names=None, categories=None):
-        """Of a frame, or of an array with these names. Unless an earlier fit has decided it, categories are the columns
-        that say so."""
-        if hasattr(X, "columns"):
-            columns = [(str(name), X[name]) for name in X.columns]
-        else:
-            X = np.asarray(X)
-            names = [f"x{j}" for j in range(X.shape[1])] if names is None else names
-            columns = [(str(name), X[:, j]) for j, name in enumerate(names)]
+    def of(cls, X, names, categories=None):
+        """Of a frame or an array, whose columns have these names. Unless an earlier fit has decided it, categories are
+        the columns that say so."""
+        columns = list(zip(names, columns_of(X), strict=True))
         if categories is None:
             categories = [name for name, column in columns if _is_category(column)]
         frame = cls((name, cells(column, name in categories)) for name, column in columns)
@@ -36,16 +31,32 @@ def categories_of(metadata):
     return [column["name"] for column in columns if column["encoding"]["kind"] == "category"]
 
 
+def columns_of(X):
+    """The columns of a frame or an array, in order."""
+    if is_frame(X):
+        by_place = X.iloc if hasattr(X, "iloc") else X
+        return [by_place[:, j] for j in range(X.shape[1])]
+    X = np.asarray(X)
+    if X.ndim != 2:
+        raise ValueError(f"Expected 2D array, got {X.ndim}D array instead: rows of columns")
+    return list(X.T)
+
+
+def is_frame(X):
+    """Whether columns of X have a type each."""
+    return hasattr(X, "columns") and hasattr(X, "dtypes")
+
+
 def mixed_columns(X):
     """The columns of a frame that are no numbers."""
-    if not (hasattr(X, "columns") and hasattr(X, "dtypes")):
+    if not is_frame(X):
         return []
     return [str(name) for name, dtype in zip(X.columns, X.dtypes, strict=True) if not _is_number(dtype)]
 
 
 def is_mixed(X):
     """Whether X has columns that are no numbers, and not only gaps among numbers."""
-    if hasattr(X, "columns") and hasattr(X, "dtypes"):
+    if is_frame(X):
         return bool(mixed_columns(X))
     return not hasattr(X, "toarray") and np.asarray(X).dtype.kind in "OUSM"
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gramstep._frame import categories_of, cells
+from gramstep._frame import categories_of, cells, columns_of, is_frame
 from gramstep._fit import check_level
 from gramstep._gramstep import Model, Predictor
 
@@ -86,7 +86,8 @@ class Run:
         Parameters
         ----------
         table : pandas or polars frame, dict of columns, or array
-            With the columns of the training data by name, in any order; an array has just them, in their order.
+            With the columns of the training data by name, in any order; an array, or a frame whose names are no text, has
+            just them, in their order.
             Text is read as in the training table. What is repaired or a guess (gaps, values that training rows do not
             have) is a warning.
         return_std : bool
@@ -146,14 +147,14 @@ class Run:
         return out
 
     def _named(self, table):
-        if hasattr(table, "columns"):
+        if hasattr(table, "columns") and any(isinstance(name, str) for name in table.columns):
             return [(name, table[name]) for name in self.columns if name in table.columns]
-        if hasattr(table, "items"):
+        if hasattr(table, "items") and not is_frame(table):
             return list(table.items())
-        table = np.asarray(table)
-        if table.ndim != 2 or table.shape[1] != len(self.columns):
-            raise ValueError(f"expected {len(self.columns)} columns ({', '.join(self.columns)}), got shape {table.shape}")
-        return [(name, table[:, j]) for j, name in enumerate(self.columns)]
+        columns = columns_of(table)
+        if len(columns) != len(self.columns):
+            raise ValueError(f"expected {len(self.columns)} columns ({', '.join(self.columns)}), got {len(columns)}")
+        return list(zip(self.columns, columns))
 
     def __repr__(self):
         return f"<gramstep.Run {self.path}: {self.metadata['model']}, {self.task} of {', '.join(self.targets)}>"

@@ -144,3 +144,45 @@ def test_marks_and_dates_of_other_columns_do_not_change_numbers():
     model = learn(both, y)
     assert np.array_equal(model.predict(later), model.predict(both))
     assert np.array_equal(model.predict(later.astype({"text": object})), model.predict(both))
+
+
+# Names
+
+
+def test_columns_without_names_are_known_by_their_place():
+    a, y = rows()
+    frame = pd.DataFrame({0: a, 1: ["u", "v", "w"] * 20})
+    model = learn(frame, y)
+    expected = model.predict(frame)
+    assert list(encodings(model)) == ["x0", "x1"]
+    assert np.array_equal(model.predict(frame.to_numpy(dtype=object)), expected)
+    assert np.array_equal(model.predict(frame.rename(columns={0: 5, 1: 7})), expected)
+
+
+def test_the_place_of_a_column_is_its_name_in_a_run_too(tmp_path):
+    a, y = rows()
+    frame = pd.DataFrame({0: a, 1: ["u", "v", "w"] * 20})
+    model = learn(frame, y)
+    model.save_run(tmp_path / "run")
+    assert np.allclose(load_run(tmp_path / "run").predict(frame), model.predict(frame), atol=1e-12)
+    with pytest.raises(ValueError, match="expected 2 columns"):
+        load_run(tmp_path / "run").predict(frame[[0]])
+
+
+@pytest.mark.parametrize("X", [np.array(["u", "v"] * 30, dtype=object), np.full((60, 2, 2), "u", dtype=object)])
+def test_text_has_rows_and_columns(X):
+    a, y = rows()
+    with pytest.raises(ValueError, match="Expected 2D array"):
+        learn(X, y)
+
+
+def test_a_polars_frame_is_read_as_one_of_pandas():
+    polars = pytest.importorskip("polars")
+    a, y = rows()
+    columns = {"a": a.tolist(), "kind": ["u", "v", None] * 20, "flag": [True, None, False] * 20, "count": [1, 2, None] * 20}
+    ours, theirs = pd.DataFrame(columns), polars.DataFrame(columns)
+    theirs = theirs.with_columns(polars.col("kind").cast(polars.Categorical))
+    expected = learn(ours, y).predict(ours)
+    model = learn(theirs, y)
+    assert np.allclose(model.predict(theirs), expected, atol=1e-8)
+    assert np.allclose(model.predict(ours), expected, atol=1e-8)
