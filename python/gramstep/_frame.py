@@ -24,6 +24,21 @@ class Frame(dict):
         frame.categories = list(categories)
         return frame
 
+    def rows(self, chosen):
+        """Those where ``chosen`` is true."""
+        at = np.flatnonzero(chosen)
+        kept = {
+            name: cells[at] if isinstance(cells, np.ndarray) else [cells[i] for i in at]
+            for name, cells in self.items()
+        }
+        frame = Frame(kept)
+        frame.categories = self.categories
+        return frame
+
+    def codes(self):
+        """Numbers that tell the values of every column apart, rows by columns."""
+        return np.column_stack([cells if isinstance(cells, np.ndarray) else _codes(cells) for cells in self.values()])
+
 
 def categories_of(metadata):
     """The columns that a model has learned as categories."""
@@ -81,6 +96,11 @@ def _categories(column):
         return [_written(value) for value in np.asarray(column)]
     names = [_written(value) for value in np.asarray(own.categories)]
     return [None if code < 0 else names[code] for code in np.asarray(own.codes)]
+
+
+def _codes(cells):
+    # A gap is the empty text.
+    return np.unique(np.array([cell or "" for cell in cells]), return_inverse=True)[1]
 
 
 def _written(value):
