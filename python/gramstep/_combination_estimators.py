@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, MultiOutputMixin, RegressorMixin
 from sklearn.utils.multiclass import check_classification_targets
 
+from gramstep._counts import check_counts
 from gramstep._fit import (
     PredictsIntervals,
     PredictsSets,
@@ -77,6 +78,7 @@ class _Combination(SavesRun, BaseEstimator):
         return tags
 
     def _train(self, data, **more):
+        check_counts(self, "threads", "max_iter")
         given = {
             "candidates": self.candidates,
             "preset": self.preset,

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, check_X_y, validate_data
 
+from gramstep._counts import check_count
 from gramstep._frame import Frame, categories_of, columns_of, is_mixed, mixed_columns
 from gramstep._gramstep import Data
+from gramstep._pickle import KeepsThreads
 from gramstep._progress import Progress
 
 DTYPES = [np.float64, np.float32]
@@ -23,7 +25,7 @@ DTYPES = [np.float64, np.float32]
 _LABELS = {"i": "integer", "u": "integer", "f": "number", "b": "boolean"}
 
 
-class SavesRun:
+class SavesRun(KeepsThreads):
     """A fitted estimator that is kept like a run of the command line."""
 
     _predictor: Any
@@ -104,9 +106,8 @@ class PredictsIntervals(SavesRun):
         array of shape (m, n_samples), of several targets (m, k, n_samples)
         """
         check_is_fitted(self)
-        if not isinstance(n_samples, numbers.Integral) or n_samples < 1:
-            raise ValueError(f"n_samples = {n_samples!r}: a whole number of at least 1")
-        draws = self._predictor.draws(_double(validate_predict(self, X)), int(n_samples), seed_of(random_state))
+        count = check_count("n_samples", n_samples)
+        draws = self._predictor.draws(_double(validate_predict(self, X)), count, seed_of(random_state))
         draws = np.stack(draws, axis=-1)
         return draws[:, 0] if self._ndim == 1 and draws.shape[1] == 1 else draws
 
@@ -277,7 +278,7 @@ def kind_of(classes):
 def seed_of(random_state):
     """A seed below 2⁶³: the number itself where one is given."""
     if isinstance(random_state, numbers.Integral):
-        return int(random_state)
+        return check_count("random_state", random_state, least=0)
     return int(check_random_state(random_state).randint(2**31))
 
 

@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MultiOutputMixin, Regre
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
+from gramstep._counts import check_count
 from gramstep._fit import (
     PredictsIntervals,
     PredictsSets,
@@ -92,8 +93,8 @@ class _KernelEstimator(SavesRun, BaseEstimator):
             raise ValueError(f"alpha = {self.alpha!r}: expected None or a number above 0")
         ridge = "evidence" if self.alpha is None else float(self.alpha)
         config = {"model": f"kernel:{self.kernel}", "ridge": ridge, "seed": seed_of(self.random_state)}
-        if self.threads:
-            config["threads"] = int(self.threads)
+        if self.threads is not None:
+            config["threads"] = check_count("threads", self.threads)
         with reporting(self.verbose) as report:
             self._predictor, training = fit(data, json.dumps(config), validation=0.0, report=report)
         self.alpha_ = training["ridge"]

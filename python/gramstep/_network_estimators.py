@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MultiOutputMixin, Regre
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
+from gramstep._counts import check_counts
 from gramstep._fit import (
     PredictsIntervals,
     PredictsSets,
@@ -212,6 +213,7 @@ class _NetworkEstimator(SavesRun, BaseEstimator):
         return f"mlp:{','.join(str(size) for size in sizes)}:{activation}"
 
     def _config(self):
+        check_counts(self, "threads", "max_iter", "ensemble")
         given = {
             "model": self._architecture(),
             "optimizer": self.solver,

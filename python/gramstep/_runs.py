@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gramstep._counts import check_count
 from gramstep._frame import categories_of, cells, columns_of, is_frame
 from gramstep._fit import check_level
 from gramstep._gramstep import Model, Predictor
+from gramstep._pickle import KeepsThreads
 
 
-class Run:
+class Run(KeepsThreads):
     """What ``gramstep train`` kept, made by :func:`load_run`.
 
     Attributes
@@ -30,11 +32,14 @@ class Run:
     columns : list of str
         The input columns that ``predict`` needs.
     targets : list of str
+    threads : int
+        0: all that the machine has.
     """
 
     def __init__(self, path: str | PathLike[str], threads: int = 0) -> None:
         self.path = Path(path)
-        self._predictor = Predictor.load(self.path, threads)
+        self.threads = check_count("threads", threads, least=0)
+        self._predictor = Predictor.load(self.path, self.threads)
         self.metadata = json.loads(self._predictor.metadata())
         record = self.path / "record.jsonl"
         self.record = _record(record.read_text(encoding="utf-8")) if record.exists() else []
@@ -121,9 +126,8 @@ class Run:
     def sample_y(self, table: Any, n_samples: int = 1, random_state: int = 0) -> NDArray[np.float64]:
         """Draws of new observations, noise included, the rows of a draw together, as ``gramstep predict --samples`` writes
         them: (m, n_samples), of several targets (m, targets, n_samples)."""
-        if n_samples < 1:
-            raise ValueError(f"n_samples = {n_samples!r}: at least 1")
-        values = self._predict(table, samples=(int(n_samples), int(random_state)))["values"]
+        samples = check_count("n_samples", n_samples), check_count("random_state", random_state, least=0)
+        values = self._predict(table, samples=samples)["values"]
         values = values.reshape(len(values), len(self.targets), 1 + n_samples)[:, :, 1:]
         return values[:, 0] if len(self.targets) == 1 else values
 
