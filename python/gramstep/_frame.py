@@ -104,11 +104,13 @@ def _codes(cells):
 
 
 def _written(value):
-    """A value as text, floating-point numbers as the compiled half writes them; None for a gap."""
+    """A value as text, floating-point numbers as the compiled half writes them and dates without a unit; None for a gap."""
     if _is_missing(value):
         return None
     if isinstance(value, (float, np.floating)):
         return np.format_float_positional(value + 0.0, trim="-")
+    if isinstance(value, np.datetime64):
+        return str(value.astype("datetime64[us]").item())
     return str(value)
 
 

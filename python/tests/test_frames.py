@@ -186,3 +186,14 @@ def test_a_polars_frame_is_read_as_one_of_pandas():
     model = learn(theirs, y)
     assert np.allclose(model.predict(theirs), expected, atol=1e-8)
     assert np.allclose(model.predict(ours), expected, atol=1e-8)
+
+
+def test_categories_of_dates_are_those_of_dates_in_any_column():
+    a, y = rows()
+    days = pd.date_range("2024-01-01", periods=3)[np.arange(60) % 3]
+    frame = pd.DataFrame({"a": a, "day": pd.Categorical(days)})
+    model = learn(frame, y)
+    assert encodings(model)["day"]["values"] == [f"2024-01-0{day} 00:00:00" for day in (1, 2, 3)]
+    for dtype in ("datetime64[s]", "datetime64[ns]", object):
+        other, notes = told(model.predict, frame.assign(day=frame["day"].astype(dtype)))
+        assert notes == [] and np.array_equal(other, model.predict(frame)), dtype
