@@ -426,15 +426,16 @@ class GramGaussNewtonClassifier(ClassifierMixin, PredictsSets, _NetworkEstimator
         """One epoch on these rows, from where the network is. The first call has to name all classes, and decides columns
         and standardisation."""
         start = getattr(self, "_predictor", None)
-        if start is None and classes is None:
+        named = None if classes is None else np.unique(classes)
+        if start is None and named is None:
             raise ValueError("classes: the first call of partial_fit has to name all classes")
         X, y = self._validated(X, y, start, least=1)
         if self._values is not None:
             return self._pass(self._labelled(X, y, sample_weight), start)
         if start is None:
-            self.classes_ = np.unique(classes)
-        elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
-            raise ValueError(f"classes: {np.unique(classes)}, the first call named {self.classes_}")
+            self.classes_ = named
+        elif named is not None and not np.array_equal(named, self.classes_):
+            raise ValueError(f"classes: {named}, the first call named {self.classes_}")
         return self._pass(self._classified(X, places_among(self.classes_, y), sample_weight), start)
 
     def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
