@@ -43,7 +43,8 @@ _PARAMETERS = """
         Of the rows, by which networks stop and parts are weighted; a fifth of small data and a tenth of others unless
         given.
 {extra}    impute : bool
-        Whether NaN in X is filled with the median of its column and marked by another column, not an error.
+        Whether NaN in X is filled with the median of its column and marked by another column, not an error, and columns
+        may be text, categories or dates, as in ``gramstep train``.
     random_state : int, RandomState or None
         Decides the split, the initial parameters and the order of rows.
     threads : int, optional
