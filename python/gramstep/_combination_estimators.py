@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, MultiOutputMixin, RegressorMixin
 from sklearn.utils.multiclass import check_classification_targets
 
+from gramstep._counts import check_counts
 from gramstep._fit import (
     PredictsIntervals,
     PredictsSets,
@@ -42,7 +43,8 @@ _PARAMETERS = """
         Of the rows, by which networks stop and parts are weighted; a fifth of small data and a tenth of others unless
         given.
 {extra}    impute : bool
-        Whether NaN in X is filled with the median of its column and marked by another column, not an error.
+        Whether NaN in X is filled with the median of its column and marked by another column, not an error, and columns
+        may be text, categories or dates, as in ``gramstep train``.
     random_state : int, RandomState or None
         Decides the split, the initial parameters and the order of rows.
     threads : int, optional
@@ -77,6 +79,7 @@ class _Combination(SavesRun, BaseEstimator):
         return tags
 
     def _train(self, data, **more):
+        check_counts(self, "threads", "max_iter")
         given = {
             "candidates": self.candidates,
             "preset": self.preset,

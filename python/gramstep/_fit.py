@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import numbers
 from os import PathLike
 from typing import Any
@@ -12,8 +13,10 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, check_X_y, validate_data
 
-from gramstep._frame import Frame, is_mixed, mixed_columns
+from gramstep._counts import check_count
+from gramstep._frame import Frame, categories_of, columns_of, is_mixed, mixed_columns
 from gramstep._gramstep import Data
+from gramstep._pickle import KeepsThreads
 from gramstep._progress import Progress
 
 DTYPES = [np.float64, np.float32]
@@ -22,7 +25,7 @@ DTYPES = [np.float64, np.float32]
 _LABELS = {"i": "integer", "u": "integer", "f": "number", "b": "boolean"}
 
 
-class SavesRun:
+class SavesRun(KeepsThreads):
     """A fitted estimator that is kept like a run of the command line."""
 
     _predictor: Any
@@ -103,9 +106,8 @@ class PredictsIntervals(SavesRun):
         array of shape (m, n_samples), of several targets (m, k, n_samples)
         """
         check_is_fitted(self)
-        if not isinstance(n_samples, numbers.Integral) or n_samples < 1:
-            raise ValueError(f"n_samples = {n_samples!r}: a whole number of at least 1")
-        draws = self._predictor.draws(_double(validate_predict(self, X)), int(n_samples), seed_of(random_state))
+        count = check_count("n_samples", n_samples)
+        draws = self._predictor.draws(_double(validate_predict(self, X)), count, seed_of(random_state))
         draws = np.stack(draws, axis=-1)
         return draws[:, 0] if self._ndim == 1 and draws.shape[1] == 1 else draws
 
@@ -155,33 +157,60 @@ def check_level(level):
 def validate_fit(estimator, X, y, *, reset=True, regression, several=False, least=2):
     """X and y as scikit-learn checks them; float32 stays float32 and nothing is copied that need not be. Where gaps are
     filled, columns may be of any kind: then X is a :class:`Frame`."""
-    if estimator.impute and is_mixed(X):
-        X = validate_data(estimator, X, reset=reset, skip_check_array=True)
+    is_frame = estimator.impute and is_mixed(X)
+    if is_frame:
+        _check_columns(estimator, X, reset)
         # Its numbers alone: the rows that y has to have.
         rows = np.zeros((len(X), 1))
         y = check_X_y(rows, y, multi_output=regression or several, y_numeric=regression, ensure_min_samples=least)[1]
-        return Frame.of(X), y
-    with _with_hints(X):
-        return validate_data(
-            estimator,
-            X,
-            y,
-            reset=reset,
-            dtype=DTYPES,
-            ensure_all_finite=_finite(estimator),
-            ensure_min_samples=least,
-            multi_output=regression or several,
-            y_numeric=regression,
-        )
+        array = None
+    else:
+        with _with_hints(X):
+            array, y = validate_data(
+                estimator,
+                X,
+                y,
+                reset=reset,
+                dtype=DTYPES,
+                ensure_all_finite=_finite(estimator),
+                ensure_min_samples=least,
+                multi_output=regression or several,
+                y_numeric=regression,
+            )
+    if reset:
+        estimator._is_frame = is_frame
+        return (Frame.of(X, column_names(estimator)) if is_frame else array), y
+    return _as_learned(estimator, X, array), y
 
 
 def validate_predict(estimator, X):
     """X with the columns of ``fit``."""
     if estimator.impute and is_mixed(X):
-        X = validate_data(estimator, X, reset=False, skip_check_array=True)
-        return Frame.of(X, getattr(estimator, "feature_names_in_", None))
+        _check_columns(estimator, X, False)
+        return _as_learned(estimator, X, None)
     with _with_hints(X):
-        return validate_data(estimator, X, reset=False, dtype=DTYPES, ensure_all_finite=_finite(estimator))
+        array = validate_data(estimator, X, reset=False, dtype=DTYPES, ensure_all_finite=_finite(estimator))
+    return _as_learned(estimator, X, array)
+
+
+def _check_columns(estimator, X, reset):
+    """Names and number of columns of any kind."""
+    columns_of(X)  # what has none is refused
+    validate_data(estimator, X, reset=reset, skip_check_array=True)
+
+
+def _as_learned(estimator, X, array):
+    """A frame where X has columns of any kind or the model was learned from one, else the array of its numbers."""
+    if array is not None and not getattr(estimator, "_is_frame", False):
+        return array
+    categories = categories_of(json.loads(estimator._predictor.metadata()))
+    return Frame.of(X, column_names(estimator), categories)
+
+
+def column_names(estimator):
+    """Those of the frame of ``fit``; of an array, and of a frame whose names are no text, their places."""
+    names = getattr(estimator, "feature_names_in_", None)
+    return [f"x{j}" for j in range(estimator.n_features_in_)] if names is None else [str(name) for name in names]
 
 
 @contextlib.contextmanager
@@ -213,21 +242,17 @@ def make_data(estimator, X, y, sample_weight, classes=None, several=None):
     """Arguments of the compiled half. ``y`` holds numbers, or places in ``classes``, or in each of ``several``."""
     if sample_weight is not None:
         sample_weight = _check_sample_weight(sample_weight, y, dtype=np.float64)
-    names = getattr(estimator, "feature_names_in_", None)
-    is_frame = isinstance(X, Frame)
-    width = len(X) if is_frame else X.shape[1]
-    columns = [f"x{j}" for j in range(width)] if names is None else [str(name) for name in names]
     k = 1 if y.ndim == 1 else y.shape[1]
     targets = ["y"] if k == 1 else [f"y{a}" for a in range(k)]
     return Data(
         X,
         np.asarray(y, dtype=np.float64),
-        columns=columns,
+        columns=column_names(estimator),
         targets=targets,
         classes=None if classes is None else [str(c) for c in classes],
         labels="text" if classes is None else kind_of(classes),
         several=None if several is None else [(str(no), str(yes), kind_of((no, yes))) for no, yes in several],
-        categories=X.categories if is_frame else [],
+        categories=X.categories if isinstance(X, Frame) else [],
         sample_weight=sample_weight,
         impute=estimator.impute,
     )
@@ -253,7 +278,7 @@ def kind_of(classes):
 def seed_of(random_state):
     """A seed below 2⁶³: the number itself where one is given."""
     if isinstance(random_state, numbers.Integral):
-        return int(random_state)
+        return check_count("random_state", random_state, least=0)
     return int(check_random_state(random_state).randint(2**31))
 
 
@@ -280,10 +305,12 @@ def encode_labels(y, known=None):
         wrong = next((a for a, values in enumerate(known) if len(values) != 2), None)
         if wrong is not None:
             raise ValueError(f"y: column {wrong} has {len(known[wrong])} values; each of several labels has two")
-    places = np.column_stack([column == values[1] for column, values in zip(y.T, known)])
+    if len(known) != y.shape[1]:
+        raise ValueError(f"y has {y.shape[1]} columns, the fit before had {len(known)}")
     for a, (column, values) in enumerate(zip(y.T, known)):
         if not np.isin(column, values).all():
             raise ValueError(f"y: column {a} has values that are not among {values.tolist()}")
+    places = np.column_stack([column == values[1] for column, values in zip(y.T, known)])
     return known, places.astype(np.float64)
 
 
@@ -293,3 +320,20 @@ def encode_classes(y):
     if len(classes) < 2:
         raise ValueError(f"y has one class, {classes[0]}: a classifier needs at least two classes")
     return classes, labels
+
+
+def places_among(classes, y):
+    """The place of every label among classes that are known, in order."""
+    places = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
+    if not np.array_equal(classes[places], y):
+        raise ValueError(f"y has labels that are not among the classes {classes}")
+    return places
+
+
+def check_targets(start, y):
+    """Whether y has as many targets as what a training goes on from."""
+    before = len(json.loads(start.metadata())["preprocessing"]["targets"]["columns"])
+    count = 1 if y.ndim == 1 else y.shape[1]
+    if count != before:
+        words = ["1 target" if k == 1 else f"{k} targets" for k in (count, before)]
+        raise ValueError(f"y has {words[0]}, the fit before had {words[1]}")

@@ -12,16 +12,19 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MultiOutputMixin, Regre
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
+from gramstep._counts import check_count
 from gramstep._fit import (
     PredictsIntervals,
     PredictsSets,
     SavesRun,
+    column_names,
     encode_classes,
     make_data,
     reporting,
     seed_of,
     validate_fit,
 )
+from gramstep._frame import Frame
 from gramstep._gramstep import fit
 
 _PARAMETERS = """
@@ -36,7 +39,8 @@ _PARAMETERS = """
         The noise κ, relative to the variance of the kernel; the one of largest evidence, found together with the scales,
         unless given.
     impute : bool
-        Whether NaN in X is filled with the median of its column and marked by another column, not an error.
+        Whether NaN in X is filled with the median of its column and marked by another column, not an error, and columns
+        may be text, categories or dates, as in ``gramstep train``.
     random_state : int or None
         Of the choice of 1000 rows from which the scales are found where there are more.
     threads : int, optional
@@ -49,7 +53,8 @@ _PARAMETERS = """
     alpha_ : float
         κ.
     length_scales_ : array of shape (d,)
-        ℓ of every column in its own unit; of "nngp" 1/√w.
+        ℓ of every column in its own unit; of "nngp" 1/√w. Of a column of text the shortest among its values; infinite of
+        a column that is left out of a frame.
     shares_ : array of shape (d,) or None
         c of every column; of the products alone.
     feature_importances_ : array of shape (d,)
@@ -58,7 +63,8 @@ _PARAMETERS = """
     log_marginal_likelihood_value_ : float
         Of the standardised targets, the variance of the kernel at its best.
     leave_one_out_ : array
-        What every row of X is predicted without it, the kernel as it is: targets, or probabilities of the classes.
+        What every row of X is predicted without it, the kernel as it is: targets, or probabilities of the classes. Exact
+        copies are left out together.
     n_features_in_, feature_names_in_
         Of X.
 """
@@ -87,38 +93,50 @@ class _KernelEstimator(SavesRun, BaseEstimator):
             raise ValueError(f"alpha = {self.alpha!r}: expected None or a number above 0")
         ridge = "evidence" if self.alpha is None else float(self.alpha)
         config = {"model": f"kernel:{self.kernel}", "ridge": ridge, "seed": seed_of(self.random_state)}
-        if self.threads:
-            config["threads"] = int(self.threads)
+        if self.threads is not None:
+            config["threads"] = check_count("threads", self.threads)
         with reporting(self.verbose) as report:
             self._predictor, training = fit(data, json.dumps(config), validation=0.0, report=report)
         self.alpha_ = training["ridge"]
         self.log_marginal_likelihood_value_ = training["log_marginal_likelihood"]
         self._describe(training["columns"])
         self._places = _places(X, y, sample_weight)
-        self._unseen = X[self._places < 0]
+        unseen = self._places < 0
+        self._unseen = X.rows(unseen) if isinstance(X, Frame) else X[unseen]
         return self
 
     def _describe(self, found):
-        """Scales of the columns of X; a column with gaps became two inputs, its values first."""
+        """Scales of the columns of X; one that became several inputs has those of its values, which come first, of text
+        those of the value that matters most. A column that is left out matters nowhere."""
         inputs = json.loads(self._predictor.metadata())["preprocessing"]["inputs"]
-        place, lengths, shares, effects = 0, [], [], []
+        described, place = {}, 0
         for column in inputs["columns"]:
             effect, scales = found[column["name"]]
-            weight, share = scales[0]
+            is_text = column["encoding"]["kind"] == "category"
+            weight, share = max(scales, key=lambda scale: scale[0]) if is_text else scales[0]
             with np.errstate(divide="ignore"):
-                lengths.append(inputs["standardisation"]["scale"][place] / np.sqrt(np.float64(weight)))
-            shares.append(share)
-            effects.append(effect)
+                length = inputs["standardisation"]["scale"][place] / np.sqrt(np.float64(weight))
+            described[column["name"]] = (length, share, effect)
             place += len(scales)
+        has_shares = any(share is not None for _, share, _ in described.values())
+        left_out = (np.inf, 0.0, 0.0)
+        columns = [described.get(name, left_out) for name in column_names(self)]
+        lengths, shares, effects = zip(*columns, strict=True)
         total = sum(effects)
         self.length_scales_ = np.array(lengths)
-        self.shares_ = None if shares[0] is None else np.array(shares)
+        self.shares_ = np.array(shares) if has_shares else None
         self.feature_importances_ = np.array(effects) / (total if total > 0 else 1.0)
 
     def _left_out(self):
         check_is_fitted(self)
-        values = self._predictor.leave_one_out()[self._places]
-        if len(self._unseen):
+        learned = self._predictor.leave_one_out()
+        if len(learned) != self._places.max() + 1:
+            raise ValueError(
+                "leave_one_out_: some rows are copies of others but for how a value is written, and became one with them"
+                "\nhint: write the same value alike in all rows"
+            )
+        values = learned[self._places]
+        if (self._places < 0).any():
             # Rows without weight were left out from the start.
             values[self._places < 0] = self._predictor.predict(self._unseen)
         return values
@@ -126,13 +144,16 @@ class _KernelEstimator(SavesRun, BaseEstimator):
 
 def _places(X, y, sample_weight):
     """The training row that every row of X became: exact copies became one, rows without weight none (−1)."""
-    used = np.ones(len(X), dtype=bool) if sample_weight is None else np.asarray(sample_weight) > 0
-    keys = np.ascontiguousarray(np.column_stack([X, y])[used].astype(np.float64) + 0.0)
-    rows = keys.view(np.dtype((np.void, keys.dtype.itemsize * keys.shape[1])))[:, 0]
+    keys = np.column_stack([X.codes() if isinstance(X, Frame) else X, y]).astype(np.float64)
+    used = np.ones(len(keys), dtype=bool) if sample_weight is None else np.asarray(sample_weight) > 0
+    used = np.broadcast_to(used, len(keys))
+    # By their bits: those of both zeros are made the same, and those of all gaps.
+    keys = np.where(np.isnan(keys), np.nan, keys + 0.0)[used]
+    rows = np.ascontiguousarray(keys).view(np.dtype((np.void, keys.dtype.itemsize * keys.shape[1])))[:, 0]
     _, first, inverse = np.unique(rows, return_index=True, return_inverse=True)
     rank = np.empty(len(first), dtype=np.intp)
     rank[np.argsort(first)] = np.arange(len(first))
-    places = np.full(len(X), -1, dtype=np.intp)
+    places = np.full(len(used), -1, dtype=np.intp)
     places[used] = rank[inverse]
     return places
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gramstep import _gramstep
+from gramstep._counts import check_count
 
 
 class KernelRegression:
@@ -53,7 +54,7 @@ class KernelRegression:
         if isinstance(ridge, str) and ridge not in ("auto", "evidence"):
             raise ValueError(f"ridge must be 'auto', 'evidence' or a number, got {ridge!r}")
         self.ridge = ridge
-        self.threads = threads
+        self.threads = check_count("threads", threads, least=0)
 
     def __repr__(self) -> str:
         return f"KernelRegression(ridge={self.ridge!r})"

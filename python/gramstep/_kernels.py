@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gramstep import _gramstep
+from gramstep._counts import check_count
 from gramstep._gramstep import Model
 
 
@@ -64,7 +65,7 @@ def ntk(
         activation=activation,
         weight_variance=weight_variance,
         bias_variance=bias_variance,
-        threads=threads,
+        threads=check_count("threads", threads, least=0),
     )
 
 
@@ -98,7 +99,7 @@ def nngp(
         activation=activation,
         weight_variance=weight_variance,
         bias_variance=bias_variance,
-        threads=threads,
+        threads=check_count("threads", threads, least=0),
     )
 
 
@@ -150,7 +151,7 @@ def compute_tile(
         activation=activation,
         weight_variance=weight_variance,
         bias_variance=bias_variance,
-        threads=threads,
+        threads=check_count("threads", threads, least=0),
     )
 
 

@@ -11,13 +11,16 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MultiOutputMixin, Regre
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
+from gramstep._counts import check_counts
 from gramstep._fit import (
     PredictsIntervals,
     PredictsSets,
     SavesRun,
+    check_targets,
     encode_classes,
     encode_labels,
     make_data,
+    places_among,
     reporting,
     seed_of,
     validate_fit,
@@ -94,7 +97,8 @@ _PARAMETERS = """
         may be of any kind: text and categories become a column of 0 and 1 for each value, dates elapsed time and cycles,
         as in ``gramstep train``.
     warm_start : bool
-        Whether ``fit`` goes on from the networks of the last ``fit``, with the standardisation of that.
+        Whether ``fit`` goes on from the networks of the last ``fit``, with the standardisation of that. Columns, targets
+        and classes have to be the same; others are an error, and the earlier model stays.
     random_state : int, RandomState or None
         Decides the split, the initial parameters and the order of rows.
     threads : int, optional
@@ -209,6 +213,7 @@ class _NetworkEstimator(SavesRun, BaseEstimator):
         return f"mlp:{','.join(str(size) for size in sizes)}:{activation}"
 
     def _config(self):
+        check_counts(self, "threads", "max_iter", "ensemble")
         given = {
             "model": self._architecture(),
             "optimizer": self.solver,
@@ -255,8 +260,11 @@ class _NetworkEstimator(SavesRun, BaseEstimator):
         self.model_ = self._predictor.model()
         return self
 
-    def _fit(self, data):
-        start = getattr(self, "_predictor", None) if self.warm_start else None
+    def _earlier(self):
+        """What a warm start goes on from, if there is one."""
+        return getattr(self, "_predictor", None) if self.warm_start else None
+
+    def _fit(self, data, start):
         return self._train(data, self._config(), self._validation(), start)
 
     def _validation(self):
@@ -267,10 +275,9 @@ class _NetworkEstimator(SavesRun, BaseEstimator):
             raise ValueError(f"validation_fraction = {validation}: at least 0 and below 1")
         return validation
 
-    def _pass(self, data):
+    def _pass(self, data, start):
         """One epoch, from the network so far."""
         config = self._config() | {"epochs": 1}
-        start = getattr(self, "_predictor", None)
         return self._train(data, config if start else config | {"ensemble": 1}, 0.0, start)
 
 
@@ -296,7 +303,7 @@ class GramGaussNewtonRegressor(MultiOutputMixin, RegressorMixin, PredictsInterva
     """
 
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Any:
-        """Trains from the start.
+        """Trains from the start, or with ``warm_start`` from where the last ``fit`` ended.
 
         Parameters
         ----------
@@ -304,15 +311,20 @@ class GramGaussNewtonRegressor(MultiOutputMixin, RegressorMixin, PredictsInterva
         y : array of shape (n,) or (n, k)
         sample_weight : array of shape (n,), optional
         """
-        X, y = validate_fit(self, X, y, regression=True)
-        self._ndim = y.ndim
-        return self._fit(make_data(self, X, y, sample_weight))
+        return self._learn(X, y, sample_weight, self._fit, self._earlier())
 
     def partial_fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Any:
-        """One epoch on these rows, from where the network is. The first call decides the standardisation."""
-        X, y = validate_fit(self, X, y, regression=True, reset=not hasattr(self, "_predictor"), least=1)
+        """One epoch on these rows, from where the network is. The first call decides columns, targets and
+        standardisation."""
+        return self._learn(X, y, sample_weight, self._pass, getattr(self, "_predictor", None), least=1)
+
+    def _learn(self, X, y, sample_weight, train, start, *, least=2):
+        X, y = validate_fit(self, X, y, regression=True, reset=start is None, least=least)
+        if start is not None:
+            check_targets(start, y)
+        train(make_data(self, X, y, sample_weight), start)
         self._ndim = y.ndim
-        return self._pass(make_data(self, X, y, sample_weight))
+        return self
 
     def predict(self, X: Any, return_std: bool = False, return_cov: bool = False) -> Any:
         """Targets in their own units.
@@ -353,7 +365,7 @@ class GramGaussNewtonClassifier(ClassifierMixin, PredictsSets, _NetworkEstimator
     """
 
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Any:
-        """Trains from the start.
+        """Trains from the start, or with ``warm_start`` from where the last ``fit`` ended.
 
         Parameters
         ----------
@@ -363,52 +375,68 @@ class GramGaussNewtonClassifier(ClassifierMixin, PredictsSets, _NetworkEstimator
             (multi-label classification).
         sample_weight : array of shape (n,), optional
         """
-        several = _is_several(y)
-        X, y = validate_fit(self, X, _dense(y), regression=False, several=several)
-        check_classification_targets(y)
-        self._values = None
-        if several:
-            return self._fit(self._labelled(X, y, sample_weight))
-        self.classes_, labels = encode_classes(y)
-        return self._fit(make_data(self, X, labels, weigh_classes(self, y, sample_weight), self.classes_))
+        start = self._earlier()
+        X, y = self._validated(X, y, start)
+        if self._values is not None:
+            return self._fit(self._labelled(X, y, sample_weight), start)
+        if start is None:
+            self.classes_, labels = encode_classes(y)
+        else:
+            given = np.unique(y)
+            if not np.array_equal(given, self.classes_):
+                raise ValueError(f"warm_start: y has the classes {given}, the fit before had {self.classes_}")
+            labels = places_among(self.classes_, y)
+        return self._fit(self._classified(X, labels, sample_weight), start)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
 
+    def _validated(self, X, y, start, *, least=2):
+        """X and y as they are learned; decides whether there are several labels, where no earlier fit has."""
+        several = _is_several(y)
+        if start is not None and several != (self._values is not None):
+            raise ValueError(f"y has {'several columns' if several else 'one column'}, other than the fit before")
+        X, y = validate_fit(self, X, _dense(y), regression=False, several=several, reset=start is None, least=least)
+        check_classification_targets(y)
+        if several:
+            values = encode_labels(y, None if start is None else self._values)[0]
+        if start is None:
+            self._values = values if several else None
+        return X, y
+
     def _labelled(self, X, y, sample_weight):
-        """Data of several labels, whose values are decided by the first call."""
+        """Data of several labels."""
         if isinstance(self.class_weight, dict):
             raise ValueError("class_weight: a row has a class of each of several labels; weigh rows by sample_weight")
-        self._values, places = encode_labels(y, self._values)
+        places = encode_labels(y, self._values)[1]
         indicator = all(np.array_equal(values, (0, 1)) for values in self._values)
         self.classes_ = np.arange(y.shape[1]) if indicator else self._values
         return make_data(self, X, places, sample_weight, several=self._values)
 
+    def _classified(self, X, labels, sample_weight):
+        """Data of one label; a dict of weights is of classes."""
+        weights = weigh_classes(self, self.classes_[labels], sample_weight)
+        return make_data(self, X, labels, weights, self.classes_)
+
     def partial_fit(
         self, X: Any, y: Any, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None
     ) -> Any:
-        """One epoch on these rows, from where the network is. The first call has to name all classes."""
-        first = not hasattr(self, "_predictor")
-        several = _is_several(y)
-        X, y = validate_fit(self, X, _dense(y), regression=False, several=several, reset=first, least=1)
-        check_classification_targets(y)
-        if first:
-            self._values = None
-        if several:
-            if first and classes is None:
-                raise ValueError("classes: the first call of partial_fit has to name all classes")
-            return self._pass(self._labelled(X, y, sample_weight))
-        if first:
-            if classes is None:
-                raise ValueError("classes: the first call of partial_fit has to name all classes")
-            self.classes_ = np.unique(classes)
-        labels = np.searchsorted(self.classes_, y)
-        known = labels < len(self.classes_)
-        if not known.all() or not np.array_equal(self.classes_[labels], y):
-            raise ValueError(f"y has labels that are not among the classes {self.classes_}")
-        return self._pass(make_data(self, X, labels, weigh_classes(self, y, sample_weight), self.classes_))
+        """One epoch on these rows, from where the network is. The first call has to name all classes, and decides columns
+        and standardisation."""
+        start = getattr(self, "_predictor", None)
+        named = None if classes is None else np.unique(classes)
+        if start is None and named is None:
+            raise ValueError("classes: the first call of partial_fit has to name all classes")
+        X, y = self._validated(X, y, start, least=1)
+        if self._values is not None:
+            return self._pass(self._labelled(X, y, sample_weight), start)
+        if start is None:
+            self.classes_ = named
+        elif named is not None and not np.array_equal(named, self.classes_):
+            raise ValueError(f"classes: {named}, the first call named {self.classes_}")
+        return self._pass(self._classified(X, places_among(self.classes_, y), sample_weight), start)
 
     def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
         """The logarithm of the probability of every class, (m, classes)."""

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin, MultiOutputMixin, RegressorMixin
 from sklearn.utils.multiclass import check_classification_targets
 
+from gramstep._counts import check_count
 from gramstep._fit import (
     PredictsIntervals,
     PredictsSets,
@@ -94,8 +95,8 @@ class _NTKEstimator(SavesRun, BaseEstimator):
             bias_variance=self.bias_variance,
         )
         config = {"model": kernel, "ridge": _ridge(self.alpha), "seed": 0}
-        if self.threads:
-            config["threads"] = int(self.threads)
+        if self.threads is not None:
+            config["threads"] = check_count("threads", self.threads)
         with reporting(self.verbose) as report:
             self._predictor, training = fit(data, json.dumps(config), validation=0.0, report=report)
         self.alpha_ = training["ridge"]

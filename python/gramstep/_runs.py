@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gramstep._frame import cells
+from gramstep._counts import check_count
+from gramstep._frame import categories_of, cells, columns_of, is_frame
 from gramstep._fit import check_level
 from gramstep._gramstep import Model, Predictor
+from gramstep._pickle import KeepsThreads
 
 
-class Run:
+class Run(KeepsThreads):
     """What ``gramstep train`` kept, made by :func:`load_run`.
 
     Attributes
@@ -30,11 +32,14 @@ class Run:
     columns : list of str
         The input columns that ``predict`` needs.
     targets : list of str
+    threads : int
+        0: all that the machine has.
     """
 
     def __init__(self, path: str | PathLike[str], threads: int = 0) -> None:
         self.path = Path(path)
-        self._predictor = Predictor.load(self.path, threads)
+        self.threads = check_count("threads", threads, least=0)
+        self._predictor = Predictor.load(self.path, self.threads)
         self.metadata = json.loads(self._predictor.metadata())
         record = self.path / "record.jsonl"
         self.record = _record(record.read_text(encoding="utf-8")) if record.exists() else []
@@ -86,7 +91,8 @@ class Run:
         Parameters
         ----------
         table : pandas or polars frame, dict of columns, or array
-            With the columns of the training data by name, in any order; an array has just them, in their order.
+            With the columns of the training data by name, in any order; an array, or a frame whose names are no text, has
+            just them, in their order.
             Text is read as in the training table. What is repaired or a guess (gaps, values that training rows do not
             have) is a warning.
         return_std : bool
@@ -120,9 +126,8 @@ class Run:
     def sample_y(self, table: Any, n_samples: int = 1, random_state: int = 0) -> NDArray[np.float64]:
         """Draws of new observations, noise included, the rows of a draw together, as ``gramstep predict --samples`` writes
         them: (m, n_samples), of several targets (m, targets, n_samples)."""
-        if n_samples < 1:
-            raise ValueError(f"n_samples = {n_samples!r}: at least 1")
-        values = self._predict(table, samples=(int(n_samples), int(random_state)))["values"]
+        samples = check_count("n_samples", n_samples), check_count("random_state", random_state, least=0)
+        values = self._predict(table, samples=samples)["values"]
         values = values.reshape(len(values), len(self.targets), 1 + n_samples)[:, :, 1:]
         return values[:, 0] if len(self.targets) == 1 else values
 
@@ -138,23 +143,22 @@ class Run:
         return values[:, 1::2] if len(self.targets) > 1 else values
 
     def _predict(self, table, **bars):
-        inputs = self.metadata["preprocessing"]["inputs"]["columns"]
-        text = {column["name"] for column in inputs if column["encoding"]["kind"] == "category"}
-        columns = {name: cells(column, name in text) for name, column in self._named(table)}
+        categories = categories_of(self.metadata)
+        columns = {name: cells(column, name in categories) for name, column in self._named(table)}
         out = self._predictor.predict_table(columns, **bars)
         for note in out["notes"]:
             warnings.warn(note, UserWarning, stacklevel=3)
         return out
 
     def _named(self, table):
-        if hasattr(table, "columns"):
+        if hasattr(table, "columns") and any(isinstance(name, str) for name in table.columns):
             return [(name, table[name]) for name in self.columns if name in table.columns]
-        if hasattr(table, "items"):
+        if hasattr(table, "items") and not is_frame(table):
             return list(table.items())
-        table = np.asarray(table)
-        if table.ndim != 2 or table.shape[1] != len(self.columns):
-            raise ValueError(f"expected {len(self.columns)} columns ({', '.join(self.columns)}), got shape {table.shape}")
-        return [(name, table[:, j]) for j, name in enumerate(self.columns)]
+        columns = columns_of(table)
+        if len(columns) != len(self.columns):
+            raise ValueError(f"expected {len(self.columns)} columns ({', '.join(self.columns)}), got {len(columns)}")
+        return list(zip(self.columns, columns))
 
     def __repr__(self):
         return f"<gramstep.Run {self.path}: {self.metadata['model']}, {self.task} of {', '.join(self.targets)}>"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from os import PathLike
 from typing import Any
 
+from gramstep._counts import check_count
 from gramstep._gramstep import run_verify
 from gramstep._progress import Progress
 
@@ -59,6 +60,7 @@ def verify(
     >>> [(certificate["claim"], certificate["verdict"]) for certificate in found["claims"]]
     [('cai2019-minibatch', 'holds')]
     """
+    seeds, threads = check_count("seeds", seeds), check_count("threads", threads, least=0)
     names = [claims] if isinstance(claims, str) else list(claims)
     report = Progress() if verbose else None
     widths = None if widths is None else list(widths)

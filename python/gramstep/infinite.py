@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gramstep import _gramstep
+from gramstep._counts import check_count
 
 __all__ = [
     "Activation",
@@ -391,6 +392,7 @@ class InfiniteNetwork:
     def _kernel(
         self, which: Literal["ntk", "nngp"], X: ArrayLike, X2: ArrayLike | None, threads: int
     ) -> NDArray[Any]:
+        threads = check_count("threads", threads, least=0)
         X = np.asarray(X)
         X2 = None if X2 is None else np.asarray(X2)
         if X.ndim not in (2, 4):

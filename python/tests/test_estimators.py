@@ -297,10 +297,11 @@ def test_gaps_are_filled_where_imputation_is_asked_for(estimator, rng):
         ({"weight_decay": 0.1}, "weight-decay"),
         ({"ball": 0.0, "adversarial": "linf:0.1:pgd:2"}, "ball"),
         ({"learning_rate_init": -1.0}, "learning-rate"),
-        ({"max_iter": 0}, "epochs"),
+        ({"max_iter": 0}, "max_iter"),
         ({"validation_fraction": 1.5}, "validation_fraction"),
         ({"adversarial": "l3:1:pgd"}, "norm"),
         ({"ensemble": 0}, "ensemble"),
+        ({"random_state": -1}, "random_state"),
     ],
 )
 def test_parameters_out_of_range_are_refused_with_the_reason(parameters, message):

@@ -173,6 +173,81 @@ def test_gaps_are_filled_and_counted_for_their_column(rows):
     assert np.isfinite(model.predict(new)).all() and model.leave_one_out_.shape == (90,)
 
 
+def table(n=60):
+    """Columns of every kind, with gaps and copies, and their targets."""
+    pd = pytest.importorskip("pandas")
+    rng = np.random.default_rng(4)
+    number, kind = rng.normal(size=n), rng.choice(["low", "mid", "high"], n).astype(object)
+    y = number + (kind == "high") * 2.0
+    number[::9], kind[5], number[12] = np.nan, None, 0.0
+    frame = pd.DataFrame({
+        "number": number, "same": 1.0, "kind": kind, "code": pd.Categorical(rng.choice([3, 7], n)),
+        "day": pd.date_range("2024-01-01", periods=n),
+    })
+    twice = np.concatenate([np.arange(n), [9, 5, 12, 9]])
+    frame, y = frame.iloc[twice].reset_index(drop=True), y[twice]
+    frame.loc[n + 2, "number"] = -0.0
+    return frame, y, n
+
+
+@pytest.mark.parametrize("weight", [None, 2.0, "one without"])
+@pytest.mark.parametrize("estimator", [KernelRegressor, KernelClassifier])
+def test_rows_of_any_kind_are_left_out(estimator, weight):
+    frame, y, n = table()
+    y = y if estimator is KernelRegressor else np.where(y > 0.5, "much", "little")
+    if weight == "one without":
+        weight = np.ones(len(y))
+        weight[7] = 0.0
+    model = estimator("matern32", impute=True).fit(frame, y, sample_weight=weight)
+    left_out = model.leave_one_out_
+    assert len(left_out) == n + 4 and np.isfinite(left_out).all()
+    for first, copy in ((9, n), (5, n + 1), (12, n + 2), (9, n + 3)):
+        assert np.array_equal(left_out[first], left_out[copy])
+    if np.ndim(weight):
+        of = model.predict_proba if estimator is KernelClassifier else model.predict
+        assert np.array_equal(left_out[7], of(frame.iloc[7:8])[0])
+    # Without a row the prediction is that of the kernel on the others, and no copy of another row is that row.
+    again = pickle.loads(pickle.dumps(model))
+    np.testing.assert_allclose(again.leave_one_out_, left_out, rtol=1e-6)
+    distinct = estimator("matern32", impute=True).fit(frame[:n], y[:n])
+    assert len(np.unique(left_out[:n], axis=0)) == len(np.unique(distinct.leave_one_out_, axis=0))
+
+
+def test_columns_of_any_kind_have_a_scale_and_an_importance_each():
+    frame, y, _ = table()
+    model = KernelRegressor(impute=True).fit(frame, y)
+    for found in (model.length_scales_, model.shares_, model.feature_importances_):
+        assert found.shape == (5,)
+    assert model.length_scales_[1] == np.inf and model.feature_importances_[1] == model.shares_[1] == 0.0
+    assert set(model.feature_importances_.argsort()[-2:]) == {0, 2}
+
+
+def test_gaps_of_any_bits_are_one_value(rows):
+    X, y, _ = rows
+    X, other = X.copy(), np.array([0x7FF8000000000001], dtype=np.uint64).view(np.float64)[0]
+    X[3, 1], X[5] = np.nan, X[3]
+    X[5, 1], y = other, np.where(np.arange(90) == 5, y[3], y)
+    model = KernelRegressor("rbf", impute=True).fit(X, y)
+    assert len(model.leave_one_out_) == 90 and model.leave_one_out_[5] == model.leave_one_out_[3]
+
+
+def test_a_weight_of_all_rows_may_be_one_number(rows):
+    X, y, _ = rows
+    one = KernelRegressor("rbf").fit(X, y, sample_weight=2.0)
+    np.testing.assert_allclose(one.leave_one_out_, KernelRegressor("rbf").fit(X, y).leave_one_out_, rtol=1e-6)
+
+
+def test_copies_that_are_written_differently_are_said():
+    frame, y, n = table()
+    frame["price"] = ["1.5"] * (n + 4)
+    frame.loc[::2, "price"] = "2.5"
+    frame.loc[n, "price"] = "1.50" if frame.loc[9, "price"] == "1.5" else "2.50"
+    model = KernelRegressor("rbf", impute=True).fit(frame, y)
+    assert np.isfinite(model.predict(frame)).all()
+    with pytest.raises(ValueError, match="copies.*\n.*hint"):
+        model.leave_one_out_
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [({"kernel": "matern2"}, "matern12"), ({"alpha": 0.0}, "above 0"), ({"alpha": "auto"}, "above 0")],
