@@ -270,9 +270,10 @@ fn attacked<T: Number, R: Send + 'static>(
     let (goal, criterion) = (goal(&plan.goal, plan.output)?, criterion(&plan.criterion, plan.by)?);
     let (x, y) = (rows(&Input::finite(x, "X")?)?, owned(&Input::finite(y, "y")?)?);
     let (attack, threat) = (named(&plan.attack, &plan.settings)?, plan.threat.0.clone());
-    let result = worker::run(py, None, move |_, _| {
+    let result = worker::run(py, None, move |stop, _| {
         let models: Vec<&dyn Differentiable<T>> = models.iter().map(|model| model.as_ref() as _).collect();
         let problem = Problem::new(models[0], &x, &y).with_goal(goal.as_ref()).with_criterion(criterion);
+        let problem = problem.with_stop(stop);
         work(attack.as_ref(), &models, &problem, &threat)
     })?;
     result.map_err(core)

@@ -1,11 +1,12 @@
 //! Training in function space, in closed form.
 
+use gramstep::Matrix;
 use gramstep::kernel::{Dynamics, EnsembleStart, Time};
-use gramstep::{Device, Matrix};
 use pyo3::prelude::*;
 
 use crate::array::{Input, array_of, array2, owned};
 use crate::error::core;
+use crate::solve::device_of;
 
 /// Training of a linear model in function space, in closed form (jacot2018): flow f_t = y + exp(−Kt)(f₀ − y), or gradient
 /// descent with momentum. The loss is ½Σr²: times and learning rates are those of the sum.
@@ -28,6 +29,15 @@ use crate::error::core;
 #[pyclass(name = "KernelDynamics", module = "gramstep", frozen)]
 pub(crate) struct PyKernelDynamics {
     dynamics: Dynamics,
+    rows: usize,
+    threads: usize,
+}
+
+impl PyKernelDynamics {
+    fn told<R: Send>(&self, py: Python<'_>, ask: impl FnOnce(&Dynamics) -> R + Send) -> R {
+        let device = device_of(self.rows, self.threads);
+        py.detach(|| device.install(|| ask(&self.dynamics)))
+    }
 }
 
 fn time(time: Option<f64>, steps: Option<u64>, learning_rate: Option<f64>, momentum: f64) -> PyResult<Time> {
@@ -54,9 +64,10 @@ impl PyKernelDynamics {
     ) -> PyResult<Self> {
         let matrix = |value, what| owned(&Input::<f64>::finite(value, what)?);
         let (kernel, start, y) = (matrix(kernel, "kernel")?, matrix(start, "start")?, matrix(y, "y")?);
-        let threads = Device::cpu(threads).threads();
-        let dynamics = py.detach(|| Dynamics::new(&kernel, &start, &y, threads)).map_err(core)?;
-        Ok(Self { dynamics })
+        let (rows, device) = (kernel.rows(), device_of(kernel.rows(), threads));
+        let solve = || device.install(|| Dynamics::new(&kernel, &start, &y, device.threads()));
+        let dynamics = py.detach(solve).map_err(core)?;
+        Ok(Self { dynamics, rows, threads })
     }
 
     /// Eigenvalues of the kernel, ascending.
@@ -79,7 +90,7 @@ impl PyKernelDynamics {
         momentum: f64,
     ) -> PyResult<Py<PyAny>> {
         let time = self::time(time, steps, learning_rate, momentum)?;
-        let outputs = py.detach(|| self.dynamics.outputs(time)).map_err(core)?;
+        let outputs = self.told(py, |own| own.outputs(time)).map_err(core)?;
         Ok(array2(py, outputs)?.into_any().unbind())
     }
 
@@ -98,7 +109,7 @@ impl PyKernelDynamics {
         let time = self::time(time, steps, learning_rate, momentum)?;
         let cross = owned(&Input::<f64>::finite(cross, "cross")?)?;
         let start = owned(&Input::<f64>::finite(start, "start")?)?;
-        let outputs = py.detach(|| self.dynamics.predict(&cross, &start, time)).map_err(core)?;
+        let outputs = self.told(py, |own| own.predict(&cross, &start, time)).map_err(core)?;
         Ok(array2(py, outputs)?.into_any().unbind())
     }
 
@@ -159,13 +170,12 @@ impl PyKernelDynamics {
             Some(start) => matrix(start, "start")?,
             None => Matrix::zeros(cross.rows(), self.dynamics.output_count()),
         };
-        let (mean, covariance) = py
-            .detach(|| {
-                let mean = self.dynamics.predict(&cross, &start, time)?;
-                let prior = EnsembleStart::new(&train, &between, &new);
-                Ok((mean, self.dynamics.ensemble_covariance(&cross, &prior, time)?))
-            })
-            .map_err(core)?;
+        let both = |own: &Dynamics| {
+            let mean = own.predict(&cross, &start, time)?;
+            let prior = EnsembleStart::new(&train, &between, &new);
+            Ok((mean, own.ensemble_covariance(&cross, &prior, time)?))
+        };
+        let (mean, covariance) = self.told(py, both).map_err(core)?;
         Ok((array2(py, mean)?.into_any().unbind(), array2(py, covariance)?.into_any().unbind()))
     }
 

@@ -8,6 +8,15 @@ use pyo3::types::PyDict;
 use crate::array::{Input, array_of, owned};
 use crate::error::core;
 
+/// Equations from which a factorisation is shared out among threads.
+const FEWEST_SHARED: usize = 256;
+
+/// Threads for a system, for as long as it is worked on. Work that is in none takes those that the library has for all, which
+/// a forked process lacks.
+pub(crate) fn device_of(equations: usize, threads: usize) -> Device {
+    Device::cpu(if equations < FEWEST_SHARED { 1 } else { threads })
+}
+
 /// The solution c of (G + λI) c = z: by Cholesky, or where that fails by an eigen-decomposition with negative eigenvalues
 /// clipped to 0, of least norm where the system is singular.
 ///
@@ -55,8 +64,8 @@ pub(crate) fn damped_solve<'py>(
         let text = format!("G has {} rows and {} columns: expected a square matrix", gram.rows(), gram.columns());
         return Err(pyo3::exceptions::PyValueError::new_err(text));
     }
-    let threads = Device::cpu(threads).threads();
-    let solve = || Damped::factor(&gram, damping, threads)?.solve(&z, Solver::Dual);
+    let device = device_of(gram.rows(), threads);
+    let solve = || device.install(|| Damped::factor(&gram, damping, device.threads())?.solve(&z, Solver::Dual));
     let (solution, info) = py.detach(solve).map_err(core)?;
     let report = PyDict::new(py);
     report.set_item("damping", info.damping)?;

@@ -6,7 +6,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gramstep_train::outcome::event::{EpochEvent, Event, Observer};
 use pyo3::exceptions::PyRuntimeError;
@@ -14,6 +14,8 @@ use pyo3::prelude::*;
 
 /// How long Ctrl-C waits at most.
 const PATIENCE: Duration = Duration::from_millis(50);
+/// How long it waits for the work to end after it.
+const GRACE: Duration = Duration::from_millis(500);
 /// Stack of the working thread: that of a main thread.
 const STACK: usize = 8 << 20;
 
@@ -84,6 +86,18 @@ pub(crate) fn run<R: Send + 'static>(
     let result = listen();
     if result.is_err() {
         stop.store(true, Ordering::Relaxed);
+        // A model of Python's is left as it was: its evaluation, for which modules are switched, comes to its end.
+        let until = Instant::now() + GRACE;
+        let last = || {
+            let receiver = receiver.lock().unwrap_or_else(PoisonError::into_inner);
+            let next = || receiver.recv_timeout(until.saturating_duration_since(Instant::now()));
+            while let Ok(message) = next() {
+                if matches!(message, Message::Done(_)) {
+                    break;
+                }
+            }
+        };
+        py.detach(last);
     }
     result
 }

@@ -317,14 +317,14 @@ def test_parameters_out_of_range_are_refused_with_the_reason(parameters, message
         {"rows_per_sample": "one"},
         {"schedule": "cosine:warm-up=0.1"},
         {"solver": "adamw", "weight_decay": 0.02},
-        {"adversarial": "linf:0.1:pgd:2", "ball": 3.0, "warm_up": 1},
+        {"adversarial": "linf:0.1:pgd:2:1", "ball": 3.0, "warm_up": 1},
     ],
 )
 def test_parameters_are_the_settings_of_the_run(parameters):
     X, y = load_iris(return_X_y=True)
     network = GramGaussNewtonClassifier(**SMALL | {"max_iter": 2} | parameters).fit(X, y)
     names = {"solver": "optimizer"}
-    found = {name: network.settings_[names.get(name, name.replace("_", "-"))] for name in parameters}
+    found = {name: network.settings_[names.get(name, name)] for name in parameters}
     assert found == parameters
 
 

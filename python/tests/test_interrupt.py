@@ -57,3 +57,46 @@ def test_other_threads_run_while_a_kernel_is_computed(rng):
     done.set()
     thread.join()
     assert during > 5 and np.isfinite(kernel).all()
+
+
+ATTACK = textwrap.dedent(
+    """
+    import time
+    import numpy as np
+    from gramstep import attacks
+
+    class Line:
+        n_inputs, n_outputs, dtype = 2, 1, "float64"
+        calls = 0
+
+        def outputs(self, X):
+            Line.calls += 1
+            return X[:, :1]
+
+        def pull_back(self, X):
+            Line.calls += 1
+            time.sleep(0.01)
+            return X[:, :1], lambda u: np.hstack([u, 0 * u])
+
+    X, y = np.ones((3, 2)), np.zeros((3, 1))
+    print("attacking", flush=True)
+    try:
+        attacks.pgd(Line(), X, y, radius=0.1, steps=10**6)
+    except KeyboardInterrupt:
+        before = Line.calls
+        time.sleep(0.5)
+        print("interrupted", before, Line.calls, flush=True)
+    """
+)
+
+
+def test_ctrl_c_ends_the_evaluations_of_a_model_of_python(tmp_path):
+    process = subprocess.Popen([sys.executable, "-c", ATTACK], stdout=subprocess.PIPE, text=True, cwd=tmp_path)
+    assert process.stdout.readline() == "attacking\n"
+    time.sleep(1.0)
+    process.send_signal(signal.SIGINT)
+    word, before, after = process.stdout.readline().split()
+    process.kill()
+    process.wait()
+    assert word == "interrupted" and int(before) > 10
+    assert after == before, "a thread went on with them"

@@ -1,7 +1,10 @@
 """How many threads: kept by pickles, and checked beside the other counts."""
 
 import copy
+import os
 import pickle
+import signal
+import time
 
 import joblib
 import numpy as np
@@ -87,3 +90,29 @@ def test_functions_name_their_threads(tmp_path):
         for threads in (-1, 1.5, 10**30):
             with pytest.raises(ValueError, match="^threads = "):
                 call(threads)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_process_has_threads_of_its_own():
+    """Those of its parent are not there: it would wait for them without end."""
+    rng = np.random.default_rng(1)
+    model, X = gramstep.Model.mlp([20, 200, 200, 1], threads=2), rng.normal(size=(400, 20))
+
+    def work():
+        G = model.gram(X)
+        c, _ = gramstep.damped_solve(G + np.eye(400), np.ones(400), 0.1, threads=2)
+        return np.concatenate([G[:, 0], c, gramstep.KernelRegression(1.0, threads=2).fit(G, X[:, 0]).coefficients_])
+
+    expected = work()
+    child = os.fork()
+    if child == 0:
+        # Nothing of pytest's may run here.
+        os._exit(0 if np.array_equal(work(), expected) else 3)
+    deadline = time.monotonic() + 60
+    while (ended := os.waitpid(child, os.WNOHANG)) == (0, 0) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    if ended == (0, 0):
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    assert ended == (child, 0)

@@ -1,16 +1,14 @@
 //! A fitted kernel regression: what is kept of it, and what it predicts from preprocessed inputs.
 
-use std::borrow::Cow;
-
 use gramstep::kernel::{
-    InfiniteArchitecture, InfiniteRegressor, KernelRegression, Ridge, ScaleObjective, ScaleOptions, ScaledRegression,
-    ScaledRegressor, fit_rescaled, fit_scales,
+    InfiniteRegressor, Ridge, ScaleObjective, ScaleOptions, ScaledRegression, ScaledRegressor, fit_rescaled, fit_scales,
 };
 use gramstep::{Device, Error as CoreError, Matrix};
 
 use super::gaussian_process::{GaussianProcess, InfiniteProcess, check_kernel_memory};
 use super::kernel_choice::{Kernel, KernelChoice};
 use super::kernel_regressor::KernelRegressor;
+use super::kernel_solution::{Solution, regressed};
 use crate::data::{Dataset, Task};
 use crate::error::Result;
 use crate::predictor::temperature::inverse_temperature;
@@ -34,13 +32,6 @@ pub struct KernelModel {
     /// x ↦ β·f(x).
     regressor: KernelRegressor,
     solution: Solution,
-}
-
-/// The solved system.
-#[derive(Debug)]
-enum Solution {
-    Infinite(Box<InfiniteProcess>),
-    Scaled(Box<ScaledRegression>),
 }
 
 /// How a kernel is fitted, beside what it is.
@@ -314,61 +305,8 @@ fn inputs_that_come_again(train: &Dataset<f64>, task: Task) -> Option<(Vec<usize
     if task == Task::Classification { train.by_inputs() } else { None }
 }
 
-impl Solution {
-    fn infinite(
-        architecture: InfiniteArchitecture,
-        (train, task): (&Dataset<f64>, Task),
-        ridge: Ridge,
-        device: &Device,
-    ) -> Result<Self> {
-        let points = architecture.kernel()?.points(&train.inputs, device)?;
-        let rows = (regressed(train, task).into_owned(), train.weights.clone());
-        Ok(Self::Infinite(Box::new(InfiniteProcess::fit(architecture, points, rows, ridge)?)))
-    }
-
-    /// With a kernel and κ that are known.
-    fn of((kernel, ridge): (Kernel, f64), (train, task): (&Dataset<f64>, Task), device: &Device) -> Result<Self> {
-        match kernel {
-            Kernel::Infinite(architecture) => Self::infinite(architecture, (train, task), Ridge::Fixed(ridge), device),
-            Kernel::Scaled(kernel) => {
-                let (x, weights) = (train.inputs.clone().into_matrix(), train.weights.as_deref());
-                let targets = regressed(train, task);
-                let regression = ScaledRegression::fit(kernel, ridge, x, &targets, weights, device.threads())?;
-                Ok(Self::Scaled(Box::new(regression)))
-            }
-        }
-    }
-
-    /// c, n×k.
-    fn coefficients(&self) -> Result<Matrix<f64>> {
-        match self {
-            Self::Infinite(process) => process.regression().map(KernelRegression::coefficients),
-            Self::Scaled(regression) => Ok(regression.coefficients().clone()),
-        }
-    }
-
-    fn process(&self) -> &dyn GaussianProcess {
-        match self {
-            Self::Infinite(process) => &**process,
-            Self::Scaled(regression) => &**regression,
-        }
-    }
-}
-
 fn scaled(matrix: &Matrix<f64>, factor: f64) -> Matrix<f64> {
     Matrix::from_fn(matrix.rows(), matrix.columns(), |i, a| factor * matrix[(i, a)])
-}
-
-/// What is regressed: the targets, one-hot ones less their mean.
-fn regressed(train: &Dataset<f64>, task: Task) -> Cow<'_, Matrix<f64>> {
-    let y = &train.targets;
-    match task {
-        Task::Regression => Cow::Borrowed(y),
-        Task::Classification => {
-            let share = 1.0 / y.columns() as f64;
-            Cow::Owned(Matrix::from_fn(y.rows(), y.columns(), |i, a| y[(i, a)] - share))
-        }
-    }
 }
 
 /// The outputs for every row by the regression on all others, β = 1.

@@ -14,6 +14,7 @@ mod joint;
 mod kernel_choice;
 mod kernel_model;
 mod kernel_regressor;
+mod kernel_solution;
 mod known;
 mod learned;
 mod spread;

@@ -93,6 +93,21 @@ impl Device {
         cpu::operations(CpuOperations::new(&self.0, self.threads()))
     }
 
+    /// Runs `work` among the device's threads: what it shares out is shared out among them. A process that was forked from
+    /// the one that made the device starts threads of its own.
+    ///
+    /// ```
+    /// use gramstep::{Device, Matrix, solve::{Damped, Solver}};
+    /// let device = Device::cpu(2);
+    /// let gram = Matrix::from_fn(300, 300, |i, j| if i == j { 2.0 } else { 0.0 });
+    /// let (c, _) = device.install(|| Damped::factor(&gram, 0.0, device.threads())?.solve(&[1.0; 300], Solver::Dual))?;
+    /// assert!((c[0] - 0.5).abs() < 1e-12);
+    /// # Ok::<(), gramstep::Error>(())
+    /// ```
+    pub fn install<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+        self.0.install(work)
+    }
+
     /// Runs `work` among the device's threads if it is large (`multiplications`), else right here: a small network
     /// must not pay for waking threads. `work` is told how many threads it has.
     pub(crate) fn enter<R: Send>(&self, multiplications: f64, work: impl FnOnce(usize) -> R + Send) -> R {

@@ -1,6 +1,6 @@
 //! The threads of the processor, and how work is divided among them.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
 
@@ -24,10 +24,42 @@ pub(crate) fn for_each_chunk<T: Send>(
     }
 }
 
+/// Threads, and the process that started them. One that was forked from it has none of them, would wait for them for
+/// ever, and starts its own.
+#[derive(Debug)]
+struct Threads {
+    pool: Arc<rayon::ThreadPool>,
+    process: u32,
+    of_fork: Mutex<Option<(u32, Arc<rayon::ThreadPool>)>>,
+}
+
+impl Threads {
+    fn new(pool: Arc<rayon::ThreadPool>) -> Arc<Self> {
+        Arc::new(Self { pool, process: std::process::id(), of_fork: Mutex::default() })
+    }
+
+    /// Those of this process; none where the machine refuses to start them.
+    fn here(&self) -> Option<Arc<rayon::ThreadPool>> {
+        let here = std::process::id();
+        if here == self.process {
+            return Some(self.pool.clone());
+        }
+        let mut own = self.of_fork.lock().unwrap_or_else(PoisonError::into_inner);
+        if own.as_ref().is_none_or(|(process, _)| *process != here) {
+            *own = start(self.pool.current_num_threads()).map(|pool| (here, pool));
+        }
+        own.as_ref().map(|(_, pool)| pool.clone())
+    }
+}
+
+fn start(threads: usize) -> Option<Arc<rayon::ThreadPool>> {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().ok().map(Arc::new)
+}
+
 /// The processor as a device.
 #[derive(Debug)]
 pub(crate) struct Cpu {
-    pool: Option<Arc<rayon::ThreadPool>>,
+    pool: Option<Arc<Threads>>,
     /// Memory of operations, for the time that one runs.
     pub(super) scratch: Arc<Pool<f32>>,
     /// Whether all convolutions take the direct form.
@@ -41,10 +73,7 @@ impl Cpu {
             n => n,
         };
         // A machine that refuses to start threads still computes, on the caller's.
-        let pool = (threads > 1)
-            .then(|| rayon::ThreadPoolBuilder::new().num_threads(threads).build().ok().map(Arc::new))
-            .flatten();
-        Self::new(pool)
+        Self::new(if threads > 1 { start(threads) } else { None })
     }
 
     pub(crate) fn with_pool(pool: Arc<rayon::ThreadPool>) -> Self {
@@ -52,7 +81,7 @@ impl Cpu {
     }
 
     fn new(pool: Option<Arc<rayon::ThreadPool>>) -> Self {
-        Self { pool, scratch: Arc::default(), direct: false }
+        Self { pool: pool.map(Threads::new), scratch: Arc::default(), direct: false }
     }
 
     /// The same threads with convolutions in the direct form.
@@ -61,11 +90,11 @@ impl Cpu {
     }
 
     pub(crate) fn threads(&self) -> usize {
-        self.pool.as_ref().map_or(1, |pool| pool.current_num_threads())
+        self.pool.as_ref().map_or(1, |threads| threads.pool.current_num_threads())
     }
 
     pub(crate) fn install<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
-        match &self.pool {
+        match self.pool.as_ref().and_then(|threads| threads.here()) {
             Some(pool) => pool.install(work),
             None => work(),
         }
