@@ -4,7 +4,15 @@
 //! two rows. If one were learned from and the other judged, each would be told wrong for certain; so rows with the same
 //! inputs are on one side of every split.
 
-use super::copies::{Keyed, owners};
+use std::collections::{HashMap, HashSet};
+
+use super::copies::{Keyed, bits, owners};
+use super::{Cells, Column, Table};
+
+/// A number of so many values or fewer may be a level.
+const MOST_LEVELS: usize = 20;
+/// Rows of an input, in the mean, from which they are said to come again.
+const REPEATS: usize = 3;
 
 /// Rows by their inputs.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,9 +49,29 @@ impl Alike {
 
     /// All rows of the sets of these first rows, those of a set one after the other.
     pub(crate) fn whole(&self, firsts: &[usize]) -> Vec<usize> {
-        let places: std::collections::HashMap<usize, usize> =
-            self.sets.iter().enumerate().map(|(place, set)| (set[0], place)).collect();
+        let places: HashMap<usize, usize> = self.sets.iter().enumerate().map(|(place, set)| (set[0], place)).collect();
         firsts.iter().flat_map(|first| self.sets[places[first]].iter().copied()).collect()
+    }
+
+    /// What the user should know of a regression in which most inputs come again with other targets, where they are not a
+    /// few levels: measurements of the same patient, days of the same shop.
+    pub(crate) fn note_of_repeats(&self, table: &Table, inputs: &[&Column]) -> Option<String> {
+        let (sets, rows) = (self.sets.len(), self.sets.iter().map(Vec::len).sum::<usize>());
+        let has_many_values = |column: &&Column| match &column.cells {
+            Cells::Numbers(values) => {
+                let values: HashSet<u64> = self.sets.iter().map(|set| bits(values[set[0]])).collect();
+                values.len() > MOST_LEVELS
+            }
+            Cells::Dates(_) | Cells::Text(_) | Cells::Images(_) => false,
+        };
+        let repeated = rows >= REPEATS * sets && inputs.iter().any(has_many_values);
+        repeated.then(|| {
+            let seen = "scores and intervals are of inputs that were seen";
+            format!(
+                "{}: {rows} rows have {sets} different inputs: {seen}; --split group:COL tells of new ones",
+                table.origin()
+            )
+        })
     }
 
     /// What the user should know.
@@ -71,5 +99,19 @@ mod tests {
         let apart = Alike::new(&[3, 0, 1], &TableKeys::without(&table, &["c".to_owned()]));
         assert_eq!((apart.firsts(), apart.note()), (vec![3, 0, 1], None));
         assert_eq!(apart, Alike::apart(&[3, 0, 1]));
+    }
+    #[test]
+    fn measurements_of_the_same_are_said_and_levels_are_not() {
+        let note = |text: &str| {
+            let table = table_of(text);
+            let keys = TableKeys::without(&table, &["y".to_owned()]);
+            Alike::new(&(0..table.rows()).collect::<Vec<_>>(), &keys).note_of_repeats(&table, keys.columns())
+        };
+        let of =
+            |different: usize| (0..90).map(|i| format!("{}.5,a,{i}\n", i % different)).collect::<Vec<_>>().concat();
+        let told = note(&format!("u,v,y\n{}", of(30)));
+        assert!(told.unwrap().contains("90 rows have 30 different inputs"));
+        assert_eq!(note(&format!("u,v,y\n{}", of(45))), None, "twice each");
+        assert_eq!(note(&format!("u,v,y\n{}", of(10))), None, "ten levels");
     }
 }

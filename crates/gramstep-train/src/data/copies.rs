@@ -107,6 +107,16 @@ impl<'a> TableKeys<'a> {
     pub(crate) fn without(table: &'a Table, left_out: &[String]) -> Self {
         Self(table.columns().iter().filter(|column| !left_out.contains(&column.name)).collect())
     }
+
+    /// These.
+    pub(crate) fn columns(&self) -> &[&'a Column] {
+        &self.0
+    }
+
+    /// Whether images are among them.
+    pub(crate) fn has_images(&self) -> bool {
+        self.0.iter().any(|column| matches!(column.cells, Cells::Images(_)))
+    }
 }
 
 impl Keyed for TableKeys<'_> {

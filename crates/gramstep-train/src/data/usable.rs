@@ -68,19 +68,19 @@ impl Usable {
         let keys = TableKeys::without(table, &left_out);
         let weight = |row: usize| usable.weight(row);
         let joined = distinct(&usable.rows, &keys, Some(&weight));
+        let not_inputs: Vec<String> = left_out.iter().chain(columns).cloned().collect();
+        let inputs = TableKeys::without(table, &not_inputs);
+        if task == Task::Regression && options.split == SplitBy::Random && !inputs.has_images() {
+            notes.extend(Alike::new(&joined.rows, &inputs).note_of_repeats(table, inputs.columns()));
+        }
         let Some(note) = joined.note() else { return Ok(usable) };
         notes.push(format!("{}: {note}", table.origin()));
         let mut weights = vec![0.0; table.rows()];
         for (at, &row) in joined.rows.iter().enumerate() {
             weights[row] = joined.weights.as_ref().map_or(1.0, |weights| weights[at]);
         }
-        let alike = (task == Task::Classification && options.split == SplitBy::Random).then(|| {
-            let targets = columns.iter().cloned();
-            Alike::new(
-                &joined.rows,
-                &TableKeys::without(table, &left_out.into_iter().chain(targets).collect::<Vec<_>>()),
-            )
-        });
+        let is_random = task == Task::Classification && options.split == SplitBy::Random;
+        let alike = is_random.then(|| Alike::new(&joined.rows, &inputs));
         notes.extend(alike.iter().filter_map(Alike::note).map(|note| format!("{}: {note}", table.origin())));
         Ok(Self { rows: joined.rows, weights: Some(weights), copies: joined.copies, alike })
     }
