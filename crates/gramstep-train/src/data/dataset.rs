@@ -153,3 +153,18 @@ impl<T: Scalar> Dataset<T> {
         Self { inputs: self.inputs.select_rows(indices), targets: self.targets.select_rows(indices), weights }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_without_weights_count_as_those_of_weight_1_beside_others() {
+        let rows = |n: usize| Dataset::new(Matrix::<f64>::zeros(n, 1), Matrix::zeros(n, 1)).unwrap();
+        let weighted = rows(2).with_weights(Some(vec![3.0, 0.5])).unwrap();
+        let joined = |a: &Dataset<f64>, b: &Dataset<f64>| a.followed_by(b).unwrap().weights;
+        assert_eq!(joined(&weighted, &rows(1)), Some(vec![3.0, 0.5, 1.0]));
+        assert_eq!(joined(&rows(1), &weighted), Some(vec![1.0, 3.0, 0.5]));
+        assert_eq!(joined(&rows(1), &rows(1)), None);
+    }
+}

@@ -161,6 +161,17 @@ mod tests {
     }
 
     #[test]
+    fn a_dropped_column_that_orders_the_rows_is_read_with_care() {
+        let options = |split: &str| {
+            let drop = names(&["day"]);
+            DataOptions { drop, split: split.parse().unwrap(), ..DataOptions::of("csv:t".parse().unwrap()) }
+        };
+        assert_eq!(options("random").read_options().unused, ["day"]);
+        assert!(options("time:day").read_options().unused.is_empty());
+        assert_eq!(options("time:hour").read_options().unused, ["day"]);
+    }
+
+    #[test]
     fn targets_are_ranges_and_patterns_and_what_is_called_like_them_is_said() {
         let row = |i: usize| format!("{i},{},{},{},{}\n", i % 3, i % 5, i % 7, i % 4);
         let table = table_of(&format!("size,x0,y0,x1,y1\n{}", (0..40).map(row).collect::<String>()));
