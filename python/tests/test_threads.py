@@ -11,29 +11,20 @@ import numpy as np
 import pytest
 
 import gramstep
-from gramstep import (
-    GramGaussNewtonClassifier,
-    GramGaussNewtonRegressor,
-    GramstepClassifier,
-    GramstepRegressor,
-    KernelClassifier,
-    KernelRegressor,
-    NTKClassifier,
-    NTKRegressor,
-)
+from gramstep import GramGaussNewtonRegressor
 
 X = np.random.default_rng(0).normal(size=(40, 2))
 Y = (X[:, 0] > 0).astype(int)
 SMALL = {"hidden_layer_sizes": (4,), "max_iter": 2, "random_state": 0}
 ESTIMATORS = [
-    GramGaussNewtonClassifier,
-    GramGaussNewtonRegressor,
-    GramstepClassifier,
-    GramstepRegressor,
-    KernelClassifier,
-    KernelRegressor,
-    NTKClassifier,
-    NTKRegressor,
+    gramstep.GramGaussNewtonClassifier,
+    gramstep.GramGaussNewtonRegressor,
+    gramstep.GramstepClassifier,
+    gramstep.GramstepRegressor,
+    gramstep.KernelClassifier,
+    gramstep.KernelRegressor,
+    gramstep.NTKClassifier,
+    gramstep.NTKRegressor,
 ]
 
 

@@ -100,6 +100,7 @@ mod tests {
         assert_eq!((apart.firsts(), apart.note()), (vec![3, 0, 1], None));
         assert_eq!(apart, Alike::apart(&[3, 0, 1]));
     }
+
     #[test]
     fn measurements_of_the_same_are_said_and_levels_are_not() {
         let note = |text: &str| {

@@ -58,22 +58,25 @@ impl Targets {
     /// # Errors
     /// [`Error::Setting`] for another loss or transform.
     pub(crate) fn check_prepared_as(&self, asked: &Learning) -> Result<()> {
-        let Targets::Regression { loss, transform, .. } = self else {
+        if !matches!(self, Self::Regression { .. }) {
             return if *asked == Learning::default() { Ok(()) } else { Err(asked.refused(self.columns())) };
-        };
-        let prepared = |name, value: &dyn std::fmt::Display, own: &dyn std::fmt::Display| {
-            let range = format!("that of the prepared targets, {own}: ask for it there, by Samples::with_learning");
-            out_of_range(name, value, &range)
-        };
-        if let Some(other) = &asked.loss
-            && other != loss
-        {
-            return Err(prepared("loss", other, loss));
         }
+        let Some((name, other, own)) = self.otherwise(asked) else { return Ok(()) };
+        let range = format!("that of the prepared targets, {own}: ask for it there, by Samples::with_learning");
+        Err(out_of_range(name, &other, &range))
+    }
+
+    /// What of a regression is asked for otherwise than it was prepared: its name, what is asked and what was prepared.
+    pub(crate) fn otherwise(&self, asked: &Learning) -> Option<(&'static str, String, String)> {
+        let Self::Regression { loss, transform, .. } = self else { return None };
+        if let Some(other) = asked.loss.as_ref().filter(|&other| other != loss) {
+            return Some(("loss", other.to_string(), loss.to_string()));
+        }
+        let of = |asked: &str, own: &str| Some(("target-transform", asked.to_owned(), own.to_owned()));
         match (asked.transform, *transform) {
-            (Some(TransformChoice::Log), Transform::None) => Err(prepared("target-transform", &"log", &"none")),
-            (Some(TransformChoice::None), Transform::Log) => Err(prepared("target-transform", &"none", &"log")),
-            _ => Ok(()),
+            (Some(TransformChoice::Log), Transform::None) => of("log", "none"),
+            (Some(TransformChoice::None), Transform::Log) => of("none", "log"),
+            _ => None,
         }
     }
 

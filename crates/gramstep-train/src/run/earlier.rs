@@ -5,7 +5,7 @@ use std::path::Path;
 
 use gramstep::Device;
 
-use crate::data::{BrokenImages, Portion, Problem, Targets, Transform, TransformChoice};
+use crate::data::{BrokenImages, Portion, Problem};
 use crate::error::{Error, Result, conflict};
 use crate::folder::RunFolder;
 use crate::predictor::Predictor;
@@ -94,15 +94,8 @@ fn check(config: &Config, model: &Predictor, run: &Path) -> Result<()> {
         let reason = format!("the earlier run has {} {networks}, and each goes on, not {count}", metadata.members);
         return Err(conflict("ensemble", init(), reason));
     }
-    if let Targets::Regression { loss, transform, .. } = &preprocessing.targets {
-        if let Some(other) = config.loss.as_ref().filter(|&other| other != loss) {
-            return Err(given("loss", other, loss));
-        }
-        match (config.target_transform, *transform) {
-            (Some(TransformChoice::Log), Transform::None) => return Err(given("target-transform", &"log", &"none")),
-            (Some(TransformChoice::None), Transform::Log) => return Err(given("target-transform", &"none", &"log")),
-            _ => {}
-        }
+    if let Some((name, other, own)) = preprocessing.targets.otherwise(&config.learning()) {
+        return Err(given(name, &other, &own));
     }
     let bounds = if preprocessing.inputs.bounds.is_empty() { InputBounds::None } else { InputBounds::Auto };
     if let Some(other) = config.input_bounds.filter(|&other| other != bounds) {

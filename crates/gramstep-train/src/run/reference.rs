@@ -91,18 +91,15 @@ pub(super) fn line<T: Scalar>(
     Ok(Some((fit.network()?, outputs)))
 }
 
-/// What the fit to some rows says of others; none where a line is no rival.
+/// What the fit to some rows says of others.
 pub(super) fn line_of_others<T: Scalar>(
     (rows, others): (&Dataset<f64>, &Features<f64>),
     problem: &Problem<T>,
     threads: usize,
-) -> Result<Option<Matrix<f64>>> {
-    if !is_comparable(problem) {
-        return Ok(None);
-    }
+) -> Result<Matrix<f64>> {
     let (inputs, targets) = (&problem.preprocessing.inputs, &problem.preprocessing.targets);
     let (chosen, _) = some_rows(rows, inputs);
-    Fit::new(&chosen, targets, threads)?.outputs(&unbounded(others, inputs)).map(Some)
+    Fit::new(&chosen, targets, threads)?.outputs(&unbounded(others, inputs))
 }
 
 /// Whether a line is a rival: of images it is none, nor of quantiles and counts.

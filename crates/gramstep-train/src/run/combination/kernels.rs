@@ -103,13 +103,12 @@ impl Fitting<'_> {
             KernelModel::fit(rows.clone(), self.task, INFINITE.parse()?, Ridge::LeaveOneOut, &device)
         };
         let model = fit(all)?;
-        let together = |rest: &Dataset<f64>, fold: &[usize]| {
-            fit(rest)?.outputs(&all.inputs.select_rows(fold).into_matrix()).map(Some)
-        };
-        let outputs = if self.apart { self.rows.without_folds(together)? } else { None };
-        let outputs = match outputs {
-            Some(outputs) => outputs,
-            None => model.held_out()?.select_rows(&self.rows.places()),
+        let together =
+            |rest: &Dataset<f64>, fold: &[usize]| fit(rest)?.outputs(&all.inputs.select_rows(fold).into_matrix());
+        let outputs = if self.apart {
+            self.rows.without_folds(together)?
+        } else {
+            model.held_out()?.select_rows(&self.rows.places())
         };
         let model = PartModel::Infinite(Box::new(model));
         Ok(Some((Part { name: INFINITE.to_owned(), weight: 1.0, view: View::default(), model }, outputs)))

@@ -40,18 +40,17 @@ impl Rows {
         self.folds.iter().map(Vec::len).sum()
     }
 
-    /// What `fit` of all rows but a fold says of that fold, one fold after the other; none where it says nothing.
+    /// What `fit` of all rows but a fold says of that fold, one fold after the other.
     pub(super) fn without_folds(
         &self,
-        fit: impl Fn(&Dataset<f64>, &[usize]) -> Result<Option<Matrix<f64>>>,
-    ) -> Result<Option<Matrix<f64>>> {
+        fit: impl Fn(&Dataset<f64>, &[usize]) -> Result<Matrix<f64>>,
+    ) -> Result<Matrix<f64>> {
         let mut values = Vec::new();
         for fold in &self.folds {
             let rest = self.all.select(&all_but(self.all.rows(), fold));
-            let Some(told) = fit(&rest, fold)? else { return Ok(None) };
-            values.extend(told.into_vec());
+            values.extend(fit(&rest, fold)?.into_vec());
         }
-        Ok(Some(Matrix::from_vec(self.judged(), values.len() / self.judged().max(1), values)?))
+        Ok(Matrix::from_vec(self.judged(), values.len() / self.judged().max(1), values)?)
     }
 
     /// The rows that judge, one fold after the other.
