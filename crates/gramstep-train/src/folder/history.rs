@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
+use crate::format::json_number::number;
 use crate::outcome::metrics::Metrics;
 use crate::outcome::{KernelWatch, Report};
 
@@ -33,6 +34,7 @@ pub(crate) struct StepLine {
 
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub(crate) struct SolveLine {
+    #[serde(deserialize_with = "number")]
     pub(crate) residual: f64,
 }
 
@@ -42,6 +44,7 @@ pub(crate) struct EpochLine {
     pub(crate) member: usize,
     pub(crate) epoch: usize,
     pub(crate) seconds: f64,
+    #[serde(deserialize_with = "number")]
     pub(crate) train_loss: f64,
     pub(crate) validation_loss: Option<f64>,
     /// Without attack, in adversarial training.

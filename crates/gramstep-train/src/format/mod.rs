@@ -5,6 +5,7 @@ pub(crate) mod cell;
 pub(crate) mod date;
 pub(crate) mod disk;
 pub(crate) mod encoding;
+pub(crate) mod json_number;
 pub(crate) mod lock;
 pub(crate) mod memory;
 pub(crate) mod npy;

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::format::json_number::number;
+
 /// A model, and its loss on the rows that judge: validation rows, or rows left out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -9,6 +11,7 @@ pub struct Candidate {
     /// What it is: an architecture, `ridge regression` or `constant`.
     pub model: String,
     /// As in [`Metrics::loss`](crate::outcome::metrics::Metrics::loss).
+    #[serde(deserialize_with = "number")]
     pub loss: f64,
     /// Whether it is the model of the run, or a part of it.
     pub kept: bool,

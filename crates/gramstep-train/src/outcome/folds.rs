@@ -1,8 +1,9 @@
 //! What a cross-validation comes to: every score in each fold, their mean and their spread.
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use super::metrics::Metrics;
+use crate::format::json_number::{number, numbers};
 
 /// Scores of a cross-validation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,11 +25,13 @@ pub struct FoldScore {
     /// Its name, such as `rmse`.
     pub name: String,
     /// The mean of the folds that have it.
+    #[serde(deserialize_with = "number")]
     pub mean: f64,
     /// The standard deviation of single folds, with n − 1.
+    #[serde(deserialize_with = "number")]
     pub deviation: f64,
     /// In each fold; NaN, `null` in JSON, where a fold has none, as r² where all true values are the same.
-    #[serde(deserialize_with = "null_is_none")]
+    #[serde(deserialize_with = "numbers")]
     pub values: Vec<f64>,
 }
 
@@ -48,11 +51,6 @@ impl Folds {
         };
         Self { folds: metrics.len(), diverged, scores: names.into_iter().enumerate().filter_map(score).collect() }
     }
-}
-
-fn null_is_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D::Error> {
-    let values = Vec::<Option<f64>>::deserialize(deserializer)?;
-    Ok(values.into_iter().map(|value| value.unwrap_or(f64::NAN)).collect())
 }
 
 /// Names and values of metrics; an r² that there is not is NaN.

@@ -11,6 +11,7 @@ use super::weighted_mean::weighted_mean;
 use crate::data::quantile::quantile;
 use crate::data::{Dataset, InRows, LossChoice, Targets, Transform};
 use crate::error::Result;
+use crate::format::json_number::number;
 
 /// Rows that are predicted at a time.
 const CHUNK: usize = 4096;
@@ -23,6 +24,7 @@ pub struct Metrics {
     pub rows: usize,
     /// Mean over rows and outputs of r² in the standardised targets; classification: mean negative log-likelihood, of
     /// several targets the mean over them.
+    #[serde(deserialize_with = "number")]
     pub loss: f64,
     /// Of a regression.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
@@ -43,8 +45,10 @@ pub struct Metrics {
 #[non_exhaustive]
 pub struct RegressionMetrics {
     /// Root of the mean squared error.
+    #[serde(deserialize_with = "number")]
     pub rmse: f64,
     /// Mean absolute error.
+    #[serde(deserialize_with = "number")]
     pub mae: f64,
     /// Share of the variance that is explained; none where these rows have one value only.
     pub r2: Option<f64>,
@@ -81,6 +85,7 @@ pub struct ClassificationMetrics {
     /// Share of the rows whose most probable class is the right one; of several targets the mean over them.
     pub accuracy: f64,
     /// Mean negative log-likelihood, in nats; of several targets the mean over them.
+    #[serde(deserialize_with = "number")]
     pub nll: f64,
     /// Of each class.
     #[serde(flatten)]

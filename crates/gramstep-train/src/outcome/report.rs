@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::data::Task;
+use crate::format::json_number::{number, numbers};
 use crate::outcome::metrics::Metrics;
 use crate::outcome::{Candidate, Folds, KernelWatch, StopReason};
 use crate::settings::{OptimizerName, Precision};
@@ -54,6 +55,7 @@ pub struct Report {
     /// Number type of the parameters.
     pub precision: Precision,
     /// The lowest training loss of any epoch.
+    #[serde(deserialize_with = "number")]
     pub lowest_train_loss: f64,
     /// Of a kernel regression.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -102,13 +104,17 @@ impl Report {
 #[non_exhaustive]
 pub struct KernelFit {
     /// κ
+    #[serde(deserialize_with = "number")]
     pub ridge: f64,
     /// tr K(K + κI)⁻¹
+    #[serde(deserialize_with = "number")]
     pub effective_parameters: f64,
     /// log p(y) with kernel K and noise of variance κ, in standardised units; with a kernel that has scales both times the
     /// best amplitude.
+    #[serde(deserialize_with = "number")]
     pub log_marginal_likelihood: f64,
     /// The standard deviation of the noise of every target of a regression, in its own units; empty of classes.
+    #[serde(deserialize_with = "numbers")]
     pub noise: Vec<f64>,
     /// What the kernel says of every column, those that matter most first; empty where it has no scales.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

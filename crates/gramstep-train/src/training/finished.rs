@@ -3,6 +3,7 @@
 use gramstep::{Model, Scalar};
 use serde::{Deserialize, Serialize};
 
+use crate::format::json_number::number;
 use crate::outcome::{Fit, KernelWatch, StopReason};
 
 /// A network that is trained.
@@ -14,6 +15,7 @@ pub(crate) struct Finished {
     pub(crate) seconds: f64,
     pub(crate) stop_reason: StopReason,
     pub(crate) best_epoch: Option<usize>,
+    #[serde(deserialize_with = "number")]
     pub(crate) lowest_train_loss: f64,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) kernel_watch: Vec<KernelWatch>,
