@@ -20,6 +20,9 @@ use crate::settings::{Candidates, Config, OptimizerName, Precision, Settings, Ti
 /// Every method may train so long unless the user says otherwise.
 const TIME_LIMIT: &str = "10s";
 
+/// What a comparison does not do; one architecture, of one network each, is compared.
+const REFUSED: [&str; 3] = ["init", "folds", "preset"];
+
 /// One method in a comparison.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
@@ -115,8 +118,8 @@ pub fn compare(
     observer: &mut dyn Observer,
 ) -> Result<Comparison> {
     config.validate()?;
-    if config.init.is_some() {
-        return Err(conflict("init", "compare", "it is a setting of train alone"));
+    if let Some(given) = config.given().find(|given| REFUSED.contains(&given.name)) {
+        return Err(conflict(given.name, "compare", "it is a setting of train alone"));
     }
     let mut config = config.clone();
     config.ensemble = Some(1);
@@ -130,6 +133,9 @@ pub fn compare(
     if let Some(page) = page.as_ref().filter(|_| out.is_some_and(Path::is_dir)) {
         check_output(page, &config.sources())?;
     }
+    let folder_of = |optimizer: OptimizerName| out.map(|out| out.join(optimizer.to_string()));
+    // Before the search of settings, which may take long.
+    optimizers.iter().filter_map(|&optimizer| folder_of(optimizer)).try_for_each(|path| Keep::Folder(&path).check())?;
     let problem = load(&config, None, observer)?;
     let threads = config.threads;
     let mut trials = Vec::new();
@@ -153,7 +159,7 @@ pub fn compare(
             Precision::F32 => learn::<f32>(problem.clone(), config, keep, stop, observer),
             Precision::F64 => learn::<f64>(problem.clone(), config, keep, stop, observer),
         };
-        let folder = out.map(|out| out.join(optimizer.to_string()));
+        let folder = folder_of(optimizer);
         let keep = folder.as_deref().map_or(Keep::Nothing, Keep::Folder);
         let mut curve = Curve::default();
         let mut train = || {
@@ -232,6 +238,48 @@ mod tests {
             config.set(name, value).unwrap();
         }
         compare(&config, methods, false, out, &AtomicBool::new(false), &mut Silent)
+    }
+
+    #[test]
+    fn what_a_comparison_does_not_do_is_refused() {
+        for (name, value) in [("init", "runs/a"), ("folds", "3"), ("preset", "fast")] {
+            let error = compared(&[(name, value)], &[OptimizerName::Sgd], None).unwrap_err();
+            assert!(matches!(&error, Error::Conflict { one, .. } if *one == name), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_used_folder_is_found_before_settings_are_searched() {
+        let parent = tempfile::tempdir().unwrap();
+        let config = Config {
+            data: Some("builtin:diabetes".to_owned()),
+            model: Some("linear".to_owned()),
+            epochs: Some(1),
+            ..Config::default()
+        };
+        let methods = [OptimizerName::Sgd, OptimizerName::Adam];
+        let used = parent.path().join("adam");
+        std::fs::create_dir(&used).unwrap();
+        std::fs::write(used.join("record.jsonl"), "").unwrap();
+        let mut curve = Curve::default();
+        let stop = AtomicBool::new(false);
+        let error = compare(&config, &methods, true, Some(parent.path()), &stop, &mut curve).unwrap_err();
+        assert!(matches!(&error, Error::FolderInUse { path } if *path == used), "{error}");
+        assert_eq!(curve.optimizer, None, "nothing was trained");
+        assert!(!parent.path().join("sgd").exists());
+    }
+
+    #[test]
+    fn a_method_that_goes_on_is_told_as_before() {
+        let parent = tempfile::tempdir().unwrap();
+        let given = [("epochs", "1000000"), ("time-limit", "300ms")];
+        compared(&given, &[OptimizerName::Sgd], Some(parent.path())).unwrap();
+        let folder = parent.path().join("sgd");
+        let over = Config { time_limit: Some("600ms".parse().unwrap()), ..Config::default() };
+        let stop = AtomicBool::new(false);
+        let mut curve = Curve::default();
+        crate::run::resume(&folder, over, &stop, &mut curve).unwrap();
+        assert!(!curve.test_loss.is_empty() && curve.test_loss.iter().all(|loss| loss.is_finite()));
     }
 
     #[test]

@@ -52,7 +52,8 @@ impl Kept {
         let new = !matches!(keep, Keep::Resume(_));
         match Self::open(&folder, checkpoint.as_ref(), (plan, of.folds), observer) {
             Ok(record) => {
-                let keeper = Keeper::new(&folder, &of.problem.hash);
+                let exact = of.exact_train_loss || checkpoint.as_ref().is_some_and(|of| of.exact_train_loss);
+                let keeper = Keeper::new(&folder, &of.problem.hash, exact);
                 Ok(Self { files: Some(Files { folder, record, keeper, new, lock }), checkpoint })
             }
             Err(error) => {

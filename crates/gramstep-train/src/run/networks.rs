@@ -53,16 +53,18 @@ pub(super) fn fit<T: Scalar>(
         own = Workers::new(settings.threads);
         &own
     };
+    let checkpoint = kept.checkpoint.take();
+    // One method of a comparison goes on as it began.
+    let exact_train_loss = of.exact_train_loss || checkpoint.as_ref().is_some_and(|of| of.exact_train_loss);
     let ensemble = Ensemble {
         settings: &working,
         preprocessing: &problem.preprocessing,
-        parts: parts(problem, of.exact_train_loss),
-        exact_train_loss: of.exact_train_loss,
+        parts: parts(problem, exact_train_loss),
+        exact_train_loss,
         tolerance: of.tolerance,
         processes: *processes,
         workers,
     };
-    let checkpoint = kept.checkpoint.take();
     let trained = match kept.writers() {
         Some((record, keeper)) => {
             ensemble.train(start.as_ref(), checkpoint, Some(keeper), &mut Both(record, observer))?

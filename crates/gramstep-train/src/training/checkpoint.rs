@@ -18,6 +18,7 @@ use crate::data::DataHash;
 use crate::error::{Error, Result};
 use crate::folder::RunFolder;
 use crate::format::disk;
+use crate::format::json_number::number;
 use crate::format::whole_file::write_atomically;
 use crate::outcome::KernelWatch;
 
@@ -41,6 +42,7 @@ pub(crate) struct Checkpoint {
     pub(crate) step: usize,
     pub(crate) futile: usize,
     pub(crate) seconds: f64,
+    #[serde(deserialize_with = "number")]
     pub(crate) lowest_train_loss: f64,
     pub(crate) record_bytes: u64,
     pub(crate) theta: Vec<f64>,
@@ -55,6 +57,9 @@ pub(crate) struct Checkpoint {
     /// The networks of an ensemble that are trained already.
     #[serde(default)]
     pub(crate) finished: Vec<Finished>,
+    /// Whether it is of a comparison, whose losses are exact and whose clock leaves judging out.
+    #[serde(default)]
+    pub(crate) exact_train_loss: bool,
 }
 
 /// The parameters that would be kept if training ended now.
@@ -129,12 +134,14 @@ pub(crate) struct Keeper {
     data: DataHash,
     /// The networks that are trained already.
     pub(crate) finished: Vec<Finished>,
+    /// As in [`Checkpoint`].
+    exact_train_loss: bool,
 }
 
 impl Keeper {
-    pub(crate) fn new(folder: &RunFolder, data: &DataHash) -> Self {
+    pub(crate) fn new(folder: &RunFolder, data: &DataHash, exact_train_loss: bool) -> Self {
         let (checkpoint, record, data) = (folder.checkpoint(), folder.record(), data.clone());
-        Self { checkpoint, record, next: Instant::now(), data, finished: Vec::new() }
+        Self { checkpoint, record, next: Instant::now(), data, finished: Vec::new(), exact_train_loss }
     }
 
     /// When it is time for another checkpoint.
@@ -153,6 +160,7 @@ impl Checkpoints for Keeper {
         let record = disk::sync(&self.record);
         checkpoint.finished.clone_from(&self.finished);
         checkpoint.data = Some(self.data.clone());
+        checkpoint.exact_train_loss = self.exact_train_loss;
         checkpoint.record_bytes = record.map_err(|source| Error::Write { path: self.record.clone(), source })?;
         let text = checkpoint
             .to_bytes()
@@ -204,7 +212,18 @@ mod tests {
                 lowest_train_loss: 0.3,
                 kernel_watch: Vec::new(),
             }],
+            exact_train_loss: true,
         }
+    }
+
+    #[test]
+    fn a_checkpoint_of_a_network_that_was_lost_at_once_is_read_back() {
+        let mut written = checkpoint();
+        written.lowest_train_loss = f64::INFINITY;
+        written.finished[0].lowest_train_loss = f64::INFINITY;
+        let read = Checkpoint::parse(Path::new("c"), &written.to_bytes().unwrap()).unwrap();
+        assert_eq!(read.finished[0].theta, written.finished[0].theta);
+        assert_eq!(read.finished[0].lowest_train_loss.min(3.0), 3.0);
     }
 
     #[test]

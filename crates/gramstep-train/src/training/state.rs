@@ -66,6 +66,7 @@ impl<T: Scalar> State<T> {
             reference: Some((self.reference.0, Some(self.reference.1).filter(|loss| loss.is_finite()))),
             kernel_watch: self.kernel_watch.clone(),
             finished: Vec::new(),
+            exact_train_loss: false,
         }
     }
 

@@ -90,7 +90,7 @@ fn training_goes_on_from_a_checkpoint_to_the_same_bits() {
     let trainer = Trainer::new(&settings, &problem.preprocessing.targets, &go_on);
     let run = crate::folder::RunFolder::create(folder.path()).unwrap();
     std::fs::write(run.record(), b"").unwrap();
-    let mut keeper = Keeper::new(&run, &problem.hash);
+    let mut keeper = Keeper::new(&run, &problem.hash, false);
     let parts = Parts { train: &problem.train, validation: problem.validation.as_ref(), test: None };
     trainer.go_on(&mut model, optimizer.as_mut(), parts, &mut Silent, None, Some(&mut keeper)).unwrap();
     let checkpoint = Checkpoint::read(&run.checkpoint(), &problem.hash).unwrap().expect("a checkpoint");
