@@ -8,6 +8,8 @@ use gramstep::{Error as CoreError, Matrix, MatrixView, Scalar};
 use super::inputs::Given;
 use crate::data::alike::Alike;
 use crate::data::copies::{Distinct, Keyed, bits, distinct, mean_weight};
+use crate::data::sharing::by_strata;
+use crate::data::strata::by_rarest;
 use crate::data::{
     DataHash, DataHasher, Dataset, Labels, Learning, Portion, Preprocessing, Problem, Split, Table, Targets,
     is_too_few_to_split, validation_share,
@@ -157,9 +159,25 @@ impl<'a, T: Scalar> Samples<'a, T> {
             return self.learned(&distinct.rows, &[], &distinct);
         }
         let alike = self.alike(&distinct);
-        let split = Split::new(ORIGIN, &alike.firsts(), 0.0, validation, seed)?;
+        let firsts = alike.firsts();
+        let split = match self.strata(&firsts) {
+            Some(strata) => by_strata(ORIGIN, (&firsts, &strata), (0.0, validation), seed)?,
+            None => Split::new(ORIGIN, &firsts, 0.0, validation, seed)?,
+        };
         let train = if split.validation.is_empty() { distinct.rows.clone() } else { alike.whole(&split.train) };
         self.learned(&train, &alike.whole(&split.validation), &distinct)
+    }
+
+    /// The strata of some rows, where they are classified.
+    fn strata(&self, rows: &[usize]) -> Option<Vec<usize>> {
+        match &self.targets {
+            ArrayTargets::Numbers { .. } => None,
+            ArrayTargets::Classes { labels, .. } => by_rarest(vec![rows.iter().map(|&row| labels[row]).collect()]),
+            ArrayTargets::MultiLabel { values, .. } => {
+                let label = |a: usize| rows.iter().map(|&row| usize::from(values[(row, a)] == 1.0)).collect();
+                by_rarest((0..values.columns()).map(label).collect())
+            }
+        }
     }
 
     /// Rows by their inputs, where these come again with other classes.
@@ -205,6 +223,7 @@ impl<'a, T: Scalar> Samples<'a, T> {
             hash: self.hash(),
             train: self.dataset(&preprocessing, train, weights)?,
             validation: judged,
+            validation_sets: None,
             test: None,
             test_lines: Vec::new(),
             preprocessing,
@@ -393,6 +412,24 @@ mod tests {
         let (inputs, scale) = (&problem.train.inputs, &problem.preprocessing.inputs.standardisation);
         assert_eq!((inputs.columns(), inputs[(1, 1)], inputs[(0, 1)]), (2, 1.0, 0.0));
         assert!((inputs[(1, 0)] * scale.scale[0] + scale.mean[0] - 3.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_rare_class_is_in_training() {
+        let labels: Vec<usize> = (0..60).map(|i| if i == 17 { 2 } else { i % 2 }).collect();
+        let x = Matrix::from_fn(60, 1, |i, _| i as f64);
+        let classes = ["a", "b", "c"].map(str::to_owned).to_vec();
+        for seed in 0..12 {
+            let targets =
+                ArrayTargets::Classes { classes: classes.clone(), labels: labels.clone(), kind: Labels::default() };
+            let problem = Samples::new(x.view(), targets).problem(0.2, seed).unwrap();
+            let judged = problem.validation.unwrap();
+            let of = |class: usize, rows: &Dataset<f64>| {
+                (0..rows.rows()).filter(|&i| rows.targets[(i, class)] == 1.0).count()
+            };
+            assert_eq!([0, 1, 2].map(|class| of(class, &judged)), [6, 6, 0], "{seed}");
+            assert_eq!(of(2, &problem.train), 1, "{seed}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use gramstep::Scalar;
 
 use super::folds::fold;
 use super::identity::DataHasher;
-use super::sharing::share_out;
+use super::sharing::{sets, share_out};
 use super::usable::{Usable, WeightedRows, target_columns};
 use super::{
     Cells, DataHash, DataOptions, Dataset, ImageSettings, Learning, Portion, Preprocessing, Progress, ReadOptions,
@@ -49,6 +49,9 @@ pub struct Problem<T = f64> {
     pub train: Dataset<T>,
     /// Rows that choose when to stop.
     pub validation: Option<Dataset<T>>,
+    /// The number of a set for each of these, where those of a set are more alike than by chance: they are of one group, or of
+    /// one stretch of time.
+    pub validation_sets: Option<Vec<usize>>,
     /// Rows that are only judged at the end.
     pub test: Option<Dataset<T>>,
     /// The lines of the test rows in the data; none where they have a file of their own.
@@ -161,6 +164,8 @@ impl Problem {
         };
         let Division { split, usable, test_file, validation_file, test_portion, validation_share } =
             Division::new(table, (&columns, task), options, &mut notes)?;
+        let validation_sets =
+            if validation_file.is_none() { sets(table, &split.validation, &options.split)? } else { None };
         let unit = usable.mean_weight(&split.train);
         let preprocessing = if let Some(earlier) = earlier {
             earlier.clone()
@@ -202,6 +207,7 @@ impl Problem {
             preprocessing,
             train,
             validation,
+            validation_sets,
             test,
             test_lines: split.test.iter().map(|&row| table.lines[row]).collect(),
             weight_unit: unit,
@@ -241,6 +247,7 @@ impl<T: Scalar> Problem<T> {
             preprocessing: self.preprocessing,
             train: self.train.into_type(),
             validation: self.validation.map(Dataset::into_type),
+            validation_sets: self.validation_sets,
             test: self.test.map(Dataset::into_type),
             test_lines: self.test_lines,
             weight_unit: self.weight_unit,

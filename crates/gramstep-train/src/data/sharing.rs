@@ -10,6 +10,9 @@ use super::strata::strata;
 use super::{Cells, Split, SplitBy, Table};
 use crate::error::{Error, Result};
 
+/// Stretches into which the validation rows of a split by time are cut.
+const STRETCHES: usize = 5;
+
 /// The rows of a table shared out among training, validation and test by shares of all rows; `classes` are the targets of
 /// a classification.
 pub(super) fn share_out(
@@ -39,6 +42,19 @@ pub(super) fn share_out(
         SplitBy::Time(name) => in_time(table, rows, name, sizes, notes),
         SplitBy::Group(name) => in_groups(table, rows, name, sizes, seed, notes),
     }
+}
+
+/// The rows of each stratum shared out by themselves, by shares of all rows.
+///
+/// # Errors
+/// Those of [`Split::new`].
+pub(crate) fn by_strata(
+    origin: &str,
+    (rows, strata): (&[usize], &[usize]),
+    (test, validation): (f64, f64),
+    seed: u64,
+) -> Result<Split> {
+    Ok(stratified(rows, strata, Split::sizes(origin, rows.len(), test, validation)?, seed))
 }
 
 /// Each stratum is shared out by itself, as nearly as whole rows allow; every one keeps a training row.
@@ -133,6 +149,28 @@ fn border(order: &[usize], times: &[f64], (at, before): (usize, usize)) -> Optio
     borders.skip(before).min_by_key(|i| i.abs_diff(at))
 }
 
+/// The sets of rows of one part that are more alike than by chance, as a number for every row: groups, or stretches of
+/// time. None where chance shared them out.
+pub(super) fn sets(table: &Table, rows: &[usize], by: &SplitBy) -> Result<Option<Vec<usize>>> {
+    Ok(match by {
+        SplitBy::Random => None,
+        SplitBy::Time(_) => Some((0..rows.len()).map(|at| at * STRETCHES / rows.len()).collect()),
+        SplitBy::Group(name) => Some(groups_of(table, rows, name)?),
+    })
+}
+
+/// The number of each row's group, counted as they come; what has no group is one of its own.
+fn groups_of(table: &Table, rows: &[usize], name: &str) -> Result<Vec<usize>> {
+    let column = table.require(name)?;
+    let (mut numbers, mut count): (HashMap<String, usize>, usize) = (HashMap::new(), 0);
+    let of = |&row: &usize| {
+        let number = column.text(row).map_or(count, |group| *numbers.entry(group).or_insert(count));
+        count = count.max(number + 1);
+        number
+    };
+    Ok(rows.iter().map(of).collect())
+}
+
 /// Whole groups, in a seeded order, until their rows are enough.
 fn in_groups(
     table: &Table,
@@ -142,19 +180,12 @@ fn in_groups(
     seed: u64,
     notes: &mut Vec<String>,
 ) -> Result<Split> {
-    let column = table.require(name)?;
-    let mut places: HashMap<String, usize> = HashMap::new();
     let mut groups: Vec<Vec<usize>> = Vec::new();
-    for &row in rows {
-        let place = match column.text(row) {
-            Some(group) => *places.entry(group).or_insert(groups.len()),
-            // What has no group is one of its own.
-            None => groups.len(),
-        };
-        if place == groups.len() {
+    for (&row, group) in rows.iter().zip(groups_of(table, rows, name)?) {
+        if group == groups.len() {
             groups.push(Vec::new());
         }
-        groups[place].push(row);
+        groups[group].push(row);
     }
     let parts = 1 + usize::from(sizes.test > 0) + usize::from(sizes.validation > 0);
     if groups.len() < parts {

@@ -5,22 +5,28 @@ use std::collections::HashMap;
 use super::Table;
 use crate::error::Result;
 
-/// A stratum for each of some rows, numbered in the order of the rows: its class; of several targets the one of its
-/// classes that is rarest, as a rare label is what a part can lack. None where nothing is classified.
+/// A stratum for each of some rows of a table, as in [`by_rarest`]; none where nothing is classified.
 pub(super) fn strata(table: &Table, rows: &[usize], targets: &[String]) -> Result<Option<Vec<usize>>> {
-    let mut rarest: Option<Vec<(usize, usize)>> = None;
-    let mut all = 0;
-    for target in targets {
+    let numbers = |target: &String| {
         let column = table.require(target)?;
         let mut places: HashMap<Option<String>, usize> = HashMap::new();
-        let own: Vec<usize> = rows
-            .iter()
-            .map(|&row| {
-                let next = places.len();
-                *places.entry(column.text(row)).or_insert(next)
-            })
-            .collect();
-        let mut counts = vec![0_usize; places.len()];
+        let number = |&row: &usize| {
+            let next = places.len();
+            *places.entry(column.text(row)).or_insert(next)
+        };
+        Ok(rows.iter().map(number).collect())
+    };
+    Ok(by_rarest(targets.iter().map(numbers).collect::<Result<Vec<_>>>()?))
+}
+
+/// A stratum for each row, numbered in the order of the rows: its class; of several targets the one of its classes that is
+/// rarest, as a rare label is what a part can lack. None without targets, each of which is the number of every row's class.
+pub(crate) fn by_rarest(targets: Vec<Vec<usize>>) -> Option<Vec<usize>> {
+    let mut rarest: Option<Vec<(usize, usize)>> = None;
+    let mut all = 0;
+    for own in targets {
+        let classes = own.iter().max().map_or(0, |last| last + 1);
+        let mut counts = vec![0_usize; classes];
         for &class in &own {
             counts[class] += 1;
         }
@@ -29,9 +35,9 @@ pub(super) fn strata(table: &Table, rows: &[usize], targets: &[String]) -> Resul
             None => found.collect(),
             Some(before) => before.into_iter().zip(found).map(|(a, b)| if b.0 < a.0 { b } else { a }).collect(),
         });
-        all += counts.len();
+        all += classes;
     }
-    Ok(rarest.map(|rarest| numbered(rarest.into_iter().map(|(_, class)| class))))
+    rarest.map(|rarest| numbered(rarest.into_iter().map(|(_, class)| class)))
 }
 
 /// The same parts with numbers from 0 on, in the order in which they are met.
