@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use gramstep::attack::{Attack, Criterion, LargestLoss, Problem, ThreatModel};
+use gramstep::attack::{Attack, Criterion, LargestLoss, Problem, SampleOutcome, ThreatModel};
 use gramstep::model::Differentiable;
 use gramstep::random::Purpose;
 use gramstep::{Device, Matrix, Scalar};
@@ -151,6 +151,11 @@ fn of_batch(error: gramstep::Error, start: usize) -> gramstep::Error {
     }
 }
 
+/// Whether a perturbation is worse for the model than another one: the aim is reached where it was not, or is nearer.
+fn is_worse(one: &SampleOutcome, other: &SampleOutcome) -> bool {
+    (one.found, one.after) > (other.found, other.after)
+}
+
 /// Attacks a model on preprocessed data at every radius; returns what was found, and the inputs at the largest radius
 /// that was done.
 fn attack_model<T: Scalar>(
@@ -167,6 +172,8 @@ fn attack_model<T: Scalar>(
     let rows = data.rows();
     let numbers: Vec<u64> = under.rows.iter().map(|&row| row as u64).collect();
     let (mut robust, mut inputs) = (Vec::new(), data.inputs.cast().into_matrix());
+    // A ball holds the smaller ones, and what was found there.
+    let mut worst: Vec<Option<SampleOutcome>> = vec![None; rows];
     for (at, share) in SHARES.into_iter().enumerate() {
         let threat = under.threat.clone().with_radius(share * options.radius)?;
         let mut found = Matrix::zeros(rows, data.inputs.columns());
@@ -183,9 +190,17 @@ fn attack_model<T: Scalar>(
             }
             let attacked = match attack.run(&problem, &threat) {
                 Err(gramstep::Error::Interrupted) => return Ok((robust, inputs)),
-                attacked => attacked.map_err(|error| of_batch(error, start))?.inputs.cast(),
+                attacked => attacked.map_err(|error| of_batch(error, start))?,
             };
-            chunk.zip(0..).for_each(|(row, i)| found.row_mut(row).copy_from_slice(attacked.row(i)));
+            let points: Matrix<f64> = attacked.inputs.cast();
+            for (row, (i, outcome)) in chunk.zip(attacked.samples.iter().enumerate()) {
+                let is_worse = worst[row].as_ref().is_none_or(|before| is_worse(outcome, before));
+                let point = if is_worse { points.row(i) } else { inputs.row(row) };
+                found.row_mut(row).copy_from_slice(point);
+                if is_worse {
+                    worst[row] = Some(*outcome);
+                }
+            }
         }
         inputs = found;
         robust.push(RobustMetrics { radius: share * options.radius, metrics: under.judge(data, &inputs)? });

@@ -86,6 +86,16 @@ impl Encoding {
         }
     }
 
+    /// The place, among its columns, of the one that marks the gaps of a measured quantity.
+    pub(crate) fn mark(&self) -> Option<usize> {
+        let marked = match self {
+            Self::Number { flag, .. } => *flag,
+            Self::Date(parts) => parts.flag,
+            Self::Category(_) | Self::Image(_) => false,
+        };
+        marked.then(|| self.width() - 1)
+    }
+
     pub(super) fn names(&self, column: &str) -> Vec<String> {
         match self {
             Self::Number { flag: false, .. } => vec![column.to_owned()],

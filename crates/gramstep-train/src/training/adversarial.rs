@@ -73,11 +73,21 @@ pub(crate) fn unit_sizes(inputs: &Inputs, unit: Unit) -> Vec<f64> {
     }
 }
 
-/// The threat model for inputs that are standardised, with sizes that are one unit of the radius.
+/// The threat model for inputs that are standardised, with sizes that are one unit of the radius; what stands in a gap is left
+/// as it is.
 pub(crate) fn threat_model(inputs: &Inputs, norm: Norm, radius: f64, sizes: Vec<f64>) -> Result<ThreatModel> {
     let fixed = inputs.places().flat_map(|(column, places)| places.skip(column.encoding.measured()));
     let frozen: Vec<usize> = fixed.collect();
-    Ok(ThreatModel::new(norm, radius)?.with_scales(sizes)?.with_frozen(&frozen))
+    let mut threat = ThreatModel::new(norm, radius)?.with_scales(sizes)?.with_frozen(&frozen);
+    for (column, places) in inputs.places() {
+        if let Some(mark) = column.encoding.mark() {
+            let mark = places.start + mark;
+            // Between 0 and 1, as these are standardised.
+            let above = (0.5 - inputs.standardisation.mean[mark]) / inputs.standardisation.scale[mark];
+            threat = threat.with_gaps(places.start, mark, above);
+        }
+    }
+    Ok(threat)
 }
 
 /// An optimiser whose every step is taken on the attacked batch, then projected on a ball around the start if there is

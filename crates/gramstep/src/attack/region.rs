@@ -45,8 +45,10 @@ impl<'a, T: Scalar> Region<'a, T> {
         let radii = radii[first..first + centre.len() / columns.max(1)].to_vec();
         let (mut lower, mut upper) = (Vec::with_capacity(centre.len()), Vec::with_capacity(centre.len()));
         let limits: Vec<_> = (0..columns).map(|column| threat.limits(column)).collect();
-        for (row, x) in centre.chunks_exact(columns.max(1)).enumerate() {
-            for (column, (&x, &scale)) in x.iter().zip(&wide).enumerate() {
+        for (row, sample) in centre.chunks_exact(columns.max(1)).enumerate() {
+            let gaps: Vec<usize> = threat.gaps_of(sample).collect();
+            for (column, (&x, &scale)) in sample.iter().zip(&wide).enumerate() {
+                let scale = if gaps.contains(&column) { 0.0 } else { scale };
                 let (value, (low, high)) = (x.to_f64(), limits[column]);
                 if !value.is_finite() {
                     return Err(Error::NonFinite { what: "input", layer: None });

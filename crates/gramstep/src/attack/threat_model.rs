@@ -44,8 +44,8 @@ impl FromStr for Norm {
 /// The inputs that an attacker may put in place of a sample x₀:
 ///
 /// ```text
-/// B(x₀) = { x : ‖(x − x₀) ⊘ s‖ ≤ ε,  lower ≤ x ≤ upper,  x_j = x₀_j for frozen columns j,
-///               x_j − x₀_j a multiple of h_j for columns that move by steps }
+/// B(x₀) = { x : ‖(x − x₀) ⊘ s‖ ≤ ε,  lower ≤ x ≤ upper,  x_j = x₀_j for frozen columns j
+///               and where column j of the sample is marked as a gap,  x_j − x₀_j a multiple of h_j for columns that move by steps }
 /// ```
 ///
 /// ε is the radius and s a scale for each feature (1 unless told), both in the data's own units: with s_j the radius
@@ -68,6 +68,17 @@ pub struct ThreatModel {
     /// Columns that move by steps, with h.
     #[serde(default)]
     steps: Vec<(usize, f64)>,
+    /// Columns that are left as they are where another one, the mark of a gap, is above a value.
+    #[serde(default)]
+    gaps: Vec<Gap>,
+}
+
+/// A column that is left as it is where its mark is above a value.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Gap {
+    column: usize,
+    mark: usize,
+    above: f64,
 }
 
 /// The box.
@@ -86,7 +97,8 @@ impl ThreatModel {
     /// [`Error::Setting`] if the radius is negative or not finite.
     pub fn new(norm: Norm, radius: f64) -> Result<Self> {
         check_radius(radius)?;
-        Ok(Self { norm, radius, scales: None, bounds: Bounds::None, frozen: Vec::new(), steps: Vec::new() })
+        let (frozen, steps, gaps) = (Vec::new(), Vec::new(), Vec::new());
+        Ok(Self { norm, radius, scales: None, bounds: Bounds::None, frozen, steps, gaps })
     }
 
     /// The ℓ∞ ball of radius ε.
@@ -206,6 +218,14 @@ impl ThreatModel {
         Ok(self)
     }
 
+    /// The same threat with a column that is left as it is in samples whose column `mark` is above a value: what was filled
+    /// in for a gap is no measurement that could be another one.
+    #[must_use]
+    pub fn with_gaps(mut self, column: usize, mark: usize, above: f64) -> Self {
+        self.gaps.push(Gap { column, mark, above });
+        self
+    }
+
     /// The norm.
     #[must_use]
     pub fn norm(&self) -> Norm {
@@ -235,12 +255,20 @@ impl ThreatModel {
         if let Bounds::Columns(limits) = &self.bounds {
             check_extent("columns of the box of a threat model", columns, limits.len())?;
         }
+        if let Some(gap) = self.gaps.iter().find(|gap| gap.column.max(gap.mark) >= columns) {
+            return Err(Error::OutOfRange { what: "column of gaps", index: gap.column.max(gap.mark), count: columns });
+        }
         for &column in &self.frozen {
             let number = scales.len();
             let beyond = Error::OutOfRange { what: "frozen column", index: column, count: number };
             *scales.get_mut(column).ok_or(beyond)? = 0.0;
         }
         Ok(scales)
+    }
+
+    /// The columns of a sample that are gaps.
+    pub(super) fn gaps_of<T: Scalar>(&self, x: &[T]) -> impl Iterator<Item = usize> {
+        self.gaps.iter().filter(|gap| x[gap.mark].to_f64() > gap.above).map(|gap| gap.column)
     }
 
     /// h_j of d columns, 0 where a column moves by any amount; none if all do.

@@ -45,6 +45,26 @@ fn measure<T: Scalar>(norm: Norm, clean: &[T], x: &[T], scales: &[f64]) -> f64 {
     if norm == Norm::Linf { moves.fold(0.0, f64::max) } else { moves.map(|u| u * u).sum::<f64>().sqrt() }
 }
 
+/// What was filled in for a gap stays, and the rest moves as if it were not there.
+#[test]
+fn what_stands_in_a_gap_is_left_as_it_is() {
+    let model = network::<f64>(&[4, 12, 3], Activation::Tanh, 3);
+    let y = one_hot(8, 3);
+    let mut x = cube::<f64>(5, 8, 4);
+    (0..8).for_each(|i| x[(i, 3)] = if i % 2 == 0 { 1.3 } else { -0.7 });
+    for norm in [Norm::Linf, Norm::L2] {
+        let threat = ThreatModel::new(norm, 0.4).unwrap().with_frozen(&[3]);
+        let with_gaps = threat.clone().with_gaps(1, 3, 0.0);
+        for attack in attacks::<f64>() {
+            let attacked = attack.run(&Problem::new(&model, &x, &y), &with_gaps).unwrap();
+            let moved = |i: usize, j: usize| attacked.inputs[(i, j)] != x[(i, j)];
+            assert!((0..8).all(|i| i % 2 == 1 || !moved(i, 1)), "{norm:?}");
+            assert!((0..8).any(|i| i % 2 == 1 && moved(i, 1)) && (0..8).any(|i| i % 2 == 0 && moved(i, 0)));
+        }
+        assert!(Pgd::new(2).run(&Problem::new(&model, &x, &y), &threat.with_gaps(1, 4, 0.0)).is_err());
+    }
+}
+
 fn inside<T: Scalar>(norm: Norm, radius: f64, seed: u64) {
     let (samples, d) = (9, 6);
     let model = network::<T>(&[d, 12, 3], Activation::Relu, seed);
