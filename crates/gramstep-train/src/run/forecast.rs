@@ -2,18 +2,22 @@
 
 use std::time::{Duration, Instant};
 
-use gramstep::optim::Batch;
+use gramstep::loss::Loss;
+use gramstep::optim::{Batch, Optimizer};
 use gramstep::{Device, Model, Scalar};
 use serde::Serialize;
 
+use super::earlier::Earlier;
 use super::{kernel, load};
 use crate::data::{Dataset, Problem};
 use crate::error::{Result, conflict};
 use crate::outcome::event::Observer;
 use crate::outcome::metrics;
-use crate::settings::{Config, Facts, Precision, Settings};
+use crate::settings::{Config, Precision, Settings};
+use crate::training::adversarial::Opponent;
 use crate::training::batches::batches;
-use crate::training::optimizer::{self, build};
+use crate::training::member::method;
+use crate::training::optimizer;
 
 /// So many steps are timed, the first one apart, which takes memory.
 const STEPS: usize = 4;
@@ -48,7 +52,7 @@ pub struct Forecast {
     pub seconds_per_step: f64,
     /// Seconds of an epoch with its judging.
     pub seconds_per_epoch: f64,
-    /// Hours of all epochs of all networks, one after the other, as far as --time-limit lets them.
+    /// Hours of all epochs of all networks of all fits, one after the other, as far as --time-limit lets them.
     pub hours: f64,
 }
 
@@ -84,20 +88,30 @@ pub fn foretell(config: &Config, observer: &mut dyn Observer) -> Result<Forecast
         let model = format!("--model {}", config.model.as_deref().unwrap_or_default());
         return Err(conflict("dry-run", model, "it foretells the training of networks"));
     }
-    let problem = load(config, None, observer)?;
-    let settings = Settings::resolve(config, &problem)?;
-    if config.model.is_none() && Facts::of(&problem).are_small() {
+    let mut config = config.clone();
+    let open = config.model.is_none() && config.init.is_none();
+    let earlier = Earlier::of(&mut config, false)?;
+    let problem = load(&config, earlier.as_ref().map(|earlier| earlier.model.preprocessing()), observer)?;
+    let settings = Settings::resolve(&config, &problem)?;
+    if open && problem.preprocessing.inputs.geometry().is_none() {
         let text =
             "the model is left open: several are tried, and more networks and kernels beside them; foretold is one";
         observer.note(text)?;
     }
+    let folds = config.folds.unwrap_or(0);
     match settings.precision {
-        Precision::F32 => of::<f32>(&problem.into_type(), &settings, observer),
-        Precision::F64 => of::<f64>(&problem.into_type(), &settings, observer),
+        Precision::F32 => of::<f32>(&problem.into_type(), &settings, folds, observer),
+        Precision::F64 => of::<f64>(&problem.into_type(), &settings, folds, observer),
     }
 }
 
-fn of<T: Scalar>(problem: &Problem<T>, settings: &Settings, observer: &mut dyn Observer) -> Result<Forecast> {
+/// With so many folds before it.
+fn of<T: Scalar>(
+    problem: &Problem<T>,
+    settings: &Settings,
+    folds: usize,
+    observer: &mut dyn Observer,
+) -> Result<Forecast> {
     let preprocessing = &problem.preprocessing;
     let (shape, outputs) = (preprocessing.inputs.shape(), preprocessing.targets.outputs());
     let device = Device::cpu(settings.threads);
@@ -118,11 +132,14 @@ fn of<T: Scalar>(problem: &Problem<T>, settings: &Settings, observer: &mut dyn O
         step: inputs + model.step_bytes(batch_rows, if second_order.is_some() { outputs } else { 1 }),
         system: second_order.map_or(0, |plan| plan.bytes),
     };
-    let seconds_per_step = step_seconds(&mut model, train, problem, settings)?;
+    let (mut optimizer, opponent) = method(settings, &preprocessing.inputs, train.rows(), &model)?;
+    let seconds_per_step = step_seconds(&mut model, optimizer.as_mut(), problem, settings)?;
     let judged = problem.validation.as_ref().unwrap_or(train);
-    let seconds_per_epoch = seconds_per_step * steps_per_epoch as f64 + judging_seconds(&model, judged)?;
-    let of_all = seconds_per_epoch * settings.epochs as f64 * settings.ensemble as f64;
-    let most = settings.time_limit.map_or(f64::INFINITY, |limit| limit.0.as_secs_f64());
+    let judging = judging_seconds(&model, judged, opponent.as_ref(), preprocessing.targets.loss().as_ref())?;
+    let seconds_per_epoch = seconds_per_step * steps_per_epoch as f64 + judging;
+    // K folds go through all rows K − 1 times.
+    let of_all = seconds_per_epoch * settings.epochs as f64 * settings.ensemble as f64 * folds.max(1) as f64;
+    let most = settings.time_limit.map_or(f64::INFINITY, |limit| limit.0.as_secs_f64() * (folds + 1) as f64);
     Ok(Forecast {
         model: settings.model.to_string(),
         ensemble: settings.ensemble,
@@ -142,11 +159,11 @@ fn of<T: Scalar>(problem: &Problem<T>, settings: &Settings, observer: &mut dyn O
 /// The shortest of a few steps.
 fn step_seconds<T: Scalar>(
     model: &mut Model<T>,
-    train: &Dataset<T>,
+    optimizer: &mut dyn Optimizer<T>,
     problem: &Problem<T>,
     settings: &Settings,
 ) -> Result<f64> {
-    let mut optimizer = build::<T>(settings, train.rows(), model.outputs())?;
+    let train = &problem.train;
     let loss = problem.preprocessing.targets.loss();
     let (began, mut shortest) = (Instant::now(), f64::INFINITY);
     for at in 0..=STEPS {
@@ -168,10 +185,18 @@ fn step_seconds<T: Scalar>(
     Ok(shortest)
 }
 
-/// Of judging all of these rows, by some of them.
-fn judging_seconds<T: Scalar>(model: &Model<T>, rows: &Dataset<T>) -> Result<f64> {
+/// Of judging all of these rows, attacked where there is an opponent, by some of them.
+fn judging_seconds<T: Scalar>(
+    model: &Model<T>,
+    rows: &Dataset<T>,
+    opponent: Option<&Opponent>,
+    loss: &dyn Loss,
+) -> Result<f64> {
     let some = rows.select(&(0..rows.rows().min(JUDGED)).collect::<Vec<_>>());
     let began = Instant::now();
+    if let Some(opponent) = opponent {
+        opponent.attack(model, &some, loss)?;
+    }
     metrics::outputs(model, &some.inputs)?;
     Ok(began.elapsed().as_secs_f64() * rows.rows() as f64 / some.rows().max(1) as f64)
 }
@@ -207,6 +232,25 @@ mod tests {
         assert!((forecast.hours / expected - 1.0).abs() < 1e-12 && expected > 0.0);
         let limited = foretell(&config(&[("time-limit", "1ms")]), &mut Silent).unwrap();
         assert!(limited.hours <= 1e-3 / 3600.0);
+    }
+
+    #[test]
+    fn a_forecast_is_of_the_run_that_is_asked_for() {
+        let plain = [("model", "mlp:64,64:tanh"), ("epochs", "10"), ("batch-size", "32")];
+        let of = |more: &[(&str, &str)]| foretell(&config(&[&plain, more].concat()), &mut Silent).unwrap();
+        let attacked = of(&[("adversarial", "linf:0.1:pgd:20"), ("optimizer", "sgd")]);
+        let clean = of(&[("optimizer", "sgd")]);
+        assert!(attacked.seconds_per_step > 4.0 * clean.seconds_per_step, "{attacked:?} {clean:?}");
+        let folds = of(&[("folds", "5")]);
+        let expected = folds.seconds_per_epoch * 10.0 * 5.0 / 3600.0;
+        assert!((folds.hours / expected - 1.0).abs() < 1e-12);
+        let run = tempfile::tempdir().unwrap();
+        let first = config(&[("model", "mlp:9:tanh"), ("epochs", "1")]);
+        let stop = std::sync::atomic::AtomicBool::new(false);
+        let folder = run.path().join("first");
+        crate::run::train(&first, crate::folder::Keep::Folder(&folder), &stop, &mut Silent).unwrap();
+        let goes_on = foretell(&config(&[("init", folder.to_str().unwrap())]), &mut Silent).unwrap();
+        assert_eq!((goes_on.model.as_str(), goes_on.parameters), ("mlp:9:tanh", 9 * 11 + 10));
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! The training of one network.
 
+use gramstep::optim::Optimizer;
 use gramstep::{Model, Scalar};
 
 use super::checkpoint::{Checkpoint, Checkpoints};
 use super::ensemble::Ensemble;
+use crate::data::Inputs;
 use crate::error::Result;
 use crate::format::memory::room_for;
 use crate::outcome::Fit;
@@ -50,15 +52,7 @@ impl<T: Scalar> Ensemble<'_, T> {
     ) -> Result<Fit> {
         let inputs = &self.preprocessing.inputs;
         let samples = parts.train.rows();
-        let mut optimizer = build::<T>(settings, samples, model.outputs())?;
-        let opponent =
-            settings.adversarial.map(|adversary| Opponent::new(&adversary, inputs, settings.seed)).transpose()?;
-        if let Some(opponent) = &opponent {
-            let warm_up = settings.warm_up.unwrap_or(0).saturating_mul(settings.batch_size.batches(samples));
-            let optimizer_against =
-                AdversarialOptimizer::new(optimizer, opponent, settings.ball, warm_up as u64, model)?;
-            optimizer = Box::new(optimizer_against);
-        }
+        let (mut optimizer, opponent) = method(settings, inputs, samples, model)?;
         if let Some(plan) = optimizer::plan(settings, model, samples)?.filter(|_| number == 0) {
             observer.note(&plan)?;
         }
@@ -86,6 +80,21 @@ impl<T: Scalar> Ensemble<'_, T> {
         }
         trainer.go_on(model, optimizer.as_mut(), parts, observer, checkpoint, keeper)
     }
+}
+
+/// What makes the steps of some settings on so many rows, and whom they are made against.
+pub(crate) fn method<T: Scalar>(
+    settings: &Settings,
+    inputs: &Inputs,
+    samples: usize,
+    model: &Model<T>,
+) -> Result<(Box<dyn Optimizer<T>>, Option<Opponent>)> {
+    let optimizer = build::<T>(settings, samples, model.outputs())?;
+    let Some(adversary) = settings.adversarial else { return Ok((optimizer, None)) };
+    let opponent = Opponent::new(&adversary, inputs, settings.seed)?;
+    let warm_up = settings.warm_up.unwrap_or(0).saturating_mul(settings.batch_size.batches(samples));
+    let against = AdversarialOptimizer::new(optimizer, &opponent, settings.ball, warm_up as u64, model)?;
+    Ok((Box::new(against), Some(opponent)))
 }
 
 #[cfg(test)]

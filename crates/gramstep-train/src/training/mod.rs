@@ -14,7 +14,7 @@ mod far;
 mod finished;
 pub(crate) mod folds;
 mod judge;
-mod member;
+pub(crate) mod member;
 #[cfg(test)]
 mod on_a_sine;
 pub mod optimizer;
