@@ -6,7 +6,7 @@
 //!
 //! With few such rows the most probable classes whose probabilities add up to the level.
 
-use super::conformal::{FEWEST, ranked};
+use super::conformal::{FEWEST, by_weight, ranked};
 use crate::outcome::HeldOut;
 use crate::outcome::metrics::{largest, softmax};
 
@@ -25,8 +25,7 @@ impl ClassSets {
             softmax(&mut p);
             (1.0 - p[largest(unseen.rows.targets.row(i))]).clamp(0.0, 1.0)
         };
-        let mut scores: Vec<f64> = (0..unseen.outputs.rows()).map(score).collect();
-        scores.sort_unstable_by(f64::total_cmp);
+        let scores = by_weight((0..unseen.outputs.rows()).map(score).collect(), unseen.rows.weights.as_deref());
         (!scores.is_empty()).then_some(Self { scores })
     }
 
@@ -44,8 +43,9 @@ impl ClassSets {
             }
             return holds;
         }
-        let least = ranked(&self.scores, level).map_or(0.0, |score| 1.0 - score);
-        probabilities.iter().enumerate().map(|(class, &p)| p >= least || class == best).collect()
+        // Said as scores are, to the last bit.
+        let most = ranked(&self.scores, level).unwrap_or(1.0);
+        probabilities.iter().enumerate().map(|(class, &p)| 1.0 - p <= most || class == best).collect()
     }
 }
 
@@ -60,6 +60,8 @@ mod tests {
         assert_eq!(many.holds(&p, 0.05), [true, false, false]);
         assert_eq!(many.holds(&p, 0.72), [true, true, false]);
         assert_eq!(many.holds(&p, 0.999), [true; 3]);
+        let tied = ClassSets { scores: vec![1.0 - 0.3; 99] };
+        assert_eq!(tied.holds(&p, 0.9), [true, true, false]);
         let few = ClassSets { scores: vec![0.5; 5] };
         assert_eq!(few.holds(&p, 0.5), [true, false, false]);
         assert_eq!(few.holds(&p, 0.7), [true, true, false]);

@@ -14,10 +14,10 @@ use gramstep::Matrix;
 use gramstep::kernel::{ScaleOptions, ScaledKind, ScaledRegression, fit_scales};
 use gramstep::random::Purpose;
 
-use super::conformal::quantile;
-use crate::data::permutation::choice;
+use super::conformal::{by_weight, quantile};
+use crate::data::permutation::{choice, permutation};
 use crate::error::Result;
-use crate::outcome::HeldOut;
+use crate::outcome::{HeldOut, by_number, weighted_mean};
 
 /// Rows × targets of the regression, at most.
 const MOST: usize = 1000;
@@ -55,9 +55,13 @@ impl Spread {
             return Ok(None);
         }
         let roots = Matrix::from_fn(n, k, |i, a| (y[(i, a)] - f[(i, a)]).abs().sqrt());
-        let mean: Vec<f64> = (0..k).map(|a| (0..n).map(|i| roots[(i, a)]).sum::<f64>() / n as f64).collect();
-        let most = (MOST / k).min(NUMBERS / unseen.rows.inputs.columns().max(1)).max(2);
-        let places = choice(n, most, seed, Purpose::Split, 3);
+        let weights = unseen.rows.weights.as_deref();
+        let mean: Vec<f64> = (0..k).map(|a| weighted_mean(n, weights, |i| roots[(i, a)])).collect();
+        let most = (MOST / k).max(FEWEST).min(NUMBERS / unseen.rows.inputs.columns().max(1)).max(2);
+        let places = match &unseen.sets {
+            None => choice(n, most, seed, Purpose::Split, 3),
+            Some(sets) => whole_sets(sets, most, seed),
+        };
         let mut spread = Self { mean, regression: None, scores: Vec::new(), factors: Vec::new() };
         let mut scales = Matrix::from_fn(n, k, |_, a| spread.mean[a].powi(2));
         if places.len() >= FEWEST.max(FEWEST_PER_COLUMN * unseen.rows.inputs.columns()) {
@@ -65,24 +69,24 @@ impl Spread {
             let off = Matrix::from_fn(places.len(), k, |i, a| roots[(places[i], a)] - spread.mean[a]);
             let mut options = ScaleOptions::default();
             (options.threads, options.seed) = (threads, seed);
-            let fit = fit_scales(ScaledKind::Matern52, &x, &off, None, &options, &|| false)?;
+            let own: Option<Vec<f64>> = weights.map(|weights| places.iter().map(|&place| weights[place]).collect());
+            let fit = fit_scales(ScaledKind::Matern52, &x, &off, own.as_deref(), &options, &|| false)?;
             let ridge = fit.ridge.max(LEAST_RIDGE);
-            let regression = ScaledRegression::fit(fit.kernel, ridge, x, &off, None, threads)?;
-            let left_out = regression.leave_one_out()?;
+            let regression = ScaledRegression::fit(fit.kernel, ridge, x, &off, own.as_deref(), threads)?;
+            let sets = unseen.sets.as_ref().map(|sets| places.iter().map(|&place| sets[place]).collect());
+            let others = by_others(&regression, &off, sets)?;
             spread.regression = Some(regression);
             scales = spread.scale(&unseen.rows.inputs)?;
             for (at, &place) in places.iter().enumerate() {
                 for a in 0..k {
-                    scales[(place, a)] = spread.square(a, off[(at, a)] + left_out[(at, a)]);
+                    scales[(place, a)] = spread.square(a, others[(at, a)]);
                 }
             }
         }
         let tiny = f64::MIN_POSITIVE;
         let of = |a: usize| {
-            let mut scores: Vec<f64> =
-                (0..n).map(|i| (y[(i, a)] - f[(i, a)]).abs() / scales[(i, a)].max(tiny)).collect();
-            scores.sort_unstable_by(f64::total_cmp);
-            scores
+            let scores: Vec<f64> = (0..n).map(|i| (y[(i, a)] - f[(i, a)]).abs() / scales[(i, a)].max(tiny)).collect();
+            by_weight(scores, weights)
         };
         let Self { mean, regression, .. } = spread;
         Ok(Some(Self::assemble(mean, regression, (0..k).map(of).collect())))
@@ -140,6 +144,35 @@ impl Spread {
     }
 }
 
+/// The rows of sets in a seeded order, as many sets as have no more rows than these; the rows of the first one are taken as
+/// far as they go. A set is seen as a whole or not at all.
+fn whole_sets(sets: &[usize], most: usize, seed: u64) -> Vec<usize> {
+    let all = by_number(&(0..sets.len()).collect::<Vec<_>>(), sets);
+    let mut chosen: Vec<usize> = Vec::new();
+    for set in permutation(all.len(), seed, Purpose::Split, 3) {
+        if chosen.is_empty() || chosen.len() + all[set].len() <= most {
+            chosen.extend(&all[set][..all[set].len().min(most)]);
+        }
+    }
+    chosen.sort_unstable();
+    chosen
+}
+
+/// What the regression says of each of its rows without this row, or without any of its set.
+fn by_others(regression: &ScaledRegression, y: &Matrix<f64>, sets: Option<Vec<usize>>) -> Result<Matrix<f64>> {
+    let (n, k) = (y.rows(), y.columns());
+    let Some(sets) = sets else {
+        let off = regression.leave_one_out()?;
+        return Ok(Matrix::from_fn(n, k, |i, a| y[(i, a)] + off[(i, a)]));
+    };
+    let sets = by_number(&(0..n).collect::<Vec<_>>(), &sets);
+    let mut values = Matrix::zeros(n, k);
+    for (set, of_set) in sets.iter().zip(regression.leave_out(&sets)?) {
+        set.iter().enumerate().for_each(|(at, &i)| values.row_mut(i).copy_from_slice(of_set.row(at)));
+    }
+    Ok(values)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -158,7 +191,51 @@ mod tests {
             rows: Dataset { inputs: x.into(), targets, weights: None },
             fold_of: vec![0; rows],
             places: (0..rows).collect(),
+            sets: None,
         }
+    }
+
+    #[test]
+    fn a_set_is_told_without_any_of_its_rows() {
+        let mut rows = unseen(300, 2);
+        let sets: Vec<usize> = (0..300).map(|i| i / 10).collect();
+        let x = Matrix::from_fn(300, 2, |i, j| (sets[i] as f64 * 0.61 * (j + 1) as f64).sin());
+        rows.rows.inputs = x.clone().into();
+        // The size of the errors is that of the set, and says nothing of others.
+        let size = |set: usize| if (set * 7) % 3 == 0 { 4.0 } else { 0.5 };
+        rows.rows.targets = Matrix::from_fn(300, 1, |i, _| size(sets[i]) * (1.0 + 0.1 * (i % 2) as f64));
+        let scores = |rows: &HeldOut<f64>| Spread::fit(rows, 0, 1).unwrap().unwrap().half_width(0, 0.9);
+        let alone = scores(&rows);
+        rows.sets = Some(sets);
+        let together = scores(&rows);
+        assert!(together > 1.5 * alone, "{together} {alone}");
+    }
+
+    #[test]
+    fn sets_are_chosen_as_a_whole() {
+        let sets: Vec<usize> = (0..100).map(|i| i / 7).collect();
+        for seed in 0..5 {
+            let chosen = whole_sets(&sets, 40, seed);
+            assert!(chosen.is_sorted() && (34..=40).contains(&chosen.len()), "{}", chosen.len());
+            let rows = |of: &[usize], set| of.iter().filter(|&&row| sets[row] == set).count();
+            let all: Vec<usize> = (0..100).collect();
+            assert!((0..15).all(|set| [0, rows(&all, set)].contains(&rows(&chosen, set))));
+        }
+        assert_eq!(whole_sets(&[0; 50], 40, 0), (0..40).collect::<Vec<_>>());
+    }
+
+    /// Rows that count four times are as four rows.
+    #[test]
+    fn errors_count_by_the_weights_of_their_rows() {
+        let mut rows = unseen(200, 1);
+        rows.rows.targets = Matrix::from_fn(200, 1, |i, _| if i % 2 == 0 { 1.0 } else { 3.0 + i as f64 / 1e3 });
+        let width = |rows: &HeldOut<f64>| {
+            let spread = Spread::fit(rows, 0, 1).unwrap().unwrap();
+            spread.half_width(0, 0.75) * spread.mean[0].powi(2)
+        };
+        assert!(width(&rows) > 2.9);
+        rows.rows.weights = Some((0..200).map(|i| if i % 2 == 0 { 1.6 } else { 0.4 }).collect());
+        assert!((width(&rows) - 1.0).abs() < 1e-9, "{}", width(&rows));
     }
 
     #[test]

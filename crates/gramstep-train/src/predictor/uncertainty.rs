@@ -17,9 +17,9 @@ use gramstep::kernel::{LinearisedLaplace, Ridge};
 use gramstep::model::Average;
 use gramstep::{Matrix, Scalar};
 
-use super::conformal::quantile;
+use super::conformal::{by_weight, quantile};
 use super::{Combination, KernelModel, Known, Learned, Spread};
-use crate::data::Targets;
+use crate::data::{Dataset, Targets};
 use crate::error::{Error, Result};
 
 /// Bytes for the kernel of the remembered rows and its eigenvectors.
@@ -67,7 +67,7 @@ impl Uncertainty {
             Learned::F32(networks) => Self::of_networks(networks, rows()?, ridge, scale),
             Learned::F64(networks) => Self::of_networks(networks, rows()?, ridge, scale),
             Learned::Kernel(kernel) => {
-                let scores = scores(&kernel.train().targets, &kernel.held_out()?, &kernel.held_out_deviation()?);
+                let scores = scores(kernel.train(), &kernel.held_out()?, &kernel.held_out_deviation()?);
                 Ok(Self { posterior: Posterior::Kernel(Arc::clone(kernel)), scale, scores })
             }
             Learned::Combination(combination) => {
@@ -202,17 +202,18 @@ impl Mixture {
     fn scores(&self, known: &Known) -> Vec<Vec<f64>> {
         let judged: Vec<usize> = (0..self.count.len()).filter(|&i| self.count[i] > 0.0).collect();
         let f = Matrix::from_fn(judged.len(), self.mean.columns(), |i, a| self.mean(judged[i], a));
-        scores(&known.rows.targets.select_rows(&judged), &f, &self.deviation().select_rows(&judged))
+        scores(&known.rows.select(&judged), &f, &self.deviation().select_rows(&judged))
     }
 }
 
-/// |y − f|/σ of every target, ascending.
-fn scores(y: &Matrix<f64>, f: &Matrix<f64>, deviation: &Matrix<f64>) -> Vec<Vec<f64>> {
+/// |y − f|/σ of every target by the weights of the rows, ascending.
+fn scores(rows: &Dataset<f64>, f: &Matrix<f64>, deviation: &Matrix<f64>) -> Vec<Vec<f64>> {
+    let y = &rows.targets;
     let of = |a: usize| {
         let score = |i: usize| (y[(i, a)] - f[(i, a)]).abs() / deviation[(i, a)];
-        let mut scores: Vec<f64> = (0..y.rows()).map(score).filter(|score| !score.is_nan()).collect();
-        scores.sort_unstable_by(f64::total_cmp);
-        scores
+        let known: Vec<usize> = (0..y.rows()).filter(|&i| !score(i).is_nan()).collect();
+        let weights = rows.weights.as_ref().map(|weights| known.iter().map(|&i| weights[i]).collect::<Vec<_>>());
+        by_weight(known.iter().map(|&i| score(i)).collect(), weights.as_deref())
     };
     (0..y.columns()).map(of).collect()
 }

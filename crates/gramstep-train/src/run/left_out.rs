@@ -42,5 +42,5 @@ pub(super) fn of<T: Scalar>(
     let networks = networks.members().len() as f64;
     outputs.as_mut_slice().iter_mut().for_each(|sum| *sum /= networks);
     let each: Vec<usize> = (0..n).collect();
-    Ok(Some(HeldOut { outputs, rows: problem.train.clone(), places: each.clone(), fold_of: each }))
+    Ok(Some(HeldOut { outputs, rows: problem.train.clone(), places: each.clone(), fold_of: each, sets: None }))
 }

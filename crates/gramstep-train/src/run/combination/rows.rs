@@ -4,7 +4,11 @@ use gramstep::{Matrix, Scalar};
 
 use crate::data::{Dataset, Problem};
 use crate::error::Result;
+use crate::outcome::by_number;
 use crate::run::fitted::Fitted;
+
+/// Blocks into which a single fold is cut.
+const BLOCKS: usize = 5;
 
 /// All rows that a run learns from, and which of them judge.
 pub(super) struct Rows {
@@ -13,6 +17,8 @@ pub(super) struct Rows {
     pub(super) folds: Vec<Vec<usize>>,
     /// What networks say of these, one fold after the other.
     pub(super) networks: Matrix<f64>,
+    /// The number of the set of each of these, where those of a set are more alike than by chance.
+    pub(super) sets: Option<Vec<usize>>,
 }
 
 impl Rows {
@@ -28,7 +34,8 @@ impl Rows {
             (None, Some(validation)) => vec![(0..validation.rows()).collect()],
             (None, None) => return Ok(None),
         };
-        Ok(unseen_by(fitted, problem, &folds)?.map(|networks| Self { all, folds, networks }))
+        let sets = if fitted.held_out.is_none() { problem.validation_sets.clone() } else { None };
+        Ok(unseen_by(fitted, problem, &folds)?.map(|networks| Self { all, folds, networks, sets }))
     }
 
     pub(super) fn places(&self) -> Vec<usize> {
@@ -38,6 +45,22 @@ impl Rows {
     /// Rows that judge.
     pub(super) fn judged(&self) -> usize {
         self.folds.iter().map(Vec::len).sum()
+    }
+
+    /// The places, among the rows that judge, of those that are weighed by the others: a fold each, of a single fold some
+    /// blocks of whole sets, be they given or the rows of one input.
+    pub(super) fn blocks(&self) -> Vec<Vec<usize>> {
+        let n = self.judged();
+        let each: Vec<usize> = (0..n).collect();
+        let [_] = self.folds.as_slice() else {
+            let fold_of = self.folds.iter().enumerate().flat_map(|(fold, rows)| rows.iter().map(move |_| fold));
+            return by_number(&each, &fold_of.collect::<Vec<_>>());
+        };
+        let sets = match &self.sets {
+            Some(sets) => sets.clone(),
+            None => self.unseen().by_inputs().map_or(each.clone(), |(numbers, _)| numbers),
+        };
+        by_number(&each, &sets.iter().map(|set| set % BLOCKS).collect::<Vec<_>>())
     }
 
     /// What `fit` of all rows but a fold says of that fold, one fold after the other.
@@ -61,11 +84,16 @@ impl Rows {
 
 /// The places of n rows but these, ascending.
 pub(super) fn all_but(n: usize, places: &[usize]) -> Vec<usize> {
-    let mut left = vec![true; n];
+    outside(&(0..n).collect::<Vec<_>>(), places)
+}
+
+/// The places of all rows but these, in their order.
+pub(super) fn outside(order: &[usize], places: &[usize]) -> Vec<usize> {
+    let mut left = vec![true; order.len()];
     for &place in places {
         left[place] = false;
     }
-    (0..n).filter(|&i| left[i]).collect()
+    order.iter().copied().filter(|&i| left[i]).collect()
 }
 
 /// What networks say of the rows of folds, one fold after the other; none where they did not leave these out.
@@ -84,5 +112,40 @@ pub(super) fn unseen_by<T: Scalar>(
         }
         (None, Some(validation)) if folds.len() == 1 => Ok(Some(fitted.learned.outputs(&validation.inputs)?)),
         _ => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(folds: Vec<Vec<usize>>, sets: Option<Vec<usize>>, inputs: &[f64]) -> Rows {
+        let n = inputs.len();
+        let x = Matrix::from_vec(n, 1, inputs.to_vec()).unwrap();
+        let all = Dataset::new(x, Matrix::zeros(n, 1)).unwrap().with_weights(Some(vec![1.0; n])).unwrap();
+        Rows { all, folds, networks: Matrix::zeros(n, 1), sets }
+    }
+
+    #[test]
+    fn every_row_is_in_one_block() {
+        for folds in [vec![vec![4, 2, 0], vec![1, 3, 5, 6]], vec![(0..7).collect()], vec![vec![0]]] {
+            let n = folds.iter().map(Vec::len).sum();
+            let blocks = rows(folds.clone(), None, &(0..n).map(|i| i as f64).collect::<Vec<_>>()).blocks();
+            assert_eq!(blocks.len(), if folds.len() > 1 { folds.len() } else { n.min(BLOCKS) });
+            let mut all = blocks.concat();
+            all.sort_unstable();
+            assert_eq!(all, (0..n).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn rows_of_one_group_or_one_input_are_in_one_block() {
+        let groups = [0, 0, 0, 1, 2, 2, 3, 4, 4, 5, 6, 6];
+        let different: Vec<f64> = (0..12).map(f64::from).collect();
+        let same: Vec<f64> = groups.iter().map(|&group| group as f64).collect();
+        for (sets, inputs) in [(Some(groups.to_vec()), different), (None, same)] {
+            let blocks = rows(vec![(0..12).collect()], sets, &inputs).blocks();
+            assert_eq!(blocks, [vec![0, 1, 2, 9], vec![3, 10, 11], vec![4, 5], vec![6], vec![7, 8]]);
+        }
     }
 }
