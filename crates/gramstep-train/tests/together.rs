@@ -77,6 +77,36 @@ fn panel(groups: std::ops::Range<usize>) -> String {
     text
 }
 
+/// A file of validation rows is of another month: what is told of it does not know its rows.
+#[test]
+fn rows_of_a_validation_file_are_left_out_together() {
+    let row = |i: usize, shift: f64| {
+        let x = (i as f64 * 0.7312).fract();
+        format!("{x},{}\n", x + shift + 0.01 * (i as f64 * 5.77).sin())
+    };
+    let table =
+        |rows: std::ops::Range<usize>, shift: f64| format!("x,y\n{}", rows.map(|i| row(i, shift)).collect::<String>());
+    let bench = Bench::with(&table(0..100, 0.0));
+    let month = bench.0.path().join("month.csv");
+    std::fs::write(&month, table(1000..1100, 3.0)).unwrap();
+    let (report, _) = bench.train(&[("validation", month.to_str().unwrap()), ("test", "0"), ("epochs", "20")]);
+    assert!(report.candidates.len() > 3, "a combination: {:?}", report.candidates);
+    // Off by 3 of targets whose deviation is that of x: 1/√12 at least.
+    for candidate in &report.candidates {
+        assert!(candidate.loss > 50.0, "{candidate:?}");
+    }
+}
+
+#[test]
+fn a_kernel_beside_groups_is_repeated_by_its_configuration() {
+    let bench = Bench::with(&panel(0..30));
+    let (first, _) = bench.train(&[("split", "group:g"), ("model", "kernel:rbf")]);
+    let config = Config::read(&std::path::Path::new(&first.run.unwrap()).join("config.toml")).unwrap();
+    let out = bench.0.path().join("again");
+    let again = train(&config, Keep::Folder(&out), &AtomicBool::new(false), &mut Silent).unwrap();
+    assert_eq!((first.train, first.validation, first.test), (again.train, again.validation, again.test));
+}
+
 #[test]
 fn intervals_hold_for_new_groups() {
     let bench = Bench::with(&panel(0..60));

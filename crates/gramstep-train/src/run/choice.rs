@@ -138,7 +138,8 @@ fn choose(
         choice.tried = number + 1;
         match learnt {
             Ok(learnt) => {
-                let loss = learnt.report.validation.as_ref().map_or(f64::INFINITY, |metrics| metrics.loss);
+                let loss = learnt.report.validation.as_ref().map(|metrics| metrics.loss);
+                let loss = loss.filter(|loss| !loss.is_nan()).unwrap_or(f64::INFINITY);
                 if choice.best.is_none() || loss < lowest {
                     (lowest, choice.best) = (loss, Some((CANDIDATES[number], learnt)));
                 }

@@ -14,7 +14,7 @@ use super::judged::Judged;
 use super::kept::Kept;
 use super::networks;
 use super::plan::Plan;
-use crate::data::{Dataset, Problem, SplitBy, Targets};
+use crate::data::{Dataset, Problem, Targets};
 use crate::error::Result;
 use crate::outcome::event::{Observer, Silent};
 use crate::outcome::metrics::Metrics;
@@ -62,7 +62,7 @@ pub(super) fn decide<T: Scalar>(
         }
         Ok(Errors { spread: Spread::fit(&unseen, plan.seed(), threads)?.map(Arc::new), sets: None })
     };
-    let combined = combination(of, plan, &fitted, observer)?;
+    let combined = combination(of, plan, &mut fitted, observer)?;
     // A combination has its own line.
     let rivals = combined.is_none().then_some(threads);
     let Some(judged) = Judged::of(problem, &fitted, rivals)? else {
@@ -122,23 +122,29 @@ pub(super) fn decide<T: Scalar>(
 fn combination<T: Scalar>(
     of: &Assignment<'_, T>,
     plan: &Plan,
-    fitted: &Fitted<T>,
+    fitted: &mut Fitted<T>,
     observer: &mut dyn Observer,
 ) -> Result<Option<Combined>> {
     let candidates = plan.candidates();
     let stop = of.processes.flag();
     // A kernel regression classifies one target.
     let several = matches!(of.problem.preprocessing.targets, Targets::MultiLabel { .. });
-    if !candidates.kernels || several || of.processes.count() > 1 || stop.load(Ordering::Relaxed) {
+    if !candidates.kernels || several || of.processes.count() > 1 {
+        return Ok(None);
+    }
+    if stop.load(Ordering::Relaxed) {
+        // It can still go on.
+        fitted.fit.stop_reason = StopReason::Interrupted;
         return Ok(None);
     }
     let left =
         plan.time_limit().map(|limit| limit.saturating_sub(Duration::from_secs_f64(fitted.fit.seconds.max(0.0))));
-    let until = left.map(|left| Instant::now() + left);
+    // One beyond what a clock can say is none.
+    let until = left.and_then(|left| Instant::now().checked_add(left));
     let more = more_networks(of, plan, left)?;
     let (seed, threads, linear) = (plan.seed(), plan.threads(), candidates.linear);
-    // Rows that are left out one by one would know the others of their group, or of a time near by.
-    let apart = of.problem.validation.is_some() && plan.split().is_some_and(|split| *split != SplitBy::Random);
+    // Rows that are left out one by one would know the others of their group, of a time near by, or of their file.
+    let apart = of.problem.validation.is_some() && !plan.judges_by_chance();
     let recipe = Recipe { linear, apart, seed, threads, stop, until };
     let combined = combine(of.problem, (fitted, more.as_ref()), &recipe, observer)?;
     let spent = more.map_or(0.0, |more| more.fit.seconds);
@@ -148,6 +154,10 @@ fn combination<T: Scalar>(
 /// Other networks for a combination on many rows, in at most half of the time that is left; none if they fail.
 fn more_networks<T: Scalar>(of: &Assignment<'_, T>, plan: &Plan, left: Option<Duration>) -> Result<Option<Fitted<T>>> {
     let Plan::Networks(settings) = plan else { return Ok(None) };
+    if of.start.is_some() {
+        // They would be the earlier run's networks again.
+        return Ok(None);
+    }
     let Some(others) = others(of.problem, settings)? else { return Ok(None) };
     let time_limit = left.map(|left| TimeLimit(left / 2));
     let settings = Settings { time_limit, candidates: Candidates::NETWORKS, ..others };
@@ -159,7 +169,8 @@ fn more_networks<T: Scalar>(of: &Assignment<'_, T>, plan: &Plan, left: Option<Du
 fn unseen_by<T: Scalar>(fitted: &Fitted<T>, problem: &Problem<T>) -> Result<Option<HeldOut<f64>>> {
     let of = |rows: &Dataset<T>, outputs: Matrix<f64>| {
         let places: Vec<usize> = (0..rows.rows()).collect();
-        HeldOut { outputs, rows: rows.cast(), fold_of: vec![0; places.len()], places }
+        let sets = problem.validation_sets.clone();
+        HeldOut { outputs, rows: rows.cast(), fold_of: vec![0; places.len()], places, sets }
     };
     Ok(match (&fitted.held_out, &problem.validation) {
         (Some(held_out), _) => Some(held_out.cast()),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use gramstep::Scalar;
 
-use crate::data::{Problem, SplitBy};
+use crate::data::Problem;
 use crate::error::{Error, Result};
 use crate::settings::{Candidates, Config, OptimizerName, Settings, all_processors};
 
@@ -58,11 +58,11 @@ impl Plan {
         }
     }
 
-    /// What decides which rows are judged.
-    pub(super) fn split(&self) -> Option<&SplitBy> {
+    /// As in [`Settings::judges_by_chance`]; kernels leave out single rows where chance decides.
+    pub(super) fn judges_by_chance(&self) -> bool {
         match self {
-            Self::Networks(settings) => settings.split.as_ref(),
-            Self::Kernel(config) | Self::Open(config) => config.split.as_ref(),
+            Self::Networks(settings) => settings.judges_by_chance(),
+            Self::Kernel(_) | Self::Open(_) => true,
         }
     }
 

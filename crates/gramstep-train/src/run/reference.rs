@@ -49,17 +49,12 @@ impl Reference {
             return Ok(None);
         }
         let inputs = &problem.preprocessing.inputs;
-        let (train, _) = some_rows(&problem.train, inputs);
-        let own = Fit::new(&train, targets, threads)?;
+        let own = Fit::new(&Sample::of(&problem.train, inputs).rows, targets, threads)?;
         let (outputs, rows) = match (held_out, &problem.validation) {
             (Some(held_out), _) => {
-                let (all, whole) = some_rows(trained_on, inputs);
-                let outputs = if whole {
-                    Fit::new(&all, targets, threads)?.left_out(&all).select_rows(&held_out.places)
-                } else {
-                    own.outputs(&unbounded(&held_out.rows.inputs, inputs))?
-                };
-                (outputs, &held_out.rows)
+                let some = Sample::of(trained_on, inputs);
+                let fit = Fit::new(&some.rows, targets, threads)?;
+                (fit.unseen(&some, trained_on, &held_out.places, inputs)?, &held_out.rows)
             }
             (None, Some(validation)) => (own.outputs(&unbounded(&validation.inputs, inputs))?, validation),
             (None, None) => return Ok(None),
@@ -81,13 +76,9 @@ pub(super) fn line<T: Scalar>(
         return Ok(None);
     }
     let (inputs, targets) = (&problem.preprocessing.inputs, &problem.preprocessing.targets);
-    let (chosen, whole) = some_rows(rows, inputs);
-    let fit = Fit::new(&chosen, targets, threads)?;
-    let outputs = if whole {
-        fit.left_out(&chosen).select_rows(places)
-    } else {
-        fit.outputs(&unbounded(&rows.inputs.select_rows(places), inputs))?
-    };
+    let some = Sample::of(rows, inputs);
+    let fit = Fit::new(&some.rows, targets, threads)?;
+    let outputs = fit.unseen(&some, rows, places, inputs)?;
     Ok(Some((fit.network()?, outputs)))
 }
 
@@ -98,8 +89,7 @@ pub(super) fn line_of_others<T: Scalar>(
     threads: usize,
 ) -> Result<Matrix<f64>> {
     let (inputs, targets) = (&problem.preprocessing.inputs, &problem.preprocessing.targets);
-    let (chosen, _) = some_rows(rows, inputs);
-    Fit::new(&chosen, targets, threads)?.outputs(&unbounded(others, inputs))
+    Fit::new(&Sample::of(rows, inputs).rows, targets, threads)?.outputs(&unbounded(others, inputs))
 }
 
 /// Whether a line is a rival: of images it is none, nor of quantiles and counts.
@@ -139,6 +129,25 @@ impl Fit {
         Matrix::from_fn(y.rows(), y.columns(), |i, a| self.scale * (y[(i, a)] + residuals[(i, a)] - self.middle))
     }
 
+    /// What all rows in some places are predicted by the fit to some of the rows: each of these without itself.
+    fn unseen<T: Scalar>(
+        &self,
+        some: &Sample,
+        all: &Dataset<T>,
+        places: &[usize],
+        inputs: &Inputs,
+    ) -> Result<Matrix<f64>> {
+        let left_out = self.left_out(&some.rows);
+        let Some(chosen) = &some.places else { return Ok(left_out.select_rows(places)) };
+        let mut outputs = self.outputs(&unbounded(&all.inputs.select_rows(places), inputs))?;
+        for (i, place) in places.iter().enumerate() {
+            if let Ok(at) = chosen.binary_search(place) {
+                outputs.row_mut(i).copy_from_slice(left_out.row(at));
+            }
+        }
+        Ok(outputs)
+    }
+
     fn outputs(&self, inputs: &Matrix<f64>) -> Result<Matrix<f64>> {
         let mut outputs = self.regression.predict(inputs)?;
         outputs.as_mut_slice().iter_mut().for_each(|value| *value = self.scale * (*value - self.middle));
@@ -162,15 +171,25 @@ impl Fit {
     }
 }
 
-/// As many rows as are needed, their inputs without bounds, and whether these are all.
-fn some_rows<T: Scalar>(rows: &Dataset<T>, inputs: &Inputs) -> (Dataset<f64>, bool) {
-    let columns = rows.inputs.columns().max(1);
-    let most = (NUMBERS / columns).min(ROWS).max(ROWS_PER_COLUMN * columns);
-    let whole = rows.rows() <= most;
-    let mut chosen: Dataset<f64> =
-        if whole { rows.cast() } else { rows.select(&choice(rows.rows(), most, 0, Purpose::Split, 2)).into_type() };
-    inputs.unbound(&mut chosen.inputs);
-    (chosen, whole)
+/// As many rows as are needed, their inputs without bounds.
+struct Sample {
+    rows: Dataset<f64>,
+    /// Their places among all, ascending; none where they are all.
+    places: Option<Vec<usize>>,
+}
+
+impl Sample {
+    fn of<T: Scalar>(all: &Dataset<T>, inputs: &Inputs) -> Self {
+        let columns = all.inputs.columns().max(1);
+        let most = (NUMBERS / columns).min(ROWS).max(ROWS_PER_COLUMN * columns);
+        let places = (all.rows() > most).then(|| choice(all.rows(), most, 0, Purpose::Split, 2));
+        let mut rows: Dataset<f64> = match &places {
+            Some(places) => all.select(places).into_type(),
+            None => all.cast(),
+        };
+        inputs.unbound(&mut rows.inputs);
+        Self { rows, places }
+    }
 }
 
 /// Inputs as a line sees them.

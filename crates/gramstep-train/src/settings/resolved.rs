@@ -9,7 +9,7 @@ use super::{
     BatchSize, Candidates, Config, DampingChoice, FORMAT_VERSION, Facts, InputBounds, OptimizerName, Precision, Preset,
     RidgeChoice, Settings,
 };
-use crate::data::{BrokenImages, ImageSettings, LossChoice, Portion, Problem};
+use crate::data::{BrokenImages, ImageSettings, LossChoice, Portion, Problem, SplitBy};
 use crate::error::{Error, Result, conflict};
 
 /// η of Gram-Gauss-Newton against an attack, which moves between steps.
@@ -33,6 +33,13 @@ impl Settings {
     pub fn resolve<T: Scalar>(config: &Config, problem: &Problem<T>) -> Result<Self> {
         let settings = Self::complete(config, Facts::of(problem), problem.preprocessing.targets.columns())?;
         Ok(Self { test: problem.test_portion.clone(), ..settings })
+    }
+
+    /// Whether the rows that judge are a share of the data by chance, so that any other rows could do it: those of a group, of
+    /// a time or of a file of their own stay apart.
+    pub(crate) fn judges_by_chance(&self) -> bool {
+        let at_random = self.split.as_ref().is_none_or(|split| *split == SplitBy::Random);
+        matches!(self.validation, Portion::Fraction(_)) && at_random
     }
 
     /// The weight decay beside the loss, of methods that have one.

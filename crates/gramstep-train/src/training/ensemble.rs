@@ -7,7 +7,7 @@
 use gramstep::Scalar;
 
 use super::folds::{Fold, Folds};
-use crate::data::{Portion, Preprocessing, SplitBy};
+use crate::data::Preprocessing;
 use crate::error::Result;
 use crate::settings::Settings;
 use crate::training::processes::Processes;
@@ -39,10 +39,7 @@ impl<T: Scalar> Ensemble<'_, T> {
 
     /// The rows that change between networks; none where they do not.
     pub(super) fn folds(&self) -> Result<Option<Folds<T>>> {
-        // Rows that are apart by time or group stay apart.
-        let at_random = self.settings.split.as_ref().is_none_or(|split| *split == SplitBy::Random);
-        let shared_out = matches!(self.settings.validation, Portion::Fraction(_)) && at_random;
-        let own = shared_out && self.settings.ensemble > 1;
+        let own = self.settings.judges_by_chance() && self.settings.ensemble > 1;
         let Parts { train, validation, .. } = self.parts;
         validation.filter(|_| own).map(|validation| Folds::new(train, validation)).transpose()
     }

@@ -70,10 +70,13 @@ impl<T: Scalar> Ensemble<'_, T> {
         let Gathered { mut models, fits, failure } = gathered;
         let failure = is_lost.then(|| failure.unwrap_or_else(|| lost_before(&fits)));
         if is_lost {
-            let best = fits.iter().position(|fit| fit.best_epoch.is_some()).unwrap_or(0);
-            models = vec![models.swap_remove(best)];
+            // The first, which alone has the rows of the split: others have learned from those that judge.
+            models.truncate(1);
         }
-        let fit = total(&fits, failure, missing, course.elapsed());
+        let mut fit = total(&fits, failure, missing, course.elapsed());
+        if is_lost {
+            fit.best_epoch = fits.first().and_then(|first| first.best_epoch);
+        }
         let shared = folds.filter(|_| models.len() > 1);
         Ok(Trained { networks: Average::new(models)?, fit, shared })
     }
@@ -102,7 +105,7 @@ impl<T: Scalar> Trained<T> {
         let places: Vec<usize> = (0..n).filter(|&i| judges[i] > 0).collect();
         let (outputs, rows) = (sum.select_rows(&places), folds.rows.select(&places));
         let fold_of = places.iter().map(|&place| first_judge[place]).collect();
-        Ok(Some(HeldOut { outputs, rows, places, fold_of }))
+        Ok(Some(HeldOut { outputs, rows, places, fold_of, sets: None }))
     }
 }
 

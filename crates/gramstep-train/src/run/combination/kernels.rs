@@ -1,14 +1,15 @@
 //! Kernel regressions as candidates of a combination: each fitted, and what it says of rows that it has not seen.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use gramstep::kernel::{Ridge, ScaleOptions, ScaledFit, ScaledKind, ScaledRegression, fit_scales};
-use gramstep::{Device, Matrix};
+use gramstep::{Device, Error as CoreError, Matrix};
 
 use super::rows::{Rows, all_but};
 use crate::data::{Dataset, Task};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::predictor::{KernelModel, KernelPart, Part, PartModel, View, inverse_temperature};
 
 /// With fewer rows, or fewer a column than these, scales are fitted anew without each fold: else the weights believe
@@ -21,6 +22,20 @@ pub(super) const MOST_DECOMPOSED: usize = 4000;
 const CUBES_PER_SECOND: f64 = 5e9;
 /// But not without each single row.
 pub(super) const MOST_FITS: usize = 20;
+
+/// What was tried, or none where it has no solution, where there is not the memory, or where it was ended: a candidate
+/// less, and not the end of a run.
+pub(super) fn unless_impossible<T>(tried: Result<Option<T>>) -> Result<Option<T>> {
+    match tried {
+        Err(
+            Error::Memory { .. }
+            | Error::Core(
+                CoreError::Interrupted | CoreError::Solve { .. } | CoreError::Memory { .. } | CoreError::TooFew { .. },
+            ),
+        ) => Ok(None),
+        tried => tried,
+    }
+}
 
 /// A kernel regression and what it says of rows that it has not seen.
 pub(super) struct Tried {
@@ -41,16 +56,24 @@ pub(super) struct Fitting<'a> {
     pub(super) until: Option<Instant>,
     /// Whether the rows of a fold have to be left out together.
     pub(super) apart: bool,
+    /// Whether something was left out for want of time.
+    pub(super) ended: Cell<bool>,
 }
 
 impl Fitting<'_> {
     /// Whether user or time ended the work.
     pub(super) fn is_over(&self) -> bool {
-        self.stop.load(Ordering::Relaxed) || self.until.is_some_and(|until| Instant::now() >= until)
+        let over = self.stop.load(Ordering::Relaxed) || self.until.is_some_and(|until| Instant::now() >= until);
+        self.ended.set(self.ended.get() || over);
+        over
     }
 
-    /// None if it was ended before it was done.
+    /// None if it was ended before it was done, or if it has no solution.
     pub(super) fn try_kernel(&self, kind: ScaledKind, view: &View) -> Result<Option<Tried>> {
+        unless_impossible(self.kernel(kind, view))
+    }
+
+    fn kernel(&self, kind: ScaledKind, view: &View) -> Result<Option<Tried>> {
         let Rows { all, folds, .. } = self.rows;
         let x = view.apply(&all.inputs);
         let rows = Dataset::new(x, self.aims(&all.targets))?.with_weights(all.weights.clone())?;
@@ -79,6 +102,9 @@ impl Fitting<'_> {
             Task::Regression => 1.0,
         };
         outputs.as_mut_slice().iter_mut().for_each(|f| *f *= beta);
+        // Without its factor, of which there may be a dozen.
+        let (x, c) = (rows.inputs.clone().into_matrix(), regression.coefficients().clone());
+        let regression = ScaledRegression::restore(scales.kernel, scales.ridge, x, c, rows.weights, self.threads)?;
         let model = PartModel::Kernel(Box::new(KernelPart { regression, inverse_temperature: beta }));
         let part = Part { name: format!("kernel:{kind}"), weight: 1.0, view: view.clone(), model };
         Ok(Some(Tried { part, outputs, kind }))
@@ -87,12 +113,18 @@ impl Fitting<'_> {
     /// Whether there is time to decompose so many kernels of so many rows, which nothing ends before it is done.
     fn has_time_to_decompose(&self, kernels: usize, rows: usize) -> bool {
         let seconds = kernels as f64 * (rows as f64).powi(3) / CUBES_PER_SECOND;
-        !self.is_over() && self.until.is_none_or(|until| Instant::now() + Duration::from_secs_f64(seconds) < until)
+        let enough = self.until.is_none_or(|until| Instant::now() + Duration::from_secs_f64(seconds) < until);
+        self.ended.set(self.ended.get() || !enough);
+        enough && !self.is_over()
     }
 
     /// The kernel of infinitely wide networks, of which every row is left out in closed form, or folds by fits of the
-    /// others; none where time is short.
+    /// others; none where time is short, or memory.
     pub(super) fn try_infinite(&self) -> Result<Option<(Part, Matrix<f64>)>> {
+        unless_impossible(self.infinite())
+    }
+
+    fn infinite(&self) -> Result<Option<(Part, Matrix<f64>)>> {
         let all = &self.rows.all;
         let fits = if self.apart { self.rows.folds.len() } else { 0 };
         if !self.has_time_to_decompose(1 + fits, all.rows()) {
@@ -129,11 +161,8 @@ impl Fitting<'_> {
     ) -> Result<Option<ScaledFit>> {
         let options = ScaleOptions { seed: self.seed, threads: self.threads, ..options };
         let stop = || self.is_over();
-        match fit_scales(kind, &rows.inputs, &rows.targets, rows.weights.as_deref(), &options, &stop) {
-            Ok(fit) => Ok(Some(fit)),
-            Err(gramstep::Error::Interrupted | gramstep::Error::Solve { .. }) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+        let fit = fit_scales(kind, &rows.inputs, &rows.targets, rows.weights.as_deref(), &options, &stop);
+        unless_impossible(fit.map(Some).map_err(Error::from))
     }
 
     fn regression(&self, scales: &ScaledFit, rows: &Dataset<f64>) -> Result<ScaledRegression> {
@@ -150,31 +179,25 @@ mod tests {
         let n = 60;
         let x = Matrix::from_fn(n, 3, |i, j| ((7 * i + 3 * i * j) as f64 * 0.37).sin());
         let all = Dataset::new(x, Matrix::from_fn(n, 1, |i, _| y(i))).unwrap();
-        Rows { all, folds: vec![(0..20).collect(), (20..60).collect()], networks: Matrix::zeros(n, 1) }
+        Rows { all, folds: vec![(0..20).collect(), (20..60).collect()], networks: Matrix::zeros(n, 1), sets: None }
+    }
+
+    fn fitting<'a>(rows: &'a Rows, stop: &'a AtomicBool) -> Fitting<'a> {
+        let ended = Cell::new(false);
+        Fitting { rows, task: Task::Regression, seed: 0, threads: 1, stop, until: None, apart: true, ended }
     }
 
     /// What kernels of each kind say of the rows of two folds, one after the other.
     fn left_out(kind: ScaledKind, y: impl Fn(usize) -> f64) -> Matrix<f64> {
         let (rows, stop) = (rows_of_two_folds(&y), AtomicBool::new(false));
-        let fitting =
-            Fitting { rows: &rows, task: Task::Regression, seed: 0, threads: 1, stop: &stop, until: None, apart: true };
-        fitting.try_kernel(kind, &View::default()).unwrap().unwrap().outputs
+        fitting(&rows, &stop).try_kernel(kind, &View::default()).unwrap().unwrap().outputs
     }
 
     #[test]
     fn what_an_infinite_network_says_of_rows_that_are_apart_does_not_know_the_targets_of_their_fold() {
         let told = |y: &dyn Fn(usize) -> f64| {
             let (rows, stop) = (rows_of_two_folds(y), AtomicBool::new(false));
-            let fitting = Fitting {
-                rows: &rows,
-                task: Task::Regression,
-                seed: 0,
-                threads: 1,
-                stop: &stop,
-                until: None,
-                apart: true,
-            };
-            fitting.try_infinite().unwrap().unwrap().1
+            fitting(&rows, &stop).try_infinite().unwrap().unwrap().1
         };
         let smooth = |i: usize| (i as f64 * 0.9).sin() + (i as f64 * 2.59).sin();
         let (own, other) = (told(&smooth), told(&|i| if i < 20 { -3.0 * smooth(i) } else { smooth(i) }));

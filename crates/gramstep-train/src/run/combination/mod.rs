@@ -10,8 +10,9 @@ mod rows;
 mod views;
 mod weights;
 
+use std::cell::Cell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use gramstep::kernel::ScaledKind;
@@ -116,7 +117,7 @@ pub(super) fn combine<T: Scalar>(
         candidates.push(line);
     }
     let Recipe { seed, threads, stop, until, .. } = *recipe;
-    let fitting = Fitting { rows: &rows, task, seed, threads, stop, until, apart };
+    let fitting = Fitting { rows: &rows, task, seed, threads, stop, until, apart, ended: Cell::new(false) };
     let (left_out, places) = if rows.all.rows() > MANY {
         let many = fitting.try_many(&kinds(&rows.all), observer)?;
         candidates.extend(many.tried.into_iter().map(|Tried { part, outputs, .. }| Candidacy { part, outputs }));
@@ -130,7 +131,7 @@ pub(super) fn combine<T: Scalar>(
     let unseen = rows.unseen();
     let outputs: Vec<&Matrix<f64>> = candidates.iter().map(|candidate| &candidate.outputs).collect();
     let found = weights(task, &outputs, &unseen)?;
-    let mut whole = crossed(task, &outputs, &unseen, &rows.folds, &found)?;
+    let mut whole = crossed(task, &outputs, &unseen, &rows.blocks(), &found)?;
     let beta = if task == Task::Classification { inverse_temperature(&whole, &unseen) } else { 1.0 };
     if task == Task::Classification {
         whole.as_mut_slice().iter_mut().for_each(|f| *f *= beta);
@@ -152,11 +153,11 @@ pub(super) fn combine<T: Scalar>(
     let combination = Combination::new(task, parts, beta, train, &device);
     Ok(Some(Combined {
         learned: Learned::Combination(Arc::new(combination)),
-        unseen: HeldOut { outputs: whole, rows: unseen, places: judging, fold_of },
+        unseen: HeldOut { outputs: whole, rows: unseen, places: judging, fold_of, sets: rows.sets.clone() },
         metrics,
         candidates: told,
         // A kernel that has no solution is left out, too.
-        cut_short: !left_out.is_empty() && (until.is_some() || stop.load(Ordering::Relaxed)),
+        cut_short: !left_out.is_empty() && fitting.ended.get(),
         seconds: clock.elapsed().as_secs_f64(),
     }))
 }

@@ -27,7 +27,7 @@ const ROUNDS: usize = 5000;
 /// It ends where no weight moves by more.
 const ENOUGH: f64 = 1e-10;
 
-/// The weights of parts with these outputs; 0 of those that are left out.
+/// The weights of parts with these outputs; 0 of those that are left out. One has a weight, whatever they say.
 ///
 /// ```text
 /// regression       argmin_{w ≥ 0} Σ_i v_i h(y_i − Σ_c w_c f_ci) + ρ Σ_c (w_c − 1/m)²,  ρ = s²(n/20 + 50)   (breiman1996)
@@ -47,7 +47,11 @@ pub(super) fn weights(task: Task, parts: &[&Matrix<f64>], rows: &Dataset<f64>) -
         };
         let least = LEAST * found.iter().sum::<f64>();
         let lasting: Vec<usize> = (0..used.len()).filter(|&at| found[at] > least).collect();
-        if lasting.len() == used.len() || lasting.is_empty() {
+        if lasting.is_empty() {
+            // Their mean tells the rows better than any of them.
+            return Ok(alone(parts.len(), best(parts, rows)));
+        }
+        if lasting.len() == used.len() {
             let mut all = vec![0.0; parts.len()];
             used.iter().zip(found).for_each(|(&c, weight)| all[c] = weight);
             return Ok(all);
@@ -60,10 +64,10 @@ pub(super) fn weights(task: Task, parts: &[&Matrix<f64>], rows: &Dataset<f64>) -
 /// the best part: what decides least is kept, if need be that part alone.
 fn of_squares(parts: &[&Matrix<f64>], rows: &Dataset<f64>) -> Result<Vec<f64>> {
     let (m, k) = (parts.len(), rows.targets.columns());
-    let losses: Vec<f64> = parts.iter().map(|f| deciding(&residuals(&[1.0], &[*f], rows), rows)).collect();
-    let Some(best) = (0..m).min_by(|&a, &b| losses[a].total_cmp(&losses[b])) else { return Ok(Vec::new()) };
+    let best = best(parts, rows);
+    let Some(loss) = parts.get(best).map(|f| loss(f, rows)) else { return Ok(Vec::new()) };
     let total = rows.total_weight();
-    let prior = (losses[best] / (total * k as f64)).max(f64::MIN_POSITIVE) * k as f64 * (PRIOR.0 * total + PRIOR.1);
+    let prior = (loss / (total * k as f64)).max(f64::MIN_POSITIVE) * k as f64 * (PRIOR.0 * total + PRIOR.1);
     let value = |w: &[f64]| {
         deciding(&residuals(w, parts, rows), rows) + prior * w.iter().map(|w| (w - 1.0 / m as f64).powi(2)).sum::<f64>()
     };
@@ -83,7 +87,7 @@ fn of_squares(parts: &[&Matrix<f64>], rows: &Dataset<f64>) -> Result<Vec<f64>> {
         Ok::<_, Error>(kept)
     };
     let all = from(None, None)?;
-    let alone: Vec<f64> = (0..m).map(|c| f64::from(u8::from(c == best))).collect();
+    let alone = alone(m, best);
     let counts = counts_of(&residuals(&alone, parts, rows), rows);
     let tame = match counts {
         Some(counts) => from(Some(counts), Some((value(&alone), alone)))?,
@@ -91,6 +95,22 @@ fn of_squares(parts: &[&Matrix<f64>], rows: &Dataset<f64>) -> Result<Vec<f64>> {
     };
     let least = all.into_iter().chain(tame).min_by(|(a, _), (b, _)| a.total_cmp(b));
     Ok(least.map_or_else(|| vec![1.0 / m as f64; m], |(_, w)| w))
+}
+
+/// What decides of one part.
+fn loss(f: &Matrix<f64>, rows: &Dataset<f64>) -> f64 {
+    deciding(&residuals(&[1.0], &[f], rows), rows)
+}
+
+/// The part of which least decides.
+fn best(parts: &[&Matrix<f64>], rows: &Dataset<f64>) -> usize {
+    let losses: Vec<f64> = parts.iter().map(|f| loss(f, rows)).collect();
+    (0..losses.len()).min_by(|&a, &b| losses[a].total_cmp(&losses[b])).unwrap_or(0)
+}
+
+/// All weight on one of m parts.
+fn alone(m: usize, part: usize) -> Vec<f64> {
+    (0..m).map(|c| f64::from(u8::from(c == part))).collect()
 }
 
 /// y − Σ_c w_c f_c, n×k.
@@ -200,12 +220,20 @@ mod tests {
     }
 
     #[test]
+    fn one_part_has_a_weight_where_all_are_against_the_rows() {
+        let (rows, _) = regression(60);
+        let against = |size: f64| Matrix::from_fn(60, 1, |i, _| -size * rows.targets[(i, 0)]);
+        let parts: Vec<Matrix<f64>> = (1..=12).rev().map(|c| against(f64::from(c))).collect();
+        let w = weights(Task::Regression, &parts.iter().collect::<Vec<_>>(), &rows).unwrap();
+        assert_eq!(w, alone(12, 11));
+    }
+
+    #[test]
     fn weights_are_the_least_squares_and_copies_are_weights() {
         let (rows, parts) = regression(60);
         let parts: Vec<&Matrix<f64>> = parts.iter().take(2).collect();
         let w = of_squares(&parts, &rows).unwrap();
-        let least =
-            parts.iter().map(|f| deciding(&residuals(&[1.0], &[*f], &rows), &rows)).fold(f64::INFINITY, f64::min);
+        let least = parts.iter().map(|f| loss(f, &rows)).fold(f64::INFINITY, f64::min);
         let prior = least / 60.0 * (PRIOR.0 * 60.0 + PRIOR.1);
         let value = |w: &[f64]| {
             let error = |i: usize| (rows.targets[(i, 0)] - w[0] * parts[0][(i, 0)] - w[1] * parts[1][(i, 0)]).powi(2);
@@ -282,8 +310,7 @@ mod tests {
             let parts: Vec<&Matrix<f64>> = parts.iter().collect();
             let w = of_squares(&parts, &rows).unwrap();
             let own = deciding(&residuals(&w, &parts, &rows), &rows);
-            let best =
-                parts.iter().map(|f| deciding(&residuals(&[1.0], &[*f], &rows), &rows)).fold(f64::INFINITY, f64::min);
+            let best = parts.iter().map(|f| loss(f, &rows)).fold(f64::INFINITY, f64::min);
             let n = rows.rows() as f64;
             assert!(own <= best * (1.0 + PRIOR.0 + PRIOR.1 / n), "{own} {best}");
         }
