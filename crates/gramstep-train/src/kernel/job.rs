@@ -20,6 +20,8 @@ use crate::data::permutation::permutation;
 use crate::data::{Dataset, Problem};
 use crate::error::{Error, Result};
 use crate::folder::check_output;
+use crate::format::bounded::read_file;
+use crate::format::npy::Array;
 use crate::outcome::event::Observer;
 use crate::settings::{Config, Precision};
 
@@ -177,7 +179,12 @@ impl Run<'_> {
         }
         let shown = self.job.part.is_none() && !summary.interrupted;
         if shown && size <= SPECTRUM {
-            self.describe(&finite(tiles.symmetric_matrix(TILE)?)?.into_f64(), &mut summary)?;
+            let kernel = match &self.job.out {
+                // A kernel of images may have taken hours.
+                Some(path) => read(path, size)?,
+                None => finite(tiles.symmetric_matrix(TILE)?)?.into_f64(),
+            };
+            self.describe(&kernel, &mut summary)?;
         } else if shown && (self.job.out.is_none() || self.job.page.is_some()) {
             return Err(Error::Setting {
                 name: "data",
@@ -281,6 +288,17 @@ impl Run<'_> {
         }
         format!("{:016x}", hash.0)
     }
+}
+
+/// The symmetric matrix of a file that is whole.
+fn read(path: &Path, size: usize) -> Result<Matrix<f64>> {
+    let wrong = |reason| Error::KernelFile { path: path.to_owned(), reason };
+    let bytes = read_file(path)?;
+    let array = Array::parse(&bytes).map_err(wrong)?;
+    if array.matrix_shape() != Some((size, size)) {
+        return Err(wrong(format!("is no matrix of {size} rows and columns")));
+    }
+    Ok(Matrix::from_vec(size, size, (0..size).flat_map(|column| array.column(column)).collect())?)
 }
 
 /// Numbers none of which is too large for its type.

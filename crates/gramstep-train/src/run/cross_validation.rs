@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use gramstep::{Matrix, Scalar};
 
 use super::assignment::{Assignment, CrossValidation};
-use super::prepare;
-use crate::data::{DataOptions, Dataset, Fold, Problem, Table, Task};
+use super::{kernel, prepare};
+use crate::data::{Cells, DataOptions, Dataset, Fold, Problem, Table, Task};
 use crate::error::Result;
 use crate::folder::Keep;
 use crate::format::cell::text_cell;
@@ -44,8 +44,9 @@ pub(super) fn cross_validate(
     let over = AtomicBool::new(false);
     let of_fold = processes.or(&over);
     let workers = Workers::new(config.threads.unwrap_or_else(all_processors));
-    // Each has its whole limit, and nobody beside it.
-    let alone = processes.count() > 1 || config.time_limit.is_some();
+    // Each has its whole limit, and nobody beside it; large ones, and kernels, take all threads and much memory.
+    let images = table.columns().iter().any(|column| matches!(column.cells, Cells::Images(_)));
+    let alone = processes.count() > 1 || config.time_limit.is_some() || images || kernel::is_kernel(config);
     let at_once = if alone { 1 } else { workers.places() };
     let judged = |number| {
         let fold = Some(Fold { number, of: count });

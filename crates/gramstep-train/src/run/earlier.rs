@@ -79,6 +79,10 @@ fn check(config: &Config, model: &Predictor, run: &Path) -> Result<()> {
         let reason = format!("it is that of {}, {own}, and not {value}", run.display());
         conflict(name, init(), reason)
     };
+    if let Some(folds) = config.folds {
+        let reason = "folds are fits from the beginning, and the network of the earlier run has seen their rows";
+        return Err(conflict("init", format!("--folds {folds}"), reason));
+    }
     if let Some(other) = config.model.as_ref().filter(|&other| *other != metadata.model) {
         return Err(given("model", other, &metadata.model));
     }

@@ -99,7 +99,7 @@ pub(super) fn fit<T: Scalar>(
     };
     let held_out = if problem.validation.is_none() {
         let (rows, each) = (problem.train.clone(), (0..n).collect::<Vec<_>>());
-        Some(HeldOut { outputs: model.held_out()?, rows, places: each.clone(), fold_of: each })
+        Some(HeldOut { outputs: model.held_out()?, rows, places: each.clone(), fold_of: each, sets: None })
     } else {
         None
     };
@@ -160,7 +160,7 @@ fn complete<T: Scalar>(config: Config, choice: &KernelChoice, problem: &Problem<
         target: problem.preprocessing.targets.columns().to_vec(),
         task: Some(facts.task),
         test: Some(problem.test_portion.clone()),
-        validation: config.validation.or(Some(Portion::Fraction(0.0))),
+        validation: config.validation.or(Some(Portion::Fraction(problem.validation_share))),
         image_size: images.size,
         colour: images.size.map(|_| images.colour),
         broken_images: images.size.map(|_| images.broken),
