@@ -181,12 +181,9 @@ impl<T: Scalar> GramGaussNewton<T> {
     fn system<'c>(&self, model: &Model<T>, batch: &Batch<'c, T>) -> Result<(System<'c, T>, Before)> {
         let (tangent, linear, before) = self.linearise(model, batch)?;
         let GramGaussNewtonConfig { ridge, memory_budget, conjugate_gradient, .. } = self.config;
-        let damping = self.damping();
+        let least = self.damping().least(self.level, ridge);
         let solver = self.plan(model, tangent.samples()).solver;
-        let is_below = |limit, tangent: &JointFeatures<'_, T>| {
-            damping.is_below(limit, self.level, ridge, || tangent.mean_diagonal())
-        };
-        let system = System::new(tangent, linear, solver, &model.trainable(), is_below, memory_budget)?;
+        let system = System::new(tangent, linear, solver, &model.trainable(), least, memory_budget)?;
         Ok((system.with_iterative(conjugate_gradient), before))
     }
 
