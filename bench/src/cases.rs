@@ -12,11 +12,12 @@ use crate::networks::{MLP, MLP10, SOFTMAX, cnn, data, mlp, model, resnet32};
 use crate::timing::{Operation, measure};
 
 /// All cases.
-pub(crate) const NAMES: [&str; 15] = [
+pub(crate) const NAMES: [&str; 16] = [
     "step-mlp",
     "step-mlp-512",
     "step-small",
     "step-resnet32",
+    "step-images",
     "convolution",
     "softmax",
     "gram-mlp",
@@ -38,7 +39,8 @@ pub(crate) fn run(name: &str, options: &Options) -> Outcome {
         "step-mlp" => step(name, mlp(&MLP), 128, options),
         "step-mlp-512" => step(name, mlp(&MLP), 512, options),
         "step-small" => step(name, mlp(&[2, 32, 32, 1]), 64, options),
-        "step-resnet32" => step(name, resnet32(), 128, options),
+        "step-resnet32" => step(name, resnet32(1), 128, options),
+        "step-images" => images(name, options),
         "convolution" => crate::convolution::convolution(name, options),
         "softmax" => softmax(name, options),
         "gram-mlp" => gram(name, mlp(&MLP), 512, options),
@@ -75,6 +77,17 @@ fn step(name: &str, specification: Specification, samples: usize, options: &Opti
     let (x, y) = (data::<f32>(samples, model.inputs()), data::<f32>(samples, model.outputs()));
     let ggn = GramGaussNewtonConfig::default().with_damping(Damping::Relative(0.1)).with_learning_rate(0.1);
     steps(name, &model, (&x, &y, &SquaredLoss), &[("gram-gauss-newton", ggn)], options)
+}
+
+/// ResNet-32 on classes: SGD with momentum, and Gram-Gauss-Newton as `gramstep train` has it for images.
+fn images(name: &str, options: &Options) -> Outcome {
+    const ROWS: usize = 64;
+    let model = model::<f32>(resnet32(10), options.threads)?;
+    let x = data::<f32>(ROWS, model.inputs());
+    let y = Matrix::from_fn(ROWS, model.outputs(), |i, a| f32::from(u8::from(a == i % 10)));
+    let ggn = GramGaussNewtonConfig::default().with_rows(Rows::One).with_damping(Damping::Absolute(2.0 * ROWS as f64));
+    let ggn = ggn.with_learning_rate(0.8).with_momentum(0.95);
+    steps(name, &model, (&x, &y, &CrossEntropyLoss), &[("gram-gauss-newton", ggn)], options)
 }
 
 /// 784-256-256-10 on classes: SGD with momentum, Gram-Gauss-Newton with one row a sample and with all ten, in turn.

@@ -18,9 +18,9 @@ pub(crate) fn mlp(sizes: &[usize]) -> Specification {
     Specification::mlp(sizes, Activation::Relu)
 }
 
-/// ResNet-32 with Fixup scalars on 32×32×3, one output.
-pub(crate) fn resnet32() -> Specification {
-    Specification::fixup_resnet(IMAGE, 5, 16, 1)
+/// ResNet-32 with Fixup scalars on 32×32×3.
+pub(crate) fn resnet32(outputs: usize) -> Specification {
+    Specification::fixup_resnet(IMAGE, 5, 16, outputs)
 }
 
 /// Three 3×3 convolutions of 64 channels on 32×32×3, relu after the first two, mean over pixels, dense 1.

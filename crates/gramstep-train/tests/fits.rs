@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use gramstep::Matrix;
 use gramstep::solve::{Damped, Solver};
 use gramstep_train::arrays::{ArrayTargets, How, Learnt, Samples, learn};
+use gramstep_train::data::Labels;
 use gramstep_train::outcome::event::{Event, Silent};
 use gramstep_train::settings::Config;
 
@@ -80,7 +81,11 @@ fn targets(target: &Target, x: &Matrix<f64>) -> Matrix<f64> {
 }
 
 fn fit(x: &Matrix<f64>, y: &Matrix<f64>, settings: &[(&str, &str)], share: f64) -> Learnt {
-    let samples = Samples::new(x.view(), ArrayTargets::numbers(y.clone()));
+    fit_to(x, ArrayTargets::numbers(y.clone()), settings, share)
+}
+
+fn fit_to(x: &Matrix<f64>, targets: ArrayTargets, settings: &[(&str, &str)], share: f64) -> Learnt {
+    let samples = Samples::new(x.view(), targets);
     let mut config = Config { threads: Some(1), ..Config::default() };
     for (name, value) in settings {
         config.set(name, value).unwrap();
@@ -130,6 +135,31 @@ fn no_fit_is_lost_and_none_is_worse_than_ridge_regression() {
                     faults.push(format!(
                         "{what}: R² {train:.3} in training, {test:.3} on new rows, {line:.3} of the line"
                     ));
+                }
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{} fits:\n{}", faults.len(), faults.join("\n"));
+}
+
+#[test]
+fn no_fit_of_classes_is_lost() {
+    // Three rings, of which a line tells nothing.
+    let target = &TARGETS[0];
+    let x = inputs(target, 0..100);
+    let radius = |i: usize| x.row(i).iter().map(|x| x * x).sum::<f64>();
+    let labels: Vec<usize> = (0..100).map(|i| usize::from(radius(i) > 0.35) + usize::from(radius(i) > 0.85)).collect();
+    let mut faults = Vec::new();
+    for model in ["mlp:20:tanh", "mlp:20,20:tanh", "mlp:20,20,20:tanh", "mlp:64,64:relu"] {
+        for rows in ["one", "exact"] {
+            for batch in ["full", "25"] {
+                let classes = ["inner", "middle", "outer"].map(str::to_owned).to_vec();
+                let of = ArrayTargets::Classes { classes, labels: labels.clone(), kind: Labels::Text };
+                let settings = [("model", model), ("rows-per-sample", rows), ("batch-size", batch), ("epochs", "60")];
+                let learnt = fit_to(&x, of, &settings, 0.2);
+                let right = learnt.report.train.classification.as_ref().unwrap().accuracy;
+                if right < 0.9 {
+                    faults.push(format!("{model}, {rows}, {batch}: {right} are right"));
                 }
             }
         }

@@ -103,7 +103,7 @@ pub(super) struct Defaults {
 
 impl Defaults {
     pub(super) fn of(config: &Config, optimizer: OptimizerName, facts: Facts) -> Self {
-        let full = facts.are_small();
+        let small = facts.are_small();
         let stochastic = BatchSize::Rows(if facts.image.is_some() { IMAGE_BATCH } else { 64 });
         let most = (MOST_EQUATIONS / facts.equations(config)).max(FEWEST_SOLVED);
         let solved = |rows: usize| BatchSize::Rows(rows.min(most));
@@ -128,8 +128,8 @@ impl Defaults {
                 let learning_rate = if bold { 0.8 } else { 0.1 };
                 Self { learning_rate, momentum, batch_size: solved(rows), epochs: 100, patience: 10 }
             }
-            OptimizerName::GramGaussNewton if full => {
-                Self { learning_rate: 1.0, momentum: 0.0, batch_size: BatchSize::Full, epochs: 200, patience: 20 }
+            OptimizerName::GramGaussNewton if small => {
+                Self { learning_rate: 0.1, momentum, batch_size: BatchSize::Full, epochs: 200, patience: 20 }
             }
             OptimizerName::GramGaussNewton => {
                 let batch_size = solved((512 / facts.outputs).max(32));
@@ -142,10 +142,14 @@ impl Defaults {
                 Self { learning_rate: 1e-3, momentum: 0.9, batch_size: stochastic, epochs: 500, patience: 30 }
             }
         };
+        // Whoever chose them, steps on full batches are whole, and their damping follows the gain.
+        let batch_size = config.batch_size.unwrap_or(of_method.batch_size);
+        let whole = optimizer == OptimizerName::GramGaussNewton && batch_size.is_full(facts.samples);
+        let of_method = if whole { Self { learning_rate: 1.0, momentum: 0.0, ..of_method } } else { of_method };
         if facts.image.is_none() {
             return of_method;
         }
-        let batches = config.batch_size.unwrap_or(of_method.batch_size).batches(facts.samples);
+        let batches = batch_size.batches(facts.samples);
         let (epochs, patience) = (FEWEST_STEPS.div_ceil(batches), PATIENT_STEPS.div_ceil(batches));
         Self { epochs: of_method.epochs.max(epochs), patience: of_method.patience.max(patience), ..of_method }
     }
@@ -212,6 +216,27 @@ mod tests {
         assert_eq!(rate(10, &[("damping", "0.1")]), 0.1);
         assert_eq!(rate(10, &[("rows-per-sample", "exact")]), 0.1);
         assert_eq!(rate(10, &[("rows-per-sample", "one"), ("adversarial", "l2:0.5:pgd:10")]), 0.2);
+    }
+
+    #[test]
+    fn rate_and_momentum_are_those_of_the_batch_whoever_chose_it() {
+        let of = |samples: usize, image: bool, batch: Option<&str>| {
+            let mut config = Config { data: Some("csv:t".to_owned()), ..Config::default() };
+            if let Some(rows) = batch {
+                config.set("batch-size", rows).unwrap();
+            }
+            let image = image.then(|| Geometry::new(28, 28, 1));
+            let (rows, targets, outputs, task) = (samples, 1, 1, Task::Regression);
+            let (validation, validation_share) = (true, 0.1);
+            let facts = Facts { samples, rows, targets, outputs, task, validation, validation_share, image };
+            let settings = Settings::complete(&config, facts, &[]).unwrap();
+            (settings.learning_rate, settings.momentum)
+        };
+        let (full, part) = ((1.0, 0.0), (0.1, 0.95));
+        assert_eq!([of(500, false, None), of(20_000, false, None)], [full, part]);
+        assert_eq!([of(20_000, false, Some("full")), of(20_000, false, Some("20000"))], [full, full]);
+        assert_eq!([of(500, false, Some("64")), of(500, false, Some("499"))], [part, part]);
+        assert_eq!([of(500, true, None), of(500, true, Some("full"))], [part, full]);
     }
 
     #[test]

@@ -97,12 +97,10 @@ impl Settings {
             return Err(conflict("candidates networks,kernels", format!("--loss {loss}"), reason));
         }
         let momentum = config.momentum.unwrap_or(default_momentum);
-        let adapts = batch_size == BatchSize::Full && !matches!(config.damping, Some(DampingChoice::Fixed(_)));
-        config.schedule.iter().try_for_each(|schedule| schedule.check(optimizer, adapts, momentum))?;
         // It is best at its end.
         let anneals = config.schedule.as_ref().is_some_and(|schedule| !schedule.is_constant());
         Self::check_data(config, facts)?;
-        Ok(Self {
+        let settings = Self {
             format_version: FORMAT_VERSION,
             data: config.data.clone().ok_or(Error::NoData)?,
             target: targets.to_vec(),
@@ -153,7 +151,10 @@ impl Settings {
             precision: config.precision.unwrap_or(default_precision),
             threads: config.threads.unwrap_or_else(all_processors),
             processes: config.processes,
-        })
+        };
+        let adapts = settings.damping_adapts(facts.samples);
+        settings.schedule.iter().try_for_each(|schedule| schedule.check(optimizer, adapts, momentum))?;
+        Ok(settings)
     }
 
     /// Whether the data are such that settings of some data alone have a meaning.
@@ -173,6 +174,12 @@ impl Settings {
     #[must_use]
     pub fn is_full_batch(&self, samples: usize) -> bool {
         self.batch_size.is_full(samples)
+    }
+
+    /// Whether the damping follows the gain of every step: where it is left open and the gain ratio means something, on full
+    /// batches, but not against an attack, which moves between steps.
+    pub(crate) fn damping_adapts(&self, samples: usize) -> bool {
+        self.damping == Some(DampingChoice::Auto) && self.adversarial.is_none() && self.is_full_batch(samples)
     }
 
     /// Whether a ridge that is left open falls in the course of the run: wherever early stopping chooses among models,
@@ -260,7 +267,11 @@ mod tests {
         // Nor does it move one that follows the gain, nor a momentum that there is not.
         (config.optimizer, config.batch_size) = (None, Some(BatchSize::Full));
         assert!(Settings::resolve(&config, &problem).unwrap_err().is_usage());
-        config.damping = Some(DampingChoice::Fixed(0.1));
+        config.batch_size = Some(BatchSize::Rows(1000));
+        assert!(Settings::resolve(&config, &problem).unwrap_err().is_usage(), "a batch of all rows");
+        config.adversarial = Some("l2:0.5:pgd:3".parse().unwrap());
+        assert!(Settings::resolve(&config, &problem).is_ok(), "against an attack it stays");
+        (config.adversarial, config.damping) = (None, Some(DampingChoice::Fixed(0.1)));
         assert!(Settings::resolve(&config, &problem).is_ok());
         (config.schedule, config.momentum) = (Some("cosine:momentum=0.1".parse().unwrap()), Some(0.0));
         assert!(Settings::resolve(&config, &problem).unwrap_err().is_usage());

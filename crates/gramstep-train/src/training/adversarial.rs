@@ -95,7 +95,12 @@ pub(crate) fn threat_model(inputs: &Inputs, norm: Norm, radius: f64, sizes: Vec<
 pub struct AdversarialOptimizer<T> {
     inner: Box<dyn Optimizer<T>>,
     training: AdversarialTraining<T>,
+    /// Steps against the attack: more than the inner optimiser's where that has begun again.
+    attacks: u64,
 }
+
+/// The name of their number in a saved state.
+const ATTACKS: &str = "attacks";
 
 impl<T: Scalar> AdversarialOptimizer<T> {
     /// The adversarial form of an optimiser. `ball` is R: layers stay within R/√m of where `model` is now, m its
@@ -116,7 +121,7 @@ impl<T: Scalar> AdversarialOptimizer<T> {
             let width = rows.max().unwrap_or(1) as f64;
             training = training.within(ParameterBall::around(model, radius / width.sqrt())?);
         }
-        Ok(Self { inner, training })
+        Ok(Self { inner, training, attacks: 0 })
     }
 }
 
@@ -130,15 +135,57 @@ impl<T: Scalar> Optimizer<T> for AdversarialOptimizer<T> {
     }
 
     fn step(&mut self, model: &mut Model<T>, batch: &Batch<'_, T>) -> gramstep::Result<StepInfo> {
-        Ok(self.training.step(self.inner.as_mut(), model, batch)?.step)
+        let info = self.training.step(self.inner.as_mut(), model, batch)?.step;
+        self.attacks += 1;
+        Ok(info)
     }
 
     fn state(&self) -> OptimizerState {
-        self.inner.state()
+        let mut state = self.inner.state();
+        state.counts.push((ATTACKS.to_owned(), self.attacks));
+        state
     }
 
     fn restore(&mut self, state: OptimizerState) -> gramstep::Result<()> {
-        self.training.set_step(state.step);
+        let counted = state.counts.iter().find(|(name, _)| name == ATTACKS).map(|(_, attacks)| *attacks);
+        self.attacks = counted.unwrap_or(state.step);
+        self.training.set_step(self.attacks);
         self.inner.restore(state)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gramstep::attack::Pgd;
+    use gramstep::optim::GramGaussNewtonConfig;
+    use gramstep::{Activation, Matrix};
+
+    use super::*;
+    use crate::training::ridge_path::RidgePath;
+
+    #[test]
+    fn attacks_are_counted_also_where_the_optimiser_begins_again() {
+        // A fit that the ridge path begins again, with which the inner optimiser's steps do.
+        let x = Matrix::from_fn(60, 1, |i, _| i as f64 / 29.5 - 1.0);
+        let y = Matrix::from_fn(60, 1, |i, _| (i as f64 / 29.5 - 1.0).powi(2) - 0.34);
+        let mut model = Model::<f64>::mlp(&[1, 20, 20, 1], Activation::Tanh).seed(1).build().unwrap();
+        let (attack, threat) = (NamedAttack::Pgd(Pgd::new(2)), ThreatModel::new(Norm::Linf, 0.05).unwrap());
+        let (opponent, begin) = (Opponent { attack, threat }, model.clone());
+        let new = || {
+            let path = RidgePath::<f64>::new(GramGaussNewtonConfig::default(), 2000, 1).unwrap();
+            AdversarialOptimizer::new(Box::new(path), &opponent, None, 40, &begin).unwrap()
+        };
+        let (mut optimizer, mut fewer, batch) = (new(), 0, Batch::new(&x, &y));
+        for step in 0..30 {
+            let (mut copy, mut other) = (model.clone(), new());
+            if step > 0 {
+                other.restore(optimizer.state()).unwrap();
+            }
+            optimizer.step(&mut model, &batch).unwrap();
+            other.step(&mut copy, &batch).unwrap();
+            assert_eq!(model.theta(), copy.theta(), "step {step}");
+            fewer += usize::from(optimizer.state().step <= step);
+        }
+        assert!(fewer > 0, "the path has begun again");
     }
 }

@@ -145,10 +145,44 @@ fn with(numbers: &[f64], at: usize, value: f64) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
-    use crate::outcome::event::Event;
-    use crate::outcome::{Fit, StopReason};
+    use std::sync::atomic::Ordering;
+
+    use super::*;
+    use crate::outcome::event::{Event, Silent};
     use crate::training::on_a_sine::OnASine;
     use crate::training::workers::Workers;
+
+    /// A network that is far worse than others, all of them trained in an earlier session.
+    #[test]
+    fn after_all_networks_are_trained_none_is_begun_again_where_time_or_user_say_no() {
+        let given = [("model", "mlp:8:tanh"), ("ensemble", "3"), ("epochs", "40")];
+        let limited = given.iter().chain(&[("time-limit", "1ms")]);
+        for (sine, is_called_off) in
+            [(OnASine::new(1, &given), false), (OnASine::new(1, &given), true), (OnASine::new(1, limited), true)]
+        {
+            let workers = Workers::new(1);
+            let ensemble = sine.ensemble(&workers);
+            let plain = OnASine::new(1, &given);
+            let trained = plain.ensemble(&workers).train(None, None, None, &mut Silent).unwrap();
+            let mut models = trained.networks.members().to_vec();
+            models[0].set_theta(&vec![0.0; models[0].parameter_count()]).unwrap();
+            let mut gathered = Gathered {
+                fits: models.iter().map(|model| Finished::of(&trained.fit, model)).collect(),
+                models,
+                failure: None,
+            };
+            let folds = ensemble.folds().unwrap();
+            let course = Course::new(&ensemble, None, folds.as_ref(), (&gathered.fits, None)).unwrap();
+            sine.stop.store(is_called_off, Ordering::Relaxed);
+            let mut again = 0;
+            let mut hear = |event: &Event<'_>| {
+                again += usize::from(matches!(event, Event::Note(note) if note.contains("it is trained again")));
+                Ok(())
+            };
+            course.train_the_worst_again(&mut gathered, &mut hear).unwrap();
+            assert_eq!(again, usize::from(!is_called_off));
+        }
+    }
 
     /// Steps so long that networks leave the finite numbers from some seeds and not from others.
     #[test]

@@ -164,11 +164,17 @@ impl<'a, T: Scalar> Course<'a, T> {
         outcome
     }
 
+    /// Whether a number is that of the first network of this session, of which there is none where all are trained: numbers from
+    /// there on are those of other seeds.
+    fn is_first(&self, number: usize) -> bool {
+        number == self.first && number < self.of.settings.ensemble
+    }
+
     /// Whether a network is begun: the first one always, the others unless user or time say no.
     pub(super) fn may_begin(&self, number: usize) -> Result<bool> {
         let processes = self.of.processes;
         let is_over = || self.of.settings.time_limit.is_some_and(|limit| self.elapsed() >= limit.0);
-        Ok(number == self.first || !processes.first(|| Ok(processes.are_called_off() || is_over()))?)
+        Ok(self.is_first(number) || !processes.first(|| Ok(processes.are_called_off() || is_over()))?)
     }
 
     /// Trains one network.
@@ -206,7 +212,7 @@ impl<'a, T: Scalar> Course<'a, T> {
     /// the same share.
     pub(super) fn settings_of(&self, number: usize) -> Settings {
         let settings = self.of.settings;
-        let spent = if number == self.first { self.earlier } else { self.elapsed() };
+        let spent = if self.is_first(number) { self.earlier } else { self.elapsed() };
         let of_session = |number: usize| number.saturating_sub(self.first) / self.at_once;
         let rounds = settings.ensemble.saturating_sub(self.first).div_ceil(self.at_once);
         let left = u32::try_from(rounds.saturating_sub(of_session(number)).max(1)).unwrap_or(u32::MAX);

@@ -49,12 +49,12 @@ const MOST_LOGIT_CHANGE: f64 = 1.0;
 /// oscillates.
 const ADVERSARIAL_DAMPING: f64 = 1e-1;
 
-/// The damping of Gram-Gauss-Newton: adaptive on full batches only, where the gain ratio means something.
+/// The damping of Gram-Gauss-Newton.
 fn damping(settings: &Settings, samples: usize, outputs: usize) -> Damping {
     match settings.damping {
         Some(DampingChoice::Fixed(value)) => Damping::Relative(value),
+        _ if settings.damping_adapts(samples) => Damping::Adaptive(AdaptiveDamping::default()),
         _ if settings.adversarial.is_some() => Damping::Relative(ADVERSARIAL_DAMPING),
-        _ if settings.is_full_batch(samples) => Damping::Adaptive(AdaptiveDamping::default()),
         _ if images_have_one_row(settings) => {
             let of_a_row = match settings.task {
                 Task::Classification => ONE_ROW_DAMPING,

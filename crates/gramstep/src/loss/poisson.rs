@@ -7,8 +7,8 @@ const MOST: f64 = 100.0;
 /// The least curvature: where the rate has vanished the quadratic model knows no bound.
 const LEAST: f64 = 1e-6;
 
-/// Poisson loss: per output eᶠ − y·f for y ≥ 0, whose mean is eᶠ; reported is the deviance
-/// 2(y ln(y/eᶠ) − y + eᶠ), which is 0 for eᶠ = y.
+/// Poisson loss: per output eᶠ − y·f for y ≥ 0, whose mean is eᶠ, above its least: half the deviance
+/// 2(y ln(y/eᶠ) − y + eᶠ), which is 0 for eᶠ = y; reported is the deviance, the mean over outputs.
 ///
 /// Q = eᶠ is the exact curvature, down to 1e-6.
 #[derive(Clone, Copy, Debug, Default)]
@@ -18,21 +18,28 @@ fn rate(f: f64) -> f64 {
     f.min(MOST).exp()
 }
 
+/// eᶠ − y + y(ln y − f), of which rounding leaves nothing negative.
+fn half_deviance(f: f64, y: f64) -> f64 {
+    if y == 0.0 {
+        return rate(f);
+    }
+    let above = f - y.ln();
+    // Near the least both are nearly y.
+    let excess = if f < MOST { y * above.exp_m1() } else { rate(f) - y };
+    (excess - y * above).max(0.0)
+}
+
 impl Loss for PoissonLoss {
     fn name(&self) -> &'static str {
         "poisson"
     }
 
     fn value(&self, f: &[f64], y: &[f64]) -> f64 {
-        f.iter().zip(y).map(|(f, y)| rate(*f) - y * f).sum()
+        f.iter().zip(y).map(|(f, y)| half_deviance(*f, *y)).sum()
     }
 
     fn reported(&self, f: &[f64], y: &[f64]) -> f64 {
-        let one = |(f, y): (&f64, &f64)| {
-            let entropy = if *y > 0.0 { y * (y.ln() - f) } else { 0.0 };
-            2.0 * (entropy - y + rate(*f))
-        };
-        f.iter().zip(y).map(one).sum::<f64>() / f.len() as f64
+        2.0 * self.value(f, y) / f.len() as f64
     }
 
     fn gradient(&self, f: &[f64], y: &[f64], g: &mut [f64]) {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::sgd::gradient_features;
-use super::state::{fits, widen};
+use super::state::{START, fits, widen};
 use super::{Batch, Factors, Optimizer, OptimizerState, Schedule, StepInfo};
 use crate::device::{AdamUpdate, Buffer, Operations};
 use crate::error::{Result, check_momentum, check_not_negative, check_positive};
@@ -49,7 +49,8 @@ impl Default for AdamConfig {
     }
 }
 
-/// Adam: m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g², θ ← θ − η·m̂/(√v̂ + ε), m̂ and v̂ corrected for their start at 0.
+/// Adam: m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g², θ ← θ − η·m̂/(√v̂ + ε), m̂ and v̂ corrected for their start at 0: m̂ is m over
+/// 1 less the product of the β₁ of all steps (β₁ᵗ where it stays), v̂ = v/(1 − β₂ᵗ).
 ///
 /// g is the gradient of the weighted mean loss, as in [`super::Sgd`]. Frozen spans (weight 0) do not move, whatever
 /// decay and moments; their moments stay as they are. The step does not know the size of g, so a span weight s ≠ 0
@@ -71,6 +72,8 @@ pub struct Adam<T> {
     /// On η, from outside.
     factors: Factors,
     step: u64,
+    /// The product of the β₁ of all steps, which a schedule moves.
+    start: f64,
     moments: Option<(Buffer<T>, Buffer<T>)>,
 }
 
@@ -86,7 +89,7 @@ impl<T: Scalar> Adam<T> {
         check_positive("epsilon", config.epsilon)?;
         check_not_negative("weight decay", config.weight_decay)?;
         config.schedule.check()?;
-        Ok(Self { config, factors: Factors::default(), step: 0, moments: None })
+        Ok(Self { config, factors: Factors::default(), step: 0, start: 1.0, moments: None })
     }
 }
 
@@ -107,6 +110,7 @@ impl<T: Scalar> Optimizer<T> for Adam<T> {
         let config = self.config;
         let learning_rate = config.learning_rate * config.schedule.factor(self.step) * self.factors.learning_rate;
         let beta1 = self.factors.momentum(config.beta1);
+        let start = self.start * beta1;
         let p = model.parameter_count();
         let device = model.device().clone();
         let (first, second) = self.moments.get_or_insert_with(|| (Buffer::zeros(p), Buffer::zeros(p)));
@@ -123,20 +127,19 @@ impl<T: Scalar> Optimizer<T> for Adam<T> {
                     let keep = T::from_f64(1.0 - learning_rate * config.weight_decay);
                     operations.axpby(theta.tile_mut(at, 1, length), keep, T::ZERO, g);
                 }
-                let correction = |beta: f64| T::from_f64(1.0 - beta.powi(time));
                 let update = AdamUpdate {
                     theta: theta.tile_mut(at, 1, length),
                     first: first.tile_mut(at, 1, length),
                     second: second.tile_mut(at, 1, length),
                     decay: (T::from_f64(beta1), T::from_f64(config.beta2)),
-                    correction: (correction(beta1), correction(config.beta2)),
+                    correction: (T::from_f64(1.0 - start), T::from_f64(1.0 - config.beta2.powi(time))),
                     learning_rate: T::from_f64(learning_rate),
                     epsilon: T::from_f64(config.epsilon),
                 };
                 operations.adam_update(update, g);
             }
         });
-        self.step += 1;
+        (self.step, self.start) = (self.step + 1, start);
         Ok(StepInfo::first_order(loss, learning_rate))
     }
 
@@ -147,12 +150,13 @@ impl<T: Scalar> Optimizer<T> for Adam<T> {
             vectors.push(("second".to_owned(), widen(second)));
         }
         let optimizer = Optimizer::<T>::name(self).to_owned();
-        OptimizerState { optimizer, step: self.step, counts: Vec::new(), numbers: Vec::new(), vectors }
+        let numbers = vec![(START.to_owned(), self.start)];
+        OptimizerState { optimizer, step: self.step, counts: Vec::new(), numbers, vectors }
     }
 
     fn restore(&mut self, state: OptimizerState) -> Result<()> {
         state.expect(Optimizer::<T>::name(self))?;
-        self.step = state.step;
+        (self.step, self.start) = (state.step, state.start(self.config.beta1));
         self.moments = state.vector("first").zip(state.vector("second"));
         Ok(())
     }

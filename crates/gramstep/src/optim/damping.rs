@@ -88,26 +88,21 @@ impl AdaptiveDamping {
     }
 }
 
+/// The least that will be added to the diagonal of a system: F times its mean, and a number.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LeastDamping {
+    pub(super) relative: f64,
+    pub(super) absolute: f64,
+}
+
 impl Damping {
-    /// Whether this damping, a ridge κ included, is below `limit` relative to G's mean diagonal; `level`: F where it is
-    /// adaptive.
-    pub(super) fn is_below(
-        self,
-        limit: f64,
-        level: f64,
-        ridge: f64,
-        mean_diagonal: impl FnOnce() -> Result<f64>,
-    ) -> Result<bool> {
-        let (relative, absolute) = match self {
-            Self::Relative(relative) => (relative, 0.0),
-            Self::Absolute(absolute) => (0.0, absolute),
-            Self::Adaptive(_) => (level, 0.0),
-        };
-        let absolute = absolute + ridge;
-        if absolute == 0.0 || relative >= limit {
-            return Ok(relative < limit);
+    /// What a system with a ridge κ has on its diagonal at least; `level`: the least F where it is adaptive.
+    pub(super) fn least(self, level: f64, ridge: f64) -> LeastDamping {
+        match self {
+            Self::Relative(relative) => LeastDamping { relative, absolute: ridge },
+            Self::Absolute(absolute) => LeastDamping { relative: 0.0, absolute: absolute + ridge },
+            Self::Adaptive(_) => LeastDamping { relative: level, absolute: ridge },
         }
-        Ok(relative + absolute / mean_diagonal()? < limit)
     }
 
     /// λ for that mean diagonal; `level`: F where it is adaptive.

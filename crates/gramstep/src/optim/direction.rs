@@ -175,10 +175,8 @@ impl<T: Scalar> GramSystem<T> {
             Damping::Adaptive(rule) => rule.floor,
             Damping::Relative(_) | Damping::Absolute(_) => 0.0,
         };
-        let coarse = |limit, tangent: &JointFeatures<'_, T>| {
-            settings.damping.is_below(limit, level, settings.ridge, || tangent.mean_diagonal())
-        };
-        let system = System::new(tangent, linear, solver, &trainable, coarse, settings.memory_budget)?;
+        let least = settings.damping.least(level, settings.ridge);
+        let system = System::new(tangent, linear, solver, &trainable, least, settings.memory_budget)?;
         Ok(Self(system.with_iterative(settings.conjugate_gradient)))
     }
 

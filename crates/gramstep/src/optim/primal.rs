@@ -65,11 +65,14 @@ impl Primal {
 /// J̃ᵀJ̃ (lower triangle) of this process's samples, from a few rows of J̃ at a time, in f64.
 fn matrix<T: Scalar>(joint: &JointFeatures<'_, T>, linear: &LinearisedLoss, trainable: &[Range<usize>]) -> Matrix<f64> {
     const PANEL: usize = 128;
+    const FEWEST_ROWS: usize = 256;
     let p = trainable.iter().map(ExactSizeIterator::len).sum::<usize>();
     let mut matrix = Matrix::zeros(p, p);
     let (tangent, first) = (joint.own(), joint.own_samples().start);
-    // Rows of J̃ at a time: 1 MiB, at least one sample. Larger blocks would be fresh pages at every step.
-    let chunk = ((1 << 20) / (8 * p * tangent.outputs()).max(1)).clamp(1, tangent.samples().max(1));
+    // Rows of J̃ at a time: 1 MiB, since larger blocks would be fresh pages at every step; but not few, since each block goes
+    // over the whole matrix.
+    let rows = ((1 << 20) / (8 * p).max(1)).max(FEWEST_ROWS);
+    let chunk = (rows / tangent.outputs().max(1)).clamp(1, tangent.samples().max(1));
     let device = tangent.device();
     for start in (0..tangent.samples()).step_by(chunk) {
         let samples = start..(start + chunk).min(tangent.samples());

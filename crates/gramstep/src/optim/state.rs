@@ -38,6 +38,9 @@ pub struct OptimizerState {
     pub vectors: Vec<(String, Vec<f64>)>,
 }
 
+/// The name of the product of the momenta of all updates, by which a start at 0 is corrected.
+pub(super) const START: &str = "start";
+
 impl OptimizerState {
     pub(super) fn expect(&self, optimizer: &str) -> Result<()> {
         if self.optimizer == optimizer {
@@ -52,6 +55,13 @@ impl OptimizerState {
     pub(super) fn count(&self, name: &str) -> Option<u64> {
         let count = self.counts.iter().find(|(key, _)| key == name).map(|(_, value)| *value);
         count.or_else(|| self.number(name).map(|value| value as u64))
+    }
+
+    /// The product of all momenta; of a state that has none, as if they had all been `momentum`. Such states counted
+    /// updates, or took every step for one.
+    pub(super) fn start(&self, momentum: f64) -> f64 {
+        let updates = || self.count("updates").unwrap_or(self.step);
+        self.number(START).unwrap_or_else(|| momentum.powf(updates() as f64))
     }
 
     pub(super) fn number(&self, name: &str) -> Option<f64> {

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::damping::LeastDamping;
 use super::primal::{Primal, trace};
 use super::state::widen;
 use crate::device::Buffer;
@@ -38,16 +39,14 @@ pub(super) struct System<'c, T> {
 }
 
 impl<'c, T: Scalar> System<'c, T> {
-    /// Builds the matrix that `solver` needs. `damps_less_than`: whether the smallest damping that will be
-    /// asked for is below that, relative to the mean diagonal: below the rounding noise of an `f32` Gram matrix the
-    /// products are made in f64.
-    /// `trainable`: where the parameters of weight > 0 lie in θ, in order.
+    /// Builds the matrix that `solver` needs, for dampings of `least` and more. `trainable`: where the parameters of weight > 0
+    /// lie in θ, in order.
     pub(super) fn new(
         tangent: JointFeatures<'c, T>,
         linear: LinearisedLoss,
         solver: Solver,
         trainable: &[Range<usize>],
-        damps_less_than: impl FnOnce(f64, &JointFeatures<'c, T>) -> Result<bool>,
+        least: LeastDamping,
         budget: usize,
     ) -> Result<Self> {
         let rows = tangent.rows();
@@ -57,11 +56,7 @@ impl<'c, T: Scalar> System<'c, T> {
         }
         let (form, trace) = match solver {
             Solver::Dual => {
-                let rounding = T::EPSILON.to_f64();
-                let coarse = rounding > 1e-10 && damps_less_than(rounding * rows as f64, &tangent)?;
-                let mut gram = if coarse { tangent.cast::<f64>().lower_gram() } else { tangent.lower_gram() }?;
-                let cost = (rows * rows) as f64;
-                tangent.device().enter(cost, |threads| linear.transform_gram(&mut gram, threads));
+                let gram = dual(&tangent, &linear, least)?;
                 let trace = trace(&gram);
                 (Form::Dual(gram), trace)
             }
@@ -189,4 +184,31 @@ impl<'c, T: Scalar> System<'c, T> {
     pub(super) fn image(&self, v: &Buffer<T>) -> Result<Vec<f64>> {
         Ok(self.linear.apply_transpose(self.output_change(v)?))
     }
+}
+
+/// BᵀGB in its lower triangle. Products are of the features' type, or in f64 where `least` is below the rounding noise of
+/// an `f32` Gram matrix, relative to the mean diagonal.
+fn dual<T: Scalar>(
+    tangent: &JointFeatures<'_, T>,
+    linear: &LinearisedLoss,
+    least: LeastDamping,
+) -> Result<Matrix<f64>> {
+    let rows = tangent.rows() as f64;
+    let transformed = |gram: Result<Matrix<f64>>| {
+        let mut gram = gram?;
+        tangent.device().enter(rows * rows, |threads| linear.transform_gram(&mut gram, threads));
+        Ok(gram)
+    };
+    let exact = || transformed(tangent.cast::<f64>().lower_gram());
+    let rounding = T::EPSILON.to_f64();
+    let limit = if rounding > 1e-10 { rounding * rows } else { 0.0 };
+    if least.relative < limit && least.absolute == 0.0 {
+        return exact();
+    }
+    let gram = transformed(tangent.lower_gram())?;
+    // The mean diagonal is known once there is a matrix, and costs nothing then.
+    if least.relative < limit && least.relative + least.absolute * rows / trace(&gram) < limit {
+        return exact();
+    }
+    Ok(gram)
 }

@@ -44,9 +44,12 @@ impl<T: Scalar> TangentFeatures<T> {
                     if weights.is_none() && biases.is_none() {
                         continue;
                     }
-                    let part = part.unfolded(&self.device.operations::<T>(), self.samples);
                     let (t, d_in, d_out) = (part.places, part.inputs, part.outputs);
-                    let a = part.activation_rows(samples.clone()).host();
+                    let unfolded = part.unfolded_rows(&self.device.operations::<T>(), samples.clone());
+                    let a = match &unfolded {
+                        Some(rows) => rows.tile(0, samples.len() * t, d_in).host(),
+                        None => part.activation_rows(samples.clone()).host(),
+                    };
                     let d = part.delta_rows(samples.clone(), k).host();
                     for row in 0..samples.len() * k {
                         let line = jacobian.row_mut(row);

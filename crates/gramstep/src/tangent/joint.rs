@@ -72,15 +72,6 @@ impl<'c, T: Scalar> JointFeatures<'c, T> {
         self.own.device()
     }
 
-    /// Mean diagonal of G.
-    ///
-    /// # Errors
-    /// If a process is gone.
-    pub(crate) fn mean_diagonal(&self) -> Result<f64> {
-        let diagonal = self.diagonal()?;
-        Ok(diagonal.iter().map(|v| v.to_f64()).sum::<f64>() / diagonal.len().max(1) as f64)
-    }
-
     /// The features of this process's samples.
     pub(crate) fn own(&self) -> &TangentFeatures<T> {
         &self.own

@@ -121,11 +121,18 @@ impl<T: Scalar> LinearPart<T> {
 
     /// The same part with the rows of A written out.
     pub(super) fn unfolded(&self, operations: &dyn Operations<T>, samples: usize) -> Cow<'_, Self> {
-        let Some(window) = &self.window else { return Cow::Borrowed(self) };
-        let rows = samples * self.places;
+        self.unfolded_rows(operations, 0..samples).map_or(Cow::Borrowed(self), |activations| {
+            Cow::Owned(Self { window: None, activations: Arc::new(activations), ..self.clone() })
+        })
+    }
+
+    /// A_l of some samples of a part that keeps images, one row per (sample, place).
+    pub(super) fn unfolded_rows(&self, operations: &dyn Operations<T>, samples: Range<usize>) -> Option<Buffer<T>> {
+        let window = self.window.as_ref()?;
+        let rows = samples.len() * self.places;
         let mut activations = Buffer::zeros(rows * self.inputs);
-        operations.unfold(activations.tile_mut(0, rows, self.inputs), window, self.images(0..samples));
-        Cow::Owned(Self { window: None, activations: Arc::new(activations), ..self.clone() })
+        operations.unfold(activations.tile_mut(0, rows, self.inputs), window, self.images(samples));
+        Some(activations)
     }
 
     /// y_it = scale·W A_it, or added to what is there. w: d_out×d_in, out: n·T×d_out.

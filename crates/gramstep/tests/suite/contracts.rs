@@ -236,25 +236,6 @@ fn momentum_stays_without_damping() {
 }
 
 #[test]
-fn rejected_steps_do_not_count_as_updates_of_momentum() {
-    let mut damping = AdaptiveDamping::starting_at(1e-6);
-    damping.ceiling = 1e-6;
-    let (x, y) = (matrix(2, 20, INPUTS), matrix(3, 20, 1));
-    let config = GramGaussNewtonConfig::default().with_damping(Damping::Adaptive(damping)).with_momentum(0.9);
-    let mut optimizer = GramGaussNewton::new(config.with_learning_rate(1e3)).unwrap();
-    let mut model = network();
-    assert!(!optimizer.step(&mut model, &Batch::new(&x, &y)).unwrap().accepted);
-    let state = optimizer.state();
-    assert_eq!(state.counts, [("updates".to_owned(), 0)]);
-    // The first accepted step after it has the correction of the first update.
-    let mut next = GramGaussNewton::new(config.with_learning_rate(1e-3)).unwrap();
-    next.restore(state).unwrap();
-    let info = next.step(&mut model, &Batch::new(&x, &y)).unwrap();
-    assert!(info.accepted && (info.learning_rate - 1e-3 / (1.0_f64 - 0.81).sqrt()).abs() < 1e-15, "{info:?}");
-    assert_eq!(next.state().counts, [("updates".to_owned(), 1)]);
-}
-
-#[test]
 fn conjugate_gradients_refuse_negative_curvature_and_leave_null_spaces() {
     let diagonal = |d: [f64; 3]| move |c: &[f64]| Ok(c.iter().zip(d).map(|(c, d)| c * d).collect::<Vec<f64>>());
     let solve = |d, rhs: [f64; 3]| conjugate_gradient(diagonal(d), 0.0, &rhs, ConjugateGradient::default());

@@ -2,7 +2,10 @@
 
 use gramstep::model::{ConvolutionSpecification, DenseSpecification, LayerSpecification, Shape};
 use gramstep::optim::{Batch, Damping, GramGaussNewton, GramGaussNewtonConfig, Optimizer, Sgd, SgdConfig};
+use gramstep::solve::Solver;
 use gramstep::{Activation, Device, Matrix, Model, Scalar, Specification};
+
+use super::cases::{assert_close, matrix};
 
 const IMAGE: Shape = Shape::Image { height: 32, width: 32, channels: 3, side: 0 };
 
@@ -122,4 +125,21 @@ fn twenty_losses_of_a_training_are_those_of_direct_convolutions() {
             assert!((fast / direct - 1.0).abs() < 1e-3, "step {step}: {fast}, {direct}");
         }
     }
+}
+
+#[test]
+fn the_primal_system_is_the_same_from_several_blocks_of_rows() {
+    let image = Shape::Image { height: 4, width: 3, channels: 1, side: 0 };
+    let model = Model::<f64>::builder(Specification::cnn(image, &[2], Activation::Tanh, 2)).seed(1).build().unwrap();
+    // Twice as many rows as have 1 MiB of J.
+    let samples = (1 << 20) / (8 * model.parameter_count());
+    let (x, y) = (matrix(1, samples, 12), matrix(2, samples, 2));
+    let step = |solver| {
+        let mut moved = model.clone();
+        let mut config = GramGaussNewtonConfig::default().with_damping(Damping::Absolute(1.0));
+        config.solver = Some(solver);
+        GramGaussNewton::new(config).unwrap().step(&mut moved, &Batch::new(&x, &y)).unwrap();
+        moved.theta()
+    };
+    assert_close(&step(Solver::Primal), &step(Solver::ConjugateGradient), 1e6, "through products alone");
 }

@@ -1,11 +1,11 @@
 //! Directions without a model: those that the optimiser takes.
 
-use gramstep::loss::{CrossEntropyLoss, LinearisedLoss, Loss, SquaredLoss};
+use gramstep::loss::{AbsoluteLoss, CrossEntropyLoss, LinearisedLoss, Loss, SquaredLoss};
 use gramstep::optim::{Batch, Damping, GramGaussNewton, GramGaussNewtonConfig, GramSystem, Optimizer};
 use gramstep::solve::Solver;
 use gramstep::{Activation, Device, Error, Matrix, Model};
 
-use super::cases::{assert_close, matrix};
+use super::cases::{assert_close, matrix, norm};
 
 const SAMPLES: usize = 7;
 
@@ -88,4 +88,30 @@ fn frozen_parameters_do_not_move_whoever_solves() {
         let (direction, _) = GramSystem::new(features, linear, &config).unwrap().direction(0.1, None).unwrap();
         assert!(direction[..frozen].iter().all(|&phi| phi == 0.0) && direction[frozen..].iter().any(|&phi| phi != 0.0));
     }
+}
+
+#[test]
+fn a_damping_is_seen_to_be_below_the_noise_of_products_in_the_units_of_the_system() {
+    // Curvatures of 50 make a damping small that is not small beside G itself.
+    const SAMPLES: usize = 64;
+    let x = Matrix::from_fn(SAMPLES, 1, |i, _| i as f32 / 32.0 - 1.0);
+    let model = Model::<f32>::mlp(&[1, 64, 1], Activation::Tanh).seed(2).build().unwrap();
+    let features = model.tangent(&x).unwrap();
+    let f: Matrix<f64> = features.predictions().cast();
+    let y = Matrix::from_fn(SAMPLES, 1, |i, _| f[(i, 0)] + if i % 3 == 0 { 1e-3 } else { -1e-3 });
+    let linear = LinearisedLoss::new(&AbsoluteLoss, &f, &y, None);
+    let mean = features.diagonal().iter().map(|&g| f64::from(g)).sum::<f64>() / SAMPLES as f64;
+    let lambda = 2e-5 * mean;
+    let exact = GramSystem::new(features.cast::<f64>(), linear.clone(), &GramGaussNewtonConfig::default()).unwrap();
+    let (exact, _) = exact.direction(lambda, None).unwrap();
+    let error = |damping: Damping| {
+        let settings = GramGaussNewtonConfig::default().with_damping(damping);
+        let system = GramSystem::new(features.clone(), linear.clone(), &settings).unwrap();
+        let (direction, _) = system.direction(lambda, None).unwrap();
+        let apart: Vec<f64> = direction.iter().zip(&exact).map(|(&a, b)| f64::from(a) - b).collect();
+        norm(&apart) / norm(&exact)
+    };
+    let (seen, unseen) = (error(Damping::Absolute(lambda)), error(Damping::Relative(1.0)));
+    assert!(seen < 1e-2, "{seen}");
+    assert!(unseen > 0.1, "of products in single precision, for which such a system asks: {unseen}");
 }

@@ -7,7 +7,7 @@ use gramstep::attack::{AdversarialTraining, Pgd, ThreatModel};
 use gramstep::communicator::{Communicator, agree, all_reduce_sum};
 use gramstep::loss::{CrossEntropyLoss, HuberLoss, Loss, SquaredLoss};
 use gramstep::optim::{
-    Adam, AdamConfig, AdaptiveDamping, Batch, Damping, GramGaussNewton, GramGaussNewtonConfig, Optimizer, Sgd,
+    Adam, AdamConfig, AdaptiveDamping, Batch, Damping, GramGaussNewton, GramGaussNewtonConfig, Optimizer, Rows, Sgd,
     SgdConfig,
 };
 use gramstep::solve::Solver;
@@ -132,8 +132,8 @@ impl Training {
                 optimizer.step(&mut model, &batch)?.loss
             };
         }
-        let spread = GramGaussNewton::new(damped())?.spread(&model, &batch)?;
-        Ok((model.theta(), last + 1e-3 * spread))
+        let spread = |rows| GramGaussNewton::new(damped().with_rows(rows))?.spread(&model, &batch);
+        Ok((model.theta(), last + 1e-3 * (spread(Rows::Exact)? + spread(Rows::One)?)))
     }
 
     fn is_the_same_on_several_processes(&self, what: &str) {

@@ -180,3 +180,22 @@ fn a_parabola_of_the_re_weighted_losses_lies_above_them() {
         }
     }
 }
+
+#[test]
+fn a_poisson_loss_is_half_its_deviance_and_keeps_its_digits_near_the_least() {
+    for y in [0.0, 1e-3, 1.0, 7.0, 1e6] {
+        for f in [-3.0, 0.0, 0.5, 13.0, 99.0, 101.0] {
+            let value = PoissonLoss.value(&[f], &[y]);
+            assert!(value >= 0.0 && (2.0 * value - PoissonLoss.reported(&[f], &[y])).abs() <= 1e-12 * value, "{f} {y}");
+        }
+    }
+    for y in [1.0_f64, 7.0, 1e6] {
+        assert_eq!(PoissonLoss.value(&[y.ln()], &[y]), 0.0);
+        // e^d − 1 − d = ½d² + ⅙d³
+        for d in [1e-6_f64, -1e-4] {
+            let expected = y * (0.5 * d * d + d.powi(3) / 6.0);
+            let value = PoissonLoss.value(&[y.ln() + d], &[y]);
+            assert!((value / expected - 1.0).abs() < 1e-6, "{y} {d}: {value:e} {expected:e}");
+        }
+    }
+}

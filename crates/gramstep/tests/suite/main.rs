@@ -26,6 +26,7 @@ mod kernel_learning;
 mod kernel_reference;
 mod left_out;
 mod losses;
+mod momentum;
 mod monte_carlo;
 mod one_row;
 mod optimisers;

@@ -158,17 +158,47 @@ fn the_row_by_curvature_has_no_more_curvature_than_the_loss() {
     }
 }
 
+/// f, which is bounded by nothing.
+#[derive(Debug)]
+struct Negative;
+
+impl Loss for Negative {
+    fn name(&self) -> &'static str {
+        "negative"
+    }
+
+    fn value(&self, f: &[f64], y: &[f64]) -> f64 {
+        f.iter().zip(y).map(|(f, y)| f - y).sum()
+    }
+
+    fn gradient(&self, _: &[f64], _: &[f64], g: &mut [f64]) {
+        g.fill(1.0);
+    }
+}
+
 #[test]
 fn the_system_has_a_row_a_sample_and_negative_losses_have_no_root() {
     let model = network(10);
     let plan = GramGaussNewton::<f64>::new(config(Rows::One)).unwrap().plan(&model, 64);
     assert_eq!((plan.solver, plan.size), (Solver::Dual, 64));
-    // The Poisson loss exp(f) − y f is negative at y = 9 and small f > 0.
     let (x, y, mut model) = (matrix(1, SAMPLES, 4), Matrix::from_fn(SAMPLES, 1, |_, _| 9.0), network(1));
-    model.set_theta(&vec![0.2; model.parameter_count()]).unwrap();
     let error = GramGaussNewton::new(config(Rows::One))
         .unwrap()
-        .step(&mut model, &Batch::new(&x, &y).with_loss(&PoissonLoss))
+        .step(&mut model, &Batch::new(&x, &y).with_loss(&Negative))
         .unwrap_err();
     assert!(matches!(error, Error::Conflict { what: "one row a sample", .. }), "{error}");
+}
+
+#[test]
+fn counts_have_one_row_whatever_they_are() {
+    let (x, y, mut model) = (matrix(1, SAMPLES, 4), Matrix::from_fn(SAMPLES, 2, |i, a| (3 * i + a) as f64), network(2));
+    let batch = Batch::new(&x, &y).with_loss(&PoissonLoss);
+    let config = GramGaussNewtonConfig::default().with_rows(Rows::One).with_learning_rate(0.5);
+    let mut optimizer = GramGaussNewton::new(config).unwrap();
+    let first = batch.loss(&model).unwrap();
+    for _ in 0..60 {
+        optimizer.step(&mut model, &batch).unwrap();
+    }
+    let last = batch.loss(&model).unwrap();
+    assert!(last < 1e-3 * first, "{first} {last}");
 }

@@ -1,8 +1,9 @@
 //! Identities of tangent features against the explicit Jacobian and against differences.
 
-use gramstep::optim::{Batch, GramGaussNewton, GramGaussNewtonConfig};
+use gramstep::loss::CrossEntropyLoss;
+use gramstep::optim::{Batch, GramGaussNewton, GramGaussNewtonConfig, Rows};
 use gramstep::tangent::{ExplicitPart, LinearPart, Part, Term};
-use gramstep::{Device, Error, Matrix, Scalar, TangentFeatures};
+use gramstep::{Activation, Device, Error, Matrix, Model, Scalar, TangentFeatures};
 
 use super::cases::{INPUTS, assert_close, cases, dot, matrix, model, norm, normal};
 
@@ -14,7 +15,7 @@ fn gram_of_twin<T: Scalar>(rows: &Matrix<T>, columns: &Matrix<T>, weights: &[f64
     })
 }
 
-fn weights<T: Scalar>(model: &gramstep::Model<T>) -> Vec<f64> {
+fn weights<T: Scalar>(model: &Model<T>) -> Vec<f64> {
     model.spans().iter().flat_map(|span| vec![span.weight; span.len()]).collect()
 }
 
@@ -269,7 +270,7 @@ fn results_do_not_depend_on_where_tiles_are_cut() {
     // 70 samples in tiles of different sizes on one and two threads, a network above and below the cache size.
     for sizes in [[INPUTS, 40, 1], [INPUTS, 700, 2]] {
         let of = |threads| {
-            let builder = gramstep::Model::<f64>::mlp(&sizes, gramstep::Activation::Gelu).seed(5);
+            let builder = Model::<f64>::mlp(&sizes, Activation::Gelu).seed(5);
             let model = builder.device(Device::cpu(threads)).build().unwrap();
             model.tangent(&matrix(71, 300, INPUTS)).unwrap().gram().into_vec()
         };
@@ -296,5 +297,23 @@ fn the_spread_of_a_batch_is_how_far_its_gradients_are_from_their_weighted_mean()
         let optimizer = GramGaussNewton::new(GramGaussNewtonConfig::default()).unwrap();
         let spread = optimizer.spread(&model, &Batch::new(&x, &y).with_weights(&rows)).unwrap();
         assert!((spread - twin).abs() <= 1e-9 * (1.0 + twin), "{}: {spread} {twin}", case.name);
+    }
+}
+
+#[test]
+fn gradients_of_the_last_bias_alone_have_no_spread_whatever_the_rows() {
+    // At θ = 0 all samples pull a bias alike, and nothing else is pulled.
+    let (x, y) = (matrix(1, 12, INPUTS), Matrix::from_fn(12, 3, |i, a| f64::from(u8::from(a == i % 3))));
+    let model = Model::<f64>::mlp(&[INPUTS, 8, 8, 3], Activation::Tanh).seed(1).build().unwrap();
+    for rows in [Rows::Exact, Rows::One, Rows::OneByCurvature] {
+        let optimizer = GramGaussNewton::new(GramGaussNewtonConfig::default().with_rows(rows)).unwrap();
+        let spread = |model: &Model<f64>| {
+            let batch = Batch::new(&x, &y).with_loss(&CrossEntropyLoss);
+            optimizer.spread(model, &batch).unwrap()
+        };
+        assert!(spread(&model) > 0.1, "{rows:?}");
+        let mut lost = model.clone();
+        lost.set_theta(&vec![0.0; model.parameter_count()]).unwrap();
+        assert!(spread(&lost) < 1e-12, "{rows:?}: {}", spread(&lost));
     }
 }

@@ -12,7 +12,7 @@ pub use config::GramGaussNewtonConfig;
 pub use rows::Rows;
 
 use super::direction::Direction;
-use super::state::{fits, widen};
+use super::state::{START, fits, widen};
 use super::system::System;
 use super::{Batch, Damping, Factors, Optimizer, OptimizerState, StepInfo};
 use crate::communicator::agree;
@@ -27,15 +27,16 @@ use crate::view::Matrix;
 
 /// The Gram-Gauss-Newton optimiser.
 ///
-/// With r the residual (z of a general loss), J̃ = BᵀJ S^½, k = κ + λ, the anchor m = (λμφ + κθ)/k (μφ for κ = 0) and t
-/// the number of updates of φ, this one included, a step solves
+/// With r the residual (z of a general loss), J̃ = BᵀJ S^½, k = κ + λ, the anchor m = (λμφ + κθ)/k (μφ for κ = 0) and π
+/// the product of the μ of all updates of φ, this one included (μᵗ where it stays), a step solves
 ///
 /// ```text
-/// φ ← m + J̃ᵀ(J̃J̃ᵀ + kI)⁻¹(z − J̃m),    θ ← θ − η φ/√(1 − μ²ᵗ)
+/// φ ← m + J̃ᵀ(J̃J̃ᵀ + kI)⁻¹(z − J̃m),    θ ← θ − η φ/√(1 − π²)
 /// ```
 ///
-/// which is θ − ηJᵀ(G + λI)⁻¹r for κ = μ = 0. With one row a sample the last factor is 1 − μᵗ in place of 1/√(1 − μ²ᵗ): first
-/// steps of full length had left networks of ten classes at the loss of chance. Differs from the paper: damping is relative to the mean diagonal of G
+/// which is θ − ηJᵀ(G + λI)⁻¹r for κ = μ = 0. With one row a sample the last factor is 1 − π in place of 1/√(1 − π²): first
+/// steps of full length had left networks of ten classes at the loss of chance. Where damping adapts it is 1, and a try that
+/// fails forgets φ: only without it does a step become a descent, and short, as λ grows. Differs from the paper: damping is relative to the mean diagonal of G
 /// by default, and the smaller of the nk×nk and the p×p system is solved.
 ///
 /// ```
@@ -98,8 +99,8 @@ pub(super) struct Before {
 #[derive(Clone, Debug)]
 pub(super) struct Momentum<T> {
     phi: Buffer<T>,
-    /// How often φ was updated, rejected steps apart.
-    updates: u64,
+    /// π, the product of the μ of all updates of φ: the weight that its start at 0 still has.
+    start: f64,
 }
 
 impl<T: Scalar> GramGaussNewton<T> {
@@ -181,12 +182,9 @@ impl<T: Scalar> GramGaussNewton<T> {
     fn system<'c>(&self, model: &Model<T>, batch: &Batch<'c, T>) -> Result<(System<'c, T>, Before)> {
         let (tangent, linear, before) = self.linearise(model, batch)?;
         let GramGaussNewtonConfig { ridge, memory_budget, conjugate_gradient, .. } = self.config;
-        let damping = self.damping();
+        let least = self.damping().least(self.level, ridge);
         let solver = self.plan(model, tangent.samples()).solver;
-        let is_below = |limit, tangent: &JointFeatures<'_, T>| {
-            damping.is_below(limit, self.level, ridge, || tangent.mean_diagonal())
-        };
-        let system = System::new(tangent, linear, solver, &model.trainable(), is_below, memory_budget)?;
+        let system = System::new(tangent, linear, solver, &model.trainable(), least, memory_budget)?;
         Ok((system.with_iterative(conjugate_gradient), before))
     }
 
@@ -227,8 +225,8 @@ impl<T: Scalar> GramGaussNewton<T> {
     fn length(&self, system: &System<'_, T>, direction: &mut Direction<T>, reach: Option<f64>) -> Result<f64> {
         let mut length =
             self.config.learning_rate * self.config.schedule.factor(self.step) * self.factors.learning_rate;
-        if self.config.momentum > 0.0 {
-            length *= self.start();
+        if self.config.momentum > 0.0 && !matches!(self.config.damping, Damping::Adaptive(_)) {
+            length *= self.begun();
         }
         if let Some(cap) = self.config.max_step_norm {
             let step = direction.norm(system)?;
@@ -246,14 +244,18 @@ impl<T: Scalar> GramGaussNewton<T> {
     }
 
     /// The factor on η while the momentum begins: the length of φ grows by 1/√(1 − μ²) until then.
-    fn start(&self) -> f64 {
-        let updates = self.momentum.as_ref().map_or(0, |momentum| momentum.updates);
-        let power = self.momentum().powf(updates as f64 + 1.0);
+    fn begun(&self) -> f64 {
+        let start = self.start();
         match self.config.rows {
-            Rows::Exact => 1.0 / (1.0 - power * power).sqrt(),
+            Rows::Exact => 1.0 / (1.0 - start * start).sqrt(),
             // Outputs turn beside the one row too, most of all at the start, and the system knows nothing of that.
-            Rows::One | Rows::OneByCurvature => 1.0 - power,
+            Rows::One | Rows::OneByCurvature => 1.0 - start,
         }
+    }
+
+    /// π after this step.
+    fn start(&self) -> f64 {
+        self.momentum() * self.momentum.as_ref().map_or(1.0, |momentum| momentum.start)
     }
 
     /// ½κ·θᵀS⁻¹θ of trainable spans.
@@ -272,8 +274,8 @@ impl<T: Scalar> GramGaussNewton<T> {
     /// Keeps φ of a step that was taken, where there is momentum.
     fn remember(&mut self, system: &System<'_, T>, direction: Direction<T>) -> Result<()> {
         if self.config.momentum > 0.0 {
-            let updates = self.momentum.as_ref().map_or(0, |momentum| momentum.updates) + 1;
-            self.momentum = Some(Momentum { phi: direction.into_vector(system)?, updates });
+            let start = self.start();
+            self.momentum = Some(Momentum { phi: direction.into_vector(system)?, start });
         }
         Ok(())
     }
@@ -300,12 +302,12 @@ impl<T: Scalar> Optimizer<T> for GramGaussNewton<T> {
     }
 
     fn state(&self) -> OptimizerState {
-        let updates = self.momentum.as_ref().map_or(0, |momentum| momentum.updates);
+        let start = self.momentum.iter().map(|momentum| (START.to_owned(), momentum.start));
         OptimizerState {
             optimizer: Optimizer::<T>::name(self).to_owned(),
             step: self.step,
-            counts: vec![("updates".to_owned(), updates)],
-            numbers: vec![("adaptive".to_owned(), self.level)],
+            counts: Vec::new(),
+            numbers: std::iter::once(("adaptive".to_owned(), self.level)).chain(start).collect(),
             vectors: self.momentum.iter().map(|momentum| ("momentum".to_owned(), widen(&momentum.phi))).collect(),
         }
     }
@@ -314,9 +316,8 @@ impl<T: Scalar> Optimizer<T> for GramGaussNewton<T> {
         state.expect(Optimizer::<T>::name(self))?;
         self.step = state.step;
         self.level = state.number("adaptive").unwrap_or(self.level);
-        // States of before updates were counted took every step for one.
-        let updates = state.count("updates").unwrap_or(state.step);
-        self.momentum = state.vector("momentum").map(|phi| Momentum { phi, updates });
+        let start = state.start(self.config.momentum);
+        self.momentum = state.vector("momentum").map(|phi| Momentum { phi, start });
         Ok(())
     }
 }

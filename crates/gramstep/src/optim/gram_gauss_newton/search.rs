@@ -62,7 +62,8 @@ impl<T: Scalar> GramGaussNewton<T> {
         })
     }
 
-    /// Tries steps at rising damping until the loss falls.
+    /// Tries steps at rising damping until the loss falls. The first that fails forgets φ: μφ does not fall with rising
+    /// damping, and may lead uphill.
     pub(super) fn searched_step(
         &mut self,
         model: &mut Model<T>,
@@ -90,6 +91,7 @@ impl<T: Scalar> GramGaussNewton<T> {
             }
             if !accepted {
                 *model.theta_buffer_mut() = start;
+                self.momentum = None;
                 if used < rule.ceiling {
                     continue;
                 }
