@@ -9,13 +9,12 @@ use std::collections::{HashMap, HashSet};
 
 use super::evidence::Evidence;
 use super::fill::{Plan, Words};
-use super::numbers::Earlier;
 use super::options::{ColumnType, ReadOptions, TypedColumn};
 use super::patterns::resolved;
 use super::{Meaning, Reading};
 use crate::error::{Error, Result};
 use crate::format::date::DateOrder;
-use crate::format::number_form::{Decimal, Forms};
+use crate::format::number_form::{Decimal, Forms, NumberForm};
 use crate::format::remarks::Remarks;
 
 /// What is known of a file beside the evidence of its columns.
@@ -110,6 +109,14 @@ pub(super) struct Given<'a> {
     pub(super) evidence: &'a Evidence,
     pub(super) said: Option<ColumnType>,
     pub(super) is_used: bool,
+}
+
+/// How a column of numbers was written in the table that the model was learned from.
+pub(super) struct Earlier {
+    pub(super) form: NumberForm,
+    pub(super) affix: String,
+    /// Whether numbers with and without a unit may stand side by side.
+    pub(super) mixed: bool,
 }
 
 /// The choice of meanings, column by column.

@@ -7,19 +7,11 @@
 //! that is an error.
 
 use super::Meaning;
-use super::decide::{Choice, Given};
+use super::decide::{Choice, Earlier, Given};
 use super::fill::Plan;
 use crate::error::{Error, Result};
 use crate::format::number_cell::NumberCell;
 use crate::format::number_form::{Decimal, Forms, NumberForm, Thousands};
-
-/// How a column of numbers was written in the table that the model was learned from.
-pub(super) struct Earlier {
-    pub(super) form: NumberForm,
-    pub(super) affix: String,
-    /// Whether numbers with and without a unit may stand side by side.
-    pub(super) mixed: bool,
-}
 
 impl Choice<'_> {
     /// A column of numbers; `asked` where that is no guess, so that other cells are faults.
