@@ -115,8 +115,10 @@ def _written(value):
 
 
 def _is_missing(value):
+    if value is None or isinstance(value, str):
+        return value is None
     # The mark of pandas first: it does not say whether it equals itself.
-    return value is None or str(value) in ("<NA>", "NaT") or value != value
+    return str(value) in ("<NA>", "NaT") or value != value
 
 
 def _is_real(value):

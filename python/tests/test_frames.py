@@ -48,8 +48,9 @@ def told(call, *arguments):
         ([0.5, 1.0, 1e-7], ["0.0000001", "0.5", "1"]),
         ([True, False], ["False", "True"]),
         (["u", "v", "1"], ["1", "u", "v"]),
+        (["None", "u", "NaT"], ["NaT", "None", "u"]),
     ],
-    ids=["integers", "floats", "fractions", "booleans", "text"],
+    ids=["integers", "floats", "fractions", "booleans", "text", "words for gaps"],
 )
 def test_a_category_is_one_whatever_it_looks_like(values, names, tmp_path):
     a, y = rows()

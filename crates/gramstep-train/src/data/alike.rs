@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::copies::{Keyed, bits, owners};
+use super::copies::{Keyed, TableKeys, bits, owners};
 use super::{Cells, Column, Table};
 
 /// A number of so many values or fewer may be a level.
@@ -55,17 +55,18 @@ impl Alike {
 
     /// What the user should know of a regression in which most inputs come again with other targets, where they are not a
     /// few levels: measurements of the same patient, days of the same shop.
-    pub(crate) fn note_of_repeats(&self, table: &Table, inputs: &[&Column]) -> Option<String> {
-        let (sets, rows) = (self.sets.len(), self.sets.iter().map(Vec::len).sum::<usize>());
+    pub(crate) fn note_of_repeats(rows: &[usize], inputs: &TableKeys<'_>, table: &Table) -> Option<String> {
+        let owners = owners(rows, inputs)?;
+        let firsts: Vec<usize> = (0..rows.len()).filter(|&at| owners[at] == at).map(|at| rows[at]).collect();
         let has_many_values = |column: &&Column| match &column.cells {
             Cells::Numbers(values) => {
-                let values: HashSet<u64> = self.sets.iter().map(|set| bits(values[set[0]])).collect();
-                values.len() > MOST_LEVELS
+                firsts.iter().map(|&row| bits(values[row])).collect::<HashSet<u64>>().len() > MOST_LEVELS
             }
             Cells::Dates(_) | Cells::Text(_) | Cells::Images(_) => false,
         };
-        let repeated = rows >= REPEATS * sets && inputs.iter().any(has_many_values);
+        let repeated = rows.len() >= REPEATS * firsts.len() && inputs.columns().iter().any(has_many_values);
         repeated.then(|| {
+            let (rows, sets) = (rows.len(), firsts.len());
             let seen = "scores and intervals are of inputs that were seen";
             format!(
                 "{}: {rows} rows have {sets} different inputs: {seen}; --split group:COL tells of new ones",
@@ -106,7 +107,7 @@ mod tests {
         let note = |text: &str| {
             let table = table_of(text);
             let keys = TableKeys::without(&table, &["y".to_owned()]);
-            Alike::new(&(0..table.rows()).collect::<Vec<_>>(), &keys).note_of_repeats(&table, keys.columns())
+            Alike::note_of_repeats(&(0..table.rows()).collect::<Vec<_>>(), &keys, &table)
         };
         let of =
             |different: usize| (0..90).map(|i| format!("{}.5,a,{i}\n", i % different)).collect::<Vec<_>>().concat();

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Standardisation;
 use super::rows::Rows;
-use super::summary::{median, range};
+use super::summary::{median, present, range};
 use crate::format::date::{shares, written};
 
 const DAY: f64 = 86_400.0;
@@ -36,7 +36,7 @@ impl DateParts {
         given: Rows<'_>,
         standardisation: &mut Standardisation,
     ) -> std::result::Result<Self, &'static str> {
-        let present: Vec<f64> = given.rows.iter().map(|&row| dates[row]).filter(|date| !date.is_nan()).collect();
+        let (present, weights) = present(given.rows.iter().map(|&row| dates[row]), given.weights);
         if present.is_empty() {
             return Err("no value in the training rows");
         }
@@ -49,7 +49,7 @@ impl DateParts {
         let days = range[1] - range[0] >= DAY;
         // A week differs by its hours too.
         let cycles = [range[1] - range[0] >= SEASON * DAY, days && differs(1), differs(2)];
-        let parts = Self { range, median: median(present, None), cycles, flag };
+        let parts = Self { range, median: median(present, weights.as_deref()), cycles, flag };
         let elapsed: Vec<f64> = given.rows.iter().map(|&row| parts.elapsed(dates[row])).collect();
         standardisation.push(&elapsed, given.weights);
         Ok(parts)
@@ -151,6 +151,16 @@ mod tests {
         };
         assert!((of("2021-06-01")[1] - of("2022-06-01")[1]).abs() < 1e-12);
         assert_eq!((of("2021-06-01")[5 + usize::from(parts.cycles[2]) * 2], of("")[parts.width() - 1]), (0.0, 1.0));
+    }
+
+    #[test]
+    fn a_gap_takes_the_middle_date_of_the_weights() {
+        let dates = [0.0, DAY, 9.0 * DAY, f64::NAN];
+        let fit = |rows: &[usize], weights: Option<&[f64]>| {
+            DateParts::fit(&dates, Rows { rows, weights }, &mut Standardisation::default()).unwrap().median
+        };
+        assert_eq!(fit(&[0, 1, 2, 3], Some(&[1.0, 1.0, 5.0, 1.0])), fit(&[0, 1, 2, 2, 2, 2, 2, 3], None));
+        assert_eq!(fit(&[0, 1, 2, 3], Some(&[1.0, 1.0, 5.0, 1.0])), 9.0 * DAY);
     }
 
     #[test]

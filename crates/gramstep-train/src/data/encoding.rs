@@ -7,11 +7,14 @@ use serde::{Deserialize, Serialize};
 use super::rows::Rows;
 use super::standardisation::is_constant;
 use super::summary::{median, present, range};
-use super::{Column, DateParts, Geometry, Images, Standardisation, Table};
+use super::{Cells, Column, DateParts, Geometry, Images, Standardisation, Table, TextCells};
 use crate::error::Result;
 
 /// A text column has at most this many categories; the rarer ones share a column.
 pub(super) const MOST_CATEGORIES: usize = 64;
+
+/// From so many values on, of which none comes twice in the table, text tells the rows apart and nothing else.
+const IDENTIFIERS: usize = 10;
 
 /// How one column of a table becomes one or more columns of a network's input.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -188,7 +191,9 @@ pub(super) fn fit_category(column: &Column, given: Rows<'_>) -> std::result::Res
     let distinct = counts.len();
     let mut counts: Vec<(String, (usize, f64))> = counts.into_iter().collect();
     counts.sort_by(|a, b| b.1.1.total_cmp(&a.1.1).then_with(|| a.0.cmp(&b.0)));
-    if distinct > MOST_CATEGORIES {
+    if distinct >= IDENTIFIERS && is_of_single_values(column) {
+        counts.clear();
+    } else if distinct > MOST_CATEGORIES {
         counts.truncate(MOST_CATEGORIES);
         counts.retain(|(_, (rows, _))| *rows > 1);
     }
@@ -201,6 +206,14 @@ pub(super) fn fit_category(column: &Column, given: Rows<'_>) -> std::result::Res
         0 | 1 => Err("the same value in every training row"),
         _ => Ok(Encoding::Category(category)),
     }
+}
+
+/// Whether no value of a text column comes twice, copies of a row included: of a table to look things up in they are many.
+fn is_of_single_values(column: &Column) -> bool {
+    let Cells::Text(text) = &column.cells else { return false };
+    let mut seen = vec![false; text.values.len()];
+    let mut codes = text.codes.iter().filter(|&&code| code != TextCells::MISSING);
+    codes.all(|&code| !std::mem::replace(&mut seen[code as usize], true))
 }
 
 /// Sets the 0/1 entries of a category; returns how many rows have a value that no column stands for, and no value where
@@ -251,4 +264,25 @@ pub(super) fn describe(encoding: &Encoding, gaps: usize) -> Option<(&'static str
         ),
     };
     Some(said)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::data::{Inputs, table_of};
+
+    #[test]
+    fn a_text_of_its_own_in_every_row_is_left_out_of_small_tables_too() {
+        let fit = |rows: usize, copies: usize| {
+            let text = (0..rows).map(|i| format!("car {i},{},0\n", i % 3)).collect::<String>();
+            let table = table_of(&format!("name,a,y\n{}", text.repeat(copies)));
+            let rows: Vec<usize> = (0..rows).collect();
+            Inputs::fit(&table, (&rows, None), &["y".to_owned()], &[], &mut Vec::new()).unwrap()
+        };
+        for rows in [10, 32, 64, 65] {
+            let inputs = fit(rows, 1);
+            assert_eq!((inputs.names(), inputs.dropped), (vec!["a".to_owned()], vec!["name".to_owned()]), "{rows}");
+        }
+        assert_eq!(fit(9, 1).width(), 10, "few values");
+        assert_eq!(fit(32, 5).width(), 33, "a table to look things up in, of which copies were joined");
+    }
 }

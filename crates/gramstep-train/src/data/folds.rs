@@ -7,7 +7,7 @@ use gramstep::random::Purpose;
 use super::permutation::permutation;
 use super::strata::strata;
 use super::{SplitBy, Table};
-use crate::error::{Result, conflict};
+use crate::error::{Result, conflict, out_of_range};
 
 /// One of several parts of the rows, which judges a fit of all others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +23,8 @@ pub struct Fold {
 /// whole.
 ///
 /// # Errors
-/// Rows in the order of time have no folds: all but the last would be judged by later rows.
+/// For more folds than there are rows or groups to fill them. Rows in the order of time have no folds: all but the last would
+/// be judged by later rows.
 pub(super) fn fold(
     table: &Table,
     rows: &[usize],
@@ -59,6 +60,12 @@ pub(super) fn fold(
                 part[at] = count % fold.of;
             }
         }
+    }
+    // Each of too few rows or groups has a fold to itself.
+    let filled = part.iter().max().map_or(0, |last| last + 1);
+    if filled < fold.of {
+        let units = by.column().map_or_else(|| "different rows".to_owned(), |name| format!("groups of `{name}`"));
+        return Err(out_of_range("folds", &fold.of, &format!("at most {filled}, the number of {units}")));
     }
     let (own, others): (Vec<_>, Vec<_>) = rows.iter().zip(part).partition(|(_, part)| *part == fold.number);
     let rows = |pairs: Vec<(&usize, usize)>| pairs.into_iter().map(|(&row, _)| row).collect();
@@ -109,6 +116,22 @@ mod tests {
         for group in 0..11 {
             assert_eq!(folds.iter().filter(|fold| fold.iter().any(|row| row % 11 == group)).count(), 1);
         }
+    }
+
+    #[test]
+    fn more_folds_than_groups_or_rows_are_refused_with_their_number() {
+        let rows: Vec<usize> = (0..22).collect();
+        let refused = |text: &str, rows: &[usize], by: &str, of: usize| {
+            let found = fold(&table_of(text), rows, (&by.parse().unwrap(), &[]), Fold { number: 0, of }, 0);
+            found.err().filter(crate::Error::is_usage).map(|error| error.to_string())
+        };
+        let told = refused(&table(22), &rows, "group:g", 12).unwrap();
+        assert!(told.contains("at most 11") && told.contains("groups of `g`"), "{told}");
+        assert_eq!(refused(&table(22), &rows, "group:g", 11), None);
+        assert!(refused(&table(22), &rows[..4], "random", 5).unwrap().contains("at most 4"));
+        assert_eq!(refused(&table(22), &rows[..4], "random", 4), None);
+        // What has no group is one of its own.
+        assert_eq!(refused("x,g\n1,a\n2,\n3,\n4,a\n", &[0, 1, 2, 3], "group:g", 3), None);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::io::Cursor;
 
 use zip::ZipArchive;
 
+use super::reading::numbered;
 use super::{Cells, Column, Table};
 use crate::error::{Error, Result};
 use crate::format::bounded::{check_numbers, read_all};
@@ -15,8 +16,10 @@ const TARGET: &str = "y";
 /// The columns of an NPY file are called `column_1` and so on.
 pub(super) fn npy(origin: &str, bytes: &[u8]) -> Result<Table> {
     let mut columns = Vec::new();
-    append(origin, bytes, |j, _| format!("column_{}", j + 1), &mut columns)?;
-    Table::from_columns(origin, columns)
+    append(origin, bytes, |j, _| numbered(j + 1), &mut columns)?;
+    let mut table = Table::from_columns(origin, columns)?;
+    table.reading.places = table.columns.len();
+    Ok(table)
 }
 
 /// The columns of an NPZ file are called as its arrays: `y`, or `X_1` and so on for an array of several columns.

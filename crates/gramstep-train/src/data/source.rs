@@ -150,7 +150,7 @@ impl Table {
     /// # Errors
     /// Like [`parse`](Self::parse), and where cells are not what the options say.
     pub fn parse_with(origin: &str, bytes: &[u8], format: Format, options: &ReadOptions) -> Result<Self> {
-        match format {
+        let table = match format {
             Format::Csv => reading::parse(origin.to_owned(), bytes, None, options),
             Format::Tsv => reading::parse(origin.to_owned(), bytes, Some(b'\t'), options),
             Format::Npy => numpy::npy(origin, bytes),
@@ -159,7 +159,9 @@ impl Table {
                 let reason = "images are read from files and folders".to_owned();
                 Err(Error::ImageFolder { path: origin.into(), reason })
             }
-        }
+        }?;
+        options.check_places(&table)?;
+        Ok(table)
     }
 }
 

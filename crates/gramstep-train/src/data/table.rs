@@ -24,6 +24,8 @@ pub struct Table {
     pub(crate) reading: Reading,
     /// The cells of some columns as they stand in the file.
     pub(crate) verbatim: Vec<(String, Vec<String>)>,
+    /// Columns of text of which a word is taken for a gap, and the first such word.
+    pub(crate) gap_words: Vec<(String, String)>,
 }
 
 /// One named column.
@@ -118,8 +120,18 @@ impl Table {
 
     /// Columns of equal length whose rows have no names.
     pub(super) fn new(origin: String, columns: Vec<Column>, lines: Vec<u64>, notes: Vec<String>) -> Self {
-        let (names, targets, verbatim) = (Vec::new(), Vec::new(), Vec::new());
-        Self { origin, columns, lines, notes, names, targets, task: None, reading: Reading::default(), verbatim }
+        Self {
+            origin,
+            columns,
+            lines,
+            notes,
+            names: Vec::new(),
+            targets: Vec::new(),
+            task: None,
+            reading: Reading::default(),
+            verbatim: Vec::new(),
+            gap_words: Vec::new(),
+        }
     }
 
     /// Where the table was read from, for messages.

@@ -2,7 +2,7 @@
 //! two values each.
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use gramstep::Matrix;
 use gramstep::loss::{CrossEntropyLoss, LogisticLoss, Loss};
@@ -361,11 +361,13 @@ fn distinct(table: &Table, rows: &[usize], name: &str) -> Result<Vec<String>> {
     if classes.len() < 2 {
         return Err(Error::ConstantTarget { origin: table.origin().to_owned(), column: name.to_owned() });
     }
-    if 2 * classes.len() > rows.len() {
-        return Err(Error::Target {
-            column: name.to_owned(),
-            reason: format!("{} different values in {} training rows are not classes", classes.len(), rows.len()),
-        });
+    // Of all rows, whichever were chosen: copies of a row may have been joined.
+    let mut present = 0;
+    let values: HashSet<String> =
+        (0..table.rows()).filter_map(|row| column.text(row)).inspect(|_| present += 1).collect();
+    if 2 * values.len() > present {
+        let reason = format!("{} different values in {present} rows are not classes", values.len());
+        return Err(Error::Target { column: name.to_owned(), reason });
     }
     Ok(classes)
 }
@@ -373,7 +375,7 @@ fn distinct(table: &Table, rows: &[usize], name: &str) -> Result<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::table_of;
+    use crate::data::{DataOptions, Problem, table_of};
 
     fn names(text: &str) -> Vec<String> {
         text.split(',').map(str::to_owned).collect()
@@ -419,8 +421,8 @@ mod tests {
 
     #[test]
     fn targets_that_cannot_be_learned_are_refused() {
-        let table = table_of("a,b,c\n1,x,p\n1,y,q\n1,z,r\n1,w,p\n");
-        let rows = [0, 1, 2, 3];
+        let table = table_of("a,b,c\n1,x,p\n1,y,q\n1,z,r\n1,w,p\n1,v,q\n1,u,r\n");
+        let rows = [0, 1, 2, 3, 4, 5];
         let fit = |columns: &str, task| {
             Targets::fit(&table, &rows, None, &names(columns), task, &Learning::default()).unwrap_err()
         };
@@ -434,5 +436,16 @@ mod tests {
             Targets::fit(&table, &[0, 1, 3, 1, 0, 3], None, &names("c"), Task::Classification, &Learning::default())
                 .unwrap();
         assert!(matches!(two.apply(&table, &[2]), Err(Error::UnknownClass { line: 4, .. })));
+    }
+
+    #[test]
+    fn classes_are_few_beside_all_rows_however_many_of_them_are_copies() {
+        let text = format!("a,y\n{}", "0,no\n1,yes\n".repeat(50));
+        let problem = Problem::of_table(&table_of(&text), &DataOptions::of("csv:t".parse().unwrap())).unwrap();
+        assert_eq!((problem.train.rows(), problem.preprocessing.targets.classes()[0].len()), (2, 2));
+        let different = (0..50).map(|i| format!("{},c{i}\n", i % 2)).collect::<String>();
+        let refused =
+            Problem::of_table(&table_of(&format!("a,y\n{different}")), &DataOptions::of("csv:t".parse().unwrap()));
+        assert!(refused.unwrap_err().to_string().contains("50 different values in 50 rows are not classes"));
     }
 }

@@ -31,11 +31,15 @@ impl Usable {
         let mut rows = Targets::rows(table, columns)?;
         let without = table.rows() - rows.len();
         if without > 0 {
+            let words = table.gap_words.iter().filter(|(column, _)| columns.contains(column));
+            let words =
+                words.map(|(column, word)| format!("; `{word}` is a gap, --types {column}=text makes it a class"));
             notes.push(format!(
-                "{}: {without} {} no target and {} not used",
+                "{}: {without} {} no target and {} not used{}",
                 table.origin(),
                 if without == 1 { "row has" } else { "rows have" },
-                if without == 1 { "is" } else { "are" }
+                if without == 1 { "is" } else { "are" },
+                words.collect::<String>()
             ));
         }
         let weights = weights.map(|name| weights_of(table, name)).transpose()?.map(<[f64]>::to_vec);
@@ -65,13 +69,16 @@ impl Usable {
             return Ok(usable);
         }
         let left_out: Vec<String> = options.drop.iter().chain(&options.weights).cloned().collect();
-        let keys = TableKeys::without(table, &left_out);
+        // The same in another group, or at another time, is no copy: it may be on the other side of the split.
+        let beside: Vec<String> =
+            left_out.iter().filter(|name| options.split.column() != Some(name.as_str())).cloned().collect();
+        let keys = TableKeys::without(table, &beside);
         let weight = |row: usize| usable.weight(row);
         let joined = distinct(&usable.rows, &keys, Some(&weight));
         let not_inputs: Vec<String> = left_out.iter().chain(columns).cloned().collect();
         let inputs = TableKeys::without(table, &not_inputs);
         if task == Task::Regression && options.split == SplitBy::Random && !inputs.has_images() {
-            notes.extend(Alike::new(&joined.rows, &inputs).note_of_repeats(table, inputs.columns()));
+            notes.extend(Alike::note_of_repeats(&joined.rows, &inputs, table));
         }
         let Some(note) = joined.note() else { return Ok(usable) };
         notes.push(format!("{}: {note}", table.origin()));
@@ -151,4 +158,58 @@ pub(super) fn target_columns(table: &Table, options: &DataOptions, notes: &mut V
     let last = last.ok_or_else(|| Error::NoInputs { origin: table.origin().to_owned(), reason: String::new() })?;
     notes.push(format!("the target is the last column, `{}`", last.name));
     Ok(vec![last.name.clone()])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{Fold, Format, Problem, ReadOptions, TypedColumn, table_of};
+
+    #[test]
+    fn a_class_that_is_a_word_for_gaps_is_named_where_it_is_lost_and_kept_where_that_is_said() {
+        let row = |i: usize| format!("{i},{}\n", ["None", "Mild", "Severe"][i % 3]);
+        let text = format!("a,y\n{},\n", (0..30).map(row).collect::<String>());
+        let of = |types: &[&str]| {
+            let types: Vec<String> = types.iter().map(|&typed| typed.to_owned()).collect();
+            let reading = ReadOptions { types: TypedColumn::list(&types).unwrap(), ..ReadOptions::default() };
+            let table = Table::parse_with("t.csv", text.as_bytes(), Format::Csv, &reading).unwrap();
+            let options = DataOptions { reading, ..DataOptions::of("csv:t.csv".parse().unwrap()) };
+            let problem = Problem::of_table(&table, &options).unwrap();
+            let note = problem.notes.iter().find(|note| note.contains("no target")).unwrap().clone();
+            (problem.preprocessing.targets.classes()[0].to_vec(), note)
+        };
+        let (classes, note) = of(&[]);
+        assert_eq!(classes, ["Mild", "Severe"]);
+        assert!(
+            note.ends_with("11 rows have no target and are not used; `None` is a gap, --types y=text makes it a class")
+        );
+        let (classes, note) = of(&["y=text"]);
+        assert_eq!(classes, ["Mild", "None", "Severe"]);
+        assert!(note.ends_with("1 row has no target and is not used"), "{note}");
+    }
+
+    #[test]
+    fn copies_are_joined_within_a_group_or_moment_and_never_across() {
+        // Twelve rows of each person or day, each of them twice; the same ones come from all.
+        let row = |i: usize| format!("p{},{},{}\n", i / 24, i % 12, if i % 12 < 6 { "yes" } else { "no" });
+        let text = (0..600).map(row).collect::<String>();
+        let rows = |table: &Table, split: &str, drop: &[&str], fold: Option<Fold>| {
+            let drop = drop.iter().map(|&name| name.to_owned()).collect();
+            let split = split.parse().unwrap();
+            let options = DataOptions { split, drop, fold, ..DataOptions::of("csv:t".parse().unwrap()) };
+            let problem = Problem::of_table(table, &options).unwrap();
+            let parts = [Some(&problem.train), problem.validation.as_ref(), problem.test.as_ref()];
+            parts.map(|part| part.map_or(0, super::super::Dataset::rows))
+        };
+        let groups = table_of(&format!("who,k,y\n{text}"));
+        let days = table_of(&format!("day,k,y\n{}", text.replace('p', "")));
+        for (table, split, drop) in
+            [(&groups, "group:who", &[][..]), (&days, "time:day", &["day"]), (&days, "time:day", &[])]
+        {
+            assert_eq!(rows(table, split, drop, None), [180, 60, 60], "{split} {drop:?}");
+        }
+        let judged = |number| rows(&groups, "group:who", &[], Some(Fold { number, of: 5 }))[2];
+        assert_eq!((0..5).map(judged).sum::<usize>(), 300);
+        assert_eq!(rows(&groups, "random", &["who"], None).iter().sum::<usize>(), 12);
+    }
 }

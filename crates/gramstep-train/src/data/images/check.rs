@@ -19,7 +19,6 @@ pub fn check_image(path: &Path, bytes: &[u8]) -> Result<Geometry> {
 /// # Errors
 /// [`Error::ImageFolder`] where it is none.
 pub fn check_idx(path: &Path, bytes: &[u8]) -> Result<usize> {
-    let parsed = idx::unpack::<3>(bytes);
-    let ([images, ..], _) = parsed.map_err(|reason| Error::ImageFolder { path: path.to_owned(), reason })?;
+    let ([images, ..], _) = idx::unpack::<3>(path, bytes)?;
     Ok(images)
 }

@@ -11,11 +11,15 @@ use super::decoded::Decoded;
 use super::open::{Opened, open};
 use super::{Colour, Geometry, ImageSettings, ImageSize, Images, Progress};
 use crate::error::{Error, Result};
+use crate::format::memory::check_memory;
 
 /// Without another wish, images are brought to this size: that of the networks in the literature on small images.
 const DEFAULT_SIDE: usize = 32;
 /// Files that are decoded between two signs of progress.
 const AT_ONCE: usize = 256;
+
+/// What is said of images that do not fit in memory.
+pub(super) const FEWER: &str = "give fewer images, or make them smaller with --image-size";
 
 /// One decoded file.
 struct Decode {
@@ -77,7 +81,9 @@ pub(super) fn decode(
 fn decode_as(files: &[PathBuf], geometry: Geometry, threads: usize, progress: &mut Progress<'_>) -> Result<Decoded> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     let pool = pool.map_err(|error| Error::Threads { reason: error.to_string() })?;
-    let pixels = Vec::with_capacity(files.len() * geometry.len());
+    let needed = files.len().saturating_mul(geometry.len());
+    check_memory("the pixels of all images", needed, FEWER)?;
+    let pixels = Vec::with_capacity(needed);
     let mut decoded = Decoded {
         images: Images { geometry, pixels, gaps: Vec::new() },
         broken: Vec::new(),

@@ -9,6 +9,8 @@ use flate2::read::GzDecoder;
 use super::{Colour, Geometry, ImageSettings, Images, decode};
 use crate::data::{Cells, Column, Table, Task, TextCells};
 use crate::error::{Error, Result};
+use crate::format::bounded::{read_all, read_file};
+use crate::format::memory::check_memory;
 
 /// A file of images and the file of their labels.
 #[derive(Debug)]
@@ -101,6 +103,8 @@ pub(super) fn read(pair: &Pair, settings: &ImageSettings) -> Result<Table> {
     let pixels = if geometry == Geometry::new(height, width, 1) {
         pixels
     } else {
+        // Image by image, then in one piece.
+        check_memory("the pixels of all images", images.saturating_mul(2 * geometry.len()), decode::FEWER)?;
         let fit = |image: &[u8]| decode::fit_grey(image, height as u32, width as u32, geometry);
         let fitted: std::result::Result<Vec<_>, String> = pixels.chunks_exact(height * width).map(fit).collect();
         fitted.map_err(|reason| Error::ImageFolder { path: pair.images.clone(), reason })?.concat()
@@ -121,19 +125,19 @@ pub(super) fn read(pair: &Pair, settings: &ImageSettings) -> Result<Table> {
 
 /// Sizes and bytes of a file with N dimensions.
 fn array<const N: usize>(path: &Path) -> Result<([usize; N], Vec<u8>)> {
-    let raw = std::fs::read(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
-    unpack(&raw).map_err(|reason| Error::ImageFolder { path: path.to_owned(), reason })
+    unpack(path, &read_file(path)?)
 }
 
-/// The same of the bytes of a file, packed by gzip or not.
-pub(super) fn unpack<const N: usize>(raw: &[u8]) -> std::result::Result<([usize; N], Vec<u8>), String> {
-    if raw.starts_with(&[0x1f, 0x8b]) { parse(GzDecoder::new(raw)) } else { parse(raw) }
+/// The same of the bytes of a file, packed by gzip or not; `path` is for messages.
+pub(super) fn unpack<const N: usize>(path: &Path, raw: &[u8]) -> Result<([usize; N], Vec<u8>)> {
+    if raw.starts_with(&[0x1f, 0x8b]) { parse(path, GzDecoder::new(raw)) } else { parse(path, raw) }
 }
 
 /// Two zeros, the type (8 is bytes), the number of dimensions, their sizes as big-endian words, the data. No more is read
 /// than the sizes ask for, whatever a compressed file unpacks to.
-fn parse<const N: usize>(mut file: impl Read) -> std::result::Result<([usize; N], Vec<u8>), String> {
-    let no_idx = || format!("not an IDX file of bytes with {N} dimensions");
+fn parse<const N: usize>(path: &Path, mut file: impl Read) -> Result<([usize; N], Vec<u8>)> {
+    let fail = |reason| Error::ImageFolder { path: path.to_owned(), reason };
+    let no_idx = || fail(format!("not an IDX file of bytes with {N} dimensions"));
     let mut head = [0; 4];
     file.read_exact(&mut head).map_err(|_| no_idx())?;
     if head[..3] != [0, 0, 8] || usize::from(head[3]) != N {
@@ -145,13 +149,14 @@ fn parse<const N: usize>(mut file: impl Read) -> std::result::Result<([usize; N]
         *size = u32::from_be_bytes(head) as usize;
     }
     let expected = sizes.iter().try_fold(1_usize, |product, &size| product.checked_mul(size));
-    let mut bytes = Vec::new();
     let limit = expected.map_or(0, |expected| expected as u64).saturating_add(1);
-    file.take(limit).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    let bytes = read_all(file.take(limit), |error| fail(error.to_string()))?;
     match expected {
         Some(expected) if expected == bytes.len() => Ok((sizes, bytes)),
-        Some(expected) if expected < bytes.len() => Err(format!("more bytes of data than the sizes {sizes:?} ask for")),
-        _ => Err(format!("{} bytes of data do not fit the sizes {sizes:?}", bytes.len())),
+        Some(expected) if expected < bytes.len() => {
+            Err(fail(format!("more bytes of data than the sizes {sizes:?} ask for")))
+        }
+        _ => Err(fail(format!("{} bytes of data do not fit the sizes {sizes:?}", bytes.len()))),
     }
 }
 
@@ -162,10 +167,23 @@ mod tests {
     #[test]
     fn sizes_and_bytes_are_read_and_a_cut_off_file_is_refused() {
         let file = [0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 3, 1, 2, 3, 4, 5, 6];
-        assert_eq!(parse::<3>(&file[..]), Ok(([2, 1, 3], vec![1, 2, 3, 4, 5, 6])));
-        assert!(parse::<3>(&file[..20]).unwrap_err().contains("do not fit"));
-        assert!(parse::<3>(&[&file[..], &[7]].concat()[..]).unwrap_err().contains("more bytes"));
-        assert!(parse::<1>(&file[..]).is_err() && parse::<3>(&b"PNG"[..]).is_err());
+        let parsed = |bytes: &[u8]| parse::<3>(Path::new("i"), bytes).map_err(|error| error.to_string());
+        assert_eq!(parsed(&file), Ok(([2, 1, 3], vec![1, 2, 3, 4, 5, 6])));
+        assert!(parsed(&file[..20]).unwrap_err().contains("do not fit"));
+        assert!(parsed(&[&file[..], &[7]].concat()).unwrap_err().contains("more bytes"));
+        assert!(parse::<1>(Path::new("i"), &file[..]).is_err() && parsed(b"PNG").is_err());
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn images_that_do_not_fit_in_memory_are_refused_before_they_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("train-images-idx3-ubyte");
+        std::fs::File::create(&path).unwrap().set_len(1 << 43).unwrap();
+        assert!(matches!(array::<3>(&path), Err(Error::Memory { .. })));
+        let (files, geometry) = (vec![path; 1000], Geometry::new(1_000_000, 1_000_000, 3));
+        let decoded = decode::decode(&files, geometry, &ImageSettings::default(), &mut |_, _| {});
+        assert!(matches!(decoded, Err(Error::Memory { .. })));
     }
 
     #[test]

@@ -8,13 +8,13 @@
 use std::collections::{HashMap, HashSet};
 
 use super::evidence::Evidence;
-use super::fill::Plan;
+use super::fill::{Plan, Words};
 use super::options::{ColumnType, ReadOptions, TypedColumn};
 use super::patterns::resolved;
 use super::{Meaning, Reading};
 use crate::error::{Error, Result};
 use crate::format::date::DateOrder;
-use crate::format::number_form::{Decimal, Forms};
+use crate::format::number_form::{Decimal, Forms, NumberForm};
 use crate::format::remarks::Remarks;
 
 /// What is known of a file beside the evidence of its columns.
@@ -25,6 +25,8 @@ pub(super) struct Facts<'a> {
     pub(super) names: &'a [String],
     pub(super) separator: u8,
     pub(super) headless: bool,
+    /// Whether a gap is no cell at all, so that a word among text is a value.
+    pub(super) says_gaps: bool,
     pub(super) options: &'a ReadOptions,
 }
 
@@ -77,7 +79,9 @@ pub(super) fn decide(facts: &Facts<'_>, columns: &[Evidence]) -> Result<Decision
             && !unused.contains(name)
             && (wanted.is_empty() || wanted.contains(name.as_str()));
         let column = Given { name, evidence, said, is_used };
-        let plan = choice.plan(&column)?;
+        let mut plan = choice.plan(&column)?;
+        let as_it_stands = types.get(name.as_str()) == Some(&ColumnType::Text);
+        plan.words = choice.words(&column, &plan, as_it_stands);
         if plan.meaning != Meaning::PLAIN {
             reading.columns.insert(name.clone(), plan.meaning.clone());
         }
@@ -105,6 +109,14 @@ pub(super) struct Given<'a> {
     pub(super) evidence: &'a Evidence,
     pub(super) said: Option<ColumnType>,
     pub(super) is_used: bool,
+}
+
+/// How a column of numbers was written in the table that the model was learned from.
+pub(super) struct Earlier {
+    pub(super) form: NumberForm,
+    pub(super) affix: String,
+    /// Whether numbers with and without a unit may stand side by side.
+    pub(super) mixed: bool,
 }
 
 /// The choice of meanings, column by column.
@@ -147,10 +159,16 @@ impl Choice<'_> {
                 Ok(Plan::sure(Meaning::Text))
             }
             (None, Some(Meaning::Shortened)) => Ok(Plan::sure(Meaning::Shortened)),
+            (Some(ColumnType::Date(None)) | None, Some(Meaning::Date { order })) => {
+                self.date(column, Some(order), true)
+            }
             (Some(ColumnType::Date(order)), _) => self.date(column, order, true),
-            (None, Some(Meaning::Date { order })) => self.date(column, Some(order), true),
+            (Some(ColumnType::Number) | None, Some(Meaning::Number { form, affix, mixed })) => {
+                let mixed = mixed || column.said.is_some();
+                self.numbers(column, Some(&Earlier { form, affix, mixed }), true)
+            }
             (Some(ColumnType::Number), _) => self.numbers(column, None, true),
-            (None, Some(Meaning::Number { form, affix })) => self.numbers(column, Some(&(form, affix)), true),
+            _ if self.facts.says_gaps && evidence.words > 0 && evidence.is_empty() => Ok(Plan::sure(Meaning::Text)),
             _ if evidence.are_stamps() => {
                 let text = ": dates, all of them written as 20240531 is; --types COL=number reads numbers";
                 self.remark(column, "stamps", text.to_owned());
@@ -176,6 +194,18 @@ impl Choice<'_> {
                 }
                 Ok(Plan::doubtful(evidence, self.skipped()))
             }
+        }
+    }
+
+    /// Which words are values: what was one in training stays one.
+    fn words(&self, column: &Given<'_>, plan: &Plan, as_it_stands: bool) -> Words {
+        let evidence = column.evidence;
+        let is_text = || column.said.is_some() || evidence.is_text() || evidence.numbers + evidence.dates == 0;
+        match (&plan.meaning, &self.facts.options.earlier) {
+            (Meaning::Number { .. } | Meaning::Date { .. }, _) => Words::Gaps,
+            (_, Some(earlier)) => Words::These(earlier.words.get(column.name).cloned().unwrap_or_default()),
+            (_, None) if as_it_stands || (self.facts.says_gaps && is_text()) => Words::Values,
+            (_, None) => Words::Gaps,
         }
     }
 

@@ -3,7 +3,7 @@
 use super::cells::cells;
 use super::decide::{Facts, decide};
 use super::evidence::{Evidence, Rules};
-use super::fill::fill;
+use super::fill::{fill, words};
 use super::header::Names;
 use super::layout::Layout;
 use super::options::ReadOptions;
@@ -63,9 +63,12 @@ pub(in crate::data) fn parse(origin: String, bytes: &[u8], usual: Option<u8>, op
     }
 
     check_numbers("the table", lines.len(), names.len())?;
-    let facts = Facts { origin: &origin, lines: &lines, names: &names, separator: layout.separator, headless, options };
+    let separator = layout.separator;
+    let facts = Facts { origin: &origin, lines: &lines, names: &names, separator, headless, says_gaps: false, options };
     let decision = decide(&facts, &columns)?;
     notes.extend(decision.notes.into_iter().map(|note| format!("{origin}: {note}")));
+    let texts = decision.plans.iter().zip(&columns).map(|(plan, evidence)| plan.gap_word(evidence));
+    let gap_words = names.iter().zip(texts).filter_map(|(name, word)| Some((name.clone(), word?))).collect();
     let place = |name: &str| names.iter().position(|own| own == name);
     let verbatim = resolved(&options.verbatim, &names);
     let verbatim: Vec<usize> = verbatim.iter().filter_map(|name| place(name)).collect();
@@ -89,7 +92,10 @@ pub(in crate::data) fn parse(origin: String, bytes: &[u8], usual: Option<u8>, op
     }
     let mut table = Table::new(origin, columns, lines, notes);
     table.reading = decision.reading;
+    table.reading.words = words(table.columns.iter());
+    table.reading.places = if headless { table.columns.len() } else { 0 };
     table.verbatim = kept;
+    table.gap_words = gap_words;
     Ok(table)
 }
 
@@ -118,6 +124,7 @@ pub(crate) fn table_of(text: &str) -> Table {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::{Cells, TypedColumn};
 
     fn read(text: impl AsRef<[u8]>) -> Result<Table> {
         parse("t.csv".to_owned(), text.as_ref(), None, &ReadOptions::default())
@@ -146,6 +153,10 @@ mod tests {
         assert!(old.notes()[0].contains("Windows-1252"));
         let table = read("a,y,\n1,2,\n3,4,\n").unwrap();
         assert!(table.columns().len() == 2 && table.notes().is_empty(), "{table:?}");
+        let table = read("a,b\n1,2,\n3,,\n").unwrap();
+        assert_eq!((table.columns().len(), numbers(&table, "a")), (2, vec![1.0, 3.0]));
+        let late = format!("a,b\n{}5,6,7\n", "1,2,\n".repeat(120));
+        assert_eq!(read(late).unwrap_err().to_string(), "t.csv:122: 3 cells where the first line has 2");
     }
 
     #[test]
@@ -183,5 +194,64 @@ mod tests {
         // What cannot be read so is read by its own evidence, and said.
         let other = parse("v.csv".to_owned(), b"a,c,y\n1500.5,7,2.5\n1600.25,012,3.25\n", None, &options).unwrap();
         assert_eq!(numbers(&other, "a"), [1500.5, 1600.25]);
+    }
+
+    /// The later table, read as the first one was; `types` are said of both.
+    fn later(first: &str, later: &str, types: &[&str]) -> Result<Table> {
+        let types: Vec<String> = types.iter().map(|&typed| typed.to_owned()).collect();
+        let options = ReadOptions { types: TypedColumn::list(&types)?, ..ReadOptions::default() };
+        let first = parse("t.csv".to_owned(), first.as_bytes(), None, &options)?;
+        let wanted = first.columns().iter().map(|column| column.name.clone()).collect();
+        parse("u.csv".to_owned(), later.as_bytes(), None, &options.like(first.reading, wanted))
+    }
+
+    #[test]
+    fn a_type_that_is_said_again_leaves_what_the_column_meant() {
+        for types in [&[][..], &["p=number"]] {
+            let table = later("p,y\n1.234.567,1\n2.345,2\n", "p,y\n2.345,1\n3.456,2\n", types).unwrap();
+            assert_eq!(numbers(&table, "p"), [2345.0, 3456.0], "{types:?}");
+        }
+        for types in [&[][..], &["d=date"]] {
+            let table = later("d,y\n31/01/1970,1\n02/01/1970,2\n", "d,y\n02/01/1970,1\n03/01/1970,2\n", types);
+            let table = table.unwrap();
+            let Cells::Dates(dates) = &table.column("d").unwrap().cells else { panic!("dates") };
+            assert_eq!(dates, &[86_400.0, 172_800.0], "{types:?}");
+        }
+        let said = ["d=date:mdy"];
+        let table = later("d,y\n02/01/1970,1\n01/31/1970,2\n", "d,y\n01/02/1970,1\n", &said).unwrap();
+        assert!(matches!(&table.column("d").unwrap().cells, Cells::Dates(dates) if dates[..] == [86_400.0]));
+    }
+
+    #[test]
+    fn decimal_commas_of_training_leave_a_point_to_thousands() {
+        let first = "p,y\n\"1,5\",1\n\"999,25\",2\n";
+        let table = later(first, "p,y\n1.234,1\n2.500,2\n", &[]).unwrap();
+        assert_eq!(numbers(&table, "p"), [1234.0, 2500.0]);
+        // What can be read in one way alone is read so.
+        let table = later(first, "p,y\n1.25,1\n2.500,2\n", &[]).unwrap();
+        assert_eq!(numbers(&table, "p"), [1.25, 2.5]);
+    }
+
+    #[test]
+    fn percents_of_which_some_lack_the_sign_are_refused_later_too_unless_that_is_said() {
+        let (pure, mixed) = ("p,y\n45%,1\n5%,2\n", "p,y\n45%,1\n0.45,2\n");
+        let error = later(pure, mixed, &[]).unwrap_err().to_string();
+        assert_eq!(error, "u.csv:3: column `p`: `0.45` may be 0.45 % or 45 % beside cells with a sign");
+        let options = ReadOptions { types: TypedColumn::list(&["p=number".to_owned()]).unwrap(), ..Default::default() };
+        let first =
+            |text: &str, options: &_| parse("t.csv".to_owned(), text.as_bytes(), None, options).unwrap().reading;
+        let wanted = || vec!["p".to_owned()];
+        let said_now = options.like(first(pure, &ReadOptions::default()), wanted());
+        let said_then = ReadOptions::default().like(first(mixed, &options), wanted());
+        for options in [said_now, said_then] {
+            let table = parse("u.csv".to_owned(), mixed.as_bytes(), None, &options).unwrap();
+            assert_eq!(numbers(&table, "p"), [45.0, 0.45]);
+        }
+        let units = later("p,y\n5 kg,1\n7 kg,2\n", "p,y\n5 kg,1\n300,2\n", &[]).unwrap();
+        assert!(
+            units.notes().iter().any(|note| note.contains("1 in `kg` and 1 without a unit")),
+            "{:?}",
+            units.notes()
+        );
     }
 }

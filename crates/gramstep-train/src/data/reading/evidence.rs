@@ -1,6 +1,6 @@
 //! What one walk through a file learns of a column: in which ways all of its cells can be read.
 
-use super::missing::{is_missing, is_weak};
+use super::missing::{is_missing, is_own_mark, is_weak, is_word};
 use crate::format::date::{Orders, is_stamp};
 use crate::format::number_cell::{NumberCell, is_currency};
 use crate::format::number_form::{Decimal, Forms, NumberForm};
@@ -26,6 +26,9 @@ pub(super) struct Evidence {
     pub(super) texts: usize,
     /// Marks of gaps that are gaps among numbers alone.
     pub(super) weak: usize,
+    /// Words that stand for gaps where they are no values: the first one, and how many.
+    pub(super) first_word: Shown,
+    pub(super) words: usize,
     /// Numbers that are digits alone.
     pub(super) whole: usize,
     /// Numbers that may be dates: 20240531.
@@ -69,6 +72,8 @@ impl Default for Evidence {
             dates: 0,
             texts: 0,
             weak: 0,
+            first_word: None,
+            words: 0,
             whole: 0,
             stamps: 0,
             ungrouped: false,
@@ -147,6 +152,10 @@ impl Evidence {
 
     fn see_any(&mut self, record: usize, cell: &str, rules: Rules<'_>) {
         if is_missing(cell, rules.missing) {
+            if is_word(cell) && !is_own_mark(cell, rules.missing) {
+                self.words += 1;
+                show(&mut self.first_word, record, cell);
+            }
             return;
         }
         if is_weak(cell) {

@@ -1,23 +1,56 @@
 //! The second walk: cells become values, each column in its meaning.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::Meaning;
 use super::cells::cells;
 use super::evidence::Evidence;
 use super::layout::Layout;
-use super::missing::{is_missing, is_weak};
+use super::missing::{is_missing, is_own_mark, is_weak, is_word};
 use super::records::walk;
-use crate::data::{Cells, TextCells};
+use crate::data::{Cells, Column, TextCells};
 use crate::error::Result;
 use crate::format::date::seconds;
 use crate::format::number_cell::NumberCell;
 use crate::format::number_form::NumberForm;
 
+/// Which words that stand for gaps are values in a column of text.
+#[derive(Clone, Debug, Default)]
+pub(super) enum Words {
+    /// None is.
+    #[default]
+    Gaps,
+    /// All are.
+    Values,
+    /// These are.
+    These(BTreeSet<String>),
+}
+
+impl Words {
+    fn are_values(&self, cell: &str) -> bool {
+        match self {
+            Self::Gaps => false,
+            Self::Values => true,
+            Self::These(words) => words.contains(cell),
+        }
+    }
+}
+
+/// The words among the values of columns of text that would be gaps elsewhere.
+pub(super) fn words<'a>(columns: impl Iterator<Item = &'a Column>) -> BTreeMap<String, BTreeSet<String>> {
+    let of = |column: &Column| {
+        let Cells::Text(text) = &column.cells else { return None };
+        let words: BTreeSet<String> = text.values.iter().filter(|value| is_word(value)).cloned().collect();
+        (!words.is_empty()).then(|| (column.name.clone(), words))
+    };
+    columns.filter_map(of).collect()
+}
+
 /// What is to be read of a column.
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
     pub(super) meaning: Meaning,
+    pub(super) words: Words,
     /// Of text: how many of its cells are numbers, if it was meant to be numeric, and the first row that is none.
     pub(super) numbers: usize,
     pub(super) first_text: usize,
@@ -26,19 +59,33 @@ pub(super) struct Plan {
 impl Plan {
     /// Of a column that is what it seems to be.
     pub(super) fn sure(meaning: Meaning) -> Self {
-        Self { meaning, numbers: 0, first_text: 0 }
+        Self { meaning, words: Words::Gaps, numbers: 0, first_text: 0 }
     }
 
     /// Text where numbers were meant, perhaps; `skipped` records are no rows.
     pub(super) fn doubtful(evidence: &Evidence, skipped: usize) -> Self {
         let numbers = evidence.numbers + if evidence.numbers > evidence.texts { evidence.weak } else { 0 };
-        Self { meaning: Meaning::Text, numbers, first_text: evidence.first_misfit().saturating_sub(skipped) }
+        let first_text = evidence.first_misfit().saturating_sub(skipped);
+        Self { numbers, first_text, ..Self::sure(Meaning::Text) }
     }
 
     /// Text where numbers were asked for.
     pub(super) fn faulty(evidence: &Evidence, skipped: usize) -> Self {
         let all = evidence.numbers + evidence.texts + evidence.dates + evidence.weak;
         Self { numbers: all, ..Self::doubtful(evidence, skipped) }
+    }
+
+    /// The first word that is taken for a gap in a column of text.
+    pub(super) fn gap_word(&self, evidence: &Evidence) -> Option<String> {
+        let is_text = matches!(self.meaning, Meaning::Text | Meaning::Shortened);
+        let word = evidence.first_word.as_ref().filter(|(_, word)| is_text && !self.words.are_values(word));
+        word.map(|(_, word)| word.clone())
+    }
+
+    /// Whether a cell of text is a gap; the user's own marks always are.
+    fn is_gap(&self, cell: &str, missing: &[String]) -> bool {
+        let is_value = || is_word(cell) && self.words.are_values(cell) && !is_own_mark(cell, missing);
+        is_missing(cell, missing) && !is_value()
     }
 }
 
@@ -84,7 +131,7 @@ impl<'a> Filling<'a> {
                 }
                 values.push(value.unwrap_or(f64::NAN));
             }
-            (Cells::Text(text), _) if is_missing(cell, missing) => text.codes.push(TextCells::MISSING),
+            (Cells::Text(text), _) if self.plan.is_gap(cell, missing) => text.codes.push(TextCells::MISSING),
             (Cells::Text(text), meaning) => {
                 let short = matches!(meaning, Meaning::Shortened).then(|| shortened(cell)).flatten();
                 let value = short.as_deref().unwrap_or(cell);

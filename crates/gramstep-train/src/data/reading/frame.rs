@@ -3,7 +3,7 @@
 use super::decide::{Facts, decide};
 use super::delimited::rules;
 use super::evidence::Evidence;
-use super::fill::Filling;
+use super::fill::{Filling, words};
 use super::options::ReadOptions;
 use super::order::{DATES, NO_DATE};
 use crate::data::{Cells, Column, Table};
@@ -40,7 +40,8 @@ impl Table {
         let rows = columns.iter().map(|(_, cells)| length(cells)).max().unwrap_or(0);
         let lines: Vec<u64> = (1..=rows as u64).collect();
         // A tab leaves open what commas mean, as memory does.
-        let facts = Facts { origin, lines: &lines, names: &names, separator: b'\t', headless: true, options };
+        let facts =
+            Facts { origin, lines: &lines, names: &names, separator: b'\t', headless: true, says_gaps: true, options };
         let decision = decide(&facts, &evidence)?;
         let mut made = Vec::with_capacity(columns.len());
         for ((name, cells), plan) in columns.into_iter().zip(&decision.plans) {
@@ -63,6 +64,7 @@ impl Table {
         let mut table = Self::from_columns(origin, made)?;
         table.notes = decision.notes.into_iter().map(|note| format!("{origin}: {note}")).collect();
         table.reading = decision.reading;
+        table.reading.words = words(table.columns.iter());
         Ok(table)
     }
 }
@@ -87,14 +89,14 @@ fn length(cells: &FrameCells) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::table_of;
+    use crate::data::{Format, table_of};
 
     #[test]
     fn text_in_memory_is_read_as_a_file_is() {
-        let file = table_of("a,b,c,d,e\n1,x,?,007,2024-05-03\n?,NA, 2,008,\n 3e2,y,,009,2024-05-04\n");
+        let file = table_of("a,b,c,d,e\n1,x,?,007,2024-05-03\n?,, 2,008,\n 3e2,y,,009,2024-05-04\n");
         let cells = [
             ["1", "?", " 3e2"],
-            ["x", "NA", "y"],
+            ["x", "", "y"],
             ["?", " 2", ""],
             ["007", "008", "009"],
             ["2024-05-03", "", "2024-05-04"],
@@ -108,5 +110,46 @@ mod tests {
             assert_eq!(std::mem::discriminant(&ours.cells), std::mem::discriminant(&theirs.cells));
             assert!((0..3).all(|row| ours.text(row) == theirs.text(row)), "{ours:?} {theirs:?}");
         }
+    }
+
+    fn frame(columns: &[(&str, &[&str])], options: &ReadOptions) -> Table {
+        // A gap is no cell at all.
+        let cells = |cells: &[&str]| cells.iter().map(|&cell| (cell != "gap").then(|| cell.to_owned())).collect();
+        let columns = columns.iter().map(|(name, own)| ((*name).to_owned(), FrameCells::Text(cells(own))));
+        Table::of_frame("frame", columns.collect(), options).unwrap()
+    }
+
+    fn texts(table: &Table, name: &str) -> Vec<Option<String>> {
+        (0..table.rows()).map(|row| table.column(name).unwrap().text(row)).collect()
+    }
+
+    #[test]
+    fn words_for_gaps_are_values_among_text_in_memory_and_gaps_among_numbers() {
+        let some = |cells: &[&str]| cells.iter().map(|&cell| Some(cell.to_owned())).collect::<Vec<_>>();
+        let columns: [(&str, &[&str]); 4] = [
+            ("side", &["None", "left", "gap", "NA"]),
+            ("only", &["NA", "None", "gap", "NA"]),
+            ("size", &["1", "NA", "gap", "2.5"]),
+            ("day", &["2024-05-03", "None", "gap", "2024-05-04"]),
+        ];
+        let table = frame(&columns, &ReadOptions::default());
+        assert_eq!(texts(&table, "side")[..2], some(&["None", "left"]));
+        assert_eq!((texts(&table, "side")[2].clone(), texts(&table, "only")[2].clone()), (None, None));
+        assert_eq!(texts(&table, "only")[..2], some(&["NA", "None"]));
+        assert!(table.numbers(table.column("size").unwrap()).unwrap()[1].is_nan());
+        assert!(matches!(&table.column("day").unwrap().cells, Cells::Dates(dates) if dates[1].is_nan()));
+
+        // What was a value stays one, in frames and files; what was none is a gap.
+        let options =
+            ReadOptions::default().like(table.reading.clone(), columns.map(|(name, _)| name.to_owned()).to_vec());
+        let later = frame(&[("side", &["None", "null"]), ("size", &["NA", "None"])], &options);
+        let file = Table::parse_with("t.csv", b"side,size\nNone,NA\nnull,None\n", Format::Csv, &options).unwrap();
+        for table in [later, file] {
+            assert_eq!(texts(&table, "side"), [Some("None".to_owned()), None]);
+            assert!(table.numbers(table.column("size").unwrap()).unwrap().iter().all(|size| size.is_nan()));
+        }
+        // The user's own marks are gaps everywhere.
+        let own = ReadOptions { missing: vec!["None".to_owned()], ..ReadOptions::default() };
+        assert_eq!(texts(&frame(&columns, &own), "side")[..2], [None, Some("left".to_owned())]);
     }
 }

@@ -76,7 +76,8 @@ impl Names {
     }
 }
 
-fn numbered(column: usize) -> String {
+/// What the column in a place is called, counted from 1.
+pub(in crate::data) fn numbered(column: usize) -> String {
     format!("column_{column}")
 }
 

@@ -23,6 +23,8 @@ pub(super) struct Layout {
     pub(super) skipped: u64,
     /// Whether the first line has one cell fewer than all others: the name of the first column.
     pub(super) unnamed: bool,
+    /// Whether all others have one more because they end with a mark, and the first line does not.
+    pub(super) trailing: bool,
 }
 
 impl Layout {
@@ -37,12 +39,15 @@ impl Layout {
             (Separator::Auto, Some(Separator::Mark(mark))) if first.contains(&mark) => mark,
             (Separator::Auto, _) => own.or(usual).unwrap_or_else(|| found(sample)),
         };
-        let cells = counts(sample, separator);
-        let unnamed = match cells[..] {
-            [first, second, ..] => first > 0 && first + 1 == second && cells[1..].iter().all(|&count| count == second),
+        let lines = counts(sample, separator);
+        let one_more = match lines[..] {
+            [(first, _), ref others @ ..] if first > 0 => {
+                !others.is_empty() && others.iter().all(|&(count, _)| count == first + 1)
+            }
             _ => false,
         };
-        Self { separator, start, skipped: u64::from(start > 0), unnamed }
+        let trailing = one_more && lines[1..].iter().all(|&(_, is_open)| is_open);
+        Self { separator, start, skipped: u64::from(start > 0), unnamed: one_more && !trailing, trailing }
     }
 }
 
@@ -60,12 +65,13 @@ fn declared(bytes: &[u8]) -> (usize, Option<u8>) {
     }
 }
 
-/// How many cells the first lines have.
-fn counts(bytes: &[u8], separator: u8) -> Vec<usize> {
+/// How many cells the first lines have, and whether the last of them is empty.
+fn counts(bytes: &[u8], separator: u8) -> Vec<(usize, bool)> {
     let cut = &bytes[..bytes.len().min(BYTES)];
     let mut records = reader(cut, separator).into_byte_records();
-    let mut counts: Vec<usize> =
-        records.by_ref().take(LINES).map_while(Result::ok).map(|record| record.len()).collect();
+    let is_open = |record: &csv::ByteRecord| record.iter().next_back().is_some_and(|cell| cell.trim_ascii().is_empty());
+    let mut counts: Vec<(usize, bool)> =
+        (records.by_ref().take(LINES).map_while(Result::ok)).map(|record| (record.len(), is_open(&record))).collect();
     // The last line of a piece is cut somewhere.
     if cut.len() < bytes.len() && counts.len() < LINES && counts.len() > 1 {
         counts.pop();
@@ -76,7 +82,7 @@ fn counts(bytes: &[u8], separator: u8) -> Vec<usize> {
 /// The mark that cuts all lines into as many cells, more than one; if none does, the one that does so for most lines.
 fn found(bytes: &[u8]) -> u8 {
     let agreement = |mark: u8| -> f64 {
-        let counts = counts(bytes, mark);
+        let counts: Vec<usize> = counts(bytes, mark).into_iter().map(|(count, _)| count).collect();
         let alike = |count: usize| counts.iter().filter(|&&other| other == count).count();
         let (most, cells) = counts.iter().map(|&count| (alike(count), count)).max().unwrap_or((0, 0));
         let share = most as f64 / counts.len().max(1) as f64;
@@ -150,5 +156,14 @@ mod tests {
         let layout = Layout::of(b"\"a\" \"y\"\n\"1\" 2 3\n\"2\" 4 5\n", Separator::Auto, None, None);
         assert!(layout.unnamed && layout.separator == b' ');
         assert!(!Layout::of(b"a,y\n1,2\n3,4,5\n", Separator::Auto, None, None).unnamed);
+    }
+
+    #[test]
+    fn a_mark_at_the_end_of_all_lines_but_the_first_begins_no_cell() {
+        for text in ["a,b\n1,2,\n3,4,\n", "a;b\r\n1;2;\r\n3;4; \r\n"] {
+            let layout = Layout::of(text.as_bytes(), Separator::Auto, None, None);
+            assert!(layout.trailing && !layout.unnamed, "{text}");
+        }
+        assert!(Layout::of(b"a,y\n1,2,\n3,4,5\n", Separator::Auto, None, None).unnamed);
     }
 }

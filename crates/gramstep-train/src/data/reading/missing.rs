@@ -13,8 +13,17 @@ const WEAK: [&str; 8] = ["-", "--", "---", ".", "..", "–", "—", "*"];
 pub(super) fn is_missing(cell: &str, own: &[String]) -> bool {
     // Nearly every cell of numbers.
     let number = matches!(cell.as_bytes(), [b'0'..=b'9', ..] | [b'-', b'0'..=b'9' | b'.', ..]);
-    (!number && MISSING.iter().any(|missing| cell.eq_ignore_ascii_case(missing)))
-        || own.iter().any(|missing| cell == missing || is_same_number(cell, missing))
+    (!number && MISSING.iter().any(|missing| cell.eq_ignore_ascii_case(missing))) || is_own_mark(cell, own)
+}
+
+/// Whether a cell is one of the user's marks of gaps.
+pub(super) fn is_own_mark(cell: &str, own: &[String]) -> bool {
+    own.iter().any(|missing| cell == missing || is_same_number(cell, missing))
+}
+
+/// Whether a cell is text that stands for a missing value unless it is known to be a value: `None`, `NA`.
+pub(super) fn is_word(cell: &str) -> bool {
+    !cell.is_empty() && is_missing(cell, &[])
 }
 
 /// Whether both are one number: `-999` and `-999.0`.
@@ -40,6 +49,7 @@ mod tests {
         for cell in ["0", "-99", "none at all", "Unknown", "-", "."] {
             assert!(!is_missing(cell, &own), "{cell}");
         }
+        assert!(is_word("None") && !is_word("") && !is_word("nothing") && is_own_mark("-999.0", &own));
         assert!(is_weak("-") && is_weak("–") && !is_weak("+"));
     }
 }

@@ -22,6 +22,7 @@ mod separator;
 
 pub(super) use delimited::parse;
 pub use frame::FrameCells;
+pub(super) use header::numbered;
 pub use meaning::{Meaning, Reading};
 pub use options::{ColumnType, Header, ReadOptions, TypedColumn};
 pub(super) use patterns::resolved;

@@ -7,7 +7,7 @@
 //! that is an error.
 
 use super::Meaning;
-use super::decide::{Choice, Given};
+use super::decide::{Choice, Earlier, Given};
 use super::fill::Plan;
 use crate::error::{Error, Result};
 use crate::format::number_cell::NumberCell;
@@ -15,12 +15,7 @@ use crate::format::number_form::{Decimal, Forms, NumberForm, Thousands};
 
 impl Choice<'_> {
     /// A column of numbers; `asked` where that is no guess, so that other cells are faults.
-    pub(super) fn numbers(
-        &mut self,
-        column: &Given<'_>,
-        earlier: Option<&(NumberForm, String)>,
-        asked: bool,
-    ) -> Result<Plan> {
+    pub(super) fn numbers(&mut self, column: &Given<'_>, earlier: Option<&Earlier>, asked: bool) -> Result<Plan> {
         let evidence = column.evidence;
         let fits = evidence.texts == 0 && evidence.dates == 0 && evidence.first_other.is_none();
         if !fits {
@@ -30,8 +25,17 @@ impl Choice<'_> {
                 Plan::doubtful(evidence, self.skipped())
             });
         }
-        let form = self.form(column, earlier.map(|(form, _)| *form))?;
-        if let Some((_, affix)) = earlier
+        let form = self.form(column, earlier.map(|earlier| earlier.form))?;
+        let mixed = evidence.is_partly_affixed();
+        if mixed && column.is_used && earlier.is_some_and(|earlier| !earlier.mixed) {
+            if evidence.affix == "%" {
+                return Err(self.share(column));
+            }
+            let (affix, affixed, bare) = (&evidence.affix, evidence.affixed, evidence.bare);
+            let text = format!(": {affixed} in `{affix}` and {bare} without a unit are taken as they stand");
+            self.remark(column, "mixed affix", text);
+        }
+        if let Some(Earlier { affix, .. }) = earlier
             && *affix != evidence.affix
             && evidence.numbers > 0
         {
@@ -45,12 +49,12 @@ impl Choice<'_> {
             self.remark(column, "other affix", text);
         }
         // What was said of the training table is not said again.
-        if earlier.is_some_and(|(own, affix)| *own == form && *affix == evidence.affix) {
+        if earlier.is_some_and(|earlier| earlier.form == form && earlier.affix == evidence.affix) {
             self.say_gaps(column);
         } else {
             self.say(column, form);
         }
-        Ok(Plan::sure(Meaning::Number { form, affix: evidence.affix.clone() }))
+        Ok(Plan::sure(Meaning::Number { form, affix: evidence.affix.clone(), mixed }))
     }
 
     /// The form of a column of numbers.
@@ -67,6 +71,11 @@ impl Choice<'_> {
         }
         if let Some(form) = earlier.filter(|form| evidence.forms.contains(*form)) {
             return Ok(form);
+        }
+        // Decimal commas stay what they are beside marks between thousands; a point may have been all that was needed.
+        let commas = with(Decimal::Comma);
+        if earlier.is_some_and(|form| form.decimal == Decimal::Comma) && !commas.is_empty() {
+            return Ok(plainest(commas));
         }
         // The mark in question, and how it would be read by either.
         let comma = evidence.forms.contains(NumberForm { decimal: Decimal::Comma, thousands: Thousands::None });

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::meaning::Reading;
 use super::separator::Separator;
-use crate::error::{Error, Result, out_of_range};
+use crate::data::Table;
+use crate::error::{Error, Result, conflict, out_of_range};
 use crate::format::date::DateOrder;
 use crate::format::number_form::{Decimal, Thousands};
 use crate::format::words::words;
@@ -36,7 +37,7 @@ pub enum ColumnType {
     Category,
     /// Dates, in this order of their numbers where it is said.
     Date(Option<DateOrder>),
-    /// Text as it stands; as an input it is a category.
+    /// Text as it stands, words such as `NA` and `None` too; as an input it is a category.
     Text,
     /// Nothing to learn from.
     Drop,
@@ -123,6 +124,8 @@ pub struct ReadOptions {
     pub(crate) earlier: Option<Reading>,
     /// The columns that are wanted of a table by their names: a line that has one of them is a header.
     pub(crate) wanted: Vec<String>,
+    /// How many columns a table has at least and at most that are known by their places alone; none for any number.
+    pub(crate) places: Option<[usize; 2]>,
     /// Columns that nothing is learned from.
     pub(crate) unused: Vec<String>,
     /// Columns of which the cells are kept as they stand, beside what they mean.
@@ -165,6 +168,17 @@ impl ReadOptions {
         marks.sort_unstable();
         marks.dedup();
         marks
+    }
+
+    /// Refuses another number of columns where they are known by their places alone: one more in front would move all.
+    pub(in crate::data) fn check_places(&self, table: &Table) -> Result<()> {
+        let (found, Some([fewest, all])) = (table.reading().places, self.places) else { return Ok(()) };
+        if found == 0 || (fewest..=all).contains(&found) {
+            return Ok(());
+        }
+        let reason =
+            format!("{} has {found} columns, known by their places alone, and training had {all}", table.origin());
+        Err(conflict("data", "the model", reason))
     }
 
     /// The same for a later table: its columns mean what they meant in an earlier one, of which the columns `wanted` are

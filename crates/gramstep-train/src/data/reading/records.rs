@@ -5,7 +5,7 @@ use super::layout::Layout;
 use crate::error::{Error, Result};
 
 /// Calls `visit` with the line and the cells of every record, the first one included. A first line that has one name
-/// fewer than the others have cells lacks the name of the first column.
+/// fewer than the others have cells lacks the name of the first column, unless the others end with a mark.
 pub(super) fn walk(
     layout: Layout,
     origin: &str,
@@ -30,6 +30,9 @@ pub(super) fn walk(
             record = named.collect();
         }
         let expected = *cells.get_or_insert(record.len());
+        if layout.trailing && record.len() == expected + 1 && record[expected].trim().is_empty() {
+            record.truncate(expected);
+        }
         if record.len() != expected {
             return Err(Error::Ragged { origin: origin.to_owned(), line, expected, found: record.len() });
         }
