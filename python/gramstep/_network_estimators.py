@@ -16,6 +16,7 @@ from gramstep._fit import (
     PredictsIntervals,
     PredictsSets,
     SavesRun,
+    all_or_nothing,
     check_targets,
     encode_classes,
     encode_labels,
@@ -302,6 +303,7 @@ class GramGaussNewtonRegressor(MultiOutputMixin, RegressorMixin, PredictsInterva
     True
     """
 
+    @all_or_nothing
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Any:
         """Trains from the start, or with ``warm_start`` from where the last ``fit`` ended.
 
@@ -313,6 +315,7 @@ class GramGaussNewtonRegressor(MultiOutputMixin, RegressorMixin, PredictsInterva
         """
         return self._learn(X, y, sample_weight, self._fit, self._earlier())
 
+    @all_or_nothing
     def partial_fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Any:
         """One epoch on these rows, from where the network is. The first call decides columns, targets and
         standardisation."""
@@ -364,6 +367,7 @@ class GramGaussNewtonClassifier(ClassifierMixin, PredictsSets, _NetworkEstimator
     array(['in', 'out'], dtype='<U3')
     """
 
+    @all_or_nothing
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Any:
         """Trains from the start, or with ``warm_start`` from where the last ``fit`` ended.
 
@@ -420,6 +424,7 @@ class GramGaussNewtonClassifier(ClassifierMixin, PredictsSets, _NetworkEstimator
         weights = weigh_classes(self, self.classes_[labels], sample_weight)
         return make_data(self, X, labels, weights, self.classes_)
 
+    @all_or_nothing
     def partial_fit(
         self, X: Any, y: Any, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None
     ) -> Any:
