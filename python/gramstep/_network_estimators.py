@@ -84,7 +84,7 @@ _PARAMETERS = """
         Of a classification: how much the errors of a class count, 1 for those that a dict leaves out.
     candidates : {{"networks", "networks,linear"}}, optional
         "networks,linear" keeps a ridge regression where it predicts validation rows better; the default where
-        ``hidden_layer_sizes`` is left open and there are at least 6 rows.
+        ``hidden_layer_sizes`` is left open and there are at least 6 rows, but for ``warm_start`` and ``partial_fit``.
     input_bounds : {{"auto", "none"}}, optional
         "auto" bends far outliers of a column towards the others, and rows far outside the training range towards it.
     adversarial : str, optional
@@ -127,6 +127,10 @@ _PARAMETERS = """
     n_features_in_, feature_names_in_
         Of X.
 """
+
+
+# Of a model that is trained further, where it is left open: one ridge regression would be a line for good.
+_GOES_ON = {"candidates": "networks"}
 
 
 class _NetworkEstimator(SavesRun, BaseEstimator):
@@ -266,7 +270,8 @@ class _NetworkEstimator(SavesRun, BaseEstimator):
         return getattr(self, "_predictor", None) if self.warm_start else None
 
     def _fit(self, data, start):
-        return self._train(data, self._config(), self._validation(), start)
+        config = _GOES_ON | self._config() if self.warm_start else self._config()
+        return self._train(data, config, self._validation(), start)
 
     def _validation(self):
         if not self.early_stopping or self.validation_fraction is None:
@@ -278,7 +283,7 @@ class _NetworkEstimator(SavesRun, BaseEstimator):
 
     def _pass(self, data, start):
         """One epoch, from the network so far."""
-        config = self._config() | {"epochs": 1}
+        config = _GOES_ON | self._config() | {"epochs": 1}
         return self._train(data, config if start else config | {"ensemble": 1}, 0.0, start)
 
 
