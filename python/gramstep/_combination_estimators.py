@@ -15,6 +15,7 @@ from gramstep._fit import (
     PredictsIntervals,
     PredictsSets,
     SavesRun,
+    all_or_nothing,
     encode_classes,
     make_data,
     reporting,
@@ -141,6 +142,7 @@ class GramstepRegressor(MultiOutputMixin, RegressorMixin, PredictsIntervals, _Co
         self.threads = threads
         self.verbose = verbose
 
+    @all_or_nothing
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Any:
         """Trains, judges and weighs all candidates.
 
@@ -214,6 +216,7 @@ class GramstepClassifier(ClassifierMixin, PredictsSets, _Combination):
         self.threads = threads
         self.verbose = verbose
 
+    @all_or_nothing
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Any:
         """Trains, judges and weighs all candidates.
 

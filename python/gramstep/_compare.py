@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import filecmp
 import json
+import shutil
 import tempfile
 from collections.abc import Sequence
 from os import PathLike, fspath
@@ -41,7 +43,8 @@ def compare(
         Search learning rate, momentum, damping and schedule of every method before, by the validation loss; three to four
         times as long as the runs.
     out : path, optional
-        Keep every run in a folder of this one, with a page that lays them over each other, and arrays as ``data.npz``.
+        Keep every run in a folder of this one, with a page that lays them over each other, and arrays as ``data.npz``; one
+        of other arrays is left alone, and is a FileExistsError.
     verbose : bool
         Show progress on stderr.
     **settings
@@ -63,9 +66,9 @@ def compare(
     >>> [(run["optimizer"], len(run["curve"]["train_loss"])) for run in found["runs"]]
     [('gram-gauss-newton', 3), ('adam', 3)]
     """
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as scratch:
         if isinstance(data, tuple):
-            source, settings = _written(Path(folder if out is None else out), data, settings)
+            source, settings = _written(data, settings, scratch, out)
         else:
             source = fspath(data)
         config = json.dumps({"data": source, **settings})
@@ -78,14 +81,24 @@ def compare(
     return compared
 
 
-def _written(folder, data, settings):
+def _written(data, settings, scratch, out):
     """Arrays as a file that the command reads; the place of each class where y is no number."""
     X, y = (np.asarray(array) for array in data)
     X = X.reshape(len(X), -1)
     if y.dtype.kind not in "fiu" or settings.get("task") == "classification":
         y = np.unique(y, return_inverse=True)[1].reshape(y.shape)
         settings = {"task": "classification", **settings}
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "data.npz"
+    path = Path(scratch) / "data.npz"
     np.savez(path, X=X.astype(float), y=y.astype(float))
-    return str(path), settings
+    return str(path if out is None else _kept(path, Path(out))), settings
+
+
+def _kept(path, folder):
+    """The file in a folder that stays, where no other is."""
+    kept = folder / path.name
+    folder.mkdir(parents=True, exist_ok=True)
+    if not kept.exists():
+        shutil.copyfile(path, kept)
+    elif not filecmp.cmp(path, kept, shallow=False):
+        raise FileExistsError(f"{kept}: it holds other arrays\nhint: give another folder as out")
+    return kept

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import numbers
+from collections.abc import Callable
 from os import PathLike
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,11 +27,32 @@ DTYPES = [np.float64, np.float32]
 _LABELS = {"i": "integer", "u": "integer", "f": "number", "b": "boolean"}
 
 
+_Method = TypeVar("_Method", bound=Callable[..., Any])
+
+
+def all_or_nothing(fit: _Method) -> _Method:
+    """A method that learns: one that fails, or is interrupted, leaves everything as it was."""
+
+    @functools.wraps(fit)
+    def whole(self, *args, **kwargs):
+        before = dict(self.__dict__)
+        try:
+            return fit(self, *args, **kwargs)
+        except BaseException:
+            self.__dict__ = before
+            raise
+
+    return whole  # type: ignore[return-value]
+
+
 class SavesRun(KeepsThreads):
     """A fitted estimator that is kept like a run of the command line."""
 
     _predictor: Any
     _ndim: int
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "_predictor")
 
     def save_run(self, path: str | PathLike[str]) -> None:
         """Writes a run folder as ``gramstep train`` does: ``info``, ``report``, ``predict``, ``attack`` and

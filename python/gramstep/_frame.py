@@ -18,6 +18,9 @@ class Frame(dict):
         """Of a frame or an array, whose columns have these names. Unless an earlier fit has decided it, categories are
         the columns that say so."""
         columns = list(zip(names, columns_of(X), strict=True))
+        twice = next((name for at, name in enumerate(names) if name in names[:at]), None)
+        if twice is not None:
+            raise ValueError(f"X has two columns named {twice!r}\nhint: rename one, or leave it out")
         if categories is None:
             categories = [name for name, column in columns if _is_category(column)]
         frame = cls((name, cells(column, name in categories)) for name, column in columns)

@@ -17,6 +17,7 @@ from gramstep._fit import (
     PredictsIntervals,
     PredictsSets,
     SavesRun,
+    all_or_nothing,
     column_names,
     encode_classes,
     make_data,
@@ -182,6 +183,7 @@ class KernelRegressor(MultiOutputMixin, RegressorMixin, PredictsIntervals, _Kern
     True
     """
 
+    @all_or_nothing
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Any:
         """Fits y, (n,) or (n, k), at X, (n, d); a row of weight w counts as w rows, and the scale
         of the weights is nothing where κ is found."""
@@ -217,6 +219,7 @@ class KernelClassifier(ClassifierMixin, PredictsSets, _KernelEstimator):
     array(['in', 'out'], dtype='<U3')
     """
 
+    @all_or_nothing
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Any:
         """Fits the labels y, (n,), at X, (n, d); a row of weight w counts as w rows, and the scale
         of the weights is nothing where κ is found."""

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gramstep import _gramstep
 from gramstep._counts import check_count
+from gramstep._fit import all_or_nothing
 
 
 class KernelRegression:
@@ -59,6 +60,7 @@ class KernelRegression:
     def __repr__(self) -> str:
         return f"KernelRegression(ridge={self.ridge!r})"
 
+    @all_or_nothing
     def fit(self, K: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> KernelRegression:
         """Fits targets, (n,) or (n, k), to the kernel of the training points, (n, n); weights above 0, (n,)."""
         targets = np.asarray(y, dtype=float)

@@ -16,6 +16,7 @@ from gramstep._fit import (
     PredictsIntervals,
     PredictsSets,
     SavesRun,
+    all_or_nothing,
     check_targets,
     encode_classes,
     encode_labels,
@@ -83,7 +84,7 @@ _PARAMETERS = """
         Of a classification: how much the errors of a class count, 1 for those that a dict leaves out.
     candidates : {{"networks", "networks,linear"}}, optional
         "networks,linear" keeps a ridge regression where it predicts validation rows better; the default where
-        ``hidden_layer_sizes`` is left open and there are at least 6 rows.
+        ``hidden_layer_sizes`` is left open and there are at least 6 rows, but for ``warm_start`` and ``partial_fit``.
     input_bounds : {{"auto", "none"}}, optional
         "auto" bends far outliers of a column towards the others, and rows far outside the training range towards it.
     adversarial : str, optional
@@ -126,6 +127,10 @@ _PARAMETERS = """
     n_features_in_, feature_names_in_
         Of X.
 """
+
+
+# Of a model that is trained further, where it is left open: one ridge regression would be a line for good.
+_GOES_ON = {"candidates": "networks"}
 
 
 class _NetworkEstimator(SavesRun, BaseEstimator):
@@ -265,7 +270,8 @@ class _NetworkEstimator(SavesRun, BaseEstimator):
         return getattr(self, "_predictor", None) if self.warm_start else None
 
     def _fit(self, data, start):
-        return self._train(data, self._config(), self._validation(), start)
+        config = _GOES_ON | self._config() if self.warm_start else self._config()
+        return self._train(data, config, self._validation(), start)
 
     def _validation(self):
         if not self.early_stopping or self.validation_fraction is None:
@@ -277,7 +283,7 @@ class _NetworkEstimator(SavesRun, BaseEstimator):
 
     def _pass(self, data, start):
         """One epoch, from the network so far."""
-        config = self._config() | {"epochs": 1}
+        config = _GOES_ON | self._config() | {"epochs": 1}
         return self._train(data, config if start else config | {"ensemble": 1}, 0.0, start)
 
 
@@ -302,6 +308,7 @@ class GramGaussNewtonRegressor(MultiOutputMixin, RegressorMixin, PredictsInterva
     True
     """
 
+    @all_or_nothing
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Any:
         """Trains from the start, or with ``warm_start`` from where the last ``fit`` ended.
 
@@ -313,6 +320,7 @@ class GramGaussNewtonRegressor(MultiOutputMixin, RegressorMixin, PredictsInterva
         """
         return self._learn(X, y, sample_weight, self._fit, self._earlier())
 
+    @all_or_nothing
     def partial_fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Any:
         """One epoch on these rows, from where the network is. The first call decides columns, targets and
         standardisation."""
@@ -364,6 +372,7 @@ class GramGaussNewtonClassifier(ClassifierMixin, PredictsSets, _NetworkEstimator
     array(['in', 'out'], dtype='<U3')
     """
 
+    @all_or_nothing
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Any:
         """Trains from the start, or with ``warm_start`` from where the last ``fit`` ended.
 
@@ -420,6 +429,7 @@ class GramGaussNewtonClassifier(ClassifierMixin, PredictsSets, _NetworkEstimator
         weights = weigh_classes(self, self.classes_[labels], sample_weight)
         return make_data(self, X, labels, weights, self.classes_)
 
+    @all_or_nothing
     def partial_fit(
         self, X: Any, y: Any, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None
     ) -> Any:

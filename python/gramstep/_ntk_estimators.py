@@ -15,6 +15,7 @@ from gramstep._fit import (
     PredictsIntervals,
     PredictsSets,
     SavesRun,
+    all_or_nothing,
     encode_classes,
     make_data,
     reporting,
@@ -135,6 +136,7 @@ class NTKRegressor(MultiOutputMixin, RegressorMixin, PredictsIntervals, _NTKEsti
     (True, True)
     """
 
+    @all_or_nothing
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Any:
         """Fits y, (n,) or (n, k), at X, (n, d); a row of weight w counts as w rows, and the scale
         of the weights is nothing where κ is chosen."""
@@ -166,6 +168,7 @@ class NTKClassifier(ClassifierMixin, PredictsSets, _NTKEstimator):
     array(['in', 'out'], dtype='<U3')
     """
 
+    @all_or_nothing
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Any:
         """Fits the labels y, (n,), at X, (n, d); a row of weight w counts as w rows, and the scale
         of the weights is nothing where κ is chosen."""

@@ -113,23 +113,24 @@ class Run(KeepsThreads):
             alike = len({column.dtype.kind for column in labels}) == 1
             return np.column_stack(labels if alike else [column.astype(object) for column in labels])
         if return_std:
-            return self._shaped(out["values"][:, ::2]), self._shaped(out["values"][:, 1::2])
+            return self._shaped(_columns(out, "predicted_")), self._shaped(_columns(out, "std_"))
         return self._shaped(out["values"])
 
     def predict_interval(self, table: Any, level: float = 0.9) -> NDArray[np.float64]:
         """Lower and upper end of the interval that holds a new observation with probability ``level``: (m, 2), of
         several targets (m, targets, 2)."""
+        self._check_task("predict_interval", "regression")
         check_level(level)
-        values = self._predict(table, interval=float(level))["values"].reshape(-1, len(self.targets), 3)[:, :, 1:]
-        return values[:, 0] if len(self.targets) == 1 else values
+        ends = _columns(self._predict(table, interval=float(level)), "lower_", "upper_")
+        return ends if len(self.targets) == 1 else ends.reshape(len(ends), -1, 2)
 
     def sample_y(self, table: Any, n_samples: int = 1, random_state: int = 0) -> NDArray[np.float64]:
         """Draws of new observations, noise included, the rows of a draw together, as ``gramstep predict --samples`` writes
         them: (m, n_samples), of several targets (m, targets, n_samples)."""
+        self._check_task("sample_y", "regression")
         samples = check_count("n_samples", n_samples), check_count("random_state", random_state, least=0)
-        values = self._predict(table, samples=samples)["values"]
-        values = values.reshape(len(values), len(self.targets), 1 + n_samples)[:, :, 1:]
-        return values[:, 0] if len(self.targets) == 1 else values
+        draws = _columns(self._predict(table, samples=samples), "sample")
+        return draws if len(self.targets) == 1 else draws.reshape(len(draws), -1, samples[0])
 
     def _shaped(self, values):
         return values[:, 0] if values.shape[1] == 1 else values
@@ -137,10 +138,19 @@ class Run(KeepsThreads):
     def predict_proba(self, table: Any) -> NDArray[np.float64]:
         """The probability of every class, (m, classes); of several targets that of the second class of each,
         (m, targets)."""
-        if self.task != "classification":
-            raise AttributeError("predict_proba belongs to a classification")
+        self._check_task("predict_proba", "classification")
         values = self._predict(table)["values"]
         return values[:, 1::2] if len(self.targets) > 1 else values
+
+    def predict_set(self, table: Any, level: float = 0.9) -> NDArray[np.bool_]:
+        """Which classes belong to the set that holds the right one with probability ``level``, (m, classes)."""
+        self._check_task("predict_set", "classification")
+        check_level(level)
+        return _columns(self._predict(table, interval=float(level)), "set_") > 0.0
+
+    def _check_task(self, method, task):
+        if self.task != task:
+            raise AttributeError(f"{method} belongs to a {task}, and this is a {self.task}")
 
     def _predict(self, table, **bars):
         categories = categories_of(self.metadata)
@@ -162,6 +172,14 @@ class Run(KeepsThreads):
 
     def __repr__(self):
         return f"<gramstep.Run {self.path}: {self.metadata['model']}, {self.task} of {', '.join(self.targets)}>"
+
+
+def _columns(out, *kinds):
+    """The predicted numbers of some kinds, (m, columns), which begin their names."""
+    values = out["values"]
+    # Columns of text come first and are no numbers.
+    names = out["header"][-values.shape[1] :]
+    return values[:, [name.startswith(kinds) for name in names]]
 
 
 _BOOLEANS = {"True": True, "False": False}

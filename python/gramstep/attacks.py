@@ -20,6 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gramstep._fit import SavesRun, validate_predict
+from gramstep._frame import Frame
 from gramstep._gramstep import LinearisedModel, Model, ThreatModel, run_attack, run_transfer
 
 __all__ = ["AttackResult", "apgd", "fgsm", "pgd", "smallest_perturbation", "transfer"]
@@ -208,10 +210,10 @@ def transfer(
     >>> shares.shape, bool(abs(shares[0, 1] - shares[0, 0]) < 0.1)
     ((2, 2), True)
     """
-    X = np.asarray(X)
     targets = [_Target.of(model) for model in models]
     if not targets:
         raise TypeError("models: expected at least one Model, LinearisedModel or fitted estimator")
+    X = _samples(models, X)
     labels = targets[0].targets(y)[1]
     if labels and any(not np.array_equal(target.classes, targets[0].classes) for target in targets):
         raise ValueError("models: they tell different classes apart")
@@ -261,10 +263,16 @@ smallest_perturbation.__doc__ = f"""For every sample the smallest perturbation t
 
 
 def _run(attack, settings, model, X, y, *, bisections=None, **threat):
-    X = np.asarray(X)
     target = _Target.of(model)
+    X = _samples([model], X)
     plan, y = _plan(target, _rows(X), y, attack, settings, **threat)
     return _result(run_attack(target.compiled, _rows(X), y, plan, bisections), X, plan)
+
+
+def _samples(models, X):
+    """X as an array, with the columns that estimators among the models have learned from."""
+    columns = [validate_predict(model, X) for model in models if isinstance(model, SavesRun)]
+    return np.column_stack(list(columns[0].values())) if columns and isinstance(columns[0], Frame) else np.asarray(X)
 
 
 def _rows(X):
@@ -300,7 +308,7 @@ def _plan(
     criterion, by = (criterion, 0.0) if isinstance(criterion, str) else criterion
     units = None if scales is None else [float(scale) for scale in scales]
     threat = ThreatModel(
-        norm, radius, bounds=_limits(bounds, X), scales=units, frozen=list(frozen), whole=[int(at) for at in whole]
+        norm, radius, bounds=_limits(bounds, X), scales=units, frozen=list(frozen), whole=list(whole)
     )
     plan = {"threat": threat, "attack": attack, "settings": settings, "goal": goal, "output": output}
     return plan | {"criterion": criterion, "by": by}, y

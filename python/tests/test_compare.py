@@ -64,3 +64,25 @@ def test_results_are_those_of_the_command():
     command = [os.environ["GRAMSTEP_PROGRAM"], "compare", "--data", "builtin:diabetes", "--optimizers", "adam", "--json", *options]
     told = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)["runs"][0]
     assert found["test"] == told["test"] and found["train"] == told["train"]
+
+
+def test_a_folder_keeps_its_data(rng, tmp_path):
+    X = rng.normal(size=(60, 2))
+    first = gramstep.compare((X, X[:, 0]), optimizers=["adam"], out=tmp_path, **SETTINGS)
+    kept = (tmp_path / "data.npz").read_bytes()
+    for other in ((X, X[:, 1]), (X[:50], X[:50, 0]), (X, X[:, 0] > 0)):
+        with pytest.raises(FileExistsError, match="data.npz.*other arrays"):
+            gramstep.compare(other, optimizers=["sgd"], out=tmp_path, **SETTINGS)
+        assert (tmp_path / "data.npz").read_bytes() == kept
+    # Another method on the same data goes beside the first.
+    gramstep.compare((X, X[:, 0]), optimizers=["sgd"], out=tmp_path, **SETTINGS)
+    again = gramstep.compare((X, X[:, 0]), optimizers=["adam"], **SETTINGS)
+    assert again["runs"][0]["test"] == first["runs"][0]["test"]
+
+
+@pytest.mark.parametrize("content", [b"", b"mine", b"PK\x03\x04"])
+def test_a_file_of_the_users_is_left_alone(rng, tmp_path, content):
+    (tmp_path / "data.npz").write_bytes(content)
+    with pytest.raises(FileExistsError, match="data.npz"):
+        gramstep.compare((rng.normal(size=(20, 2)), np.arange(20.0)), out=tmp_path, **SETTINGS)
+    assert (tmp_path / "data.npz").read_bytes() == content

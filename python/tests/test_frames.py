@@ -5,7 +5,8 @@ import warnings
 import numpy as np
 import pytest
 
-from gramstep import GramGaussNewtonRegressor, load_run
+from gramstep import GramGaussNewtonRegressor, NTKRegressor, attacks, load_run
+from gramstep._frame import Frame
 
 pd = pytest.importorskip("pandas")
 
@@ -198,3 +199,29 @@ def test_categories_of_dates_are_those_of_dates_in_any_column():
     for dtype in ("datetime64[s]", "datetime64[ns]", object):
         other, notes = told(model.predict, frame.assign(day=frame["day"].astype(dtype)))
         assert notes == [] and np.array_equal(other, model.predict(frame)), dtype
+
+
+def test_attacks_know_columns_by_their_names():
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(40, 2)), columns=["a", "b"])
+    y = frame["a"].to_numpy() - 2 * frame["b"].to_numpy()
+    named = NTKRegressor(1, threads=1).fit(frame, y)
+    objects = NTKRegressor(1, threads=1, impute=True).fit(frame.astype(object), y)
+    other = NTKRegressor(1, threads=1).fit(frame[["b", "a"]], y)
+    for fitted in (named, objects):
+        found = attacks.fgsm(fitted, frame, y, radius=0.1)
+        np.testing.assert_allclose(found.before, 0.5 * (fitted.predict(frame) - y) ** 2, atol=1e-9)
+        for calls in (
+            lambda: attacks.fgsm(fitted, frame[["b", "a"]], y, radius=0.1),
+            lambda: attacks.transfer([fitted, other], frame, y, radius=0.1),
+            lambda: attacks.transfer([other, fitted], frame, y, radius=0.1),
+        ):
+            with pytest.raises(ValueError, match="feature names"):
+                calls()
+
+
+def test_columns_of_one_name_are_refused_where_they_are_known_by_it():
+    frame = pd.DataFrame({"a": [1.0, 2.0, 3.0, 4.0], "b": ["u", "v", "u", "v"]})[["a", "b", "a"]]
+    with pytest.raises(ValueError, match="two columns.*'a'"):
+        Frame.of(frame, [*frame.columns])
+    with pytest.raises(ValueError, match="'a'"):
+        learn(frame, np.arange(4.0))

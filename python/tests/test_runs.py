@@ -153,3 +153,33 @@ def test_a_kernel_regression_of_the_command_line_is_read(program, table, tmp_pat
     frame = pandas.read_csv(table, dtype={"c": str})
     np.testing.assert_array_equal(loaded.predict(frame), np.array(rows, float)[:, 0])
     assert loaded.metadata["kernel"]["ridge"] > 0 and loaded.loss_curve == []
+
+
+def test_error_bars_of_a_run_are_those_of_the_estimator(tmp_path):
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    y = np.column_stack([X[:, 0] - np.sin(X[:, 1]), X[:, 1]])
+    for name, targets in (("one", y[:, 0]), ("two", y)):
+        model = gramstep.NTKRegressor(depth=1).fit(X, targets)
+        model.save_run(tmp_path / name)
+        loaded = gramstep.load_run(tmp_path / name)
+        for ours, theirs in zip(loaded.predict(X, return_std=True), model.predict(X, return_std=True), strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-9)
+        np.testing.assert_allclose(loaded.predict_interval(X, 0.8), model.predict_interval(X, 0.8), rtol=1e-9)
+        np.testing.assert_allclose(loaded.sample_y(X[:7], 3), model.sample_y(X[:7], 3), rtol=1e-9)
+        for method in (loaded.predict_set, loaded.predict_proba):
+            with pytest.raises(AttributeError, match="belongs to a classification"):
+                method(X)
+
+
+def test_the_sets_of_a_run_are_those_of_the_estimator_and_classes_have_no_intervals(tmp_path):
+    X, y = load_iris(return_X_y=True)
+    model = gramstep.NTKClassifier(depth=1).fit(X, y)
+    model.save_run(tmp_path / "run")
+    loaded = gramstep.load_run(tmp_path / "run")
+    np.testing.assert_array_equal(loaded.predict_set(X, 0.8), model.predict_set(X, 0.8))
+    assert loaded.predict_set(X, 0.8).dtype == bool
+    for method in (loaded.predict_interval, loaded.sample_y):
+        with pytest.raises(AttributeError, match="belongs to a regression"):
+            method(X)
+    with pytest.raises(ValueError, match="level"):
+        loaded.predict_set(X, 1.0)

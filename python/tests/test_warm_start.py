@@ -77,3 +77,19 @@ def test_all_classes_are_named_alike_in_every_call():
     is_refused(model, X, lambda: model.partial_fit(X, y, classes=[0, 1, 2, 3]), "classes")
     is_refused(model, X, lambda: model.partial_fit(X, y + 1), "classes")
     model.partial_fit(X, y, classes=[2, 1, 0]).partial_fit(X[y > 0], y[y > 0])
+
+
+@pytest.mark.parametrize("estimator", [GramGaussNewtonClassifier, GramGaussNewtonRegressor])
+def test_what_goes_on_is_a_network_even_where_a_line_is_better(estimator):
+    X, _ = rows()
+    y = X @ [1.0, 0.1, 0.01] + 0.1 * np.random.default_rng(1).normal(size=60)
+    y = y > 0 if estimator is GramGaussNewtonClassifier else y
+    classes = {"classes": [False, True]} if estimator is GramGaussNewtonClassifier else {}
+    line = estimator(random_state=0, threads=1, max_iter=1, ensemble=1)
+    passes = estimator(random_state=0, threads=1).partial_fit(X, y, **classes)
+    warm = estimator(random_state=0, threads=1, max_iter=1, ensemble=1, warm_start=True).fit(X, y)
+    for model in (passes, passes.partial_fit(X, y), warm, warm.fit(X, y)):
+        assert model.model_.n_parameters > 1000
+    # What is asked for is done.
+    line.set_params(candidates="networks,linear", warm_start=True)
+    assert line.fit(X, y).settings_["candidates"] == "networks,linear"
