@@ -224,7 +224,6 @@ impl<T: Scalar> TaylorModel<T> {
         check_not_negative("ridge", ridge)?;
         check_extent("rows of the targets", x.rows(), y.rows())?;
         check_extent("columns of the targets", self.model.outputs(), y.columns())?;
-        let threads = self.model.device().threads();
         let (mut fit, mut damping) = (TaylorFit { steps: 0, loss: f64::NAN, converged: false }, 0.0);
         let mut tangent = self.tangent(x)?;
         let mut residual = difference(tangent.predictions(), y);
@@ -239,7 +238,9 @@ impl<T: Scalar> TaylorModel<T> {
                 let share = if all > 0.0 { ridge / all } else { 0.0 };
                 let slope = tangent.jvp(&self.displacement)?;
                 let rhs: Vec<f64> = residual.iter().zip(&slope).map(|(r, slope)| r - share * slope.to_f64()).collect();
-                let (c, _) = Damped::factor(&gram, all, threads)?.solve(&rhs, Solver::Dual)?;
+                let work = (gram.rows() as f64).powi(3) / 6.0;
+                let solve = |threads| Damped::factor(&gram, all, threads)?.solve(&rhs, Solver::Dual);
+                let (c, _) = self.model.device().enter(work, solve)?;
                 let step = tangent.vjp(&c.into_iter().map(T::from_f64).collect::<Vec<_>>())?;
                 let kept = T::from_f64(1.0 - share);
                 let moved = self.displacement.iter().zip(&step).map(|(&v, &step)| kept * v - step).collect();
@@ -332,12 +333,19 @@ impl<T: Scalar> TaylorModel<T> {
                 let (mut gradients, mut own) = (Buffer::zeros(rows * length), Buffer::zeros(rows * length));
                 let theta = self.model.theta_buffer().tile(node.theta.start, 1, length);
                 let call = crate::model::layer::Call { operations: &operations, theta };
-                // What is added to the input is added to a_0 alone.
-                let places = if layer.is_additive() { 1 } else { part.activations.len() };
-                for j in 0..places {
-                    layer.gradients(&call, &part.activations[j..=j], delta(j), own.tile_mut(0, rows, length));
+                let mut add = |activations: Tile<'_, T>, j: usize, sign: T| {
+                    layer.gradients(&call, &[activations], delta(j), own.tile_mut(0, rows, length));
                     let into = gradients.tile_mut(0, rows, length);
-                    operations.axpby(into, T::ONE, T::ONE, own.tile(0, rows, length));
+                    operations.axpby(into, T::ONE, sign, own.tile(0, rows, length));
+                };
+                // What does not depend on the input is added to a_0 alone: all of an additive layer, a shift of another.
+                let places = if layer.is_additive() { 1 } else { part.activations.len() };
+                for (j, &activations) in part.activations[..places].iter().enumerate() {
+                    add(activations, j, T::ONE);
+                    if j > 0 {
+                        let (samples, length) = (activations.rows(), activations.columns());
+                        add(Buffer::zeros(samples * length).tile(0, samples, length), j, -T::ONE);
+                    }
                 }
                 self.model.explicit_parts(node, gradients)
             }
