@@ -273,7 +273,8 @@ mod tests {
     #[test]
     fn a_text_of_its_own_in_every_row_is_left_out_of_small_tables_too() {
         let fit = |rows: usize, copies: usize| {
-            let text = (0..rows).map(|i| format!("car {i},{},0\n", i % 3)).collect::<String>();
+            let row = |i: usize| format!("car {i},{},0\n", i % 3);
+            let text = (0..rows).map(row).collect::<String>();
             let table = table_of(&format!("name,a,y\n{}", text.repeat(copies)));
             let rows: Vec<usize> = (0..rows).collect();
             Inputs::fit(&table, (&rows, None), &["y".to_owned()], &[], &mut Vec::new()).unwrap()

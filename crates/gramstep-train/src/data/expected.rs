@@ -30,8 +30,8 @@ impl Preprocessing {
         ReadOptions { places, ..own.like(reading, wanted) }
     }
 
-    /// How many columns a later table has where training had `all` of them without names: as many, or fewer where nothing
-    /// is learned from what lacks at the end.
+    /// At least and at most how many columns a later table has where training had `all` of them without names: as many, or
+    /// fewer where no input is missing. Without a target that stands before inputs the others would move.
     fn places(&self, all: usize) -> Option<[usize; 2]> {
         let is_input = |place: &usize| self.inputs.columns.iter().any(|column| column.name == numbered(*place));
         let inputs = (1..=all).rev().find(is_input).unwrap_or(all);

@@ -443,7 +443,8 @@ mod tests {
         let text = format!("a,y\n{}", "0,no\n1,yes\n".repeat(50));
         let problem = Problem::of_table(&table_of(&text), &DataOptions::of("csv:t".parse().unwrap())).unwrap();
         assert_eq!((problem.train.rows(), problem.preprocessing.targets.classes()[0].len()), (2, 2));
-        let different = (0..50).map(|i| format!("{},c{i}\n", i % 2)).collect::<String>();
+        let row = |i: usize| format!("{},c{i}\n", i % 2);
+        let different = (0..50).map(row).collect::<String>();
         let refused =
             Problem::of_table(&table_of(&format!("a,y\n{different}")), &DataOptions::of("csv:t".parse().unwrap()));
         assert!(refused.unwrap_err().to_string().contains("50 different values in 50 rows are not classes"));

@@ -196,7 +196,7 @@ mod tests {
         let rows = |table: &Table, split: &str, drop: &[&str], fold: Option<Fold>| {
             let drop = drop.iter().map(|&name| name.to_owned()).collect();
             let split = split.parse().unwrap();
-            let options = DataOptions { split, drop, fold, ..DataOptions::of("csv:t".parse().unwrap()) };
+            let options = DataOptions { drop, split, fold, ..DataOptions::of("csv:t".parse().unwrap()) };
             let problem = Problem::of_table(table, &options).unwrap();
             let parts = [Some(&problem.train), problem.validation.as_ref(), problem.test.as_ref()];
             parts.map(|part| part.map_or(0, super::super::Dataset::rows))
