@@ -77,9 +77,10 @@ class PredictsIntervals(SavesRun):
         if return_std and return_cov:
             raise ValueError("return_std and return_cov: at most one of them")
         X = validate_predict(self, X)
-        f = self._shaped(self._predictor.predict(X))
         if return_std:
-            return f, self._shaped(self._predictor.deviation(X))
+            f, deviation = self._predictor.with_deviation(X)
+            return self._shaped(f), self._shaped(deviation)
+        f = self._shaped(self._predictor.predict(X))
         if return_cov:
             covariances = self._predictor.covariance(_double(X))
             return f, covariances[0] if self._ndim == 1 else np.stack(covariances, axis=-1)

@@ -114,7 +114,8 @@ _PARAMETERS = """
     validation_curve_ : list of float
         The same of the validation rows, where there are any.
     best_loss_ : float
-        Of the parameters that were kept.
+        At the epoch whose parameters were kept, on the validation rows where there are any. As both curves it is of the
+        first network of an ensemble, and of the network where ridge regression was kept in its place.
     n_iter_ : int
         Epochs made.
     stop_reason_ : str

@@ -59,6 +59,14 @@ impl<'py, T: Number> Input<'py, T> {
         self.array.as_array().iter().copied().collect()
     }
 
+    /// The same of a vector, one axis of which may be longer than 1: numbers of several axes have no order of their own.
+    pub(crate) fn vector(&self) -> PyResult<Vec<T>> {
+        if self.shape().iter().filter(|&&length| length != 1).count() > 1 {
+            return Err(self.wrong_axes("1"));
+        }
+        Ok(self.to_vec())
+    }
+
     /// The array as a matrix; a vector is one column.
     pub(crate) fn matrix(&self) -> PyResult<MatrixView<'_, T>> {
         match *self.shape() {
@@ -133,6 +141,16 @@ pub(crate) fn array_of<T: Number>(py: Python<'_>, values: Vec<T>, shape: &[usize
 pub(crate) fn owned<T: Number>(input: &Input<'_, T>) -> PyResult<Matrix<T>> {
     let view = input.matrix()?;
     Matrix::from_vec(view.rows(), view.columns(), view.to_vec()).map_err(crate::error::core)
+}
+
+/// u of n samples with k outputs in the order (sample, output): (n, k), or all in one axis.
+pub(crate) fn cotangents<T: Number>(u: &Bound<'_, PyAny>, n: usize, k: usize) -> PyResult<Matrix<T>> {
+    let u = Input::finite(u, "u")?;
+    if u.shape() != [n, k] && u.shape() != [n * k] {
+        let text = format!("cotangents u of shape {:?}: expected {:?} or {:?}", u.shape(), [n, k], [n * k]);
+        return Err(PyValueError::new_err(text));
+    }
+    Matrix::from_vec(n, k, u.to_vec()).map_err(crate::error::core)
 }
 
 /// Whether an array holds float32; everything else is computed in float64.

@@ -17,11 +17,13 @@ use pyo3::types::PyDict;
 
 use crate::array::{Input, Number, array_of, array2, owned, rows};
 use crate::callable::Callable;
+use crate::counts::{self, Counted as _};
 use crate::error::{core, train};
 use crate::linearised::{Linear, PyLinearisedModel};
 use crate::model::{Network, PyModel};
 use crate::precision::{ByPrecision, each};
 use crate::predictor::PyPredictor;
+use crate::raised::Raised;
 use crate::worker;
 
 /// What may be changed.
@@ -37,8 +39,8 @@ impl PyThreatModel {
         radius: f64,
         bounds: Option<Vec<(f64, f64)>>,
         scales: Option<Vec<f64>>,
-        frozen: Vec<usize>,
-        whole: Vec<usize>,
+        #[pyo3(from_py_with = counts::frozen)] frozen: Vec<usize>,
+        #[pyo3(from_py_with = counts::whole)] whole: Vec<usize>,
     ) -> PyResult<Self> {
         let build = || {
             let norm: Norm = norm.parse()?;
@@ -62,14 +64,15 @@ impl PyThreatModel {
 
 /// The attack of that name with its settings.
 fn named<T: Number>(name: &str, settings: &Bound<'_, PyDict>) -> PyResult<Box<dyn Attack<T> + Send>> {
-    let number = |key: &str| settings.get_item(key)?.map(|value| value.extract::<usize>()).transpose();
+    let number = |key: &str, least, otherwise| {
+        settings.get_item(key)?.map_or(Ok(otherwise), |value| usize::read(key, &value, least))
+    };
     let real = |key: &str| settings.get_item(key)?.map(|value| value.extract::<f64>()).transpose();
-    let restarts = number("restarts")?.unwrap_or(1);
-    let seed = number("seed")?.unwrap_or(0) as u64;
+    let (restarts, seed) = (number("restarts", 1, 1)?, number("seed", 0, 0)? as u64);
     Ok(match name {
         "fgsm" => Box::new(Fgsm),
         "pgd" => {
-            let mut pgd = Pgd::new(number("steps")?.unwrap_or(20)).with_restarts(restarts).with_seed(seed);
+            let mut pgd = Pgd::new(number("steps", 1, 20)?).with_restarts(restarts).with_seed(seed);
             if let Some(step_size) = real("step_size")? {
                 pgd = pgd.with_step_size(step_size);
             }
@@ -79,13 +82,17 @@ fn named<T: Number>(name: &str, settings: &Bound<'_, PyDict>) -> PyResult<Box<dy
             let random = settings.get_item("random_start")?.is_some_and(|value| value.is_truthy().unwrap_or(false));
             Box::new(if random { pgd.with_random_start() } else { pgd })
         }
-        "apgd" => Box::new(Apgd::new(number("steps")?.unwrap_or(100)).with_restarts(restarts).with_seed(seed)),
+        "apgd" => Box::new(Apgd::new(number("steps", 1, 100)?).with_restarts(restarts).with_seed(seed)),
         _ => return Err(PyValueError::new_err(format!("attack = {name:?}: expected fgsm, pgd or apgd"))),
     })
 }
 
-fn goal(name: &str, output: usize) -> PyResult<Box<dyn Goal + Send>> {
+/// The goal of that name, for a model with `count` outputs.
+fn goal(name: &str, output: usize, count: usize) -> PyResult<Box<dyn Goal + Send>> {
     Ok(match name {
+        "up" | "down" if output >= count => {
+            return Err(core(gramstep::Error::OutOfRange { what: "output", index: output, count }));
+        }
         "loss" => Box::new(LargestLoss(&SquaredLoss)),
         "margin" => Box::new(Margin),
         "up" => Box::new(Shift::up(output)),
@@ -123,7 +130,7 @@ pub(crate) struct Plan<'py> {
     attack: String,
     settings: Bound<'py, PyDict>,
     goal: String,
-    output: usize,
+    output: Bound<'py, PyAny>,
     criterion: String,
     by: f64,
 }
@@ -135,7 +142,7 @@ type Targets = ByPrecision<Vec<Target<f32>>, Vec<Target<f64>>>;
 
 impl Targets {
     /// Of networks, their linearisations, and predictors, these in the units of their data.
-    fn of(models: &[Bound<'_, PyAny>]) -> PyResult<Self> {
+    fn of(models: &[Bound<'_, PyAny>], raised: &Raised) -> PyResult<Self> {
         let (mut single, mut double) = (Vec::<Target<f32>>::new(), Vec::<Target<f64>>::new());
         // Kernel regressions and combinations compute in f64; networks of estimators beside them do so, too.
         let kernel = |model: &Bound<'_, PyAny>| {
@@ -145,7 +152,7 @@ impl Targets {
         let widen = models.iter().any(kernel);
         for model in models {
             if let Ok(linear) = model.cast::<PyLinearisedModel>() {
-                match &linear.borrow().linear {
+                match &linear.try_borrow()?.linear {
                     Linear::F32(model) => single.push(Box::new(model.clone())),
                     Linear::F64(model) => double.push(Box::new(model.clone())),
                 }
@@ -168,8 +175,8 @@ impl Targets {
             } else if Callable::matches(model)? {
                 let dtype: String = model.getattr("dtype")?.extract()?;
                 match dtype.as_str() {
-                    "float32" => single.push(Box::new(Callable::new(model)?)),
-                    "float64" => double.push(Box::new(Callable::new(model)?)),
+                    "float32" => single.push(Box::new(Callable::new(model, raised)?)),
+                    "float64" => double.push(Box::new(Callable::new(model, raised)?)),
                     _ => return Err(PyValueError::new_err(format!("dtype = {dtype:?}: expected float32 or float64"))),
                 }
             } else {
@@ -221,13 +228,15 @@ pub(crate) fn run_attack<'py>(
     x: &Bound<'py, PyAny>,
     y: &Bound<'py, PyAny>,
     plan: Plan<'py>,
-    bisections: Option<usize>,
+    #[pyo3(from_py_with = counts::bisections)] bisections: Option<usize>,
 ) -> PyResult<Bound<'py, PyDict>> {
-    each!(Targets::of(&[model])?, models => {
-        let attacked = attacked(py, models, (x, y), &plan, move |attack, models, problem, threat| match bisections {
-            None => attack.run(&problem.with_model(models[0]), threat),
-            Some(bisections) => {
-                SmallestPerturbation::new(bisections).run(attack, &problem.with_model(models[0]), threat)
+    let raised = Raised::default();
+    each!(Targets::of(&[model], &raised)?, models => {
+        let attacked = attacked(py, (models, &raised), (x, y), &plan, move |attack, models, problem, threat| {
+            let problem = problem.with_model(models[0]);
+            match bisections {
+                None => attack.run(&problem, threat),
+                Some(bisections) => SmallestPerturbation::new(bisections).run(attack, &problem, threat),
             }
         })?;
         describe(py, attacked)
@@ -243,8 +252,9 @@ pub(crate) fn run_transfer<'py>(
     y: &Bound<'py, PyAny>,
     plan: Plan<'py>,
 ) -> PyResult<(Bound<'py, PyAny>, Vec<Bound<'py, PyDict>>)> {
-    each!(Targets::of(&models)?, models => {
-        let (errors, attacked) = attacked(py, models, (x, y), &plan, |attack, models, problem, threat| {
+    let raised = Raised::default();
+    each!(Targets::of(&models, &raised)?, models => {
+        let (errors, attacked) = attacked(py, (models, &raised), (x, y), &plan, |attack, models, problem, threat| {
             transfer(attack, models, problem, threat)
         })?;
         let attacked = attacked.into_iter().map(|attacked| describe(py, attacked)).collect::<PyResult<_>>()?;
@@ -255,7 +265,7 @@ pub(crate) fn run_transfer<'py>(
 /// Runs `work` on models, samples and plan, without the interpreter.
 fn attacked<T: Number, R: Send + 'static>(
     py: Python<'_>,
-    models: Vec<Target<T>>,
+    (models, raised): (Vec<Target<T>>, &Raised),
     (x, y): (&Bound<'_, PyAny>, &Bound<'_, PyAny>),
     plan: &Plan<'_>,
     work: impl FnOnce(
@@ -267,7 +277,8 @@ fn attacked<T: Number, R: Send + 'static>(
     + Send
     + 'static,
 ) -> PyResult<R> {
-    let (goal, criterion) = (goal(&plan.goal, plan.output)?, criterion(&plan.criterion, plan.by)?);
+    let output = usize::read("output", &plan.output, 0)?;
+    let (goal, criterion) = (goal(&plan.goal, output, models[0].outputs())?, criterion(&plan.criterion, plan.by)?);
     let (x, y) = (rows(&Input::finite(x, "X")?)?, owned(&Input::finite(y, "y")?)?);
     let (attack, threat) = (named(&plan.attack, &plan.settings)?, plan.threat.0.clone());
     let result = worker::run(py, None, move |stop, _| {
@@ -275,8 +286,8 @@ fn attacked<T: Number, R: Send + 'static>(
         let problem = Problem::new(models[0], &x, &y).with_goal(goal.as_ref()).with_criterion(criterion);
         let problem = problem.with_stop(stop);
         work(attack.as_ref(), &models, &problem, &threat)
-    })?;
-    result.map_err(core)
+    });
+    raised.or(result?.map_err(core))
 }
 
 fn describe<T: Number>(py: Python<'_>, attacked: Attacked<T>) -> PyResult<Bound<'_, PyDict>> {

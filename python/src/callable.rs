@@ -6,6 +6,7 @@ use gramstep::model::{Cotangent, Differentiable, InputPass};
 use pyo3::prelude::*;
 
 use crate::array::{Input, Number, array_of};
+use crate::raised::Raised;
 
 /// An object with `n_inputs`, `n_outputs`, `dtype`, `outputs(x)` → (m, k), and `pull_back(x)` → ((m, k), cotangents
 /// (m, k) → gradients (m, d)).
@@ -15,6 +16,7 @@ pub(crate) struct Callable {
     inputs: usize,
     outputs: usize,
     device: Device,
+    raised: Raised,
 }
 
 impl Callable {
@@ -23,8 +25,10 @@ impl Callable {
         Ok(object.hasattr("pull_back")? && object.hasattr("n_inputs")?)
     }
 
-    pub(crate) fn new(object: &Bound<'_, PyAny>) -> PyResult<Self> {
+    /// What it raises is kept in `raised`.
+    pub(crate) fn new(object: &Bound<'_, PyAny>, raised: &Raised) -> PyResult<Self> {
         Ok(Self {
+            raised: raised.clone(),
             function: object.clone().unbind(),
             inputs: object.getattr("n_inputs")?.extract()?,
             outputs: object.getattr("n_outputs")?.extract()?,
@@ -77,7 +81,11 @@ impl Callable {
         cotangent: Option<&mut Cotangent<'_, T>>,
         pass: &mut InputPass<T>,
     ) -> gramstep::Result<()> {
-        let failed = |error: PyErr| gramstep::Error::Conflict { what: "the model", reason: error.to_string() };
+        let failed = |error: PyErr| {
+            let reason = error.to_string();
+            self.raised.keep(error);
+            gramstep::Error::Conflict { what: "the model", reason }
+        };
         self.run(x, cotangent, pass).map_err(failed)?;
         if pass.outputs.iter().all(|value| value.is_finite()) {
             Ok(())

@@ -5,6 +5,7 @@ use gramstep::kernel::{Dynamics, EnsembleStart, Time};
 use pyo3::prelude::*;
 
 use crate::array::{Input, array_of, array2, owned};
+use crate::counts;
 use crate::error::core;
 use crate::solve::device_of;
 
@@ -60,7 +61,7 @@ impl PyKernelDynamics {
         kernel: &Bound<'_, PyAny>,
         start: &Bound<'_, PyAny>,
         y: &Bound<'_, PyAny>,
-        threads: usize,
+        #[pyo3(from_py_with = counts::threads)] threads: usize,
     ) -> PyResult<Self> {
         let matrix = |value, what| owned(&Input::<f64>::finite(value, what)?);
         let (kernel, start, y) = (matrix(kernel, "kernel")?, matrix(start, "start")?, matrix(y, "y")?);
@@ -85,7 +86,7 @@ impl PyKernelDynamics {
         &self,
         py: Python<'_>,
         time: Option<f64>,
-        steps: Option<u64>,
+        #[pyo3(from_py_with = counts::steps)] steps: Option<u64>,
         learning_rate: Option<f64>,
         momentum: f64,
     ) -> PyResult<Py<PyAny>> {
@@ -102,7 +103,7 @@ impl PyKernelDynamics {
         cross: &Bound<'_, PyAny>,
         start: &Bound<'_, PyAny>,
         time: Option<f64>,
-        steps: Option<u64>,
+        #[pyo3(from_py_with = counts::steps)] steps: Option<u64>,
         learning_rate: Option<f64>,
         momentum: f64,
     ) -> PyResult<Py<PyAny>> {
@@ -157,7 +158,7 @@ impl PyKernelDynamics {
         nngp_new: &Bound<'_, PyAny>,
         start: Option<&Bound<'_, PyAny>>,
         time: Option<f64>,
-        steps: Option<u64>,
+        #[pyo3(from_py_with = counts::steps)] steps: Option<u64>,
         learning_rate: Option<f64>,
         momentum: f64,
     ) -> PyResult<(Py<PyAny>, Py<PyAny>)> {

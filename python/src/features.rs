@@ -4,9 +4,9 @@ use gramstep::tangent::{ExplicitPart, LinearPart, Part, Term};
 use gramstep::{Device, Matrix, TangentFeatures};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyList;
 
-use crate::array::{Input, Number, array_of, array2, owned};
+use crate::array::{Input, Number, array_of, array2, cotangents, owned};
+use crate::counts::{self, Counted as _};
 use crate::error::core;
 use crate::precision::{ByPrecision, each};
 
@@ -17,7 +17,7 @@ type Features = ByPrecision<TangentFeatures<f32>, TangentFeatures<f64>>;
 ///
 /// Parameters
 /// ----------
-/// parts : list of LinearPart or ExplicitPart
+/// parts : sequence of LinearPart or ExplicitPart
 ///     One for each layer; those without an offset follow one another in θ.
 /// predictions : array of shape (n, k), optional
 ///     f; zeros unless given.
@@ -46,11 +46,11 @@ impl PyTangentFeatures {
     #[new]
     #[pyo3(signature = (parts, *, predictions=None, n_parameters=None, dtype="float64", threads=0))]
     fn new(
-        parts: &Bound<'_, PyList>,
+        parts: &Bound<'_, PyAny>,
         predictions: Option<&Bound<'_, PyAny>>,
-        n_parameters: Option<usize>,
+        #[pyo3(from_py_with = counts::n_parameters)] n_parameters: Option<usize>,
         dtype: &str,
-        threads: usize,
+        #[pyo3(from_py_with = counts::threads)] threads: usize,
     ) -> PyResult<Self> {
         match dtype {
             "float32" => from_parts::<f32>(parts, predictions, n_parameters, threads).map(Into::into),
@@ -113,7 +113,7 @@ impl PyTangentFeatures {
     /// J v, (n, k). v: (p,).
     fn jvp(&self, py: Python<'_>, v: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         each!(&self.0, tangent => {
-            let v = Input::finite(v, "v")?.to_vec();
+            let v = Input::finite(v, "v")?.vector()?;
             let slope = py.detach(|| tangent.jvp(&v)).map_err(core)?;
             array_of(py, slope, &[tangent.samples(), tangent.outputs()])
         })
@@ -122,8 +122,8 @@ impl PyTangentFeatures {
     /// S Jᵀu, (p,). u: (n, k).
     fn vjp(&self, py: Python<'_>, u: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         each!(&self.0, tangent => {
-            let u = Input::finite(u, "u")?.to_vec();
-            let gradient = py.detach(|| tangent.vjp(&u)).map_err(core)?;
+            let u = cotangents(u, tangent.samples(), tangent.outputs())?;
+            let gradient = py.detach(|| tangent.vjp(u.as_slice())).map_err(core)?;
             array_of(py, gradient, &[tangent.parameter_count()])
         })
     }
@@ -136,14 +136,15 @@ fn cross<T: Number>(py: Python<'_>, a: &TangentFeatures<T>, b: &TangentFeatures<
 
 /// Reads `gramstep.LinearPart` and `gramstep.ExplicitPart`; parts without an offset follow one another in θ.
 fn from_parts<T: Number>(
-    parts: &Bound<'_, PyList>,
+    parts: &Bound<'_, PyAny>,
     predictions: Option<&Bound<'_, PyAny>>,
     n_parameters: Option<usize>,
     threads: usize,
 ) -> PyResult<TangentFeatures<T>> {
     let mut read = Vec::new();
     let (mut end, mut rows) = (0, None);
-    for part in parts {
+    for part in parts.try_iter()? {
+        let part = part?;
         let (part, n, k) =
             if part.hasattr("gradients")? { explicit(&part, &mut end)? } else { linear(&part, &mut end)? };
         rows.get_or_insert((n, k));
@@ -159,10 +160,13 @@ fn from_parts<T: Number>(
 
 /// The part's place in θ, at `end` unless it names one; `end` moves behind it.
 fn place(part: &Bound<'_, PyAny>, length: usize, end: &mut usize) -> PyResult<Term> {
-    let offset: Option<usize> = part.getattr("offset")?.extract()?;
+    let offset = Option::<usize>::read("offset", &part.getattr("offset")?, 0)?;
     let mut term = Term::at(offset.unwrap_or(*end));
     term.scale = part.getattr("scale")?.extract()?;
     term.weight = part.getattr("weight")?.extract()?;
+    if !term.scale.is_finite() {
+        return Err(PyValueError::new_err(format!("scale = {}: a finite number", term.scale)));
+    }
     *end = (*end).max(term.offset + length);
     Ok(term)
 }

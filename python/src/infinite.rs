@@ -1,6 +1,6 @@
 //! Kernels of infinitely wide networks that are put together layer by layer.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use gramstep::device::{Order, Pointwise};
 use gramstep::kernel::{ConvolutionVariances, DenseVariances, Function, InfiniteKernel, InfiniteLayer, Padding, Which};
@@ -11,12 +11,11 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use crate::array::{Input, Number, array_of, array2, is_single};
+use crate::counts;
 use crate::error::core;
 use crate::model::activation;
+use crate::raised::Raised;
 use crate::worker;
-
-/// The first exception that a user's own function raised.
-type Raised = Arc<Mutex<Option<PyErr>>>;
 
 /// Layers as tuples, each with its name first.
 fn layers(items: &Bound<'_, PyAny>, raised: &Raised) -> PyResult<Vec<InfiniteLayer>> {
@@ -82,7 +81,7 @@ fn function(item: &Bound<'_, PyTuple>, raised: &Raised) -> PyResult<Function> {
         "own" => Function::Custom(Arc::new(Own {
             value: item.get_item(2)?.unbind(),
             derivative: item.get_item(3)?.unbind(),
-            raised: Arc::clone(raised),
+            raised: raised.clone(),
         })),
         other => return Err(PyTypeError::new_err(format!("no function {other}"))),
     })
@@ -122,7 +121,7 @@ impl Pointwise<f64> for Own {
             Ok(values) => out.copy_from_slice(&values),
             Err(error) => {
                 out.fill(f64::NAN);
-                self.raised.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+                self.raised.keep(error);
             }
         }
     }
@@ -154,7 +153,7 @@ pub(crate) fn network_kernel(
     X: &Bound<'_, PyAny>,
     X2: Option<&Bound<'_, PyAny>>,
     size: Option<(usize, usize, usize)>,
-    threads: usize,
+    #[pyo3(from_py_with = counts::threads)] threads: usize,
 ) -> PyResult<Py<PyAny>> {
     let raised = Raised::default();
     let layers = self::layers(layers, &raised)?;
@@ -170,8 +169,7 @@ pub(crate) fn network_kernel(
     } else {
         compute::<f64>(py, &kernel, which, (X, X2), threads)
     };
-    let raised = raised.lock().unwrap_or_else(PoisonError::into_inner).take();
-    raised.map_or(result, Err)
+    raised.or(result)
 }
 
 /// One kernel of a set of points, or between two.

@@ -1,10 +1,15 @@
 //! Kernels: of infinite width, and of a network.
 
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use gramstep::kernel::{EmpiricalKernel, InfiniteArchitecture, KernelTiles, MonteCarloKernel, Outputs, Which};
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use gramstep::{Matrix, Scalar};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::array::{Input, array2, is_single, rows};
+use crate::counts::{self, Counted as _};
 use crate::error::core;
 use crate::infinite::{compute, finite};
 use crate::model::{PyModel, activation};
@@ -13,6 +18,29 @@ use crate::worker;
 
 /// Points of a tile.
 const TILE: usize = 1024;
+
+/// A kernel that ends before its next tile when it is told to.
+struct Stoppable<'a, K> {
+    kernel: K,
+    stop: &'a AtomicBool,
+}
+
+impl<T: Scalar, K: KernelTiles<T>> KernelTiles<T> for Stoppable<'_, K> {
+    fn samples(&self) -> (usize, usize) {
+        self.kernel.samples()
+    }
+
+    fn rows_per_sample(&self) -> usize {
+        self.kernel.rows_per_sample()
+    }
+
+    fn tile(&self, rows: Range<usize>, columns: Range<usize>) -> gramstep::Result<Matrix<T>> {
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(gramstep::Error::Interrupted);
+        }
+        self.kernel.tile(rows, columns)
+    }
+}
 
 /// The architecture of an infinitely wide network; `None` is the command line's default.
 fn architecture(
@@ -34,7 +62,7 @@ fn architecture(
 #[pyo3(signature = (which, *, depth, activation, weight_variance=None, bias_variance=None))]
 pub(crate) fn kernel_name(
     which: &str,
-    depth: usize,
+    #[pyo3(from_py_with = counts::depth)] depth: usize,
     activation: &str,
     weight_variance: Option<f64>,
     bias_variance: Option<f64>,
@@ -50,11 +78,11 @@ pub(crate) fn infinite_kernel(
     which: &str,
     X: &Bound<'_, PyAny>,
     X2: Option<&Bound<'_, PyAny>>,
-    depth: usize,
+    #[pyo3(from_py_with = counts::depth)] depth: usize,
     activation: &str,
     weight_variance: Option<f64>,
     bias_variance: Option<f64>,
-    threads: usize,
+    #[pyo3(from_py_with = counts::threads)] threads: usize,
 ) -> PyResult<Py<PyAny>> {
     let architecture = architecture(which, depth, activation, weight_variance, bias_variance)?;
     let (kernel, which) = (architecture.kernel().map_err(core)?, architecture.which);
@@ -67,10 +95,10 @@ pub(crate) fn infinite_kernel(
 
 /// How pairs of outputs enter a kernel.
 fn outputs(outputs: &Bound<'_, PyAny>) -> PyResult<Outputs> {
-    if let Ok(output) = outputs.extract::<usize>() {
-        return Ok(Outputs::One(output));
-    }
-    match outputs.extract::<String>().map_err(|_| PyTypeError::new_err("outputs: a word or a number"))?.as_str() {
+    let Ok(word) = outputs.extract::<String>() else {
+        return usize::read("outputs", outputs, 0).map(Outputs::One);
+    };
+    match word.as_str() {
         "trace" => Ok(Outputs::Trace),
         "full" => Ok(Outputs::Full),
         other => {
@@ -95,8 +123,9 @@ pub(crate) fn empirical_ntk(
         let x = rows(&Input::finite(X, "X")?)?;
         let x2 = X2.map(|x2| rows(&Input::finite(x2, "X2")?)).transpose()?;
         let model = model.clone();
-        let kernel = worker::run(py, None, move |_, _| {
+        let kernel = worker::run(py, None, move |stop, _| {
             let kernel = EmpiricalKernel::new(&model, &x, x2.as_ref().unwrap_or(&x), Which::Ntk, outputs)?;
+            let kernel = Stoppable { kernel, stop };
             if x2.is_none() { kernel.symmetric_matrix(TILE) } else { kernel.matrix(TILE) }
         })?;
         Ok(array2(py, finite(kernel)?)?.into_any().unbind())
@@ -111,9 +140,9 @@ pub(crate) fn monte_carlo_kernel(
     model: &PyModel,
     X: &Bound<'_, PyAny>,
     X2: Option<&Bound<'_, PyAny>>,
-    n_samples: usize,
+    #[pyo3(from_py_with = counts::n_samples)] n_samples: usize,
     kernel: &str,
-    seed: u64,
+    #[pyo3(from_py_with = counts::seed)] seed: u64,
     outputs: &Bound<'_, PyAny>,
 ) -> PyResult<(Py<PyAny>, Py<PyAny>)> {
     let outputs = self::outputs(outputs)?;

@@ -28,7 +28,7 @@ impl PyLinearisedModel {
         y: &Bound<'_, PyAny>,
         ridge: f64,
     ) -> PyResult<Py<Self>> {
-        each!(&mut slf.borrow_mut(py).linear, linear => {
+        each!(&mut slf.try_borrow_mut(py)?.linear, linear => {
             let (x, y) = (Input::finite(X, "X")?, Input::finite(y, "y")?);
             let (x, y) = (x.samples()?, owned(&y)?);
             py.detach(|| linear.fit(x, &y, ridge)).map_err(core)?;
@@ -63,7 +63,7 @@ impl PyLinearisedModel {
     #[setter]
     fn set_displacement(&mut self, v: &Bound<'_, PyAny>) -> PyResult<()> {
         each!(&mut self.linear, linear => {
-            linear.set_displacement(Input::finite(v, "displacement")?.to_vec()).map_err(core)
+            linear.set_displacement(Input::finite(v, "displacement")?.vector()?).map_err(core)
         })
     }
 }

@@ -8,7 +8,8 @@ use pyo3::exceptions::{PyKeyError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
 
-use crate::array::{Input, Number, array_of, array2, owned};
+use crate::array::{Input, Number, array_of, array2, cotangents};
+use crate::counts;
 use crate::error::core;
 use crate::features::PyTangentFeatures;
 use crate::linearised::{Linear, PyLinearisedModel};
@@ -98,7 +99,7 @@ impl PyModel {
                         threads=0))]
     fn mlp(
         _class: &Bound<'_, PyType>,
-        sizes: Vec<usize>,
+        #[pyo3(from_py_with = counts::sizes)] sizes: Vec<usize>,
         activation: &str,
         parameterization: &str,
         weight_variance: Option<f64>,
@@ -106,9 +107,9 @@ impl PyModel {
         bias: bool,
         symmetric: bool,
         output_scale: f64,
-        seed: u64,
+        #[pyo3(from_py_with = counts::seed)] seed: u64,
         dtype: &str,
-        threads: usize,
+        #[pyo3(from_py_with = counts::threads)] threads: usize,
     ) -> PyResult<Self> {
         let activation = self::activation(activation)?;
         let mut specification = Specification::mlp(&sizes, activation).with_bias(bias).with_output_scale(output_scale);
@@ -151,16 +152,16 @@ impl PyModel {
         seed=0, dtype="float32", threads=0))]
     fn cnn(
         _class: &Bound<'_, PyType>,
-        image_shape: (usize, usize, usize),
-        channels: Vec<usize>,
-        outputs: usize,
+        #[pyo3(from_py_with = counts::image_shape)] image_shape: (usize, usize, usize),
+        #[pyo3(from_py_with = counts::channels)] channels: Vec<usize>,
+        #[pyo3(from_py_with = counts::outputs)] outputs: usize,
         activation: &str,
         pool: &str,
-        dense: Vec<usize>,
+        #[pyo3(from_py_with = counts::dense)] dense: Vec<usize>,
         group_norm: bool,
-        seed: u64,
+        #[pyo3(from_py_with = counts::seed)] seed: u64,
         dtype: &str,
-        threads: usize,
+        #[pyo3(from_py_with = counts::threads)] threads: usize,
     ) -> PyResult<Self> {
         let max_pools = match pool {
             "mean" => false,
@@ -183,14 +184,14 @@ impl PyModel {
         threads=0))]
     fn resnet(
         _class: &Bound<'_, PyType>,
-        image_shape: (usize, usize, usize),
-        outputs: usize,
-        depth: usize,
-        channels: usize,
+        #[pyo3(from_py_with = counts::image_shape)] image_shape: (usize, usize, usize),
+        #[pyo3(from_py_with = counts::outputs)] outputs: usize,
+        #[pyo3(from_py_with = counts::depth)] depth: usize,
+        #[pyo3(from_py_with = counts::channels)] channels: usize,
         group_norm: bool,
-        seed: u64,
+        #[pyo3(from_py_with = counts::seed)] seed: u64,
         dtype: &str,
-        threads: usize,
+        #[pyo3(from_py_with = counts::threads)] threads: usize,
     ) -> PyResult<Self> {
         let norm = if group_norm { ":group-norm" } else { "" };
         let architecture: Architecture = format!("resnet{depth}:{channels}{norm}").parse().map_err(core)?;
@@ -204,9 +205,9 @@ impl PyModel {
     fn from_specification(
         _class: &Bound<'_, PyType>,
         text: &str,
-        seed: u64,
+        #[pyo3(from_py_with = counts::seed)] seed: u64,
         dtype: &str,
-        threads: usize,
+        #[pyo3(from_py_with = counts::threads)] threads: usize,
     ) -> PyResult<Self> {
         let specification = serde_json::from_str(text).map_err(|error| PyValueError::new_err(error.to_string()))?;
         Ok(Self { network: Network::build(specification, seed, dtype, threads)? })
@@ -296,7 +297,7 @@ impl PyModel {
     #[setter]
     fn set_theta(&mut self, theta: &Bound<'_, PyAny>) -> PyResult<()> {
         each!(&mut self.network, model => {
-            let theta = Input::finite(theta, "theta")?.to_vec();
+            let theta = Input::finite(theta, "theta")?.vector()?;
             model.set_theta(&theta).map_err(core)
         })
     }
@@ -363,7 +364,7 @@ impl PyModel {
     /// J v, (n, k), by forward differentiation. v: (p,).
     fn jvp(&self, py: Python<'_>, X: &Bound<'_, PyAny>, v: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         each!(&self.network, model => {
-            let (x, v) = (Input::finite(X, "X")?, Input::finite(v, "v")?.to_vec());
+            let (x, v) = (Input::finite(X, "X")?, Input::finite(v, "v")?.vector()?);
             let x = x.samples()?;
             let (_, slope) = py.detach(|| model.predict_tangent(x, &v)).map_err(core)?;
             Ok(array2(py, slope)?.into_any().unbind())
@@ -381,9 +382,10 @@ impl PyModel {
     /// True
     fn vjp(&self, py: Python<'_>, X: &Bound<'_, PyAny>, u: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         each!(&self.network, model => {
-            let (x, u) = (Input::finite(X, "X")?, Input::finite(u, "u")?.to_vec());
+            let x = Input::finite(X, "X")?;
             let x = x.samples()?;
-            let gradient = py.detach(|| model.tangent(x)?.vjp(&u)).map_err(core)?;
+            let u = cotangents(u, x.rows(), model.outputs())?;
+            let gradient = py.detach(|| model.tangent(x)?.vjp(u.as_slice())).map_err(core)?;
             array_of(py, gradient, &[model.parameter_count()])
         })
     }
@@ -400,8 +402,9 @@ impl PyModel {
     /// ∂⟨u_i, f(x_i)⟩/∂x_i of every sample, of the shape of X. u: (n, k).
     fn input_gradient(&self, py: Python<'_>, X: &Bound<'_, PyAny>, u: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         each!(&self.network, model => {
-            let (x, u) = (Input::finite(X, "X")?, Input::finite(u, "u")?);
-            let (rows, u) = (x.samples()?, owned(&u)?);
+            let x = Input::finite(X, "X")?;
+            let rows = x.samples()?;
+            let u = cotangents(u, rows.rows(), model.outputs())?;
             let gradient = py.detach(|| model.input_gradient(rows, &u)).map_err(core)?;
             array_of(py, gradient.into_vec(), x.shape())
         })
@@ -438,7 +441,7 @@ impl PyModel {
     /// Pickling: build again, then take θ.
     fn __reduce__(slf: &Bound<'_, Self>) -> PyResult<(Py<PyAny>, Py<PyAny>)> {
         let py = slf.py();
-        let model = slf.borrow();
+        let model = slf.try_borrow()?;
         let rebuild = py.import("gramstep._pickle")?.getattr("rebuild_model")?.unbind();
         let arguments = (model.specification()?, model.seed(), model.dtype(), model.get_theta(py)?);
         Ok((rebuild, arguments.into_pyobject(py)?.into_any().unbind()))

@@ -137,13 +137,17 @@ impl PyPredictor {
         if is_single(x) { self.outputs::<f32>(py, x, false) } else { self.outputs::<f64>(py, x, false) }
     }
 
-    fn deviation(&self, py: Python<'_>, x: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+    /// Predictions and the standard deviations of new observations.
+    fn with_deviation(&self, py: Python<'_>, x: &Bound<'_, PyAny>) -> PyResult<(Py<PyAny>, Py<PyAny>)> {
         if let Ok(columns) = x.cast::<PyDict>() {
             let both = self.warned(py, columns, ErrorBars { deviation: true, ..ErrorBars::default() })?;
-            let deviations = Matrix::from_fn(both.rows(), both.columns() / 2, |i, a| both[(i, 2 * a + 1)]);
-            return Ok(array2(py, deviations)?.into_any().unbind());
+            let every_second =
+                |first| Matrix::from_fn(both.rows(), both.columns() / 2, |i, a| both[(i, 2 * a + first)]);
+            let array = |values| Ok::<_, PyErr>(array2(py, values)?.into_any().unbind());
+            return Ok((array(every_second(0))?, array(every_second(1))?));
         }
-        if is_single(x) { self.outputs::<f32>(py, x, true) } else { self.outputs::<f64>(py, x, true) }
+        let one = |std| if is_single(x) { self.outputs::<f32>(py, x, std) } else { self.outputs::<f64>(py, x, std) };
+        Ok((one(false)?, one(true)?))
     }
 
     /// 1 for every class in the set of this probability, else 0, (m, classes).

@@ -4,6 +4,7 @@ use gramstep::kernel::{KernelRegression, Ridge};
 use pyo3::prelude::*;
 
 use crate::array::{Input, array_of, array2, owned};
+use crate::counts;
 use crate::error::core;
 use crate::solve::device_of;
 
@@ -42,7 +43,7 @@ impl FittedKernel {
         y: &Bound<'_, PyAny>,
         ridge: &Bound<'_, PyAny>,
         sample_weight: Option<&Bound<'_, PyAny>>,
-        threads: usize,
+        #[pyo3(from_py_with = counts::threads)] threads: usize,
     ) -> PyResult<Self> {
         let ridge = match ridge.extract::<f64>() {
             Ok(ridge) => Ridge::Fixed(ridge),

@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::array::{Input, array_of, owned};
+use crate::counts;
 use crate::error::core;
 
 /// Equations from which a factorisation is shared out among threads.
@@ -57,9 +58,9 @@ pub(crate) fn damped_solve<'py>(
     G: &Bound<'py, PyAny>,
     z: &Bound<'py, PyAny>,
     damping: f64,
-    threads: usize,
+    #[pyo3(from_py_with = counts::threads)] threads: usize,
 ) -> PyResult<(Py<PyAny>, Bound<'py, PyDict>)> {
-    let (gram, z) = (owned(&Input::<f64>::new(G, "G")?)?, Input::<f64>::new(z, "z")?.to_vec());
+    let (gram, z) = (owned(&Input::<f64>::new(G, "G")?)?, Input::<f64>::new(z, "z")?.vector()?);
     if gram.rows() != gram.columns() {
         let text = format!("G has {} rows and {} columns: expected a square matrix", gram.rows(), gram.columns());
         return Err(pyo3::exceptions::PyValueError::new_err(text));

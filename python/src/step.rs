@@ -76,13 +76,12 @@ pub(crate) fn gram_gauss_newton_step<'py>(
     sample_weight: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyDict>> {
     let loss = self::loss(loss)?;
-    let weights = sample_weight.map(|weights| Ok::<_, PyErr>(Input::<f64>::finite(weights, "sample_weight")?.to_vec()));
-    let weights = weights.transpose()?;
+    let weights = sample_weight.map(|weights| Input::<f64>::finite(weights, "sample_weight")?.vector()).transpose()?;
     let config = GramGaussNewtonConfig::default()
         .with_damping(Damping::Absolute(damping))
         .with_learning_rate(learning_rate)
         .with_ridge(ridge);
-    let info = each!(&mut model.borrow_mut().network, model => {
+    let info = each!(&mut model.try_borrow_mut()?.network, model => {
         step(py, model, X, y, config, loss.as_ref(), weights.as_deref())
     })?;
     describe(py, &info)

@@ -3,7 +3,8 @@
 use gramstep::kernel::TaylorModel;
 use pyo3::prelude::*;
 
-use crate::array::{Input, array_of, array2, owned};
+use crate::array::{Input, array_of, array2, cotangents, owned};
+use crate::counts;
 use crate::error::core;
 use crate::model::{Network, PyModel};
 use crate::precision::{ByPrecision, each};
@@ -20,7 +21,10 @@ pub(crate) struct PyTaylorModel {
 
 /// The expansion of a network around its present parameters.
 #[pyfunction]
-pub(crate) fn taylor_expand(model: &PyModel, order: usize) -> PyResult<PyTaylorModel> {
+pub(crate) fn taylor_expand(
+    model: &PyModel,
+    #[pyo3(from_py_with = counts::order)] order: usize,
+) -> PyResult<PyTaylorModel> {
     let taylor = match &model.network {
         Network::F32(model) => TaylorModel::new(model.clone(), order).map(Taylor::F32),
         Network::F64(model) => TaylorModel::new(model.clone(), order).map(Taylor::F64),
@@ -38,9 +42,9 @@ impl PyTaylorModel {
         X: &Bound<'_, PyAny>,
         y: &Bound<'_, PyAny>,
         ridge: f64,
-        max_steps: Option<usize>,
+        #[pyo3(from_py_with = counts::max_steps)] max_steps: Option<usize>,
     ) -> PyResult<Py<Self>> {
-        each!(&mut slf.borrow_mut(py).taylor, taylor => {
+        each!(&mut slf.try_borrow_mut(py)?.taylor, taylor => {
             let (x, y) = (Input::finite(X, "X")?, Input::finite(y, "y")?);
             let (x, y) = (x.samples()?, owned(&y)?);
             py.detach(|| taylor.fit(x, &y, ridge, max_steps)).map_err(core)?;
@@ -72,8 +76,9 @@ impl PyTaylorModel {
     /// Jᵀu with J = ∂f̃/∂v at v, (p,): the gradient of a loss whose output gradients are u. u: (n, k).
     fn vjp(&self, py: Python<'_>, X: &Bound<'_, PyAny>, u: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         each!(&self.taylor, taylor => {
-            let (x, u) = (Input::finite(X, "X")?, Input::finite(u, "u")?);
-            let (x, u) = (x.samples()?, owned(&u)?);
+            let x = Input::finite(X, "X")?;
+            let x = x.samples()?;
+            let u = cotangents(u, x.rows(), taylor.model().outputs())?;
             let gradient = py.detach(|| taylor.gradient(x, &u)).map_err(core)?;
             let length = gradient.len();
             array_of(py, gradient, &[length])
@@ -113,7 +118,7 @@ impl PyTaylorModel {
     #[setter]
     fn set_displacement(&mut self, v: &Bound<'_, PyAny>) -> PyResult<()> {
         each!(&mut self.taylor, taylor => {
-            taylor.set_displacement(Input::finite(v, "displacement")?.to_vec()).map_err(core)
+            taylor.set_displacement(Input::finite(v, "displacement")?.vector()?).map_err(core)
         })
     }
 }

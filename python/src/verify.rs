@@ -7,6 +7,7 @@ use gramstep_train::verify::{Job, verify};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
+use crate::counts;
 use crate::error::train;
 use crate::worker;
 
@@ -17,7 +18,7 @@ pub(crate) fn run_verify(
     py: Python<'_>,
     claims: Vec<String>,
     full: bool,
-    widths: Option<Vec<usize>>,
+    #[pyo3(from_py_with = counts::widths)] widths: Option<Vec<usize>>,
     seeds: u64,
     threads: usize,
     out: Option<PathBuf>,

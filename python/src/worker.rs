@@ -1,7 +1,8 @@
 //! Long work on a thread of its own, while this one listens for Ctrl-C.
 //!
 //! Python delivers a signal only to code that asks for it. The calling thread asks twenty times a second and leaves as
-//! soon as there is one; the work is told to stop and ends after its step, on memory of its own.
+//! soon as there is one; the work is told to stop and ends after its step, on memory of its own. Kernels of infinite width
+//! cannot be told, and go on to their end.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};

@@ -225,3 +225,17 @@ def test_columns_of_one_name_are_refused_where_they_are_known_by_it():
         Frame.of(frame, [*frame.columns])
     with pytest.raises(ValueError, match="'a'"):
         learn(frame, np.arange(4.0))
+
+
+def test_error_bars_of_a_frame_warn_once_of_what_is_a_guess():
+    frame = pd.DataFrame({"a": np.linspace(0, 1, 30), "b": ["u", "v", "w"] * 10})
+    model = learn(frame, frame["a"].to_numpy())
+    far = frame.assign(a=frame["a"] + 100.0)
+    with warnings.catch_warnings(record=True) as one:
+        warnings.simplefilter("always")
+        f = model.predict(far)
+    with warnings.catch_warnings(record=True) as both:
+        warnings.simplefilter("always")
+        again, std = model.predict(far, return_std=True)
+    assert len(both) == len(one) == 1
+    assert np.array_equal(f, again) and std.shape == f.shape

@@ -100,3 +100,37 @@ def test_ctrl_c_ends_the_evaluations_of_a_model_of_python(tmp_path):
     process.wait()
     assert word == "interrupted" and int(before) > 10
     assert after == before, "a thread went on with them"
+
+
+KERNEL = textwrap.dedent(
+    """
+    import time
+    import numpy as np
+    import gramstep
+
+    model = gramstep.Model.mlp([20, 256, 256, 4], dtype="float32", threads=1)
+    X = np.random.default_rng(0).normal(size=(12_000, 20)).astype("float32")
+    print("computing", flush=True)
+    try:
+        gramstep.empirical_ntk(model, X)
+    except KeyboardInterrupt:
+        # Until nothing works any more.
+        until, idle = time.monotonic() + 8.0, False
+        while time.monotonic() < until and not idle:
+            before = time.process_time()
+            time.sleep(0.5)
+            idle = time.process_time() - before < 0.05
+        print("idle" if idle else "busy", flush=True)
+    """
+)
+
+
+def test_ctrl_c_ends_a_kernel_of_a_network_after_its_tile(tmp_path):
+    process = subprocess.Popen([sys.executable, "-c", KERNEL], stdout=subprocess.PIPE, text=True, cwd=tmp_path)
+    assert process.stdout.readline() == "computing\n"
+    time.sleep(1.0)
+    process.send_signal(signal.SIGINT)
+    word = process.stdout.readline()
+    process.kill()
+    process.wait()
+    assert word == "idle\n", "a thread went on with it"

@@ -159,7 +159,7 @@ def test_parts_of_another_framework_give_the_model_s_gram_matrix(rng):
         (lambda: network().predict(np.full((1, 3), np.inf)), FloatingPointError, "X: non-finite value inf"),
         (lambda: setattr(network(), "theta", np.full(network().theta.size, np.nan)), FloatingPointError, "theta: non-finite"),
         (lambda: gramstep.ntk(np.full((2, 3), 1e25, np.float32), depth=1), FloatingPointError, "kernel"),
-        (lambda: gramstep.Model.mlp([3, 0, 1]), ValueError, "at least one unit"),
+        (lambda: gramstep.Model.mlp([3, 0, 1]), ValueError, "sizes = 0"),
         (lambda: gramstep.Model.mlp([3, 1], activation="swoosh"), ValueError, "swoosh"),
         (lambda: gramstep.Model.mlp([3, 1], dtype="float16"), ValueError, "float16"),
         (lambda: gramstep.Model.mlp([3, 1], weight_variance=2.0), ValueError, "ntk"),

@@ -252,5 +252,5 @@ def test_an_error_of_the_model_is_told():
         return x.sum(1)
 
     x = torch.zeros(3, 2)
-    with pytest.raises(ValueError, match="no such layer"):
+    with pytest.raises(KeyError, match="no such layer"):
         attacks.pgd(Attackable(broken, x), x.cpu(), np.zeros(3), radius=0.1)
