@@ -332,12 +332,19 @@ impl<T: Scalar> TaylorModel<T> {
                 let (mut gradients, mut own) = (Buffer::zeros(rows * length), Buffer::zeros(rows * length));
                 let theta = self.model.theta_buffer().tile(node.theta.start, 1, length);
                 let call = crate::model::layer::Call { operations: &operations, theta };
-                // What is added to the input is added to a_0 alone.
-                let places = if layer.is_additive() { 1 } else { part.activations.len() };
-                for j in 0..places {
-                    layer.gradients(&call, &part.activations[j..=j], delta(j), own.tile_mut(0, rows, length));
+                let mut add = |activations: Tile<'_, T>, j: usize, sign: T| {
+                    layer.gradients(&call, &[activations], delta(j), own.tile_mut(0, rows, length));
                     let into = gradients.tile_mut(0, rows, length);
-                    operations.axpby(into, T::ONE, T::ONE, own.tile(0, rows, length));
+                    operations.axpby(into, T::ONE, sign, own.tile(0, rows, length));
+                };
+                // What does not depend on the input is added to a_0 alone: all of an additive layer, a shift of another.
+                let places = if layer.is_additive() { 1 } else { part.activations.len() };
+                for (j, &activations) in part.activations[..places].iter().enumerate() {
+                    add(activations, j, T::ONE);
+                    if j > 0 {
+                        let (samples, length) = (activations.rows(), activations.columns());
+                        add(Buffer::zeros(samples * length).tile(0, samples, length), j, -T::ONE);
+                    }
                 }
                 self.model.explicit_parts(node, gradients)
             }

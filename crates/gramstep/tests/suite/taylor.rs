@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use gramstep::kernel::{LinearisedModel, TaylorModel};
 use gramstep::model::Distribution;
-use gramstep::model::layer::{Dense, Stage};
+use gramstep::model::layer::{ChannelScale, Dense, Stage};
 use gramstep::{Activation, Device, Error, Matrix, Model, Specification};
 
 use super::cases::{Case, assert_close, cases, dot, eliminate, matrix, model, norm, normal};
@@ -114,11 +114,20 @@ fn the_error_of_order_k_falls_with_the_power_k_plus_one() {
     }
 }
 
+/// A shift beside a factor, before and behind a function: both are there at a_0, the factor alone at later coefficients.
+fn scaled_channels() -> Model<f64> {
+    let dense =
+        |inputs, outputs| Stage::Layer(Arc::new(Dense::new(inputs, outputs, 1.0, Distribution::Normal(0.6))) as _);
+    let channels = || Stage::Layer(Arc::new(ChannelScale::new(2, 3)) as _);
+    let stages = vec![dense(4, 6), channels(), Stage::Pointwise(Arc::new(Activation::Tanh)), channels(), dense(6, 2)];
+    Model::from_stages(4, stages).device(Device::cpu(1)).seed(8).build().unwrap()
+}
+
 #[test]
 fn features_are_those_of_the_expansion_where_it_stands() {
-    for case in expandable() {
-        let model = model::<f64>(&case, 5);
-        let x = matrix(9, 3, case.inputs());
+    let of_cases = expandable().into_iter().map(|case| (model::<f64>(&case, 5), case.name));
+    for (model, name) in of_cases.chain([(scaled_channels(), "factors and shifts".to_owned())]) {
+        let x = matrix(9, 3, model.inputs());
         let (v, mut w) =
             (scaled(&normal(10, model.parameter_count()), 0.1), normal::<f64>(11, model.parameter_count()));
         // Features leave frozen spans out.
@@ -134,17 +143,17 @@ fn features_are_those_of_the_expansion_where_it_stands() {
             let h = 1e-3;
             let (a, b, c, d) = (at(h), at(-h), at(2.0 * h), at(-2.0 * h));
             let slope: Vec<f64> = (0..a.len()).map(|i| (8.0 * (a[i] - b[i]) - (c[i] - d[i])) / (12.0 * h)).collect();
-            let weighted = case.name.contains("weighted");
+            let weighted = name.contains("weighted");
             let jvp = tangent.jvp(&w).unwrap();
             let off: Vec<f64> = jvp.iter().zip(&slope).map(|(a, b)| a - b).collect();
-            assert!(norm(&off) < 1e-8 * norm(&slope).max(1.0), "{}, order {order}: {:e}", case.name, norm(&off));
+            assert!(norm(&off) < 1e-8 * norm(&slope).max(1.0), "{name}, order {order}: {:e}", norm(&off));
             let u = normal::<f64>(12, jvp.len());
             let pulled = tangent.vjp(&u).unwrap();
             let (left, right) = (dot(&pulled, &w), dot(&u, &jvp));
-            assert!(weighted || (left - right).abs() < 1e-10 * right.abs().max(1.0), "{}: {left} {right}", case.name);
+            assert!(weighted || (left - right).abs() < 1e-10 * right.abs().max(1.0), "{name}: {left} {right}");
             let (gram, image) = (tangent.gram(), tangent.jvp(&pulled).unwrap());
             let product: Vec<f64> = (0..u.len()).map(|i| dot(gram.row(i), &u)).collect();
-            assert_close(&product, &image, 1e4, &format!("gram, {}, order {order}", case.name));
+            assert_close(&product, &image, 1e4, &format!("gram, {name}, order {order}"));
         }
     }
 }
