@@ -213,6 +213,47 @@ fn a_users_own_function_equals_the_closed_form() {
     }
 }
 
+/// A function may be odd to rounding on small points, and not on large ones: the series of the two have other terms.
+#[test]
+fn kernels_between_two_sets_of_points_are_a_block_of_those_of_both() {
+    let late = Custom(
+        |x| x.tanh() + (-4.0 * (x - 6.0).powi(2)).exp(),
+        |x| 1.0 - x.tanh().powi(2) - 8.0 * (x - 6.0) * (-4.0 * (x - 6.0).powi(2)).exp(),
+        |x| {
+            let slope = 1.0 - x.tanh().powi(2);
+            -2.0 * x.tanh() * slope + (64.0 * (x - 6.0).powi(2) - 8.0) * (-4.0 * (x - 6.0).powi(2)).exp()
+        },
+    );
+    let smooth = functions().into_iter().filter(|(of, _)| !matches!(of, Function::Sign | Function::Rectifier { .. }));
+    for custom in [late].into_iter().chain(smooth.map(|(_, custom)| custom)) {
+        let of_mean_square = |seed: u64, square: f64| {
+            let x = matrix::<f64>(seed, 3, 2);
+            Matrix::from_fn(3, 2, |i, j| x[(i, j)] * (square / (0.5 * (x[(i, 0)].powi(2) + x[(i, 1)].powi(2)))).sqrt())
+        };
+        let (small, large) = (of_mean_square(5, 0.2), of_mean_square(6, 4.0));
+        let both = Matrix::from_fn(6, 2, |i, j| if i < 3 { small[(i, j)] } else { large[(i - 3, j)] });
+        let layers = vec![plain(), InfiniteLayer::Function(Function::Custom(Arc::new(custom))), plain()];
+        let kernel = InfiniteKernel::from_layers(layers).unwrap();
+        let points = |x| kernel.points(x, &Device::cpu(1)).unwrap();
+        let (small, large, both) = (points(&small), points(&large), points(&both));
+        let (u, c) = (matrix::<f64>(7, 6, 1), matrix::<f64>(8, 3, 1));
+        for which in [Which::Ntk, Which::Nngp] {
+            let (cross, whole) = (small.cross_gram(&large, which).unwrap(), both.gram(which));
+            for (i, j) in (0..3).flat_map(|i| (0..3).map(move |j| (i, j))) {
+                let (got, want) = (cross[(i, j)], whole[(i, 3 + j)]);
+                let size = (whole[(i, i)] * whole[(3 + j, 3 + j)]).sqrt();
+                assert!((got - want).abs() <= 1e-10 * size.max(1.0), "{which:?}: {got} for {want}");
+            }
+            let own = small.input_gradient(&large, &u.select_rows(&[0, 1, 2]), &c, which).unwrap();
+            let whole = both.input_gradient(&large, &u, &c, which).unwrap();
+            let size = whole.as_slice().iter().fold(1.0, |size: f64, value| size.max(value.abs()));
+            for (got, want) in own.as_slice().iter().zip(whole.as_slice()) {
+                assert!((got - want).abs() <= 1e-9 * size, "{which:?}: gradient {got} for {want}");
+            }
+        }
+    }
+}
+
 /// The same of images, the whole matrix: pairs of pixels that are equal, opposite, close, and without variance.
 #[test]
 fn a_users_own_function_of_images_equals_the_closed_form() {
@@ -331,4 +372,25 @@ fn unusable_functions_are_refused() {
     let kernel = network(Function::Custom(Arc::new(kinked))).unwrap();
     let error = kernel.points(&matrix::<f64>(4, 2, 3), &Device::cpu(1)).unwrap_err().to_string();
     assert!(error.contains("series"), "{error}");
+}
+
+/// A rectifier of two slopes of 0 is the function that is 0.
+#[test]
+fn a_function_without_slopes_leaves_the_biases_behind_it() {
+    let image = Shape::Image { height: 4, width: 4, channels: 1, side: 0 };
+    for (images, x) in [(false, matrix::<f64>(1, 3, 4)), (true, matrix::<f64>(1, 3, 16))] {
+        let kernels = |function: &Function| {
+            let layers = layers(function, DenseVariances::new(0.8, 0.1), images, false);
+            let kernel =
+                if images { InfiniteKernel::for_inputs(layers, image) } else { InfiniteKernel::from_layers(layers) };
+            kernel.unwrap().points(&x, &Device::cpu(1)).unwrap().kernels()
+        };
+        let flat = kernels(&Function::Rectifier { below: 0.0, above: 0.0 });
+        let zero = kernels(&Function::Polynomial(vec![0.0]));
+        for (got, want) in [(flat.ntk, zero.ntk), (flat.nngp, zero.nngp)] {
+            for (got, want) in got.as_slice().iter().zip(want.as_slice()) {
+                assert!((got - want).abs() <= 1e-14, "images {images}: {got} for {want}");
+            }
+        }
+    }
 }

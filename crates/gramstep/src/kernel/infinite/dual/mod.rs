@@ -24,7 +24,7 @@ pub(super) use functions::{Bell, Exponential, Polynomial, Scaled, Sign, Wave};
 pub(super) use mixture::Mixture;
 pub(super) use normalise::factor as normalising_factor;
 pub(super) use partials::Partials;
-pub(super) use rectifier::squared_relu_pair;
+pub(super) use rectifier::{shares, squared_relu_pair};
 pub(super) use series::{Coefficients, Tables};
 
 /// How an activation acts on kernels.

@@ -14,12 +14,17 @@ use super::partials::{Partials, inverse};
 use crate::device::vectorized;
 use crate::scalar::{Scalar, elementary::angles};
 
+/// p²/(p² + q²) and q²/(p² + q²), what of a variance comes from p·z and from q·|z|; where both are 0 any two do.
+pub(in super::super) fn shares(linear: f64, absolute: f64) -> [f64; 2] {
+    let (p, q) = (linear * linear, absolute * absolute);
+    let gain = p + q;
+    if gain > 0.0 { [p / gain, q / gain] } else { [1.0, 0.0] }
+}
+
 /// φ(z) = linear·z + absolute·|z|, for the first `length` pairs.
 pub(super) fn rectifier<T: Scalar>(pairs: &mut Pairs<T>, length: usize, linear: f64, absolute: f64) {
-    let (p, q) = (linear * linear, absolute * absolute);
-    let share = T::from_f64(q / (p + q));
-    let rest = T::from_f64(p / (p + q));
-    let (p, q) = (T::from_f64(p), T::from_f64(q * 2.0 / PI));
+    let [rest, share] = shares(linear, absolute).map(T::from_f64);
+    let (p, q) = (T::from_f64(linear * linear), T::from_f64(absolute * absolute * 2.0 / PI));
     let (half, two, per_angle) = (T::from_f64(0.5), T::ONE + T::ONE, T::from_f64(2.0 / PI));
     let (u, v, theta) = pairs.slices(length);
     vectorized(

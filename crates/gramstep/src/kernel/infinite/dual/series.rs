@@ -292,18 +292,20 @@ fn accumulate<T: Scalar>(
     let mut powers = [T::ONE; RUN];
     let powers = &mut powers[..rho.len()];
     let enough = f64::EPSILON / 4.0 * ours.remainders[0] * theirs.remainders[0];
-    let mut degree = 0;
-    let terms = ours.degrees.len().min(theirs.degrees.len());
-    debug_assert_eq!(ours.degrees[..terms], theirs.degrees[..terms], "terms of two sets of points");
-    for t in 0..terms {
-        let k = ours.degrees[t];
-        if ours.remainders[t] * theirs.remainders[t] * furthest.powi(i32::try_from(k).unwrap_or(i32::MAX)) <= enough {
+    let (mut degree, mut t, mut u) = (0, 0, 0);
+    // A function may be odd, or even, to rounding on one of the two sets alone.
+    while let (Some(&k), Some(&other)) = (ours.degrees.get(t), theirs.degrees.get(u)) {
+        if k != other {
+            *(if k < other { &mut t } else { &mut u }) += 1;
+            continue;
+        }
+        if ours.remainders[t] * theirs.remainders[u] * furthest.powi(i32::try_from(k).unwrap_or(i32::MAX)) <= enough {
             return;
         }
-        let columns = &theirs.coefficients[t * theirs.points + start..][..rho.len()];
+        let columns = &theirs.coefficients[u * theirs.points + start..][..rho.len()];
         let c = ours.coefficients[t * ours.points + i];
         let (single, double) = (k == degree + 1, k == degree + 2);
-        degree = k;
+        (degree, t, u) = (k, t + 1, u + 1);
         vectorized(
             #[inline(always)]
             || {

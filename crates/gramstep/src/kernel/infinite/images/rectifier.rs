@@ -9,6 +9,7 @@
 
 use std::f64::consts::PI;
 
+use super::super::dual::shares;
 use super::maps::{Map, Pair};
 use crate::scalar::Scalar;
 use crate::scalar::elementary::horner;
@@ -96,8 +97,9 @@ pub(super) struct Rectifier<T, const POSITIVE: bool> {
 
 impl<T: Scalar, const POSITIVE: bool> Rectifier<T, POSITIVE> {
     pub(super) fn new(linear: f64, absolute: f64) -> Self {
-        let (p, q) = (linear * linear, absolute * absolute);
-        let [gain, linear, bend] = [p + q, p / (p + q), 2.0 / PI * q / (p + q)].map(T::from_f64);
+        let [rest, share] = shares(linear, absolute);
+        let gain = linear * linear + absolute * absolute;
+        let [gain, linear, bend] = [gain, rest, 2.0 / PI * share].map(T::from_f64);
         Self { gain, linear, bend }
     }
 }
