@@ -47,7 +47,7 @@ pub(super) fn predict<T: Scalar>(problem: &Problem<'_, T>, x: &[T]) -> Result<Ma
     let (model, d) = (problem.model, problem.model.inputs().max(1));
     let (rows, mut pass, mut outputs) = (model.tile_samples(x.len() / d), InputPass::default(), Vec::new());
     for tile in x.chunks(rows * d) {
-        model.evaluate(&model.device().operations::<T>(), Tile::new(tile, tile.len() / d, d), &mut pass)?;
+        problem.evaluate(&model.device().operations::<T>(), Tile::new(tile, tile.len() / d, d), &mut pass)?;
         outputs.extend(pass.outputs.iter().map(|f| f.to_f64()));
     }
     Matrix::from_vec(x.len() / d, model.outputs(), outputs)

@@ -86,7 +86,7 @@ pub trait Attack<T: Scalar>: Sync {
     /// [`Error::Shape`](crate::Error::Shape), [`Error::Target`](crate::Error::Target) or
     /// [`Error::OutsideBox`](crate::Error::OutsideBox) if samples, targets, goal and threat do not fit together,
     /// [`Error::Setting`](crate::Error::Setting) if a setting is out of range,
-    /// [`Error::NonFinite`](crate::Error::NonFinite) if the model's outputs are not finite.
+    /// [`Error::NonFinite`](crate::Error::NonFinite) if the model's outputs or gradients are not finite.
     fn run(&self, problem: &Problem<'_, T>, threat: &ThreatModel) -> Result<Attacked<T>> {
         run_with_radii(self, problem, threat, &vec![threat.radius(); problem.samples()])
     }

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::classes::Margin;
 use super::criterion::Criterion;
 use super::goal::Goal;
+use crate::device::{Operations, Tile};
 use crate::error::{Error, Result, check_extent, check_positive};
-use crate::model::Differentiable;
+use crate::model::{Cotangent, Differentiable, InputPass};
 use crate::scalar::Scalar;
 use crate::view::{Matrix, MatrixView};
 
@@ -96,6 +97,12 @@ impl<'a, T: Scalar> Problem<'a, T> {
         self
     }
 
+    /// The same question about other samples.
+    pub(super) fn about(mut self, inputs: &'a Matrix<T>, targets: &'a Matrix<T>) -> Self {
+        (self.inputs, self.targets) = (inputs.into(), targets.into());
+        self
+    }
+
     /// n
     #[must_use]
     pub fn samples(&self) -> usize {
@@ -110,8 +117,34 @@ impl<'a, T: Scalar> Problem<'a, T> {
         self.numbers.map_or(row as u64, |numbers| numbers[row])
     }
 
+    /// f of a tile, unless the flag is set.
+    pub(super) fn evaluate(
+        &self,
+        operations: &dyn Operations<T>,
+        x: Tile<'_, T>,
+        pass: &mut InputPass<T>,
+    ) -> Result<()> {
+        self.go_on()?;
+        self.model.evaluate(operations, x, pass)
+    }
+
+    /// The same with gradients. One that is not finite is an error: no step follows from it, and the sample would seem to
+    /// withstand the attack.
+    pub(super) fn pull_back(
+        &self,
+        operations: &dyn Operations<T>,
+        x: Tile<'_, T>,
+        cotangent: &mut Cotangent<'_, T>,
+        pass: &mut InputPass<T>,
+    ) -> Result<()> {
+        self.go_on()?;
+        self.model.pull_back(operations, x, cotangent, pass)?;
+        let finite = pass.gradient.iter().all(|value| value.is_finite());
+        if finite { Ok(()) } else { Err(Error::NonFinite { what: "gradient of an attacked model", layer: None }) }
+    }
+
     /// An error once the flag is set.
-    pub(super) fn go_on(&self) -> Result<()> {
+    fn go_on(&self) -> Result<()> {
         if self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) { Err(Error::Interrupted) } else { Ok(()) }
     }
 

@@ -190,10 +190,9 @@ impl<'a, T: Scalar> Search<'a, T> {
 
     /// Evaluates all points and lets those of some samples compete.
     pub(super) fn evaluate_some(&mut self, x: &[T], competes: impl Fn(usize) -> bool) -> Result<()> {
-        self.problem.go_on()?;
         let x = self.region.settled(x);
         let tile = Tile::new(&x, self.best.len(), self.problem.model.inputs());
-        self.problem.model.evaluate(self.operations, tile, &mut self.pass)?;
+        self.problem.evaluate(self.operations, tile, &mut self.pass)?;
         self.compete(&x, competes);
         Ok(())
     }
@@ -201,12 +200,11 @@ impl<'a, T: Scalar> Search<'a, T> {
     /// Evaluates points with their gradients, n×d, and lets them compete.
     ///
     /// # Errors
-    /// [`Error::NonFinite`](crate::Error::NonFinite) if the model's outputs are not finite,
+    /// [`Error::NonFinite`](crate::Error::NonFinite) if the model's outputs or gradients are not finite,
     /// [`Error::Interrupted`](crate::Error::Interrupted) once the problem's flag is set.
     pub fn ascend(&mut self, x: &[T]) -> Result<()> {
         let x = self.region.settled(x);
         let (problem, first, one_step) = (self.problem, self.first, self.one_step);
-        problem.go_on()?;
         let k = problem.model.outputs();
         let (targets, wide, g) = (self.targets, &mut self.row, &mut self.row_gradient);
         let ways_out = &mut self.ways_out;
@@ -229,7 +227,7 @@ impl<'a, T: Scalar> Search<'a, T> {
             u.iter_mut().zip(g.iter()).for_each(|(u, &g)| *u = T::from_f64(g));
         };
         let tile = Tile::new(&x, self.best.len(), problem.model.inputs());
-        problem.model.pull_back(self.operations, tile, &mut cotangent, &mut self.pass)?;
+        problem.pull_back(self.operations, tile, &mut cotangent, &mut self.pass)?;
         self.compete(&x, |_| true);
         Ok(())
     }
@@ -241,7 +239,7 @@ impl<'a, T: Scalar> Search<'a, T> {
             u[output] = T::ONE;
         };
         let tile = Tile::new(self.region.centre(), self.best.len(), self.problem.model.inputs());
-        self.problem.model.pull_back(self.operations, tile, &mut cotangent, &mut self.pass)
+        self.problem.pull_back(self.operations, tile, &mut cotangent, &mut self.pass)
     }
 
     /// What each sample does where its goal rests.

@@ -195,7 +195,6 @@ impl<'a, T: Scalar> Picked<'a, T> {
     }
 
     fn problem<'b>(&'b self, of: &Problem<'b, T>) -> Problem<'b, T> {
-        let problem = Problem::new(of.model, &self.inputs, &self.targets).with_criterion(of.criterion);
-        problem.with_numbers(&self.numbers).with_goals(&self.goals)
+        of.about(&self.inputs, &self.targets).with_numbers(&self.numbers).with_goals(&self.goals)
     }
 }

@@ -87,7 +87,7 @@ impl Ways {
                     u.iter_mut().zip(&g).for_each(|(u, &g)| *u = T::from_f64(g));
                 };
                 let operations = model.device().operations::<T>();
-                model.pull_back(&operations, Tile::new(tile, tile.len() / d, d), &mut cotangent, &mut pass)?;
+                problem.pull_back(&operations, Tile::new(tile, tile.len() / d, d), &mut cotangent, &mut pass)?;
                 for (row, (gap, g)) in gaps.into_iter().zip(pass.gradient.chunks_exact(d)).enumerate() {
                     let slope = dual_norm(threat.norm(), g, &scales);
                     let distance = |gap: f64| if slope > 0.0 { gap.max(0.0) / slope } else { f64::INFINITY };

@@ -2,6 +2,7 @@
 
 mod adversarial;
 mod attack_laws;
+mod attacked_models;
 mod attacks;
 mod average;
 mod cases;
