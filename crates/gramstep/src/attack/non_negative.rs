@@ -14,16 +14,20 @@ const CONTRADICTION: f64 = 1e-3;
 
 /// min_{α ≥ 0} ½ αᵀHα − bᵀα by active sets (Lawson and Hanson 1974): the constraint that misses most joins the
 /// passive set, whose system is solved; multipliers that would turn negative leave it.
+///
+/// # Errors
+/// [`Error::Conflict`] where the constraints contradict each other, and there alone; [`Error::Solve`] where it finds no end.
 pub(super) fn non_negative(h: &Matrix<f64>, b: &[f64]) -> Result<Vec<f64>> {
+    within(h, b, 10 * b.len().max(1))
+}
+
+/// The same within a number of rounds.
+fn within(h: &Matrix<f64>, b: &[f64], rounds: usize) -> Result<Vec<f64>> {
     let n = b.len();
-    let impossible = || {
-        let reason = "no parameters near the start meet the margin on all gathered points".to_owned();
-        Error::Solve { solver: "the active-set method", size: n, reason }
-    };
     let short =
         |i: usize, alpha: &[f64], passive: &[usize]| b[i] - passive.iter().map(|&j| h[(i, j)] * alpha[j]).sum::<f64>();
     let (mut alpha, mut passive) = (vec![0.0; n], Vec::<usize>::new());
-    for _ in 0..10 * n.max(1) {
+    for _ in 0..rounds {
         let missing = (0..n).filter(|i| !passive.contains(i)).map(|i| (i, short(i, &alpha, &passive)));
         let Some((worst, by)) = missing.reduce(|a, b| if b.1 > a.1 { b } else { a }) else { return Ok(alpha) };
         if by <= VIOLATION {
@@ -50,10 +54,11 @@ pub(super) fn non_negative(h: &Matrix<f64>, b: &[f64]) -> Result<Vec<f64>> {
             });
         }
         if passive.iter().any(|&i| short(i, &alpha, &passive) > CONTRADICTION) {
-            return Err(impossible());
+            let reason = "no parameters near the start meet the margin on all gathered points".to_owned();
+            return Err(Error::Conflict { what: "margins of a fit", reason });
         }
     }
-    Err(impossible())
+    Err(Error::Solve { solver: "active-set method", size: n, reason: format!("no end after {rounds} rounds") })
 }
 
 /// H_PP⁻¹ b_P.
@@ -63,4 +68,23 @@ fn passive_solution(h: &Matrix<f64>, b: &[f64], passive: &[usize]) -> Result<Vec
     let mean = (0..size).map(|i| matrix[(i, i)]).sum::<f64>() / size.max(1) as f64;
     let rhs: Vec<f64> = passive.iter().map(|&i| b[i]).collect();
     Ok(Damped::factor(&matrix, DAMPING * mean, 1)?.solve(&rhs, Solver::Dual)?.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn constraints_contradict_each_other_only_where_they_do() {
+        let of = |entries: [f64; 4]| Matrix::from_vec(2, 2, entries.to_vec()).unwrap();
+        // Δ ≥ 1 and −Δ ≥ 1.
+        let opposite = non_negative(&of([1.0, -1.0, -1.0, 1.0]), &[1.0, 1.0]);
+        assert!(matches!(opposite, Err(Error::Conflict { .. })), "{opposite:?}");
+        // Δ₁ ≥ 1 and Δ₂ ≥ 1.
+        let apart = of([1.0, 0.0, 0.0, 1.0]);
+        let alpha = non_negative(&apart, &[1.0, 1.0]).unwrap();
+        assert!(alpha.iter().all(|alpha| (alpha - 1.0).abs() < 1e-6), "{alpha:?}");
+        let spent = within(&apart, &[1.0, 1.0], 1);
+        assert!(matches!(spent, Err(Error::Solve { .. })), "{spent:?}");
+    }
 }

@@ -67,7 +67,8 @@ pub struct RobustFit {
 ///
 /// # Errors
 /// [`Error::Shape`](crate::Error::Shape) if the model has several outputs, those of the attack,
-/// [`Error::Solve`](crate::Error::Solve) if no Δ meets the gathered constraints.
+/// [`Error::Conflict`](crate::Error::Conflict) if no Δ meets the gathered constraints, [`Error::Solve`](crate::Error::Solve)
+/// if none was found.
 pub fn robust_fit(
     model: &Model<f64>,
     x: &Matrix<f64>,

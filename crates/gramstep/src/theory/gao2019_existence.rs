@@ -96,7 +96,9 @@ impl RobustExistence {
         let start = norm(trial.model.predict(&trial.points.inputs)?.as_slice()) / norm(trial.points.targets.as_slice());
         let fit = match self.setting.fit(trial, ROUNDS) {
             // Gathered points contradict each other: there is no fit, which is a finding and no loss.
-            Err(Error::Solve { .. }) => return Ok(Run { width, norm: f64::NAN, exists: 0.0, loss: f64::NAN, start }),
+            Err(Error::Conflict { .. }) => {
+                return Ok(Run { width, norm: f64::NAN, exists: 0.0, loss: f64::NAN, start });
+            }
             fit => fit?,
         };
         let loss = self.setting.worst_loss(&trial.moved(&fit.direction, LENGTH)?)?;

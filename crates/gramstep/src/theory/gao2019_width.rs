@@ -175,8 +175,8 @@ impl Bracket {
             let trial = network(points.clone(), 2 * units, true, seed, device)?;
             let fit = match setting.fit(&trial, PATIENCE) {
                 Ok(fit) if fit.converged => Fit::Enough,
-                Ok(_) | Err(Error::NonFinite { .. }) => Fit::Open,
-                Err(Error::Solve { .. }) => Fit::TooFew,
+                Ok(_) | Err(Error::NonFinite { .. } | Error::Solve { .. }) => Fit::Open,
+                Err(Error::Conflict { .. }) => Fit::TooFew,
                 Err(error) => return Err(error),
             };
             known.insert(units, fit);
