@@ -231,8 +231,10 @@ impl QuadraticRate {
         let ratio = largest(runs.iter().map(Run::ratio));
         let n = ground.data.as_ref().map_or(self.samples, Points::samples);
         let own = |run: &Run| run.activation.curvature_bound().unwrap_or(f64::INFINITY);
-        let order = smallest(runs.iter().flat_map(|run| run.orders(n, own(run))));
-        let without = smallest(control.iter().flat_map(|run| run.orders(n, bends)));
+        let orders: Vec<f64> = runs.iter().flat_map(|run| run.orders(n, own(run))).collect();
+        let of_control: Vec<f64> = control.iter().flat_map(|run| run.orders(n, bends)).collect();
+        let (judged, order) = (orders.len().min(of_control.len()), smallest(orders));
+        let without = smallest(of_control);
         let promised = largest(of_widest().map(|run| run.promised));
         let mut certificate = Certificate::new(self.name(), self.source(), self.statement())
             .tried(
@@ -248,6 +250,12 @@ impl QuadraticRate {
             .assume(Assumption::new(
                 "G is invertible: λ_min(G) over its rounding, every step",
                 smallest(runs.iter().map(|run| run.invertible)),
+                Relation::AtLeast,
+                1.0,
+            ))
+            .assume(Assumption::new(
+                "steps with ε < 1 that do not end in rounding, of the activations or of the one without a theorem: fewer",
+                judged as f64,
                 Relation::AtLeast,
                 1.0,
             ))

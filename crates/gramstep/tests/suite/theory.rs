@@ -151,6 +151,21 @@ fn a_learning_rate_above_the_stable_one_is_an_assumption_not_met() {
     assert_eq!(certify(&lazy, &ground()).verdict, Verdict::AssumptionsNotMet);
 }
 
+/// Twins that are nearly one make λ_min so small that no residual above rounding has ε < 1.
+#[test]
+fn where_no_step_can_be_judged_the_quadratic_rate_is_not_refuted() {
+    let mut points = Points::sphere(3, 10, 8, Labels::Gaussian);
+    let (a, b) = (points.inputs.row(0).to_vec(), points.inputs.row(1).to_vec());
+    let turned: Vec<f64> = a.iter().zip(&b).map(|(a, b)| a + 1e-6 * b).collect();
+    let length = turned.iter().map(|x| x * x).sum::<f64>().sqrt();
+    points.inputs.row_mut(9).iter_mut().zip(&turned).for_each(|(x, turned)| *x = turned / length);
+    let mut quadratic = QuadraticRate::new(Effort::Quick);
+    (quadratic.samples, quadratic.inputs, quadratic.widths) = (10, 8, vec![64, 256, 1024]);
+    let certificate = certify(&quadratic, &Ground::synthetic(1, Device::cpu(1)).with_data(points));
+    assert_eq!(certificate.verdict, Verdict::AssumptionsNotMet, "{certificate:#?}");
+    assert!(certificate.unmet().all(|unmet| unmet.name.contains("ε < 1") && unmet.measured == 0.0), "{certificate:#?}");
+}
+
 #[test]
 fn relu_has_no_quadratic_theorem() {
     let mut quadratic = QuadraticRate::new(Effort::Quick);
