@@ -7,7 +7,7 @@ use super::layer::{
     ScalarScale, Stage,
 };
 use super::network::{Compiler, Network};
-use super::parameters::{Distribution, Span, Start};
+use super::parameters::{Distribution, Span, Start, bare};
 use super::specification::{
     ConvolutionSpecification, DenseSpecification, LayerSpecification, MOST_VALUES, Parameterization, Scheme, Shape,
     Shortcut, Specification,
@@ -38,20 +38,19 @@ pub(super) fn compile<T: Scalar>(specification: &Specification) -> Result<(Netwo
         }
     }
     let (network, mut spans) = compiler.finish();
-    for (name, &weight) in &specification.span_weights {
-        let mut found = false;
-        for span in &mut spans {
-            let bare = span.name.strip_prefix("a.").or_else(|| span.name.strip_prefix("b.")).unwrap_or(&span.name);
-            if span.name == *name || bare == name {
-                span.weight = weight;
-                found = true;
-            }
-        }
+    let weights = &specification.span_weights;
+    for (name, &weight) in weights {
+        let found = spans.iter().any(|span| span.name == *name || bare(&span.name) == name);
         if !found || !weight.is_finite() || weight < 0.0 {
             let names: Vec<_> = spans.iter().map(|span| span.name.as_str()).collect();
             let reason = format!("weights are ≥ 0, spans are {}", names.join(", "));
             return Err(fault(&format!("span weight {name} = {weight}"), &reason));
         }
+    }
+    for span in &mut spans {
+        // That of one copy goes before that of both.
+        let own = weights.get(&span.name).or_else(|| weights.get(bare(&span.name)));
+        span.weight = own.copied().unwrap_or(span.weight);
     }
     Ok((network, spans))
 }

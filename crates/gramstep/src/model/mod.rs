@@ -18,6 +18,7 @@ pub use average::Average;
 pub use differentiable::{Cotangent, Differentiable, InputPass, Shared};
 pub use images::Convolution;
 pub(crate) use images::count;
+pub(crate) use parameters::bare;
 pub use parameters::{Distribution, ParameterRequest, Span};
 pub use specification::{
     ConvolutionSpecification, DenseSpecification, Initialization, LayerSpecification, Parameterization, Scheme, Shape,

@@ -44,6 +44,11 @@ impl Span {
     }
 }
 
+/// The name of a span without the mark of its copy in a symmetric network.
+pub(crate) fn bare(name: &str) -> &str {
+    name.strip_prefix("a.").or_else(|| name.strip_prefix("b.")).unwrap_or(name)
+}
+
 /// Where the parameters of weight > 0 lie in θ: in order, neighbours joined.
 pub(crate) fn trainable(spans: &[Span]) -> Vec<Range<usize>> {
     let mut runs: Vec<Range<usize>> = Vec::new();

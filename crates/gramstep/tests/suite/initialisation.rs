@@ -18,6 +18,23 @@ fn a_symmetric_start_gives_zero_outputs_and_the_kernel_of_one_copy() {
     }
 }
 
+/// The weight of one copy goes before that of both, wherever the names come in order.
+#[test]
+fn weights_of_spans_are_those_of_the_network_that_the_specification_builds() {
+    for (name, weight) in [("a.layers.2.weight", 1.0), ("b.layers.2.weight", 0.5), ("a.layers.0.weight", 0.0)] {
+        let specification = Specification::two_layer(INPUTS, 4, Activation::Tanh).with_symmetric_start();
+        let mut model = Model::<f64>::builder(specification).build().unwrap();
+        model.set_span_weight(name, weight).unwrap();
+        let rebuilt = Model::<f64>::builder(model.specification().unwrap().clone()).build().unwrap();
+        let cast = model.cast::<f32>().unwrap();
+        let weights = model.spans().iter().map(|span| (span.name.clone(), span.weight)).collect::<Vec<_>>();
+        assert!(weights.contains(&(name.to_owned(), weight)), "{weights:?}");
+        for spans in [rebuilt.spans(), cast.spans()] {
+            assert_eq!(spans.iter().map(|span| (span.name.clone(), span.weight)).collect::<Vec<_>>(), weights);
+        }
+    }
+}
+
 #[test]
 fn a_zero_last_layer_gives_zero_outputs() {
     let specification = Specification::mlp(&[INPUTS, 8, 3], Activation::Relu).with_initialization(Scheme::He, true);

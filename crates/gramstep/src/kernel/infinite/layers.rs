@@ -6,7 +6,7 @@ use crate::device::Window;
 use crate::error::{Error, Result, check_not_negative};
 use crate::model::{
     Activation, ConvolutionSpecification, DenseSpecification, Distribution, LayerSpecification, Parameterization,
-    Shape, Shortcut, Specification,
+    Shape, Shortcut, Specification, bare,
 };
 
 /// A layer of an infinitely wide network.
@@ -182,11 +182,6 @@ pub(super) fn read(specification: &Specification) -> Result<Vec<InfiniteLayer>> 
         Some(name) => Err(fault(name, &format!("no span has this name; there are {}", reader.spans.join(", ")))),
         None => Ok(layers),
     }
-}
-
-/// The name of a span without the mark of its copy in a symmetric network.
-fn bare(name: &str) -> &str {
-    name.strip_prefix("a.").or_else(|| name.strip_prefix("b.")).unwrap_or(name)
 }
 
 pub(super) fn fault(layer: &str, reason: &str) -> Error {
