@@ -118,15 +118,17 @@ impl LinearisedLaplace {
         }
         let targets = Matrix::from_vec(targets.len(), 1, targets)?;
         let kernel = tangent.gram();
-        let threads = model.device().threads();
-        let regression = match weights {
-            None => KernelRegression::fit(&kernel, &targets, ridge, threads)?,
-            Some(weights) => {
-                check_extent("sample weights", x.rows(), weights.len())?;
-                let weights: Vec<f64> = rows.iter().flat_map(|&i| std::iter::repeat_n(weights[i], k)).collect();
-                KernelRegression::fit_weighted(&kernel, &targets, &weights, ridge, threads)?
-            }
-        };
+        if let Some(weights) = weights {
+            check_extent("sample weights", x.rows(), weights.len())?;
+        }
+        let of_rows =
+            |weights: &[f64]| rows.iter().flat_map(|&i| std::iter::repeat_n(weights[i], k)).collect::<Vec<_>>();
+        let weights = weights.map(of_rows);
+        let work = (kernel.rows() as f64).powi(3);
+        let regression = model.device().enter(work, |threads| match &weights {
+            None => KernelRegression::fit(&kernel, &targets, ridge, threads),
+            Some(weights) => KernelRegression::fit_weighted(&kernel, &targets, weights, ridge, threads),
+        })?;
         Ok(Self { model, tangent, regression, coverage })
     }
 

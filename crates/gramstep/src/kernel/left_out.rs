@@ -60,21 +60,21 @@ pub fn leave_one_out<'x, T: Scalar>(
     let residuals: Vec<f64> =
         y.as_slice().iter().zip(tangent.predictions().as_slice()).map(|(y, f)| y.to_f64() - f).collect();
     let t: Vec<f64> = tangent.jvp(&model.theta())?.iter().zip(&residuals).map(|(own, r)| own + r).collect();
-    let gram = tangent.gram();
-    let kernel = Matrix::from_fn(n * k, n * k, |i, j| root(i) * gram[(i, j)] * root(j));
-    let threads = model.device().threads();
-    let eigen = checked::decompose(&kernel, threads)?;
+    let mut kernel = tangent.gram();
+    for i in 0..n * k {
+        kernel.row_mut(i).iter_mut().enumerate().for_each(|(j, entry)| *entry = root(i) * *entry * root(j));
+    }
+    let work = ((n * k) as f64).powi(3);
+    let eigen = model.device().enter(work, |threads| checked::decompose(&kernel, threads))?;
+    drop(kernel);
     let weighed = |values: &[f64]| values.iter().enumerate().map(|(i, v)| root(i) * v).collect::<Vec<f64>>();
     let (q, left) = (eigen.project(&weighed(&t)), weighed(&residuals));
     let ridge = ridge_that_leaves(&eigen, &q, dot(&left, &left));
 
     // U Uᵀ = M⁻¹.
-    let mut u = eigen.rotate(&Matrix::from_fn(n * k, n * k, |i, j| f64::from(u8::from(i == j))), threads);
     let scale: Vec<f64> = eigen.values.iter().map(|e| (e.max(0.0) + ridge).sqrt().recip()).collect();
+    let u = eigen.scaled(&scale);
     let q: Vec<f64> = q.iter().zip(&scale).map(|(q, scale)| q * scale).collect();
-    for i in 0..n * k {
-        u.row_mut(i).iter_mut().zip(&scale).for_each(|(u, scale)| *u *= scale);
-    }
     let mut outputs = Matrix::zeros(n, k);
     for i in 0..n {
         let block = Matrix::from_fn(k, k, |a, b| dot(u.row(i * k + a), u.row(i * k + b)));

@@ -121,7 +121,9 @@ impl<T: Scalar> LinearisedModel<T> {
         check_extent("columns of the targets", f.columns(), y.columns())?;
         let missing: Vec<f64> = y.as_slice().iter().zip(f.as_slice()).map(|(y, f)| y.to_f64() - f.to_f64()).collect();
         let gram = tangent.gram().into_f64();
-        let (c, info) = Damped::factor(&gram, ridge, self.model.device().threads())?.solve(&missing, Solver::Dual)?;
+        let work = (gram.rows() as f64).powi(3) / 6.0;
+        let solve = |threads| Damped::factor(&gram, ridge, threads)?.solve(&missing, Solver::Dual);
+        let (c, info) = self.model.device().enter(work, solve)?;
         let c: Vec<T> = c.into_iter().map(T::from_f64).collect();
         self.displacement = tangent.vjp(&c)?;
         Ok(info)

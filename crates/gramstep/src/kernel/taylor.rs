@@ -224,7 +224,6 @@ impl<T: Scalar> TaylorModel<T> {
         check_not_negative("ridge", ridge)?;
         check_extent("rows of the targets", x.rows(), y.rows())?;
         check_extent("columns of the targets", self.model.outputs(), y.columns())?;
-        let threads = self.model.device().threads();
         let (mut fit, mut damping) = (TaylorFit { steps: 0, loss: f64::NAN, converged: false }, 0.0);
         let mut tangent = self.tangent(x)?;
         let mut residual = difference(tangent.predictions(), y);
@@ -239,7 +238,9 @@ impl<T: Scalar> TaylorModel<T> {
                 let share = if all > 0.0 { ridge / all } else { 0.0 };
                 let slope = tangent.jvp(&self.displacement)?;
                 let rhs: Vec<f64> = residual.iter().zip(&slope).map(|(r, slope)| r - share * slope.to_f64()).collect();
-                let (c, _) = Damped::factor(&gram, all, threads)?.solve(&rhs, Solver::Dual)?;
+                let work = (gram.rows() as f64).powi(3) / 6.0;
+                let solve = |threads| Damped::factor(&gram, all, threads)?.solve(&rhs, Solver::Dual);
+                let (c, _) = self.model.device().enter(work, solve)?;
                 let step = tangent.vjp(&c.into_iter().map(T::from_f64).collect::<Vec<_>>())?;
                 let kept = T::from_f64(1.0 - share);
                 let moved = self.displacement.iter().zip(&step).map(|(&v, &step)| kept * v - step).collect();

@@ -30,9 +30,14 @@ impl<'a> Damped<'a> {
     /// [`Error::Setting`](crate::Error::Setting) if the damping is negative or not finite.
     pub fn factor(matrix: &'a Matrix<f64>, damping: f64, threads: usize) -> Result<Self> {
         check_not_negative("damping", damping)?;
+        // What is rounding beside the largest direction is a direction of none, whatever its own scale.
+        let spans = |factor: &Cholesky| {
+            let (smallest, largest) = factor.pivots();
+            smallest > largest * f64::EPSILON * matrix.rows() as f64
+        };
         let method = match Cholesky::factor(matrix, damping, threads) {
-            Some(factor) => Method::Cholesky(factor),
-            None => Method::Eigen(eigen(matrix, threads)?),
+            Some(factor) if spans(&factor) => Method::Cholesky(factor),
+            _ => Method::Eigen(eigen(matrix, threads)?),
         };
         Ok(Self { matrix, damping, method })
     }
@@ -79,5 +84,18 @@ impl<'a> Damped<'a> {
         }
         let length = norm(rhs);
         if length == 0.0 { 0.0 } else { norm(&defect) / length }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_direction_that_is_rounding_beside_the_largest_is_left_out() {
+        let matrix = Matrix::from_vec(2, 2, vec![1.0, 0.0, 0.0, 1e-30]).unwrap();
+        let (solution, info) = Damped::factor(&matrix, 0.0, 1).unwrap().solve(&[2.0, 3.0], Solver::Dual).unwrap();
+        assert!(info.repaired && info.rank == Some(1), "{info:?}");
+        assert_eq!(solution, [2.0, 0.0]);
     }
 }

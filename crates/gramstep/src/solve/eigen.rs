@@ -3,11 +3,16 @@
 
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::evd::{ComputeEigenvectors, self_adjoint_evd, self_adjoint_evd_scratch};
-use faer::{Mat, MatMut, MatRef, Par, Spec};
+use faer::linalg::matmul::matmul;
+use faer::{Accum, Mat, MatMut, MatRef, Par, Spec};
 
+use super::among::among;
 use super::products::product;
 use crate::error::{Error, Result};
 use crate::view::Matrix;
+
+/// Size from which a decomposition gains from a second thread.
+const WORTH_THREADS: usize = 256;
 
 /// G = V diag(w) Vᵀ.
 #[derive(Debug)]
@@ -42,16 +47,26 @@ fn decompose(matrix: &Matrix<f64>, vectors: Option<MatMut<'_, f64>>, threads: us
     if !(0..size).all(|i| matrix.row(i)[..=i].iter().all(|v| v.is_finite())) {
         return Err(fail("the matrix holds infinite values or NaN"));
     }
-    let par = if size >= 256 && threads > 1 { Par::rayon(threads) } else { Par::Seq };
     let wanted = if vectors.is_some() { ComputeEigenvectors::Yes } else { ComputeEigenvectors::No };
-    let mut values = faer::Col::<f64>::zeros(size);
-    let scratch = self_adjoint_evd_scratch::<f64>(size, wanted, par, Spec::default());
-    let mut memory = MemBuffer::try_new(scratch).map_err(|_| fail("not enough memory"))?;
-    let source = MatRef::from_row_major_slice(matrix.as_slice(), size, size);
-    let stack = MemStack::new(&mut memory);
-    self_adjoint_evd(source, values.as_diagonal_mut(), vectors, par, stack, Spec::default())
-        .map_err(|_| fail("the iteration did not converge"))?;
-    Ok(values.iter().copied().collect())
+    among(if size >= WORTH_THREADS { threads } else { 1 }, |par| {
+        let mut values = faer::Col::<f64>::zeros(size);
+        let scratch = self_adjoint_evd_scratch::<f64>(size, wanted, par, Spec::default());
+        let mut memory = MemBuffer::try_new(scratch).map_err(|_| fail("not enough memory"))?;
+        let source = MatRef::from_row_major_slice(matrix.as_slice(), size, size);
+        let stack = MemStack::new(&mut memory);
+        self_adjoint_evd(source, values.as_diagonal_mut(), vectors, par, stack, Spec::default())
+            .map_err(|_| fail("the iteration did not converge"))?;
+        Ok(values.iter().copied().collect())
+    })
+}
+
+/// A x, on this thread.
+fn times(matrix: MatRef<'_, f64>, x: &[f64]) -> Vec<f64> {
+    let mut out = vec![0.0; matrix.nrows()];
+    let x = MatRef::from_column_major_slice(x, x.len(), 1);
+    let into = MatMut::from_column_major_slice_mut(&mut out, matrix.nrows(), 1);
+    matmul(into, Accum::Replace, matrix, x, 1.0, Par::Seq);
+    out
 }
 
 /// The size below which one of these eigenvalues, ascending, is rounding: n·ε·λ_max.
@@ -76,16 +91,18 @@ impl Eigen {
     /// Vᵀx.
     #[must_use]
     pub fn project(&self, x: &[f64]) -> Vec<f64> {
-        let column = faer::ColRef::from_slice(x);
-        let projected = self.vectors.transpose() * column;
-        projected.iter().copied().collect()
+        times(self.vectors.transpose(), x)
     }
 
     /// V q.
     #[must_use]
     pub fn expand(&self, q: &[f64]) -> Vec<f64> {
-        let expanded = &self.vectors * faer::ColRef::from_slice(q);
-        expanded.iter().copied().collect()
+        times(self.vectors.as_ref(), q)
+    }
+
+    /// V diag(d).
+    pub(crate) fn scaled(&self, d: &[f64]) -> Matrix<f64> {
+        Matrix::from_fn(d.len(), d.len(), |i, j| self.vectors[(i, j)] * d[j])
     }
 
     /// X V: rows in the eigenvectors.

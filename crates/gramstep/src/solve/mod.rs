@@ -1,6 +1,7 @@
 //! Linear systems of the step: (G + λI) c = r, dense or through products alone. Everything here is `f64`, and every
 //! solve says what happened.
 
+mod among;
 mod bounded_minimum;
 mod cholesky;
 mod conjugate_gradient;

@@ -113,10 +113,10 @@ impl Rows<'_> {
         let mut gram = symmetric(&*kernel.pairs(&points, &points), &self.device);
         let noise = add_noise(&mut gram, ridge, self.weights.as_deref());
         let work = self.len().powi(3);
-        let factor = self.device.enter(work, |threads| Cholesky::factor(&gram, 0.0, threads));
-        Ok(factor.map(|factor| {
+        Ok(self.device.enter(work, |threads| {
+            let factor = Cholesky::factor(&gram, 0.0, threads)?;
             let solved = self.outputs.iter().map(|y| factor.solve(y)).collect();
-            System { factor, noise, solved }
+            Some(System { factor, noise, solved })
         }))
     }
 

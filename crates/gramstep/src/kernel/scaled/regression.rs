@@ -277,7 +277,7 @@ impl<T: Scalar> ScaledRegression<T> {
             let block = Matrix::from_fn(fold.len(), fold.len(), entry);
             let factor = self.factor(&block)?;
             let mut moved = transposed(&self.coefficients().select_rows(fold));
-            factor.solve_in_place(moved.as_mut_slice());
+            self.device().enter(factor_work(fold.len()), |_| factor.solve_in_place(moved.as_mut_slice()));
             Ok(Matrix::from_fn(fold.len(), k, |i, a| targets[(fold[i], a)] - moved[(a, i)]))
         };
         folds.iter().map(of).collect()
