@@ -1,6 +1,8 @@
-//! Whether a matrix that a caller brings is a kernel: finite, symmetric, without eigenvalues below 0, up to rounding.
+//! Whether a matrix that a caller brings is a kernel: finite, symmetric, without eigenvalues below 0, up to rounding; and
+//! what such rounding leaves of variances.
 
 use crate::error::{Error, Result};
+use crate::scalar::Scalar;
 use crate::solve::{Eigen, eigen};
 use crate::view::Matrix;
 
@@ -34,6 +36,11 @@ pub(super) fn decompose(kernel: &Matrix<f64>, threads: usize) -> Result<Eigen> {
         ));
     }
     Ok(eigen)
+}
+
+/// Takes variances that rounding put below 0, on the diagonal of a covariance, for 0.
+pub(super) fn clip_variances<T: Scalar>(covariance: &mut Matrix<T>) {
+    (0..covariance.rows()).for_each(|i| covariance[(i, i)] = covariance[(i, i)].max(T::ZERO));
 }
 
 /// By how much the eigenvalues of a kernel whose entries are rounded to `f32` may lie below 0, relative to the largest.

@@ -80,7 +80,7 @@ impl<T: Scalar> LinearisedModel<T> {
     /// f_lin(v, x), n×k.
     ///
     /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape) if x does not fit the network.
+    /// Those of [`Model::predict_tangent`].
     pub fn predict<'x>(&self, x: impl Into<MatrixView<'x, T>>) -> Result<Matrix<T>> {
         let (mut f, slope) = self.model.predict_tangent(x, &self.displacement)?;
         f.as_mut_slice().iter_mut().zip(slope.as_slice()).for_each(|(f, &slope)| *f += slope);

@@ -54,6 +54,7 @@ pub struct KernelRegression {
     ridge: f64,
     /// (Ŵ^½K Ŵ^½ + κ/w̄)⁻¹Ŵ^½y, for every output.
     coefficients: Vec<Vec<f64>>,
+    threads: usize,
 }
 
 impl KernelRegression {
@@ -109,7 +110,7 @@ impl KernelRegression {
         let spectrum = eigen.values.iter().map(|e| e.max(0.0)).collect();
         let (mean, range) = (weights.mean(), Range::new(&eigen));
         let coefficients = Vec::new();
-        let mut regression = Self { weights, eigen, spectrum, targets, projected, ridge: 0.0, coefficients };
+        let mut regression = Self { weights, eigen, spectrum, targets, projected, ridge: 0.0, coefficients, threads };
         let ridge = match ridge {
             Ridge::Fixed(ridge) => ridge,
             Ridge::LeaveOneOut => mean * range.least(|ridge| regression.leave_one_out_loss(ridge)),
@@ -207,11 +208,8 @@ impl KernelRegression {
     pub fn variance(&self, cross: &Matrix<f64>, diagonal: &[f64]) -> Result<Vec<f64>> {
         self.check(cross)?;
         check_extent("diagonal of the new points", cross.rows(), diagonal.len())?;
-        let inverses = self.inverses(self.ridge);
-        let reduced = |(i, &own): (usize, &f64)| {
-            let q = self.eigen.project(&self.weights.weigh(cross.row(i)));
-            (own - quadratic(&q, &inverses)).max(0.0)
-        };
+        let (inverses, projected) = (self.inverses(self.ridge), self.project(cross));
+        let reduced = |(i, &own): (usize, &f64)| (own - quadratic(projected.row(i), &inverses)).max(0.0);
         Ok(diagonal.iter().enumerate().map(reduced).collect())
     }
 
@@ -225,14 +223,14 @@ impl KernelRegression {
         check_extent("rows of the kernel of the new points", cross.rows(), gram.rows())?;
         check_extent("columns of the kernel of the new points", cross.rows(), gram.columns())?;
         let inverses = self.inverses(self.ridge);
-        let project = |i: usize| self.eigen.project(&self.weights.weigh(cross.row(i)));
-        let projected: Vec<Vec<f64>> = (0..cross.rows()).map(project).collect();
-        for (i, q) in projected.iter().enumerate() {
-            let solved: Vec<f64> = q.iter().zip(&inverses).map(|(q, inverse)| q * inverse).collect();
-            for (entry, other) in gram.row_mut(i).iter_mut().zip(&projected) {
-                *entry -= dot(&solved, other);
+        let projected = self.project(cross);
+        for i in 0..cross.rows() {
+            let solved: Vec<f64> = projected.row(i).iter().zip(&inverses).map(|(q, inverse)| q * inverse).collect();
+            for (j, entry) in gram.row_mut(i).iter_mut().enumerate() {
+                *entry -= dot(&solved, projected.row(j));
             }
         }
+        checked::clip_variances(&mut gram);
         Ok(gram)
     }
 
@@ -252,7 +250,7 @@ impl KernelRegression {
     }
 
     /// Leave-one-out residuals f₋ᵢ(x_i) − y_i = −c_i/[K̃⁻¹]_ii, n×k: what a fit without row i, whatever its weight, says
-    /// of it.
+    /// of it. Of a singular K̃ their limit for small κ, the residuals of fits of least norm.
     #[must_use]
     pub fn leave_one_out(&self) -> Matrix<f64> {
         let columns = self.held_out(self.ridge);
@@ -264,7 +262,9 @@ impl KernelRegression {
     /// [`prior_variance`](Self::prior_variance), n×k.
     #[must_use]
     pub fn leave_one_out_variance(&self) -> Matrix<f64> {
-        let (prior, diagonal) = (self.prior_variance(), self.eigen.inverse_diagonal(self.ridge));
+        let (columns, diagonal) = self.without_rows(self.ridge);
+        let product = |(y, c): (usize, &Vec<f64>)| (0..c.len()).map(|i| self.targets[(i, y)] * c[i]).sum::<f64>();
+        let prior: Vec<f64> = columns.iter().enumerate().map(|column| product(column) / self.rows()).collect();
         let entry = |i: usize, a: usize| prior[a] / (diagonal[i] * self.weights.root(i).powi(2));
         Matrix::from_fn(self.targets.rows(), self.targets.columns(), entry)
     }
@@ -282,6 +282,12 @@ impl KernelRegression {
 
     fn check(&self, cross: &Matrix<f64>) -> Result<()> {
         check_extent("columns of the kernel with the training points", self.targets.rows(), cross.columns())
+    }
+
+    /// Ŵ^½K(X, x) in the eigenvectors, a row for every x.
+    fn project(&self, cross: &Matrix<f64>) -> Matrix<f64> {
+        let weighed = Matrix::from_fn(cross.rows(), cross.columns(), |i, j| self.weights.root(j) * cross[(i, j)]);
+        self.eigen.rotate(&weighed, self.threads)
     }
 
     /// n.
@@ -314,9 +320,33 @@ impl KernelRegression {
 
     /// √ŵ_i times the leave-one-out residual of every row, at a ridge, for every output.
     fn held_out(&self, ridge: f64) -> Vec<Vec<f64>> {
-        let (diagonal, inverses) = (self.eigen.inverse_diagonal(ridge), self.inverses(ridge));
-        let of = |q: &Vec<f64>| self.solve(q, &inverses).into_iter().zip(&diagonal).map(|(c, d)| -c / d).collect();
-        self.projected.iter().map(of).collect()
+        let (mut columns, diagonal) = self.without_rows(ridge);
+        for column in &mut columns {
+            column.iter_mut().zip(&diagonal).for_each(|(c, d)| *c = -*c / d);
+        }
+        columns
+    }
+
+    /// c of every output and the diagonal of K̃⁻¹, as leaving out rows takes them. Both grow without bound in directions in
+    /// which K̃ is rounding, so these count as 1/rounding there: what they say of one another is right however small κ is. Of
+    /// a row that has a rounding's share in them none of it is known, and they say nothing of it.
+    fn without_rows(&self, ridge: f64) -> (Vec<Vec<f64>>, Vec<f64>) {
+        let inverses = self.inverses(ridge);
+        let mut columns: Vec<Vec<f64>> = self.projected.iter().map(|q| self.solve(q, &inverses)).collect();
+        let mut diagonal = self.eigen.diagonal_with(&inverses);
+        if inverses.contains(&0.0) {
+            let lost: Vec<f64> = inverses.iter().map(|inverse| f64::from(u8::from(*inverse == 0.0))).collect();
+            let rounding = self.eigen.rounding();
+            // Of K̃ = 0 any number says the same.
+            let unit = if rounding > 0.0 { rounding } else { 1.0 };
+            let shares = self.eigen.diagonal_with(&lost);
+            let parts: Vec<Vec<f64>> = self.projected.iter().map(|q| self.solve(q, &lost)).collect();
+            for i in (0..shares.len()).filter(|&i| shares[i] > self.rows() * f64::EPSILON) {
+                diagonal[i] += shares[i] / unit;
+                columns.iter_mut().zip(&parts).for_each(|(column, part)| column[i] += part[i] / unit);
+            }
+        }
+        (columns, diagonal)
     }
 
     /// Σ ŵ_i e_i² of all outputs.

@@ -244,13 +244,20 @@ impl<T: Scalar> Model<T> {
     /// f(θ, x) and J v, both n×k, by forward differentiation: the value and the slope of the network along v.
     ///
     /// # Errors
-    /// [`Error::Shape`] if x or v does not fit the network.
+    /// [`Error::Shape`] if x or v does not fit the network, [`Error::NonFinite`] if a value or a slope is infinite or not a
+    /// number.
     pub fn predict_tangent<'x>(&self, x: impl Into<MatrixView<'x, T>>, v: &[T]) -> Result<(Matrix<T>, Matrix<T>)> {
         let (x, samples) = self.upload(x.into())?;
         let v = self.direction(v)?;
         let (f, jv) = self.enter(samples, 2, || self.walker().forward_tangent(&v, &x, samples));
         let matrix = |buffer: Buffer<T>| Matrix::from_vec(samples, self.outputs(), buffer.into_host());
-        Ok((matrix(f)?, matrix(jv)?))
+        let (f, jv) = (matrix(f)?, matrix(jv)?);
+        let finite = |matrix: &Matrix<T>| matrix.as_slice().iter().all(|value| value.is_finite());
+        match (finite(&f), finite(&jv)) {
+            (true, true) => Ok((f, jv)),
+            (true, false) => Err(Error::NonFinite { what: "slope of the outputs along a direction", layer: None }),
+            (false, _) => Err(self.non_finite(&x, samples)),
+        }
     }
 
     /// ∂⟨u_i, f(θ, x_i)⟩/∂x_i for every sample, n×inputs. u: n×k.

@@ -110,17 +110,13 @@ impl Eigen {
         product(MatRef::from_row_major_slice(x.as_slice(), x.rows(), x.columns()), self.vectors.as_ref(), threads)
     }
 
-    /// The diagonal of (G₊ + λI)⁺.
+    /// The diagonal of V diag(d) Vᵀ, such as that of an inverse from the inverse eigenvalues d.
     #[must_use]
-    pub fn inverse_diagonal(&self, damping: f64) -> Vec<f64> {
-        let rounding = self.rounding();
+    pub fn diagonal_with(&self, d: &[f64]) -> Vec<f64> {
         let mut diagonal = vec![0.0; self.values.len()];
-        for (j, &value) in self.values.iter().enumerate() {
-            let shifted = value.max(0.0) + damping;
-            if shifted > rounding {
-                for (out, v) in diagonal.iter_mut().zip(self.vectors.col(j).iter()) {
-                    *out += v * v / shifted;
-                }
+        for (j, d) in d.iter().enumerate() {
+            for (out, v) in diagonal.iter_mut().zip(self.vectors.col(j).iter()) {
+                *out += v * v * d;
             }
         }
         diagonal

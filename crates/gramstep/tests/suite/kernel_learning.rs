@@ -2,12 +2,12 @@
 
 use gramstep::kernel::{
     Dynamics, EmpiricalKernel, InfiniteKernel, InfiniteTiles, KernelRegression, KernelTiles, LinearisedModel, Outputs,
-    Ridge, Time, Which, one_hot, solve_matrix_free,
+    Ridge, ScaledKernel, ScaledKind, ScaledRegression, Time, Which, one_hot, solve_matrix_free,
 };
 use gramstep::model::Parameterization;
 use gramstep::optim::{Batch, Optimizer, Sgd, SgdConfig};
 use gramstep::solve::ConjugateGradient;
-use gramstep::{Activation, Device, Matrix, Model, Specification};
+use gramstep::{Activation, Device, Error, Matrix, Model, Specification};
 
 use super::cases::{assert_close, cases, dot, eliminate, matrix, model, norm, normal};
 
@@ -416,4 +416,43 @@ fn the_posterior_of_rows_that_contradict_one_another_has_a_limit_for_small_ridge
         let found = deviation(ridge);
         assert!((found / expected - 1.0).abs() < 0.5, "{ridge:e}: {found}, expected {expected}");
     }
+}
+
+#[test]
+fn a_covariance_has_the_variances_on_its_diagonal_also_where_they_are_rounding() {
+    let (kernel, y, cross, diagonal) = regression_problem();
+    let at_rows: Vec<f64> = (0..15).map(|i| kernel[(i, i)]).collect();
+    let new = Matrix::from_fn(4, 4, |i, j| if i == j { diagonal[i] } else { 0.0 });
+    for ridge in [0.0, 1e-18, 0.2] {
+        let regression = KernelRegression::fit(&kernel, &y, Ridge::Fixed(ridge), 1).unwrap();
+        for (cross, gram, own) in [(&kernel, &kernel, &at_rows), (&cross, &new, &diagonal)] {
+            let (covariance, variance) =
+                (regression.covariance(cross, gram.clone()).unwrap(), regression.variance(cross, own).unwrap());
+            for (i, variance) in variance.into_iter().enumerate() {
+                let found = covariance[(i, i)];
+                assert!(found >= 0.0 && (found - variance).abs() < 1e-12, "{ridge} {i}: {found} for {variance}");
+            }
+        }
+    }
+    let x = Matrix::from_fn(40, 1, |i, _| i as f64);
+    let y = Matrix::from_fn(40, 1, |i, _| (i as f64).sin());
+    let kernel = ScaledKernel::new(ScaledKind::Matern52, vec![2.0], Vec::new(), 0.0).unwrap();
+    let regression = ScaledRegression::fit(kernel, 1e-18, x.clone(), &y, None, 1).unwrap();
+    let (covariance, variance) = (regression.covariance(&x).unwrap(), regression.variance(&x).unwrap());
+    for (i, variance) in variance.into_iter().enumerate() {
+        let found = covariance[(i, i)];
+        assert!(found >= 0.0 && (found - variance).abs() < 1e-13, "{i}: {found} for {variance}");
+    }
+}
+
+#[test]
+fn what_leaves_the_finite_numbers_is_an_error_of_linearised_networks_too() {
+    let model = Model::<f32>::mlp(&[2, 8, 1], Activation::Softplus).seed(1).device(Device::cpu(1)).build().unwrap();
+    let x = matrix::<f32>(1, 3, 2);
+    let mut far = LinearisedModel::new(model.clone());
+    far.set_displacement(vec![f32::MAX; model.parameter_count()]).unwrap();
+    assert!(matches!(far.predict(&x), Err(Error::NonFinite { .. })));
+    let huge = Matrix::from_fn(3, 2, |i, j| x[(i, j)] * f32::MAX * 2.0);
+    assert!(matches!(model.predict_tangent(&huge, &model.theta()), Err(Error::NonFinite { .. })));
+    assert!(model.predict_tangent(&x, &model.theta()).is_ok());
 }

@@ -122,6 +122,54 @@ fn leave_one_out_leaves_the_whole_row_out_whatever_its_weight() {
     }
 }
 
+/// Weighted least squares without row `left`: f(x) − y there, by the normal equations.
+fn residual_without(left: usize, x: &Matrix<f64>, y: &Matrix<f64>, weights: &[f64]) -> f64 {
+    let others = || (0..x.rows()).filter(|&i| i != left);
+    let sum = |of: &dyn Fn(usize) -> f64| others().map(|i| weights[i] * of(i)).sum::<f64>();
+    let columns = 0..x.columns();
+    let normal = columns.clone().map(|a| columns.clone().map(|b| sum(&|i| x[(i, a)] * x[(i, b)])).collect()).collect();
+    let beta = eliminate(normal, columns.clone().map(|a| sum(&|i| x[(i, a)] * y[(i, 0)])).collect());
+    columns.map(|a| x[(left, a)] * beta[a]).sum::<f64>() - y[(left, 0)]
+}
+
+#[test]
+fn leave_one_out_of_a_kernel_of_low_rank_without_a_ridge_is_least_squares_without_the_row() {
+    let copies = KernelRegression::fit(
+        &Matrix::from_vec(2, 2, vec![1.0; 4]).unwrap(),
+        &Matrix::from_vec(2, 2, vec![1.0, 1.0, -1.0, 1.0]).unwrap(),
+        Ridge::Fixed(0.0),
+        1,
+    );
+    close(copies.unwrap().leave_one_out().as_slice(), &[-2.0, 0.0, 2.0, 0.0], 1e-12);
+    let nothing = KernelRegression::fit(
+        &Matrix::zeros(2, 2),
+        &Matrix::from_vec(2, 1, vec![3.0, -4.0]).unwrap(),
+        Ridge::Fixed(0.0),
+        1,
+    );
+    close(nothing.unwrap().leave_one_out().as_slice(), &[-3.0, 4.0], 1e-12);
+    for seed in 0..SEEDS {
+        // The last row alone has the last column: no other says anything of it.
+        let x = Matrix::from_fn(ROWS, 4, |i, j| match (i + 1 == ROWS, j) {
+            (last, 3) => f64::from(u8::from(last)),
+            _ => matrix::<f64>(seed, ROWS, 3)[(i, j)],
+        });
+        let gram = Matrix::from_fn(ROWS, ROWS, |i, j| x.row(i).iter().zip(x.row(j)).map(|(a, b)| a * b).sum());
+        let y = Matrix::from_vec(ROWS, 1, normal::<f64>(seed + 100, ROWS)).unwrap();
+        for weights in [vec![1.0; ROWS], problem(seed).weights] {
+            let fit = |ridge| KernelRegression::fit_weighted(&gram, &y, &weights, Ridge::Fixed(ridge), 1).unwrap();
+            let (none, small) = (fit(0.0), fit(1e-8));
+            let seen = Matrix::from_fn(ROWS, 3, |i, j| x[(i, j)]);
+            let mut expected: Vec<f64> = (0..ROWS - 1).map(|left| residual_without(left, &x, &y, &weights)).collect();
+            expected.push(residual_without(ROWS - 1, &seen, &y, &weights));
+            close(none.leave_one_out().as_slice(), &expected, 1e-8);
+            close(small.leave_one_out().as_slice(), &expected, 1e-5);
+            let (none, small) = (none.leave_one_out_variance(), small.leave_one_out_variance());
+            close(&none.as_slice()[..ROWS - 1], &small.as_slice()[..ROWS - 1], 1e-5);
+        }
+    }
+}
+
 #[test]
 fn the_ridge_chosen_by_leave_one_out_has_the_least_weighted_mean_square() {
     for seed in 0..SEEDS {

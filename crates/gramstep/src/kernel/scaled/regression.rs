@@ -13,6 +13,7 @@
 use std::f64::consts::PI;
 use std::sync::OnceLock;
 
+use super::super::checked::clip_variances;
 use super::kernel::ScaledKernel;
 use super::matrices::symmetric;
 use super::objective::add_noise;
@@ -198,6 +199,7 @@ impl<T: Scalar> ScaledRegression<T> {
         let mut covariance = symmetric(&*self.kernel().pairs(&points, &points), self.device());
         let (tile, target) = (Tile::new(reduced.as_slice(), m, n), TileMut::new(covariance.as_mut_slice(), m, m));
         self.device().operations::<T>().product(target, WriteMode::Accumulate, -T::ONE, tile, tile.t());
+        clip_variances(&mut covariance);
         Ok(covariance)
     }
 
