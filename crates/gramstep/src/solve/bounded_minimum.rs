@@ -129,7 +129,7 @@ fn search(
 }
 
 impl Bounds {
-    fn project(&self, x: &[f64]) -> Vec<f64> {
+    pub(crate) fn project(&self, x: &[f64]) -> Vec<f64> {
         x.iter().zip(self.lower.iter().zip(&self.upper)).map(|(x, (lower, upper))| x.max(*lower).min(*upper)).collect()
     }
 

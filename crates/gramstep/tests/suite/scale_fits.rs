@@ -147,6 +147,15 @@ fn leave_one_out_is_made_small() {
 }
 
 #[test]
+fn a_ridge_that_is_given_stays_where_nothing_else_can_be_found() {
+    let (x, y) = (points(20, 2), Matrix::zeros(20, 1));
+    for kind in ScaledKind::ALL {
+        let found = fit(kind, &x, &y, &ScaleOptions { ridge: Some(0.5), ..options() });
+        assert!((found.ridge - 0.5).abs() < 1e-12, "{kind}: {}", found.ridge);
+    }
+}
+
+#[test]
 fn small_flat_and_contradicting_data_are_fitted() {
     let (x, kinds) = (points(40, 2), ScaledKind::ALL);
     let y = targets(&x);

@@ -141,7 +141,11 @@ pub fn fit_scales(
             free.of(&kernel, ridge)
         }
     };
-    let theta = if rows.outputs.is_empty() { start } else { search.least(free, &start, options.iterations)? };
+    let theta = if rows.outputs.is_empty() {
+        free.bounds().project(&start)
+    } else {
+        search.least(free, &start, options.iterations)?
+    };
     let (kernel, ridge) = free.read(&theta)?;
     let evidence = rows.log_evidence(&kernel, ridge)?.ok_or_else(|| no_evidence(chosen.len()))?;
     Ok(ScaledFit { kernel, ridge: ridge * unit, evidence, evaluations: search.evaluations })
