@@ -321,7 +321,9 @@ impl KernelRegression {
     /// √ŵ_i times the leave-one-out residual of every row, at a ridge, for every output.
     fn held_out(&self, ridge: f64) -> Vec<Vec<f64>> {
         let (mut columns, diagonal) = self.without_rows(ridge);
-        columns.iter_mut().for_each(|column| column.iter_mut().zip(&diagonal).for_each(|(c, d)| *c = -*c / d));
+        for column in &mut columns {
+            column.iter_mut().zip(&diagonal).for_each(|(c, d)| *c = -*c / d);
+        }
         columns
     }
 
