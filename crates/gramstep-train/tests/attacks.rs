@@ -49,7 +49,7 @@ fn the_loss_does_not_fall_with_the_radius() {
     let (_bench, run) = Bench::with(&waves(false));
     for by in ["fgsm", "pgd:3"] {
         let losses: Vec<f64> =
-            attacked(&run, Norm::Linf, 2.0, by).robust.iter().map(|robust| robust.metrics.loss).collect();
+            attacked(&run, Norm::Linf, 0.32, by).robust.iter().map(|robust| robust.metrics.loss).collect();
         assert!(losses.is_sorted() && losses.len() == 4, "{by}: {losses:?}");
     }
 }
