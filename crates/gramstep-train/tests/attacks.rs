@@ -37,7 +37,7 @@ fn attacked(run: &Path, norm: Norm, radius: f64, by: &str) -> AttackReport {
 fn waves(gaps: bool) -> String {
     let row = |i: usize| {
         let (a, b) = ((i as f64 * 0.618).fract(), (i as f64 * 0.367).fract());
-        let first = if gaps && i % 3 == 0 { String::new() } else { format!("{a}") };
+        let first = if gaps && i.is_multiple_of(3) { String::new() } else { format!("{a}") };
         format!("{first},{b},{}\n", (20.0 * a).sin() + b)
     };
     format!("a,b,y\n{}", (0..150).map(row).collect::<String>())

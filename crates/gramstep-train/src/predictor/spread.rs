@@ -202,7 +202,7 @@ mod tests {
         let x = Matrix::from_fn(300, 2, |i, j| (sets[i] as f64 * 0.61 * (j + 1) as f64).sin());
         rows.rows.inputs = x.clone().into();
         // The size of the errors is that of the set, and says nothing of others.
-        let size = |set: usize| if (set * 7) % 3 == 0 { 4.0 } else { 0.5 };
+        let size = |set: usize| if (set * 7).is_multiple_of(3) { 4.0 } else { 0.5 };
         rows.rows.targets = Matrix::from_fn(300, 1, |i, _| size(sets[i]) * (1.0 + 0.1 * (i % 2) as f64));
         let scores = |rows: &HeldOut<f64>| Spread::fit(rows, 0, 1).unwrap().unwrap().half_width(0, 0.9);
         let alone = scores(&rows);
