@@ -165,7 +165,8 @@ mod tests {
             let plain = OnASine::new(1, &given);
             let trained = plain.ensemble(&workers).train(None, None, None, &mut Silent).unwrap();
             let mut models = trained.networks.members().to_vec();
-            models[0].set_theta(&vec![0.0; models[0].parameter_count()]).unwrap();
+            let nothing = vec![0.0; models[0].parameter_count()];
+            models[0].set_theta(&nothing).unwrap();
             let mut gathered = Gathered {
                 fits: models.iter().map(|model| Finished::of(&trained.fit, model)).collect(),
                 models,
