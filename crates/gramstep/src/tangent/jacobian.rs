@@ -47,9 +47,10 @@ impl<T: Scalar> TangentFeatures<T> {
                     let (t, d_in, d_out) = (part.places, part.inputs, part.outputs);
                     let unfolded = part.unfolded_rows(&self.device.operations::<T>(), samples.clone());
                     let a = match &unfolded {
-                        Some(rows) => rows.tile(0, samples.len() * t, d_in).host(),
-                        None => part.activation_rows(samples.clone()).host(),
+                        Some(rows) => rows.tile(0, samples.len() * t, d_in),
+                        None => part.activation_rows(samples.clone()),
                     };
+                    let a = a.host();
                     let d = part.delta_rows(samples.clone(), k).host();
                     for row in 0..samples.len() * k {
                         let line = jacobian.row_mut(row);
