@@ -116,11 +116,12 @@ impl Trial {
     }
 }
 
-/// A result, or nothing where the numbers left the finite ones: what was to be measured is lost, which is no error.
+/// A result, or nothing where the numbers left the finite ones or a fit does not exist: what was to be measured is lost,
+/// which is no error.
 pub(super) fn lost<T>(result: Result<T>) -> Result<Option<T>> {
     match result {
         Ok(value) => Ok(Some(value)),
-        Err(Error::NonFinite { .. } | Error::Solve { .. }) => Ok(None),
+        Err(Error::NonFinite { .. } | Error::Solve { .. } | Error::Conflict { .. }) => Ok(None),
         Err(error) => Err(error),
     }
 }
