@@ -26,22 +26,27 @@ class Trained:
 
 @dataclass(frozen=True)
 class Rules:
-    """μ, κ, the largest change of outputs, how many updates have been carried over, whether one learning rate is needed for
-    all, and whether a sample has one row for all its outputs."""
+    """μ, κ, the largest change of outputs, the product of the μ of all updates before, whether the step is searched for at
+    rising damping, and whether a sample has one row for all its outputs."""
 
     momentum: float
     ridge: float
     max_output_change: float | None
-    updates: int
-    one_rate: bool
+    begun: float
+    searched: bool
     one_row: bool
 
+    @property
+    def one_rate(self) -> bool:
+        """Whether one learning rate is needed for all."""
+        return self.searched or self.max_output_change is not None
+
     def start(self) -> float:
-        """The factor on learning rates while the momentum begins. With one row a sample steps begin short: its outputs turn
-        beside the row too, most of all at the start, and the system knows nothing of that."""
-        if self.momentum == 0:
+        """The factor on learning rates while the momentum begins; 1 where steps are searched for. With one row a sample steps
+        begin short: its outputs turn beside the row too, most of all at the start, and the system knows nothing of that."""
+        if self.momentum == 0 or self.searched:
             return 1.0
-        power = self.momentum ** (self.updates + 1)
+        power = self.momentum * self.begun
         return 1 - power if self.one_row else 1 / math.sqrt(1 - power * power)
 
 

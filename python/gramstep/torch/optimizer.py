@@ -147,7 +147,7 @@ class GramGaussNewton(torch.optim.Optimizer):
         self.memory_budget = memory_budget
         self.report: StepReport | None = None
         self._plans: Plans = {}
-        self._updates = 0
+        self._begun = 1.0
         self._steps = 0
         super().__init__(params, {"lr": lr, "weight": 1.0})
 
@@ -172,7 +172,7 @@ class GramGaussNewton(torch.optim.Optimizer):
 
     def state_dict(self) -> dict[str, Any]:
         state = super().state_dict()
-        state["progress"] = {"steps": self._steps, "updates": self._updates, "damping": self._damping.state()}
+        state["progress"] = {"steps": self._steps, "begun": self._begun, "damping": self._damping.state()}
         state["settings"] = self._settings.state()
         return state
 
@@ -181,12 +181,13 @@ class GramGaussNewton(torch.optim.Optimizer):
         settings = self._settings.restored(state_dict.get("settings", {}))
         super().load_state_dict({key: value for key, value in state_dict.items() if key not in ("progress", "settings")})
         self._settle(settings)
-        self._steps, self._updates = progress.get("steps", 0), progress.get("updates", 0)
+        # States of before counted updates.
+        self._steps, self._begun = progress.get("steps", 0), progress.get("begun", self.momentum ** progress.get("updates", 0))
         self._damping.restore(progress.get("damping"))
 
     def __getstate__(self) -> dict[str, Any]:
         """For copies and pickles. Plans are made and checked anew; functions that a scheduler hung on the optimizer stay here."""
-        own = ("_settings", "_damping", "memory_budget", "report", "_updates", "_steps")
+        own = ("_settings", "_damping", "memory_budget", "report", "_begun", "_steps")
         return {**super().__getstate__(), **{name: getattr(self, name) for name in own}, "_plans": {}}
 
     # The step.
@@ -284,6 +285,7 @@ class GramGaussNewton(torch.optim.Optimizer):
                     self._keep(step)
                     return self._describe(step, system, losses, after[1], True, trials)
                 self._restore(start)
+                self._forget()
                 hopeless = step.gain <= 8 * resolution(tangents[0].f.dtype) * abs(before)
                 if hopeless or not damping.reject():
                     return self._describe(step, system, losses, None, False, trials)
@@ -333,9 +335,8 @@ class GramGaussNewton(torch.optim.Optimizer):
 
     def _step(self, tangents: Sequence[Tangent], system: System) -> Step:
         """The update at the damping of the moment."""
-        one_rate = self.max_output_change is not None or isinstance(self._damping, Adaptive)
-        one_row = self.loss == ONE_ROW
-        rules = Rules(self.momentum, self.ridge, self.max_output_change, self._updates, one_rate, one_row)
+        searched, one_row = isinstance(self._damping, Adaptive), self.loss == ONE_ROW
+        rules = Rules(self.momentum, self.ridge, self.max_output_change, self._begun, searched, one_row)
         walk = self._steps % WALK_EVERY == 0
         return Step(tangents, system, self._as_trained(), rules, self._damping.value(system.mean_diagonal), walk)
 
@@ -384,7 +385,14 @@ class GramGaussNewton(torch.optim.Optimizer):
             for p, direction in zip(self._trained(), step.direction):
                 if direction is not None:
                     self.state[p]["momentum"] = direction
-            self._updates += 1
+            self._begun *= self.momentum
+
+    def _forget(self) -> None:
+        """Nothing is carried over: μφ does not fall as damping rises, and may lead uphill."""
+        for p in self._trained():
+            if p in self.state:
+                self.state[p].pop("momentum", None)
+        self._begun = 1.0
 
     def _restore(self, start: Sequence[Tensor]) -> None:
         with torch.no_grad(), _same_versions(self._trained()):
