@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::decoded::Decoded;
+use super::decoded::{Decoded, FEWER};
 use super::open::{Opened, open};
 use super::{Colour, Geometry, ImageSettings, ImageSize, Images, Progress};
 use crate::error::{Error, Result};
@@ -17,9 +17,6 @@ use crate::format::memory::check_memory;
 const DEFAULT_SIDE: usize = 32;
 /// Files that are decoded between two signs of progress.
 const AT_ONCE: usize = 256;
-
-/// What is said of images that do not fit in memory.
-pub(super) const FEWER: &str = "give fewer images, or make them smaller with --image-size";
 
 /// One decoded file.
 struct Decode {

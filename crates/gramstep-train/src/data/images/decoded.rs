@@ -2,6 +2,9 @@
 
 use super::{Geometry, Images};
 
+/// What is said of images that do not fit in memory.
+pub(super) const FEWER: &str = "give fewer images, or make them smaller with --image-size";
+
 /// The images of a list of files.
 #[derive(Debug)]
 pub(super) struct Decoded {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use flate2::read::GzDecoder;
 
+use super::decoded::FEWER;
 use super::{Colour, Geometry, ImageSettings, Images, decode};
 use crate::data::{Cells, Column, Table, Task, TextCells};
 use crate::error::{Error, Result};
@@ -104,7 +105,7 @@ pub(super) fn read(pair: &Pair, settings: &ImageSettings) -> Result<Table> {
         pixels
     } else {
         // Image by image, then in one piece.
-        check_memory("the pixels of all images", images.saturating_mul(2 * geometry.len()), decode::FEWER)?;
+        check_memory("the pixels of all images", images.saturating_mul(2 * geometry.len()), FEWER)?;
         let fit = |image: &[u8]| decode::fit_grey(image, height as u32, width as u32, geometry);
         let fitted: std::result::Result<Vec<_>, String> = pixels.chunks_exact(height * width).map(fit).collect();
         fitted.map_err(|reason| Error::ImageFolder { path: pair.images.clone(), reason })?.concat()
