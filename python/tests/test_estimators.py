@@ -79,12 +79,17 @@ def test_on_diabetes_the_defaults_are_better_than_predicting_the_mean():
 def test_on_iris_the_classifiers_are_right_and_sure():
     X, y = load_iris(return_X_y=True)
     names = np.array(["setosa", "versicolor", "virginica"])[y]
-    for estimator in (GramGaussNewtonClassifier(**SMALL), NTKClassifier()):
-        fitted = estimator.fit(X[::2], names[::2])
-        assert fitted.score(X[1::2], names[1::2]) > 0.9
-        proba = fitted.predict_proba(X)
-        np.testing.assert_allclose(proba.sum(axis=1), 1)
-        assert -np.log(proba[np.arange(150), y])[1::2].mean() < 0.25
+    networks = [GramGaussNewtonClassifier(**SMALL | {"random_state": seed}) for seed in range(4)]
+    for estimators in (networks, [NTKClassifier()]):
+        losses = []
+        for estimator in estimators:
+            fitted = estimator.fit(X[::2], names[::2])
+            assert fitted.score(X[1::2], names[1::2]) > 0.9
+            proba = fitted.predict_proba(X)
+            np.testing.assert_allclose(proba.sum(axis=1), 1)
+            losses.append(-np.log(proba[np.arange(150), y])[1::2].mean())
+        # Single seeds of so few rows are at 0.07 to 0.26.
+        assert np.mean(losses) < 0.2, losses
 
 
 @pytest.mark.parametrize("estimator", REGRESSORS, ids=name)
