@@ -61,9 +61,10 @@ fn all() -> Vec<(&'static str, Predictor)> {
     ]
 }
 
-/// Six points of which the first two are near each other.
+/// Six points of which the first two are near each other and the last one has a gap.
 fn new() -> Matrix<f64> {
     let mut x = points(500, 6);
+    x[(5, 0)] = f64::NAN;
     for j in 0..2 {
         x[(1, j)] = x[(0, j)] + 0.01;
     }

@@ -18,6 +18,9 @@ use crate::format::date;
 use crate::format::remarks::Remarks;
 use crate::format::text::number;
 
+/// A row that lacks values where no training row does, and the places of its gaps in the network's input.
+pub(crate) type RowGaps = (usize, Vec<Range<usize>>);
+
 /// Most columns that are named where rows lie outside their range.
 const MOST_NAMED: usize = 5;
 
@@ -261,9 +264,8 @@ impl Inputs {
         Ok(Features::of_images(images, rows, Standardisation { mean, scale }, side))
     }
 
-    /// The rows of a table that lack a value where no training row does, and the places of their gaps in the network's
-    /// input.
-    pub(crate) fn unforeseen_gaps(&self, table: &Table) -> Vec<(usize, Vec<Range<usize>>)> {
+    /// The rows of a table that lack a value where no training row does.
+    pub(crate) fn unforeseen_gaps(&self, table: &Table) -> Vec<RowGaps> {
         let named: HashMap<&str, &Column> =
             table.columns().iter().map(|column| (column.name.as_str(), column)).collect();
         let mut gaps: BTreeMap<usize, Vec<Range<usize>>> = BTreeMap::new();

@@ -64,6 +64,7 @@ pub use images::{
     Augmentation, BrokenImages, Colour, Gap, Geometry, ImageSettings, ImageSize, Images, Progress, check_idx,
     check_image,
 };
+pub(crate) use inputs::RowGaps;
 pub use inputs::{InputColumn, Inputs};
 pub use labels::Labels;
 pub use learning::Learning;

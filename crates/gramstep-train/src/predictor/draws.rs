@@ -11,8 +11,8 @@ use gramstep::solve::Gaussian;
 use gramstep::{Matrix, MatrixView, Scalar};
 use rand_distr::{Distribution as _, StandardNormal};
 
-use super::Predictor;
 use super::whole::check_finite;
+use super::{Learned, Predictor};
 use crate::data::Table;
 use crate::error::{Result, out_of_range};
 use crate::outcome::metrics::in_own_units;
@@ -28,9 +28,7 @@ impl Predictor {
     /// Those of [`inputs`](Self::inputs) and of [`uncertainty`](Self::uncertainty); if `count` is 0, or m×m numbers do not
     /// fit in memory.
     pub fn draw_array<T: Scalar>(&self, x: MatrixView<'_, T>, count: usize, seed: u64) -> Result<Vec<Matrix<f64>>> {
-        let x = self.inputs(x)?.into_f64();
-        let closed = Matrix::zeros(x.rows(), self.preprocessing().targets.outputs());
-        self.draw(&x, &closed, count, seed)
+        self.draw(&self.inputs(x)?.into_f64(), &self.open_by_gaps_of_array(x)?, count, seed)
     }
 
     /// The same of the rows of a table.
@@ -81,7 +79,13 @@ impl Predictor {
     pub(super) fn joint_covariance(&self, x: &Matrix<f64>) -> Result<Vec<Matrix<f64>>> {
         let uncertainty = self.uncertainty()?;
         let (m, k) = (x.rows(), self.preprocessing().targets.outputs());
-        let needed = m.saturating_mul(m).saturating_mul((2 * k + 3) * size_of::<f64>());
+        let kernels = match self.learned() {
+            Learned::Combination(combination) => combination.posterior_bytes(),
+            Learned::F32(_) | Learned::F64(_) | Learned::Kernel(_) => 0,
+        };
+        let instead = "train with --candidates networks, whose posterior needs no kernel matrices";
+        check_memory("the posteriors of the kernels of a combination", kernels, instead)?;
+        let needed = m.saturating_mul(m).saturating_mul((2 * k + 3) * size_of::<f64>()).saturating_add(kernels);
         check_memory("the covariance of so many rows together", needed, "draw fewer rows at a time")?;
         uncertainty.covariance(x)
     }

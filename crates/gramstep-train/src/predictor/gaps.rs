@@ -9,34 +9,46 @@
 //! interval       f(x) ± √(q²σ² + z² Var_gap),   q as without a gap, z of a normal distribution
 //! ```
 
-use std::ops::Range;
-
-use gramstep::Matrix;
+use gramstep::{Matrix, MatrixView, Scalar};
 
 use super::{Learned, Predictor};
-use crate::data::Table;
+use crate::data::{RowGaps, Table};
 use crate::error::Result;
 use crate::outcome::metrics::in_own_units;
 
 /// Remembered rows that fill a gap.
 const DONORS: usize = 64;
 
-/// A row with gaps, and their places in the network's input.
-type Gaps = (usize, Vec<Range<usize>>);
-
 impl Predictor {
     /// The deviation that unforeseen gaps leave open in each row of a table (0 without a gap) and each target, in its own
     /// units; `x` are the inputs of the rows.
     pub(super) fn open_by_gaps(&self, table: &Table, x: &Matrix<f64>) -> Result<Matrix<f64>> {
-        let mut deviation = Matrix::zeros(x.rows(), self.preprocessing().targets.outputs());
-        let gaps: Vec<Gaps> = self.preprocessing().inputs.unforeseen_gaps(table);
+        let gaps = self.preprocessing().inputs.unforeseen_gaps(table);
+        self.open_rows(x.rows(), gaps, |row| Ok(x.row(row).to_vec()))
+    }
+
+    /// The same for the rows of an array.
+    pub(super) fn open_by_gaps_of_array<T: Scalar>(&self, x: MatrixView<'_, T>) -> Result<Matrix<f64>> {
+        let gaps = self.preprocessing().inputs.unforeseen_gaps_of_array(x);
+        self.open_rows(x.rows(), gaps, |row| Ok(self.inputs(x.row_range(row..row + 1))?.into_f64().into_vec()))
+    }
+
+    /// The same for rows whose inputs are told by their numbers.
+    fn open_rows(
+        &self,
+        rows: usize,
+        gaps: Vec<RowGaps>,
+        inputs: impl Fn(usize) -> Result<Vec<f64>>,
+    ) -> Result<Matrix<f64>> {
+        let mut deviation = Matrix::zeros(rows, self.preprocessing().targets.outputs());
         let Some(donors) = self.donors().filter(|_| !gaps.is_empty()) else { return Ok(deviation) };
         let step = (donors.rows() as f64 / DONORS as f64).max(1.0);
         #[allow(clippy::cast_sign_loss)] // a row
         let chosen: Vec<usize> = (0..donors.rows().min(DONORS)).map(|i| (i as f64 * step) as usize).collect();
         for (row, places) in gaps {
             // The row as it is, then filled by each donor.
-            let mut filled = Matrix::from_fn(chosen.len() + 1, x.columns(), |_, j| x[(row, j)]);
+            let own = inputs(row)?;
+            let mut filled = Matrix::from_fn(chosen.len() + 1, own.len(), |_, j| own[j]);
             for (i, &donor) in chosen.iter().enumerate() {
                 for j in places.iter().cloned().flatten() {
                     filled[(i + 1, j)] = donors[(donor, j)];
@@ -66,8 +78,8 @@ impl Predictor {
 
 #[cfg(test)]
 mod tests {
-    use gramstep::Device;
     use gramstep::kernel::Ridge;
+    use gramstep::{Device, Matrix};
 
     use crate::data::{DataOptions, Format, Problem, ReadOptions, Table, table_of};
     use crate::predictor::{ErrorBars, KernelModel, Learned, Predictor};
@@ -105,5 +117,16 @@ mod tests {
         assert!(open[3] - open[2] > 5.0 && notes.iter().any(|note| note.contains("1 row lacks a value")), "{notes:?}");
         let (same, _) = bars("a,b\n-1,\n");
         assert!((0.4..1.5).contains(&same[1]), "b moves y less: {same:?}");
+        // An array says what a table does.
+        let x = Matrix::from_vec(3, 2, vec![1.0, 0.5, f64::NAN, 0.5, -1.0, f64::NAN]).unwrap();
+        let (deviation, ends) = (predictor.deviation_array(x.view()).unwrap(), predictor.interval_array(x.view(), 0.9));
+        let ends = ends.unwrap();
+        for (i, bars) in [whole, open, same].iter().enumerate() {
+            let found = [deviation[(i, 0)], ends[(i, 0)], ends[(i, 1)]];
+            found
+                .iter()
+                .zip(&bars[1..])
+                .for_each(|(a, b)| assert!((a - b).abs() < 1e-9, "row {i}: {found:?} {bars:?}"));
+        }
     }
 }

@@ -16,7 +16,7 @@ impl Predictor {
     /// Those of [`inputs`](Self::inputs) and of [`uncertainty`](Self::uncertainty), and if the logarithm of the targets is
     /// learned.
     pub fn covariance_array<T: Scalar>(&self, x: MatrixView<'_, T>) -> Result<Vec<Matrix<f64>>> {
-        self.covariance(&self.inputs(x)?.into_f64())
+        self.covariance(&self.inputs(x)?.into_f64(), &self.open_by_gaps_of_array(x)?)
     }
 
     /// The same for the rows of a table.
@@ -24,18 +24,21 @@ impl Predictor {
     /// # Errors
     /// The same.
     pub fn covariance_of(&self, table: &Table) -> Result<Vec<Matrix<f64>>> {
-        self.covariance(&self.inputs_of(table, &mut Vec::new())?)
+        let x = self.inputs_of(table, &mut Vec::new())?;
+        self.covariance(&x, &self.open_by_gaps(table, &x)?)
     }
 
-    fn covariance(&self, x: &Matrix<f64>) -> Result<Vec<Matrix<f64>>> {
+    /// Of preprocessed rows of which gaps leave open the deviations `open`, each by itself.
+    fn covariance(&self, x: &Matrix<f64>, open: &Matrix<f64>) -> Result<Vec<Matrix<f64>>> {
         let targets = &self.preprocessing().targets;
         let mut covariances = self.joint_covariance(x)?;
         let scale = match targets {
             Targets::Regression { standardisation, .. } if !targets.is_logarithm() => &standardisation.scale,
             _ => return Err(unknown("covariance", "of a regression whose targets are learned as they are")),
         };
-        for (covariance, scale) in covariances.iter_mut().zip(scale) {
+        for (a, (covariance, scale)) in covariances.iter_mut().zip(scale).enumerate() {
             covariance.as_mut_slice().iter_mut().for_each(|entry| *entry *= scale * scale);
+            (0..x.rows()).for_each(|i| covariance[(i, i)] += open[(i, a)].powi(2));
         }
         Ok(covariances)
     }

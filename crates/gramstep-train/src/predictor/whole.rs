@@ -9,7 +9,7 @@ use gramstep::{Device, Matrix, MatrixView, Model, Scalar};
 use super::file;
 use super::file::SpreadMetadata;
 use super::learned::CHUNK;
-use super::{ClassSets, Known, Learned, Metadata, Spread, Uncertainty};
+use super::{ClassSets, Known, Learned, Metadata, Spread, Uncertainty, half_width};
 use crate::data::{DataHash, Dataset, Preprocessing, Problem, Task};
 use crate::error::{Error, Result};
 use crate::folder::RunFolder;
@@ -258,6 +258,9 @@ impl Predictor {
             let pairs = deviation.as_mut_slice().iter_mut().zip(f.as_slice());
             pairs.for_each(|(deviation, &f)| *deviation = targets.own_deviation(f, *deviation));
         }
+        let open = self.open_by_gaps_of_array(x)?;
+        let pairs = deviation.as_mut_slice().iter_mut().zip(open.as_slice());
+        pairs.for_each(|(deviation, open)| *deviation = deviation.hypot(*open));
         Ok(deviation)
     }
 
@@ -268,8 +271,9 @@ impl Predictor {
     pub fn interval_array<T: Scalar>(&self, x: MatrixView<'_, T>, level: f64) -> Result<Matrix<f64>> {
         let widths = self.outputs_of_array(x, |inputs| self.half_widths(&inputs.into_f64(), level))?;
         let (f, targets) = (self.predict_array(x)?, &self.preprocessing().targets);
-        let pairs = f.as_slice().iter().zip(widths.as_slice());
-        let ends = pairs.flat_map(|(&f, &width)| targets.interval(f, width, 0.0)).collect();
+        let (open, normal) = (self.open_by_gaps_of_array(x)?, half_width(level));
+        let each = f.as_slice().iter().zip(widths.as_slice()).zip(open.as_slice());
+        let ends = each.flat_map(|((&f, &width), open)| targets.interval(f, width, normal * open)).collect();
         Ok(Matrix::from_vec(f.rows(), 2 * f.columns(), ends)?)
     }
 

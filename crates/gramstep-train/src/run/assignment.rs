@@ -4,6 +4,7 @@ use crate::data::Problem;
 use crate::outcome::Folds;
 use crate::predictor::Predictor;
 use crate::settings::Config;
+use crate::training::checkpoint::Checkpoint;
 use crate::training::processes::Processes;
 use crate::training::workers::Workers;
 
@@ -49,5 +50,10 @@ impl<'a, T> Assignment<'a, T> {
             workers: None,
             folds: None,
         }
+    }
+
+    /// Whether it judges the training rows at every epoch: one method of a comparison, or what goes on with one.
+    pub(crate) fn tells_exact_train_loss(&self, checkpoint: Option<&Checkpoint>) -> bool {
+        self.exact_train_loss || checkpoint.is_some_and(|of| of.exact_train_loss)
     }
 }

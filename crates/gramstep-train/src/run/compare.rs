@@ -15,13 +15,10 @@ use crate::folder::{Keep, RunFolder, check_output};
 use crate::outcome::event::{Both, Observer};
 use crate::outcome::{Curve, Report, SCHEMA_VERSION, Trial};
 use crate::report::{Told, write_comparison};
-use crate::settings::{Candidates, Config, OptimizerName, Precision, Settings, TimeLimit};
+use crate::settings::{Candidates, Config, OptimizerName, Precision, Settings, Taken, TimeLimit};
 
 /// Every method may train so long unless the user says otherwise.
 const TIME_LIMIT: &str = "10s";
-
-/// What a comparison does not do; one architecture, of one network each, is compared.
-const REFUSED: [&str; 3] = ["init", "folds", "preset"];
 
 /// One method in a comparison.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -118,7 +115,7 @@ pub fn compare(
     observer: &mut dyn Observer,
 ) -> Result<Comparison> {
     config.validate()?;
-    if let Some(given) = config.given().find(|given| REFUSED.contains(&given.name)) {
+    if let Some(given) = config.given().find(|given| given.taken == Taken::Train) {
         return Err(conflict(given.name, "compare", "it is a setting of train alone"));
     }
     let mut config = config.clone();
@@ -230,6 +227,7 @@ mod tests {
     use super::*;
     use crate::error::Error;
     use crate::outcome::event::Silent;
+    use crate::settings::SETTINGS;
 
     fn compared(given: &[(&str, &str)], methods: &[OptimizerName], out: Option<&Path>) -> Result<Comparison> {
         let mut config = Config { data: Some("builtin:diabetes".to_owned()), ..Config::default() };
@@ -238,14 +236,6 @@ mod tests {
             config.set(name, value).unwrap();
         }
         compare(&config, methods, false, out, &AtomicBool::new(false), &mut Silent)
-    }
-
-    #[test]
-    fn what_a_comparison_does_not_do_is_refused() {
-        for (name, value) in [("init", "runs/a"), ("folds", "3"), ("preset", "fast")] {
-            let error = compared(&[(name, value)], &[OptimizerName::Sgd], None).unwrap_err();
-            assert!(matches!(&error, Error::Conflict { one, .. } if *one == name), "{error}");
-        }
     }
 
     #[test]
@@ -267,6 +257,14 @@ mod tests {
         assert!(matches!(&error, Error::FolderInUse { path } if *path == used), "{error}");
         assert_eq!(curve.optimizer, None, "nothing was trained");
         assert!(!parent.path().join("sgd").exists());
+    }
+
+    #[test]
+    fn what_only_training_takes_is_refused() {
+        for setting in SETTINGS.iter().filter(|setting| setting.taken == Taken::Train) {
+            let error = compared(&[(setting.name, setting.example)], &[OptimizerName::Adam], None).unwrap_err();
+            assert!(matches!(&error, Error::Conflict { one, .. } if *one == setting.name), "{error}");
+        }
     }
 
     #[test]

@@ -52,8 +52,7 @@ impl Kept {
         let new = !matches!(keep, Keep::Resume(_));
         match Self::open(&folder, checkpoint.as_ref(), (plan, of.folds), observer) {
             Ok(record) => {
-                let exact = of.exact_train_loss || checkpoint.as_ref().is_some_and(|of| of.exact_train_loss);
-                let keeper = Keeper::new(&folder, &of.problem.hash, exact);
+                let keeper = Keeper::new(&folder, &of.problem.hash, of.tells_exact_train_loss(checkpoint.as_ref()));
                 Ok(Self { files: Some(Files { folder, record, keeper, new, lock }), checkpoint })
             }
             Err(error) => {

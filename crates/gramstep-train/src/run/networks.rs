@@ -54,8 +54,7 @@ pub(super) fn fit<T: Scalar>(
         &own
     };
     let checkpoint = kept.checkpoint.take();
-    // One method of a comparison goes on as it began.
-    let exact_train_loss = of.exact_train_loss || checkpoint.as_ref().is_some_and(|of| of.exact_train_loss);
+    let exact_train_loss = of.tells_exact_train_loss(checkpoint.as_ref());
     let ensemble = Ensemble {
         settings: &working,
         preprocessing: &problem.preprocessing,

@@ -35,6 +35,13 @@ impl Combination {
         }
         Ok(sums)
     }
+
+    /// Bytes of the factors that its kernels make for their posteriors and keep, and of one kernel matrix beside them.
+    pub(in crate::predictor) fn posterior_bytes(&self) -> usize {
+        let squares = self.parts.iter().map(|part| part.kernel_rows().saturating_pow(2));
+        let matrices = squares.clone().max().unwrap_or(0).saturating_add(squares.sum());
+        matrices.saturating_mul(size_of::<f64>())
+    }
 }
 
 /// D F D, and on the diagonal σ².
@@ -63,6 +70,15 @@ impl Part {
                 Ok(prior.into_iter().map(scaled).collect())
             }
             PartModel::Infinite(kernel) => kernel.function_covariance(&seen),
+        }
+    }
+
+    /// Rows of its kernel matrix.
+    fn kernel_rows(&self) -> usize {
+        match &self.model {
+            PartModel::F32(_) | PartModel::F64(_) => 0,
+            PartModel::Kernel(kernel) => kernel.regression.points().rows(),
+            PartModel::Infinite(kernel) => kernel.train().rows(),
         }
     }
 }
