@@ -14,6 +14,7 @@ from torch import Tensor
 
 from gramstep.torch._tangent import as_rows
 
+
 @dataclass(frozen=True)
 class Linearised:
     """The losses of a batch to second order.
@@ -116,10 +117,11 @@ def logistic(f: Tensor, y: Tensor) -> Linearised:
 
 
 def poisson(f: Tensor, y: Tensor) -> Linearised:
-    """eᶠ − y f, f the logarithm of the rate, y ≥ 0. B = √rate, z = (rate − y)/B. Reported as half the deviance."""
+    """eᶠ − y f, f the logarithm of the rate, y ≥ 0. B² = rate, at least 1e-6; z = (rate − y)/B. Reported as half the deviance."""
     if bool((y < 0).any()):
         raise ValueError("targets: poisson expects counts from 0 on")
-    rate, root = f.exp(), (0.5 * f.clamp_min(-60.0)).exp()
+    rate = f.exp()
+    root = rate.clamp_min(1e-6).sqrt()
     total = float((rate - y * f).sum())
     best = float((y - torch.xlogy(y, y)).sum())
     return Linearised(total, (total - best) / max(1, len(f)), (rate - y) / root, root)
@@ -132,6 +134,14 @@ LOSSES: dict[str, Callable[[Tensor, Tensor], Linearised]] = {
     "logistic": logistic,
     "poisson": poisson,
 }
+
+def reach(loss: str | CustomLoss) -> float | None:
+    """The root mean square change of outputs, over samples, that a step at fixed damping predicts at most.
+
+    Where outputs are logarithms it is a factor of 22 000 in odds or rates: damping that is a share of the curvature bounds
+    no step where these losses are flat."""
+    return 10.0 if loss in ("cross_entropy", "logistic", "poisson") else None
+
 
 ONE_ROW = "cross_entropy_one_row"
 """Cross-entropy by one row a sample, whatever k: see `one_row`."""

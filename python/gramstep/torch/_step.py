@@ -26,12 +26,13 @@ class Trained:
 
 @dataclass(frozen=True)
 class Rules:
-    """μ, κ, the largest change of outputs, the product of the μ of all updates before, whether the step is searched for at
-    rising damping, and whether a sample has one row for all its outputs."""
+    """μ, κ, the largest change of outputs that is asked for, that of the loss where none is, the product of the μ of all
+    updates before, whether the step is searched for at rising damping, and whether a sample has one row for all its outputs."""
 
     momentum: float
     ridge: float
     max_output_change: float | None
+    reach: float | None
     begun: float
     searched: bool
     one_row: bool
@@ -131,10 +132,11 @@ def _length(trained: Sequence[Trained], rules: Rules, change: Tensor, samples: i
         raise ValueError(
             "lr: max_output_change and adaptive damping need one for all groups\nhint: give groups a weight instead"
         )
-    if rules.max_output_change is not None:
+    most = rules.reach if rules.max_output_change is None else rules.max_output_change
+    if most is not None:
         predicted = length * max(rates, default=0.0) * float(change.norm()) / math.sqrt(max(1, samples))
-        if predicted > rules.max_output_change:
-            length *= rules.max_output_change / predicted
+        if predicted > most:
+            length *= most / predicted
     return length
 
 

@@ -54,13 +54,14 @@ class Linearised:
 
         y: in the axes of the outputs, or (n, k).
         """
-        self._remembered = Remembered(self._model, self._theta)
+        now = Remembered(self._model, self._theta)
         rows = self._tiles(X)
         gram = torch.cat([torch.cat([r.gram(None if r is c else c).cpu().double() for c in rows], 1) for r in rows])
         residual = -linearise("squared", torch.cat([r.outputs for r in rows]), y).z.reshape(-1)
         c, _ = _gramstep.damped_solve(gram.numpy(), residual.numpy(), ridge, threads=torch.get_num_threads())
         parts = torch.from_numpy(c).split([r.n * r.k for r in rows])
         pulled = [r.vjp(part.reshape(r.n, r.k)) for r, part in zip(rows, parts)]
+        self._remembered = now
         for at, total in enumerate(self.displacement):
             total.zero_()
             for gradients in pulled:

@@ -115,6 +115,21 @@ def test_certain_probabilities_leave_finite_steps(gap):
         assert all(bool(p.isfinite().all()) for p in layer.parameters())
 
 
+@pytest.mark.parametrize(
+    ("loss", "output", "y"),
+    [("logistic", 20.0, torch.zeros(1, 1)), ("poisson", -20.0, torch.ones(1, 1)), ("cross_entropy", 20.0, torch.tensor([1]))],
+)
+def test_a_step_from_a_certain_mistake_reaches_as_far_as_that_of_the_library(loss, output, y):
+    outputs = 2 if loss == "cross_entropy" else 1
+    layer = nn.Linear(1, outputs, bias=False).double()
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor([[output], [0.0]])[:outputs])
+    optimizer = GramGaussNewton(layer.parameters(), loss=loss)
+    before = layer.weight.detach().clone()
+    optimizer.step(layer(torch.ones(1, 1).double()), y)
+    assert float((layer.weight.detach() - before).norm()) == pytest.approx(10.0)
+
+
 def test_one_row_is_gauss_newton_of_the_root_of_the_loss():
     model, x, y = network(), rows(), torch.randint(0, 3, (7,))
     optimizer = GramGaussNewton(model.parameters(), loss="cross_entropy_one_row", damping=("absolute", 0.5))

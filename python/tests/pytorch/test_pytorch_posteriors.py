@@ -192,6 +192,16 @@ def test_a_linearisation_of_a_model_that_was_trained_on_is_refused_until_it_is_f
         assert dense.off(line.fit(x, y, ridge=0.1).predict(x), Linearised(model).fit(x, y, ridge=0.1).predict(x)) < 1e-12
 
 
+def test_a_fit_that_fails_leaves_a_linearisation_of_the_model_that_it_was_fitted_to():
+    model, x, y = network(), rows(8), rows(8, 1)
+    line = Linearised(model).fit(x, y)
+    change("step", model)
+    with pytest.raises(ValueError, match="targets"):
+        line.fit(x, rows(7, 1))
+    with pytest.raises(RuntimeError, match="changed since"):
+        line.predict(x)
+
+
 def test_settings_of_a_posterior_out_of_range_are_told():
     model, x, y = network(), rows(4), rows(4, 1)
     for settings in ({"prior_precision": 0.0}, {"noise": -1.0}, {"likelihood": "poisson"}, {"params": "first_layer"}):
