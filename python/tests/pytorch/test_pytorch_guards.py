@@ -348,3 +348,10 @@ def test_a_closure_that_changes_from_call_to_call_is_refused(model):
     assert "closure" in str(error)
     model.eval()
     optimizer.step(lambda: (model(x), torch.zeros(6, 3)))
+
+
+def test_batch_norm_of_one_sample_in_training_mode_is_of_its_own_statistics():
+    model = nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3), nn.Tanh(), nn.Flatten(), nn.Linear(48, 2)).double()
+    x, parameters = torch.randn(1, 2, 6, 6).double(), list(model.parameters())
+    J = dense.jacobian(model(x), parameters)
+    assert dense.off(_tangent.Tangent(model(x), parameters).gram(), J @ J.T) < 1e-12

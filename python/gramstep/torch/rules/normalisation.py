@@ -45,10 +45,10 @@ def group_norm(site: Site) -> Tensor | None:
 
 
 def batch_norm(site: Site) -> Tensor | None:
-    """x̂ by the running statistics: constants."""
-    if site.slot not in (1, 2):
-        return None
+    """x̂ by the running statistics: constants. Those of one sample in training mode are its own: left to the walk."""
     node = site.node
+    if site.slot not in (1, 2) or getattr(node, "_saved_training", False):
+        return None
     x = node._saved_input
     epsilon = node._saved_eps if hasattr(node, "_saved_eps") else node._saved_epsilon
     along = (1, -1) + (1,) * (x.dim() - 2)
