@@ -279,7 +279,17 @@ class Tangent:
         return self.diagonal_blocks().diagonal(dim1=1, dim2=2)
 
     def jvp(self, vector: Sequence[Tensor | None], dtype: torch.dtype | None = None) -> Tensor:
-        """J v, (n, k). `vector`: v in the shapes of the parameters; None is 0."""
+        """J v, (n, k). `vector`: v in the shapes of the parameters; None is 0.
+
+        Raises
+        ------
+        ValueError
+            If v has other shapes, or another number of tensors.
+        """
+        shapes = [p.shape for p in self.parameters]
+        found = [shape if v is None else v.shape for v, shape in zip(vector, shapes)]
+        if len(vector) != len(shapes) or found != shapes:
+            raise ValueError(f"vector: shapes {[tuple(s) for s in found]}, expected {[tuple(s) for s in shapes]} of the parameters")
         dtype = dtype or working_dtype(self.f.dtype)
         total = torch.zeros((self.n, self.k), dtype=dtype, device=self.f.device)
         with torch.no_grad(), full_precision(self.f):

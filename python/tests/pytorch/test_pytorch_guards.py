@@ -355,3 +355,12 @@ def test_batch_norm_of_one_sample_in_training_mode_is_of_its_own_statistics():
     x, parameters = torch.randn(1, 2, 6, 6).double(), list(model.parameters())
     J = dense.jacobian(model(x), parameters)
     assert dense.off(_tangent.Tangent(model(x), parameters).gram(), J @ J.T) < 1e-12
+
+
+def test_a_vector_of_other_shapes_has_no_product_with_j():
+    model, x = nn.Sequential(nn.Linear(5, 3), nn.Tanh(), nn.Linear(3, 1)), torch.randn(4, 5)
+    parameters = list(model.parameters())
+    tangent = _tangent.Tangent(model(x), parameters)
+    for vector in ([p.detach().T for p in parameters], parameters[:-1], [*parameters, parameters[0]]):
+        with pytest.raises(ValueError, match="vector: shapes"):
+            tangent.jvp(vector)
