@@ -1,10 +1,8 @@
 //! Inputs of a network from an array whose columns are all numbers.
 
-use std::ops::Range;
-
 use gramstep::{Error as CoreError, Matrix, MatrixView, Scalar};
 
-use super::{Encoding, Inputs, RowGaps};
+use super::{Encoding, Inputs};
 use crate::error::Result;
 
 impl Inputs {
@@ -45,20 +43,5 @@ impl Inputs {
             }
         }
         Ok(Matrix::from_vec(count, self.width(), out)?)
-    }
-
-    /// The rows of an array that lack a value (NaN) where no training row does.
-    pub(crate) fn unforeseen_gaps_of_array<T: Scalar>(&self, x: MatrixView<'_, T>) -> Vec<RowGaps> {
-        let unforeseen: Vec<(usize, Range<usize>)> = self
-            .places()
-            .enumerate()
-            .filter(|(_, (column, _))| !column.encoding.foresees_gaps())
-            .map(|(j, (_, places))| (j, places))
-            .collect();
-        let of_row = |i: usize| {
-            let gaps = unforeseen.iter().filter(|(j, _)| x.get(i, *j).to_f64().is_nan());
-            (i, gaps.map(|(_, places)| places.clone()).collect::<Vec<_>>())
-        };
-        (0..x.rows()).map(of_row).filter(|(_, places)| !places.is_empty()).collect()
     }
 }

@@ -1,7 +1,7 @@
 //! From columns of a table to columns of a network's input: numbers are standardised, gaps filled and flagged, text
 //! becomes one 0/1 column for each category, images become their pixels. All of it is decided on the training rows.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use gramstep::Matrix;
@@ -17,9 +17,6 @@ use crate::format::bounded::check_numbers;
 use crate::format::date;
 use crate::format::remarks::Remarks;
 use crate::format::text::number;
-
-/// A row that lacks values where no training row does, and the places of its gaps in the network's input.
-pub(crate) type RowGaps = (usize, Vec<Range<usize>>);
 
 /// Most columns that are named where rows lie outside their range.
 const MOST_NAMED: usize = 5;
@@ -262,20 +259,6 @@ impl Inputs {
         side.standardisation = Standardisation { mean: beside(&mut mean), scale: beside(&mut scale) };
         let side = side.apply(table, rows, notes)?;
         Ok(Features::of_images(images, rows, Standardisation { mean, scale }, side))
-    }
-
-    /// The rows of a table that lack a value where no training row does.
-    pub(crate) fn unforeseen_gaps(&self, table: &Table) -> Vec<RowGaps> {
-        let named: HashMap<&str, &Column> =
-            table.columns().iter().map(|column| (column.name.as_str(), column)).collect();
-        let mut gaps: BTreeMap<usize, Vec<Range<usize>>> = BTreeMap::new();
-        for (InputColumn { name, encoding }, places) in self.places() {
-            let Some(column) = named.get(name.as_str()).filter(|_| !encoding.foresees_gaps()) else { continue };
-            for row in (0..table.rows()).filter(|&row| column.is_missing(row)) {
-                gaps.entry(row).or_default().push(places.clone());
-            }
-        }
-        gaps.into_iter().collect()
     }
 
     /// How many rows lie outside the range of the training rows, and in which columns, the most frequent ones first;

@@ -16,6 +16,7 @@ mod far_mark;
 mod features;
 mod folds;
 mod format;
+mod gaps;
 mod identity;
 mod images;
 mod index_columns;
@@ -57,6 +58,7 @@ pub use features::Features;
 pub(crate) use features::InRows;
 pub use folds::Fold;
 pub use format::Format;
+pub(crate) use gaps::RowGaps;
 pub use identity::DataHash;
 pub(crate) use identity::DataHasher;
 pub(crate) use images::png;
@@ -64,7 +66,6 @@ pub use images::{
     Augmentation, BrokenImages, Colour, Gap, Geometry, ImageSettings, ImageSize, Images, Progress, check_idx,
     check_image,
 };
-pub(crate) use inputs::RowGaps;
 pub use inputs::{InputColumn, Inputs};
 pub use labels::Labels;
 pub use learning::Learning;
