@@ -135,6 +135,7 @@ LOSSES: dict[str, Callable[[Tensor, Tensor], Linearised]] = {
     "poisson": poisson,
 }
 
+
 def reach(loss: str | CustomLoss) -> float | None:
     """The root mean square change of outputs, over samples, that a step at fixed damping predicts at most.
 

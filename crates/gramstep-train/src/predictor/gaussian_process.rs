@@ -16,6 +16,9 @@ const CHUNK: usize = 1024;
 /// The posterior of y ~ N(0, a·(K + κW⁻¹)), the a of each output at its best. The first question after reading a file
 /// decomposes the kernel, in O(n³) time, and may fail for that.
 pub trait GaussianProcess: std::fmt::Debug + Send + Sync {
+    /// Whether the kernel is decomposed already.
+    fn is_factored(&self) -> bool;
+
     /// v(x) of new points: the variance of output j of f(x) is a_j·v(x).
     ///
     /// # Errors
@@ -66,6 +69,10 @@ pub trait GaussianProcess: std::fmt::Debug + Send + Sync {
 }
 
 impl GaussianProcess for ScaledRegression {
+    fn is_factored(&self) -> bool {
+        self.is_factored()
+    }
+
     fn variance(&self, x: &Matrix<f64>) -> Result<Vec<f64>> {
         Ok(self.variance(x)?)
     }
@@ -168,6 +175,10 @@ impl InfiniteProcess {
 }
 
 impl GaussianProcess for InfiniteProcess {
+    fn is_factored(&self) -> bool {
+        self.regression.get().is_some()
+    }
+
     fn variance(&self, x: &Matrix<f64>) -> Result<Vec<f64>> {
         let (regression, which) = (self.regression()?, self.architecture.which);
         let mut variance = Vec::with_capacity(x.rows());

@@ -36,9 +36,10 @@ impl Combination {
         Ok(sums)
     }
 
-    /// Bytes of the factors that its kernels make for their posteriors and keep, and of one kernel matrix beside them.
+    /// Bytes of the factors that its kernels are yet to make for their posteriors, which they keep, and of one kernel
+    /// matrix beside them.
     pub(in crate::predictor) fn posterior_bytes(&self) -> usize {
-        let squares = self.parts.iter().map(|part| part.kernel_rows().saturating_pow(2));
+        let squares = self.parts.iter().map(|part| part.rows_to_factor().saturating_pow(2));
         let matrices = squares.clone().max().unwrap_or(0).saturating_add(squares.sum());
         matrices.saturating_mul(size_of::<f64>())
     }
@@ -73,12 +74,12 @@ impl Part {
         }
     }
 
-    /// Rows of its kernel matrix.
-    fn kernel_rows(&self) -> usize {
+    /// Rows of the kernel matrix that its posterior is yet to be made of.
+    fn rows_to_factor(&self) -> usize {
         match &self.model {
-            PartModel::F32(_) | PartModel::F64(_) => 0,
-            PartModel::Kernel(kernel) => kernel.regression.points().rows(),
-            PartModel::Infinite(kernel) => kernel.train().rows(),
+            PartModel::Kernel(kernel) if !kernel.regression.is_factored() => kernel.regression.points().rows(),
+            PartModel::Infinite(kernel) if !kernel.process().is_factored() => kernel.train().rows(),
+            PartModel::F32(_) | PartModel::F64(_) | PartModel::Kernel(_) | PartModel::Infinite(_) => 0,
         }
     }
 }
@@ -103,7 +104,29 @@ fn between<T: Scalar>(networks: &Average<T>, x: &Matrix<T>) -> Result<Vec<Matrix
 
 #[cfg(test)]
 mod tests {
+    use gramstep::Device;
+    use gramstep::kernel::{ScaledKernel, ScaledKind, ScaledRegression};
+
+    use super::super::{KernelPart, View};
     use super::*;
+    use crate::data::{Dataset, Task};
+
+    #[test]
+    fn a_posterior_asks_for_memory_once() {
+        let (n, x) = (12, Matrix::from_fn(12, 1, |i, _| i as f64));
+        let c = Matrix::from_fn(n, 1, |i, _| (i as f64).sin());
+        let kernel = ScaledKernel::new(ScaledKind::Matern52, vec![2.0], Vec::new(), 0.0).unwrap();
+        let regression = ScaledRegression::restore(kernel, 0.1, x.clone(), c.clone(), None, 1).unwrap();
+        let model = PartModel::Kernel(Box::new(KernelPart { regression, inverse_temperature: 1.0 }));
+        let part = Part { name: "kernel".to_owned(), weight: 1.0, view: View::default(), model };
+        let rows = Dataset::new(x, c).unwrap();
+        let combination = Combination::new(Task::Regression, vec![part], 1.0, rows, &Device::cpu(1));
+        // The factor and the matrix.
+        assert_eq!(combination.posterior_bytes(), 2 * n * n * size_of::<f64>());
+        let new = Matrix::from_fn(2, 1, |i, _| i as f64 + 0.5);
+        combination.covariance(&new, &Matrix::from_vec(2, 1, vec![1.0, 1.0]).unwrap()).unwrap();
+        assert_eq!(combination.posterior_bytes(), 0);
+    }
 
     #[test]
     fn the_diagonal_is_the_deviation_whatever_the_parts_say_of_themselves() {

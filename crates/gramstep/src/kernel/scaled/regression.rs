@@ -118,6 +118,12 @@ impl<T: Scalar> ScaledRegression<T> {
         Ok(Self { regressor, x, ridge, weights, posterior: OnceLock::new() })
     }
 
+    /// Whether K + κsW⁻¹ is factored already: after a fit, and after the first question that needs it.
+    #[must_use]
+    pub fn is_factored(&self) -> bool {
+        self.posterior.get().is_some()
+    }
+
     /// The kernel.
     #[must_use]
     pub fn kernel(&self) -> &ScaledKernel {
