@@ -68,12 +68,15 @@ class Adaptive:
         self.relative = max(self.relative * LOWER, self._floor)
 
     def reject(self) -> bool:
-        """Whether there is a larger damping left to try; where none is, F is as it was before the step."""
+        """Whether there is a larger damping left to try."""
         if self.relative * RAISE > CEILING:
-            self.relative = self._first
             return False
         self.relative *= RAISE
         return True
+
+    def withdraw(self) -> None:
+        """No damping helped: F is as it was before the step."""
+        self.relative = self._first
 
     def state(self) -> float | None:
         return self.relative

@@ -27,7 +27,7 @@ def trained_parameters(model: Callable[..., Tensor], params: Iterable[Tensor] | 
 
 
 class Remembered:
-    """All parameters of a model at one moment, as copies: a change by way of ``.data`` leaves no version behind."""
+    """All parameters and buffers of a model at one moment, as copies: a change by way of ``.data`` leaves no version behind."""
 
     def __init__(self, model: Callable[..., Tensor], theta: Sequence[Tensor]) -> None:
         self._model, self._theta = model, theta
@@ -37,10 +37,11 @@ class Remembered:
         """Raises RuntimeError where one of them is another now."""
         now = self._now()
         if len(now) != len(self._then) or not all(map(_equal, now, self._then)):
-            raise RuntimeError("the model's parameters have changed since it was linearised: what was kept belongs to another model\nhint: fit anew")
+            raise RuntimeError("the model's parameters or buffers have changed since it was linearised: what was kept belongs to another model\nhint: fit anew")
 
     def _now(self) -> list[Tensor]:
-        of_module = self._model.parameters() if isinstance(self._model, torch.nn.Module) else ()
+        module = self._model
+        of_module = [*module.parameters(), *module.buffers()] if isinstance(module, torch.nn.Module) else []
         return list(dict.fromkeys([*self._theta, *of_module]))
 
 

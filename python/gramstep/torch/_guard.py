@@ -14,7 +14,7 @@ from gramstep.torch._tangent import Group, Tangent, gram_of, operation_names
 
 SHORT = 4096
 
-HINT = "this is a bug of gramstep, or samples of the batch meet in this model"
+HINT = "this is a bug of gramstep, or samples of the batch meet in this model, or a hook changes its gradients"
 
 
 def squares(gradients: Sequence[Tensor | None]) -> list[float]:

@@ -23,8 +23,8 @@ class Linearised:
     ----------
     objective : float
         Their sum, which the step makes smaller.
-    reported : float
-        As people read it: mean of r² over samples and outputs, mean negative log-likelihood over samples.
+    total, count : float, int
+        What people read is total / count: mean of r² over samples and outputs, mean negative log-likelihood over samples.
     z : Tensor
         (n, k)
     factor : Tensor or None
@@ -32,7 +32,8 @@ class Linearised:
     """
 
     objective: float
-    reported: float
+    total: float
+    count: int
     z: Tensor
     factor: Tensor | None = None
 
@@ -58,6 +59,11 @@ class Linearised:
         return product.reshape(n * k, -1)
 
 
+def reported(blocks: Sequence[Linearised]) -> float:
+    """The loss of all blocks as people read it."""
+    return sum(b.total for b in blocks) / max(1, sum(b.count for b in blocks))
+
+
 CustomLoss = Callable[[Tensor, Tensor], tuple[Tensor, Tensor | None, Tensor]]
 """(f, y) → (summed loss, B, z), f and y (n, k) in float64 on the CPU; B (n, k, k), (n, k) or None; z (n, k)."""
 
@@ -66,7 +72,7 @@ def squared(f: Tensor, y: Tensor) -> Linearised:
     """½(f − y)²"""
     r = f - y
     total = float(r.square().sum())
-    return Linearised(0.5 * total, total / max(1, r.numel()), r)
+    return Linearised(0.5 * total, total, r.numel(), r)
 
 
 def huber(f: Tensor, y: Tensor) -> Linearised:
@@ -75,7 +81,7 @@ def huber(f: Tensor, y: Tensor) -> Linearised:
     size = r.abs()
     total = float(torch.where(size <= 1, 0.5 * r.square(), size - 0.5).sum())
     root = size.clamp_min(1.0).rsqrt()
-    return Linearised(total, 2 * total / max(1, r.numel()), root * r, root)
+    return Linearised(total, 2 * total, r.numel(), root * r, root)
 
 
 def cross_entropy(f: Tensor, y: Tensor) -> Linearised:
@@ -85,7 +91,7 @@ def cross_entropy(f: Tensor, y: Tensor) -> Linearised:
     target = _probabilities(f, y)
     total = -float(torch.where(target == 0, torch.zeros_like(log_p), target * log_p).sum())
     factor = torch.diag_embed(root) - p[:, :, None] * root[:, None, :]
-    return Linearised(total, total / max(1, len(f)), (p - target) / root, factor)
+    return Linearised(total, total, len(f), (p - target) / root, factor)
 
 
 def _probabilities(f: Tensor, y: Tensor) -> Tensor:
@@ -113,7 +119,7 @@ def logistic(f: Tensor, y: Tensor) -> Linearised:
     softplus = torch.nn.functional.softplus
     total = float((f.clamp_min(0) + softplus(-f.abs(), threshold=1e9) - y * f).sum())
     root = (-0.5 * (softplus(f) + softplus(-f)).clamp_max(60.0)).exp()
-    return Linearised(total, total / max(1, len(f)), (f.sigmoid() - y) / root, root)
+    return Linearised(total, total, len(f), (f.sigmoid() - y) / root, root)
 
 
 def poisson(f: Tensor, y: Tensor) -> Linearised:
@@ -124,7 +130,7 @@ def poisson(f: Tensor, y: Tensor) -> Linearised:
     root = rate.clamp_min(1e-6).sqrt()
     total = float((rate - y * f).sum())
     best = float((y - torch.xlogy(y, y)).sum())
-    return Linearised(total, (total - best) / max(1, len(f)), (rate - y) / root, root)
+    return Linearised(total, total - best, len(f), (rate - y) / root, root)
 
 
 LOSSES: dict[str, Callable[[Tensor, Tensor], Linearised]] = {
@@ -164,7 +170,7 @@ def one_row(outputs: Tensor, targets: Tensor | None) -> Tensor:
 def one_row_squared(f: Tensor, _: Tensor) -> Linearised:
     """½r² of `one_row`, reported as the cross-entropy that it is."""
     total = 0.5 * float(f.square().sum())
-    return Linearised(total, total / max(1, len(f)), f)
+    return Linearised(total, total, len(f), f)
 
 
 def linearise(loss: str | CustomLoss, outputs: Tensor, targets: Tensor | None) -> Linearised:
@@ -217,4 +223,4 @@ def _custom(loss: CustomLoss, f: Tensor, y: Tensor) -> Linearised:
     if factor is not None and tuple(factor.shape) not in ((n, k), (n, k, k)):
         raise ValueError(f"loss: B is {tuple(factor.shape)}, expected {(n, k, k)}, {(n, k)} or None")
     total = float(value)
-    return Linearised(total, total / max(1, n), z.double(), None if factor is None else factor.double())
+    return Linearised(total, total, n, z.double(), None if factor is None else factor.double())

@@ -63,7 +63,7 @@ class Step:
     length : float
         What every learning rate is multiplied by: the correction of the momentum's first steps, and the cut.
     gain : float
-        What the linearised loss has left to gain; infinite where something is carried along.
+        What the linearised loss and the penalty have left to gain; infinite where something is carried along.
     solve : Solve
 
     Raises
@@ -85,8 +85,10 @@ class Step:
         self.direction = scaled if anchor is None else _sum([scaled, anchor])
         self.change = of_anchor + moved
         self.length = _length(trained, rules, self.change, sum(t.n for t in tangents))
-        image = system.drop(moved)
-        self.gain = math.inf if anchor is not None else float(system.z @ image) - 0.5 * float(image @ image)
+        image = system.drop(self.change)
+        self.gain = float(system.z @ image) - 0.5 * float(image @ image) + _gain_of_penalty(trained, self.direction, rules.ridge)
+        if any(t.carried is not None for t in trained):
+            self.gain = math.inf
 
 
 def pull_back(
@@ -109,6 +111,9 @@ def pull_back(
     noise = 4 * max(t.epsilon for t in tangents) * float(system.gram.diagonal().sum()) * float(u @ u)
     weights = {at: t.weight for at, t in enumerate(trained)}
     check_step(tangents, system.blocks(u), weights, expected, got, noise)
+    if walked is not gradients:
+        by_node = sum(t.weight * size for t, size in zip(trained, squares(gradients)))
+        check_step(tangents, system.blocks(u), weights, expected, by_node, noise)
     return [_times(g, t.weight) for g, t in zip(gradients, trained)], moved
 
 
@@ -122,6 +127,16 @@ def _anchor(trained: Sequence[Trained], rules: Rules, damping: float) -> list[Te
         parts += [t.carried * (rules.momentum * of_phi)] if t.carried is not None else []
         anchor.append(sum(parts[1:], parts[0]) if parts and t.weight > 0 else None)
     return anchor if any(m is not None for m in anchor) else None
+
+
+def _gain_of_penalty(trained: Sequence[Trained], direction: Sequence[Tensor | None], ridge: float) -> float:
+    """½κ(θᵀS⁻¹θ − (θ − φ)ᵀS⁻¹(θ − φ))"""
+    if ridge == 0:
+        return 0.0
+    moved = [(t, d) for t, d in zip(trained, direction) if d is not None and t.weight > 0]
+    now = squares([t.parameter.detach() for t, _ in moved])
+    then = squares([t.parameter.detach() - d for t, d in moved])
+    return 0.5 * ridge * sum((a - b) / t.weight for (t, _), a, b in zip(moved, now, then))
 
 
 def _length(trained: Sequence[Trained], rules: Rules, change: Tensor, samples: int) -> float:

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from gramstep import _gramstep
+from gramstep.torch._gram import damped_gram
 from gramstep.torch._losses import Linearised
-from gramstep.torch._precision import resolution, working_dtype
 from gramstep.torch._tangent import Tangent
 
 
@@ -44,11 +44,7 @@ class Solve:
 
 
 class System:
-    """G of all rows and what is solved with it; in float64 on the CPU once the products are made.
-
-    The smallest damping that will be asked for is `relative_damping` of the mean diagonal and `absolute_damping`. Where it is
-    below the rounding of G's products, these are made in float64.
-    """
+    """G of all rows and what is solved with it; in float64 on the CPU once the products are made (`damped_gram`)."""
 
     def __init__(
         self,
@@ -68,33 +64,12 @@ class System:
                 f"the Gram matrix of {self.size} rows needs {needed} bytes, the budget is {budget}\n"
                 "hint: smaller batches, fewer outputs, or a larger memory_budget"
             )
-        self.dtype = max((working_dtype(t.f.dtype) for t in tangents), key=lambda dtype: -resolution(dtype))
-        rounding = self.size * resolution(self.dtype)
-        if relative_damping + absolute_damping == 0 or (absolute_damping == 0 and relative_damping < rounding):
-            self.dtype = _finest(tangents)
-        self.gram = self._gram(tangents, weights)
-        trace = float(self.gram.diagonal().sum())
-        if self.dtype != torch.float64 and self.size * absolute_damping + relative_damping * trace < rounding * trace:
-            self.dtype = _finest(tangents)
-            self.gram = self._gram(tangents, weights)
+        self.gram, self.dtype = damped_gram(tangents, relative_damping, absolute_damping, weights)
         if not bool(self.gram.isfinite().all()):
             raise FloatingPointError("the Gram matrix holds infinite values or NaN")
         self.curved = self.gram if all(b.factor is None for b in losses) else self._transform(self._transform(self.gram).T)
         self.mean_diagonal = float(self.curved.diagonal().mean()) if self.size else 0.0
         self.z = torch.cat([b.z.reshape(-1) for b in losses])
-
-    def _gram(self, tangents: Sequence[Tangent], weights: Mapping[int, float]) -> Tensor:
-        """G of every pair of blocks."""
-        whole = torch.zeros((self.size, self.size), dtype=torch.float64, device="cpu")
-        starts = [sum(self._sizes[:i]) for i in range(len(tangents))]
-        for i, mine in enumerate(tangents):
-            for j, other in enumerate(tangents[: i + 1]):
-                part = mine.gram(None if mine is other else other, weights, self.dtype).cpu().double()
-                rows, columns = (slice(starts[b], starts[b] + self._sizes[b]) for b in (i, j))
-                whole[rows, columns] = part
-                if i != j:
-                    whole[columns, rows] = part.T
-        return whole
 
     def _transform(self, rows: Tensor) -> Tensor:
         return torch.cat([b.left(part) for b, part in zip(self.losses, rows.split(self._sizes))])
@@ -116,8 +91,3 @@ class System:
     def blocks(self, u: Tensor) -> list[Tensor]:
         """A vector of all rows, apart: (n, k) of each block."""
         return [p.reshape(b.z.shape) for b, p in zip(self.losses, u.split(self._sizes))]
-
-
-def _finest(tangents: Sequence[Tangent]) -> torch.dtype:
-    """float64, where the device has it."""
-    return torch.float32 if any(t.f.device.type == "mps" for t in tangents) else torch.float64

@@ -21,6 +21,9 @@ from gramstep.torch.rules import RULES, Site
 Plans = dict[tuple[object, ...], Plan]
 """Plans that were checked, by the fingerprint of their graph."""
 
+MOST_PLANS = 256
+"""Graphs are remembered, the oldest forgotten: samples of many lengths make a new one for each."""
+
 
 @dataclass(frozen=True)
 class Group:
@@ -85,6 +88,8 @@ class Tangent:
     def remember(self, plans: Plans) -> None:
         """Keeps the plan for later batches, unless zeros have left a layout open."""
         if self._plan.settled:
+            while len(plans) >= MOST_PLANS:
+                plans.pop(next(iter(plans)))
             plans[self._key] = self._plan
 
     @property

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from gramstep.torch._evaluate import Remembered, trained_parameters
+from gramstep.torch._gram import cross_gram, finest, gram
 from gramstep.torch._guard import squares
 from gramstep.torch._losses import linearise
-from gramstep.torch._tangent import Plans, Tangent
+from gramstep.torch._tangent import Plans
 from gramstep.torch.kernel import tiles
 
 
@@ -96,7 +97,8 @@ class LinearisedLaplace:
         self._rows = tiles(model, X, self._theta, batch, self._plans)
         f = torch.cat([t.outputs for t in self._rows])
         self._loss = linearise("squared" if likelihood == "regression" else "cross_entropy", f, y)
-        kernel = _gram(self._rows, self._rows)
+        self._dtype = finest(self._rows)  # variances are small differences of kernels
+        kernel = gram(self._rows, self._dtype)
         curved = self._loss.left(self._loss.left(kernel).T)
         spectrum, vectors = torch.linalg.eigh(curved)
         self._spectrum = spectrum.clamp_min(0.0)
@@ -165,9 +167,9 @@ class LinearisedLaplace:
         self._remembered.check()
         means, covariances = [], []
         for tile in tiles(self.model, X, self._theta, self._batch, self._plans):
-            cross = self._loss.left(_gram(self._rows, [tile]))  # Bᵀ K(X, x), (n·k, m·k)
+            cross = self._loss.left(cross_gram(self._rows, [tile], self._dtype))  # Bᵀ K(X, x), (n·k, m·k)
             half = torch.linalg.solve_triangular(self._factor, cross, upper=False).reshape(-1, tile.n, tile.k)
-            prior = tile.diagonal_blocks().cpu().double()
+            prior = tile.diagonal_blocks(self._dtype).cpu().double()
             covariances.append(self._scale * (prior - torch.einsum("rna,rnb->nab", half, half)))
             means.append(tile.f.detach())
         mean = torch.cat(means)
@@ -179,11 +181,6 @@ class LinearisedLaplace:
             raise ValueError("predict_proba: the likelihood is that of a regression")
         mean, variance = self.predict(X)
         return (mean / (1 + math.pi / 8 * variance).sqrt()).softmax(1)
-
-
-def _gram(rows: list[Tangent], columns: list[Tangent]) -> Tensor:
-    """K of tiles, float64 on the CPU."""
-    return torch.cat([torch.cat([r.gram(None if r is c else c).cpu().double() for c in columns], 1) for r in rows])
 
 
 def _last_layer(model: Callable[..., Tensor], name: str) -> list[Tensor]:

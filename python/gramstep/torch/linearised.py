@@ -10,6 +10,7 @@ from torch import Tensor
 
 from gramstep import _gramstep
 from gramstep.torch._evaluate import Remembered, trained_parameters
+from gramstep.torch._gram import damped_gram
 from gramstep.torch._losses import linearise
 from gramstep.torch._tangent import Plans, Tangent
 from gramstep.torch.kernel import tiles
@@ -56,7 +57,7 @@ class Linearised:
         """
         now = Remembered(self._model, self._theta)
         rows = self._tiles(X)
-        gram = torch.cat([torch.cat([r.gram(None if r is c else c).cpu().double() for c in rows], 1) for r in rows])
+        gram, _ = damped_gram(rows, 0.0, ridge)
         residual = -linearise("squared", torch.cat([r.outputs for r in rows]), y).z.reshape(-1)
         c, _ = _gramstep.damped_solve(gram.numpy(), residual.numpy(), ridge, threads=torch.get_num_threads())
         parts = torch.from_numpy(c).split([r.n * r.k for r in rows])

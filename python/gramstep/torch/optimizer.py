@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from gramstep.torch._acceleration import correction
-from gramstep.torch._closures import Closure, Outputs, Targets, check_repeatable, evaluate
+from gramstep.torch._closures import Closure, Outputs, Targets, blocks_of, check_repeatable, evaluate
 from gramstep.torch._damping import Adaptive, DampingArgument, parse_damping
 from gramstep.torch._errors import UnsupportedGraph
 from gramstep.torch._guard import check_parts, check_reached, squares
-from gramstep.torch._losses import ONE_ROW, CustomLoss, Linearised, linearise, one_row, reach
+from gramstep.torch._losses import ONE_ROW, CustomLoss, Linearised, linearise, reach, reported
 from gramstep.torch._precision import resolution
 from gramstep.torch._randomness import RandomState
 from gramstep.torch._replicas import check_alone
@@ -193,17 +193,21 @@ class GramGaussNewton(torch.optim.Optimizer):
 
     # The step.
 
-    def step(self, outputs: Outputs | Closure, targets: Targets = None) -> float:  # type: ignore[override]
+    def step(  # type: ignore[override]
+        self, outputs: Outputs | Closure | None = None, targets: Targets = None, *, closure: Closure | None = None
+    ) -> float:
         """One step.
 
         Parameters
         ----------
         outputs : Tensor, sequence of Tensor, or callable
             f, (n, k) or (n,), with its graph; or blocks of rows with samples of their own, such as residuals inside a
-            domain and on its edge. A closure returns (outputs, targets).
+            domain and on its edge.
         targets : Tensor, sequence of Tensor, optional
             For each block, in the axes of its outputs but for those of length 1, or flat: (n, k); None are zeros, as of
             residuals.
+        closure : callable, optional
+            Returns (outputs, targets); may stand in the place of `outputs`.
 
         Returns
         -------
@@ -218,10 +222,13 @@ class GramGaussNewton(torch.optim.Optimizer):
             If the process is one of several of ``torch.distributed``, which would drift apart.
         """
         check_alone()
-        closure: Closure | None = None
+        if callable(outputs) and not isinstance(outputs, Tensor):
+            outputs, closure = None, outputs
+        if (outputs is None) == (closure is None):
+            raise ValueError("step: expected outputs and targets, or a closure that returns both")
         drawn = False
-        if callable(outputs):
-            closure, before = outputs, RandomState.now()
+        if closure is not None:
+            before = RandomState.now()
             outputs, targets = evaluate(closure)
             drawn = RandomState.now() != before
         if isinstance(self._damping, Adaptive) and closure is None:
@@ -268,6 +275,8 @@ class GramGaussNewton(torch.optim.Optimizer):
         start = [p.detach().clone() for p in self._trained()]
         before = sum(b.objective for b in losses) + self._penalty()
         damping.begin(system.size)
+        epsilon = resolution(tangents[0].f.dtype)
+        rounding = 8 * epsilon * (abs(before) + epsilon * sum(squares([t.f.detach() for t in tangents])))
         trials = 0
         try:
             while True:
@@ -287,8 +296,8 @@ class GramGaussNewton(torch.optim.Optimizer):
                     return self._describe(step, system, losses, after[1], True, trials)
                 self._restore(start)
                 self._forget()
-                hopeless = step.gain <= 8 * resolution(tangents[0].f.dtype) * abs(before)
-                if hopeless or not damping.reject():
+                if step.gain <= rounding or not damping.reject():
+                    damping.withdraw()
                     return self._describe(step, system, losses, None, False, trials)
         except BaseException:
             self._restore(start)
@@ -317,14 +326,14 @@ class GramGaussNewton(torch.optim.Optimizer):
             found = [linearise(self.loss, f, y) for f, y in zip(*self._blocks(outputs, targets))]
         except FloatingPointError:
             return math.inf, math.inf
-        return sum(b.objective for b in found), _reported(found)
+        return sum(b.objective for b in found), reported(found)
 
     def _describe(
         self, step: Step, system: System, losses: Sequence[Linearised], after: float | None, accepted: bool, trials: int
     ) -> StepReport:
         mean = system.mean_diagonal
         return StepReport(
-            loss=_reported(losses),
+            loss=reported(losses),
             loss_after=after,
             damping=step.damping,
             relative_damping=step.damping / mean if mean > 0 else math.inf,
@@ -401,27 +410,8 @@ class GramGaussNewton(torch.optim.Optimizer):
             for p, old in zip(self._trained(), start):
                 p.copy_(old)
 
-    # Outputs, targets, damping.
-
-    def _blocks(self, outputs: Outputs, targets: Targets) -> tuple[list[Tensor], list[Tensor | None]]:
-        blocks = [outputs] if isinstance(outputs, Tensor) else list(outputs)
-        if isinstance(targets, Tensor) or targets is None:
-            wanted: list[Tensor | None] = [targets] if isinstance(targets, Tensor) else [None] * len(blocks)
-        else:
-            wanted = list(targets)
-        if len(wanted) != len(blocks):
-            raise ValueError(f"targets: {len(wanted)} for {len(blocks)} blocks of outputs")
-        for f in blocks:
-            if not isinstance(f, Tensor):
-                raise ValueError(f"outputs: expected tensors, got {type(f).__name__}\nhint: step(outputs, targets), or a closure that returns both")
-            if f.is_complex() or f.numel() == 0:
-                raise ValueError(f"outputs: {tuple(f.shape)} of {f.dtype}; expected at least one row of real numbers")
-            if f.dim() == 0:
-                raise ValueError("outputs: a single number hides the outputs of the samples\nhint: step(outputs, targets), not step(loss)")
-        if self.loss == ONE_ROW:
-            with torch.enable_grad():
-                return [one_row(f, y) for f, y in zip(blocks, wanted)], [None] * len(blocks)
-        return blocks, wanted
+    def _blocks(self, outputs: Outputs | None, targets: Targets) -> tuple[list[Tensor], list[Tensor | None]]:
+        return blocks_of(outputs, targets, self.loss)
 
 
 @contextlib.contextmanager
@@ -431,9 +421,3 @@ def _same_versions(parameters: Sequence[Tensor]) -> Iterator[None]:
         for p in parameters:
             stack.enter_context(torch.autograd._unsafe_preserve_version_counter(p))
         yield
-
-
-def _reported(losses: Sequence[Linearised]) -> float:
-    """Mean of the blocks' reported losses by their numbers."""
-    total = sum(b.z.numel() for b in losses)
-    return sum(b.reported * b.z.numel() for b in losses) / max(1, total)

@@ -364,3 +364,36 @@ def test_a_vector_of_other_shapes_has_no_product_with_j():
     for vector in ([p.detach().T for p in parameters], parameters[:-1], [*parameters, parameters[0]]):
         with pytest.raises(ValueError, match="vector: shapes"):
             tangent.jvp(vector)
+
+
+@pytest.mark.parametrize("layer", [0, 2])
+def test_a_hook_that_changes_gradients_steps_by_what_it_makes_of_them_or_is_refused(layer):
+    model, x, y = nn.Sequential(nn.Linear(5, 6), nn.Tanh(), nn.Linear(6, 1)).double(), torch.randn(7, 5).double(), torch.zeros(7, 1)
+
+    def outputs():
+        hidden = x
+        for at, module in enumerate(model):
+            hidden = module(hidden)
+            if at == layer:
+                hidden.register_hook(lambda g: 2 * g)
+        return hidden
+
+    parameters = list(model.parameters())
+    J, f = dense.jacobian(outputs(), parameters), outputs().detach()[:, 0]
+    want = dense.flat(parameters) - J.T @ torch.linalg.solve(J @ J.T + 0.1 * torch.eye(7).double(), f)
+    before = dense.flat(parameters).clone()
+    try:
+        GramGaussNewton(parameters, damping=("absolute", 0.1)).step(outputs(), y)
+    except UnsupportedGraph as error:
+        assert "hook" in str(error) and torch.equal(dense.flat(parameters), before)
+    else:
+        assert dense.off(dense.flat(parameters), want) < 1e-10
+
+
+def test_plans_of_many_lengths_are_forgotten(monkeypatch):
+    monkeypatch.setattr(_tangent, "MOST_PLANS", 3)
+    model = nn.Linear(4, 1).double()
+    optimizer = GramGaussNewton(model.parameters())
+    for length in range(2, 9):
+        optimizer.step(model(torch.randn(5, length, 4).double()).mean(1), torch.zeros(5, 1))
+    assert len(optimizer._plans) == 3

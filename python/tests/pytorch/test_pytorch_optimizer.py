@@ -9,7 +9,6 @@ import pytest
 import torch
 import torch.nn.functional as F
 from gramstep.torch import GramGaussNewton
-from gramstep.torch._damping import Adaptive
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
@@ -173,56 +172,6 @@ def test_scaling_outputs_and_targets_changes_no_step(kind):
     assert dense.off(found[1], found[0]) < 1e-9
 
 
-def test_adaptive_damping_only_accepts_what_lowers_the_loss():
-    model, x, y = network(), rows(20), 5 * rows(20, 3)
-    optimizer = GramGaussNewton(model.parameters(), damping="adaptive")
-    before, relative = float("inf"), []
-    for _ in range(25):
-        loss = optimizer.step(lambda: (model(x), y))
-        report = optimizer.report
-        relative.append(report.relative_damping)
-        assert loss < before or not report.accepted
-        if report.accepted:
-            assert report.loss_after < loss
-            assert report.loss_after == pytest.approx(float(F.mse_loss(model(x), y).detach()), rel=1e-12)
-        before = loss
-    assert max(relative) > min(relative)
-
-
-def test_a_trial_that_fails_is_repeated_with_four_times_the_damping():
-    model, x = network(1), rows(7)
-    optimizer = GramGaussNewton(model.parameters(), damping="adaptive", lr=50.0)
-    optimizer.step(lambda: (model(x), torch.zeros(7, 1)))
-    report = optimizer.report
-    assert report.trials > 1 and report.relative_damping == pytest.approx(1e-2 * 4 ** (report.trials - 1))
-
-
-def test_dampings_end_and_begin_again_where_they_began():
-    damping = Adaptive()
-    damping.begin(size=5)
-    damping.accept()
-    before, trials = damping.relative, 0
-    damping.begin(size=5)
-    while damping.reject():
-        trials += 1
-    assert damping.relative == before and 10 < trials < 30
-
-
-def test_a_closure_that_fails_in_a_trial_leaves_the_parameters():
-    model, x, calls = network(1), rows(), []
-
-    def closure():
-        calls.append(1)
-        if len(calls) == 3:
-            raise KeyboardInterrupt
-        return model(x), torch.zeros(7, 1)
-
-    before = dense.flat(model.parameters()).clone()
-    with pytest.raises(KeyboardInterrupt):
-        GramGaussNewton(model.parameters(), damping="adaptive").step(closure)
-    assert torch.equal(before, dense.flat(model.parameters()))
-
-
 def test_the_change_of_outputs_is_cut():
     x, y = rows(), 10 * rows(7, 3)
     for ridge in (0.0, 0.1):
@@ -265,11 +214,9 @@ def test_what_is_frozen_stays_and_the_rest_steps_as_if_it_were_alone(how, ridge)
     if how == "frozen":
         model[0].requires_grad_(False)
     groups = {"weight 0": [{"params": first, "weight": 0.0}, {"params": last}], "frozen": [*first, *last], "not given": last}
-    GramGaussNewton(groups[how], damping=1e-3, ridge=ridge, momentum=0.5).step(model(x), y)
+    GramGaussNewton(groups[how], damping=1e-3, ridge=ridge).step(model(x), y)
     assert torch.equal(before, dense.flat(first))
-    factor = 1 / (1 - 0.25) ** 0.5
-    start = dense.flat(copy.deepcopy(model[2]).parameters())
-    assert start.shape == dense.flat(alone.parameters()).shape and factor > 1
+    assert dense.off(dense.flat(last), dense.flat(alone.parameters())) < 1e-12
 
 
 def test_unused_parameters_stay():

@@ -192,6 +192,34 @@ def test_a_linearisation_of_a_model_that_was_trained_on_is_refused_until_it_is_f
         assert dense.off(line.fit(x, y, ridge=0.1).predict(x), Linearised(model).fit(x, y, ridge=0.1).predict(x)) < 1e-12
 
 
+def test_what_is_kept_of_a_model_belongs_to_its_running_statistics_too():
+    model, x = nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4), nn.Tanh(), nn.Linear(4, 1)).double(), rows(8)
+    line, posterior = Linearised(model), LinearisedLaplace(model, x, rows(8, 1))
+    model.train()(x + 1)
+    for call in (line.predict, posterior.predict):
+        with pytest.raises(RuntimeError, match="changed since"):
+            call(x)
+
+
+@pytest.mark.parametrize("noise", [1e-2, 1e-4])
+def test_float32_models_have_the_posterior_of_their_float64_twins(noise):
+    """κ lies below the rounding of float32 products, and rows that stand twice leave nothing else above 0."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(1, 6, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(6 * 36, 2))
+    twin = copy.deepcopy(net).double()
+    x = torch.randn(40, 1, 6, 6)
+    y = net(x).detach() + 0.01 * torch.randn(40, 2)
+    x, y = torch.cat([x, x[:8]]), torch.cat([y, y[:8]])
+    new = torch.cat([x[:6], torch.randn(6, 1, 6, 6)])
+    variances = [
+        LinearisedLaplace(m, x.to(d), y.to(d), prior_precision=1.0, noise=noise, batch=16).predict(new.to(d))[1].double()
+        for m, d in ((net, torch.float32), (twin, torch.float64))
+    ]
+    assert torch.allclose(variances[0], variances[1], rtol=1e-4)
+    lines = [Linearised(m, batch=16).fit(x.to(d), y.to(d), ridge=noise**2).displacement for m, d in ((net, torch.float32), (twin, torch.float64))]
+    assert dense.off(dense.flat(lines[0]).double(), dense.flat(lines[1])) < 1e-4
+
+
 def test_a_fit_that_fails_leaves_a_linearisation_of_the_model_that_it_was_fitted_to():
     model, x, y = network(), rows(8), rows(8, 1)
     line = Linearised(model).fit(x, y)
