@@ -3,13 +3,13 @@
     python tables.py --results FILE.jsonl [--tables FOLDER] [--splits 2] [--only NAME,..] [--methods NAME,..]
     python tables.py --results FILE.jsonl --show
 
-Needs gramstep, scikit-learn and pandas; CatBoost takes part where it is installed. Every table meets every method on the
+Needs gramstep, scikit-learn and pandas; CatBoost takes part where it is installed, RealMLP and TabM where pytabkit is. Every table meets every method on the
 same seeded splits, a tenth of the rows for the test, at most 5000 rows. Besides scikit-learn's own tables and the public
 functions of friedman1991, `--tables` adds every CSV of a folder, of which the last column is the target. A result is
 a line of the file; what is there is not done again, so that the script can be stopped and goes on.
 
-Text becomes 0/1 columns and gaps the median of the training rows for those that do not take them; gramstep's estimators
-read columns as they are.
+Gaps become the median of the training rows and text 0/1 columns for those that do not take them; RealMLP and TabM get the text as
+categories, and gramstep's estimators read columns as they are.
 """
 
 import argparse
@@ -98,6 +98,13 @@ def methods():
         makers["CatBoost"] = lambda _: CatBoostRegressor(random_seed=0, verbose=False, allow_writing_files=False)
     except ImportError:
         pass
+    try:
+        from pytabkit import RealMLP_TD_Regressor, TabM_D_Regressor
+
+        makers["RealMLP"] = lambda _: RealMLP_TD_Regressor(random_state=0, device="cpu", n_threads=2)
+        makers["TabM"] = lambda _: TabM_D_Regressor(random_state=0, device="cpu", n_threads=2)
+    except ImportError:
+        pass
     return makers
 
 
@@ -118,6 +125,9 @@ def fit(method, inputs, target):
         from gramstep import GramstepRegressor
 
         return GramstepRegressor(random_state=0, impute=True).fit(inputs[0], target).predict(inputs[1])
+    if method in ("RealMLP", "TabM"):
+        train, test = filled(*inputs)
+        return methods()[method](None).fit(train, target).predict(test).reshape(-1)
     plain = encoded(*inputs)
     if method in ("MLPRegressor", "GaussianProcess"):
         mean, scale = plain[0].mean(axis=0), plain[0].std(axis=0) + 1e-12
@@ -127,6 +137,16 @@ def fit(method, inputs, target):
         model = methods()[method](None).fit(plain[0], (target - centre) / spread)
         return centre + spread * model.predict(plain[1])
     return methods()[method](plain[0].shape[1]).fit(plain[0], target).predict(plain[1])
+
+
+def filled(train, test):
+    """Without gaps, text as categories."""
+    numbers = train.select_dtypes("number").columns
+    text = {name: "category" for name in train.columns.difference(numbers)}
+    medians = train[numbers].median()
+    both = pd.concat([train, test]).fillna(medians)
+    both = both.astype({name: str for name in text}).astype(text)
+    return both.iloc[: len(train)], both.iloc[len(train) :]
 
 
 def encoded(train, test):

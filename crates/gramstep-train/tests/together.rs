@@ -33,10 +33,10 @@ impl Bench {
     }
 }
 
-/// Twelve levels that say nothing, each with 70 rows of one class and 30 of the other.
+/// Twelve levels that say nothing, each with 0.7 of one class and 0.3 of the other.
 fn levels() -> String {
-    let row = |i: usize| format!("k{},{}\n", i % 12, if i / 12 < 70 { "no" } else { "yes" });
-    format!("k,y\n{}", (0..1200).map(row).collect::<String>())
+    let row = |k: usize| format!("k{k},0.7,no\nk{k},0.3,yes\n");
+    format!("k,w,y\n{}", (0..12).map(row).collect::<String>())
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn classes_of_inputs_that_come_again_have_their_shares() {
         &[("model", "kernel:rbf")],
     ];
     for settings in every {
-        let (report, _) = bench.train(settings);
+        let (report, _) = bench.train(&[settings, &[("weights", "w")]].concat());
         for (what, metrics) in
             [("train", Some(&report.train)), ("validation", report.validation.as_ref()), ("test", report.test.as_ref())]
         {
@@ -58,6 +58,43 @@ fn classes_of_inputs_that_come_again_have_their_shares() {
             assert!((told - entropy).abs() < 0.02, "{settings:?}, {what}: {told} for {entropy}");
         }
     }
+}
+
+/// Twelve levels of 40 rows that say much, as rows or as counts.
+fn telling_levels(counted: bool) -> String {
+    let share = |k: usize| [4, 12, 32][k % 3];
+    let mut text = if counted { "k,n,y\n" } else { "k,y\n" }.to_owned();
+    for k in 0..12 {
+        for (class, count) in [("yes", share(k)), ("no", 40 - share(k))] {
+            if counted {
+                writeln!(text, "k{k},{count},{class}").unwrap();
+            } else {
+                text.push_str(&format!("k{k},{class}\n").repeat(count));
+            }
+        }
+    }
+    text
+}
+
+#[test]
+fn what_a_few_inputs_say_is_learned_from_rows_and_from_counts() {
+    let entropy = |p: f64| -p * p.ln() - (1.0 - p) * (1.0 - p).ln();
+    let best = [0.1, 0.3, 0.8].map(entropy).iter().sum::<f64>() / 3.0;
+    let mut test = Vec::new();
+    for (counted, weights) in [(false, &[][..]), (true, &[("weights", "n")])] {
+        let bench = Bench::with(&telling_levels(counted));
+        for settings in [&[][..], &[("model", "ntk:depth=3:relu")], &[("model", "kernel:rbf")]] {
+            let (report, _) = bench.train(&[settings, weights].concat());
+            assert!((report.train.loss - best).abs() < 0.03, "{settings:?}: {} for {best}", report.train.loss);
+            for metrics in [&report.validation, &report.test] {
+                let told = metrics.as_ref().unwrap();
+                assert!((told.loss - best).abs() < 0.12, "{settings:?}: {} for {best}", told.loss);
+                assert!(told.rows > 90, "{settings:?}: {}", told.rows);
+            }
+            test.push(report.test.unwrap().rows);
+        }
+    }
+    assert_eq!(test[..3], test[3..]);
 }
 
 /// Groups of ten rows with the same inputs, a deviation of their own each, and little noise.

@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash as _};
 
 use gramstep::{Error as CoreError, Matrix, MatrixView, Scalar};
 
-use crate::data::copies::{Keyed, TableKeys, bits};
+use crate::data::keys::{Keyed, TableKeys, bits};
 use crate::data::{
     DataHasher, Dataset, Encoding, InputColumn, Inputs, Preprocessing, Standardisation, Table, Targets, median,
     present, range,

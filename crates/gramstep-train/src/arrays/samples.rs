@@ -7,7 +7,8 @@ use gramstep::{Error as CoreError, Matrix, MatrixView, Scalar};
 
 use super::inputs::Given;
 use crate::data::alike::Alike;
-use crate::data::copies::{Distinct, Keyed, bits, distinct, mean_weight};
+use crate::data::copies::{Distinct, mean_weight};
+use crate::data::keys::{Keyed, bits};
 use crate::data::sharing::by_strata;
 use crate::data::strata::by_rarest;
 use crate::data::{
@@ -183,7 +184,7 @@ impl<'a, T: Scalar> Samples<'a, T> {
     /// Rows by their inputs, where these come again with other classes.
     fn alike(&self, distinct: &Distinct) -> Alike {
         let classes = !matches!(self.targets, ArrayTargets::Numbers { .. });
-        if classes && distinct.copies > 0 {
+        if classes && (distinct.copies > 0 || distinct.weights.is_some()) {
             return Alike::new(&distinct.rows, &self.inputs);
         }
         Alike::apart(&distinct.rows)
@@ -257,7 +258,7 @@ impl<'a, T: Scalar> Samples<'a, T> {
         hasher.finish()
     }
 
-    /// Rows of weight above 0, copies joined.
+    /// Rows of weight above 0, copies joined unless they are observations of a few inputs.
     fn usable(&self) -> Result<Distinct> {
         let n = self.inputs.rows();
         self.inputs.check()?;
@@ -276,8 +277,8 @@ impl<'a, T: Scalar> Samples<'a, T> {
         }
         let rows: Vec<usize> =
             (0..n).filter(|&i| self.weights.as_ref().is_none_or(|weights| weights[i] > 0.0)).collect();
-        let weight = self.weights.as_ref().map(|weights| |row: usize| weights[row]);
-        Ok(distinct(&rows, self, weight.as_ref().map(|weight| weight as &dyn Fn(usize) -> f64)))
+        let weight = |row: usize| self.weights.as_ref().map_or(1.0, |weights| weights[row]);
+        Ok(Distinct::of(&rows, (&self.inputs, &self.targets), &weight))
     }
 
     fn fit_targets(&self, rows: &[usize], distinct: &Distinct, weights: &Weights) -> Result<Targets> {
@@ -342,25 +343,23 @@ impl<'a, T: Scalar> Samples<'a, T> {
     }
 }
 
-impl<T: Scalar> Keyed for Samples<'_, T> {
+impl Keyed for ArrayTargets {
     fn feed(&self, row: usize, hasher: &mut DefaultHasher) {
-        self.inputs.feed(row, hasher);
-        match &self.targets {
-            ArrayTargets::Numbers { values, .. } | ArrayTargets::MultiLabel { values, .. } => {
+        match self {
+            Self::Numbers { values, .. } | Self::MultiLabel { values, .. } => {
                 values.row(row).iter().for_each(|&y| bits(y).hash(hasher));
             }
-            ArrayTargets::Classes { labels, .. } => labels[row].hash(hasher),
+            Self::Classes { labels, .. } => labels[row].hash(hasher),
         }
     }
 
     fn same(&self, a: usize, b: usize) -> bool {
-        self.inputs.same(a, b)
-            && match &self.targets {
-                ArrayTargets::Numbers { values, .. } | ArrayTargets::MultiLabel { values, .. } => {
-                    values.row(a).iter().zip(values.row(b)).all(|(&y, &other)| bits(y) == bits(other))
-                }
-                ArrayTargets::Classes { labels, .. } => labels[a] == labels[b],
+        match self {
+            Self::Numbers { values, .. } | Self::MultiLabel { values, .. } => {
+                values.row(a).iter().zip(values.row(b)).all(|(&y, &other)| bits(y) == bits(other))
             }
+            Self::Classes { labels, .. } => labels[a] == labels[b],
+        }
     }
 }
 

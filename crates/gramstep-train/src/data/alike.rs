@@ -1,18 +1,17 @@
 //! Rows of a classification that differ in their class alone.
 //!
-//! Where copies were joined, inputs come again, and their classes may differ: (k, no) 70 times and (k, yes) 30 times are
-//! two rows. If one were learned from and the other judged, each would be told wrong for certain; so rows with the same
+//! Where copies were joined, or weights count them, inputs come again, and their classes may differ: (k, no) 7 times and
+//! (k, yes) 3 times are two rows. If one were learned from and the other judged, each would be told wrong for certain; so rows with the same
 //! inputs are on one side of every split.
 
 use std::collections::{HashMap, HashSet};
 
-use super::copies::{Keyed, TableKeys, bits, owners};
+use super::keys::{Keyed, TableKeys, bits, owners};
+use super::observations::{REPEATS, note_of_inputs};
 use super::{Cells, Column, Table};
 
 /// A number of so many values or fewer may be a level.
 const MOST_LEVELS: usize = 20;
-/// Rows of an input, in the mean, from which they are said to come again.
-const REPEATS: usize = 3;
 
 /// Rows by their inputs.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,14 +64,7 @@ impl Alike {
             Cells::Dates(_) | Cells::Text(_) | Cells::Images(_) => false,
         };
         let repeated = rows.len() >= REPEATS * firsts.len() && inputs.columns().iter().any(has_many_values);
-        repeated.then(|| {
-            let (rows, sets) = (rows.len(), firsts.len());
-            let seen = "scores and intervals are of inputs that were seen";
-            format!(
-                "{}: {rows} rows have {sets} different inputs: {seen}; --split group:COL tells of new ones",
-                table.origin()
-            )
-        })
+        repeated.then(|| format!("{}: {} rows have {}", table.origin(), rows.len(), note_of_inputs(firsts.len())))
     }
 
     /// What the user should know.
@@ -87,7 +79,7 @@ impl Alike {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::copies::TableKeys;
+    use crate::data::keys::TableKeys;
     use crate::data::table_of;
 
     #[test]

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::copies::bits;
+use super::keys::bits;
 use super::{Cells, Table};
 
 /// A BLAKE3 hash of names and values: the same for the same data, wherever they are and however their file is laid out.

@@ -62,27 +62,22 @@ fn stratified(rows: &[usize], strata: &[usize], sizes: Sizes, seed: u64) -> Spli
     let order = permutation(rows.len(), seed, Purpose::Split, 0);
     let mut members: Vec<Vec<usize>> = vec![Vec::new(); strata.iter().max().map_or(0, |last| last + 1)];
     for &at in &order {
-        members[strata[at]].push(rows[at]);
+        members[strata[at]].push(at);
     }
-    let order: Vec<usize> = order.into_iter().map(|at| rows[at]).collect();
     let spare: Vec<usize> = members.iter().map(|members| members.len() - 1).collect();
     let counts: Vec<usize> = members.iter().map(Vec::len).collect();
     let test = quotas(&counts, &spare, sizes.test);
     let left: Vec<usize> = spare.iter().zip(&test).map(|(spare, test)| spare - test).collect();
     let validation = quotas(&counts, &left, sizes.validation);
     let mut split = Split { train: Vec::new(), validation: Vec::new(), test: Vec::new() };
-    let mut of: HashMap<usize, u8> = HashMap::new();
+    let mut part = vec![0; rows.len()];
     for ((members, &test), &validation) in members.iter().zip(&test).zip(&validation) {
-        for (at, &row) in members.iter().enumerate() {
-            of.insert(row, if at < test { 2 } else { u8::from(at < test + validation) });
-        }
+        members[..test].iter().for_each(|&at| part[at] = 2);
+        members[test..test + validation].iter().for_each(|&at| part[at] = 1);
     }
-    for row in order {
-        match of[&row] {
-            0 => split.train.push(row),
-            1 => split.validation.push(row),
-            _ => split.test.push(row),
-        }
+    for at in order {
+        let rows_of = [&mut split.train, &mut split.validation, &mut split.test];
+        rows_of[part[at]].push(rows[at]);
     }
     split
 }

@@ -1,7 +1,8 @@
 //! Which rows of a table can be used, what is learned from them, and how much each counts.
 
 use super::alike::Alike;
-use super::copies::{TableKeys, distinct, mean_weight};
+use super::copies::{Distinct, mean_weight};
+use super::keys::TableKeys;
 use super::{DataOptions, SplitBy, Table, Targets, Task};
 use crate::error::{Error, Result};
 
@@ -57,7 +58,7 @@ impl Usable {
         Ok(Self { rows, weights, copies: 0, alike: None })
     }
 
-    /// The usable rows with each set of exact copies as one row.
+    /// The usable rows with each set of exact copies as one row, unless they are observations of a few inputs.
     pub(super) fn distinct(
         table: &Table,
         (columns, task): (&[String], Task),
@@ -72,22 +73,27 @@ impl Usable {
         // The same in another group, or at another time, is no copy: it may be on the other side of the split.
         let beside: Vec<String> =
             left_out.iter().filter(|name| options.split.column() != Some(name.as_str())).cloned().collect();
-        let keys = TableKeys::without(table, &beside);
-        let weight = |row: usize| usable.weight(row);
-        let joined = distinct(&usable.rows, &keys, Some(&weight));
-        let not_inputs: Vec<String> = left_out.iter().chain(columns).cloned().collect();
-        let inputs = TableKeys::without(table, &not_inputs);
-        if task == Task::Regression && options.split == SplitBy::Random && !inputs.has_images() {
+        let not_inputs: Vec<String> = beside.iter().chain(columns).cloned().collect();
+        let (inputs, targets) = (TableKeys::without(table, &not_inputs), TableKeys::of(table, columns));
+        let joined = Distinct::of(&usable.rows, (&inputs, &targets), &|row| usable.weight(row));
+        let is_random = options.split == SplitBy::Random;
+        if joined.observations.is_none() && task == Task::Regression && is_random && !inputs.has_images() {
             notes.extend(Alike::note_of_repeats(&joined.rows, &inputs, table));
         }
-        let Some(note) = joined.note() else { return Ok(usable) };
-        notes.push(format!("{}: {note}", table.origin()));
+        let note = joined.note().filter(|_| joined.observations.is_none() || is_random);
+        notes.extend(note.map(|note| format!("{}: {note}", table.origin())));
+        if let Some(observations) = joined.observations {
+            let weights = usable.weights.filter(|_| !observations.counted);
+            return Ok(Self { rows: joined.rows, weights, copies: 0, alike: None });
+        }
+        if joined.copies == 0 && usable.weights.is_none() {
+            return Ok(usable);
+        }
         let mut weights = vec![0.0; table.rows()];
         for (at, &row) in joined.rows.iter().enumerate() {
             weights[row] = joined.weights.as_ref().map_or(1.0, |weights| weights[at]);
         }
-        let is_random = task == Task::Classification && options.split == SplitBy::Random;
-        let alike = is_random.then(|| Alike::new(&joined.rows, &inputs));
+        let alike = (is_random && task == Task::Classification).then(|| Alike::new(&joined.rows, &inputs));
         notes.extend(alike.iter().filter_map(Alike::note).map(|note| format!("{}: {note}", table.origin())));
         Ok(Self { rows: joined.rows, weights: Some(weights), copies: joined.copies, alike })
     }
