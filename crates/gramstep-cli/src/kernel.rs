@@ -28,7 +28,7 @@ use crate::{streams, text};
 A command that was interrupted goes on where it was when it is given again."
 )]
 pub(crate) struct Kernel {
-    /// The data: a .csv or .tsv file, builtin:diabetes or builtin:winequality
+    /// The data: a table or images as for train, such as my.csv, points.npy, photos/ or builtin:diabetes
     #[arg(long, value_name = "SRC", required_unless_present = "join", help_heading = "Data")]
     data: Option<String>,
     /// The columns that are targets, not inputs [default: the last one]

@@ -36,7 +36,7 @@ pub(crate) struct Train {
     /// As one of the processes that mpirun started: mpirun -n 4 gramstep train --distributed ..; each steps on its share
     /// of every batch. All of them read the data; the first one writes. See SCALING.md
     #[cfg(feature = "mpi")]
-    #[arg(long, help_heading = "Machine")]
+    #[arg(long, help_heading = "Machine", conflicts_with = "finish")]
     distributed: bool,
     #[command(flatten)]
     talk: TalkOptions,

@@ -75,13 +75,13 @@
 //! | [`loss`] | squared, Huber, hinge, cross-entropy, logistic, or your own |
 //! | [`tangent`] | G, J v, Jᵀc from activations and deltas |
 //! | [`optim`] | Gram-Gauss-Newton, SGD, Adam |
-//! | [`attack`] | threat models, adversarial attacks on classifiers and regressors |
 //! | [`kernel`] | kernels of infinite and finite width or with a scale for every column, what follows from them |
+//! | [`attack`] | threat models, adversarial attacks on classifiers and regressors |
 //! | [`theory`] | claims of papers as programs: assumptions, predicted and measured, verdict |
 //!
-//! A module uses only modules above it in this table. Matrices of public signatures are [`Matrix`] and [`MatrixView`],
-//! (features `ndarray` and `faer` convert from and to these crates' matrices), numbers are [`Scalar`]s (`f32` or `f64`), and everything that can fail returns an [`Error`] with its numbers and a
-//! [hint](Error::hint).
+//! A module uses only modules above it in this table. Matrices of public signatures are [`Matrix`] and [`MatrixView`]
+//! (features `ndarray` and `faer` convert from and to these crates' matrices), numbers are [`Scalar`]s (`f32` or `f64`),
+//! and everything that can fail returns an [`Error`] with its numbers and a [hint](Error::hint).
 //!
 //! # Conventions
 //!

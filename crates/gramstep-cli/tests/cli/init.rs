@@ -37,6 +37,25 @@ fn a_run_begins_where_an_earlier_one_ended_and_repeats() {
 }
 
 #[test]
+fn bounds_are_those_of_the_earlier_run_and_no_attack_begins_within_them() {
+    let (bench, _) = trained();
+    let bounds = |run: &str| {
+        let text = std::fs::read_to_string(bench.path(run).join("config.toml")).unwrap();
+        text.lines().find(|line| line.starts_with("input_bounds")).unwrap().to_owned()
+    };
+    bench.json("train --data t.csv --model mlp:16:gelu --epochs 3 --input-bounds none --quiet --json --out plain");
+    for (earlier, own) in [("first", "auto"), ("plain", "none")] {
+        bench.json(&format!("train --data t.csv --init {earlier} --epochs 1 --quiet --json --out next-{own}"));
+        assert_eq!(bounds(&format!("next-{own}")), format!("input_bounds = \"{own}\""));
+        bench.json(&format!("train --config next-{own}/config.toml --quiet --json --out again-{own}"));
+    }
+    let attacked = "--adversarial l2:0.1:pgd:2 --epochs 1";
+    let refusal = ["--init does not go with --adversarial l2:0.1:pgd:2", "--input-bounds none"];
+    bench.fails(&format!("train --data t.csv --init first {attacked}"), 2, &refusal);
+    bench.json(&format!("train --data t.csv --init plain {attacked} --quiet --json --out hardened"));
+}
+
+#[test]
 fn error_bars_and_report_do_not_need_the_earlier_run() {
     let (bench, _) = trained();
     bench.json("train --data more.csv --init first --epochs 3 --quiet --json --out refit");

@@ -1,4 +1,4 @@
-//! The parts of a cross-validation: every row is judged once, by a fit that has not seen it.
+//! The parts of a cross-validation: every row is judged once, by a fit that has not seen it, but the only row of a class.
 
 use std::collections::HashMap;
 
@@ -33,7 +33,8 @@ pub(super) fn fold(
     seed: u64,
 ) -> Result<(Vec<usize>, Vec<usize>)> {
     let order = permutation(rows.len(), seed, Purpose::Split, 2);
-    let mut part = vec![0; rows.len()];
+    // None: in no fold, but among the others of each.
+    let mut part = vec![None; rows.len()];
     match by {
         SplitBy::Time(_) => {
             return Err(conflict("folds", format!("--split {by}"), "most rows would be judged by a fit of later ones"));
@@ -46,8 +47,9 @@ pub(super) fn fold(
                 let value = column.text(rows[at]);
                 // What has no group is one of its own; each goes where the fewest rows are.
                 let least = (0..fold.of).min_by_key(|&part| sizes[part]).unwrap_or(0);
-                part[at] = if value.is_some() { *groups.entry(value).or_insert(least) } else { least };
-                sizes[part[at]] += 1;
+                let own = if value.is_some() { *groups.entry(value).or_insert(least) } else { least };
+                sizes[own] += 1;
+                part[at] = Some(own);
             }
         }
         SplitBy::Random => {
@@ -55,20 +57,23 @@ pub(super) fn fold(
             if let Some(strata) = strata(table, rows, classes)? {
                 // Stable: by chance within a class; the count goes on from class to class, so that parts are as large.
                 order.sort_by_key(|&at| strata[at]);
+                // A fit that has not seen the only row of a class does not know the class.
+                let classes = order.chunk_by(|&a, &b| strata[a] == strata[b]);
+                order = classes.filter(|rows| rows.len() > 1).flatten().copied().collect();
             }
             for (count, at) in order.into_iter().enumerate() {
-                part[at] = count % fold.of;
+                part[at] = Some(count % fold.of);
             }
         }
     }
     // Each of too few rows or groups has a fold to itself.
-    let filled = part.iter().max().map_or(0, |last| last + 1);
+    let filled = part.iter().flatten().max().map_or(0, |last| last + 1);
     if filled < fold.of {
         let units = by.column().map_or_else(|| "different rows".to_owned(), |name| format!("groups of `{name}`"));
         return Err(out_of_range("folds", &fold.of, &format!("at most {filled}, the number of {units}")));
     }
-    let (own, others): (Vec<_>, Vec<_>) = rows.iter().zip(part).partition(|(_, part)| *part == fold.number);
-    let rows = |pairs: Vec<(&usize, usize)>| pairs.into_iter().map(|(&row, _)| row).collect();
+    let (own, others): (Vec<_>, Vec<_>) = rows.iter().zip(part).partition(|(_, part)| *part == Some(fold.number));
+    let rows = |pairs: Vec<(&usize, Option<usize>)>| pairs.into_iter().map(|(&row, _)| row).collect();
     Ok((rows(own), rows(others)))
 }
 
@@ -116,6 +121,14 @@ mod tests {
         for group in 0..11 {
             assert_eq!(folds.iter().filter(|fold| fold.iter().any(|row| row % 11 == group)).count(), 1);
         }
+    }
+
+    #[test]
+    fn the_only_row_of_a_class_learns_in_every_fold() {
+        let row = |i: usize| format!("{i},{}\n", ["a", "b"][i % 2]);
+        let text = format!("x,c\n{}99,rare\n", (0..20).map(row).collect::<String>());
+        let folds = folds(&text, "random", Some("c"));
+        assert!(folds.iter().all(|own| own.len() == 4 && !own.contains(&20)), "{folds:?}");
     }
 
     #[test]

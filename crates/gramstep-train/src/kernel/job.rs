@@ -160,6 +160,13 @@ impl Run<'_> {
 
     fn tiles<T: Scalar>(&mut self, tiles: &dyn KernelTiles<T>) -> Result<Summary> {
         let size = self.data.rows();
+        if size > SPECTRUM && self.job.part.is_none() && (self.job.out.is_none() || self.job.page.is_some()) {
+            return Err(Error::Setting {
+                name: "data",
+                value: format!("{size} rows"),
+                range: format!("at most {SPECTRUM} rows for a spectrum and a page; write a larger matrix with --out"),
+            });
+        }
         let blocks = size.div_ceil(TILE);
         let part = self
             .job
@@ -185,12 +192,6 @@ impl Run<'_> {
                 None => finite(tiles.symmetric_matrix(TILE)?)?.into_f64(),
             };
             self.describe(&kernel, &mut summary)?;
-        } else if shown && (self.job.out.is_none() || self.job.page.is_some()) {
-            return Err(Error::Setting {
-                name: "data",
-                value: format!("{size} rows"),
-                range: format!("at most {SPECTRUM} rows for a spectrum and a page; write a larger matrix with --out"),
-            });
         }
         Ok(summary)
     }

@@ -37,15 +37,48 @@ pub(crate) type Fit<'a> = &'a (dyn Fn(&Config) -> Result<Learnt> + Sync);
 
 /// Decides architecture and number of networks, where the user does not. There is no choice of architectures where the
 /// user names one or limits its steps, where the data are large or no rows can judge; a limit of time is for both, choice
-/// and networks. `fit` trains by a configuration and
-/// judges, without the test rows. Returns the best so far where the user ends the choice.
+/// and networks, which have that `share` of what is left. `fit` trains by a configuration and judges, without the test rows.
+/// Returns the best so far where the user ends the choice.
 pub(crate) fn settle(
     facts: Facts,
     config: &mut Config,
-    fit: Fit<'_>,
+    (fit, share): (Fit<'_>, f64),
     stop: &AtomicBool,
     observer: &mut dyn Observer,
 ) -> Result<Option<Learnt>> {
+    let named_by_user = config.ensemble.is_some();
+    if !decide(facts, config) {
+        return Ok(None);
+    }
+    let judges = if config.preset == Some(Preset::Thorough) { MEMBERS } else { JUDGES };
+    let began = Instant::now();
+    let short = Config { ensemble: Some(judges), ..config.clone() };
+    let Choice { best, tried } = choose(&short, began, fit, stop, observer)?;
+    if stop.load(Ordering::Relaxed) {
+        return Ok(best.map(|(_, learnt)| learnt));
+    }
+    let Some((best, learnt)) = best else { return Ok(None) };
+    config.model = Some(best.to_owned());
+    let mut members = config.ensemble.unwrap_or(1);
+    if let Some(limit) = config.time_limit {
+        let left = limit.0.saturating_sub(began.elapsed()).max(LEAST);
+        if !named_by_user {
+            members = affordable(&learnt.report, judges, left.mul_f64(share)).min(members);
+        }
+        (config.time_limit, config.ensemble) = (Some(TimeLimit(left)), Some(members));
+    }
+    let networks = named(members, best);
+    observer.note(&format!("the model is {networks}, best of {tried} by the validation loss"))?;
+    if tried < CANDIDATES.len() {
+        let others = CANDIDATES[tried..].join(" and ");
+        observer.note(&format!("there was no time to try {others}: half of --time-limit is for the choice"))?;
+    }
+    Ok(None)
+}
+
+/// Decides what needs no fit: the number of networks, and the model of the fast preset. Whether an architecture is to be
+/// chosen.
+pub(super) fn decide(facts: Facts, config: &mut Config) -> bool {
     let preset = config.preset.unwrap_or(Preset::Default);
     let small = facts.are_small();
     let second_order = config.optimizer.is_none_or(|name| name == OptimizerName::GramGaussNewton);
@@ -55,42 +88,18 @@ pub(crate) fn settle(
     let limited = stepwise || (config.time_limit.is_some() && !choosable);
     let members = match preset {
         Preset::Fast => 1,
+        Preset::Thorough if !open => MEMBERS,
         _ if !open || (limited && preset == Preset::Default) => 1,
         Preset::Thorough if small => THOROUGH_MEMBERS,
         Preset::Default if facts.samples * facts.outputs > MIDDLE => 1,
         Preset::Default if !small => MIDDLE_MEMBERS,
         _ => MEMBERS,
     };
-    let named_by_user = config.ensemble.is_some();
-    let members = *config.ensemble.get_or_insert(members);
+    config.ensemble.get_or_insert(members);
     if open && small && preset == Preset::Fast {
         config.model = Some(SMALL.to_owned());
-    } else if choosable {
-        let judges = if preset == Preset::Thorough { MEMBERS } else { JUDGES };
-        let began = Instant::now();
-        let short = Config { ensemble: Some(judges), ..config.clone() };
-        let Choice { best, tried } = choose(&short, began, fit, stop, observer)?;
-        if stop.load(Ordering::Relaxed) {
-            return Ok(best.map(|(_, learnt)| learnt));
-        }
-        let Some((best, learnt)) = best else { return Ok(None) };
-        config.model = Some(best.to_owned());
-        let mut members = members;
-        if let Some(limit) = config.time_limit {
-            let left = limit.0.saturating_sub(began.elapsed()).max(LEAST);
-            if !named_by_user {
-                members = affordable(&learnt.report, judges, left).min(members);
-            }
-            (config.time_limit, config.ensemble) = (Some(TimeLimit(left)), Some(members));
-        }
-        let networks = named(members, best);
-        observer.note(&format!("the model is {networks}, best of {tried} by the validation loss"))?;
-        if tried < CANDIDATES.len() {
-            let others = CANDIDATES[tried..].join(" and ");
-            observer.note(&format!("there was no time to try {others}: half of --time-limit is for the choice"))?;
-        }
     }
-    Ok(None)
+    choosable
 }
 
 /// How many networks of an architecture can be trained in some time, as some of it took; of one that came to no end, one.
@@ -164,7 +173,7 @@ mod tests {
         let mut config = config.clone();
         let go_on = AtomicBool::new(false);
         let fit = |config: &Config| Ok(learnt(problem, config));
-        settle(Facts::of(problem), &mut config, &fit, &go_on, &mut Silent).unwrap();
+        settle(Facts::of(problem), &mut config, (&fit, 1.0), &go_on, &mut Silent).unwrap();
         config
     }
 

@@ -82,16 +82,16 @@ pub(super) fn decide<T: Scalar>(
         let mut candidates = combined.candidates;
         candidates.push(constant);
         let kept: Vec<usize> = (0..candidates.len()).filter(|&at| candidates[at].kept).collect();
+        fitted.fit.seconds += combined.seconds;
+        if combined.cut_short {
+            let stopped = of.processes.flag().load(Ordering::Relaxed);
+            fitted.fit.stop_reason = if stopped { StopReason::Interrupted } else { StopReason::TimeLimit };
+        }
         if kept != [0] {
-            fitted.fit.seconds += combined.seconds;
             judged
                 .notes_of(rows, targets.task(), combined.metrics.loss)
                 .iter()
                 .try_for_each(|note| observer.note(note))?;
-            if combined.cut_short {
-                let stopped = of.processes.flag().load(Ordering::Relaxed);
-                fitted.fit.stop_reason = if stopped { StopReason::Interrupted } else { StopReason::TimeLimit };
-            }
             fitted.combine(combined.learned);
             let errors = errors(Some(combined.unseen))?;
             let unseen = Some(combined.metrics);

@@ -8,7 +8,7 @@ use gramstep::{Matrix, Scalar};
 
 use super::assignment::{Assignment, CrossValidation};
 use super::{kernel, prepare};
-use crate::data::{Cells, DataOptions, Dataset, Fold, Problem, Table, Task};
+use crate::data::{Cells, DataOptions, Dataset, Fold, Portion, Problem, Table, Task};
 use crate::error::Result;
 use crate::folder::Keep;
 use crate::format::cell::text_cell;
@@ -26,6 +26,8 @@ struct Judged {
     header: Vec<String>,
     /// Line and cells of each row.
     rows: Vec<(u64, Vec<String>)>,
+    /// Rows of all parts.
+    all: usize,
 }
 
 /// Fits and judges every fold; none if the user ended it. A fold whose fit diverges has no scores.
@@ -57,14 +59,14 @@ pub(super) fn cross_validate(
             Precision::F64 => judge(&problem.into_type::<f64>(), number, config, of_fold, &workers),
         }
     };
-    let (mut metrics, mut header, mut rows) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut metrics, mut header, mut rows, mut all) = (Vec::new(), Vec::new(), Vec::new(), 0);
     let (mut diverged, mut divergence, mut failure) = (Vec::new(), None, Ok(()));
     let task = |number: usize, tell: Tell<'_, _>| tell(judged(number));
     side_by_side(0..count, at_once, None, task, |number, judged| {
         match judged {
             Ok(Some(judged)) => {
                 metrics.push(judged.metrics);
-                header = judged.header;
+                (header, all) = (judged.header, judged.all);
                 rows.extend(judged.rows);
                 observer.count("folds", number + 1, count);
                 return ControlFlow::Continue(());
@@ -90,6 +92,13 @@ pub(super) fn cross_validate(
     }
     if metrics.len() + diverged.len() < count {
         return Ok(None);
+    }
+    if diverged.is_empty() && !matches!(config.validation, Some(Portion::File(_))) && rows.len() < all {
+        let alone = all - rows.len();
+        let (rows, judge) = if alone == 1 { ("row", "is") } else { ("rows", "are") };
+        observer.note(&format!(
+            "{alone} {rows}, each the only one of its class, {judge} learned from in every fold and judged in none"
+        ))?;
     }
     rows.sort_by_key(|(line, _)| *line);
     let cells = rows.into_iter().map(|(_, cells)| cells);
@@ -140,7 +149,8 @@ fn judge<T: Scalar>(
         (line, row)
     };
     let rows = problem.test_lines.iter().enumerate().map(row).collect();
-    Ok(Some(Judged { metrics, header, rows }))
+    let all = problem.train.rows() + problem.validation.as_ref().map_or(0, Dataset::rows) + test.rows();
+    Ok(Some(Judged { metrics, header, rows, all }))
 }
 
 /// The bytes of a CSV, in which no spreadsheet takes text for a formula.
@@ -178,6 +188,29 @@ mod tests {
         };
         let folds = cross_validate(&config, &table, 5, Precision::F32, (&never).into(), &mut hear);
         (folds, told)
+    }
+
+    #[test]
+    fn the_only_row_of_a_class_is_judged_by_no_fold_and_said() {
+        let row = |i: usize| format!("{i},{}\n", if i == 17 { "rare" } else { ["no", "yes"][i / 25] });
+        let table = table_of(&format!("a,y\n{}", (0..50).map(row).collect::<String>()));
+        let config = Config { data: Some("csv:t".to_owned()), threads: Some(2), ..Config::default() };
+        let given = [("model", "mlp:8:tanh"), ("epochs", "3"), ("precision", "f32")];
+        let config = given.iter().fold(config, |mut config, (name, value)| {
+            config.set(name, value).unwrap();
+            config
+        });
+        let (never, mut told) = (AtomicBool::new(false), String::new());
+        let mut hear = |event: &Event<'_>| {
+            if let Event::Note(note) = event {
+                told += note;
+            }
+            Ok(())
+        };
+        let found = cross_validate(&config, &table, 5, Precision::F32, (&never).into(), &mut hear);
+        let lines = String::from_utf8(found.unwrap().unwrap().predictions.unwrap()).unwrap().lines().count();
+        assert_eq!(lines, 1 + 49);
+        assert!(told.contains("1 row, each the only one of its class"), "{told}");
     }
 
     #[test]

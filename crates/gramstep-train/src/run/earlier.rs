@@ -46,6 +46,7 @@ impl Earlier {
         config.ensemble = Some(metadata.members);
         config.model = Some(metadata.model.clone());
         config.precision.get_or_insert(metadata.precision);
+        config.input_bounds = Some(bounds_of(&model));
         Ok(Some(Self { model, settings }))
     }
 
@@ -101,7 +102,14 @@ fn check(config: &Config, model: &Predictor, run: &Path) -> Result<()> {
     if let Some((name, other, own)) = preprocessing.targets.otherwise(&config.learning()) {
         return Err(given(name, &other, &own));
     }
-    let bounds = if preprocessing.inputs.bounds.is_empty() { InputBounds::None } else { InputBounds::Auto };
+    let bounds = bounds_of(model);
+    if let Some(adversary) = config.adversarial.filter(|_| bounds == InputBounds::Auto) {
+        let reason = format!(
+            "{} keeps its inputs within bounds, and an attack is measured in their own units: train it with --input-bounds none",
+            run.display()
+        );
+        return Err(conflict("init", format!("--adversarial {adversary}"), reason));
+    }
     if let Some(other) = config.input_bounds.filter(|&other| other != bounds) {
         return Err(given("input-bounds", &other, &bounds));
     }
@@ -110,6 +118,10 @@ fn check(config: &Config, model: &Predictor, run: &Path) -> Result<()> {
         (Some(other), Some(own)) if other != own => Err(given("image-size", &other, &own)),
         _ => Ok(()),
     }
+}
+
+fn bounds_of(model: &Predictor) -> InputBounds {
+    if model.preprocessing().inputs.bounds.is_empty() { InputBounds::None } else { InputBounds::Auto }
 }
 
 /// Whether two configurations name the same data.

@@ -8,12 +8,12 @@ use gramstep::{Device, Model, Scalar};
 use serde::Serialize;
 
 use super::earlier::Earlier;
-use super::{kernel, load};
+use super::{choice, kernel, load};
 use crate::data::{Dataset, Problem};
 use crate::error::{Result, conflict};
 use crate::outcome::event::Observer;
 use crate::outcome::metrics;
-use crate::settings::{Config, Precision, Settings};
+use crate::settings::{Config, Facts, Precision, Settings};
 use crate::training::adversarial::Opponent;
 use crate::training::batches::batches;
 use crate::training::member::method;
@@ -89,14 +89,14 @@ pub fn foretell(config: &Config, observer: &mut dyn Observer) -> Result<Forecast
         return Err(conflict("dry-run", model, "it foretells the training of networks"));
     }
     let mut config = config.clone();
-    let open = config.model.is_none() && config.init.is_none();
     let earlier = Earlier::of(&mut config, false)?;
     let problem = load(&config, earlier.as_ref().map(|earlier| earlier.model.preprocessing()), observer)?;
+    let chosen = choice::decide(Facts::of(&problem), &mut config);
     let settings = Settings::resolve(&config, &problem)?;
-    if open && problem.preprocessing.inputs.geometry().is_none() {
-        let text =
-            "the model is left open: several are tried, and more networks and kernels beside them; foretold is one";
-        observer.note(text)?;
+    if chosen {
+        observer.note(
+            "the model is left open: others are tried before, and kernels beside; foretold are these networks alone",
+        )?;
     }
     let folds = config.folds.unwrap_or(0);
     match settings.precision {

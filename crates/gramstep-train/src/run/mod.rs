@@ -57,6 +57,12 @@ pub fn train<'a>(
 ) -> Result<Report> {
     let processes = processes.into();
     config.validate()?;
+    // A run that goes on takes the scores of its folds from its record, where they are.
+    let known = match keep {
+        Keep::Resume(folder) if processes.is_first() => kept_folds(&RunFolder::open(folder)),
+        _ => None,
+    };
+    let (resumes, has_folds) = processes.first(|| Ok((matches!(keep, Keep::Resume(_)), known.is_some())))?;
     let mut silent = Silent;
     let (keep, observer): (Keep<'_>, &mut dyn Observer) =
         if processes.is_first() { (keep, observer) } else { (Keep::Nothing, &mut silent) };
@@ -81,15 +87,9 @@ pub fn train<'a>(
         config.threads = Some(threads);
         config.processes = Some(processes.count()).filter(|&count| count > 1);
     }
-    let resumes = matches!(keep, Keep::Resume(_));
     let earlier = if kernel { None } else { Earlier::of(&mut config, resumes)? };
     let preprocessing = earlier.as_ref().map(|earlier| earlier.model.preprocessing());
-    // A run that goes on takes the scores of its folds from its record, where they are.
-    let known = match keep {
-        Keep::Resume(folder) => kept_folds(&RunFolder::open(folder)),
-        _ => None,
-    };
-    let open = config.folds.filter(|_| known.is_none());
+    let open = config.folds.filter(|_| !has_folds);
     let (problem, table) = match open {
         Some(_) => {
             let table = read(&config, observer)?;

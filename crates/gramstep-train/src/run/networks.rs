@@ -7,7 +7,7 @@ use super::assignment::Assignment;
 use super::fitted::Fitted;
 use super::kept::Kept;
 use super::left_out;
-use crate::data::{DataHash, Problem};
+use crate::data::Problem;
 use crate::error::Result;
 use crate::outcome::event::{Both, Observer, Silent};
 use crate::predictor::Learned;
@@ -16,9 +16,6 @@ use crate::training::ensemble::Ensemble;
 use crate::training::trained::Trained;
 use crate::training::trainer::Parts;
 use crate::training::workers::Workers;
-
-/// Of the time of a run that tries kernels too.
-const SHARE: f64 = 0.6;
 
 /// Trains the networks of a run.
 pub(super) fn fit<T: Scalar>(
@@ -31,7 +28,7 @@ pub(super) fn fit<T: Scalar>(
     let start = of.start.map(|start| start.learned().networks_as::<T>()).transpose()?;
     let what = "data, settings or initial parameters";
     let advice = "do all machines see the same files, and run the same program?";
-    processes.check_alike(what, || *hash(settings, &problem.hash, start.as_ref()).as_bytes(), advice)?;
+    processes.check_alike(what, || *hash(settings, problem, start.as_ref()).as_bytes(), advice)?;
     // κ is said in the units of the weights, which are relative from here on.
     let ridge = match settings.ridge {
         RidgeChoice::Fixed(ridge) => RidgeChoice::Fixed(ridge / problem.weight_unit),
@@ -43,8 +40,7 @@ pub(super) fn fit<T: Scalar>(
     // θ, the best so far, what the optimiser keeps, and a direction.
     let needed = parameters.saturating_mul(4 * size_of::<T>());
     check_memory("the network with its optimiser", needed, "give a smaller --model")?;
-    let limit =
-        |limit: TimeLimit| TimeLimit(if settings.candidates.kernels { limit.0.mul_f64(SHARE) } else { limit.0 });
+    let limit = |limit: TimeLimit| TimeLimit(limit.0.mul_f64(settings.candidates.share_of_networks()));
     let working = Settings { ridge, time_limit: settings.time_limit.map(limit), ..settings.clone() };
     let own;
     let workers = if let Some(shared) = of.workers {
@@ -96,9 +92,11 @@ fn parts<T>(problem: &Problem<T>, watches_test: bool) -> Parts<'_, T> {
 }
 
 /// A hash of what all processes must have alike: settings, data, and parameters to begin with.
-fn hash<T: Scalar>(settings: &Settings, data: &DataHash, start: Option<&Average<T>>) -> blake3::Hash {
+fn hash<T: Scalar>(settings: &Settings, problem: &Problem<T>, start: Option<&Average<T>>) -> blake3::Hash {
     let mut hash = blake3::Hasher::new();
-    hash.update(format!("{settings:?}{data}").as_bytes());
+    hash.update(format!("{settings:?}{}", problem.hash).as_bytes());
+    // Which rows are learned from.
+    problem.train.targets.as_slice().iter().for_each(|value| _ = hash.update(&value.to_f64().to_le_bytes()));
     for model in start.iter().flat_map(|start| start.members()) {
         for piece in model.theta().chunks(1 << 12) {
             hash.update(&piece.iter().flat_map(|value| value.to_f64().to_le_bytes()).collect::<Vec<_>>());

@@ -84,7 +84,13 @@ impl<T: Scalar> Assignment<'_, T> {
             return Ok(Decision::Plan(Plan::Kernel(Box::new(settings))));
         }
         // Before a choice names a model.
-        config.candidates.get_or_insert(Settings::candidates(&config, Facts::of(self.problem)));
+        let facts = Facts::of(self.problem);
+        let mut candidates = config.candidates.unwrap_or_else(|| Settings::candidates(&config, facts));
+        if let Some(reason) = Settings::no_kernels(&config, facts).filter(|_| candidates.kernels) {
+            observer.note(&format!("--candidates {candidates}: without kernels, as {reason}"))?;
+            candidates.kernels = false;
+        }
+        config.candidates = Some(candidates);
         let mut ended = None;
         (config.model, config.ensemble, config.time_limit) = self.processes.first(|| {
             // What is tried is not watched.
@@ -97,7 +103,8 @@ impl<T: Scalar> Assignment<'_, T> {
                     Assignment { config, judges_test: false, exact_train_loss: false, processes, workers, ..*self };
                 of.learn(Keep::Nothing, &mut Silent)
             };
-            ended = choice::settle(Facts::of(self.problem), &mut config, &fit, self.processes.flag(), observer)?;
+            let share = candidates.share_of_networks();
+            ended = choice::settle(facts, &mut config, (&fit, share), self.processes.flag(), observer)?;
             Ok((config.model, config.ensemble, config.time_limit))
         })?;
         match ended {

@@ -26,6 +26,11 @@ impl Candidates {
     pub const NETWORKS_AND_LINE: Self = Self { kernels: false, linear: true };
     /// The combination of networks, kernels and ridge regression.
     pub const ALL: Self = Self { kernels: true, linear: true };
+
+    /// The share of a time limit that the networks have.
+    pub(crate) fn share_of_networks(self) -> f64 {
+        if self.kernels { 0.6 } else { 1.0 }
+    }
 }
 
 impl FromStr for Candidates {

@@ -268,7 +268,7 @@ settings! {
     time_limit: Option<TimeLimit> => maybe(TimeLimit) {
         group: Stopping, value: "TIME", example: "1.5h", kernel: false, hyphen: Hyphen::Value,
     }
-    /// Epochs without a better validation loss before training stops.
+    /// Epochs without a better validation loss, or training loss where no rows judge, before training stops.
     patience: Option<usize> where ONE_OR_MORE => maybe(usize) {
         group: Stopping, value: "N", example: "7", kernel: false,
         default: Some("10 to 30 by method and data; at least 200 steps on images; none with a schedule"),

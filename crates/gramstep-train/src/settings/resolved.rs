@@ -9,7 +9,7 @@ use super::{
     BatchSize, Candidates, Config, DampingChoice, FORMAT_VERSION, Facts, InputBounds, OptimizerName, Precision, Preset,
     RidgeChoice, Settings,
 };
-use crate::data::{BrokenImages, ImageSettings, LossChoice, Portion, Problem, SplitBy};
+use crate::data::{BrokenImages, ImageSettings, LossChoice, Portion, Problem, SplitBy, Task};
 use crate::error::{Error, Result, conflict};
 
 /// η of Gram-Gauss-Newton against an attack, which moves between steps.
@@ -145,7 +145,10 @@ impl Settings {
             warm_up: config.warm_up,
             epochs: config.epochs.unwrap_or(defaults.epochs),
             time_limit: config.time_limit,
-            patience: config.patience.or((!anneals).then_some(defaults.patience)).filter(|_| facts.validation),
+            patience: config
+                .patience
+                .or((!anneals).then_some(defaults.patience))
+                .filter(|_| facts.validation || config.patience.is_some()),
             watch_kernel: config.watch_kernel,
             seed: config.seed.unwrap_or(0),
             precision: config.precision.unwrap_or(default_precision),
@@ -159,8 +162,14 @@ impl Settings {
 
     /// Whether the data are such that settings of some data alone have a meaning.
     fn check_data(config: &Config, facts: Facts) -> Result<()> {
-        if config.augment.is_some() && facts.image.is_none() {
-            return Err(conflict("augment", "a table", "it is a setting of images alone"));
+        let of_images = [
+            ("augment", config.augment.is_some()),
+            ("image-size", config.image_size.is_some()),
+            ("colour", config.colour.is_some()),
+            ("broken-images", config.broken_images.is_some()),
+        ];
+        if let Some((setting, _)) = of_images.into_iter().find(|&(_, given)| given && facts.image.is_none()) {
+            return Err(conflict(setting, "a table", "it is a setting of images alone"));
         }
         if config.watch_kernel.is_some() && facts.outputs > MOST_WATCHED_OUTPUTS {
             let reason =
@@ -202,11 +211,20 @@ impl Settings {
         let open = config.model.is_none() && config.init.is_none();
         let table = facts.image.is_none() && config.adversarial.is_none();
         let trained_so = config.optimizer.is_some() || config.preset == Some(Preset::Fast);
-        match (open && table && facts.rows >= FEWEST_TO_CHOOSE, trained_so || !Self::has_least_squares(config)) {
+        let alone = trained_so || !Self::has_least_squares(config) || Self::no_kernels(config, facts).is_some();
+        match (open && table && facts.rows >= FEWEST_TO_CHOOSE, alone) {
             (true, false) => Candidates::ALL,
             (true, true) => Candidates::NETWORKS_AND_LINE,
             (false, _) => Candidates::NETWORKS,
         }
+    }
+
+    /// Why kernels take no part whatever is asked for.
+    pub(crate) fn no_kernels(config: &Config, facts: Facts) -> Option<&'static str> {
+        if facts.task == Task::Classification && facts.targets > 1 {
+            return Some("a kernel regression classifies one target");
+        }
+        config.processes.filter(|&count| count > 1).map(|_| "several processes train networks alone")
     }
 
     /// Whether a kernel regression is fitted by the loss of the run.
@@ -250,6 +268,37 @@ mod tests {
             let read: Config = toml::from_str(&toml::to_string(&settings).unwrap()).unwrap();
             assert_eq!(Settings::resolve(&read, &problem).unwrap(), settings);
         }
+    }
+
+    #[test]
+    fn kernels_take_no_part_where_they_could_not() {
+        let (config, problem) = problem();
+        let facts = Facts::of(&problem);
+        assert_eq!(Settings::candidates(&config, facts), Candidates::ALL);
+        let labels = Facts { task: Task::Classification, targets: 3, outputs: 3, ..facts };
+        let processes = Config { processes: Some(2), ..config.clone() };
+        for (config, facts) in [(&config, labels), (&processes, facts)] {
+            assert_eq!(Settings::candidates(config, facts), Candidates::NETWORKS_AND_LINE);
+            assert!(Settings::no_kernels(config, facts).is_some());
+        }
+        assert_eq!(Settings::no_kernels(&config, Facts { outputs: 3, targets: 3, ..facts }), None, "several numbers");
+    }
+
+    #[test]
+    fn settings_of_images_are_refused_on_a_table_and_patience_needs_no_judges() {
+        let (config, problem) = problem();
+        for (name, value) in [("image-size", "32"), ("colour", "grey"), ("broken-images", "skip"), ("augment", "flip")]
+        {
+            let mut config = config.clone();
+            config.set(name, value).unwrap();
+            let error = Settings::resolve(&config, &problem).unwrap_err();
+            assert!(error.is_usage() && error.to_string().contains(name), "{error}");
+        }
+        let config = Config { patience: Some(7), ..config };
+        let facts = Facts { validation: false, ..Facts::of(&problem) };
+        assert_eq!(Settings::complete(&config, facts, &["y".to_owned()]).unwrap().patience, Some(7));
+        let open = Config { patience: None, ..config };
+        assert_eq!(Settings::complete(&open, facts, &["y".to_owned()]).unwrap().patience, None);
     }
 
     #[test]
