@@ -223,3 +223,19 @@ fn usr1_keeps_model_and_checkpoint_and_another_number_of_processes_goes_on() {
     assert_eq!(report["epochs"], done + 5);
     assert_eq!(losses(&bench.path("run")).len() / 2, done + 5, "no epoch was lost");
 }
+
+/// Folds are scored once; the processes that do not write know that too.
+#[test]
+fn a_run_with_folds_goes_on_with_the_same_rows_on_all_processes() {
+    let bench = Bench::new();
+    bench.write("t.csv", smooth_table(60));
+    let train = "-n 2 gramstep train --distributed --quiet --threads 1";
+    let open = "--model mlp:8:tanh --validation 0 --batch-size full --epochs 1000000";
+    let began = bench.mpirun_output(&format!("{train} --data t.csv {open} --folds 3 --time-limit 0.3s --out run"));
+    ended_with(&began, 0);
+    let lines = || std::fs::read_to_string(bench.path("run/record.jsonl")).unwrap().lines().count();
+    let before = lines();
+    let ended = bench.mpirun_output(&format!("{train} --resume run --time-limit 0.6s"));
+    ended_with(&ended, 0);
+    assert!(ended.stdout.contains("deviation of 3 folds") && lines() > before, "{}", ended.stdout);
+}
