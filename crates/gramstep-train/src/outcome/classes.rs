@@ -123,7 +123,25 @@ pub(crate) fn roc(rows: &[(f64, bool)]) -> Vec<(f64, f64)> {
     points
 }
 
-/// Mean probability and share of right rows in groups of equally many rows, by the probability of the predicted class.
+/// Groups of about `size` rows each, in their order; rows of one number are in one group. Numbers that differ by rounding alone
+/// are one.
+pub(crate) fn groups<T>(sorted: &[(f64, T)], size: usize) -> Vec<&[(f64, T)]> {
+    let mut groups = Vec::new();
+    let (mut start, mut end) = (0, 0);
+    for equal in sorted.chunk_by(|a, b| (b.0 - a.0).abs() <= 1e-9 * a.0.abs().max(b.0.abs())) {
+        end += equal.len();
+        if end - start >= size {
+            groups.push(&sorted[start..end]);
+            start = end;
+        }
+    }
+    if start < end {
+        groups.push(&sorted[start..end]);
+    }
+    groups
+}
+
+/// Mean probability and share of right rows in groups of about equally many rows, by the probability of the predicted class.
 pub(crate) fn calibration(rows: &[(f64, bool)], groups: usize) -> Vec<(f64, f64)> {
     let mut sorted = rows.to_vec();
     sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -131,7 +149,7 @@ pub(crate) fn calibration(rows: &[(f64, bool)], groups: usize) -> Vec<(f64, f64)
         let n = group.len() as f64;
         (group.iter().map(|row| row.0).sum::<f64>() / n, group.iter().filter(|row| row.1).count() as f64 / n)
     };
-    sorted.chunks(sorted.len().div_ceil(groups).max(1)).map(mean).collect()
+    self::groups(&sorted, sorted.len().div_ceil(groups).max(1)).into_iter().map(mean).collect()
 }
 
 #[cfg(test)]
@@ -166,5 +184,17 @@ mod tests {
     fn calibrated_probabilities_lie_on_the_diagonal() {
         let rows: Vec<(f64, bool)> = (0..1000).map(|i| ([0.25, 0.75][i % 2], (i / 2) % 4 < [1, 3][i % 2])).collect();
         assert_eq!(calibration(&rows, 2), [(0.25, 0.25), (0.75, 0.75)]);
+    }
+
+    #[test]
+    fn rows_of_one_number_are_in_one_group() {
+        let of = |numbers: &[f64], size: usize| {
+            let rows: Vec<(f64, ())> = numbers.iter().map(|&number| (number, ())).collect();
+            groups(&rows, size).iter().map(|group| group.len()).collect::<Vec<_>>()
+        };
+        assert_eq!(of(&[1.0, 2.0, 3.0, 4.0, 5.0], 2), [2, 2, 1]);
+        assert_eq!(of(&[1.0, 2.0, 2.0, 2.0 + 1e-15, 3.0, 3.0], 2), [4, 2]);
+        assert_eq!(of(&[-1.0, 0.0, 0.0, 1e-12], 1), [1, 2, 1]);
+        assert!(of(&[], 3).is_empty());
     }
 }

@@ -7,7 +7,7 @@ use gramstep::{Matrix, Scalar};
 use super::Chart;
 use crate::data::{Problem, Targets};
 use crate::error::Result;
-use crate::outcome::classes::{calibration, roc};
+use crate::outcome::classes::{calibration, groups, roc};
 use crate::outcome::labels::both_probabilities;
 use crate::outcome::metrics::{largest, softmax};
 use crate::predictor::Predictor;
@@ -131,7 +131,7 @@ fn group_means(sorted: &[(f64, f64)]) -> Points {
         let n = group.len() as f64;
         (group.iter().map(|pair| pair.0).sum::<f64>() / n, group.iter().map(|pair| pair.1).sum::<f64>() / n)
     };
-    sorted.chunks(size).map(mean).collect()
+    groups(sorted, size).into_iter().map(mean).collect()
 }
 
 /// For every true class the share of each predicted one.
@@ -201,7 +201,7 @@ fn curves(title: &str, part: &str, classes: &[String], of: impl Fn(usize) -> Vec
 fn calibrated(part: &str, rows: &[(f64, bool)]) -> Chart {
     Chart::new("Calibration")
         .note(format!(
-            "{part} rows in groups of equally many; on the diagonal a probability is as often right as it says"
+            "{part} rows in groups of about equally many; on the diagonal a probability is as often right as it says"
         ))
         .axes("probability of the predicted class", "share of right rows")
         .line("groups of rows", calibration(rows, GROUPS))
