@@ -35,8 +35,8 @@ _PARAMETERS = """
     ----------
     hidden_layer_sizes : tuple of int, optional
         Widths of the hidden layers; ``()`` is a linear model. Unless given: on small data the best of ``(50,)`` with
-        tanh, ``(50, 50)`` and ``(256, 256)`` with gelu by the validation loss, else the last. A limit on training
-        (``max_iter``, ``time_limit``, ``batch_size``) or another solver leaves no choice: then it is the last too.
+        tanh, ``(50, 50)`` and ``(256, 256)`` with gelu by the validation loss, else the last. ``max_iter``,
+        ``batch_size`` or another solver leaves no choice: then it is the last too. The choice has half of a ``time_limit``.
     activation : str, optional
         "relu", "gelu", "tanh", "silu", "sigmoid", "softplus", "erf", .. of the hidden layers; "gelu" unless given.
     solver : {{"gram-gauss-newton", "sgd", "adam", "adamw"}}
@@ -73,7 +73,8 @@ _PARAMETERS = """
         The longest time in seconds.
     ensemble : int, optional
         Networks, each with a start and validation rows of its own, of which the average predicts. Unless given, and
-        where network and limits are left open: 5 on small data, 3 up to 20 000 numbers to predict, else 1.
+        where network, ``max_iter`` and ``batch_size`` are left open: 5 on small data and, without ``time_limit``, 3 up to
+        20 000 numbers to predict; else 1.
     loss : str, optional
         Of a regression: "squared", "absolute", "huber", "huber:DELTA" (in standard deviations of the target),
         "quantile:LEVEL,.." or "poisson" (counts); squared unless given. Several quantiles are predicted in ascending
@@ -117,7 +118,7 @@ _PARAMETERS = """
         At the epoch whose parameters were kept, on the validation rows where there are any. As both curves it is of the
         first network of an ensemble, and of the network where ridge regression was kept in its place.
     n_iter_ : int
-        Epochs made.
+        Epochs made by all networks together.
     stop_reason_ : str
         Why training ended.
     settings_ : dict
@@ -220,6 +221,11 @@ class _NetworkEstimator(SavesRun, BaseEstimator):
 
     def _config(self):
         check_counts(self, "threads", "max_iter", "ensemble")
+        if "kernels" in str(self.candidates):
+            raise ValueError(
+                f"candidates = {self.candidates!r}: expected 'networks' or 'networks,linear'\n"
+                "hint: GramstepRegressor and GramstepClassifier combine networks with kernels"
+            )
         given = {
             "model": self._architecture(),
             "optimizer": self.solver,

@@ -206,3 +206,10 @@ def test_a_model_that_another_thread_trains_is_refused_without_a_panic():
                 errors.add(type(error))
         thread.join()
         assert errors <= {RuntimeError}
+
+
+@pytest.mark.parametrize("estimator", [gramstep.GramGaussNewtonRegressor, gramstep.GramGaussNewtonClassifier])
+def test_kernels_are_no_candidates_of_estimators_of_networks(estimator):
+    X, y = np.arange(40.0).reshape(20, 2), np.arange(20) % 2
+    with pytest.raises(ValueError, match="GramstepRegressor"):
+        estimator(candidates="networks,kernels,linear").fit(X, y)

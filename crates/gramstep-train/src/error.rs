@@ -379,13 +379,13 @@ pub enum Error {
         reason: String,
     },
     /// Work that needs more memory than the process may take.
-    #[error("{what} needs {}, and {} is free", bytes(*.needed), bytes(*.free))]
+    #[error("{what} needs {}, and may take {}", bytes(*.needed), bytes(*.free))]
     Memory {
         /// What.
         what: &'static str,
         /// Bytes that it needs.
         needed: u64,
-        /// Bytes that are free.
+        /// Bytes that are free, or that such a thing may take at most.
         free: u64,
         /// What would fit.
         instead: &'static str,

@@ -37,6 +37,44 @@ fn a_run_begins_where_an_earlier_one_ended_and_repeats() {
 }
 
 #[test]
+fn the_default_run_goes_on_with_its_networks_and_fits_its_kernels_anew() {
+    let bench = Bench::new();
+    // Of noise as large as what is to be learned every model says as much, and all are kept.
+    let row = |i: usize| {
+        let [a, b, noise] = [0.7312, 0.3217, 0.5913].map(|step| (i as f64 * step).fract());
+        format!("{a},{b},{}\n", (6.0 * a).sin() + b + 4.0 * (noise - 0.5))
+    };
+    let noisy = |rows: usize| format!("a,b,y\n{}", (0..rows).map(row).collect::<String>());
+    bench.write("t.csv", noisy(60));
+    bench.write("more.csv", noisy(300));
+    bench.write("smooth.csv", smooth_table(60));
+    let first = bench.json("train --data t.csv --epochs 30 --ensemble 2 --threads 1 --quiet --json --out first");
+    assert_eq!(first["candidates"][0]["kept"], true, "{first}");
+    let refit = bench.json("train --data more.csv --init first --epochs 30 --threads 1 --quiet --json --out refit");
+    let rmse = |report: &Value| report["test"]["rmse"].as_f64().unwrap();
+    assert!(rmse(&refit) < rmse(&first), "{} {}", rmse(&refit), rmse(&first));
+    assert!(refit["candidates"].as_array().unwrap().len() > 5, "{refit}");
+    let settings = std::fs::read_to_string(bench.path("refit/config.toml")).unwrap();
+    for line in ["ensemble = 2", "candidates = \"networks,kernels,linear\"", "model = \"mlp:"] {
+        assert!(settings.contains(line), "{settings}");
+    }
+    bench.json("train --config refit/config.toml --quiet --json --out repeated");
+    let model = |run: &str| std::fs::read(bench.path(run).join("model.safetensors")).unwrap();
+    assert!(model("refit") == model("repeated"));
+    bench.json("train --data more.csv --init refit --candidates networks --epochs 2 --quiet --json --out alone");
+    assert_eq!(bench.run("predict refit --data t.csv --std --out p.csv").code, 0);
+
+    let kernels =
+        bench.json("train --data smooth.csv --epochs 30 --ensemble 2 --threads 1 --quiet --json --out kernels");
+    assert_eq!(kernels["candidates"][0]["kept"], false, "of a smooth table kernels say all");
+    bench.fails(
+        "train --data smooth.csv --init kernels",
+        2,
+        &["--init does not go with kernels", "no networks are in its combination"],
+    );
+}
+
+#[test]
 fn bounds_are_those_of_the_earlier_run_and_no_attack_begins_within_them() {
     let (bench, _) = trained();
     let bounds = |run: &str| {

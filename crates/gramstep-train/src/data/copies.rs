@@ -36,10 +36,8 @@ impl Distinct {
         let (inputs, targets) = keys;
         let apart = || Self { rows: rows.to_vec(), weights: weights_of(rows, weight), copies: 0, observations: None };
         let Some(same_inputs) = owners(rows, inputs) else { return apart() };
-        if let Some((rows, observations)) = Observations::of(rows, (&same_inputs, targets), weight) {
-            let rows = rows.into_owned();
-            let weights = if observations.counted { None } else { weights_of(&rows, weight) };
-            return Self { rows, weights, copies: 0, observations: Some(observations) };
+        if let Some((rows, weights, observations)) = Observations::of(rows, (&same_inputs, targets), weight) {
+            return Self { rows, weights: unless_all_are_1(weights), copies: 0, observations: Some(observations) };
         }
         let Some(owner) = owners(rows, &Both(inputs, targets)) else { return apart() };
         let mut sums = vec![0.0; rows.len()];

@@ -82,20 +82,15 @@ impl Usable {
         }
         let note = joined.note().filter(|_| joined.observations.is_none() || is_random);
         notes.extend(note.map(|note| format!("{}: {note}", table.origin())));
-        if let Some(observations) = joined.observations {
-            let weights = usable.weights.filter(|_| !observations.counted);
-            return Ok(Self { rows: joined.rows, weights, copies: 0, alike: None });
-        }
-        if joined.copies == 0 && usable.weights.is_none() {
-            return Ok(usable);
-        }
-        let mut weights = vec![0.0; table.rows()];
-        for (at, &row) in joined.rows.iter().enumerate() {
-            weights[row] = joined.weights.as_ref().map_or(1.0, |weights| weights[at]);
-        }
-        let alike = (is_random && task == Task::Classification).then(|| Alike::new(&joined.rows, &inputs));
+        let is_apart = joined.observations.is_some() || (joined.copies == 0 && usable.weights.is_none());
+        let alike = (!is_apart && is_random && task == Task::Classification).then(|| Alike::new(&joined.rows, &inputs));
         notes.extend(alike.iter().filter_map(Alike::note).map(|note| format!("{}: {note}", table.origin())));
-        Ok(Self { rows: joined.rows, weights: Some(weights), copies: joined.copies, alike })
+        let weights = joined.weights.map(|weights| {
+            let mut of_table = vec![0.0; table.rows()];
+            joined.rows.iter().zip(weights).for_each(|(&row, weight)| of_table[row] = weight);
+            of_table
+        });
+        Ok(Self { rows: joined.rows, weights, copies: joined.copies, alike })
     }
 
     /// The rows that are shared out: of those with the same inputs the first.

@@ -2,10 +2,10 @@
 
 use std::sync::OnceLock;
 
+use gramstep::Matrix;
 use gramstep::kernel::{InfiniteArchitecture, InfinitePoints, KernelRegression, Ridge, ScaledRegression};
-use gramstep::{Error as CoreError, Matrix};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::settings::check_memory;
 
 /// Bytes that a kernel and its decomposition may take.
@@ -229,8 +229,9 @@ impl GaussianProcess for InfiniteProcess {
 pub(super) fn check_kernel_memory(rows: usize) -> Result<()> {
     let needed = rows.saturating_mul(rows).saturating_mul(4 * size_of::<f64>());
     let what = "the kernel of the training rows and its decomposition";
+    let hint = "take fewer rows, or a network: --model mlp:256,256:gelu needs no n×n matrix";
     if needed > BUDGET {
-        return Err(CoreError::Memory { what, needed, budget: BUDGET }.into());
+        return Err(Error::Memory { what, needed: needed as u64, free: BUDGET as u64, instead: hint });
     }
-    check_memory(what, needed, "take fewer rows, or a network: --model mlp:256,256:gelu needs no n×n matrix")
+    check_memory(what, needed, hint)
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use gramstep::model::{Average, Differentiable as _};
 use gramstep::{Matrix, Model, Scalar};
 
+use super::combination::PartModel;
 use super::joined::joined;
 use super::{Combination, KernelModel};
 use crate::data::{Dataset, InRows, Targets};
@@ -49,7 +50,8 @@ impl Learned {
     /// The networks with parameters of type `T`.
     ///
     /// # Errors
-    /// [`Error::Setting`](crate::Error::Setting) if it is a kernel regression, with which no training can begin.
+    /// [`Error::Setting`](crate::Error::Setting) if it is a kernel regression, or a combination without networks: no training
+    /// can begin there.
     pub(crate) fn networks_as<T: Scalar>(&self) -> Result<Average<T>> {
         match self {
             Self::F32(networks) => Ok(networks.cast()?),
@@ -58,10 +60,15 @@ impl Learned {
                 let range = "the run of a network: a kernel has no parameters";
                 Err(out_of_range("init", &kernel.kernel().choice(), range))
             }
-            Self::Combination(_) => {
-                let range = "the run of networks alone (--candidates networks): a combination cannot be trained on";
-                Err(out_of_range("init", &COMBINATION, range))
-            }
+            Self::Combination(combination) => match combination.own_networks() {
+                Some((_, PartModel::F32(networks))) => Ok(networks.cast()?),
+                Some((_, PartModel::F64(networks))) => Ok(networks.cast()?),
+                _ => Err(out_of_range(
+                    "init",
+                    &COMBINATION,
+                    "a run with networks: this combination has none to go on with",
+                )),
+            },
         }
     }
 

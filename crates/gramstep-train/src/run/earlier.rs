@@ -8,8 +8,38 @@ use gramstep::Device;
 use crate::data::{BrokenImages, Portion, Problem};
 use crate::error::{Error, Result, conflict};
 use crate::folder::RunFolder;
-use crate::predictor::Predictor;
-use crate::settings::{Config, InputBounds, all_processors};
+use crate::predictor::{Learned, PartModel, Predictor};
+use crate::settings::{Candidates, Config, InputBounds, Precision, all_processors};
+
+/// The networks of a run that another one goes on with.
+struct Networks {
+    model: String,
+    members: usize,
+    precision: Precision,
+    /// Whether they are a part of one.
+    of_combination: bool,
+}
+
+impl Networks {
+    /// # Errors
+    /// In words, where there are none.
+    fn of(model: &Predictor) -> std::result::Result<Self, &'static str> {
+        let (metadata, learned) = (model.metadata(), model.learned());
+        let of_combination = matches!(learned, Learned::Combination(_));
+        let (model, members, precision) = match learned {
+            Learned::F32(_) | Learned::F64(_) => (&*metadata.model, metadata.members, metadata.precision),
+            Learned::Kernel(_) => {
+                return Err("it takes the run of a network: a kernel regression has no parameters to go on from");
+            }
+            Learned::Combination(combination) => match combination.own_networks() {
+                Some((name, PartModel::F32(networks))) => (name, networks.members().len(), Precision::F32),
+                Some((name, PartModel::F64(networks))) => (name, networks.members().len(), Precision::F64),
+                _ => return Err("no networks are in its combination to go on with: fit one anew to all rows"),
+            },
+        };
+        Ok(Self { model: model.to_owned(), members, precision, of_combination })
+    }
+}
 
 /// What `--init` names.
 pub(super) struct Earlier {
@@ -28,12 +58,9 @@ impl Earlier {
     pub(super) fn of(config: &mut Config, resumes: bool) -> Result<Option<Self>> {
         let Some(run) = config.init.clone() else { return Ok(None) };
         let model = Predictor::load(&run, &Device::cpu(config.threads.unwrap_or_else(all_processors)))?;
-        if model.metadata().kernel.is_some() {
-            let reason = "it takes the run of a network: a kernel regression has no parameters to go on from";
-            return Err(conflict("init", format!("{}", run.display()), reason));
-        }
+        let networks = Networks::of(&model).map_err(|reason| conflict("init", format!("{}", run.display()), reason))?;
         if !resumes {
-            check(config, &model, &run)?;
+            check(config, (&model, &networks), &run)?;
         }
         let settings = Config::read(&RunFolder::open(&run).config()).ok();
         if let Some(settings) = settings.as_ref().filter(|settings| are_of_one_source(settings, config)) {
@@ -42,10 +69,13 @@ impl Earlier {
             config.test = config.test.take().or_else(|| settings.test.clone());
             config.validation = config.validation.take().or_else(|| settings.validation.clone());
         }
-        let metadata = model.metadata();
-        config.ensemble = Some(metadata.members);
-        config.model = Some(metadata.model.clone());
-        config.precision.get_or_insert(metadata.precision);
+        config.ensemble = Some(networks.members);
+        config.model = Some(networks.model);
+        config.precision.get_or_insert(networks.precision);
+        if networks.of_combination && config.adversarial.is_none() {
+            // Its kernels are fitted anew, to the rows of now.
+            config.candidates.get_or_insert(Candidates::ALL);
+        }
         config.input_bounds = Some(bounds_of(&model));
         Ok(Some(Self { model, settings }))
     }
@@ -72,7 +102,7 @@ impl Earlier {
 }
 
 /// That a configuration asks for nothing that the run has decided otherwise.
-fn check(config: &Config, model: &Predictor, run: &Path) -> Result<()> {
+fn check(config: &Config, (model, networks): (&Predictor, &Networks), run: &Path) -> Result<()> {
     let metadata = model.metadata();
     let preprocessing = &metadata.preprocessing;
     let init = || format!("--init {}", run.display());
@@ -84,8 +114,8 @@ fn check(config: &Config, model: &Predictor, run: &Path) -> Result<()> {
         let reason = "folds are fits from the beginning, and the network of the earlier run has seen their rows";
         return Err(conflict("init", format!("--folds {folds}"), reason));
     }
-    if let Some(other) = config.model.as_ref().filter(|&other| *other != metadata.model) {
-        return Err(given("model", other, &metadata.model));
+    if let Some(other) = config.model.as_ref().filter(|&other| *other != networks.model) {
+        return Err(given("model", other, &networks.model));
     }
     if let Some(task) = config.task.filter(|&task| task != metadata.task) {
         return Err(given("task", &task, &metadata.task));
@@ -94,9 +124,9 @@ fn check(config: &Config, model: &Predictor, run: &Path) -> Result<()> {
     if !config.target.is_empty() && config.target != own {
         return Err(given("target", &config.target.join(","), &own.join(",")));
     }
-    if let Some(count) = config.ensemble.filter(|&count| count != metadata.members) {
-        let networks = if metadata.members == 1 { "network" } else { "networks" };
-        let reason = format!("the earlier run has {} {networks}, and each goes on, not {count}", metadata.members);
+    if let Some(count) = config.ensemble.filter(|&count| count != networks.members) {
+        let words = if networks.members == 1 { "network" } else { "networks" };
+        let reason = format!("the earlier run has {} {words}, and each goes on, not {count}", networks.members);
         return Err(conflict("ensemble", init(), reason));
     }
     if let Some((name, other, own)) = preprocessing.targets.otherwise(&config.learning()) {

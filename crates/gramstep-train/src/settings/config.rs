@@ -131,7 +131,8 @@ settings! {
     types: Vec<String> => always(Vec<String>) {
         group: Reading, value: "COL=TYPE,..", example: "zip=category,day=date:dmy", kernel: true,
     }
-    /// Size that images are brought to: a side, or HEIGHTxWIDTH.
+    /// Size that images are brought to: a side, or HEIGHTxWIDTH; as that they are kept in the user's cache folder, or in the
+    /// one that the environment variable GRAMSTEP_CACHE names, empty for none.
     image_size: Option<ImageSize> => maybe(ImageSize) {
         group: Images, value: "PIXELS", example: "64x48", kernel: true,
         default: Some("that of the first image, at most 32"),
@@ -148,8 +149,8 @@ settings! {
     augment: Option<Augmentation> => maybe(Augmentation) {
         group: Images, value: "flip,shift:N", example: "flip,shift:2", kernel: false, default: Some("none"),
     }
-    /// Begin with the network of an earlier run, and prepare the data as it did: to refit it to new rows of the same
-    /// columns.
+    /// Begin with the networks of an earlier run, and prepare the data as it did: to refit it to new rows of the same
+    /// columns. Kernels of a combination are fitted anew, to these rows.
     init: Option<PathBuf> => maybe(PathBuf) {
         group: Model, value: "DIR", example: "runs/first", kernel: false, taken: Taken::Train,
         excludes: &["model", "drop", "preset", "ensemble"],
@@ -180,7 +181,8 @@ settings! {
     ensemble: Option<usize> where ONE_OR_MORE => always(usize) {
         group: Model, value: "N", example: "2", kernel: false, taken: Taken::Train,
         default: Some(
-            "where model and steps are left open 5 on small tables and 3 up to 20 000 numbers to predict, else 1"
+            "where model and steps are left open 5 on small tables and, without --time-limit, 3 up to 20 000 numbers to \
+             predict; 5 with --preset thorough, else 1"
         ),
     }
     /// auto bends far outliers of an input towards the others, and rows outside the training range towards it; none
@@ -199,7 +201,7 @@ settings! {
         ),
         default: Some(
             "networks,kernels,linear from 6 rows on where the model is left open; without kernels where --optimizer, \
-             --preset fast or another loss is given"
+             --preset fast or another loss is given, and for several labels or processes"
         ),
     }
     /// gram-gauss-newton, sgd, adam or adamw.
@@ -210,7 +212,10 @@ settings! {
     /// Step length.
     learning_rate: Option<f64> where ABOVE_ZERO => always(f64) {
         group: Method, value: "F", example: "0.5", kernel: false, hyphen: Hyphen::Number,
-        default: Some("1 on full batches, 0.1 on others, 0.8 of classes of images; 0.01 of sgd, 0.001 of adam"),
+        default: Some(
+            "1 on full batches, 0.1 on others, 0.8 of images of three classes or more without --damping, 0.2 with --adversarial; \
+             0.01 of sgd, 0.001 of adam"
+        ),
     }
     /// How the learning rate goes on in the course of the run, by its epochs or its time: constant, cosine or
     /// step:SHARE,.. with :warm-up=SHARE, and :damping=F and :momentum=M that they go to as the rate falls; without --patience such a run does not stop early.
@@ -240,10 +245,12 @@ settings! {
     /// Momentum: of SPRING for gram-gauss-newton, of sgd; for adam its first decay rate.
     momentum: Option<f64> where SHARE_OF_THE_PAST => always(f64) {
         group: Method, value: "F", example: "0.9", kernel: false, hyphen: Hyphen::Number,
+        default: Some("0 of gram-gauss-newton on full batches and with --adversarial, 0.9 or 0.95 on others; 0.9 of others"),
     }
     /// Rows of one step.
     batch_size: Option<BatchSize> => always(BatchSize) {
         group: Method, value: "full|N", example: "32", kernel: false, hyphen: Hyphen::Value,
+        default: Some("of gram-gauss-newton full on small tables, 32 to 512 on others, 32 to 128 images; 64 of others, 128 images"),
     }
     /// Train against an attack in the data's units: NORM:RADIUS:ATTACK, such as linf:0.1:pgd:10.
     adversarial: Option<Adversary> => maybe(Adversary) {
@@ -263,8 +270,8 @@ settings! {
         group: Stopping, value: "N", example: "3", kernel: false,
         default: Some("100 or 200 of gram-gauss-newton, 500 of others; at least 2000 steps on images"),
     }
-    /// The longest time of training, such as 60s, 2m, 1h; on small tables half of it is for the choice of a model that is
-    /// left open.
+    /// The longest time of training, such as 60s, 2m, 1h, and again of every fold; on small tables half of it is for the
+    /// choice of a model that is left open.
     time_limit: Option<TimeLimit> => maybe(TimeLimit) {
         group: Stopping, value: "TIME", example: "1.5h", kernel: false, hyphen: Hyphen::Value,
     }

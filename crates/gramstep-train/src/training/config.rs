@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::settings::{BatchSize, OptimizerName, ScheduleChoice, Settings};
+use crate::training::optimizer;
 
 /// Settings of a [`Trainer`](super::trainer::Trainer).
 ///
@@ -27,6 +28,8 @@ pub struct TrainerConfig {
     pub time_limit: Option<Duration>,
     /// How the learning rate goes over the training; of the optimiser alone where there is none.
     pub schedule: Option<ScheduleChoice>,
+    /// Steps over which the learning rate rises at the beginning, at most a twentieth of the run; 0 where it does not.
+    pub rise: usize,
     /// The optimiser's momentum, from which a schedule moves it; 0 where it has none.
     pub momentum: f64,
     /// Seed of the order of the rows and of augmentation.
@@ -46,6 +49,7 @@ impl TrainerConfig {
             warm_up: None,
             time_limit: None,
             schedule: None,
+            rise: 0,
             momentum: 0.0,
             seed: 0,
             averages_steps: false,
@@ -105,6 +109,7 @@ impl From<&Settings> for TrainerConfig {
             warm_up: settings.warm_up,
             time_limit: settings.time_limit.map(|limit| limit.0),
             schedule: settings.schedule.clone(),
+            rise: optimizer::rise(settings),
             momentum: settings.momentum,
             seed: settings.seed,
             averages_steps: settings.optimizer == OptimizerName::GramGaussNewton && settings.is_plain_table(),

@@ -4,8 +4,8 @@
 //! its rows have of n, and methods on the mean loss get κ/n.
 
 use gramstep::optim::{
-    Adam, AdamConfig, AdaptiveDamping, Damping, GramGaussNewton, GramGaussNewtonConfig, Optimizer, Plan, Rows,
-    Schedule, Sgd, SgdConfig,
+    Adam, AdamConfig, AdaptiveDamping, Damping, GramGaussNewton, GramGaussNewtonConfig, Optimizer, Plan, Rows, Sgd,
+    SgdConfig,
 };
 use gramstep::solve::Solver;
 use gramstep::{Model, Scalar};
@@ -33,9 +33,6 @@ const ONE_ROW_DAMPING: f64 = 2.0;
 /// The steps over which the rate of the same rises: at its full height first steps left some networks at the loss of
 /// chance.
 const RISE: usize = 300;
-
-/// One part in so many of a run is the most that it takes to rise.
-const RISE_SHARE: usize = 20;
 
 /// λ over the values of a batch, for images with many targets: with 136 the loss was a third of what damping relative to
 /// G left in equal time, with 34 they are level (docs/speed.md). The best of 1/136 to 4.
@@ -70,13 +67,10 @@ fn damping(settings: &Settings, samples: usize, outputs: usize) -> Damping {
     }
 }
 
-/// What the rate does by itself, before any `--schedule`.
-fn schedule(settings: &Settings, samples: usize) -> Schedule {
-    if !images_have_one_row(settings) || settings.task != Task::Classification {
-        return Schedule::Constant;
-    }
-    let all = settings.batch_size.batches(samples).saturating_mul(settings.epochs);
-    Schedule::Rise { steps: RISE.min(all / RISE_SHARE) as u64 }
+/// The steps over which the rate rises by itself, beside any `--schedule`; 0 where it does not.
+pub(super) fn rise(settings: &Settings) -> usize {
+    let rises = settings.optimizer == OptimizerName::GramGaussNewton && images_have_one_row(settings);
+    if rises && settings.task == Task::Classification { RISE } else { 0 }
 }
 
 /// λ relative to the mean diagonal of G where it stays as it is; none where it is adaptive.
@@ -154,7 +148,6 @@ pub fn build<T: Scalar>(settings: &Settings, samples: usize, outputs: usize) -> 
                 .with_damping(damping(settings, samples, outputs))
                 .with_ridge(ridge / batches as f64)
                 .with_rows(rows(settings))
-                .with_schedule(schedule(settings, samples))
                 .with_momentum(settings.momentum);
             let config = match settings.task {
                 Task::Classification if !settings.is_full_batch(samples) && config.rows == Rows::Exact => {
@@ -244,14 +237,12 @@ mod tests {
     }
 
     #[test]
-    fn the_rate_of_classes_with_one_row_a_sample_rises_in_a_twentieth_of_the_run_at_most() {
-        let of = |task, outputs, more: &[_]| schedule(&of_images(task, outputs, more), IMAGES);
-        let classes = |more: &[_]| of(Task::Classification, 10, more);
-        assert_eq!(classes(&[]), Schedule::Rise { steps: 275 });
-        assert_eq!(classes(&[("epochs", "200")]), Schedule::Rise { steps: 300 });
-        assert_eq!(classes(&[("epochs", "10")]), Schedule::Rise { steps: 27 });
-        assert_eq!(classes(&[("rows-per-sample", "exact")]), Schedule::Constant);
-        assert_eq!(of(Task::Regression, 136, &[]), Schedule::Constant);
+    fn the_rate_of_classes_with_one_row_a_sample_rises() {
+        let of = |task, outputs, more: &[_]| rise(&of_images(task, outputs, more));
+        assert_eq!(of(Task::Classification, 10, &[]), RISE);
+        assert_eq!(of(Task::Classification, 10, &[("optimizer", "sgd")]), 0);
+        assert_eq!(of(Task::Classification, 10, &[("rows-per-sample", "exact")]), 0);
+        assert_eq!(of(Task::Regression, 136, &[]), 0);
     }
 
     #[test]

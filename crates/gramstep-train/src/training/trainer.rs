@@ -27,6 +27,8 @@ use crate::training::watching::{Watch, Watching};
 
 /// Steps in a row that gain nothing after which training has converged.
 const MOST_FUTILE: usize = 3;
+/// The part of a run in which the learning rate rises at most.
+const RISE_SHARE: f64 = 0.05;
 
 /// Trains a model by the settings of a run, or by a [`TrainerConfig`] and a loss of the caller's.
 ///
@@ -398,13 +400,24 @@ impl<'a> Trainer<'a> {
 
     /// The factors of the next step, as so many are made; none where all stay as they are.
     fn factors(&self, steps: usize, rows: usize, clock: Clock) -> Result<Option<Factors>> {
-        let Some(schedule) = &self.config.schedule else { return Ok(None) };
+        let TrainerConfig { schedule, rise, momentum, .. } = &self.config;
+        if schedule.is_none() && *rise == 0 {
+            return Ok(None);
+        }
         let all = self.config.epochs.saturating_mul(self.config.batch_size.batches(rows));
         let made = steps as f64 / all as f64;
-        let at = |progress| schedule.factors(progress, self.config.momentum);
-        let Some(limit) = self.config.time_limit else { return Ok(Some(at(made))) };
-        // One clock for all.
-        Ok(Some(at(self.processes.first(|| Ok(made.max(clock.share(limit))))?)))
+        let is_rising = steps < *rise;
+        let progress = match self.config.time_limit.filter(|_| schedule.is_some() || is_rising) {
+            // One clock for all.
+            Some(limit) => self.processes.first(|| Ok(made.max(clock.share(limit))))?,
+            None => made,
+        };
+        let mut factors =
+            schedule.as_ref().map_or_else(Factors::default, |schedule| schedule.factors(progress, *momentum));
+        if is_rising {
+            factors.learning_rate *= risen(steps, *rise, (all, progress));
+        }
+        Ok(Some(factors))
     }
 
     fn stop_now(&self, clock: Clock) -> Result<Option<StopReason>> {
@@ -416,6 +429,14 @@ impl<'a> Trainer<'a> {
             Ok(over.then_some(StopReason::TimeLimit))
         })
     }
+}
+
+/// The share of the learning rate that a step has, as so many are made, while it rises over `rise` steps or the beginning of
+/// a run: of that many steps, as far as it has come.
+fn risen(made: usize, rise: usize, (all, progress): (usize, f64)) -> f64 {
+    let step = (made + 1) as f64;
+    let of_run = progress.max(step / all as f64) / RISE_SHARE;
+    of_run.max(step / rise as f64).min(1.0)
 }
 
 /// None where numbers are not finite: that shows in the next loss.

@@ -11,7 +11,7 @@ mod part;
 mod posterior;
 mod view;
 
-use gramstep::{Device, Matrix};
+use gramstep::{Architecture, Device, Matrix};
 
 pub use part::Part;
 pub(crate) use part::{KernelPart, PartModel};
@@ -55,6 +55,17 @@ impl Combination {
     #[must_use]
     pub fn task(&self) -> Task {
         self.task
+    }
+
+    /// The networks that see the inputs as they are, with their architecture: those that a training goes on with.
+    pub(crate) fn own_networks(&self) -> Option<(&str, &PartModel)> {
+        let mut plain = self.parts.iter().filter(|part| part.view == View::default());
+        plain.find_map(|part| {
+            let name = part.name.rsplit(' ').next()?;
+            let trained = matches!(part.model, PartModel::F32(_) | PartModel::F64(_));
+            // A line is none: its name is no architecture.
+            (trained && name.parse::<Architecture>().is_ok()).then_some((name, &part.model))
+        })
     }
 
     /// Networks of all parts.

@@ -97,3 +97,17 @@ fn training_goes_on_from_a_checkpoint_to_the_same_bits() {
     let (_, resumed, _) = fit(&options, Some(checkpoint), false);
     assert_eq!(resumed, whole);
 }
+
+#[test]
+fn the_learning_rate_rises_in_a_twentieth_of_the_run_at_most_of_its_steps_or_its_time() {
+    let close = |a: f64, b: f64| assert!((a - b).abs() < 1e-12, "{a} {b}");
+    // A long run: over its steps. A short one of steps, and one of time that is at its hundredth.
+    for (made, share) in [(0, 1.0 / 300.0), (149, 0.5), (299, 1.0)] {
+        close(risen(made, 300, (1_000_000, made as f64 / 1e6)), share);
+    }
+    for (made, share) in [(0, 0.1), (4, 0.5), (9, 1.0), (50, 1.0)] {
+        close(risen(made, 300, (200, made as f64 / 200.0)), share);
+    }
+    close(risen(2, 300, (usize::MAX, 0.01)), 0.2);
+    close(risen(9, 300, (usize::MAX, 0.06)), 1.0);
+}
