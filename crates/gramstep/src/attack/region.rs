@@ -25,6 +25,8 @@ pub(super) struct Region<'a, T> {
     scales: Vec<T>,
     /// 1/s_j, 0 where frozen.
     inverse_scales: Vec<f64>,
+    /// The columns of every sample that are gaps: frozen in it alone.
+    gaps: Vec<Vec<usize>>,
     /// Steps that columns move by, 0 where by any amount; none if all do.
     grid: Option<Vec<f64>>,
     /// The box of every sample, cut with the ball for ℓ∞; the sample itself where frozen. n×d.
@@ -45,10 +47,11 @@ impl<'a, T: Scalar> Region<'a, T> {
         let radii = radii[first..first + centre.len() / columns.max(1)].to_vec();
         let (mut lower, mut upper) = (Vec::with_capacity(centre.len()), Vec::with_capacity(centre.len()));
         let limits: Vec<_> = (0..columns).map(|column| threat.limits(column)).collect();
+        let gaps: Vec<Vec<usize>> =
+            centre.chunks_exact(columns.max(1)).map(|sample| threat.gaps_of(sample).collect()).collect();
         for (row, sample) in centre.chunks_exact(columns.max(1)).enumerate() {
-            let gaps: Vec<usize> = threat.gaps_of(sample).collect();
             for (column, (&x, &scale)) in sample.iter().zip(&wide).enumerate() {
-                let scale = if gaps.contains(&column) { 0.0 } else { scale };
+                let scale = if gaps[row].contains(&column) { 0.0 } else { scale };
                 let (value, (low, high)) = (x.to_f64(), limits[column]);
                 if !value.is_finite() {
                     return Err(Error::NonFinite { what: "input", layer: None });
@@ -74,7 +77,8 @@ impl<'a, T: Scalar> Region<'a, T> {
         }
         let inverse_scales = wide.iter().map(|&s| if s > 0.0 { 1.0 / s } else { 0.0 }).collect();
         let scales = wide.into_iter().map(T::from_f64).collect();
-        Ok(Self { norm, radii, columns, centre, scales, inverse_scales, grid: threat.grid(columns)?, lower, upper })
+        let grid = threat.grid(columns)?;
+        Ok(Self { norm, radii, columns, centre, scales, inverse_scales, gaps, grid, lower, upper })
     }
 
     /// x₀, n×d.
@@ -91,9 +95,19 @@ impl<'a, T: Scalar> Region<'a, T> {
         self.radii.iter().all(|&radius| radius == 0.0)
     }
 
-    /// Whether no step along this gradient moves anything.
-    pub(super) fn is_flat(&self, gradient: &[T]) -> bool {
-        gradient.iter().zip(&self.scales).all(|(&g, &s)| g * s == T::ZERO)
+    /// Whether no step along this gradient moves anything in a row.
+    pub(super) fn is_flat(&self, row: usize, gradient: &[T]) -> bool {
+        self.of_movable(row, gradient).iter().zip(&self.scales).all(|(&g, &s)| g * s == T::ZERO)
+    }
+
+    /// The gradient of a row, 0 in its gaps: what cannot move has no part in the length of a step.
+    fn of_movable<'g>(&self, row: usize, gradient: &'g [T]) -> Cow<'g, [T]> {
+        if self.gaps[row].is_empty() {
+            return Cow::Borrowed(gradient);
+        }
+        let mut own = gradient.to_vec();
+        self.gaps[row].iter().for_each(|&column| own[column] = T::ZERO);
+        Cow::Owned(own)
     }
 
     /// Points of the regions with every column that moves by whole steps a number of these from the sample: the nearest
@@ -151,9 +165,10 @@ impl<'a, T: Scalar> Region<'a, T> {
                     sign_step(x, g, &self.scales, T::from_f64(length), low, high);
                 }
                 Norm::L2 => {
-                    let norm = scaled_square(g, &self.scales).sqrt();
+                    let g = self.of_movable(row, g);
+                    let norm = scaled_square(&g, &self.scales).sqrt();
                     if norm > 0.0 {
-                        scaled_step(x, g, &self.scales, T::from_f64(length / norm));
+                        scaled_step(x, &g, &self.scales, T::from_f64(length / norm));
                     }
                     self.project_row(row, x);
                 }
@@ -173,9 +188,10 @@ impl<'a, T: Scalar> Region<'a, T> {
                 }
             }
             Norm::L2 => {
-                let free = self.scales.iter().filter(|s| **s > T::ZERO).count();
+                let is_free = |column: usize| self.scales[column] > T::ZERO && !self.gaps[row].contains(&column);
+                let free = (0..d).filter(|&column| is_free(column)).count();
                 let mut u: Vec<f64> = (0..d).map(|_| StandardNormal.sample(generator)).collect();
-                u.iter_mut().zip(&self.scales).filter(|(_, s)| **s == T::ZERO).for_each(|(u, _)| *u = 0.0);
+                u.iter_mut().enumerate().filter(|(column, _)| !is_free(*column)).for_each(|(_, u)| *u = 0.0);
                 let norm = u.iter().map(|u| u * u).sum::<f64>().sqrt().max(f64::MIN_POSITIVE);
                 let share = uniform(generator.next_u32()).powf(1.0 / free.max(1) as f64);
                 for (((x, &c), &s), u) in x.iter_mut().zip(centre).zip(&self.scales).zip(u) {

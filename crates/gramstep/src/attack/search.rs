@@ -166,7 +166,7 @@ impl<'a, T: Scalar> Search<'a, T> {
         self.region.step(x, gradient, lengths);
         let d = self.inputs().max(1);
         for (row, (x, g)) in x.chunks_exact_mut(d).zip(gradient.chunks_exact(d)).enumerate() {
-            if lengths[row] > 0.0 && self.region.is_flat(g) {
+            if lengths[row] > 0.0 && self.region.is_flat(row, g) {
                 let number = self.problem.number(self.first + row);
                 let draw = WITHOUT_GRADIENT | self.evaluations[row] as u64;
                 self.region.draw(row, &mut stream(0, Purpose::Perturbation, number, draw), x);

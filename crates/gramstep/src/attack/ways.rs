@@ -89,7 +89,9 @@ impl Ways {
                 let operations = model.device().operations::<T>();
                 problem.pull_back(&operations, Tile::new(tile, tile.len() / d, d), &mut cotangent, &mut pass)?;
                 for (row, (gap, g)) in gaps.into_iter().zip(pass.gradient.chunks_exact(d)).enumerate() {
-                    let slope = dual_norm(threat.norm(), g, &scales);
+                    let mut own = scales.clone();
+                    threat.gaps_of(&tile[row * d..(row + 1) * d]).for_each(|column| own[column] = 0.0);
+                    let slope = dual_norm(threat.norm(), g, &own);
                     let distance = |gap: f64| if slope > 0.0 { gap.max(0.0) / slope } else { f64::INFINITY };
                     ways[first + row].extend(gap.map(|gap| Way { number, distance: distance(gap) }));
                 }

@@ -108,8 +108,8 @@ impl<T: Scalar> LinearisedModel<T> {
         self.model.tangent(x)?.vjp(u.as_slice())
     }
 
-    /// Trains to the end in closed form: v = S Jᵀ(G + κI)⁻¹(y − f₀), the minimiser of ½‖r‖² + ½κ‖v‖², the one of least
-    /// norm for κ = 0. y: n×k.
+    /// Trains to the end in closed form: v = S Jᵀ(G + κI)⁻¹(y − f₀), the minimiser of ½‖r‖² + ½κ·vᵀS⁻¹v over trainable
+    /// spans, the one of least norm for κ = 0. y: n×k.
     ///
     /// # Errors
     /// [`Error::Shape`](crate::Error::Shape) if x or y does not fit the network,

@@ -207,7 +207,7 @@ impl<T: Scalar> TaylorModel<T> {
         self.tangent(x)?.vjp(u.as_slice())
     }
 
-    /// Lowers ½‖f̃ − y‖² + ½κ‖v‖² from the present v: Gauss–Newton steps on G, damped where a step fails
+    /// Lowers ½‖f̃ − y‖² + ½κ·vᵀS⁻¹v (over trainable spans, S their weights) from the present v: Gauss–Newton steps on G, damped where a step fails
     /// (Levenberg–Marquardt), at most `steps` (200 unless given). Of order 1 the first step is the minimum; of a higher order
     /// it is a local one, for polynomials of v have several. y: n×k.
     ///
@@ -242,8 +242,11 @@ impl<T: Scalar> TaylorModel<T> {
                 let solve = |threads| Damped::factor(&gram, all, threads)?.solve(&rhs, Solver::Dual);
                 let (c, _) = self.model.device().enter(work, solve)?;
                 let step = tangent.vjp(&c.into_iter().map(T::from_f64).collect::<Vec<_>>())?;
-                let kept = T::from_f64(1.0 - share);
-                let moved = self.displacement.iter().zip(&step).map(|(&v, &step)| kept * v - step).collect();
+                let mut moved: Vec<T> = self.displacement.iter().zip(&step).map(|(&v, &step)| v - step).collect();
+                for span in self.model.spans().iter().filter(|span| span.weight > 0.0) {
+                    let own = moved[span.range()].iter_mut().zip(&self.displacement[span.range()]);
+                    own.for_each(|(moved, &v)| *moved -= T::from_f64(share) * v);
+                }
                 let before = std::mem::replace(&mut self.displacement, moved);
                 let lower = match self.predict(x) {
                     Ok(f) => Some(difference(&f, y)).filter(|r| self.objective(r, ridge) < objective),
@@ -276,8 +279,11 @@ impl<T: Scalar> TaylorModel<T> {
         Ok(fit)
     }
 
+    /// ½‖r‖² + ½κ·vᵀS⁻¹v over trainable spans.
     fn objective(&self, residual: &[f64], ridge: f64) -> f64 {
-        let parameters = if ridge > 0.0 { squares(self.displacement.iter().map(|v| v.to_f64())) } else { 0.0 };
+        let of_span = |span: &Span| squares(self.displacement[span.range()].iter().map(|v| v.to_f64())) / span.weight;
+        let trainable = self.model.spans().iter().filter(|span| span.weight > 0.0);
+        let parameters = if ridge > 0.0 { trainable.map(of_span).sum() } else { 0.0 };
         0.5 * (squares(residual.iter().copied()) + ridge * parameters)
     }
 

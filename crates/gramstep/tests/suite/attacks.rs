@@ -61,6 +61,18 @@ fn what_stands_in_a_gap_is_left_as_it_is() {
             assert!((0..8).all(|i| i % 2 == 1 || !moved(i, 1)), "{norm:?}");
             assert!((0..8).any(|i| i % 2 == 1 && moved(i, 1)) && (0..8).any(|i| i % 2 == 0 && moved(i, 0)));
         }
+        // A gap is a frozen column of its row.
+        let frozen = ThreatModel::new(norm, 0.4).unwrap().with_frozen(&[1, 3]);
+        for attack in attacks::<f64>() {
+            let of = |threat: &ThreatModel| attack.run(&Problem::new(&model, &x, &y), threat).unwrap().inputs;
+            let (gaps, frozen) = (of(&with_gaps), of(&frozen));
+            assert!((0..8).step_by(2).all(|i| gaps.row(i) == frozen.row(i)), "{norm:?} {}", attack.name());
+        }
+        let smallest = |threat: &ThreatModel| {
+            SmallestPerturbation::default().run(&Pgd::new(5), &Problem::new(&model, &x, &y), threat).unwrap().inputs
+        };
+        let (gaps, frozen) = (smallest(&with_gaps), smallest(&frozen));
+        assert!((0..8).step_by(2).all(|i| gaps.row(i) == frozen.row(i)), "{norm:?} smallest perturbation");
         assert!(Pgd::new(2).run(&Problem::new(&model, &x, &y), &threat.with_gaps(1, 4, 0.0)).is_err());
     }
 }

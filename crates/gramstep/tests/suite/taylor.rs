@@ -172,6 +172,17 @@ fn training_reaches_the_minimum_and_order_one_does_so_in_closed_form() {
         let off: Vec<f64> = ours.as_slice().iter().zip(theirs.as_slice()).map(|(a, b)| a - b).collect();
         assert!(norm(&off) < 1e-7, "{ridge}: {:e}", norm(&off));
     }
+    // With weights of spans, of which one is frozen.
+    let mut weighted = model.clone();
+    for (span, weight) in model.spans().iter().zip([100.0, 0.0, 0.25, 1.0]) {
+        weighted.set_span_weight(&span.name, weight).unwrap();
+    }
+    let mut linear = LinearisedModel::new(weighted.clone());
+    linear.fit(&x, &y, 3.0).unwrap();
+    let mut taylor = TaylorModel::new(weighted, 1).unwrap();
+    let fit = taylor.fit(&x, &y, 3.0, None).unwrap();
+    let off: Vec<f64> = taylor.displacement().iter().zip(linear.displacement()).map(|(a, b)| a - b).collect();
+    assert!(fit.converged && norm(&off) < 1e-9 * norm(linear.displacement()), "{fit:?} {:e}", norm(&off));
     for order in [2, 3, 4] {
         let mut taylor = TaylorModel::new(model.clone(), order).unwrap();
         let fit = taylor.fit(&x, &y, 0.1, None).unwrap();
