@@ -273,3 +273,17 @@ fn weights_count_and_are_no_input() {
     bench.write("t.csv", table.replace("7,3,", "7,-3,"));
     bench.fails("train --data t.csv --weights w", 1, &["t.csv:21: column `w`: the weight -3 is not"]);
 }
+
+#[test]
+fn rows_whose_target_the_model_cannot_have_are_predicted_and_not_judged() {
+    let bench = Bench::new();
+    let row = |i: i32| format!("{i},{}\n", f64::from(i).exp2());
+    let rows = |last: &str| (0..30).map(row).collect::<String>() + last;
+    bench.write("t.csv", format!("a,y\n{}", rows("")));
+    bench.write("new.csv", format!("a,y\n{}", rows("31,-1\n")));
+    bench.json("train --data t.csv --target-transform log --model mlp:8:tanh --epochs 3 --quiet --json --out run");
+    let run = bench.run("predict run --data new.csv --out p.csv");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(run.stderr.contains("not judged") && run.stderr.contains("new.csv:32"), "{}", run.stderr);
+    assert_eq!(std::fs::read_to_string(bench.path("p.csv")).unwrap().lines().count(), 32);
+}

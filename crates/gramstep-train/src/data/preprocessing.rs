@@ -86,13 +86,14 @@ impl Preprocessing {
     /// the column of weights.
     ///
     /// # Errors
-    /// If a target is not there, or a weight is no usable number.
+    /// If a target is not there or has no place in the model, or a weight is no usable number.
     pub(crate) fn judged(&self, table: &Table) -> Result<WeightedRows> {
         let rows = Targets::rows(table, self.targets.columns())?;
         if rows.is_empty() {
             return Ok((rows, None));
         }
         let usable = self.usable(table)?;
+        self.targets.check_rows(table, &usable.rows)?;
         let weights = usable.weights(&usable.rows, 1.0);
         Ok((usable.rows, weights))
     }

@@ -55,7 +55,7 @@ impl Cells {
     pub(super) fn retain(&mut self, keep: impl Fn(usize) -> bool) {
         match self {
             Self::Numbers(values) | Self::Dates(values) => images::retain(values, keep),
-            Self::Text(text) => images::retain(&mut text.codes, keep),
+            Self::Text(text) => text.retain(keep),
             Self::Images(images) => {
                 let length = images.geometry.len();
                 images::retain(&mut Arc::make_mut(images).pixels, |at| keep(at / length));
@@ -84,7 +84,16 @@ impl TextCells {
     /// The value of a row, or none where it is missing.
     #[must_use]
     pub fn get(&self, row: usize) -> Option<&str> {
-        self.values.get(self.codes[row] as usize).map(String::as_str)
+        self.values.get(*self.codes.get(row)? as usize).map(String::as_str)
+    }
+
+    /// Keeps the cells of some rows.
+    fn retain(&mut self, keep: impl Fn(usize) -> bool) {
+        let is_text = |row: usize| self.get(row).is_some_and(|value| value.trim().parse::<f64>().is_err());
+        let kept: Vec<usize> = (0..self.codes.len()).filter(|&row| keep(row)).collect();
+        let own = kept.iter().position(|&row| row >= self.first_text && is_text(row));
+        self.first_text = own.or_else(|| kept.iter().position(|&row| is_text(row))).unwrap_or(0);
+        self.codes = kept.into_iter().map(|row| self.codes[row]).collect();
     }
 
     /// Whether more than half of the values are numbers: then the text is taken for a mistake.
@@ -238,7 +247,7 @@ impl Table {
             },
             Cells::Text(text) => Err(Error::TextInNumbers {
                 origin: self.origin.clone(),
-                line: self.lines[text.first_text],
+                line: self.lines.get(text.first_text).copied().unwrap_or(0),
                 column: column.name.clone(),
                 value: text.get(text.first_text).unwrap_or_default().to_owned(),
             }),
@@ -297,5 +306,28 @@ impl Column {
             Cells::Text(text) => text.codes[row] == TextCells::MISSING,
             Cells::Images(_) => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::table_of;
+
+    #[test]
+    fn the_first_text_of_a_column_is_told_after_rows_are_taken_out() {
+        let (mut text, lines) = {
+            let table = table_of("a,y\n1,1\n2,2\n3,3\nbad,4\nworse,5\n");
+            let Cells::Text(text) = table.columns[0].cells.clone() else { panic!("text") };
+            (text, table.lines)
+        };
+        assert_eq!((text.first_text, text.get(3)), (3, Some("bad")));
+        for (kept, first) in [(vec![1, 3, 4], Some("bad")), (vec![0, 4], Some("worse")), (vec![0, 1], Some("1"))] {
+            let mut some = text.clone();
+            some.retain(|row| kept.contains(&row));
+            assert_eq!((some.codes.len(), some.get(some.first_text)), (kept.len(), first), "{kept:?} {lines:?}");
+        }
+        text.retain(|_| false);
+        assert_eq!(text.get(text.first_text), None);
     }
 }

@@ -3,7 +3,7 @@
 use super::alike::Alike;
 use super::copies::{Distinct, mean_weight};
 use super::keys::TableKeys;
-use super::{DataOptions, SplitBy, Table, Targets, Task};
+use super::{Cells, DataOptions, SplitBy, Table, Targets, Task};
 use crate::error::{Error, Result};
 
 /// Rows of a table by their numbers, and their weights where they differ.
@@ -151,10 +151,16 @@ pub(super) fn target_columns(table: &Table, options: &DataOptions, notes: &mut V
     if !options.target.is_empty() {
         return Ok(options.target.clone());
     }
-    if !table.targets.is_empty() {
-        return Ok(table.targets.clone());
-    }
     let other = |name: &String| options.drop.contains(name) || options.weights.as_ref() == Some(name);
+    match table.targets.iter().find(|name| other(name)) {
+        None if !table.targets.is_empty() => return Ok(table.targets.clone()),
+        // That of a file of arrays is said by its name, that beside images is the last column.
+        Some(name) if !table.columns().iter().any(|column| matches!(column.cells, Cells::Images(_))) => {
+            let reason = "also among the dropped columns, or the column of weights".to_owned();
+            return Err(Error::Target { column: name.clone(), reason });
+        }
+        _ => {}
+    }
     let last = table.columns().iter().rev().find(|column| !other(&column.name));
     let last = last.ok_or_else(|| Error::NoInputs { origin: table.origin().to_owned(), reason: String::new() })?;
     notes.push(format!("the target is the last column, `{}`", last.name));
@@ -187,6 +193,20 @@ mod tests {
         let (classes, note) = of(&["y=text"]);
         assert_eq!(classes, ["Mild", "None", "Severe"]);
         assert!(note.ends_with("1 row has no target and is not used"), "{note}");
+    }
+
+    #[test]
+    fn a_target_that_the_source_names_is_not_learned_where_it_is_dropped_or_weighs() {
+        let mut table = table_of("a,b,y\n1,1,2\n2,1,3\n");
+        table.targets = vec!["y".to_owned()];
+        let of = |drop: &[&str], weights: Option<&str>| {
+            let drop = drop.iter().map(|&name| name.to_owned()).collect();
+            let options =
+                DataOptions { drop, weights: weights.map(str::to_owned), ..DataOptions::of("csv:t".parse().unwrap()) };
+            target_columns(&table, &options, &mut Vec::new())
+        };
+        assert_eq!(of(&["a"], Some("b")).unwrap(), ["y"]);
+        assert!(of(&["y"], None).unwrap_err().to_string().contains("`y`") && of(&[], Some("y")).is_err());
     }
 
     #[test]
